@@ -1,0 +1,46 @@
+"""One example: its content, medium, caption, label and target, and where it comes from and under which licence."""
+
+import dataclasses
+from typing import Any, Literal
+
+MEDIA = ("text", "code", "image")
+"""Media that have a reader and a codec."""
+
+UNKNOWN_LICENCE = "NOASSERTION"
+"""The SPDX word for a licence that nobody stated."""
+
+Split = Literal["train", "inner", "held_out"]
+"""``train`` is learned from; ``inner`` is cut from the training part and chooses the best weights; ``held_out`` is for the report."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Record:
+    """One example.
+
+    Attributes:
+        id: First 16 hexadecimal digits of the sha256 of the content.
+        medium: One of ``MEDIA``.
+        content: ``str`` for text and code; ``numpy.uint8`` array ``[height, width, channels]`` with 1, 3 or 4 channels for images.
+        document: Name of the whole document this is a part of; every part of a document is in the same split.
+        source: Where it was found, relative to the data set, ``archive.zip!/inner.png`` inside archives.
+        split: The part of the data set it belongs to.
+        caption: Free text that describes it.
+        label: Name of its class.
+        target: What a model should answer, for task training.
+        licence: SPDX identifier, ``NOASSERTION`` when unknown.
+        consent: ``"granted"``, ``"refused"`` or ``"unknown"``.
+        language: ISO 639-1 code for text, lower-case name for code, ``None`` when unknown.
+    """
+
+    id: str
+    medium: str
+    content: Any
+    document: str
+    source: str
+    split: Split
+    caption: str | None = None
+    label: str | None = None
+    target: str | None = None
+    licence: str = UNKNOWN_LICENCE
+    consent: str = "unknown"
+    language: str | None = None

@@ -1,0 +1,181 @@
+"""What a family promises: networks that learn in phases from batches, and a sampler that makes new examples.
+
+A family is a ``torch.nn.Module`` that holds its networks. The trainer asks for ``phases`` once and then, each step, calls ``prepare``
+once a batch and the loss of every phase that is due. One phase trains a language model, two a GAN; a phase that shares the optimiser
+of another and is due every 16 steps is a lazy penalty; a phase with its own ``batch`` function is a rollout. State that is not a
+parameter lives in registered buffers, so it is checkpointed with the weights. Every draw takes the generator that is handed in.
+"""
+
+import abc
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from makar.config import Config
+from makar.families.family_config import FamilyConfig
+from makar.registry import resolve
+
+Batch = dict[str, Tensor]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Loss:
+    """A loss to minimise.
+
+    Attributes:
+        value: Scalar, mean over the batch, in the unit of ``unit``.
+        count: Number of predictions that the mean is over, for weighting.
+        unit: ``"nats/token"``, ``"mse"`` ...
+        metrics: Further numbers for the log, detached.
+    """
+
+    value: Tensor
+    count: int
+    unit: str
+    metrics: Mapping[str, float] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ParameterGroup:
+    """Parameters that share a multiplier of the learning rate and a weight decay.
+
+    Attributes:
+        parameters: The parameters.
+        learning_rate_scale: Factor on the phase's learning rate.
+        weight_decay: Decoupled weight decay (AdamW); ``None`` takes the recipe's.
+    """
+
+    parameters: list[nn.Parameter]
+    learning_rate_scale: float = 1.0
+    weight_decay: float | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Phase:
+    """One thing that is optimised in every step, or every n-th.
+
+    Attributes:
+        name: Name in the log.
+        groups: What it trains.
+        loss: From the shared batch and a generator to a loss.
+        every: It is due at steps divisible by this.
+        optimiser: Phases with the same optimiser name share its state and their groups must be the same parameters.
+        learning_rate_scale: Factor on the recipe's learning rate.
+        averaged: Whether the recipe's weight averaging applies to its parameters.
+        batch: Makes its own batch (a rollout, an image buffer) from the shared one; ``None`` uses the shared one.
+        after_step: Called after the optimiser's step, for clipping or updating buffers.
+    """
+
+    name: str
+    groups: list[ParameterGroup]
+    loss: Callable[[Batch, torch.Generator], Loss]
+    every: int = 1
+    optimiser: str = "main"
+    learning_rate_scale: float = 1.0
+    averaged: bool = True
+    batch: Callable[[Batch, torch.Generator], Batch] | None = None
+    after_step: Callable[[], None] | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class OnnxPart:
+    """One network to export.
+
+    Attributes:
+        name: File name without suffix.
+        module: The network in evaluation form.
+        inputs: Example inputs by name, in the order of ``forward``.
+        outputs: Names of the outputs.
+        dynamic: For each input, names of the axes whose size may vary, by axis number.
+    """
+
+    name: str
+    module: nn.Module
+    inputs: Mapping[str, Tensor]
+    outputs: tuple[str, ...]
+    dynamic: Mapping[str, Mapping[int, str]]
+
+
+class Sampler(abc.ABC):
+    """Makes new examples. One sampler serves many calls."""
+
+    @abc.abstractmethod
+    def sample(
+        self, options: Any, prompts: list[Batch], seeds: list[int]
+    ) -> Iterator[tuple[int, dict[str, np.ndarray], bool]]:
+        """Make one example for every seed; the same seed and prompt give the same example whatever else is in the batch.
+
+        Args:
+            options: An instance of the family's ``options`` class.
+            prompts: One dictionary of slots an example: prompt tokens, a class; empty for none.
+            seeds: One seed an example.
+
+        Yields:
+            (index of the example, slots so far as arrays in the spec's range, whether it is finished). A streaming sampler yields
+            an example several times with what is *new* since the last time; the others yield each example once.
+        """
+
+
+class Family(nn.Module, abc.ABC):
+    """Networks, objectives and a sampler."""
+
+    config: FamilyConfig
+
+    options: ClassVar[type[Config]]
+    """Configuration class of the sampling controls that this family honours; any other control is refused."""
+
+    @abc.abstractmethod
+    def initialise(self, generator: torch.Generator) -> None:
+        """Draw every weight anew. Called once before training from nothing."""
+
+    def initialise_from_data(self, batches: Iterable[Batch]) -> None:
+        """Start better than blind from a few batches (token frequencies, scale of the data); the default does nothing."""
+        del batches
+
+    @abc.abstractmethod
+    def phases(self) -> list[Phase]:
+        """Return what is optimised. Called once, after the weights are in place and on their device."""
+
+    def prepare(self, batch: Batch, generator: torch.Generator) -> Batch:
+        """Turn a batch of the store into what all phases share; the default passes it on."""
+        del generator
+        return batch
+
+    @abc.abstractmethod
+    def validation_loss(self, batch: Batch, generator: torch.Generator) -> Loss:
+        """Return the loss on held-out data, with neither dropout nor augmentation, comparable between runs."""
+
+    @abc.abstractmethod
+    def sampler(self, codec: Any) -> Sampler:
+        """Return a sampler over the current weights."""
+
+    @abc.abstractmethod
+    def tensors(self) -> dict[str, Tensor]:
+        """Return every tensor to save, by its name in the saved model."""
+
+    @abc.abstractmethod
+    def load_tensors(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take every tensor; the names and shapes must be exactly those of ``tensors``.
+
+        Raises:
+            TensorMismatchError: Some are missing, unexpected or of another shape; the message lists them.
+        """
+
+    def files(self, codec: Any) -> dict[str, bytes]:
+        """Return further files that a saved model needs for other programs (``config.json`` for transformers); none by default."""
+        del codec
+        return {}
+
+    @abc.abstractmethod
+    def onnx_parts(self) -> list[OnnxPart]:
+        """Return the networks that ``export --to onnx`` writes."""
+
+
+def build_family(config: FamilyConfig) -> Family:
+    """Build the family that a configuration names, with its weights not yet drawn."""
+    family: Family = resolve(config.target)(config)
+    return family

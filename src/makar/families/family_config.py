@@ -1,0 +1,52 @@
+"""What a family's configuration promises, without torch: what it accepts, how large it is, what it costs, how examples are cut.
+
+The implementation is named by ``target`` and described in ``makar.families.family``.
+"""
+
+import abc
+from typing import ClassVar, Literal, Self
+
+from makar.config import Config
+from makar.tensor_spec import TensorSpec
+
+
+class FamilyConfig(Config, abc.ABC):
+    """Settings of a family. Subclasses are frozen dataclasses with a ``kind`` and a ``target``."""
+
+    target: ClassVar[str]
+    """Where the implementation is, as "module:Class"."""
+
+    item_name: ClassVar[str]
+    """What is counted: ``"token"``, ``"image"``."""
+
+    batching: ClassVar[Literal["items", "windows"]]
+    """``items`` draws whole examples from a store; ``windows`` draws spans of ``window_length`` + 1 positions of one long stream."""
+
+    @property
+    def window_length(self) -> int:
+        """Positions a window, without the one that only serves as the last target; 1 for ``items``."""
+        return 1
+
+    @abc.abstractmethod
+    def accepts(self) -> TensorSpec:
+        """Return the slots that the family can use, with ``optional`` where it works without."""
+
+    @abc.abstractmethod
+    def bound_to(self, made: TensorSpec) -> Self:
+        """Return a copy whose sizes (vocabulary, channels, classes) are taken from what a codec makes."""
+
+    @abc.abstractmethod
+    def scaled_to(self, parameters: int) -> Self:
+        """Return a copy with about this many parameters, in the shape that works best at that size."""
+
+    @abc.abstractmethod
+    def parameter_count(self) -> int:
+        """Return the exact number of trainable parameters."""
+
+    @abc.abstractmethod
+    def training_operations(self) -> float:
+        """Return floating-point operations to train on one token or image, forward and backward."""
+
+    @abc.abstractmethod
+    def activation_bytes(self) -> float:
+        """Return an estimate of the bytes that training keeps for one window or item, beyond weights and optimiser."""

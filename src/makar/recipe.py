@@ -1,0 +1,93 @@
+"""What a complete plan is: codec, family and optimisation of one or more stages; and whether its parts fit.
+
+A recipe is a value. Functions in ``makar.recipes`` and in plug-ins return one; planning fills in sizes for a machine and a time;
+training carries it out. No torch here.
+"""
+
+import dataclasses
+from typing import ClassVar
+
+from makar.codecs.codec import CodecConfig
+from makar.config import Config, setting
+from makar.errors import ConfigError
+from makar.families.family_config import FamilyConfig
+from makar.tensor_spec import TensorSpec, mismatches
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class OptimisationConfig(Config):
+    """How weights are moved: AdamW with a warm-up, a plateau and a linear descent to zero at the end."""
+
+    kind: ClassVar[str] = ""
+
+    learning_rate: float = setting(2e-3, meaning="peak learning rate", minimum=0.0, maximum=10.0)
+    batch_size: int = setting(32, meaning="windows or items a step", minimum=1)
+    beta_1: float = setting(0.9, meaning="decay of the mean of gradients", minimum=0.0, maximum=0.9999)
+    beta_2: float = setting(0.99, meaning="decay of the mean of squared gradients", minimum=0.0, maximum=0.99999)
+    weight_decay: float = setting(0.0, meaning="decoupled weight decay (AdamW)", minimum=0.0)
+    warmup_steps: int = setting(50, meaning="steps of linear rise of the learning rate", minimum=0)
+    descent_share: float = setting(
+        0.6, meaning="share of the run over which the learning rate falls to zero", minimum=0.0, maximum=1.0
+    )
+    gradient_clip: float = setting(0.0, meaning="largest norm of the gradient; 0 does not clip", minimum=0.0)
+    accumulate: int = setting(1, meaning="batches whose gradients are added before a step", minimum=1)
+    average_share: float = setting(
+        0.0,
+        meaning="half-life of the weight average as a share of the run; 0 does not average",
+        minimum=0.0,
+        maximum=1.0,
+    )
+    precision: str = setting(
+        "auto", meaning="number format of matrix products; auto measures", choices=("auto", "float32", "bfloat16")
+    )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Stage(Config):
+    """One training within a recipe, with its share of the budget."""
+
+    name: str = setting(meaning="name in the log and folder of the component")
+    codec: CodecConfig = setting(meaning="how records become arrays")
+    family: FamilyConfig = setting(meaning="networks, objective and sampler")
+    optimisation: OptimisationConfig = setting(meaning="how weights are moved", factory=OptimisationConfig)
+    share: float = setting(1.0, meaning="share of the budget", minimum=0.0, maximum=1.0)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Recipe(Config):
+    """A complete, named plan with the result to expect."""
+
+    name: str = setting(meaning="name in makar list recipes")
+    medium: str = setting(meaning="medium of the records it learns from")
+    summary: str = setting(meaning="one sentence for a list")
+    expected: str = setting("", meaning="a measured result, with data set, time and machine")
+    stages: tuple[Stage, ...] = setting(meaning="trainings in order")
+
+    def check(self) -> None:
+        """Check the fields, that the shares add up to one, and that every codec fits its family's medium."""
+        super().check()
+        if not self.stages:
+            raise ConfigError(f'recipe "{self.name}" has no stages', expected="at least one")
+        total = sum(stage.share for stage in self.stages)
+        if abs(total - 1.0) > 1e-6:
+            raise ConfigError(f'the stages of recipe "{self.name}" share {total:g} of the budget', expected="1")
+        for stage in self.stages:
+            if self.medium not in stage.codec.media:
+                raise ConfigError(
+                    f'codec "{stage.codec.kind}" cannot encode {self.medium}',
+                    expected=f"one of {', '.join(stage.codec.media)}",
+                )
+
+
+def check_fit(stage: Stage, made: TensorSpec) -> None:
+    """Compare what a fitted codec makes with what the stage's family accepts.
+
+    Raises:
+        ConfigError: They do not fit; every reason is listed.
+    """
+    reasons = mismatches(made, stage.family.accepts())
+    if reasons:
+        raise ConfigError(
+            f'codec "{stage.codec.kind}" does not fit family "{stage.family.kind}": ' + "; ".join(reasons),
+            expected="matching slots",
+        )

@@ -1,0 +1,90 @@
+"""The one table from names to "module:attribute": codecs, families, recipes and metrics, built in or brought by a plug-in.
+
+Built-ins and plug-ins go through the same table. A plug-in is an installed package with entry points in the group
+``makar.codecs``, ``makar.families``, ``makar.recipes`` or ``makar.metrics``; its entry point is the same "module:attribute"
+text that a built-in has here. A codec or family names its *configuration* class (which imports no torch); that class names the
+implementation in ``target``. A recipe names a function that returns a complete ``Recipe``. Nothing is imported before it is asked for.
+"""
+
+import functools
+import importlib
+import importlib.metadata
+from typing import Any
+
+from makar.errors import UnknownNameError
+
+BUILT_IN: dict[str, dict[str, str]] = {
+    "codecs": {
+        "byte": "makar.codecs.text_config:ByteCodecConfig",
+        "character": "makar.codecs.text_config:CharacterCodecConfig",
+        "bpe": "makar.codecs.text_config:BpeCodecConfig",
+        "image": "makar.codecs.image_config:ImageCodecConfig",
+    },
+    "families": {
+        "transformer": "makar.families.transformer.config:TransformerConfig",
+        "diffusion": "makar.families.diffusion.config:DiffusionConfig",
+    },
+    "recipes": {
+        "text": "makar.recipes.text:text",
+        "code": "makar.recipes.text:code",
+        "image": "makar.recipes.image:image",
+        "image-class": "makar.recipes.image:image_class",
+    },
+    "metrics": {
+        "text": "makar.evaluation.text:evaluate_text",
+        "image": "makar.evaluation.image:evaluate_image",
+    },
+}
+
+
+@functools.cache
+def names(table: str) -> dict[str, str]:
+    """Return every name of a table with its "module:attribute" text; plug-ins may add names but not replace built-ins.
+
+    Args:
+        table: ``"codecs"``, ``"families"``, ``"recipes"`` or ``"metrics"``.
+
+    Raises:
+        UnknownNameError: There is no such table.
+    """
+    if table not in BUILT_IN:
+        raise UnknownNameError("registry table", table, BUILT_IN)
+    found = {point.name: point.value for point in importlib.metadata.entry_points(group=f"makar.{table}")}
+    return {**found, **BUILT_IN[table]}
+
+
+def load(table: str, name: str) -> Any:
+    """Import and return what a name stands for.
+
+    Raises:
+        UnknownNameError: The name is not in the table; the nearest is proposed.
+    """
+    # A built-in needs no scan of the installed packages.
+    text = BUILT_IN.get(table, {}).get(name)
+    if text is None:
+        known = names(table)
+        if name not in known:
+            raise UnknownNameError(table.removesuffix("s") if table != "families" else "family", name, known)
+        text = known[name]
+    return resolve(text)
+
+
+def resolve(text: str) -> Any:
+    """Import "module:attribute" and return the attribute."""
+    module, _, attribute = text.partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+def config_class(kind: str) -> Any:
+    """Return the configuration class of a codec or family by its ``kind``.
+
+    Raises:
+        UnknownNameError: No codec or family has that kind.
+    """
+    for table in ("codecs", "families"):
+        if kind in BUILT_IN[table]:
+            return resolve(BUILT_IN[table][kind])
+    for table in ("codecs", "families"):
+        if kind in names(table):
+            return resolve(names(table)[kind])
+    raise UnknownNameError("codec or family", kind, [*names("codecs"), *names("families")])

@@ -1,0 +1,82 @@
+"""The joint between codecs and families: named slots with kind, axes, sizes, vocabulary and range, compared before anything loads.
+
+A codec *makes* a specification, a family *accepts* one. ``mismatches`` returns every reason why they do not fit, so that medium
+times family is a grid and not a list of special cases. No torch: a plan is checked in microseconds.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Literal
+
+TARGET = "target"
+CAPTION = "caption"
+CLASS = "class"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Slot:
+    """One named tensor of an example.
+
+    Attributes:
+        kind: ``"tokens"`` are integers below ``vocabulary``; ``"values"`` are numbers between ``minimum`` and ``maximum``.
+        axes: Names of the axes without the batch, for example ``("channels", "height", "width")``; empty for one number.
+        sizes: One size an axis; ``None`` is any size (in a codec: varies by record).
+        vocabulary: Number of different tokens; ``None`` in a family means any.
+        minimum: Smallest value.
+        maximum: Largest value.
+        rate_hz: Positions a second along the first axis, for media in time.
+        optional: In a family: it works without this slot.
+    """
+
+    kind: Literal["tokens", "values"]
+    axes: tuple[str, ...]
+    sizes: tuple[int | None, ...]
+    vocabulary: int | None = None
+    minimum: float = -1.0
+    maximum: float = 1.0
+    rate_hz: float | None = None
+    optional: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class TensorSpec:
+    """The slots of one example, by name."""
+
+    slots: Mapping[str, Slot]
+
+    def __getitem__(self, name: str) -> Slot:
+        return self.slots[name]
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.slots
+
+
+def mismatches(made: TensorSpec, accepted: TensorSpec) -> list[str]:
+    """Return every reason why what a codec makes does not fit what a family accepts; empty when it fits.
+
+    A slot that the codec makes and the family does not know is a mismatch too, because ignoring a caption or a mask in silence
+    would be a lie.
+    """
+    reasons = [
+        f'the family needs "{name}", which the codec does not make'
+        for name, slot in accepted.slots.items()
+        if name not in made and not slot.optional
+    ]
+    for name, slot in made.slots.items():
+        if name not in accepted:
+            reasons.append(f'the codec makes "{name}", which the family cannot use')
+            continue
+        wanted = accepted[name]
+        if slot.kind != wanted.kind:
+            reasons.append(f'"{name}" is {slot.kind}, the family accepts {wanted.kind}')
+        if slot.axes != wanted.axes:
+            reasons.append(f'"{name}" has axes {slot.axes}, the family accepts {wanted.axes}')
+        elif any(want is not None and have != want for have, want in zip(slot.sizes, wanted.sizes)):
+            reasons.append(f'"{name}" has sizes {slot.sizes}, the family accepts {wanted.sizes}')
+        if wanted.vocabulary is not None and slot.kind == "tokens" and slot.vocabulary != wanted.vocabulary:
+            reasons.append(f'"{name}" has {slot.vocabulary} tokens, the family accepts {wanted.vocabulary}')
+        if slot.kind == "values" and (slot.minimum, slot.maximum) != (wanted.minimum, wanted.maximum):
+            reasons.append(
+                f'"{name}" spans {slot.minimum} to {slot.maximum}, the family accepts {wanted.minimum} to {wanted.maximum}'
+            )
+    return reasons
