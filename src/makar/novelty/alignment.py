@@ -115,7 +115,9 @@ def view_grids(height: int, width: int, views: Views) -> tuple[Tensor, Tensor]:
     return grids_of(view_parameters(views), height, width)
 
 
-def sampled(images: Float[Tensor, "batch channels height width"], grid: Float[Tensor, "batch height width 2"]) -> Tensor:
+def sampled(
+    images: Float[Tensor, "batch channels height width"], grid: Float[Tensor, "batch height width 2"]
+) -> Tensor:
     """Sample images at the places of a grid, bilinear, edges repeated."""
     return functional.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
 

@@ -38,7 +38,9 @@ def search_views(images: Float[Tensor, "batch channels height width"]) -> Float[
     return torch.stack([search_features(sampled(images, one.expand(len(images), *one.shape))) for one in grid])
 
 
-def whitening(features: Float[Tensor, "batch features"]) -> tuple[Float[Tensor, " features"], Float[Tensor, "features kept"]]:
+def whitening(
+    features: Float[Tensor, "batch features"],
+) -> tuple[Float[Tensor, " features"], Float[Tensor, "features kept"]]:
     """Return mean and matrix that whiten features by half (each variance to its square root)."""
     mean = features.mean(0)
     covariance = (features - mean).T @ (features - mean) / max(len(features) - 1, 1)

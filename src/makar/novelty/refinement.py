@@ -82,4 +82,6 @@ def _explained(image: Tensor, candidates: Tensor, parameters: Tensor) -> tuple[T
     change = (solution[:, 1:4] / gain).clamp(-MOST_CHANGE, MOST_CHANGE)
     floor = area.flatten() * channels * FLAT_VARIANCE
     explained = (scaled * answer[:, :, 0]).sum(1)
-    return (explained / (target.square().sum(1) + floor)).clamp_min(0).sqrt(), torch.cat([change, torch.zeros(batch, 1)], 1)
+    return (explained / (target.square().sum(1) + floor)).clamp_min(0).sqrt(), torch.cat(
+        [change, torch.zeros(batch, 1)], 1
+    )
