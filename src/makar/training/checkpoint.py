@@ -55,8 +55,16 @@ class StateFolder:
         found = self.folder.glob(f"{self.prefix}-*")
         return sorted(int(path.name.rpartition("-")[2]) for path in found if path.name.rpartition("-")[2].isdigit())
 
-    def save(self, step: int, tensors: Mapping[str, Tensor], body: dict[str, Any]) -> Path:
+    def save(
+        self, step: int, tensors: Mapping[str, Tensor], body: dict[str, Any], *, needed_step: int | None = None
+    ) -> Path:
         """Write a state; afterwards it is there whole, or an error was raised and the older ones are untouched.
+
+        Args:
+            step: Its step.
+            tensors: The tensors by name.
+            body: Plain values.
+            needed_step: An older state that this one refers to and that must stay.
 
         Raises:
             OutOfSpaceError: The disk is full.
@@ -86,7 +94,7 @@ class StateFolder:
                     do="free some space and run the same command; it goes on from the state before",
                 ) from error
             raise
-        others = [other for other in self.steps() if other != step]
+        others = [other for other in self.steps() if other not in (step, needed_step)]
         for old in others[: max(0, len(others) - (self.keep - 1))]:
             self._delete(self._path(old))
         return target

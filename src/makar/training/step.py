@@ -16,7 +16,6 @@ from makar.recipe import OptimisationConfig
 from makar.training.batches import BatchSource
 from makar.training.distributed import Team
 from makar.training.learner import Learner
-from makar.training.precision import matrix_precision
 from makar.training.randomness import seed_global_draws, torch_generator
 
 OUT_OF_MEMORY_WORDS = ("out of memory", "can't allocate memory", "not enough memory", "cannot allocate memory")
@@ -30,7 +29,6 @@ class Stepper:
         source: Where batches come from.
         optimisation: Sizes and clipping.
         seed: Seed of the run.
-        precision: ``"float32"`` or ``"bfloat16"`` for matrix products.
         team: The processes that share a batch.
         on_smaller: Called with the new number of parts when memory ran out.
     """
@@ -42,7 +40,6 @@ class Stepper:
         source: BatchSource,
         optimisation: OptimisationConfig,
         seed: int,
-        precision: str,
         team: Team,
         on_smaller: Callable[[int], None],
     ) -> None:
@@ -50,7 +47,6 @@ class Stepper:
         self._source = source
         self._optimisation = optimisation
         self._seed = seed
-        self._precision = precision
         self._team = team
         self._on_smaller = on_smaller
         self._device = next(learner.family.parameters()).device
@@ -117,8 +113,7 @@ class Stepper:
             if phase.batch is not None:
                 with torch.no_grad():
                     batch = phase.batch(batch, torch_generator(self._seed, "phase batch", *place))
-            with matrix_precision(self._device.type, self._precision):
-                loss = phase.loss(batch, torch_generator(self._seed, "loss", *place))
+            loss = phase.loss(batch, torch_generator(self._seed, "loss", *place))
             weight = count * self._team.size / self.positions
             (loss.value if weight == 1 else loss.value * weight).backward()
             total += loss.value.detach() * weight

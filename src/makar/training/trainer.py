@@ -5,12 +5,12 @@ taken at fixed steps, and checkpoints, which come by the clock, only write that 
 and resumed ends with the same bits as one that was left alone. With a time budget the same loop runs until the deadline.
 """
 
-import contextlib
 import dataclasses
 import math
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import torch
 from torch import Tensor
@@ -18,13 +18,12 @@ from torch import Tensor
 from makar.codecs.codec import Codec
 from makar.data.record import Split
 from makar.data.store import Store
-from makar.errors import DivergedError, IntegrityError, InterruptedRunError
-from makar.families.family import Family
+from makar.errors import DivergedError, InterruptedRunError
+from makar.families.family import Batch, Family
 from makar.recipe import Stage
 from makar.training.averaging import WeightAverage
 from makar.training.batches import BatchSource
 from makar.training.budget import Budget, Pace
-from makar.training.checkpoint import SavedState, StateFolder
 from makar.training.counters import Counters
 from makar.training.distributed import Team
 from makar.training.energy import EnergyMeter, energy_range
@@ -34,12 +33,14 @@ from makar.training.progress import EventLog, Watch
 from makar.training.randomness import torch_generator
 from makar.training.result import StageResult, finished_result, write_result
 from makar.training.schedule import learning_rate_multiplier
+from makar.training.states import KeptStates
 from makar.training.step import Stepper
 from makar.training.validation import MOMENTS, validation_count, validation_loss
 
-FIRST_LOOK_BATCHES = 32
+FIRST_LOOK_TOKENS = 1_000_000
+FIRST_LOOK_ITEMS = 1024
+FIRST_LOOK_BATCH = 128
 MOST_ROLLBACKS = 3
-CHECKPOINT_SHARE = 0.02
 GOOD_STATE_OPERATIONS = 5e11
 GOOD_STATE_STEPS = 200
 RECENT_LOSSES = 20
@@ -87,13 +88,11 @@ def train_stage(
         OutOfSpaceError: The disk is full; the last checkpoint is intact.
     """
     budget = budget or Budget(plan.seconds if plan.seconds is not None else math.inf)
-    best = StateFolder(folder / "best" / stage.name, prefix="best", keep=1)
     result = finished_result(folder, stage.name)
     if result is not None:
         budget.restore(result.consumed_seconds)
-        Learner(family.to(plan.device), optimisation=stage.optimisation).load(
-            best.load(result.best_step).tensors, result_only=True
-        )
+        learner = Learner(family.to(plan.device).eval(), optimisation=stage.optimisation)
+        KeptStates(folder, stage=stage.name, writes=False).load_best(learner, result.best_step)
         return result
     return _Trainer(plan, stage, family=family, data=data, folder=folder, watch=watch or Watch(), budget=budget).run()
 
@@ -122,8 +121,7 @@ class _Trainer:
             on_event=watch.on_event,
             consumed=budget.consumed,
         )
-        self.checkpoints = StateFolder(folder / "checkpoints" / stage.name)
-        self.best_states = StateFolder(folder / "best" / stage.name, prefix="best", keep=1)
+        self.states = KeptStates(folder, stage=stage.name, writes=self.team.leads)
         sources = {
             split: BatchSource(store, data.codec, family=stage.family, seed=plan.seed, device=plan.device)
             for split, store in data.stores.items()
@@ -143,7 +141,6 @@ class _Trainer:
             source=self.source,
             optimisation=stage.optimisation,
             seed=plan.seed,
-            precision=plan.precision,
             team=self.team,
             on_smaller=lambda parts: self.log.emit(
                 "smaller_batches", message=f"memory ran out; a batch is now computed in {parts} parts", parts=parts
@@ -156,45 +153,35 @@ class _Trainer:
         self.pending: list[Tensor] = []
         self.recent: list[float] = []
         self.step_seconds, self.sample_seconds = 0.0, 0.0
-        self.last_save, self.save_seconds = time.monotonic(), 0.0
 
     def _start(self, family: Family) -> None:
         """Take up the newest whole checkpoint, or draw the first weights."""
-        saved, damaged = self.checkpoints.newest()
+        saved, damaged = self.states.newest()
         for reason in damaged:
             self.log.emit("warning", message=f"{reason}; going on from the state before")
         if saved is None:
             family.initialise(torch_generator(self.plan.seed, "initialise"))
-            size = self.stage.optimisation.batch_size
-            family.initialise_from_data(self.source.batch(size * i, size) for i in range(FIRST_LOOK_BATCHES))
+            family.initialise_from_data(self._first_look())
+        family.precision = self.plan.precision
         self.learner = Learner(family.to(self.plan.device).train(), optimisation=self.stage.optimisation)
         if saved is None:
             self.counters.start_seconds = self.budget.consumed()
-            self._keep_good_state()
-            self.saved_step = -1
+            self.states.keep_good(self.learner, self.counters)
         else:
-            self._resume(saved)
-        self.best: tuple[float, int] | None = None
-        for step in self.best_states.steps():
-            with contextlib.suppress(IntegrityError):
-                loss = self.best_states.load(step).body["inner_loss"]
-                self.best = min(self.best or (loss, step), (loss, step))
+            self.counters = Counters.from_dictionary(saved.body)
+            self.learner.load(saved.tensors)
+            self.budget.restore(self.counters.consumed_seconds)
         self.meter = EnergyMeter(self.counters.consumption)
         self.process_start, self.earlier_seconds = time.monotonic(), self.counters.training_seconds
         parameters = sum(parameter.numel() for parameter in family.parameters())
         self.log.emit("started" if saved is None else "resumed", step=self.counters.step, parameters=parameters)
 
-    def _resume(self, saved: SavedState) -> None:
-        good = saved
-        self.counters = Counters.from_dictionary(saved.body)
-        if self.counters.good_step != saved.step:
-            # Saved on request between two good states: a later rollback must return to the same state as without the stop.
-            with contextlib.suppress(IntegrityError):
-                good = self.checkpoints.load(self.counters.good_step)
-        self.good_tensors, self.good_body, self.saved_step = good.tensors, good.body, good.step
-        self.counters.good_step = good.step
-        self.learner.load(saved.tensors)
-        self.budget.restore(self.counters.consumed_seconds)
+    def _first_look(self) -> Iterator[Batch]:
+        """Yield the first training examples, up to an epoch, for a start that is better than blind."""
+        most = FIRST_LOOK_TOKENS // self.source.window_length if self.source.batching == "windows" else FIRST_LOOK_ITEMS
+        total = min(self.source.count, most)
+        for first in range(0, total, FIRST_LOOK_BATCH):
+            yield self.source.batch(first, min(FIRST_LOOK_BATCH, total - first))
 
     def run(self) -> StageResult:
         """Train until the pace is over and return the result."""
@@ -249,10 +236,9 @@ class _Trainer:
         if progress < 1.0 and progress >= MOMENTS[counters.moment]:
             self._validate(progress)
         if is_good_moment and counters.loss_watch.is_calm() and self.learner.is_finite():
-            self._keep_good_state()
-        pause = max(self.watch.checkpoint_seconds, self.save_seconds / CHECKPOINT_SHARE)
-        if counters.good_step > self.saved_step and time.monotonic() - self.last_save > pause:
-            self._save_good_state()
+            self.states.keep_good(self.learner, counters)
+        if self.states.checkpoint_is_due(counters, shortest_seconds=self.watch.checkpoint_seconds):
+            self.log.emit("checkpoint", step=self.states.save_good(self._spent()))
 
     def _losses_are_healthy(self) -> bool:
         if not self.pending:
@@ -274,8 +260,8 @@ class _Trainer:
                 f"the loss broke at step {broken.step}, again after {broken.rollbacks_in_row} returns to step {broken.good_step}",
                 do="lower the learning rate, for example --set stages.0.optimisation.learning_rate=0.001",
             )
-        self.learner.load(self.good_tensors)
-        self.counters = broken.rolled_back_to(self.good_body)
+        self.learner.load(self.states.good_tensors)
+        self.counters = broken.rolled_back_to(self.states.good_body)
         self.log.emit(
             "rolled_back",
             message=f"the loss broke at step {broken.step}; back to step {self.counters.step} with other data "
@@ -284,37 +270,21 @@ class _Trainer:
             broken_step=broken.step,
         )
 
-    def _keep_good_state(self) -> None:
-        self.counters.good_step = self.counters.step
-        self.counters.rollbacks_in_row = 0
-        with torch.no_grad():
-            self.good_tensors = {name: tensor.clone() for name, tensor in self.learner.tensors().items()}
-        self.good_body = self.counters.to_dictionary()
-
-    def _save_good_state(self) -> None:
-        self._save(self.good_tensors, self.good_body)
-        self.saved_step = self.counters.good_step
-
-    def _save(self, tensors: dict[str, Tensor], body: dict[str, Any]) -> None:
-        begin = time.monotonic()
-        counters = Counters.from_dictionary(body)
-        # What was spent is spent, also on steps that a resume repeats.
+    def _spent(self) -> Counters:
+        """Return the counters with seconds and energy up to date."""
+        counters = self.counters
         counters.consumed_seconds = self.budget.consumed()
-        counters.training_seconds = self._seconds()
+        counters.training_seconds = self.earlier_seconds + time.monotonic() - self.process_start
         counters.consumption = self.meter.consumption()
-        if self.team.leads:
-            self.checkpoints.save(counters.step, tensors, counters.to_dictionary())
-            self.log.emit("checkpoint", step=counters.step)
-        self.last_save = time.monotonic()
-        self.save_seconds = self.last_save - begin
+        return counters
 
     def _interrupt(self) -> NoReturn:
         if not self._losses_are_healthy():
             self._roll_back()
-        if self.counters.good_step > self.saved_step:
-            self._save_good_state()
+        if self.counters.good_step > self.states.saved_step:
+            self.states.save_good(self._spent())
         if self.counters.step > self.counters.good_step:
-            self._save(self.learner.tensors(), self.counters.to_dictionary())
+            self.states.save(self.learner.tensors(), self.counters, spent=self._spent())
         self.log.emit("interrupted", step=self.counters.step)
         raise InterruptedRunError(
             f'stopped at step {self.counters.step} of stage "{self.stage.name}"; everything up to it is saved in {self.folder}',
@@ -350,13 +320,10 @@ class _Trainer:
                 count=counters.validation_count,
                 batch_size=max(1, self.stepper.positions // counters.micro_batches),
                 seed=self.plan.seed,
-                precision=self.plan.precision,
             )
-            is_best = math.isfinite(loss) and (self.best is None or loss < self.best[0])
+            is_best = math.isfinite(loss) and (self.states.best is None or loss < self.states.best[0])
             if is_best:
-                self.best = (loss, counters.step)
-                if self.team.leads:
-                    self.best_states.save(counters.step, self.learner.result_tensors(), {"inner_loss": loss})
+                self.states.save_best(self.learner, inner_loss=loss, step=counters.step)
             self.pace.closing_seconds = CLOSING_MARGIN * (time.monotonic() - begin)
             counters.inner_loss = loss
             counters.moment = sum(moment <= progress for moment in MOMENTS)
@@ -391,9 +358,6 @@ class _Trainer:
             learning_rate=learning_rate,
         )
 
-    def _seconds(self) -> float:
-        return self.earlier_seconds + time.monotonic() - self.process_start
-
     def _rate(self) -> float:
         return self.items_a_step / self.step_seconds if self.step_seconds else 0.0
 
@@ -402,30 +366,32 @@ class _Trainer:
         return round(self._rate() * self.stage.family.training_operations() / peak, 4) if peak else None
 
     def _finish(self) -> StageResult:
-        if self.best is None:
+        if self.states.best is None:
             raise DivergedError(
                 "no validation gave a finite loss",
                 do="lower the learning rate, for example --set stages.0.optimisation.learning_rate=0.001",
             )
-        inner_loss, best_step = self.best
+        inner_loss, best_step = self.states.best
         self.team.agree([0.0])  # the leader has written the best weights before anybody reads them
-        self.learner.load(self.best_states.load(best_step).tensors, result_only=True)
+        self.states.load_best(self.learner, best_step)
         self.learner.family.eval()
+        self.learner.family.precision = "float32"
+        spent = self._spent()
         result = StageResult(
             stage=self.stage.name,
             inner_loss=inner_loss,
             best_step=best_step,
             steps=self.counters.step,
             items=self.counters.step * self.items_a_step,
-            seconds=self._seconds(),
-            consumed_seconds=self.budget.consumed(),
+            seconds=spent.training_seconds,
+            consumed_seconds=spent.consumed_seconds,
             items_per_second=self._rate(),
             peak_fraction=self._peak_fraction(),
             rollbacks=self.counters.rollbacks,
-            energy=energy_range(self.meter.consumption()),
+            energy=energy_range(spent.consumption),
             curve=str(self.folder / "metrics.jsonl"),
         )
         if self.team.leads:
             write_result(self.folder, result)
-        self.log.emit("finished", step=self.counters.step, **{"inner_loss": inner_loss, "best_step": best_step})
+        self.log.emit("finished", step=self.counters.step, inner_loss=inner_loss, best_step=best_step)
         return result

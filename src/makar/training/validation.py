@@ -8,7 +8,6 @@ import torch
 
 from makar.families.family import Family
 from makar.training.batches import BatchSource
-from makar.training.precision import matrix_precision
 from makar.training.randomness import seed_global_draws, torch_generator
 
 MOMENTS = tuple(tenth / 10 for tenth in range(1, 11))
@@ -27,9 +26,7 @@ def validation_count(available: int, *, expected_positions: float, batch_size: i
     return max(1, min(available, max(batch_size, int(SHARE_A_PASS * expected_positions))))
 
 
-def validation_loss(
-    family: Family, *, source: BatchSource, count: int, batch_size: int, seed: int, precision: str
-) -> float:
+def validation_loss(family: Family, *, source: BatchSource, count: int, batch_size: int, seed: int) -> float:
     """Return the mean loss over ``count`` fixed examples; the family is in evaluation mode already.
 
     Args:
@@ -38,16 +35,13 @@ def validation_loss(
         count: Windows or items to read.
         batch_size: Windows or items at a time.
         seed: Seed of the run.
-        precision: ``"float32"`` or ``"bfloat16"``.
     """
-    device_type = next(family.parameters()).device.type
     total, weight = 0.0, 0
     seed_global_draws(seed, "validation")
     with torch.no_grad():
         for first in range(0, count, batch_size):
             batch = source.fixed(first, batch_size, of=count)
-            with matrix_precision(device_type, precision):
-                loss = family.validation_loss(batch, torch_generator(seed, "validation", first))
+            loss = family.validation_loss(batch, torch_generator(seed, "validation", first))
             total += float(loss.value) * loss.count
             weight += loss.count
     return total / weight
