@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 ModelName = Annotated[
     str,
-    typer.Argument(help="A model by name or folder.", autocompletion=model_names, show_default=False),
+    typer.Argument(metavar="MODEL", help="A model by name or folder.", autocompletion=model_names, show_default=False),
 ]
 
 
@@ -53,7 +53,10 @@ def generate(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Make new content with MODEL: text is printed, images are saved; every asset carries a signed manifest."""
+    """Make new content with MODEL.
+
+    Text is printed, images are saved; every saved asset carries a signed manifest.
+    """
     from makar.api.model import load
 
     given: dict[str, Any] = {
