@@ -41,7 +41,7 @@ def main() -> None:
                     command += ["-o", str(home / "model"), "--set", f"stages.0.family.layout={layout}", "--json"]
                     total, output = timed(command, environment={"MAKAR_HOME": str(home)})
                     header = json.loads((home / "model" / "makar.json").read_text())
-                    context = header["recipe"]["stages"][0]["family"]["context_length"]
+                    context = header["recipe"]["stages"][0]["family"]["context"]
                     nats = exported_nats(home / "model", validation, context=min(context, 256), batch=8)
                     run = {
                         "seconds": seconds,

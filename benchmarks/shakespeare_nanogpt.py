@@ -71,7 +71,7 @@ def run_ours(data: Path, validation: str, seconds: float, seed: int) -> dict[str
             "-o",
             str(model),
         ]
-        command += ["--set", "stages.0.codec.kind=character", "--set", "stages.0.family.context_length=64", "--json"]
+        command += ["--set", "stages.0.codec.kind=character", "--set", "stages.0.family.context=64", "--json"]
         total, output = timed(command, environment={"MAKAR_HOME": home})
         report = json.loads(output.strip().splitlines()[-1])
         return {

@@ -51,7 +51,7 @@ def peer(shape: dict, architecture: str, attention: str, bf16: bool, steps: int)
 
         ours = TransformerConfig(
             layout="mainstream", vocabulary=VOCABULARY, width=shape["width"], depth=shape["layers"], heads=shape["heads"],
-            context_length=shape["context"],
+            context=shape["context"],
         )  # fmt: skip
         from makar.families.transformer.layouts import transformers_config
 
@@ -82,7 +82,7 @@ def ours(shape: dict, layout: str, steps: int) -> float:
     from makar.recipe import OptimisationConfig
 
     config = TransformerConfig(
-        layout=layout, vocabulary=VOCABULARY, width=shape["width"], depth=shape["layers"], heads=shape["heads"], context_length=shape["context"]
+        layout=layout, vocabulary=VOCABULARY, width=shape["width"], depth=shape["layers"], heads=shape["heads"], context=shape["context"]
     )  # fmt: skip
     family = build_family(config)
     generator = torch.Generator().manual_seed(0)
