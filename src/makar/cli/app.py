@@ -73,6 +73,8 @@ def run(arguments: list[str]) -> int:
         The exit code: 0 done, 1 failed, 2 wrong use, 130 interrupted.
     """
     as_json = "--json" in arguments
+    if not arguments:
+        arguments = ["--help"]
     try:
         code = app(arguments, prog_name="makar", standalone_mode=False)
         sys.stdout.flush()

@@ -19,8 +19,8 @@ _FIGURES: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
     ("loss", "loss", lambda value: f"{value:.4f}"),
     ("inner_loss", "held-out", lambda value: f"{value:.4f}"),
     ("items_per_second", "items/s", lambda value: f"{value:,.0f}"),
-    ("peak_share", "of peak", lambda value: f"{value:.0%}"),
-    ("remaining_seconds", "left", duration_text),
+    ("peak_fraction", "of peak", lambda value: f"{value:.0%}"),
+    ("seconds_left", "left", duration_text),
 )
 """Key of a progress event, its label and how it is written."""
 
@@ -33,6 +33,8 @@ _MILESTONES = {
     "plan",
     "saved",
 }
+
+_SILENT = {"checkpoint", "sample", "started", "finished"}
 
 
 class Display:
@@ -60,7 +62,7 @@ class Display:
         """Show one event of a training or an evaluation."""
         name = event.get("event", "")
         if name == "validation":
-            self._held_out = event.get("inner_loss", event.get("loss"))
+            self._held_out = event.get("inner_loss")
             return
         if name == "progress":
             if self._is_due():
@@ -69,7 +71,7 @@ class Display:
         text = event.get("message")
         if name in _MILESTONES or text:
             self.say(text or f"{name.replace('_', ' ')}: {text_of(_details(event))}")
-        elif name:
+        elif name and name not in _SILENT:
             self._draw(f"{name.replace('_', ' ')} {text_of(_details(event))}".strip(), due=self._is_due())
 
     def reading(self, event: dict[str, Any]) -> None:
