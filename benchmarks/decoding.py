@@ -3,10 +3,10 @@
     python benchmarks/decoding.py                                  speed; writes benchmarks/results/YYYY-MM-DD-decoding.json
     python benchmarks/decoding.py --model FOLDER --text FILE       bits/byte of a trained model in float32, bfloat16 and int8
 
-Models have random weights: speed does not depend on their values. They are saved by transformers and read from that folder by both sides.
-Every side runs in its own process with 1 and with 2 threads, transformers also with each cache and attention it offers; each is taken at
-its best over all of that and over ``--rounds`` interleaved rounds, so that a busy moment hurts nobody for good. Time is wall time of a whole
-call, prompt included. In float32 the tokens must be equal.
+Models have random weights: speed does not depend on their values. They are saved by transformers and read from that folder by both
+sides. Every side runs in its own process with 1 and with 2 threads, transformers also with each cache and attention it offers; each is
+taken at its best over all of that and over ``--rounds`` interleaved rounds, so that a busy moment hurts nobody for good. Time is wall
+time of a whole call, prompt included. In float32 the tokens must be equal.
 """
 
 import argparse

@@ -1,9 +1,9 @@
 """One decoding step on the CPU in NumPy: for each row one new token in, its next-token logits out.
 
-At a width of a few hundred the cost of calling an operation is as large as its work. A NumPy call with ``out`` costs a third of a torch
-call when its operands have one shape and no scalar is among them, so the whole step is NumPy on buffers and views that are made once. Rows go through each matrix one after the
-other while it is in the cache, and attention is computed row by row over exactly the positions that the row has, so neither padding
-nor masks exist and a row's bits do not depend on its neighbours.
+At a width of a few hundred the cost of calling an operation is as large as its work. A NumPy call with ``out`` costs a third of a
+torch call when its operands have one shape and no scalar is among them, so the whole step is NumPy on buffers and views that are made
+once. Rows go through each matrix one after the other while it is in the cache, and attention is computed row by row over exactly the
+positions that the row has, so neither padding nor masks exist and a row's bits do not depend on its neighbours.
 
 Attention is softmax(q k) v (Vaswani et al. 2017, arXiv:1706.03762, equation 1) with normalised queries and keys; the division by the
 sum comes after the product with the values, on fewer numbers, and the usual subtraction of the maximum is left out where the norms
@@ -104,7 +104,7 @@ class RowDecoder:
         if self._needs_maximum:
             np.subtract(scores, scores.max(axis=-1, keepdims=True), scores)
         np.exp(scores, scores)
-        np.add.reduce(scores, -1, None, row.total, True)
+        np.add.reduce(scores, axis=-1, out=row.total, keepdims=True)
         np.matmul(scores, past[shared:], row.merged)
         np.divide(row.merged, row.total, row.merged)
 
