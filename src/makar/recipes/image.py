@@ -1,7 +1,5 @@
 """Recipes for images: flow matching with a small U-Net, without and with classes, and the rule that sizes it."""
 
-import math
-
 from makar.codecs.image_config import ImageCodecConfig
 from makar.families.diffusion.config import DiffusionConfig
 from makar.recipe import OptimisationConfig, Recipe, Stage
