@@ -1,0 +1,91 @@
+"""The command line: one verb a function, errors in three lines, exit codes 0, 1, 2 and 130.
+
+Start-up imports Typer and nothing heavy; each verb imports what it needs when it runs. Help is plain text, because Rich's help
+costs as long again as everything else. The result of a verb goes to stdout, everything else to stderr.
+"""
+
+import os
+import sys
+
+import typer
+
+from makar.cli import data_verbs, demo_verb, generate_verb, list_verbs, machine_verbs, model_verbs, run_verbs, train_verb
+from makar.cli.failure import report, usage_failure
+
+EPILOGUE = """\b
+A model of your own in three lines:
+  makar inspect  DATA
+  makar train    DATA --for 10m -o NAME
+  makar generate NAME
+"""
+
+app = typer.Typer(
+    name="makar",
+    help="Your data, your machine, your minutes: a generative model of your own, in any medium, with proof.",
+    epilog=EPILOGUE,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+lists = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="List recipes, models or media.")
+runs = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="List, show, compare, resume or stop trainings.")
+
+app.command("inspect")(data_verbs.inspect)
+app.command("plan")(data_verbs.plan)
+app.command("train")(train_verb.train)
+app.command("generate")(generate_verb.generate)
+app.command("evaluate")(model_verbs.evaluate)
+app.command("verify")(model_verbs.verify)
+app.command("import")(model_verbs.import_)
+app.command("export")(model_verbs.export)
+app.add_typer(lists, name="list")
+lists.command("recipes")(list_verbs.recipes)
+lists.command("models")(list_verbs.models)
+lists.command("media")(list_verbs.media)
+app.add_typer(runs, name="runs")
+runs.command("list")(run_verbs.list_)
+runs.command("show")(run_verbs.show)
+runs.command("compare")(run_verbs.compare)
+runs.command("resume")(run_verbs.resume)
+runs.command("stop")(run_verbs.stop)
+app.command("doctor")(machine_verbs.doctor)
+app.command("demo")(demo_verb.demo)
+app.command("version")(machine_verbs.version)
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    show_version: bool = typer.Option(False, "--version", help="Print the version and exit.", is_eager=True),
+) -> None:
+    if show_version:
+        machine_verbs.version(json=False)
+        raise typer.Exit(0)
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command line.
+
+    Args:
+        arguments: The words after ``makar``.
+
+    Returns:
+        The exit code: 0 done, 1 failed, 2 wrong use, 130 interrupted.
+    """
+    as_json = "--json" in arguments
+    if not arguments:
+        arguments = ["--help"]
+    try:
+        code = app(arguments, prog_name="makar", standalone_mode=False)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader has gone. Python would complain once more when it flushes stdout at exit, so stdout is pointed at nothing.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except typer.TyperException as error:
+        return report(usage_failure(error, typer.main.get_command(app), arguments), as_json=as_json)
+    except (Exception, KeyboardInterrupt) as error:
+        return report(error, as_json=as_json)
+    if code == 130:
+        return report(KeyboardInterrupt(), as_json=as_json)
+    return code if isinstance(code, int) else 0

@@ -1,0 +1,250 @@
+"""Text to tokens and back: bytes, characters or byte-level pairs, always lossless, always a tokenizer.json that others open.
+
+Decisions. (1) The learned part is one ``tokenizer.json`` of the `tokenizers` library, so that transformers, llama.cpp and browsers
+read the same file. (2) Nothing is ever unknown: bytes and byte-level pairs cover every text by construction, the character alphabet
+spells a character without a token as its UTF-8 bytes (``<0xC3><0xA9>``). (3) Bytes and characters are looked up in a table instead of
+asking the library, which gives the same tokens fifty times faster. (4) The end token in a text is ordinary text: only ``encode``
+writes the token, so data cannot end a document early. (5) Long texts are cut between a word and the space after it, where the
+pre-tokenizer cuts too, so memory is bounded and the tokens are the same.
+
+Source: Sennrich et al. 2016, arXiv 1508.07909 (pairs); Radford et al. 2019, "Language models are unsupervised multitask learners"
+(pairs of bytes, and the pattern that cuts words).
+"""
+
+import collections
+import json
+import re
+from collections.abc import Iterator
+from typing import Any, Self
+
+import numpy as np
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
+
+from makar.codecs.codec import Codec
+from makar.codecs.text_config import BpeCodecConfig, ByteCodecConfig, CharacterCodecConfig
+from makar.data.record import Record
+from makar.errors import ArtifactError, DataError, EmptyDataError
+from makar.tensor_spec import TARGET, Slot, TensorSpec
+
+END = "<|endoftext|>"
+TOKENIZER_FILE = "tokenizer.json"
+PIECE_CHARACTERS = 1 << 20
+_CUT = re.compile(r"(?<=\S)(?=\s)")
+
+TextConfig = ByteCodecConfig | CharacterCodecConfig | BpeCodecConfig
+
+
+class TextCodec(Codec):
+    """Turns text and code into tokens that end with the end token.
+
+    Args:
+        config: Which of the three codecs it is.
+        tokenizer: The fitted tokenizer.
+    """
+
+    def __init__(self, config: TextConfig, tokenizer: Tokenizer) -> None:
+        self.config = config
+        self.tokenizer = tokenizer
+        # A text that contains the name of the end token is a text.
+        self.tokenizer.encode_special_tokens = True
+        end = tokenizer.token_to_id(END)
+        if end is None:
+            raise ArtifactError(f'the tokenizer has no token "{END}"', expected="a tokenizer that this codec wrote")
+        self.end_token: int = end
+        self._characters = _character_table(tokenizer) if isinstance(config, CharacterCodecConfig) else None
+
+    @classmethod
+    def fit(cls, config: TextConfig, records: Iterator[Record]) -> Self:
+        """Learn the vocabulary: the whole alphabet for characters, pairs on the first ``sample_bytes``, nothing for bytes.
+
+        Raises:
+            EmptyDataError: A vocabulary is to be learned and there is no text.
+        """
+        if isinstance(config, ByteCodecConfig):
+            return cls(config, _byte_tokenizer())
+        if isinstance(config, CharacterCodecConfig):
+            return cls(config, _character_tokenizer(records, config.largest_alphabet))
+        return cls(config, _pair_tokenizer(records, config))
+
+    @classmethod
+    def from_files(cls, config: TextConfig, files: dict[str, bytes]) -> Self:
+        """Rebuild the codec from ``tokenizer.json``.
+
+        Raises:
+            ArtifactError: The file is missing or is no tokenizer.
+        """
+        if TOKENIZER_FILE not in files:
+            raise ArtifactError(f"the codec has no {TOKENIZER_FILE}", expected=TOKENIZER_FILE)
+        try:
+            tokenizer = Tokenizer.from_str(files[TOKENIZER_FILE].decode())
+        except Exception as error:  # the library raises bare Exception
+            raise ArtifactError(f"{TOKENIZER_FILE} cannot be read: {error}") from error
+        return cls(config, tokenizer)
+
+    def files(self) -> dict[str, bytes]:
+        """Return ``tokenizer.json``."""
+        return {TOKENIZER_FILE: self.tokenizer_json()}
+
+    def tokenizer_json(self) -> bytes:
+        """Return the tokenizer in the format of the `tokenizers` library, which ``transformers.AutoTokenizer`` opens."""
+        return self.tokenizer.to_str(pretty=True).encode()
+
+    @property
+    def vocabulary(self) -> int:
+        """Number of tokens."""
+        return self.tokenizer.get_vocab_size(with_added_tokens=True)
+
+    @property
+    def spec(self) -> TensorSpec:
+        """One slot ``target`` with tokens along ``length``."""
+        return TensorSpec({TARGET: Slot(kind="tokens", axes=("length",), sizes=(None,), vocabulary=self.vocabulary)})
+
+    def encode(self, record: Record) -> dict[str, np.ndarray]:
+        """Return the tokens of a record and the end token, as uint16 where they fit, otherwise uint32; nothing for empty text."""
+        if not record.content:
+            return {}
+        dtype = np.uint16 if self.vocabulary <= 1 << 16 else np.uint32
+        return {TARGET: np.append(self.encode_text(record.content), self.end_token).astype(dtype)}
+
+    def encode_text(self, text: str) -> np.ndarray:
+        """Return the tokens of a text, int64 ``[length]``, without an end token.
+
+        Raises:
+            DataError: The text holds half a surrogate pair, which is no character.
+        """
+        try:
+            if isinstance(self.config, ByteCodecConfig):
+                return np.frombuffer(text.encode(), np.uint8).astype(np.int64)
+            pieces = [self._encode_piece(piece) for piece in _pieces(text)]
+        except UnicodeEncodeError as error:
+            raise DataError(
+                f"the text is not valid Unicode: {error}", do="decode it with the right encoding"
+            ) from error
+        return np.concatenate(pieces) if pieces else np.zeros(0, np.int64)
+
+    def _encode_piece(self, text: str) -> np.ndarray:
+        if self._characters is not None:
+            codes = np.frombuffer(text.encode("utf-32-le"), np.uint32)
+            tokens = self._characters[np.minimum(codes, len(self._characters) - 1)]
+            if (tokens >= 0).all():
+                return tokens
+        else:
+            text.encode()  # the library would replace what is no character in silence
+        return np.array(self.tokenizer.encode(text, add_special_tokens=False).ids, np.int64)
+
+    def decode(self, slots: dict[str, np.ndarray]) -> str:
+        """Return the text of ``target`` up to its first end token."""
+        tokens = np.asarray(slots[TARGET])
+        ends = np.flatnonzero(tokens == self.end_token)
+        return self.decode_tokens(tokens[: ends[0]] if len(ends) else tokens)
+
+    def decode_tokens(self, tokens: np.ndarray) -> str:
+        """Return the text of tokens ``[length]``; end tokens are left out and broken UTF-8 becomes U+FFFD."""
+        if isinstance(self.config, ByteCodecConfig):
+            array = np.asarray(tokens)
+            return array[array != self.end_token].astype(np.uint8).tobytes().decode(errors="replace")
+        return str(self.tokenizer.decode(np.asarray(tokens).tolist(), skip_special_tokens=True))
+
+    def token_byte_lengths(self) -> np.ndarray:
+        """Return how many bytes of UTF-8 each token stands for, int64 ``[vocabulary]``; 0 for the end token.
+
+        The sum over the tokens of a text is its size in bytes, which turns nats a token into bits a byte.
+        """
+        names = [self.tokenizer.id_to_token(token) for token in range(self.vocabulary)]
+        if isinstance(self.config, CharacterCodecConfig):
+            lengths = [1 if _is_byte_name(name) else len(name.encode()) for name in names]
+        else:
+            lengths = [len(name) for name in names]  # the byte alphabet writes each byte as one character
+        lengths[self.end_token] = 0
+        return np.array(lengths, np.int64)
+
+
+def _byte_tokenizer() -> Tokenizer:
+    order = _byte_characters()
+    tokenizer = Tokenizer(models.BPE(vocab={**{name: byte for byte, name in enumerate(order)}, END: 256}, merges=[]))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    return _with_end(tokenizer)
+
+
+def _character_tokenizer(records: Iterator[Record], largest_alphabet: int) -> Tokenizer:
+    counts: collections.Counter[str] = collections.Counter()
+    for record in records:
+        counts.update(record.content)
+    if not counts:
+        raise EmptyDataError("there is no text to learn an alphabet from", expected="at least one character")
+    # Ties are broken by the character itself, so that the order of the records does not matter.
+    ranked = sorted(counts, key=lambda character: (-counts[character], character))[:largest_alphabet]
+    names = sorted(ranked)
+    # A byte that is a character with a token of its own is never needed to spell another one.
+    spelled = [byte for byte in range(0xF5) if not (byte < 0x80 and chr(byte) in counts) and byte not in (0xC0, 0xC1)]
+    names += [f"<0x{byte:02X}>" for byte in spelled if byte >= 0x80 or chr(byte) not in ranked] + [END]
+    vocabulary = {name: token for token, name in enumerate(names)}
+    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[], byte_fallback=True))
+    tokenizer.decoder = decoders.Sequence([decoders.ByteFallback(), decoders.Fuse()])
+    return _with_end(tokenizer)
+
+
+def _pair_tokenizer(records: Iterator[Record], config: BpeCodecConfig) -> Tokenizer:
+    tokenizer = Tokenizer(models.BPE())
+    # The pattern of GPT-2, the one that every reader of tokenizer.json knows.
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=config.vocabulary_size,
+        special_tokens=[AddedToken(END, special=True, normalized=False)],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    sample = list(_sample(records, config.sample_bytes))
+    if not sample:
+        raise EmptyDataError("there is no text to count pairs on", expected="at least one character")
+    tokenizer.train_from_iterator(sample, trainer)
+    return tokenizer
+
+
+def _sample(records: Iterator[Record], limit: int) -> Iterator[str]:
+    left = limit
+    for record in records:
+        for piece in _pieces(record.content):
+            yield piece[:left]
+            left -= len(piece.encode())
+            if left <= 0:
+                return
+
+
+def _with_end(tokenizer: Tokenizer) -> Tokenizer:
+    tokenizer.add_special_tokens([AddedToken(END, special=True, normalized=False)])
+    return tokenizer
+
+
+def _pieces(text: str) -> Iterator[str]:
+    start = 0
+    while start < len(text):
+        end = start + PIECE_CHARACTERS
+        if end < len(text):
+            # Without a single space in as much text again, the cut falls inside a word: still lossless.
+            cut = _CUT.search(text, end, end + PIECE_CHARACTERS)
+            end = cut.start() if cut else end + PIECE_CHARACTERS
+        yield text[start:end]
+        start = end
+
+
+def _byte_characters() -> list[str]:
+    # GPT-2's alphabet: printable bytes are themselves, the others follow from code point 256 on.
+    printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    others = iter(range(256, 512))
+    return [chr(byte) if byte in printable else chr(next(others)) for byte in range(256)]
+
+
+def _character_table(tokenizer: Tokenizer) -> np.ndarray:
+    vocabulary: dict[str, Any] = json.loads(tokenizer.to_str())["model"]["vocab"]
+    characters = {ord(name): token for name, token in vocabulary.items() if len(name) == 1}
+    table = np.full(max(characters, default=0) + 2, -1, np.int64)
+    for code, token in characters.items():
+        table[code] = token
+    return table
+
+
+def _is_byte_name(name: str) -> bool:
+    return len(name) == 6 and name.startswith("<0x")

@@ -1,0 +1,134 @@
+"""Settings of the decoder transformer, with its exact size, its cost and the shape that suits a size; no torch.
+
+Two layouts that `transformers` opens. ``mainstream`` is Qwen3's: RMSNorm with gains, SwiGLU, query and key norms, rotary positions,
+grouped keys and values, embeddings shared with the output layer if wished. ``compact`` is nanochat's: norms without gains, squared
+ReLU, soft-capped logits, separate output layer.
+
+Source: Yang et al. 2025, arXiv 2505.09388 (Qwen3); Karpathy 2025, nanochat; Kaplan et al. 2020, arXiv 2001.08361, section 2.1 (cost).
+"""
+
+import dataclasses
+from typing import ClassVar, Literal, Self
+
+from makar.config import setting
+from makar.errors import ConfigError
+from makar.families.family_config import FamilyConfig
+from makar.tensor_spec import TARGET, Slot, TensorSpec
+
+HEAD_WIDTH = 32
+"""Width of a head below 512 channels; 64 from there on."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TransformerConfig(FamilyConfig):
+    """A decoder transformer: predicts each token from those before it."""
+
+    kind: ClassVar[str] = "transformer"
+    target: ClassVar[str] = "makar.families.transformer.family:TransformerFamily"
+    item_name: ClassVar[str] = "token"
+    batching: ClassVar[Literal["items", "windows"]] = "windows"
+
+    layout: str = setting("mainstream", meaning="shape of the network", choices=("mainstream", "compact"))
+    vocabulary: int = setting(0, meaning="number of tokens; 0 takes it from the codec", unit="tokens", minimum=0)
+    context: int = setting(256, meaning="positions that a prediction can look back on", unit="tokens", minimum=1)
+    depth: int = setting(4, meaning="number of blocks", minimum=1)
+    width: int = setting(128, meaning="channels of the residual stream", minimum=2)
+    heads: int = setting(4, meaning="attention heads a block", minimum=1)
+    key_value_heads: int = setting(0, meaning="heads of keys and values; 0 is as many as heads", minimum=0)
+    hidden: int = setting(
+        0,
+        meaning="channels inside the feed-forward part; 0 is 4 x width (compact), 8/3 x width (mainstream)",
+        minimum=0,
+    )
+    tied: bool = setting(False, meaning="whether the output layer shares the embeddings' weights")
+    dropout: float = setting(0.0, meaning="share of channels dropped while training", minimum=0.0, maximum=0.9)
+    rotary_base: float = setting(10000.0, meaning="base of the rotary wavelengths", minimum=1.0)
+    logit_cap: float = setting(15.0, meaning="soft limit of the logits (compact); 0 is none", minimum=0.0)
+    norm_epsilon: float = setting(1e-6, meaning="added to the mean square in norms", minimum=0.0, maximum=1.0)
+
+    def check(self) -> None:
+        """Check the fields and that the widths divide."""
+        super().check()
+        if self.width % self.heads or (self.width // self.heads) % 2:
+            raise ConfigError(
+                f"width {self.width} does not divide into {self.heads} heads of even width",
+                expected="width a multiple of 2 x heads",
+            )
+        if self.key_value_heads and self.heads % self.key_value_heads:
+            raise ConfigError(
+                f"{self.heads} heads cannot share {self.key_value_heads} heads of keys and values",
+                expected="key_value_heads that divides heads",
+            )
+
+    @property
+    def window_length(self) -> int:
+        """Positions a training window: the whole context."""
+        return self.context
+
+    @property
+    def head_width(self) -> int:
+        """Channels of one head."""
+        return self.width // self.heads
+
+    @property
+    def shared_heads(self) -> int:
+        """Heads of keys and values, with the default filled in."""
+        return self.key_value_heads or self.heads
+
+    @property
+    def hidden_width(self) -> int:
+        """Channels inside the feed-forward part, with the default filled in."""
+        if self.hidden:
+            return self.hidden
+        return 4 * self.width if self.layout == "compact" else max(32, round(8 * self.width / 3 / 32) * 32)
+
+    def accepts(self) -> TensorSpec:
+        """Return one slot of tokens along ``length``."""
+        slot = Slot(kind="tokens", axes=("length",), sizes=(None,), vocabulary=self.vocabulary or None)
+        return TensorSpec({TARGET: slot})
+
+    def bound_to(self, made: TensorSpec) -> Self:
+        """Return a copy with the codec's vocabulary."""
+        return self.changed(vocabulary=made[TARGET].vocabulary)
+
+    def scaled_to(self, parameters: int) -> Self:
+        """Return the shape whose blocks, embeddings and output layer come closest to so many parameters.
+
+        Depth follows width as ``2 + width / 96`` (4 x 192, 6 x 384, 10 x 768): at these sizes a shallow, wide network learns as well per
+        operation and its operations are large enough to run at speed.
+        """
+        candidates = []
+        for width in [*range(32, 512, 32), *range(512, 8193, 64)]:
+            head_width = HEAD_WIDTH if width < 512 else 2 * HEAD_WIDTH
+            depth = max(1, round(2 + width / 96))
+            heads = width // head_width
+            shared = max(1, heads * self.shared_heads // self.heads) if self.key_value_heads else 0
+            while shared and heads % shared:
+                shared -= 1
+            candidate = self.changed(depth=depth, width=width, heads=heads, key_value_heads=shared, hidden=0)
+            candidates.append((abs(candidate.parameter_count() - parameters), width, candidate))
+        return min(candidates, key=lambda found: found[:2])[2]
+
+    def block_matrix_count(self) -> int:
+        """Return the weights in matrices of one block."""
+        attention = self.width * self.head_width * (2 * self.heads + 2 * self.shared_heads)
+        return attention + (2 if self.layout == "compact" else 3) * self.width * self.hidden_width
+
+    def parameter_count(self) -> int:
+        """Return the exact number of trainable parameters."""
+        gains = 0 if self.layout == "compact" else self.depth * (2 * self.width + 2 * self.head_width) + self.width
+        tables = self.vocabulary * self.width * (1 if self.tied else 2)
+        return self.depth * self.block_matrix_count() + gains + tables
+
+    def training_operations(self) -> float:
+        """Return operations a token, forward and backward: 6 a matrix weight, and 6 x depth x width x context for causal attention."""
+        matrices = self.depth * self.block_matrix_count() + self.vocabulary * self.width
+        return 6.0 * matrices + 6.0 * self.depth * self.width * self.context
+
+    def activation_bytes(self) -> float:
+        """Return the bytes that training keeps for one window: streams and hidden channels in 2 to 4 bytes, attention weights, logits."""
+        streams = 40.0 * self.width + (6.0 if self.layout == "compact" else 10.0) * self.hidden_width
+        attention = 6.0 * self.heads * self.context
+        return self.context * (
+            self.depth * (streams + attention) + 8.0 * min(self.vocabulary, 8192) + 16.0 * self.width
+        )

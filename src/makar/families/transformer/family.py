@@ -1,0 +1,149 @@
+"""The decoder transformer as a family: one phase, next-token loss, saved so that `transformers` opens it."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from makar.errors import ConfigError, TensorMismatchError
+from makar.families.family import Batch, Family, Loss, OnnxPart, ParameterGroup, Phase, Sampler
+from makar.families.transformer.config import TransformerConfig
+from makar.families.transformer.layouts import saved_names, settings_files
+from makar.families.transformer.network import TransformerNetwork
+from makar.families.transformer.objective import next_token_loss
+from makar.families.transformer.start import LARGEST_VOCABULARY, count_pairs, start_from_pairs
+from makar.registry import resolve
+from makar.tensor_spec import TARGET
+
+UNIT = "nats/token"
+END_NAME = "<|endoftext|>"
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+class TransformerFamily(Family):
+    """A decoder transformer that learns from windows of tokens.
+
+    Args:
+        config: Sizes and layout, with the vocabulary known.
+
+    Raises:
+        ConfigError: The vocabulary is not known yet.
+    """
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        if config.vocabulary == 0:
+            raise ConfigError("the vocabulary is 0", expected="a configuration bound to a fitted codec")
+        self.config: TransformerConfig = config
+        self.network = TransformerNetwork(config)
+        self._precision = "float32"
+
+    @property
+    def precision(self) -> str:
+        """Number format of matrix products: ``"float32"`` or ``"bfloat16"``. Weights stay in float32."""
+        return self._precision
+
+    @precision.setter
+    def precision(self, name: str) -> None:
+        if name not in PRECISIONS:
+            raise ConfigError(f'precision is "{name}"', expected=" or ".join(PRECISIONS))
+        self._precision = name
+
+    @torch.no_grad()
+    def initialise(self, generator: torch.Generator) -> None:
+        """Draw every weight: branches end in zeros, other matrices keep the scale of what they multiply."""
+        for name, parameter in self.network.named_parameters():
+            if name.endswith("gain"):
+                parameter.fill_(1.0)
+            elif name.endswith("output.weight"):
+                parameter.zero_()
+            elif name == "embeddings":
+                parameter.normal_(std=self.config.width**-0.5 if self.config.tied else 0.8, generator=generator)
+            elif name == "separate_head":
+                parameter.normal_(std=1e-3, generator=generator)
+            else:
+                parameter.normal_(std=parameter.shape[1] ** -0.5, generator=generator)
+
+    def initialise_from_data(self, batches: Iterable[Batch]) -> None:
+        """Start at the probabilities of which token follows which; see ``start.py``. Shared embeddings cannot and stay drawn."""
+        if self.config.tied or self.config.vocabulary > LARGEST_VOCABULARY:
+            return
+        counts = count_pairs([batch[TARGET].cpu() for batch in batches], self.config.vocabulary)
+        if counts.sum() > 0:
+            start_from_pairs(self.network, counts, torch.Generator().manual_seed(0))
+
+    def phases(self) -> list[Phase]:
+        """Return the one phase: every parameter minimises the next-token loss."""
+        matrices, others = [], []
+        for name, parameter in self.network.named_parameters():
+            (matrices if name.startswith("blocks") and parameter.ndim == 2 else others).append(parameter)
+        groups = [ParameterGroup(parameters=matrices), ParameterGroup(parameters=others, weight_decay=0.0)]
+        return [Phase(name="next_token", groups=groups, loss=self._loss)]
+
+    def validation_loss(self, batch: Batch, generator: torch.Generator) -> Loss:
+        """Return the next-token loss without dropout."""
+        del generator
+        with torch.no_grad():
+            value = next_token_loss(self.network, batch[TARGET], dtype=PRECISIONS[self.precision])
+        return Loss(value=value, count=batch[TARGET][:, 1:].numel(), unit=UNIT)
+
+    def sampler(self, codec: Any) -> Sampler:
+        """Return a sampler over the current weights."""
+        sampler: Sampler = resolve("makar.families.transformer.sampler:TextSampler")(self, codec)
+        return sampler
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return the weights under the names of Qwen3ForCausalLM or NanoChatForCausalLM."""
+        parameters = dict(self.network.named_parameters())
+        saved: dict[str, Tensor] = {}
+        for name, parts in saved_names(self.config):
+            pieces = parameters[name].detach().split([rows for _, rows in parts])
+            saved |= {part: piece.contiguous() for (part, _), piece in zip(parts, pieces, strict=True)}
+        return saved
+
+    @torch.no_grad()
+    def load_tensors(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take every weight by its name in ``tensors``.
+
+        Raises:
+            TensorMismatchError: Some are missing, unexpected or of another shape; the message lists them.
+        """
+        expected = {name: tuple(tensor.shape) for name, tensor in self.tensors().items()}
+        found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+        wrong = [f"missing {name}" for name in expected if name not in found]
+        wrong += [f"unexpected {name}" for name in found if name not in expected]
+        wrong += [
+            f"{name} has shape {found[name]}, expected {shape}"
+            for name, shape in expected.items()
+            if name in found and found[name] != shape
+        ]
+        if wrong:
+            raise TensorMismatchError(
+                f"{len(wrong)} tensors do not fit: " + "; ".join(wrong), expected=f"exactly {len(expected)} tensors"
+            )
+        parameters = dict(self.network.named_parameters())
+        for name, parts in saved_names(self.config):
+            parameters[name].copy_(torch.cat([tensors[part] for part, _ in parts]))
+
+    def files(self, codec: Any) -> dict[str, bytes]:
+        """Return config.json, generation_config.json, tokenizer.json and tokenizer_config.json."""
+        settings = settings_files(self.config, end_token=codec.end_token, end_name=END_NAME)
+        return {**settings, "tokenizer.json": codec.tokenizer_json()}
+
+    def onnx_parts(self) -> list[OnnxPart]:
+        """Return the network from tokens to logits, with batch and length free."""
+        tokens = torch.arange(6).view(2, 3) % self.config.vocabulary
+        return [
+            OnnxPart(
+                name="model",
+                module=self.network,
+                inputs={"tokens": tokens},
+                outputs=("logits",),
+                dynamic={"tokens": {0: "batch", 1: "length"}},
+            )
+        ]
+
+    def _loss(self, batch: Batch, generator: torch.Generator) -> Loss:
+        value = next_token_loss(self.network, batch[TARGET], dtype=PRECISIONS[self.precision], generator=generator)
+        return Loss(value=value, count=batch[TARGET][:, 1:].numel(), unit=UNIT)

@@ -1,0 +1,160 @@
+"""The decoder transformer itself: embeddings, blocks of attention and feed-forward, output layer.
+
+Decisions. Queries, keys and values are one product, and so are gate and input of SwiGLU; names for other programs are made on saving.
+The residual stream is float32 and everything inside a block is of the products' type. Gains of norms are folded into the matrix that
+follows. The last matrix of every branch starts at zero, so at first the network is output layer x norm x embeddings, which
+``start.py`` uses (zero start: Zhang et al. 2019, arXiv 1901.09321; squared ReLU: So et al. 2021, arXiv 2109.08668;
+SwiGLU: Shazeer 2020, arXiv 2002.05202; norms of queries and keys: Henry et al. 2020, arXiv 2010.04245).
+"""
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn import functional
+
+from makar.families.transformer.config import TransformerConfig
+from makar.nn.attention import causal_attention
+from makar.nn.cross_entropy import capped
+from makar.nn.dropout import dropped
+from makar.nn.linear import Linear
+from makar.nn.norm import rms_norm
+from makar.nn.rotary import Table, norm_and_rotate, rotary_table
+
+
+class Attention(nn.Module):
+    """Causal self-attention with normed, rotated queries and keys."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.projected = Linear(config.width, (config.heads + 2 * config.shared_heads) * config.head_width)
+        self.output = Linear(config.width, config.width)
+        gained = config.layout == "mainstream"
+        self.query_gain = nn.Parameter(torch.ones(config.head_width)) if gained else None
+        self.key_gain = nn.Parameter(torch.ones(config.head_width)) if gained else None
+
+    def forward(
+        self, x: Float[Tensor, "batch length width"], gain: Float[Tensor, " width"] | None, table: Table
+    ) -> Float[Tensor, "batch length width"]:
+        """Return what attention adds to the stream."""
+        config = self.config
+        batch, length, _ = x.shape
+        heads = self.projected(x, gain).view(batch, length, -1, config.head_width)
+        turning = config.heads + config.shared_heads
+        gains = None
+        if self.query_gain is not None and self.key_gain is not None:
+            gains = torch.cat(
+                (
+                    self.query_gain.expand(config.heads, -1),
+                    self.key_gain.expand(config.shared_heads, -1),
+                )
+            )
+        turned = norm_and_rotate(heads[:, :, :turning], table, gains, epsilon=config.norm_epsilon).transpose(1, 2)
+        mixed = causal_attention(
+            turned[:, : config.heads], turned[:, config.heads :], heads[:, :, turning:].transpose(1, 2)
+        )
+        return self.output(mixed.transpose(1, 2).reshape(batch, length, config.width))
+
+
+class FeedForward(nn.Module):
+    """Squared ReLU between two matrices (compact), or SwiGLU (mainstream)."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.gated = config.layout == "mainstream"
+        self.input = Linear(config.width, config.hidden_width * (2 if self.gated else 1))
+        self.output = Linear(config.hidden_width, config.width)
+
+    def forward(
+        self, x: Float[Tensor, "batch length width"], gain: Float[Tensor, " width"] | None
+    ) -> Float[Tensor, "batch length width"]:
+        """Return what the feed-forward part adds to the stream."""
+        hidden = self.input(x, gain)
+        if self.gated:
+            gate, values = hidden.chunk(2, -1)
+            return self.output(functional.silu(gate) * values)
+        return self.output(functional.relu(hidden).square())
+
+
+class Block(nn.Module):
+    """Attention and feed-forward, each normed before and added after."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.attention = Attention(config)
+        self.feed_forward = FeedForward(config)
+        gained = config.layout == "mainstream"
+        self.attention_gain = nn.Parameter(torch.ones(config.width)) if gained else None
+        self.feed_forward_gain = nn.Parameter(torch.ones(config.width)) if gained else None
+
+    def forward(
+        self,
+        x: Float[Tensor, "batch length width"],
+        table: Table,
+        dtype: torch.dtype,
+        generator: torch.Generator | None,
+    ) -> Float[Tensor, "batch length width"]:
+        """Return the stream after this block."""
+        epsilon, dropout = self.config.norm_epsilon, self.config.dropout
+        normed = rms_norm(x, epsilon=epsilon, dtype=dtype)
+        x = x + dropped(self.attention(normed, self.attention_gain, table), dropout, generator)
+        normed = rms_norm(x, epsilon=epsilon, dtype=dtype)
+        return x + dropped(self.feed_forward(normed, self.feed_forward_gain), dropout, generator)
+
+
+class TransformerNetwork(nn.Module):
+    """From tokens to logits.
+
+    Args:
+        config: Sizes and layout, with the vocabulary known.
+    """
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.embeddings = nn.Parameter(torch.empty(config.vocabulary, config.width))
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.depth))
+        self.final_gain = nn.Parameter(torch.ones(config.width)) if config.layout == "mainstream" else None
+        self.separate_head = None if config.tied else nn.Parameter(torch.empty(config.vocabulary, config.width))
+
+    @property
+    def head(self) -> Float[Tensor, "vocabulary width"]:
+        """The output layer's weights with the last norm's gain folded in."""
+        weight = self.embeddings if self.separate_head is None else self.separate_head
+        return weight if self.final_gain is None else weight * self.final_gain
+
+    @property
+    def logit_cap(self) -> float:
+        """Soft limit of the logits; 0 is none."""
+        return self.config.logit_cap if self.config.layout == "compact" else 0.0
+
+    def stream(
+        self,
+        tokens: Int[Tensor, "batch length"],
+        *,
+        dtype: torch.dtype = torch.float32,
+        generator: torch.Generator | None = None,
+    ) -> Float[Tensor, "batch length width"]:
+        """Return the normed stream before the output layer.
+
+        Args:
+            tokens: Tokens of each text.
+            dtype: Type of the products.
+            generator: Source of dropout's masks; ``None`` drops nothing.
+        """
+        config = self.config
+        positions = torch.arange(tokens.shape[1], device=tokens.device)
+        clockwise = config.layout == "compact"
+        table = rotary_table(positions, head_width=config.head_width, base=config.rotary_base, clockwise=clockwise)
+        x = functional.embedding(tokens, self.embeddings)
+        if config.layout == "compact":
+            x = rms_norm(x, epsilon=config.norm_epsilon)
+        x = dropped(x, config.dropout, generator)
+        for block in self.blocks:
+            x = block(x, table, dtype, generator)
+        return rms_norm(x, epsilon=config.norm_epsilon, dtype=dtype)
+
+    def forward(self, tokens: Int[Tensor, "batch length"]) -> Float[Tensor, "batch length vocabulary"]:
+        """Return the logits of the next token at every position, float32."""
+        return capped(self.stream(tokens) @ self.head.T, self.logit_cap)

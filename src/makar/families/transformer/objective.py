@@ -1,0 +1,31 @@
+"""What a decoder transformer minimises: the mean surprise at the next token, in nats.
+
+Source: Bengio et al. 2003, "A neural probabilistic language model".
+"""
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from makar.families.transformer.network import TransformerNetwork
+from makar.nn.cross_entropy import linear_cross_entropy
+
+
+def next_token_loss(
+    network: TransformerNetwork,
+    windows: Int[Tensor, "batch length_plus_one"],
+    *,
+    dtype: torch.dtype,
+    generator: torch.Generator | None = None,
+) -> Float[Tensor, ""]:
+    """Return the mean cross-entropy of every token of the windows but the first, in nats a token.
+
+    Args:
+        network: The network.
+        windows: Spans of tokens; position t predicts position t + 1.
+        dtype: Type of the matrix products.
+        generator: Source of dropout's masks; ``None`` drops nothing.
+    """
+    stream = network.stream(windows[:, :-1], dtype=dtype, generator=generator)
+    targets = windows[:, 1:].reshape(-1)
+    return linear_cross_entropy(stream.flatten(0, 1), network.head, targets, cap=network.logit_cap)
