@@ -110,14 +110,13 @@ def _stream(
         )
     prompt = words[0] if words else ""
     sys.stdout.write(prompt)
-    stream = maker.stream(prompt, seed=seed, options=options)
-    for piece in stream:
-        sys.stdout.write(piece)
-        sys.stdout.flush()
-    sys.stdout.write("\n")
-    asset = stream.asset
-    path = _save(asset, output)
-    _note(asset, path)
+    for piece in maker.stream(prompt or None, seed=seed, options=options):
+        if isinstance(piece, str):
+            sys.stdout.write(piece)
+            sys.stdout.flush()
+        else:
+            sys.stdout.write("\n")
+            _note(piece, _save(piece, output))
 
 
 def _save(asset: "Asset", place: Path | None) -> Path | None:
