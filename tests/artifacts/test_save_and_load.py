@@ -1,7 +1,6 @@
 """A model comes back from the disk bit for bit, whole or not at all."""
 
 import json
-import os
 
 import pytest
 import torch
@@ -147,4 +146,4 @@ def test_saved_files_can_be_read_by_others_and_the_key_cannot(text_artifact, own
     assert text_artifact.path.stat().st_mode & 0o055
     assert (own_home / "keys" / "signing.pem").stat().st_mode & 0o777 == 0o600
     assert (own_home / "keys").stat().st_mode & 0o777 == 0o700
-    assert os.listdir(own_home / "models") == ["poe"]
+    assert [folder.name for folder in (own_home / "models").iterdir()] == ["poe"]
