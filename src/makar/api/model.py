@@ -83,9 +83,7 @@ class Model:
             UnsupportedError: A control or prompt that this model cannot honour; the message names what it can.
             CopyRefusedError: Every draw for an asset was too close to the training data.
         """
-        return list(
-            self.generate_each(prompts, count=count, seed=seed, options=options, refuse_copies=refuse_copies)
-        )
+        return list(self.generate_each(prompts, count=count, seed=seed, options=options, refuse_copies=refuse_copies))
 
     def generate_each(
         self,

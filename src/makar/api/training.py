@@ -173,10 +173,13 @@ def _carry_out(stored: StoredRun, dataset: DataSet, *, on_event: OnEvent, start:
                 math.inf if plan.seconds is None else plan.seconds,
                 consumed_seconds=float(plan.predicted.get("probe_seconds", 0.0)),
             )
-            artifact, results = _train_stages(stored, plan, data, budget=budget, place=place, dataset=dataset, on_event=on_event)
+            artifact, results = _train_stages(
+                stored, plan, data, budget=budget, place=place, dataset=dataset, on_event=on_event
+            )
         except KeyboardInterrupt as error:
             raise InterruptedRunError(
-                f"interrupted; {stored.id} can go on", do=f"run the same command again, or: makar runs resume {stored.id}"
+                f"interrupted; {stored.id} can go on",
+                do=f"run the same command again, or: makar runs resume {stored.id}",
             ) from error
         values = {"inner_loss": results[-1].inner_loss, "stages": [result.to_dictionary() for result in results]}
         stored.finish(place, artifact_hash=artifact.hash, result=values)
@@ -245,7 +248,9 @@ def _train_stages(
 
 
 def _training_facts(stored: StoredRun, plan: TrainingPlan, results: list[StageResult]) -> dict[str, Any]:
-    energy = {name: sum(result.energy["watt_hours"][name] for result in results) / 1000 for name in ("low", "central", "high")}
+    energy = {
+        name: sum(result.energy["watt_hours"][name] for result in results) / 1000 for name in ("low", "central", "high")
+    }
     return {
         "run": stored.id,
         "seconds": sum(result.seconds for result in results),

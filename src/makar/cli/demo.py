@@ -107,7 +107,9 @@ def _section(job: Job, run: "Run", assets: list["Asset"], *, intact: int, report
         "verified": f"{intact} of {len(assets)} assets, back to the data",
         "model": run.model.hash[:16],
     }
-    rows = "".join(f"<dt>{html.escape(name)}</dt><dd>{html.escape(text_of(value))}</dd>" for name, value in facts.items())
+    rows = "".join(
+        f"<dt>{html.escape(name)}</dt><dd>{html.escape(text_of(value))}</dd>" for name, value in facts.items()
+    )
     shown = "".join(_shown(asset) for asset in assets)
     return (
         f"<section><h2>{html.escape(job.name)}</h2><p>{html.escape(job.what)}</p><dl>{rows}</dl>"

@@ -10,7 +10,9 @@ from makar.cli.values import seconds_of
 
 
 def demo(
-    folder: Annotated[Path, typer.Argument(metavar="[FOLDER]", help="Where everything is written.")] = Path("makar-demo"),
+    folder: Annotated[Path, typer.Argument(metavar="[FOLDER]", help="Where everything is written.")] = Path(
+        "makar-demo"
+    ),
     time: Annotated[str, typer.Option("--for", metavar="TIME", help="Time to train each of the two models.")] = "1m",
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of every draw.")] = 0,
 ) -> None:
