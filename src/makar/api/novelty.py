@@ -11,6 +11,7 @@ from makar.api.stores import OnEvent, open_stores
 from makar.home import runs_folder
 from makar.novelty.index import NoveltyIndex
 from makar.provenance.folder import is_safe_name
+from makar.training.progress import ignore_event
 
 if TYPE_CHECKING:
     from makar.artifacts.artifact import Artifact
@@ -19,17 +20,26 @@ FOLDER = "novelty"
 STORES_NAME = "stores.json"
 
 
-def index_run(run: Path, stores: Path, *, on_event: OnEvent) -> None:
-    """Note where a run's stores are and index its training data.
+def remember_stores(run: Path, stores: Path) -> None:
+    """Note in a run's folder where the stores of its last stage are."""
+    (run / STORES_NAME).write_text(json.dumps({"stores": str(stores)}), encoding="utf-8")
+
+
+def build_index(run: Path, stores: Path, *, medium: str, on_event: OnEvent = ignore_event) -> NoveltyIndex | None:
+    """Index the training data of a run, or open the index that is there; ``None`` when the stores are gone.
 
     Args:
         run: Folder of the run.
         stores: Folder of the stores of its last stage.
-        on_event: Called with notes.
+        medium: Medium of the content.
+        on_event: Called with ``novelty`` events while it works.
     """
-    (run / STORES_NAME).write_text(json.dumps({"stores": str(stores)}), encoding="utf-8")
-    on_event({"event": "note", "message": "indexing the training data, so that copies of it are found"})
-    _build(run, stores)
+    data = open_stores(stores)
+    if data is None:
+        return None
+    return NoveltyIndex.build(
+        data.stores["train"], data.stores["held_out"], data.codec, medium=medium, folder=run / FOLDER, on_event=on_event
+    )
 
 
 def open_index(artifact: "Artifact") -> NoveltyIndex | None:
@@ -37,11 +47,10 @@ def open_index(artifact: "Artifact") -> NoveltyIndex | None:
     run = run_folder(artifact)
     if run is None:
         return None
-    if not (run / FOLDER).is_dir():
-        stores = stores_of(artifact)
-        if stores is None or not _build(run, stores):
-            return None
-    return NoveltyIndex.open(run / FOLDER)
+    if (run / FOLDER).is_dir():
+        return NoveltyIndex.open(run / FOLDER)
+    stores = stores_of(artifact)
+    return None if stores is None else build_index(run, stores, medium=artifact.medium)
 
 
 def run_folder(artifact: "Artifact") -> Path | None:
@@ -58,11 +67,3 @@ def stores_of(artifact: "Artifact") -> Path | None:
         return None
     folder = Path(json.loads((run / STORES_NAME).read_text(encoding="utf-8"))["stores"])
     return folder if folder.is_dir() else None
-
-
-def _build(run: Path, stores: Path) -> bool:
-    data = open_stores(stores)
-    if data is None:
-        return False
-    NoveltyIndex.build(data.stores["train"], data.codec, run / FOLDER)
-    return True

@@ -1,8 +1,8 @@
 """``train`` and ``resume``: from data to a saved model.
 
-In order: open the data, find an unfinished run of the same command or make one, plan, fit the codec and build the stores, freeze the
-plan, train every stage, save the model, index the training data for novelty. The promise of time begins when the stores are finished;
-what the probe took counts. A run that was stopped or killed anywhere goes on with the same call.
+In order: open the data, find an unfinished run of the same command or make one, choose the recipe, fit the codec and build the stores,
+measure the machine and freeze the plan, train every stage, save the model, index the training data for novelty. The promise of time
+begins when the stores are finished, so the probe is inside it; the index comes after it. A run that was stopped or killed anywhere goes on with the same call.
 """
 
 import math
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from makar.api.data import Source, dataset_of, seconds_of_budget
 from makar.api.interruption import stop_on_signal
 from makar.api.model import Model
-from makar.api.novelty import index_run
+from makar.api.novelty import build_index, remember_stores
 from makar.api.places import lasting_source, model_place
 from makar.api.stores import OnEvent, prepare, store_folder
 from makar.artifacts.folders import check_replaceable
@@ -25,9 +25,10 @@ from makar.artifacts.save import save_artifact
 from makar.data.dataset import DataSet
 from makar.errors import DataError, InterruptedRunError, UnsupportedError
 from makar.families.family import build_family
+from makar.planning import Request, choose_recipe, size_recipe
 from makar.provenance.folder import MANIFEST_NAME
-from makar.recipe import check_fit
 from makar.training.budget import Budget
+from makar.training.data_size import measured_size
 from makar.training.plan import TrainingPlan
 from makar.training.progress import Watch, ignore_event
 from makar.training.result import StageResult
@@ -158,62 +159,63 @@ def resume(run: str, *, on_event: OnEvent = ignore_event) -> Run:
 
 
 def _carry_out(stored: StoredRun, dataset: DataSet, *, on_event: OnEvent, start: float) -> Run:
-    options = stored.state()["options"]
-    place = Path(stored.state()["output"])
+    state = stored.state()
+    place = Path(state["output"])
     with stored.lock():
         stored.clear_stop()
         try:
-            plan = stored.plan() or _planned(stored, dataset, options, on_event)
-            data = [prepare(dataset, stage.codec, on_event=on_event) for stage in plan.recipe.stages]
-            on_event(_note(f"data ready after {time.monotonic() - start:.1f} s"))
-            if stored.plan() is None:
-                plan = _bound(plan, data)
-                stored.write_plan(plan)
-            budget = Budget(
-                math.inf if plan.seconds is None else plan.seconds,
-                consumed_seconds=float(plan.predicted.get("probe_seconds", 0.0)),
-            )
+            plan, data, budget = _plan_and_data(stored, dataset, on_event=on_event, start=start)
             artifact, results = _train_stages(
                 stored, plan, data, budget=budget, place=place, dataset=dataset, on_event=on_event
             )
+            values = {"inner_loss": results[-1].inner_loss, "stages": [result.to_dictionary() for result in results]}
+            stores = store_folder(dataset.fingerprint, plan.recipe.stages[-1].codec)
+            remember_stores(stored.folder, stores)
+            stored.finish(place, artifact_hash=artifact.hash, result=values)
+            on_event(_note("indexing the training data, so that copies of it are found"))
+            build_index(stored.folder, stores, medium=dataset.medium, on_event=on_event)
         except KeyboardInterrupt as error:
             raise InterruptedRunError(
-                f"interrupted; {stored.id} can go on",
+                f"interrupted; what is finished of {stored.id} is kept",
                 do=f"run the same command again, or: makar runs resume {stored.id}",
             ) from error
-        values = {"inner_loss": results[-1].inner_loss, "stages": [result.to_dictionary() for result in results]}
-        stored.finish(place, artifact_hash=artifact.hash, result=values)
-        index_run(stored.folder, store_folder(dataset.fingerprint, plan.recipe.stages[-1].codec), on_event=on_event)
     on_event(_note(f"saved to {place}; {time.monotonic() - start:.1f} s in all, with reading the data"))
     return _opened(stored, artifact, results)
 
 
-def _planned(stored: StoredRun, dataset: DataSet, options: dict[str, Any], on_event: OnEvent) -> TrainingPlan:
-    from makar.planning import plan_training
-
-    on_event(_note("planning: measuring this machine" if options["seconds"] else "planning"))
-    plan = plan_training(
-        dataset,
-        recipe=options["recipe"],
+def _plan_and_data(
+    stored: StoredRun, dataset: DataSet, *, on_event: OnEvent, start: float
+) -> tuple[TrainingPlan, list[TrainingData], Budget]:
+    """Return the frozen plan, the data of every stage, and the promise of time, which begins when the data is ready."""
+    options = stored.state()["options"]
+    plan = stored.plan()
+    request = Request(
         seconds=options["seconds"],
         steps=options["steps"],
+        recipe=options["recipe"],
         seed=options["seed"],
-        settings=options["settings"],
-        # A fixed number of steps must not depend on the mood of the machine.
-        probe=options["seconds"] is not None,
+        settings=tuple(options["settings"]),
     )
-    stored.update({"status": "storing", "recipe": plan.recipe.name, "medium": plan.recipe.medium})
-    return plan
+    recipe = choose_recipe(dataset, request) if plan is None else plan.recipe
+    data = [prepare(dataset, stage.codec, on_event=on_event) for stage in recipe.stages]
+    on_event(_note(f"data ready after {time.monotonic() - start:.1f} s"))
+    budget = Budget(math.inf if options["seconds"] is None else options["seconds"])
+    if plan is None:
+        if options["seconds"] is not None:
+            on_event(_note("measuring this machine"))
+        size = measured_size(dataset, codec=data[0].codec, stores=data[0].stores)
+        plan = size_recipe(recipe, request, size=size, store_is_finished=True)
+        stored.write_plan(plan)
+    on_event(_note(_said(plan)))
+    return plan, data, budget
 
 
-def _bound(plan: TrainingPlan, data: list[TrainingData]) -> TrainingPlan:
-    """Return the plan with every family bound to what its fitted codec makes."""
-    stages = []
-    for stage, part in zip(plan.recipe.stages, data, strict=True):
-        bound = stage.changed(family=stage.family.bound_to(part.codec.spec))
-        check_fit(bound, part.codec.spec)
-        stages.append(bound)
-    return plan.changed(recipe=plan.recipe.changed(stages=tuple(stages)))
+def _said(plan: TrainingPlan) -> str:
+    expected = plan.predicted
+    return (
+        f"recipe {plan.recipe.name}: {expected['parameters']:,} parameters, about {expected['steps']:,} steps, "
+        f"{expected['epochs']:g} times through the data; {plan.device}, {plan.threads} threads, {plan.precision}"
+    )
 
 
 def _train_stages(

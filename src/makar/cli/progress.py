@@ -68,7 +68,7 @@ class Display:
             if self._is_due():
                 self._draw(self._line(event))
             return
-        if name in ("reading", "storing"):
+        if name in ("reading", "storing", "novelty"):
             if self._is_due():
                 self._draw(_counted(event))
             return
@@ -118,6 +118,8 @@ class Display:
 def _counted(event: dict[str, Any]) -> str:
     if event["event"] == "storing":
         return f"encoding {event['split']}: {event['records']:,}"
+    if event["event"] == "novelty":
+        return f"indexing: {event['done']:,} of {event['total']:,}"
     total = "" if event["total"] is None else f" of {event['total']:,}"
     return f"{event['stage']}: {event['done']:,}{total}"
 
