@@ -1,8 +1,9 @@
 """``train`` and ``resume``: from data to a saved model.
 
-In order: open the data, find an unfinished run of the same command or make one, choose the recipe, fit the codec and build the stores,
-measure the machine and freeze the plan, train every stage, save the model, index the training data for novelty. The promise of time
-begins when the stores are finished, so the probe is inside it; the index comes after it. A run that was stopped or killed anywhere goes on with the same call.
+In order: open the data, find an unfinished run of the same command or make one, choose the recipe, fit the codec and build the
+stores, measure the machine and freeze the plan, train every stage, save the model, index the training data for novelty. The promise of
+time begins when the stores are finished, so the probe is inside it; the index comes after it. A run that was stopped or killed
+anywhere goes on with the same call.
 """
 
 import math
