@@ -9,7 +9,16 @@ import sys
 
 import typer
 
-from makar.cli import data_verbs, demo_verb, generate_verb, list_verbs, machine_verbs, model_verbs, run_verbs, train_verb
+from makar.cli import (
+    data_verbs,
+    demo_verb,
+    generate_verb,
+    list_verbs,
+    machine_verbs,
+    model_verbs,
+    run_verbs,
+    train_verb,
+)
 from makar.cli.failure import report, usage_failure
 
 EPILOGUE = """\b
@@ -73,6 +82,8 @@ def run(arguments: list[str]) -> int:
         The exit code: 0 done, 1 failed, 2 wrong use, 130 interrupted.
     """
     as_json = "--json" in arguments
+    if not arguments:
+        arguments = ["--help"]
     try:
         code = app(arguments, prog_name="makar", standalone_mode=False)
         sys.stdout.flush()

@@ -8,7 +8,9 @@ from makar.cli.completion import medium_names, recipe_names
 from makar.cli.output import Json, note, print_json, print_pairs
 from makar.cli.values import seconds_of
 
-Data = Annotated[str, typer.Argument(help="A file, a folder, an archive, or builtin:NAME.", show_default=False)]
+Data = Annotated[
+    str, typer.Argument(metavar="DATA", help="A file, a folder, an archive, or builtin:NAME.", show_default=False)
+]
 Medium = Annotated[
     str | None,
     typer.Option("--medium", help="Take this medium where there are several.", autocompletion=medium_names),
@@ -16,9 +18,7 @@ Medium = Annotated[
 Time = Annotated[
     str | None, typer.Option("--for", metavar="TIME", help="Wall-clock time to train, for example 90s, 10m or 2h.")
 ]
-Steps = Annotated[
-    int | None, typer.Option("--steps", min=1, help="A fixed number of steps instead; bit-reproducible.")
-]
+Steps = Annotated[int | None, typer.Option("--steps", min=1, help="A fixed number of steps instead; bit-reproducible.")]
 RecipeName = Annotated[
     str | None,
     typer.Option("--recipe", help="Recipe by name; see makar list recipes.", autocompletion=recipe_names),
@@ -31,7 +31,10 @@ Settings = Annotated[
 
 
 def inspect(data: Data, medium: Medium = None, json: Json = False) -> None:
-    """Say what is in DATA: what would be used, skipped and why; duplicates, languages, licences."""
+    """Say what is in DATA.
+
+    What would be used, what is skipped and why; duplicates, languages, sizes, licences.
+    """
     from makar.api.data import dataset_of
     from makar.cli.progress import Display
 
@@ -55,7 +58,10 @@ def plan(
     probe: Annotated[bool, typer.Option(help="Measure this machine for a few seconds.")] = True,
     json: Json = False,
 ) -> None:
-    """Say which recipe and size fit DATA, this machine and this time, and what to expect."""
+    """Plan a training without doing it.
+
+    Says which recipe and size fit DATA, this machine and this time, and what to expect.
+    """
     from makar.api.data import dataset_of, seconds_of_budget
     from makar.cli.progress import Display
     from makar.planning import plan_training

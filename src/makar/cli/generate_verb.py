@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 ModelName = Annotated[
     str,
-    typer.Argument(help="A model by name or folder.", autocompletion=model_names, show_default=False),
+    typer.Argument(metavar="MODEL", help="A model by name or folder.", autocompletion=model_names, show_default=False),
 ]
 
 
@@ -45,15 +45,22 @@ def generate(
     stop: Annotated[list[str] | None, typer.Option("--stop", help="Text: end before this; may be repeated.")] = None,
     stream: Annotated[bool, typer.Option("--stream", help="Text: print while it is made.")] = False,
     steps: Annotated[int | None, typer.Option("--steps", help="Images: steps of the solver.")] = None,
-    solver: Annotated[str | None, typer.Option("--solver", help="Images: euler, heun or dpm++.")] = None,
-    guidance: Annotated[float | None, typer.Option("--guidance", help="Images: how strictly to follow the label.")] = None,
+    solver: Annotated[
+        str | None, typer.Option("--solver", help="Images: euler, heun, dpm++2m, unipc or adams.")
+    ] = None,
+    guidance: Annotated[
+        float | None, typer.Option("--guidance", help="Images: how strictly to follow the label.")
+    ] = None,
     label: Annotated[str | None, typer.Option("--label", help="Images: the class to make.")] = None,
     refuse_copies: Annotated[
         bool, typer.Option("--refuse-copies", help="Redraw what is too close to the training data.")
     ] = False,
     json: Json = False,
 ) -> None:
-    """Make new content with MODEL: text is printed, images are saved; every asset carries a signed manifest."""
+    """Make new content with MODEL.
+
+    Text is printed, images are saved; every saved asset carries a signed manifest.
+    """
     from makar.api.model import load
 
     given: dict[str, Any] = {
@@ -67,13 +74,10 @@ def generate(
         "steps": steps,
         "solver": solver,
         "guidance": guidance,
+        "label": label,
     }
     options = {name: value for name, value in given.items() if value is not None}
     words = [sys.stdin.read() if prompt == "-" else prompt for prompt in prompts or []]
-    if label is not None:
-        if words:
-            raise UsageError("--label beside a prompt", expected="one of them", do=f"makar generate {model} --label {label}")
-        words = [label]
     maker = load(model)
     if stream:
         if json:
@@ -106,18 +110,19 @@ def _stream(
         raise UsageError(f"--stream for {count * max(1, len(words))} texts", expected="one text at a time")
     if refuse_copies:
         raise UsageError(
-            "--stream with --refuse-copies", expected="one of them", do="a text is only known to be a copy when it is whole"
+            "--stream with --refuse-copies",
+            expected="one of them",
+            do="a text is only known to be a copy when it is whole",
         )
     prompt = words[0] if words else ""
     sys.stdout.write(prompt)
-    stream = maker.stream(prompt, seed=seed, options=options)
-    for piece in stream:
-        sys.stdout.write(piece)
-        sys.stdout.flush()
-    sys.stdout.write("\n")
-    asset = stream.asset
-    path = _save(asset, output)
-    _note(asset, path)
+    for piece in maker.stream(prompt or None, seed=seed, options=options):
+        if isinstance(piece, str):
+            sys.stdout.write(piece)
+            sys.stdout.flush()
+        else:
+            sys.stdout.write("\n")
+            _note(piece, _save(piece, output))
 
 
 def _save(asset: "Asset", place: Path | None) -> Path | None:

@@ -17,12 +17,16 @@ _MARKS = {"ok": "ok", "failed": "BROKEN", "unknown": "?"}
 def evaluate(
     model: ModelName,
     data: Annotated[
-        str | None, typer.Argument(help="Data to measure on; without it the held-out part of the training data.")
+        str | None,
+        typer.Argument(metavar="[DATA]", help="Data to measure on; without it the held-out part of the training data."),
     ] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Folder of the report.")] = None,
     json: Json = False,
 ) -> None:
-    """Measure MODEL against baselines and against its training data; writes one HTML and one JSON file."""
+    """Measure MODEL and write a report.
+
+    Against baselines and against its training data; one HTML and one JSON file.
+    """
     from makar.api.model import load
     from makar.cli.progress import Display
 
@@ -36,10 +40,15 @@ def evaluate(
 
 
 def verify(
-    file: Annotated[Path, typer.Argument(help="An image, a text with its manifest beside it, or a model's folder.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="An image, a text with its manifest beside it, or a model's folder.")
+    ],
     json: Json = False,
 ) -> None:
-    """Say what made FILE, whether it is intact, and walk the chain back to the training data."""
+    """Say what made FILE and whether it is intact.
+
+    Walks the chain back from the file to the training data and names the first broken link.
+    """
     from makar.api.model import verify as check
 
     result = check(file)
@@ -49,11 +58,16 @@ def verify(
 
 
 def import_(
-    path: Annotated[Path, typer.Argument(help="A folder that makar export wrote, or a transformers model.")],
+    path: Annotated[
+        Path, typer.Argument(metavar="PATH", help="A folder that makar export wrote, or a transformers model.")
+    ],
     output: Annotated[str, typer.Option("-o", "--output", help="Name or folder of the model.")],
     json: Json = False,
 ) -> None:
-    """Bring a model in from a standard format; refused when one tensor does not fit."""
+    """Bring in a model from a standard format.
+
+    Refused when one tensor is missing, foreign or of another shape.
+    """
     from makar.api.model import import_model
 
     model = import_model(path, output=output)
@@ -62,11 +76,14 @@ def import_(
 
 def export(
     model: ModelName,
-    folder: Annotated[Path, typer.Argument(help="Folder to write.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder to write.")],
     to: Annotated[str, typer.Option("--to", help="transformers or onnx.")],
     json: Json = False,
 ) -> None:
-    """Write MODEL in a standard format, checked against the model itself."""
+    """Write MODEL in a standard format.
+
+    What was written is checked against the model itself.
+    """
     from makar.api.model import load
 
     path = load(model).export(folder, to=to)
@@ -75,7 +92,10 @@ def export(
 
 
 def _print_verification(result: "Verification") -> None:
-    rows = [{"link": check.link, "what": check.name, "": _MARKS[check.status], "detail": check.detail} for check in result.checks]
+    rows = [
+        {"link": check.link, "what": check.name, "": _MARKS[check.status], "detail": check.detail}
+        for check in result.checks
+    ]
     print_table("", rows)
     broken = result.first_broken
     if broken is not None:

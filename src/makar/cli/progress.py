@@ -19,8 +19,8 @@ _FIGURES: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
     ("loss", "loss", lambda value: f"{value:.4f}"),
     ("inner_loss", "held-out", lambda value: f"{value:.4f}"),
     ("items_per_second", "items/s", lambda value: f"{value:,.0f}"),
-    ("peak_share", "of peak", lambda value: f"{value:.0%}"),
-    ("remaining_seconds", "left", duration_text),
+    ("peak_fraction", "of peak", lambda value: f"{value:.0%}"),
+    ("seconds_left", "left", duration_text),
 )
 """Key of a progress event, its label and how it is written."""
 
@@ -33,6 +33,8 @@ _MILESTONES = {
     "plan",
     "saved",
 }
+
+_SILENT = {"checkpoint", "sample", "started", "finished"}
 
 
 class Display:
@@ -60,22 +62,25 @@ class Display:
         """Show one event of a training or an evaluation."""
         name = event.get("event", "")
         if name == "validation":
-            self._held_out = event.get("inner_loss", event.get("loss"))
+            self._held_out = event.get("inner_loss")
             return
         if name == "progress":
             if self._is_due():
                 self._draw(self._line(event))
             return
+        if name in ("reading", "storing", "novelty"):
+            if self._is_due():
+                self._draw(_counted(event))
+            return
         text = event.get("message")
         if name in _MILESTONES or text:
             self.say(text or f"{name.replace('_', ' ')}: {text_of(_details(event))}")
-        elif name:
+        elif name and name not in _SILENT:
             self._draw(f"{name.replace('_', ' ')} {text_of(_details(event))}".strip(), due=self._is_due())
 
-    def reading(self, event: dict[str, Any]) -> None:
+    def reading(self, stage: str, done: int, total: int | None) -> None:
         """Show how far the reading of the data is."""
-        if self._is_due():
-            self._draw("reading: " + text_of({key: value for key, value in event.items() if key != "event"}))
+        self({"event": "reading", "stage": stage, "done": done, "total": total})
 
     def say(self, text: str) -> None:
         """Print a line that stays."""
@@ -108,6 +113,15 @@ class Display:
         values = {"inner_loss": self._held_out} | event
         parts += [f"{label} {write(values[key])}" for key, label, write in _FIGURES if values.get(key) is not None]
         return "  ".join(part for part in parts if part)
+
+
+def _counted(event: dict[str, Any]) -> str:
+    if event["event"] == "storing":
+        return f"encoding {event['split']}: {event['records']:,}"
+    if event["event"] == "novelty":
+        return f"indexing: {event['done']:,} of {event['total']:,}"
+    total = "" if event["total"] is None else f" of {event['total']:,}"
+    return f"{event['stage']}: {event['done']:,}{total}"
 
 
 def _details(event: dict[str, Any]) -> dict[str, Any]:

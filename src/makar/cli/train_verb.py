@@ -23,7 +23,10 @@ def train(
     settings: Settings = None,
     json: Json = False,
 ) -> None:
-    """Train a model on DATA, in the given time or number of steps. Ctrl-C saves; the same command goes on."""
+    """Train a model on DATA.
+
+    In the given time or number of steps. Ctrl-C saves; the same command goes on.
+    """
     from makar.api.data import dataset_of, seconds_of_budget
     from makar.api.training import train as train_model
     from makar.cli.progress import Display

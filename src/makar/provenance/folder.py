@@ -119,7 +119,7 @@ def is_safe_name(name: Any) -> bool:
     ):
         return False
     path = PurePosixPath(name)
-    return not path.is_absolute() and str(path) == name and ".." not in path.parts and "." not in path.parts
+    return not path.is_absolute() and str(path) == name and ".." not in path.parts and bool(path.parts)
 
 
 def _listed(manifest: dict[str, Any]) -> dict[str, Any]:

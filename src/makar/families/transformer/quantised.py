@@ -12,6 +12,7 @@ promise by itself (tested).
 """
 
 import abc
+from typing import Any
 
 import numpy as np
 import torch
@@ -43,11 +44,11 @@ class Float32Product(Product):
     def __init__(self, weight: Float[Tensor, "outputs inputs"]) -> None:
         self.outputs = weight.shape[0]
         self.transposed = weight.float().t().contiguous()
-        self._array = self.transposed.numpy() if weight.device.type == "cpu" else None
+        self._array: Any = self.transposed.numpy() if weight.device.type == "cpu" else None
 
     def rows(self, inputs: Float32[np.ndarray, "rows inputs"], out: Float32[np.ndarray, "rows outputs"]) -> None:
-        for row in range(len(inputs)):
-            np.dot(inputs[row], self._array, out=out[row])
+        for given, result in zip(inputs, out):
+            given.dot(self._array, result)
 
     def block(self, inputs: Float[Tensor, "*batch inputs"]) -> Float[Tensor, "*batch outputs"]:
         return inputs @ self.transposed
