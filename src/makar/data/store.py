@@ -269,7 +269,7 @@ def _open_column(path: Path, name: str, slot: dict[str, Any]) -> Column:
     file = path / f"{name}.bin"
     if file.stat().st_size == 0:
         return Column(np.zeros((0, *item), dtype), np.zeros(1, np.int64) if slot["ragged"] else None)
-    values = np.memmap(file, dtype, mode="r")
+    values: np.ndarray = np.memmap(file, dtype, mode="r")
     if item:
         values = values.reshape(-1, *item)
     offsets = np.memmap(path / f"{name}.offsets.bin", np.int64, mode="r") if slot["ragged"] else None
