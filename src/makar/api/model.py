@@ -209,7 +209,7 @@ def import_model(path: str | Path, *, output: str | Path) -> Model:
     """
     from makar.artifacts.importing import import_artifact
 
-    return Model(import_artifact(path, name=str(model_place(output))))
+    return Model(import_artifact(path, output=model_place(output)))
 
 
 def _fingerprint_of(source: str) -> str:
