@@ -38,7 +38,11 @@ def parses(line):
         path.append(words[0])
         command, words = command.commands[words[0]], words[1:]
     if getattr(command, "commands", {}):
-        return None if words and words[0] in ("--help", "-h", "--version", "--install-completion") else f"{line}: no such verb"
+        return (
+            None
+            if words and words[0] in ("--help", "-h", "--version", "--install-completion")
+            else f"{line}: no such verb"
+        )
     if "--help" in words:
         return None
     try:
@@ -54,7 +58,9 @@ def test_every_command_parses(path):
     assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize("line", ["makar trian x", "makar train x --fro 3", "makar generate", "makar list", "makar runs shw"])
+@pytest.mark.parametrize(
+    "line", ["makar trian x", "makar train x --fro 3", "makar generate", "makar list", "makar runs shw"]
+)
 def test_a_wrong_command_is_found(line):
     assert parses(line)
 
@@ -81,7 +87,12 @@ def test_every_verb_has_a_page_that_names_its_options(verb):
 @pytest.mark.parametrize("verb", VERBS)
 def test_a_page_names_no_option_that_does_not_exist(verb):
     text = (tree.ROOT / "docs" / "verbs" / f"{verb}.md").read_text(encoding="utf-8")
-    known = {option for words, command in commands() for item in command.params for option in [*item.opts, *item.secondary_opts]}
+    known = {
+        option
+        for words, command in commands()
+        for item in command.params
+        for option in [*item.opts, *item.secondary_opts]
+    }
     named = {name for name in re.findall(r"`(--[a-z][a-z-]*)", text)}
     assert named <= known | {"--help", "--version", "--install-completion", "--show-completion"}
 

@@ -9,7 +9,16 @@ import sys
 
 import typer
 
-from makar.cli import data_verbs, demo_verb, generate_verb, list_verbs, machine_verbs, model_verbs, run_verbs, train_verb
+from makar.cli import (
+    data_verbs,
+    demo_verb,
+    generate_verb,
+    list_verbs,
+    machine_verbs,
+    model_verbs,
+    run_verbs,
+    train_verb,
+)
 from makar.cli.failure import report, usage_failure
 
 EPILOGUE = """\b

@@ -102,6 +102,7 @@ def _print_level(values: Mapping[str, Any], indent: str) -> None:
         elif isinstance(value, list | tuple) and any(isinstance(item, Mapping) for item in value):
             print(f"{indent}{label}:")
             for item in value:
-                print(f"{indent}  - {text_of(item)}")
+                print(f"{indent}  -")
+                _print_level(item, indent + "    ")
         else:
             print(f"{indent}{label}: {text_of(value)}")

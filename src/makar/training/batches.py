@@ -57,6 +57,10 @@ class BatchSource:
         if self.batching == "windows":
             if set(self._columns) != {TARGET}:
                 raise ConfigError(f"windows are cut from slots {sorted(self._columns)}", expected=f'only "{TARGET}"')
+            if store.columns[TARGET].offsets is None:
+                # Examples of one length are stored as a table; end to end they are the stream.
+                stream = self._columns[TARGET]
+                self._columns[TARGET] = stream.reshape(-1, *stream.shape[2:])
             self._total = len(self._columns[TARGET])
             self.count = max(1, (self._total - self.window_length) // self.window_length)
         else:
