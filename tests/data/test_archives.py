@@ -55,11 +55,16 @@ def test_a_tar_gives_its_files_in_every_format(tmp_path, compression, form):
 
 def test_members_that_are_not_read_do_not_disturb_the_next(tmp_path):
     path = tarred(tmp_path / "a.tar", {f"{number}.txt": b"x" * (number * 700) for number in range(9)})
-    sizes = [len(member.stream.read(10 if place % 2 else -1)) for place, member in enumerate(archive_members(path, form="tar"))]
+    sizes = [
+        len(member.stream.read(10 if place % 2 else -1))
+        for place, member in enumerate(archive_members(path, form="tar"))
+    ]
     assert sizes == [min(10, place * 700) if place % 2 else place * 700 for place in range(9)]
 
 
-@pytest.mark.parametrize("name", ["../evil.txt", "a/../../evil.txt", "/etc/evil", "\\evil", "C:\\evil", "..\\evil", "a\nb", "x" * 2000])
+@pytest.mark.parametrize(
+    "name", ["../evil.txt", "a/../../evil.txt", "/etc/evil", "\\evil", "C:\\evil", "..\\evil", "a\nb", "x" * 2000]
+)
 def test_names_that_lead_outside_are_refused(tmp_path, name):
     for path, form in (
         (zipped(tmp_path / "a.zip", {"good.txt": b"x", name: b"x"}), "zip"),
@@ -77,7 +82,8 @@ def test_names_too_deep_are_refused_and_the_limit_can_be_reached(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE, tarfile.GNUTYPE_SPARSE]
+    "kind",
+    [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE, tarfile.GNUTYPE_SPARSE],
 )
 def test_links_and_devices_in_a_tar_are_refused(tmp_path, kind):
     info = tarfile.TarInfo("innocent.txt")

@@ -28,7 +28,9 @@ def png_header(width, height):
         return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
+    )
 
 
 @pytest.mark.parametrize("form", ["PNG", "BMP", "TIFF"])
@@ -74,7 +76,9 @@ def test_only_the_first_frame_of_a_gif_counts():
     assert (read_image(content) == (255, 0, 0)).all()
 
 
-@pytest.mark.parametrize("orientation, turned", [(1, COLOURS), (3, COLOURS[::-1, ::-1]), (6, np.rot90(COLOURS, -1)), (8, np.rot90(COLOURS))])
+@pytest.mark.parametrize(
+    "orientation, turned", [(1, COLOURS), (3, COLOURS[::-1, ::-1]), (6, np.rot90(COLOURS, -1)), (8, np.rot90(COLOURS))]
+)
 def test_the_orientation_of_a_camera_is_applied(orientation, turned):
     exif = Image.Exif()
     exif[0x0112] = orientation

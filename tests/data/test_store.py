@@ -14,7 +14,12 @@ from makar.errors import DataError, EmptyDataError, IntegrityError, OutOfSpaceEr
 def records(count, *, start=0):
     for number in range(start, count):
         yield Record(
-            id=f"{number:016x}", medium="text", content="x" * (number % 7 + 1), document=f"d{number}", source="s", split="train"
+            id=f"{number:016x}",
+            medium="text",
+            content="x" * (number % 7 + 1),
+            document=f"d{number}",
+            source="s",
+            split="train",
         )
 
 
