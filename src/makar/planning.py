@@ -9,6 +9,7 @@ imported unless the probe runs.
 
 import dataclasses
 import math
+import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -154,6 +155,7 @@ def size_recipe(recipe: Recipe, request: Request, *, size: DataSize, store_is_fi
         OutOfMemoryError: The machine has too little memory.
         OutOfSpaceError: The disk has too little space.
     """
+    begin = time.monotonic()
     device = "cuda" if has_cuda() else "cpu"
     measures = request.probe and request.seconds is not None
     stages, measured = [], []
@@ -187,7 +189,7 @@ def size_recipe(recipe: Recipe, request: Request, *, size: DataSize, store_is_fi
         else (wanted if wanted != "auto" else likely_precision(device)),
         data_fingerprint=size.fingerprint,
     )
-    plan = plan.changed(predicted=_predicted(plan, size, found_first))
+    plan = plan.changed(predicted=_predicted(plan, size, found_first, probe_seconds=time.monotonic() - begin))
     check_room(plan.predicted, store_bytes=0 if not store_is_finished else size.store_bytes)
     return plan
 
@@ -260,7 +262,9 @@ def _rate(stage: Stage, found: "Measurement") -> float:
     return items * stage.family.training_operations() / found.step_seconds[found.best]
 
 
-def _predicted(plan: TrainingPlan, size: DataSize, found: "Measurement | None") -> dict[str, Any]:
+def _predicted(
+    plan: TrainingPlan, size: DataSize, found: "Measurement | None", *, probe_seconds: float
+) -> dict[str, Any]:
     """Return what to expect of the last stage, which is the one that is judged, and of the run as a whole."""
     stage = plan.recipe.stages[-1]
     key = (plan.device, plan.precision)
@@ -299,6 +303,7 @@ def _predicted(plan: TrainingPlan, size: DataSize, found: "Measurement | None") 
         "disk_bytes": int(disk_bytes(parameters, store_bytes=size.store_bytes)),
         "energy": predicted_energy(seconds, threads=plan.threads, memory_bytes=memory),
         "measured": found is not None,
+        "probe_seconds": round(probe_seconds, 3),
     }
 
 
