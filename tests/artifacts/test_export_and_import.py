@@ -53,7 +53,7 @@ def test_onnx_gives_the_same_numbers_to_anybody(exported, image_artifact):
 
 
 def test_onnx_comes_back_with_its_identity(exported):
-    back = import_artifact(exported, name="again")
+    back = import_artifact(exported, output="again")
     origin = json.loads((exported / "provenance.json").read_text())["manifest"]
     assert back.manifest == origin
     assert verify(back.path).is_intact
@@ -65,13 +65,13 @@ def test_an_onnx_file_that_gives_other_numbers_is_refused(exported):
     tensors["draw.weight"] *= 1.01
     safetensors.torch.save_file(tensors, exported / "model.safetensors")
     with pytest.raises(ArtifactError, match="differs by"):
-        import_artifact(exported, name="again")
+        import_artifact(exported, output="again")
     (exported / "generator.onnx").write_bytes(b"junk")
     with pytest.raises(ArtifactError, match="cannot be run"):
-        import_artifact(exported, name="again")
+        import_artifact(exported, output="again")
     (exported / "generator.onnx").unlink()
     with pytest.raises(ArtifactError, match="cannot be run"):
-        import_artifact(exported, name="again")
+        import_artifact(exported, output="again")
 
 
 def test_an_export_that_would_be_wrong_is_not_left_behind(image_artifact, tmp_path, monkeypatch):
@@ -84,7 +84,7 @@ def test_an_export_that_would_be_wrong_is_not_left_behind(image_artifact, tmp_pa
 def test_text_in_the_form_of_transformers_comes_back_the_same(text_artifact, tmp_path):
     folder = export_artifact(text_artifact, to="transformers", folder=tmp_path / "poe-hf")
     assert {"config.json", "model.safetensors", "README.md"} <= {path.name for path in folder.iterdir()}
-    back = import_artifact(folder, name="poe2")
+    back = import_artifact(folder, output="poe2")
     assert back.hash == text_artifact.hash
     assert back.path.name == "poe2"
     assert [asset.content for asset in generate(back)] == [asset.content for asset in generate(text_artifact)]
@@ -94,7 +94,7 @@ def test_weights_trained_on_elsewhere_come_back_as_a_new_model(text_artifact, tm
     folder = export_artifact(text_artifact, to="transformers", folder=tmp_path / "hf")
     tensors = {"table.weight": torch.zeros(257, 257)}
     safetensors.torch.save_file(tensors, folder / "model.safetensors")
-    back = import_artifact(folder, name="other")
+    back = import_artifact(folder, output="other")
     assert back.hash != text_artifact.hash
     assert back.header["training"]["imported"]["format"] == "transformers"
     assert back.run == ""
@@ -108,11 +108,11 @@ def test_a_partial_match_is_refused_with_the_list(text_artifact, tmp_path):
     extra = {"table.weight": torch.zeros(257, 257), "adapter.weight": torch.zeros(2)}
     safetensors.torch.save_file(extra, folder / "model.safetensors")
     with pytest.raises(TensorMismatchError, match=r"adapter\.weight"):
-        import_artifact(folder, name="other")
+        import_artifact(folder, output="other")
     safetensors.torch.save_file({"table.weight": torch.zeros(257, 257)}, folder / "model.safetensors")
     safetensors.torch.save_file({"table.weight": torch.zeros(257, 257)}, folder / "model-2.safetensors")
     with pytest.raises(ArtifactError, match="repeats"):
-        import_artifact(folder, name="other")
+        import_artifact(folder, output="other")
     with pytest.raises(UnknownNameError):
         load_artifact("other")
 
@@ -121,7 +121,7 @@ def test_settings_that_were_changed_elsewhere_are_refused(text_artifact, tmp_pat
     folder = export_artifact(text_artifact, to="transformers", folder=tmp_path / "hf")
     (folder / "config.json").write_text('{"model_type": "other", "transformers_version": "5"}')
     with pytest.raises(ArtifactError, match="model_type"):
-        import_artifact(folder, name="other")
+        import_artifact(folder, output="other")
 
 
 def test_what_cannot_be_exported_or_imported_is_refused_with_what_can(text_artifact, image_artifact, tmp_path):
@@ -132,17 +132,17 @@ def test_what_cannot_be_exported_or_imported_is_refused_with_what_can(text_artif
         export_artifact(image_artifact, to="onxx", folder=tmp_path / "x")
     assert caught.value.nearest == "onnx"
     with pytest.raises(UsageError, match="already a model"):
-        import_artifact(text_artifact.path, name="x")
+        import_artifact(text_artifact.path, output="x")
     with pytest.raises(UsageError, match="no folder"):
-        import_artifact(tmp_path / "x", name="x")
+        import_artifact(tmp_path / "x", output="x")
     (tmp_path / "foreign").mkdir()
     with pytest.raises(ArtifactError, match=r"makar\.json"):
-        import_artifact(tmp_path / "foreign", name="x")
+        import_artifact(tmp_path / "foreign", output="x")
     with pytest.raises(UsageError, match="exists"):
         export_artifact(text_artifact, to="transformers", folder=image_artifact.path)
     folder = export_artifact(text_artifact, to="transformers", folder=tmp_path / "hf")
     with pytest.raises(UsageError, match="exists"):
-        import_artifact(folder, name="cats")
+        import_artifact(folder, output="cats")
 
 
 def test_an_absent_package_names_the_command(image_artifact, tmp_path, monkeypatch):

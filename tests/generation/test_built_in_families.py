@@ -110,24 +110,24 @@ def test_images_are_made_signed_and_verified(painter, tmp_path):
 
 def test_text_goes_out_to_transformers_and_comes_back(writer, tmp_path):
     folder = export_artifact(writer, to="transformers", folder=tmp_path / "hf")
-    assert import_artifact(folder, name="back").hash == writer.hash
+    assert import_artifact(folder, output="back").hash == writer.hash
 
 
 def test_text_goes_out_to_onnx_and_comes_back(own_home, tmp_path):
     config = TransformerConfig(layout="compact", context=16, depth=1, width=16, heads=2)
     artifact = save(own_home / "models" / "w", "text", CharacterCodecConfig(), config, [record(POEM, "text")])
     folder = export_artifact(artifact, to="onnx", folder=tmp_path / "onnx")
-    assert import_artifact(folder, name="back").hash == artifact.hash
+    assert import_artifact(folder, output="back").hash == artifact.hash
 
 
 @pytest.mark.slow
 def test_both_layouts_of_text_go_out_to_onnx_and_come_back(writer, tmp_path):
     folder = export_artifact(writer, to="onnx", folder=tmp_path / "onnx")
-    assert import_artifact(folder, name="back").hash == writer.hash
+    assert import_artifact(folder, output="back").hash == writer.hash
 
 
 def test_images_go_out_to_onnx_and_come_back(painter, tmp_path):
     folder = export_artifact(painter, to="onnx", folder=tmp_path / "onnx")
-    assert import_artifact(folder, name="back").hash == painter.hash
+    assert import_artifact(folder, output="back").hash == painter.hash
     with pytest.raises(UnsupportedError, match="transformers"):
         export_artifact(painter, to="transformers", folder=tmp_path / "hf")

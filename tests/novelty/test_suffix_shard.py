@@ -3,8 +3,7 @@
 from pathlib import Path
 
 import numpy as np
-from hypothesis import given, settings
-from hypothesis import strategies
+from hypothesis import given, settings, strategies
 
 from makar.novelty.suffix_shard import BREAK, SuffixShard, write_shard
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from makar.api.data import Source, dataset_of
+from makar.api.places import model_place
 from makar.home import models_folder
 from makar.training.progress import ignore_event
 
@@ -206,10 +207,9 @@ def import_model(path: str | Path, *, output: str | Path) -> Model:
     Raises:
         TensorMismatchError: Tensors are missing, foreign or of another shape; the message lists them.
     """
-    from makar.api.places import model_place
     from makar.artifacts.importing import import_artifact
 
-    return Model(import_artifact(Path(path), output=model_place(output)))
+    return Model(import_artifact(path, output=model_place(output)))
 
 
 def _fingerprint_of(source: str) -> str:

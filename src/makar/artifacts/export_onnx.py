@@ -190,7 +190,8 @@ def _export_part(part: OnnxPart, path: Path) -> None:
     shapes = {name: dict(part.dynamic.get(name, {})) for name in part.inputs}
     size = sum(tensor.numel() * tensor.element_size() for tensor in part.module.state_dict().values())
     try:
-        with _quiet():
+        # With gradients on, networks take the paths that training needs, which cannot be traced for every size.
+        with _quiet(), torch.no_grad():
             torch.onnx.export(
                 part.module.eval(),
                 tuple(part.inputs.values()),

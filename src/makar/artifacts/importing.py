@@ -40,12 +40,12 @@ from makar.version import VERSION
 FREE_KEYS = frozenset({"transformers_version", "dtype", "torch_dtype", "_name_or_path", "use_cache"})
 
 
-def import_artifact(path: Path | str, *, name: str) -> Artifact:
+def import_artifact(path: Path | str, *, output: Path | str) -> Artifact:
     """Make an artifact from a folder that ``export_artifact`` wrote, trained on or not.
 
     Args:
         path: The exported folder.
-        name: Name of the new model in the models folder, or the path of a folder.
+        output: The folder to make; text that is a plain name means a folder of that name in the models folder.
 
     Raises:
         UsageError: There is no such folder, or something is already at the name.
@@ -65,7 +65,8 @@ def import_artifact(path: Path | str, *, name: str) -> Artifact:
             expected="a folder that makar export wrote",
             do=f"if another program saved it anew, copy {HEADER_NAME} and {CODEC_FOLDER}/ of the export into it",
         )
-    target = models_folder() / name if is_safe_name(name) and "/" not in name else Path(name)
+    is_name = isinstance(output, str) and is_safe_name(output) and "/" not in output
+    target = models_folder() / output if is_name else Path(output)
     check_replaceable(target, None)
     header = read_header(folder)
     codec = rebuild_codec(header, read_codec_files(folder))

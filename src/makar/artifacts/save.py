@@ -48,7 +48,7 @@ def save_artifact(
         codec: The fitted codec.
         family: The family with the weights to save.
         training: What the card says of the training: ``run`` (name of the run folder, required; ``""`` for none), and where
-            known ``seconds``, ``steps``, ``items``, ``parameters``, ``held_out_loss``, ``unit``, ``energy_kwh``
+            known ``seconds``, ``steps``, ``items``, ``parameters``, ``inner_loss``, ``unit``, ``energy_kwh``
             (``{"low", "central", "high", "method"}``), ``machine``.
         data: The data set: ``fingerprint`` (required), ``name``, ``medium``, ``items``, ``licences`` (SPDX id to number of
             items), ``languages``. ``path`` says where it is on this machine; it is noted here and does not travel.

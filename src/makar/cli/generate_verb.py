@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from makar.cli.completion import model_names
-from makar.cli.output import Json, note, print_json, text_of
+from makar.cli.output import Json, note, print_json
 from makar.errors import UsageError
 
 if TYPE_CHECKING:
@@ -146,10 +146,20 @@ def _show(asset: "Asset", path: Path | None) -> None:
 def _note(asset: "Asset", path: Path | None) -> None:
     parts = [f"saved to {path}"] if path else []
     if asset.novelty is not None:
-        shown = {name: value for name, value in asset.novelty.items() if isinstance(value, int | float | str)}
-        parts.append("novelty: " + text_of(shown))
+        parts.append(_novelty_text(asset.novelty))
     if parts:
         note("[" + "; ".join(parts) + "]")
+
+
+def _novelty_text(novelty: dict[str, Any]) -> str:
+    if novelty["is_copy"]:
+        nearest: dict[str, Any] = next(iter(novelty.get("nearest") or []), {})
+        return f"TOO CLOSE to the training data ({nearest.get('source', 'source unknown')})"
+    if novelty["measure"] == "distance_ratio":
+        return f"new: {novelty['value']:.2f}, a copy is below {novelty['threshold']:.2f}"
+    return (
+        f"new: longest verbatim span {novelty['longest_span']} words, {novelty['share_13']:.0%} in spans of 13 or more"
+    )
 
 
 def _row(asset: "Asset", path: Path | None) -> dict[str, Any]:

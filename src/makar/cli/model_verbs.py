@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from makar.cli.generate_verb import ModelName
-from makar.cli.output import Json, note, print_json, print_pairs, print_table
+from makar.cli.output import Json, print_json, print_pairs, print_table
 
 if TYPE_CHECKING:
     from makar.provenance.verification import Verification
@@ -88,7 +88,6 @@ def export(
 
     path = load(model).export(folder, to=to)
     print_json({"path": str(path), "format": to}) if json else print(path)
-    note("It stands by itself: no part of Makar is needed to open it.")
 
 
 def _print_verification(result: "Verification") -> None:

@@ -1,7 +1,7 @@
 """The second pass: every document is read once, hashed, measured and sketched; a few bytes of each are kept.
 
 For a document 15 bytes stay in arrays (hash, size, official part, language, verdict), for one that is compared with the others its
-signature too. Fifty million documents stay below two gigabytes.
+signature too. Twenty million documents stay below two gigabytes.
 """
 
 import dataclasses
@@ -20,6 +20,8 @@ from makar.data.splitting import EMPTY, OFFICIAL_CODES, REFUSED, TRAIN, UNREADAB
 from makar.errors import DataError
 
 LANGUAGE_SAMPLE = 2000
+LANGUAGE_CHARACTERS = 40
+"""A shorter text says too little about its language."""
 LABEL_LIMIT = 10_000
 SIZE_LIMIT = (1 << 32) - 1
 EXAMPLES = 5
@@ -79,7 +81,8 @@ class _Collector:
         self.shapes: Counter[tuple[int, int, int]] = Counter()
         self.captions = self.bytes = 0
         self.signatures: list[np.ndarray] = []
-        self.hashes = array("Q")
+        self.thumbnails: list[np.ndarray] = []
+        self.hashes: list[np.ndarray] = []
         self.pictures: list[np.ndarray] = []
         self.compared = array("Q")
 
@@ -120,11 +123,11 @@ class _Collector:
         if shape in self.shapes or len(self.shapes) < LABEL_LIMIT:
             self.shapes[shape] += 1
         self.bytes += pixels.nbytes
-        if len(self.hashes) < near_image.IMAGE_LIMIT:
-            code, picture = near_image.sketch(pixels)
-            self.hashes.append(code)
-            self.pictures.append(picture)
+        if len(self.compared) < near_image.IMAGE_LIMIT:
+            self.thumbnails.append(near_image.thumbnail(pixels))
             self.compared.append(len(self.digests))
+            if len(self.thumbnails) == 1024:
+                self.sketch()
         return int.from_bytes(digest.digest()[:8], "big")
 
     def _see_text(self, pieces: Iterator[str]) -> tuple[int, int, str | None]:
@@ -144,9 +147,19 @@ class _Collector:
             self.compared.append(len(self.digests))
         return number, size, self._language(first, number) if self.medium == "text" else None
 
+    def sketch(self) -> None:
+        """Turn the thumbnails that have come together into hashes and small pictures."""
+        if self.thumbnails:
+            hashes, pictures = near_image.sketches(np.stack(self.thumbnails))
+            self.hashes.append(hashes)
+            self.pictures.append(pictures)
+            self.thumbnails.clear()
+
     def _language(self, text: str, digest: int) -> str | None:
         """Every document up to the size of the sample, then a share drawn by hash that falls as they become more."""
         seen = len(self.digests)
+        if len(text) < LANGUAGE_CHARACTERS:
+            return None
         if seen >= LANGUAGE_SAMPLE and (digest >> 20) % seen >= LANGUAGE_SAMPLE // 2:
             return None
         import py3langid
@@ -214,7 +227,8 @@ def _pairs(collector: _Collector, progress: Progress | None) -> np.ndarray:
     if progress is not None:
         progress("comparing", 0, len(collector.compared))
     if collector.medium == "image":
-        pairs = near_image.near_pairs(_as_numpy(collector.hashes, np.uint64), np.stack(collector.pictures))
+        collector.sketch()
+        pairs = near_image.near_pairs(np.concatenate(collector.hashes), np.concatenate(collector.pictures))
     else:
         pairs = near_text.near_pairs(np.stack(collector.signatures))
     indices = _as_numpy(collector.compared, np.uint64).astype(np.int64)

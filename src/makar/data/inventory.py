@@ -32,6 +32,7 @@ class Inventory:
         unusable: Reason by name, for files that are left out.
         columns: Chosen columns by name of a table.
         label_names: Names of numbered classes by name of a table.
+        column_bytes: Bytes of tables by the column chosen.
         arrays: Arrays of images by name of a NumPy file.
         splits: Official split by file or folder.
         licences: Licence by folder, ``""`` for all.
@@ -44,6 +45,7 @@ class Inventory:
     found: Found = dataclasses.field(default_factory=Found)
     unusable: dict[str, str] = dataclasses.field(default_factory=dict)
     columns: dict[str, Columns] = dataclasses.field(default_factory=dict)
+    column_bytes: dict[str, int] = dataclasses.field(default_factory=dict)
     label_names: dict[str, list[str]] = dataclasses.field(default_factory=dict)
     arrays: dict[str, list[ImageArray]] = dataclasses.field(default_factory=dict)
     captions: Captions = dataclasses.field(default_factory=Captions)
@@ -52,7 +54,7 @@ class Inventory:
     weight: dict[str, list[int]] = dataclasses.field(default_factory=dict)
     small_texts: list[tuple[str, int]] = dataclasses.field(default_factory=list)
     reasons: list[str] = dataclasses.field(default_factory=list)
-    errors: list[MakarError] = dataclasses.field(default_factory=list)
+    errors: list[tuple[str, MakarError]] = dataclasses.field(default_factory=list)
 
     def weigh(self, medium: str, size_bytes: int) -> None:
         """Count a file for a medium."""
@@ -98,6 +100,7 @@ def take_inventory(root: Path, *, medium: str | None, progress: Progress | None 
     if root.is_file():
         _see_descriptions_beside(root, inventory)
     inventory.captions.settle()
+    _settle_columns(inventory)
     inventory.splits = official_splits(names.items())
     _settle_sidecars(inventory)
     inventory.medium = _decided(root, inventory, medium, seen)
@@ -133,7 +136,7 @@ def _see(entry: Entry, inventory: Inventory, medium: str | None, names: dict[str
     except DataError as error:
         inventory.unusable[name] = error.came
         inventory.give_reason(error.came)
-        inventory.errors.append(error)
+        inventory.errors.append((name, error))
 
 
 def _see_table(entry: Entry, inventory: Inventory, medium: str | None, *, is_metadata: bool) -> None:
@@ -152,6 +155,7 @@ def _see_table(entry: Entry, inventory: Inventory, medium: str | None, *, is_met
         return
     columns = choose_columns(chain([first], stream), medium=medium)
     inventory.columns[entry.name] = columns
+    inventory.column_bytes[columns.content] = inventory.column_bytes.get(columns.content, 0) + entry.size_bytes
     inventory.weigh(columns.medium, entry.size_bytes)
     if entry.kind.form == "parquet" and columns.label is not None and entry.path is not None:
         label_names = parquet_label_names(entry, columns.label)
@@ -202,6 +206,14 @@ def _remember_for_splits(name: str, group: str, names: dict[str, str]) -> None:
         names[name.rpartition("/")[0] + "/*"] = group
 
 
+def _settle_columns(inventory: Inventory) -> None:
+    """Where a table has several columns of text, take the one that is taken in most of the data."""
+    for name, columns in inventory.columns.items():
+        if columns.candidates:
+            best = max(columns.candidates, key=lambda column: inventory.column_bytes.get(column, 0))
+            inventory.columns[name] = dataclasses.replace(columns, content=best)
+
+
 def _settle_sidecars(inventory: Inventory) -> None:
     """Small texts beside images are their captions and count for no medium of their own."""
     captions = inventory.captions
@@ -217,8 +229,7 @@ def _decided(root: Path, inventory: Inventory, medium: str | None, seen: int) ->
     weight = {key: value for key, value in inventory.weight.items() if value[0] > 0}
     if not weight:
         if len(inventory.errors) == 1:
-            error = inventory.errors[0]
-            name = next(iter(inventory.unusable))
+            name, error = inventory.errors[0]
             raise DataError(f"{name}: {error.came}", expected=error.expected, do=error.do)
         detail = "it is empty" if not seen else f"none of its {seen} files is text, code or an image that can be read"
         raise EmptyDataError(

@@ -6,6 +6,7 @@ columns listed. The choice is made from the first rows and reported.
 """
 
 import dataclasses
+import re
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any
@@ -37,11 +38,12 @@ MEAN_TEXT_CHARACTERS = 16
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Columns:
-    """The part that each column plays; ``medium`` is that of the content."""
+    """The part that each column plays; ``medium`` is that of the content, ``candidates`` could be the content instead."""
 
     medium: str
     content: str
     available: tuple[str, ...]
+    candidates: tuple[str, ...] = ()
     caption: str | None = None
     label: str | None = None
     split: str | None = None
@@ -70,7 +72,7 @@ def choose_columns(rows: Iterator[dict[str, Any]], *, medium: str | None = None)
         raise DataError("a table without rows")
     names = list(dict.fromkeys(name for row in sample for name in row))
     values = {name: [row[name] for row in sample if row.get(name) not in (None, "")] for name in names}
-    content, found = _content(values, medium)
+    content, found, candidates = _content(values, medium)
     if content is None:
         raise DataError(
             f"a table without a text column; its columns are: {', '.join(map(str, names))}",
@@ -82,6 +84,7 @@ def choose_columns(rows: Iterator[dict[str, Any]], *, medium: str | None = None)
         medium=found,
         content=content,
         available=tuple(names),
+        candidates=candidates,
         caption=_named(rest, CAPTION_NAMES, values, _is_short_text) if found == "image" else None,
         label=_named(rest, LABEL_NAMES, values, _is_label),
         split=_named(rest, SPLIT_NAMES, values, _is_label),
@@ -125,20 +128,26 @@ def _turn(item: Any) -> Any:
     return item
 
 
-def _content(values: dict[str, list[Any]], medium: str | None) -> tuple[str | None, str]:
+def _content(values: dict[str, list[Any]], medium: str | None) -> tuple[str | None, str, tuple[str, ...]]:
     images = [name for name, cells in values.items() if cells and _is_image(cells[0])]
     if images and medium in (None, "image"):
         named = [name for name in IMAGE_NAMES if name in images]
-        return (named or images)[0], "image"
+        return (named or images)[0], "image", ()
     texts = {name: length for name, cells in values.items() if (length := _text_length(name, cells)) is not None}
     named_text = [name for wanted in TEXT_NAMES for name in texts if str(name).lower() == wanted]
     named_code = [name for wanted in CODE_NAMES for name in texts if str(name).lower() == wanted]
     if named_code and (medium == "code" or (medium is None and not named_text)):
-        return named_code[0], "code"
+        return named_code[0], "code", ()
     if named_text:
-        return named_text[0], "text"
+        return named_text[0], "text", ()
     long = {name: length for name, length in texts.items() if length >= MEAN_TEXT_CHARACTERS}
-    return (max(long, key=lambda name: long[name]), "text") if long else (None, "text")
+    return (max(long, key=lambda name: long[name]) if long else None), "text", tuple(long)
+
+
+_NEVER_TEXT = frozenset(
+    ("id", "_id", "url", "uri", "file", "file_name", "filename", "fname", "path", "commit", "sha", "hash")
+)
+_PLACE = re.compile(r"\S*(://\S*|\.[A-Za-z]\w{1,4})$")
 
 
 def _is_image(value: Any) -> bool:
@@ -149,14 +158,12 @@ def _is_image(value: Any) -> bool:
 def _text_length(name: str, cells: list[Any]) -> float | None:
     """Mean length of a column of text, ``None`` when it holds numbers, dates, paths, addresses or marks."""
     texts = [text for text in map(text_of, cells) if text is not None]
-    if (
-        not texts
-        or len(texts) < 0.9 * len(cells)
-        or str(name).lower() in ("id", "url", "file_name", "path", "commit", "sha")
-    ):
+    if not texts or len(texts) < 0.9 * len(cells) or str(name).lower() in _NEVER_TEXT:
         return None
-    prose = sum(1 for text in texts if sum(map(str.isalpha, text)) > 0.4 * len(text) and "://" not in text[:12])
-    distinct = len(set(texts)) > 1 or len(texts) == 1
+    is_named = str(name).lower() in (*TEXT_NAMES, *CODE_NAMES)
+    letters = 0.1 if is_named else 0.4
+    prose = sum(1 for text in texts if sum(map(str.isalpha, text)) > letters * len(text) and not _PLACE.match(text))
+    distinct = is_named or len(set(texts)) > 1 or len(texts) == 1
     return sum(map(len, texts)) / len(texts) if prose > 0.5 * len(texts) and distinct else None
 
 

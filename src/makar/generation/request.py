@@ -114,7 +114,7 @@ class Request:
             "seed": job.seed,
             "attempt": attempt,
             "guards": [guard.name for guard in self.guards],
-            "novelty": novelty,
+            "novelty": shareable_novelty(novelty),
             "content": describe_content(draft.content),
         }
         statement["id"] = hashlib.sha256(signing.canonical_json(statement)).hexdigest()[:32]
@@ -141,6 +141,19 @@ def read_options(options: dict[str, Any] | Config | None, family: Family) -> Con
         raise UnsupportedError(
             f'this model has no control "{error.name}"', expected=error.expected, do=error.do
         ) from error
+
+
+def shareable_novelty(novelty: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return what a manifest says of the novelty: the figures and the licences of what is near, and no name or passage of the data.
+
+    The manifest travels with the asset; names of training files are shown on the machine where the index is, and stay there.
+    """
+    if novelty is None:
+        return None
+    figures = {name: value for name, value in novelty.items() if not isinstance(value, list | tuple)}
+    near = [item for item in novelty.get("nearest", ()) if isinstance(item, dict)]
+    licences = sorted({str(item["licence"]) for item in near if "licence" in item})
+    return {**figures, "licences_nearby": licences} if near else figures
 
 
 def make_jobs(prompts: list[Prompt], count: int, seed: int) -> list[Job]:

@@ -48,7 +48,7 @@ def work_images(images: np.ndarray, size: tuple[int, int]) -> Float[Tensor, "bat
     Returns:
         float32 in 0..1 with 1 or 3 channels.
     """
-    values = torch.from_numpy(np.ascontiguousarray(images)).float() / 255
+    values = torch.from_numpy(np.array(images, order="C")).float() / 255
     if values.shape[1] == 4:
         alpha = values[:, 3:]
         values = values[:, :3] * alpha + (1 - alpha)

@@ -54,7 +54,9 @@ class PixelCodec(BytesCodec):
 
 def text_store(path: Path, texts: list[str], *, licence: str = "CC0-1.0", split: Any = "train") -> Store:
     """Return a store of texts, each its own document ``text-N.txt``."""
-    return build_store(path, _records(texts, "text", licence, split), BytesCodec().encode, key=_key(texts), allow_empty=True)
+    return build_store(
+        path, _records(texts, "text", licence, split), BytesCodec().encode, key=_key(texts), allow_empty=True
+    )
 
 
 def image_store(path: Path, images: np.ndarray, labels: list[int] | None = None, *, split: Any = "train") -> Store:
