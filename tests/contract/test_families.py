@@ -110,9 +110,13 @@ def test_tensors_rebuild_the_family(case):
         # A fresh network may answer zero whatever the other weights are.
         for parameter in family.parameters():
             parameter.add_(0.02 * torch.randn(parameter.shape, generator=_generator()))
-    assert float(other.validation_loss(batch, _generator()).value) != float(family.validation_loss(batch, _generator()).value)
+    assert float(other.validation_loss(batch, _generator()).value) != float(
+        family.validation_loss(batch, _generator()).value
+    )
     other.load_tensors({name: tensor.clone() for name, tensor in family.tensors().items()})
-    assert float(other.validation_loss(batch, _generator()).value) == float(family.validation_loss(batch, _generator()).value)
+    assert float(other.validation_loss(batch, _generator()).value) == float(
+        family.validation_loss(batch, _generator()).value
+    )
 
 
 @every_stage
@@ -132,7 +136,7 @@ def test_tensors_that_do_not_fit_are_refused_and_listed(case):
 
 @every_stage
 def test_same_seed_gives_same_sample_and_another_seed_another(case):
-    codec, config, batch = case
+    codec, config, _ = case
     family = samples.new_family(config).eval()
     with torch.no_grad():
         for parameter in family.parameters():
@@ -190,7 +194,10 @@ def _samples(family, codec, seeds):
     for index, slots, _ in family.sampler(codec).sample(options, [{} for _ in seeds], seeds):
         parts.setdefault(index, []).append(slots)
     return [
-        {slot: np.concatenate([piece[slot] for piece in pieces]) if len(pieces) > 1 else pieces[0][slot] for slot in pieces[0]}
+        {
+            slot: np.concatenate([piece[slot] for piece in pieces]) if len(pieces) > 1 else pieces[0][slot]
+            for slot in pieces[0]
+        }
         for pieces in (parts[index] for index in range(len(seeds)))
     ]
 

@@ -8,7 +8,7 @@ import typer
 
 import makar
 from makar import registry
-from makar.cli.app import app
+from makar.cli.app import make_app
 from tests.structure import tree
 from tests.structure.cli_snapshot import commands
 
@@ -31,14 +31,18 @@ def makar_commands(text):
 
 def parses(line):
     """Return what is wrong with a command line of makar, or None."""
-    root = typer.main.get_command(app)
+    root = typer.main.get_command(make_app())
     words = shlex.split(line)[1:]
     command, path = root, ["makar"]
     while words and words[0] in getattr(command, "commands", {}):
         path.append(words[0])
         command, words = command.commands[words[0]], words[1:]
     if getattr(command, "commands", {}):
-        return None if words and words[0] in ("--help", "-h", "--version", "--install-completion") else f"{line}: no such verb"
+        return (
+            None
+            if words and words[0] in ("--help", "-h", "--version", "--install-completion")
+            else f"{line}: no such verb"
+        )
     if "--help" in words:
         return None
     try:
@@ -54,7 +58,9 @@ def test_every_command_parses(path):
     assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize("line", ["makar trian x", "makar train x --fro 3", "makar generate", "makar list", "makar runs shw"])
+@pytest.mark.parametrize(
+    "line", ["makar trian x", "makar train x --fro 3", "makar generate", "makar list", "makar runs shw"]
+)
 def test_a_wrong_command_is_found(line):
     assert parses(line)
 
@@ -81,7 +87,12 @@ def test_every_verb_has_a_page_that_names_its_options(verb):
 @pytest.mark.parametrize("verb", VERBS)
 def test_a_page_names_no_option_that_does_not_exist(verb):
     text = (tree.ROOT / "docs" / "verbs" / f"{verb}.md").read_text(encoding="utf-8")
-    known = {option for words, command in commands() for item in command.params for option in [*item.opts, *item.secondary_opts]}
+    known = {
+        option
+        for words, command in commands()
+        for item in command.params
+        for option in [*item.opts, *item.secondary_opts]
+    }
     named = {name for name in re.findall(r"`(--[a-z][a-z-]*)", text)}
     assert named <= known | {"--help", "--version", "--install-completion", "--show-completion"}
 

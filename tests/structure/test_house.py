@@ -128,7 +128,14 @@ def test_a_forbidden_call_is_found(code):
 
 def test_no_tracked_file_names_a_machine_or_a_registry_host():
     # Written in two parts, so that this file does not find itself.
-    patterns = ["/work" + "/", "/ro" + "ot/", "/ho" + r"me/\w+/", "files.pythonhosted" + ".org", "index-" + "url", "py" + "pi.org"]
+    patterns = [
+        "/work" + "/",
+        "/ro" + "ot/",
+        "/ho" + r"me/\w+/",
+        "files.pythonhosted" + ".org",
+        "index-" + "url",
+        "py" + "pi.org",
+    ]
     listed = subprocess.run(["git", "ls-files"], cwd=tree.ROOT, capture_output=True, text=True, check=False)
     if listed.returncode != 0:
         pytest.skip("not a git checkout")

@@ -93,14 +93,27 @@ def test_every_setting_is_read_somewhere():
 
 
 def test_configurations_recipes_and_the_registry_import_no_torch():
-    modules = {text.partition(":")[0] for table in ("codecs", "families", "recipes") for text in registry.BUILT_IN[table].values()}
-    modules |= {"makar.config", "makar.registry", "makar.recipe", "makar.errors", "makar.data.record", "makar.tensor_spec"}
+    modules = {
+        text.partition(":")[0]
+        for table in ("codecs", "families", "recipes")
+        for text in registry.BUILT_IN[table].values()
+    }
+    modules |= {
+        "makar.config",
+        "makar.registry",
+        "makar.recipe",
+        "makar.errors",
+        "makar.data.record",
+        "makar.tensor_spec",
+    }
     code = f"import sys\nfor name in {sorted(modules)}: __import__(name)\nprint('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 
 
-@pytest.mark.parametrize("words", [["--help"], ["version"], ["list", "recipes"], ["list", "media"], ["train", "--help"], ["runs", "list"]])
+@pytest.mark.parametrize(
+    "words", [["--help"], ["version"], ["list", "recipes"], ["list", "media"], ["train", "--help"], ["runs", "list"]]
+)
 def test_start_up_imports_nothing_heavy(words):
     code = (
         "import sys\nfrom makar.cli.app import run\n"

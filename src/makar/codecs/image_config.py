@@ -46,7 +46,7 @@ def choose_image_codec(
         largest: Longest side to train on, in pixels, 16 to 64.
         channels: As in the configuration; 0 takes them from the data.
     """
-    if SMALLEST <= min(height, width) and max(height, width) <= largest:
+    if min(height, width) >= SMALLEST and max(height, width) <= largest:
         return ImageCodecConfig(height=height, width=width, channels=channels, use_labels=use_labels)
     factor = min(1.0, largest / max(height, width))
 

@@ -31,10 +31,10 @@ class SpatialAttention(nn.Module):
         self.sharpness = nn.Parameter(torch.zeros(heads))
 
     def initialise(self, generator: torch.Generator) -> None:
-        """Start with logits of the size that plain attention has: sharpness sqrt(head width)."""
+        """Start with logits of the size that plain attention has: sqrt(head width) times a cosine."""
         del generator
         with torch.no_grad():
-            self.sharpness.fill_(0.5 * math.log(self.out.weight.shape[0] / self.heads))
+            self.sharpness.fill_(math.sqrt(self.out.weight.shape[0] / self.heads))
 
     def forward(self, x: Float[Tensor, "batch height width channels"]) -> Float[Tensor, "batch height width channels"]:
         """Mix information between all positions."""
@@ -43,8 +43,8 @@ class SpatialAttention(nn.Module):
         normal = F.layer_norm(x, (channels,))
         packed = self.queries_keys_values(normal).reshape(batch, positions, 3, self.heads, head_width)
         queries, keys, values = packed.permute(2, 0, 3, 1, 4).unbind(0)
-        sharpness = torch.exp(self.sharpness).to(x.dtype)[:, None, None]
-        queries = F.normalize(queries, dim=-1) * sharpness
-        weights = torch.softmax(queries @ F.normalize(keys, dim=-1).transpose(-2, -1), dim=-1)
+        scale = (self.sharpness / head_width).to(x.dtype)[:, None, None]
+        queries = F.layer_norm(queries, (head_width,)) * scale
+        weights = torch.softmax(queries @ F.layer_norm(keys, (head_width,)).transpose(-2, -1), dim=-1)
         mixed = (weights @ values).transpose(1, 2).reshape(batch, height, width, channels)
         return x + self.out(mixed)

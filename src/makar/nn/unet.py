@@ -20,43 +20,27 @@ from makar.nn.time_embedding import TimeEmbedding
 
 
 class UNetBlock(nn.Module):
-    """A residual block: norm, modulation, 1x1 to a wider layer, depthwise 3x3, SiLU, 1x1 back.
+    """A residual block: norm, modulation by time and class, 3x3 convolution, SiLU, 3x3 convolution.
 
     Args:
         width: Channels.
-        hidden: Channels of the wider layer.
+        hidden: Channels between the convolutions.
         embedding_width: Length of the vector of time and class.
     """
 
-    def __init__(self, width: int, hidden: int, embedding_width: int, style: str = "mb") -> None:
+    def __init__(self, width: int, hidden: int, embedding_width: int) -> None:
         super().__init__()
-        self.style = style
         self.modulation = Pointwise(embedding_width, 2 * width, scale=0.0)
-        if style == "dense":
-            self.widen = Convolution(width, hidden)
-            self.narrow = Convolution(hidden, width, scale=0.0)
-        elif style == "next":
-            self.filter = Convolution(width, width, depthwise=True)
-            self.widen = Pointwise(width, hidden)
-            self.narrow = Pointwise(hidden, width, scale=0.0)
-        else:
-            self.widen = Pointwise(width, hidden)
-            self.filter = Convolution(hidden, hidden, depthwise=True)
-            self.narrow = Pointwise(hidden, width, scale=0.0)
+        self.first = Convolution(width, hidden)
+        self.second = Convolution(hidden, width, scale=0.0)
 
     def forward(
         self, x: Float[Tensor, "batch height width channels"], embedding: Float[Tensor, "batch embedding"]
     ) -> Float[Tensor, "batch height width channels"]:
         """Refine the image."""
         scale, shift = self.modulation(embedding).to(x.dtype)[:, None, None].chunk(2, dim=-1)
-        h = x
-        if self.style == "next":
-            h = self.filter(h)
-        h = torch.addcmul(shift, F.layer_norm(h, (x.shape[-1],)), 1 + scale)
-        h = self.widen(h)
-        if self.style == "mb":
-            h = self.filter(h)
-        return x + self.narrow(F.silu(h))
+        h = torch.addcmul(shift, F.layer_norm(x, (x.shape[-1],)), 1 + scale)
+        return x + self.second(F.silu(self.first(h)))
 
 
 class UNet(nn.Module):
@@ -68,7 +52,7 @@ class UNet(nn.Module):
         widths: Channels of every level; each level has half the resolution of the one before.
         blocks: Blocks a level on the way down, and as many on the way up.
         expansion: Width of a block's inner layer as a multiple of its channels.
-        attention_levels: Levels, counted from 0, whose blocks are followed by attention.
+        attention_levels: Levels, counted from 0, that attend once on the way down and once on the way up, after their first block.
         head_width: Channels of an attention head.
         embedding_width: Length of the vector of time and class.
         classes: Number of classes; 0 for none.
@@ -86,7 +70,6 @@ class UNet(nn.Module):
         head_width: int,
         embedding_width: int,
         classes: int,
-        style: str = "mb",
     ) -> None:
         super().__init__()
         self.patch = patch
@@ -100,9 +83,9 @@ class UNet(nn.Module):
             parts = nn.ModuleList()
             width = widths[number]
             for _ in range(count):
-                parts.append(UNetBlock(width, expansion * width, embedding_width, style))
-                if number in attention_levels:
-                    parts.append(SpatialAttention(width, max(1, width // head_width)))
+                parts.append(UNetBlock(width, expansion * width, embedding_width))
+            if number in attention_levels:
+                parts.insert(1, SpatialAttention(width, max(1, width // head_width)))
             return parts
 
         last = len(widths) - 1
@@ -133,8 +116,8 @@ class UNet(nn.Module):
             x = F.pad(x, (0, 0, 0, extra_width, 0, extra_height))
         x = self.enter(fold(x, self.patch) if self.patch > 1 else x.contiguous())
         kept = []
-        for number, parts in enumerate(self.down):
-            x = _through(parts, x, embedding)
+        for number in range(len(self.down)):
+            x = _through(self.down[number], x, embedding)
             kept.append(x)
             if number < len(self.shrink):
                 x = self.shrink[number](fold(x, 2))
@@ -147,7 +130,7 @@ class UNet(nn.Module):
         return x[:, :height, :width].permute(0, 3, 1, 2).float()
 
 
-def _through(parts: nn.ModuleList, x: Tensor, embedding: Tensor) -> Tensor:
-    for part in parts:
+def _through(level: nn.Module, x: Tensor, embedding: Tensor) -> Tensor:
+    for part in level.children():
         x = part(x, embedding) if isinstance(part, UNetBlock) else part(x)
     return x

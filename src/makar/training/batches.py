@@ -57,15 +57,24 @@ class BatchSource:
         if self.batching == "windows":
             if set(self._columns) != {TARGET}:
                 raise ConfigError(f"windows are cut from slots {sorted(self._columns)}", expected=f'only "{TARGET}"')
+            if store.columns[TARGET].offsets is None:
+                # Examples of one length are stored as a table; end to end they are the stream.
+                stream = self._columns[TARGET]
+                self._columns[TARGET] = stream.reshape(-1, *stream.shape[2:])
             self._total = len(self._columns[TARGET])
             self.count = max(1, (self._total - self.window_length) // self.window_length)
         else:
-            ragged = sorted(name for name, column in store.columns.items() if column.offsets is not None)
-            if ragged:
-                raise ConfigError(
-                    f"whole examples are drawn, but slots {ragged} differ in length",
-                    expected="one shape a slot, or a family that reads windows",
-                )
+            for name, column in store.columns.items():
+                if column.offsets is None:
+                    continue
+                lengths = set(np.diff(column.offsets).tolist())
+                if len(lengths) > 1:
+                    raise ConfigError(
+                        f'whole examples are drawn, but slot "{name}" differs in length',
+                        expected="one shape a slot, or a family that reads windows",
+                    )
+                # A slot with one axis is stored as a stream; examples of one length make it a table again.
+                self._columns[name] = self._columns[name].reshape(len(store), *lengths, *column.values.shape[1:])
             self.count = len(store)
 
     @property

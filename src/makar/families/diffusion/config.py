@@ -29,18 +29,18 @@ class DiffusionConfig(FamilyConfig):
     width: int = setting(32, meaning="width of the images", unit="pixels", minimum=4, maximum=256)
     channels: int = setting(3, meaning="1 grey, 3 colour, 4 colour with alpha", minimum=1, maximum=64)
     classes: int = setting(0, meaning="number of classes that can be asked for; 0 learns none", minimum=0)
-    features: int = setting(64, meaning="channels of the first level of the U-Net", minimum=8, maximum=4096)
+    features: int = setting(48, meaning="channels of the first level of the U-Net", minimum=8, maximum=4096)
     multipliers: tuple[int, ...] = setting(
         (1, 2), meaning="channels of every level, in features; each level halves the resolution"
     )
     blocks: int = setting(2, meaning="blocks a level, on the way down and again on the way up", minimum=1, maximum=32)
-    expansion: int = setting(3, meaning="width of a block's inner layer, in its channels", minimum=1, maximum=16)
+    expansion: int = setting(1, meaning="channels inside a block, in channels of its level", minimum=1, maximum=16)
     patch: int = setting(2, meaning="pixels that are folded into one position, along each side", choices=(1, 2, 4))
     attention_positions: int = setting(
         64, meaning="levels with at most this many positions attend to all of them; 0 never", minimum=0, maximum=4096
     )
     head_width: int = setting(32, meaning="channels of an attention head", minimum=8)
-    embedding_width: int = setting(128, meaning="length of the vector of time and class", minimum=8)
+    embedding_width: int = setting(96, meaning="length of the vector of time and class", minimum=8)
     class_dropout: float = setting(
         0.1, meaning="share of the examples whose class is hidden, for guidance", minimum=0.0, maximum=1.0
     )
@@ -105,15 +105,14 @@ class DiffusionConfig(FamilyConfig):
     def scaled_to(self, parameters: int) -> Self:
         """Return the copy whose features bring it nearest to this many parameters; the shape stays."""
 
-        def at(steps: int) -> Self:
-            features = steps * FEATURE_STEP
-            return self.changed(features=features, embedding_width=size.embedding_width(features))
+        counts = {
+            features: self._with_features(features).parameter_count()
+            for features in range(FEATURE_STEP, 1024 + FEATURE_STEP, FEATURE_STEP)
+        }
+        return self._with_features(min(counts, key=lambda features: abs(counts[features] - parameters)))
 
-        steps = 1
-        while at(steps).parameter_count() < parameters and (steps + 1) * FEATURE_STEP <= 4096:
-            steps += 1
-        candidates = [at(steps), at(max(1, steps - 1))]
-        return min(candidates, key=lambda config: abs(config.parameter_count() - parameters))
+    def _with_features(self, features: int) -> Self:
+        return self.changed(features=features, embedding_width=size.embedding_width(features))
 
     def parameter_count(self) -> int:
         """Return the exact number of trainable parameters."""

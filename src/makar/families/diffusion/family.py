@@ -111,7 +111,9 @@ class DiffusionFamily(Family):
     def sampler(self, codec: Any) -> ImageSampler:
         """Return a sampler over the current weights; class names and their frequencies come from the codec."""
         counts: dict[str, int] = codec.class_counts if self.config.classes else {}
-        return ImageSampler(self.velocity, config=self.config, device=self.network.data_mean.device, class_counts=counts)
+        return ImageSampler(
+            self.velocity, config=self.config, device=self.network.data_mean.device, class_counts=counts
+        )
 
     def tensors(self) -> dict[str, Tensor]:
         """Return weights, and the statistics of the data, under the names of the network's parts."""

@@ -27,4 +27,6 @@ class ImageOptions(Config):
         minimum=0.0,
         maximum=20.0,
     )
-    label: str | None = setting(None, meaning="name of the class to make; none draws classes as frequent as in the data")
+    label: str | None = setting(
+        None, meaning="name of the class to make; none draws classes as frequent as in the data"
+    )

@@ -2,7 +2,7 @@
 
 Time runs from 0 (noise) to 1 (data)::
 
-    x_t = (1 - t) x_0 + t x_1        the point at time t                  (Liu et al. 2022, eq. 1; Lipman et al. 2022, eq. 22 with sigma_min = 0)
+    x_t = (1 - t) x_0 + t x_1        the point at time t                  (Liu et al. 2022, eq. 1; Lipman et al. 2022, eq. 22)
     v   = x_1 - x_0                  the velocity along the path          (Lipman et al. 2022, eq. 23)
     x_1 = x_t + (1 - t) v            the data that a velocity points to
     x_0 = x_t - t v                  the noise that it comes from

@@ -1,7 +1,8 @@
 """Images from seeds: noise drawn for each seed alone, then followed along the velocity in batches, guided where asked.
 
 Guidance (Ho and Salimans 2022, arXiv 2207.12598, eq. 6, with weight w + 1 = ``guidance``) runs both velocities, with and without the
-class, in one batch. Noise comes from a generator a seed on the CPU, so an image does not depend on the batch it is made in nor on the device.
+class, in one batch. Noise comes from a generator a seed on the CPU, so an image depends neither on the batch it is made in nor on the
+device.
 """
 
 from collections.abc import Callable, Iterator
@@ -62,8 +63,7 @@ class ImageSampler(Sampler):
         """
         drawn = [self._draw(seed) for seed in seeds]
         labels = [
-            self._label(options, prompts[index] if prompts else {}, draw)
-            for index, (_, draw) in enumerate(drawn)
+            self._label(options, prompts[index] if prompts else {}, draw) for index, (_, draw) in enumerate(drawn)
         ]
         for start in range(0, len(seeds), BATCH):
             noise = torch.stack([noise for noise, _ in drawn[start : start + BATCH]])
@@ -104,7 +104,9 @@ class ImageSampler(Sampler):
                     (torch.sin((1 - share) * angle) * first + torch.sin(share * angle) * last) / torch.sin(angle)
                 )
         batches = [
-            self._follow(options, torch.stack(points[start : start + BATCH]), [label] * len(points[start : start + BATCH]))
+            self._follow(
+                options, torch.stack(points[start : start + BATCH]), [label] * len(points[start : start + BATCH])
+            )
             for start in range(0, count, BATCH)
         ]
         return np.concatenate(batches)
@@ -118,7 +120,9 @@ class ImageSampler(Sampler):
         """Return the class of one image: the one asked for, else one drawn as often as it is in the data."""
         unknown = set(prompt) - {CLASS}
         if unknown:
-            raise UnsupportedError(f"this image model cannot use {', '.join(sorted(unknown))}", expected="a class at most")
+            raise UnsupportedError(
+                f"this image model cannot use {', '.join(sorted(unknown))}", expected="a class at most"
+            )
         if not self._config.classes:
             if options.guidance != 1.0:
                 raise UnsupportedError(

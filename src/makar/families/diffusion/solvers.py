@@ -12,6 +12,7 @@
 The multi-step solvers start at order 1 and grow. A point at which a logarithm is infinite is moved by ``EDGE``.
 """
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 
@@ -38,14 +39,14 @@ def euler(velocity: Velocity, x: Float[Tensor, "..."], times: Sequence[float]) -
     Returns:
         The points at the last time. The other solvers have the same arguments and result.
     """
-    for now, after in zip(times[:-1], times[1:]):
+    for now, after in itertools.pairwise(times):
         x = x + (after - now) * velocity(x, now)
     return x
 
 
 def heun(velocity: Velocity, x: Float[Tensor, "..."], times: Sequence[float]) -> Float[Tensor, "..."]:
     """Average the velocities at both ends of a step; the last step is Euler's, as the network need not know t = 1."""
-    for now, after in zip(times[:-1], times[1:]):
+    for now, after in itertools.pairwise(times):
         here = velocity(x, now)
         ahead = x + (after - now) * here
         x = ahead if after == times[-1] else x + (after - now) / 2 * (here + velocity(ahead, after))
@@ -55,7 +56,7 @@ def heun(velocity: Velocity, x: Float[Tensor, "..."], times: Sequence[float]) ->
 def adams(velocity: Velocity, x: Float[Tensor, "..."], times: Sequence[float]) -> Float[Tensor, "..."]:
     """Integrate the polynomial through the last four velocities (Adams-Bashforth with unequal steps)."""
     past: list[tuple[float, Tensor]] = []
-    for now, after in zip(times[:-1], times[1:]):
+    for now, after in itertools.pairwise(times):
         past = [(now, velocity(x, now)), *past[: ADAMS_ORDER - 1]]
         # The weights integrate 1, t, t^2 ... over the step exactly, in units of the step.
         nodes = (np.array([time for time, _ in past]) - now) / (after - now)
@@ -69,7 +70,7 @@ def adams(velocity: Velocity, x: Float[Tensor, "..."], times: Sequence[float]) -
 def dpm_plus_plus_2m(velocity: Velocity, x: Float[Tensor, "..."], times: Sequence[float]) -> Float[Tensor, "..."]:
     """Extrapolate the predicted data linearly in the log signal-to-noise ratio; first order in the first and last step."""
     before: tuple[float, Tensor] | None = None
-    for now, after in zip(times[:-1], times[1:]):
+    for now, after in itertools.pairwise(times):
         data = x + (1 - now) * velocity(x, now)
         aim = data
         if before is not None and after < 1:
@@ -85,7 +86,7 @@ def unipc(velocity: Velocity, x: Float[Tensor, "..."], times: Sequence[float]) -
     past: list[tuple[float, Tensor]] = []
     last_x, last_order = x, 0
     steps = len(times) - 1
-    for step, (now, after) in enumerate(zip(times[:-1], times[1:])):
+    for step, (now, after) in enumerate(itertools.pairwise(times)):
         data = x + (1 - now) * velocity(x, now)
         if past:
             x = _unipc_step(last_x, past[:last_order], now, corrector=data)

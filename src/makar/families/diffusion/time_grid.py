@@ -12,5 +12,6 @@ def time_grid(steps: int, *, shift: float = 1.0) -> list[float]:
         steps: Number of steps, at least 1.
         shift: Where the steps are dense; 1 for equal steps.
     """
-    sigmas = [1 - step / steps for step in range(steps + 1)]
-    return [1 - shift * sigma / (1 + (shift - 1) * sigma) for sigma in sigmas]
+    # 1 - sigma' in terms of t, so that both ends are exact.
+    times = [step / steps for step in range(steps + 1)]
+    return [time / (time + shift * (1 - time)) for time in times]

@@ -10,9 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 
-def training_times(
-    count: int, *, mean: float, deviation: float, generator: torch.Generator
-) -> Float[Tensor, " batch"]:
+def training_times(count: int, *, mean: float, deviation: float, generator: torch.Generator) -> Float[Tensor, " batch"]:
     """Draw the times of a batch.
 
     Args:
