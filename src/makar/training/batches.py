@@ -64,12 +64,17 @@ class BatchSource:
             self._total = len(self._columns[TARGET])
             self.count = max(1, (self._total - self.window_length) // self.window_length)
         else:
-            ragged = sorted(name for name, column in store.columns.items() if column.offsets is not None)
-            if ragged:
-                raise ConfigError(
-                    f"whole examples are drawn, but slots {ragged} differ in length",
-                    expected="one shape a slot, or a family that reads windows",
-                )
+            for name, column in store.columns.items():
+                if column.offsets is None:
+                    continue
+                lengths = set(np.diff(column.offsets).tolist())
+                if len(lengths) > 1:
+                    raise ConfigError(
+                        f'whole examples are drawn, but slot "{name}" differs in length',
+                        expected="one shape a slot, or a family that reads windows",
+                    )
+                # A slot with one axis is stored as a stream; examples of one length make it a table again.
+                self._columns[name] = self._columns[name].reshape(len(store), *lengths, *column.values.shape[1:])
             self.count = len(store)
 
     @property

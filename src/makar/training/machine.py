@@ -27,6 +27,7 @@ ASSUMED_PEAK = {
 
 
 def has_cuda() -> bool:
+    """Return whether there is an accelerator to plan for."""
     torch = sys.modules.get("torch")
     # Without torch loaded a driver is enough to plan for; training asks torch itself.
     return bool(torch.cuda.is_available()) if torch is not None else Path("/dev/nvidia0").exists()
