@@ -1,0 +1,269 @@
+"""The shape of a decoder transformer and its weights in the order that fast decoding wants: fused, folded, interleaved.
+
+Two layouts are read under the tensor names of the transformers library: ``mainstream`` (Qwen3ForCausalLM) and ``compact``
+(NanoChatForCausalLM). Decisions, each exact up to rounding:
+
+* Query, key and value are one product, gate and up are another: fewer, larger products.
+* The weight of an RMS norm is folded into the columns of the product that follows it (x * g) W = x (g W).
+* The two halves that rotary embedding pairs (Su et al. 2021, arXiv:2104.09864, equation 34) are stored side by side, so that a
+  head is a vector of complex numbers and the rotation is one complex product. Queries and keys are permuted alike: scores stay.
+* ``compact`` rotates by the negative angle and normalises after rotating; a rotation keeps the length, so both layouts become
+  "normalise, scale by a gain, rotate". Its norm after the embedding is applied to the table once.
+* The scale head_width ** -0.5 of the scores is part of the gain of the queries.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, Literal, Self
+
+import torch
+from jaxtyping import Complex, Float
+from torch import Tensor
+
+from makar.errors import TensorMismatchError, UnsupportedError
+from makar.families.transformer.quantised import Product, pack_product
+
+Layout = Literal["mainstream", "compact"]
+LAYOUTS: dict[str, Layout] = {"qwen3": "mainstream", "nanochat": "compact"}
+ACTIVATIONS = {"mainstream": "silu", "compact": "relu2"}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DecoderShape:
+    """The numbers that fix a decoder.
+
+    Attributes:
+        layout: ``"mainstream"`` (Qwen3) or ``"compact"`` (NanoChat).
+        vocabulary: Number of tokens.
+        width: Size of the residual stream.
+        depth: Number of layers.
+        heads: Query heads.
+        key_value_heads: Key and value heads; divides ``heads``.
+        head_width: Size of one head; even.
+        hidden_width: Size of the hidden layer of the feed-forward network.
+        context_length: Positions that the model was made for.
+        rope_theta: Base of the rotary frequencies.
+        norm_epsilon: Added to the mean square in every norm.
+        softcap: Logits are ``softcap * tanh(logits / softcap)``; 0 leaves them.
+        tied: Whether the head is the embedding.
+    """
+
+    layout: Layout
+    vocabulary: int
+    width: int
+    depth: int
+    heads: int
+    key_value_heads: int
+    head_width: int
+    hidden_width: int
+    context_length: int
+    rope_theta: float
+    norm_epsilon: float
+    softcap: float
+    tied: bool
+
+    @classmethod
+    def from_transformers(cls, config: Mapping[str, Any]) -> Self:
+        """Read the ``config.json`` of a saved model.
+
+        Raises:
+            UnsupportedError: The model is of another type or uses what the decoder does not compute.
+        """
+        layout = LAYOUTS.get(str(config.get("model_type")))
+        if layout is None:
+            raise UnsupportedError(
+                f'model_type is "{config.get("model_type")}"', expected="one of: " + ", ".join(LAYOUTS)
+            )
+        rope = config.get("rope_parameters") or config.get("rope_scaling") or {}
+        unsupported = {
+            "attention_bias": bool(config.get("attention_bias")),
+            "use_sliding_window": bool(config.get("use_sliding_window")),
+            "rope_type": rope.get("rope_type", "default") != "default",
+            "hidden_act": config.get("hidden_act", ACTIVATIONS[layout]) != ACTIVATIONS[layout],
+        }
+        used = [name for name, is_used in unsupported.items() if is_used]
+        if used:
+            raise UnsupportedError(
+                f"the model sets {', '.join(used)}", expected=f"plain rotary embedding, no bias, {ACTIVATIONS[layout]}"
+            )
+        heads = config["num_attention_heads"]
+        return cls(
+            layout=layout,
+            vocabulary=config["vocab_size"],
+            width=config["hidden_size"],
+            depth=config["num_hidden_layers"],
+            heads=heads,
+            key_value_heads=config.get("num_key_value_heads") or heads,
+            head_width=config.get("head_dim") or config["hidden_size"] // heads,
+            hidden_width=config["intermediate_size"],
+            context_length=config["max_position_embeddings"],
+            rope_theta=float(rope.get("rope_theta") or config.get("rope_theta") or 10_000.0),
+            norm_epsilon=float(config["rms_norm_eps"]),
+            softcap=float(config.get("final_logit_softcapping") or 0.0) if layout == "compact" else 0.0,
+            tied=bool(config.get("tie_word_embeddings", False)),
+        )
+
+    def tensor_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return the shape of every tensor that the decoder needs, by its name in transformers."""
+        query, shared = self.heads * self.head_width, self.key_value_heads * self.head_width
+        shapes: dict[str, tuple[int, ...]] = {"model.embed_tokens.weight": (self.vocabulary, self.width)}
+        for layer in range(self.depth):
+            name = f"model.layers.{layer}."
+            shapes[name + "self_attn.q_proj.weight"] = (query, self.width)
+            shapes[name + "self_attn.k_proj.weight"] = (shared, self.width)
+            shapes[name + "self_attn.v_proj.weight"] = (shared, self.width)
+            shapes[name + "self_attn.o_proj.weight"] = (self.width, query)
+            if self.layout == "compact":
+                shapes[name + "mlp.fc1.weight"] = (self.hidden_width, self.width)
+                shapes[name + "mlp.fc2.weight"] = (self.width, self.hidden_width)
+                continue
+            shapes[name + "self_attn.q_norm.weight"] = (self.head_width,)
+            shapes[name + "self_attn.k_norm.weight"] = (self.head_width,)
+            shapes[name + "input_layernorm.weight"] = (self.width,)
+            shapes[name + "post_attention_layernorm.weight"] = (self.width,)
+            shapes[name + "mlp.gate_proj.weight"] = (self.hidden_width, self.width)
+            shapes[name + "mlp.up_proj.weight"] = (self.hidden_width, self.width)
+            shapes[name + "mlp.down_proj.weight"] = (self.width, self.hidden_width)
+        if self.layout == "mainstream":
+            shapes["model.norm.weight"] = (self.width,)
+        if not self.tied:
+            shapes["lm_head.weight"] = (self.vocabulary, self.width)
+        return shapes
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LayerWeights:
+    """One layer.
+
+    Attributes:
+        attend: width -> queries, keys, values.
+        merge: heads -> width.
+        expand: width -> gate and up (mainstream), or hidden (compact).
+        contract: hidden -> width.
+        gain: What a normalised query or key is multiplied with.
+    """
+
+    attend: Product
+    merge: Product
+    expand: Product
+    contract: Product
+    gain: Float[Tensor, "query_and_key_heads head_width"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DecoderWeights:
+    """A whole decoder, ready to run.
+
+    Attributes:
+        embedding: What enters the first layer, by token.
+        rotations: exp(i * position * frequency), sign by layout.
+        score_bound: No attention score can be larger (Cauchy-Schwarz on normalised queries and keys).
+    """
+
+    shape: DecoderShape
+    embedding: Float[Tensor, "vocabulary width"]
+    layers: tuple[LayerWeights, ...]
+    head: Product
+    rotations: Complex[Tensor, "positions half_head_width"]
+    score_bound: float
+
+
+def pack_weights(
+    shape: DecoderShape, tensors: Mapping[str, Tensor], *, precision: str = "float32", device: str = "cpu"
+) -> DecoderWeights:
+    """Fuse, fold and interleave the tensors of a model.
+
+    Args:
+        shape: The numbers of the model.
+        tensors: Its tensors by their names in transformers; ``lm_head.weight`` may come along when it is tied.
+        precision: ``"float32"``, ``"bfloat16"`` or ``"int8"`` (weights only).
+        device: Where to run.
+
+    Raises:
+        TensorMismatchError: Tensors are missing, unexpected or of another shape.
+    """
+    _check(shape, tensors)
+
+    def get(name: str) -> Tensor:
+        return tensors[name].detach().to(device=device, dtype=torch.float32)
+
+    def pack(weight: Tensor) -> Product:
+        return pack_product(weight, precision=precision)
+
+    half = shape.head_width // 2
+    paired = torch.arange(shape.head_width, device=device).view(2, half).t().reshape(-1)
+
+    def interleaved(weight: Tensor) -> Tensor:
+        return weight.view(-1, shape.head_width, shape.width)[:, paired].reshape(-1, shape.width)
+
+    ones = torch.ones(shape.width, device=device)
+    layers, bound = [], 0.0
+    for index in range(shape.depth):
+        name = f"model.layers.{index}."
+        attention = name + "self_attn."
+        mainstream = shape.layout == "mainstream"
+        before = get(name + "input_layernorm.weight") if mainstream else ones
+        after = get(name + "post_attention_layernorm.weight") if mainstream else ones
+        plain = torch.ones(shape.head_width, device=device)
+        query_gain = (get(attention + "q_norm.weight") if mainstream else plain)[paired] * shape.head_width**-0.5
+        key_gain = (get(attention + "k_norm.weight") if mainstream else plain)[paired]
+        gain = torch.cat([query_gain.expand(shape.heads, -1), key_gain.expand(shape.key_value_heads, -1)])
+        bound = max(bound, shape.head_width * float(query_gain.abs().max() * key_gain.abs().max()))
+        attend = torch.cat(
+            [
+                interleaved(get(attention + "q_proj.weight")),
+                interleaved(get(attention + "k_proj.weight")),
+                get(attention + "v_proj.weight"),
+            ]
+        )
+        if mainstream:
+            expand = torch.cat([get(name + "mlp.gate_proj.weight"), get(name + "mlp.up_proj.weight")])
+            contract = get(name + "mlp.down_proj.weight")
+        else:
+            expand, contract = get(name + "mlp.fc1.weight"), get(name + "mlp.fc2.weight")
+        layers.append(
+            LayerWeights(
+                attend=pack(attend * before),
+                merge=pack(get(attention + "o_proj.weight")),
+                expand=pack(expand * after),
+                contract=pack(contract),
+                gain=gain.contiguous(),
+            )
+        )
+    embedding = get("model.embed_tokens.weight")
+    head = embedding if shape.tied else get("lm_head.weight")
+    if shape.layout == "compact":
+        embedding = embedding * torch.rsqrt(embedding.pow(2).mean(-1, keepdim=True) + shape.norm_epsilon)
+    else:
+        head = head * get("model.norm.weight")
+    return DecoderWeights(
+        shape=shape,
+        embedding=embedding.contiguous(),
+        layers=tuple(layers),
+        head=pack(head),
+        rotations=_rotations(shape).to(device),
+        score_bound=bound,
+    )
+
+
+def _rotations(shape: DecoderShape) -> Tensor:
+    # The same float32 arithmetic as transformers, so that far positions do not drift apart.
+    exponents = torch.arange(0, shape.head_width, 2, dtype=torch.float32) / shape.head_width
+    frequencies = 1.0 / (shape.rope_theta**exponents)
+    angles = torch.arange(shape.context_length, dtype=torch.float32)[:, None] * frequencies
+    sign = 1.0 if shape.layout == "mainstream" else -1.0
+    return torch.complex(angles.cos(), angles.sin() * sign)
+
+
+def _check(shape: DecoderShape, tensors: Mapping[str, Tensor]) -> None:
+    wanted = shape.tensor_shapes()
+    known = {*wanted, "lm_head.weight"} if shape.tied else set(wanted)
+    wrong = [f"missing {name} {size}" for name, size in wanted.items() if name not in tensors]
+    wrong += [f"unexpected {name}" for name in tensors if name not in known]
+    wrong += [
+        f"{name} is {tuple(tensors[name].shape)}, not {size}"
+        for name, size in wanted.items()
+        if name in tensors and tuple(tensors[name].shape) != size
+    ]
+    if wrong:
+        raise TensorMismatchError("; ".join(wrong), expected=f"the {len(wanted)} tensors of layout {shape.layout}")

@@ -1,0 +1,180 @@
+"""Choosing the next token: strategies that reshape logits one after the other, then one draw.
+
+A strategy takes the logits and the tokens so far and returns new logits; a token is ruled out with -inf. The order is that of the
+transformers library, whose results they reproduce (tested): penalty, temperature, top-k, top-p, min-p. Hooks come after the filters,
+so that a watermark biases exactly the tokens that may be drawn; greedy choice comes last of all.
+
+The draw inverts the cumulative distribution with one uniform number of the example's own generator: an example uses as many numbers
+as it has tokens, whatever the vocabulary and whatever else is in the batch.
+
+Sources: top-k Fan et al. 2018 (arXiv:1805.04833); top-p Holtzman et al. 2019 (arXiv:1904.09751); min-p Nguyen et al. 2024
+(arXiv:2407.01082); repetition penalty Keskar et al. 2019 (arXiv:1909.05858, section 4.1).
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Protocol
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from makar.families.transformer.options import TextOptions
+
+NEVER = float("-inf")
+
+
+class LogitsHook(Protocol):
+    """Reshapes the logits of one example; every strategy is one, a watermark will be one."""
+
+    def __call__(
+        self, logits: Float[Tensor, " vocabulary"], history: Int[Tensor, " length"]
+    ) -> Float[Tensor, " vocabulary"]:
+        """Return new logits.
+
+        Args:
+            logits: Unnormalised log-probabilities of the next token; must not be changed in place.
+            history: Prompt and continuation so far.
+        """
+        ...
+
+
+@dataclasses.dataclass(frozen=True)
+class Greedy:
+    """Rules out every token but the likeliest; of equals the one with the smallest number."""
+
+    def __call__(
+        self, logits: Float[Tensor, " vocabulary"], history: Int[Tensor, " length"]
+    ) -> Float[Tensor, " vocabulary"]:
+        del history
+        kept = torch.full_like(logits, NEVER)
+        best = int(logits.numpy().argmax())
+        kept[best] = logits[best]
+        return kept
+
+
+@dataclasses.dataclass(frozen=True)
+class Temperature:
+    """Divides the logits; below 1 the likely become likelier."""
+
+    value: float
+
+    def __call__(
+        self, logits: Float[Tensor, " vocabulary"], history: Int[Tensor, " length"]
+    ) -> Float[Tensor, " vocabulary"]:
+        del history
+        return logits / self.value
+
+
+@dataclasses.dataclass(frozen=True)
+class TopK:
+    """Keeps the ``count`` likeliest tokens, and those as likely as the last of them."""
+
+    count: int
+
+    def __call__(
+        self, logits: Float[Tensor, " vocabulary"], history: Int[Tensor, " length"]
+    ) -> Float[Tensor, " vocabulary"]:
+        del history
+        last = torch.topk(logits, min(self.count, len(logits))).values[-1]
+        return logits.masked_fill(logits < last, NEVER)
+
+
+@dataclasses.dataclass(frozen=True)
+class TopP:
+    """Keeps the fewest likeliest tokens whose probabilities sum to ``mass`` or more; always at least one."""
+
+    mass: float
+
+    def __call__(
+        self, logits: Float[Tensor, " vocabulary"], history: Int[Tensor, " length"]
+    ) -> Float[Tensor, " vocabulary"]:
+        del history
+        ascending, order = torch.sort(logits)
+        # Summed from the small end, where float32 keeps the digits that decide.
+        beyond = ascending.softmax(0).cumsum(0) <= 1 - self.mass
+        beyond[-1] = False
+        return logits.masked_fill(torch.empty_like(beyond).scatter(0, order, beyond), NEVER)
+
+
+@dataclasses.dataclass(frozen=True)
+class MinP:
+    """Keeps tokens at least ``share`` times as likely as the likeliest."""
+
+    share: float
+
+    def __call__(
+        self, logits: Float[Tensor, " vocabulary"], history: Int[Tensor, " length"]
+    ) -> Float[Tensor, " vocabulary"]:
+        del history
+        probabilities = logits.softmax(0)
+        likeliest = probabilities.max()
+        unlikely = probabilities < self.share * likeliest
+        return logits.masked_fill(unlikely, NEVER)
+
+
+@dataclasses.dataclass(frozen=True)
+class RepetitionPenalty:
+    """Divides the positive logits of tokens already present by ``factor`` and multiplies the negative ones."""
+
+    factor: float
+
+    def __call__(
+        self, logits: Float[Tensor, " vocabulary"], history: Int[Tensor, " length"]
+    ) -> Float[Tensor, " vocabulary"]:
+        present = logits[history]
+        penalised = torch.where(present < 0, present * self.factor, present / self.factor)
+        return logits.scatter(0, history, penalised)
+
+
+def strategies(options: TextOptions, hooks: Sequence[LogitsHook] = ()) -> tuple[LogitsHook, ...]:
+    """Return what the options ask for, in the order of application; what is off is left out."""
+    chain: list[LogitsHook] = []
+    if options.repetition_penalty != 1:
+        chain.append(RepetitionPenalty(options.repetition_penalty))
+    if options.temperature == 0:
+        return (*chain, *hooks, Greedy())
+    if options.temperature != 1:
+        chain.append(Temperature(options.temperature))
+    if options.top_k:
+        chain.append(TopK(options.top_k))
+    if options.top_p < 1:
+        chain.append(TopP(options.top_p))
+    if options.min_p > 0:
+        chain.append(MinP(options.min_p))
+    return (*chain, *hooks)
+
+
+def choose(
+    logits: Float[Tensor, " vocabulary"],
+    history: Sequence[int],
+    *,
+    chain: Sequence[LogitsHook],
+    generator: torch.Generator,
+) -> int:
+    """Return the next token.
+
+    Args:
+        logits: float32, on the CPU; not changed.
+        history: Prompt and continuation so far.
+        chain: Strategies in order.
+        generator: The example's own; one number is taken unless the choice is greedy.
+    """
+    greedy = bool(chain) and isinstance(chain[-1], Greedy)
+    rest = chain[:-1] if greedy else chain
+    if rest:
+        tokens = torch.tensor(history, dtype=torch.int64)
+        for strategy in rest:
+            logits = strategy(logits, tokens)
+    if greedy:
+        return int(logits.numpy().argmax())
+    return draw(logits, generator=generator)
+
+
+def draw(logits: Float[Tensor, " vocabulary"], *, generator: torch.Generator) -> int:
+    """Return a token with the probability that the logits give it."""
+    cumulative = logits.double().softmax(0).cumsum(0)
+    point = torch.rand((), dtype=torch.float64, generator=generator) * cumulative[-1]
+    token = int(torch.searchsorted(cumulative, point, right=True))
+    # A product rounded up to the total would land behind the last token.
+    return min(token, int((logits > NEVER).nonzero()[-1]))
