@@ -153,7 +153,7 @@ def _note(asset: "Asset", path: Path | None) -> None:
 
 def _novelty_text(novelty: dict[str, Any]) -> str:
     if novelty["is_copy"]:
-        nearest = next(iter(novelty.get("nearest") or []), {})
+        nearest: dict[str, Any] = next(iter(novelty.get("nearest") or []), {})
         return f"TOO CLOSE to the training data ({nearest.get('source', 'source unknown')})"
     if novelty["measure"] == "distance_ratio":
         return f"new: {novelty['value']:.2f}, a copy is below {novelty['threshold']:.2f}"

@@ -1,7 +1,7 @@
 """The second pass: every document is read once, hashed, measured and sketched; a few bytes of each are kept.
 
 For a document 15 bytes stay in arrays (hash, size, official part, language, verdict), for one that is compared with the others its
-signature too. Fifty million documents stay below two gigabytes.
+signature too. Twenty million documents stay below two gigabytes.
 """
 
 import dataclasses

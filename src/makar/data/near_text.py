@@ -2,15 +2,15 @@
 
 A. Z. Broder, "On the resemblance and containment of documents" (1997); banding as in Leskovec, Rajaraman, Ullman, "Mining of Massive
 Datasets", section 3.4. With 16 bands of 8 rows a pair of Jaccard similarity 0.8 is found with probability 0.95, one of 0.5 with
-0.06; found pairs are kept when their signatures agree in 80 % of places. Everything is one array, so that 200,000 documents cost
-100 MB and seconds (a Python object for each would cost a hundred times more).
+0.06; found pairs are kept when their signatures agree in 80 % of places. Everything is one array, so that 100,000 documents cost
+50 MB and seconds (a Python object for each would cost a hundred times more).
 """
 
 import zlib
 
 import numpy as np
 
-DOCUMENT_LIMIT = 200_000
+DOCUMENT_LIMIT = 100_000
 SHINGLE_WORDS = 5
 BANDS, ROWS = 16, 8
 SIMILARITY = 0.8

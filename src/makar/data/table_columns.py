@@ -160,8 +160,10 @@ def _text_length(name: str, cells: list[Any]) -> float | None:
     texts = [text for text in map(text_of, cells) if text is not None]
     if not texts or len(texts) < 0.9 * len(cells) or str(name).lower() in _NEVER_TEXT:
         return None
-    prose = sum(1 for text in texts if sum(map(str.isalpha, text)) > 0.4 * len(text) and not _PLACE.match(text))
-    distinct = len(set(texts)) > 1 or len(texts) == 1 or str(name).lower() in TEXT_NAMES
+    is_named = str(name).lower() in (*TEXT_NAMES, *CODE_NAMES)
+    letters = 0.1 if is_named else 0.4
+    prose = sum(1 for text in texts if sum(map(str.isalpha, text)) > letters * len(text) and not _PLACE.match(text))
+    distinct = is_named or len(set(texts)) > 1 or len(texts) == 1
     return sum(map(len, texts)) / len(texts) if prose > 0.5 * len(texts) and distinct else None
 
 

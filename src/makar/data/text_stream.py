@@ -1,8 +1,8 @@
 """Text out of bytes in parts: encoding found, byte order mark and line ends normalised, no part above about a megabyte.
 
 Encoding: byte order mark, else UTF-8 when it is valid, else what charset-normalizer finds in the lines that are not ASCII; the
-Windows form of Latin-1 wins where it gives the same letters. A file that was ASCII for its first megabytes and turns out not to be
-UTF-8 is looked at again from there. Memory: a few megabytes whatever the length of a line.
+Windows form of Latin-1 wins where it gives the same letters or is as likely. A file that was ASCII for its first megabytes and
+turns out not to be UTF-8 is looked at again from there. Memory: a few megabytes whatever the length of a line.
 """
 
 import codecs
@@ -90,9 +90,11 @@ def divided(pieces: Iterator[str], places: list[int], *, slack: int) -> Iterator
     for piece in _with_end(pieces):
         buffer += piece or ""
         while stretch < len(places):
-            offset = min(len(buffer), max(0, places[stretch] - position))
-            if piece is not None and len(buffer) < places[stretch] - position + slack:
+            # A place that the one before has passed by moving on begins where that one ended.
+            wanted = max(0, places[stretch] - position)
+            if piece is not None and len(buffer) < wanted + slack:
                 break
+            offset = min(len(buffer), wanted)
             end = offset + _next_boundary(buffer[offset : offset + slack])
             if end:
                 yield stretch, buffer[:end]
@@ -158,8 +160,11 @@ def _guessed_encoding(chunk: bytes) -> str:
             break
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        best = from_bytes(bytes(sample)).best()
-    if best is None:
+        matches = list(from_bytes(bytes(sample)))
+    if not matches:
+        return "cp1252"
+    best = matches[0]
+    if any(m.encoding == "cp1252" and m.chaos <= best.chaos and m.coherence >= best.coherence for m in matches):
         return "cp1252"
     if best.encoding == "utf_8":
         return "utf-8"
