@@ -6,6 +6,7 @@ import itertools
 import numpy as np
 import pytest
 
+from makar.errors import ConfigError
 from makar.evaluation.ngram import MOST_ORDER, NgramModel
 
 TEXT = (
@@ -63,7 +64,7 @@ def test_known_text_is_cheap_and_random_bytes_cost_eight_bits():
 
 
 def test_an_order_that_does_not_fit_is_refused():
-    with pytest.raises(ValueError, match="order"):
+    with pytest.raises(ConfigError, match="order"):
         NgramModel(TEXT, order=MOST_ORDER + 1)
 
 

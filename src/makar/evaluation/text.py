@@ -16,7 +16,7 @@ from makar.evaluation.bootstrap import Interval, mean_interval, ratio_interval, 
 from makar.evaluation.compressor import TRAINING_BYTES, compressed_bits
 from makar.evaluation.diversity import Diversity, diversity
 from makar.evaluation.findings import Findings, Sample, Score, Table
-from makar.evaluation.likelihood import Likelihood, bytes_of_tokens, measure_likelihood
+from makar.evaluation.likelihood import Likelihood, measure_likelihood
 from makar.evaluation.material import Material
 from makar.evaluation.ngram import MOST_ORDER, NgramModel
 from makar.generation.generate import generate
@@ -30,6 +30,8 @@ MOST_SAMPLE_TOKENS = 1024
 SHOWN_SAMPLES = 6
 SHOWN_CHARACTERS = 1200
 NGRAM_TRAINING_BYTES = 16 << 20
+NGRAM_CONTEXT = 8
+"""Tokens before a window that the n-gram model sees; each is at least a byte, and its order is at most 7."""
 
 
 def evaluate_text(material: Material) -> Findings:
@@ -133,24 +135,19 @@ def _joined(store: Store, codec: Codec, most: int) -> bytes:
 
 def _ngram_bits(model: NgramModel, store: Store, codec: Codec, likelihood: Likelihood) -> tuple[np.ndarray, np.ndarray]:
     """Return the bits of every measured window under every order, ``[order, windows]``, and the bytes of the windows."""
-    lengths = bytes_of_tokens(codec)
     column = store.columns["target"]
-    rows, sizes = [], []
-    record, sums, ends = -1, np.zeros((0, 0)), np.zeros(0, np.int64)
+    rows = []
     for window in likelihood.windows:
-        if window.record != record:
-            record = window.record
-            tokens = np.asarray(column[record])
-            content = codec.decode({"target": tokens}).encode("utf-8", "surrogatepass")
-            ends = np.concatenate([[0], np.cumsum(lengths[tokens])])
-            # A codec that cannot write every byte back has another length; places are then proportional.
-            ends = np.rint(ends * (len(content) / max(1, int(ends[-1])))).astype(np.int64)
-            bits = model.bits(content) if content else np.zeros((model.order, 0))
-            sums = np.concatenate([np.zeros((model.order, 1)), np.cumsum(bits, 1)], 1)
-        first, last = int(ends[window.start]), int(ends[window.start + window.tokens])
-        rows.append(sums[:, last] - sums[:, first])
-        sizes.append(last - first)
-    return np.stack(rows, 1), np.array(sizes, np.float64)
+        tokens = np.asarray(column[window.record])[max(0, window.start - NGRAM_CONTEXT) : window.start + window.tokens]
+        before = tokens[: min(window.start, NGRAM_CONTEXT)]
+        known = len(_bytes_of(codec, before)) if len(before) else 0
+        rows.append(model.bits(_bytes_of(codec, tokens))[:, known:].sum(1))
+    return np.stack(rows, 1), np.array([window.bytes for window in likelihood.windows], np.float64)
+
+
+def _bytes_of(codec: Codec, tokens: np.ndarray) -> bytes:
+    content: str = codec.decode({"target": tokens})
+    return content.encode("utf-8", "surrogatepass")
 
 
 def _samples(material: Material) -> list[str]:

@@ -23,7 +23,6 @@ from makar.novelty.text_index import (
     TextIndex,
     TextMatch,
     build_text_index,
-    decoded_texts,
     read_source,
     write_sources,
 )
@@ -36,6 +35,8 @@ LEAST_SPAN_WORDS = 13
 UNCALIBRATED_SPAN_WORDS = 25
 UNCALIBRATED_RATIO = 0.25
 TEXT_ITEMS = 1000
+CALIBRATION_TOKENS = 4 << 20
+LEAST_TOKENS = 4096
 IMAGE_ITEMS = 1000
 
 OnEvent = Callable[[dict[str, Any]], None]
@@ -240,19 +241,30 @@ def text_windows(store: Store, codec: Codec, *, words: int = WINDOW_WORDS, most:
             short text when it has at least 13.
         most: Number of passages to keep, evenly spaced.
     """
-    passages = list(_passages(store, codec, words))
+    passages = [passage for text in _spread_texts(store, codec) for passage in _passages(text, words)]
     if len(passages) <= most:
         return passages
     return [passages[index] for index in np.linspace(0, len(passages) - 1, most).astype(np.int64)]
 
 
-def _passages(store: Store, codec: Codec, words: int) -> Iterator[str]:
-    for _, text in decoded_texts(store, codec):
-        ends = word_ends(text)
-        for start in range(0, len(ends), words):
-            part = ends[start : start + words]
-            if len(part) >= words // 2 or (start == 0 and len(part) >= LEAST_SPAN_WORDS):
-                yield text[part[0][0] : part[-1][1]]
+def _spread_texts(store: Store, codec: Codec) -> Iterator[str]:
+    """Yield texts from the whole store, of very much text only the beginnings of evenly spread records."""
+    column = store.columns.get("target")
+    if column is None or not len(store):
+        return
+    share = min(1.0, CALIBRATION_TOKENS / max(1, len(column.values)))
+    every = max(1, round(share**-0.5))
+    for record in range(0, len(store), every):
+        tokens = column[record]
+        yield codec.decode({"target": np.asarray(tokens[: max(LEAST_TOKENS, int(len(tokens) * share * every))])})
+
+
+def _passages(text: str, words: int) -> Iterator[str]:
+    ends = word_ends(text)
+    for start in range(0, len(ends), words):
+        part = ends[start : start + words]
+        if len(part) >= words // 2 or (start == 0 and len(part) >= LEAST_SPAN_WORDS):
+            yield text[part[0][0] : part[-1][1]]
 
 
 def _runs_of_one_shape(images: list[np.ndarray]) -> Iterator[list[np.ndarray]]:
