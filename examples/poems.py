@@ -8,7 +8,8 @@ import makar
 
 POEMS = [
     "Tyger Tyger, burning bright,\nIn the forests of the night;\nWhat immortal hand or eye,\nCould frame thy fearful symmetry?\n",
-    "I wandered lonely as a cloud\nThat floats on high o'er vales and hills,\nWhen all at once I saw a crowd,\nA host, of golden daffodils;\n",
+    "I wandered lonely as a cloud\nThat floats on high o'er vales and hills,\n"
+    "When all at once I saw a crowd,\nA host, of golden daffodils;\n",
     "Because I could not stop for Death,\nHe kindly stopped for me;\nThe carriage held but just ourselves\nAnd Immortality.\n",
     "O my Luve is like a red, red rose\nThat's newly sprung in June;\nO my Luve is like the melody\nThat's sweetly played in tune.\n",
 ]

@@ -93,7 +93,7 @@ def test_a_page_names_no_option_that_does_not_exist(verb):
         for item in command.params
         for option in [*item.opts, *item.secondary_opts]
     }
-    named = {name for name in re.findall(r"`(--[a-z][a-z-]*)", text)}
+    named = set(re.findall(r"`(--[a-z][a-z-]*)", text))
     assert named <= known | {"--help", "--version", "--install-completion", "--show-completion"}
 
 

@@ -1,4 +1,4 @@
-"""The verbs ``runs list``, ``show``, ``compare``, ``resume`` and ``stop``; only ``resume`` imports torch."""
+"""The verbs ``runs list``, ``show``, ``compare``, ``resume`` and ``stop``."""
 
 from typing import Annotated, Any
 
