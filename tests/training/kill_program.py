@@ -9,12 +9,12 @@ import time
 from pathlib import Path
 
 import torch
-from tests.training import conftest
 
 import makar.training.trainer
 from makar.recipe import OptimisationConfig
 from makar.training.progress import Watch
 from makar.training.trainer import TrainingData, train_stage
+from tests.training import conftest
 
 STEPS = 150
 

@@ -24,7 +24,7 @@ from makar.home import home
 
 SIZE = 32
 FEATURES = 64
-STEPS = 250
+STEPS = 180
 BATCH = 128
 LEARNING_RATE = 3e-3
 MOST_CLASSES = 200
@@ -41,6 +41,7 @@ class FeatureNetwork(nn.Module):
 
     def __init__(self, channels: int, classes: int) -> None:
         super().__init__()
+        self.channels = channels
         widths = (channels, 32, 64, 96, FEATURES)
         self.layers = nn.ModuleList(
             nn.Conv2d(before, after, 3, stride=2 if index < 3 else 1, padding=1)
@@ -113,7 +114,7 @@ def extractor_for(store: Store, *, progress: Callable[[int, int], None] | None =
     task = "turns" if labels is None else "classes"
     classes = 4 if labels is None else int(labels.max()) + 1
     network, accuracy = _trained(store.columns["target"].values, labels, classes, progress)
-    facts = {"task": task, "accuracy": accuracy, "channels": network.layers[0].weight.shape[1], "classes": classes}
+    facts = {"task": task, "accuracy": accuracy, "channels": network.channels, "classes": classes}
     content = save(
         {name: value.contiguous() for name, value in network.state_dict().items()}, {"makar": json.dumps(facts)}
     )

@@ -79,7 +79,9 @@ def _samples(material: Material) -> list[np.ndarray]:
 def _distances(material: Material, samples: list[np.ndarray]) -> tuple[tuple[Score, ...], dict[str, Any]]:
     held_out = material.held_out.columns["target"].values
     if material.train is None:
-        return (), {"distances": "not measured: the training data, which the extractor learns from, is not on this machine"}
+        return (), {
+            "distances": "not measured: the training data, which the extractor learns from, is not on this machine"
+        }
     train = material.train.columns["target"].values
     count = min(len(samples), len(held_out))
     if count < LEAST_IMAGES or len(train) < LEAST_IMAGES:
@@ -136,7 +138,9 @@ def _scores(extractor: Extractor, made: np.ndarray, real: np.ndarray, reference:
             baselines=(("real against real", kernel_interval(real, reference)),),
         ),
         _share("precision", "Precision", found, usual, "Share of samples that lie among the training images."),
-        _share("recall", "Recall", found, usual, "Share of training images that lie among the samples: is all of it made?"),
+        _share(
+            "recall", "Recall", found, usual, "Share of training images that lie among the samples: is all of it made?"
+        ),
     )
 
 
@@ -242,7 +246,9 @@ def _interpolation(material: Material) -> tuple[Picture, ...]:
 
 def _sentence_on_quality(scores: tuple[Score, ...]) -> tuple[str, ...]:
     if not scores:
-        return ("How near its images are to real ones was not measured: there were too few images, or not the training data.",)
+        return (
+            "How near its images are to real ones was not measured: there were too few images, or not the training data.",
+        )
     by_key = {score.key: score for score in scores}
     fid, recall, precision = by_key["fid"], by_key["recall"], by_key["precision"]
     floor = fid.baselines[0][1].value

@@ -24,12 +24,13 @@ from makar.evaluation.bootstrap import Interval, ratio_interval
 from makar.families.family import Family
 from makar.tensor_spec import TARGET
 
+GROUP_TOKENS = 1024
 MOST_TOKENS = 200_000
 
 
 @dataclasses.dataclass(frozen=True)
 class Window:
-    """A stretch of the held-out text and what the model needs for it.
+    """A stretch of the held-out text, some neighbouring windows of the model, and what the model needs for it.
 
     Attributes:
         record: Number of the record it is from.
@@ -85,28 +86,34 @@ def measure_likelihood(
     Raises:
         EmptyDataError: The store holds nothing to predict.
     """
-    length = family.config.window_length
     column = store.columns.get(TARGET)
     sizes = np.array([len(column[record]) for record in range(len(store))]) if column is not None else np.zeros(0)
-    plan = _cuts(sizes, length, most_tokens)
-    if not plan or column is None:
+    groups = _groups(_cuts(sizes, family.config.window_length), family.config.window_length, most_tokens)
+    if not groups or column is None:
         raise EmptyDataError(
             "there is no held-out text to measure",
             expected="at least one text of two tokens",
             do="give DATA to evaluate",
         )
     lengths = bytes_of_tokens(codec)
-    nats = _nats(family, [np.asarray(column[record][first:end]) for record, first, _, end in plan], plan, progress)
-    windows = tuple(
-        Window(
-            record=record,
-            start=counted,
-            tokens=end - counted,
-            bytes=int(lengths[np.asarray(column[record][counted:end])].sum()),
-            nats=information,
+    total, done = sum(_counted(group) for group in groups), 0
+    windows: list[Window] = []
+    family.eval()
+    for group in groups:
+        tokens = np.asarray(column[group[0].record][group[0].first : group[-1].end]).astype(np.int64)
+        start = group[0].counted
+        windows.append(
+            Window(
+                record=group[0].record,
+                start=start,
+                tokens=_counted(group),
+                bytes=int(lengths[tokens[start - group[0].first :]].sum()),
+                nats=_nats(family, tokens, group),
+            )
         )
-        for (record, _, counted, end), information in zip(plan, nats)
-    )
+        done += _counted(group)
+        if progress is not None:
+            progress(done, total)
     information = np.array([window.nats for window in windows])
     tokens = np.array([window.tokens for window in windows])
     per_token = ratio_interval(information, tokens)
@@ -114,7 +121,7 @@ def measure_likelihood(
         bits_per_byte=ratio_interval(information / math.log(2), np.array([window.bytes for window in windows])),
         perplexity=Interval(*(math.exp(min(part, 700.0)) for part in dataclasses.astuple(per_token))),
         nats_per_token=per_token,
-        windows=windows,
+        windows=tuple(windows),
         share=float(tokens.sum() / max(1, (sizes - 1).clip(0).sum())),
     )
 
@@ -140,49 +147,65 @@ def bytes_of_tokens(codec: Codec) -> np.ndarray:
     return codec.token_byte_lengths()
 
 
-def _cuts(sizes: np.ndarray, length: int, most_tokens: int) -> list[tuple[int, int, int, int]]:
-    """Return (record, first token of the window, first token that counts, end) for every window."""
+@dataclasses.dataclass(frozen=True)
+class _Cut:
+    """One window: where it starts and ends in its record, and the first of its tokens that counts."""
+
+    record: int
+    first: int
+    counted: int
+    end: int
+
+
+def _cuts(sizes: np.ndarray, length: int) -> list[_Cut]:
     half = max(1, length // 2)
     cuts = []
     for record, size in enumerate(sizes.tolist()):
         end = min(length + 1, size)
         if size >= 2:
-            cuts.append((record, 0, 1, end))
+            cuts.append(_Cut(record, 0, 1, end))
         while end < size:
-            first_counted, end = end, min(end + half, size)
-            cuts.append((record, max(0, end - length - 1), first_counted, end))
-    total = sum(end - counted for _, _, counted, end in cuts)
-    if total > most_tokens:
-        # Evenly spread windows, whole, so that the figure is of the whole held-out part.
-        keep = max(1, round(len(cuts) * most_tokens / total))
-        cuts = [cuts[index] for index in np.linspace(0, len(cuts) - 1, keep).astype(np.int64)]
+            counted, end = end, min(end + half, size)
+            cuts.append(_Cut(record, max(0, end - length - 1), counted, end))
     return cuts
 
 
-def _nats(
-    family: Family,
-    windows: list[np.ndarray],
-    plan: list[tuple[int, int, int, int]],
-    progress: Callable[[int, int], None] | None,
-) -> list[float]:
-    """Return the nats of what counts of every window."""
-    # A mean over a batch would mix windows, and the interval needs each alone; single windows are as fast on a CPU.
-    device = next(family.parameters()).device
+def _groups(cuts: list[_Cut], length: int, most_tokens: int) -> list[list[_Cut]]:
+    """Put neighbouring windows of one shape together, because a family answers for a batch; keep evenly spread groups."""
+    most = max(1, GROUP_TOKENS // length)
+    groups: list[list[_Cut]] = []
+    for cut in cuts:
+        last = groups[-1] if groups else []
+        if last and len(last) < most and last[0].record == cut.record and _shape(last[0]) == _shape(cut):
+            last.append(cut)
+        else:
+            groups.append([cut])
+    total = sum(_counted(group) for group in groups)
+    if total > most_tokens:
+        keep = max(1, round(len(groups) * most_tokens / total))
+        groups = [groups[index] for index in np.linspace(0, len(groups) - 1, keep).astype(np.int64)]
+    return groups
+
+
+def _shape(cut: _Cut) -> tuple[int, int]:
+    return cut.end - cut.first, cut.counted - cut.first
+
+
+def _counted(group: list[_Cut]) -> int:
+    return sum(cut.end - cut.counted for cut in group)
+
+
+def _nats(family: Family, tokens: np.ndarray, group: list[_Cut]) -> float:
+    """Return the nats of what counts in a group of windows of one shape."""
+    start = group[0].first
+    batch = torch.from_numpy(np.stack([tokens[cut.first - start : cut.end - start] for cut in group]))
+    batch = batch.to(next(family.parameters()).device)
     generator = torch.Generator().manual_seed(0)
-    total = sum(end - counted for _, _, counted, end in plan)
-    done, nats = 0, []
-    family.eval()
     with torch.inference_mode():
-        for tokens, (_, first, counted, end) in zip(windows, plan):
-            batch = torch.from_numpy(tokens.astype(np.int64))[None].to(device)
-            whole = family.validation_loss({TARGET: batch}, generator)
-            information = float(whole.value) * whole.count
-            context = counted - first
-            if context > 1:
-                before = family.validation_loss({TARGET: batch[:, :context]}, generator)
-                information -= float(before.value) * before.count
-            nats.append(information)
-            done += end - counted
-            if progress is not None:
-                progress(done, total)
-    return nats
+        whole = family.validation_loss({TARGET: batch}, generator)
+        information = float(whole.value) * whole.count
+        context = group[0].counted - start
+        if context > 1:
+            before = family.validation_loss({TARGET: batch[:, :context]}, generator)
+            information -= float(before.value) * before.count
+    return information

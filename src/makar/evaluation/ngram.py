@@ -14,6 +14,8 @@ import dataclasses
 
 import numpy as np
 
+from makar.errors import ConfigError
+
 MOST_ORDER = 7
 ALPHABET = 256
 
@@ -40,7 +42,7 @@ class NgramModel:
 
     def __init__(self, text: bytes, *, order: int = 6) -> None:
         if not 1 <= order <= MOST_ORDER:
-            raise ValueError(f"an order of {order} does not fit a key; expected 1 to {MOST_ORDER}")
+            raise ConfigError(f"an n-gram order of {order}", expected=f"1 to {MOST_ORDER}")
         self.order = order
         symbols = np.frombuffer(text, np.uint8)
         self._tables: list[_Order] = []

@@ -75,8 +75,8 @@ def curves_png(curve: list[dict[str, Any]]) -> bytes | None:
             ]
             if points:
                 seconds, losses = zip(*points)
-                thin = {"alpha": 0.6, "linewidth": 1.0} if name == "loss" else {"linewidth": 1.6, "markersize": 3}
-                axes.plot(seconds, losses, style, label=f"{stage}: {label}", **thin)
+                (drawn_line,) = axes.plot(seconds, losses, style, label=f"{stage}: {label}", markersize=3)
+                drawn_line.set_alpha(0.6 if name == "loss" else 1.0)
                 drawn = True
     if not drawn:
         return None
@@ -92,7 +92,7 @@ def curves_png(curve: list[dict[str, Any]]) -> bytes | None:
 
 def _tile(image: np.ndarray) -> np.ndarray:
     """Return an image with three channels, alpha over white, enlarged by a whole factor."""
-    values = image.astype(np.float32)
+    values: np.ndarray = image.astype(np.float32)
     if values.shape[2] == 4:
         alpha = values[:, :, 3:] / 255
         values = values[:, :, :3] * alpha + 255 * (1 - alpha)

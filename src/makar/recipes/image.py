@@ -12,17 +12,21 @@ from makar.families.diffusion.config import FEATURE_STEP, DiffusionConfig
 from makar.families.diffusion.size import embedding_width
 from makar.recipe import OptimisationConfig, Recipe, Stage
 
-PIXELS_PER_PARAMETER = 17.0
+PIXELS_PER_PARAMETER = 40.0
 """Pixels to train on for each parameter, counted with repetition."""
 
 VALUES_PER_PARAMETER = 4.0
 """Different values that the data must hold for each parameter; a larger network would learn a small collection by heart."""
 
 LARGEST_FEATURES = 512
-LEARNING_RATE = 2e-3
+LEARNING_RATE = 4e-3
 """Peak for ``REFERENCE_FEATURES``; it falls with the root of the width."""
 
-REFERENCE_FEATURES = 48
+REFERENCE_FEATURES = 32
+SMALLEST_BATCH = 16
+REFERENCE_OPERATIONS = 5e13
+"""The batch doubles for every eightfold of this compute: early on, many small steps teach more than few large ones."""
+
 LONG_SIDE = 40
 """From this many pixels on, a third level keeps attention at 8 to 16 positions a side."""
 
@@ -77,9 +81,11 @@ def image_family_for(
         needed = PIXELS_PER_PARAMETER * parameters / (height * width) * family.training_operations()
         if abs(math.log(needed / max(operations, 1.0))) < distance:
             best, distance = family, abs(math.log(needed / max(operations, 1.0)))
+    doublings = max(0.0, math.log(max(operations, 1.0) / REFERENCE_OPERATIONS, 8))
+    batch = SMALLEST_BATCH * 2 ** min(4, math.ceil(doublings))
     optimisation = OptimisationConfig(
         learning_rate=LEARNING_RATE * math.sqrt(REFERENCE_FEATURES / best.features),
-        batch_size=32,
+        batch_size=batch,
         beta_2=0.99,
         warmup_steps=50,
         descent_share=0.6,

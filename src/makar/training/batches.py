@@ -64,17 +64,21 @@ class BatchSource:
             self._total = len(self._columns[TARGET])
             self.count = max(1, (self._total - self.window_length) // self.window_length)
         else:
+            ragged = []
             for name, column in store.columns.items():
                 if column.offsets is None:
                     continue
-                lengths = set(np.diff(column.offsets).tolist())
-                if len(lengths) > 1:
-                    raise ConfigError(
-                        f'whole examples are drawn, but slot "{name}" differs in length',
-                        expected="one shape a slot, or a family that reads windows",
-                    )
-                # A slot with one axis is stored as a stream; examples of one length make it a table again.
-                self._columns[name] = self._columns[name].reshape(len(store), *lengths, *column.values.shape[1:])
+                # One axis is always stored end to end; examples of one length are a table all the same.
+                length = int(column.offsets[1])
+                if np.array_equal(column.offsets, length * np.arange(len(store) + 1)):
+                    self._columns[name] = self._columns[name].reshape(len(store), length, *column.values.shape[1:])
+                else:
+                    ragged.append(name)
+            if ragged:
+                raise ConfigError(
+                    f"whole examples are drawn, but slots {sorted(ragged)} differ in length",
+                    expected="one shape a slot, or a family that reads windows",
+                )
             self.count = len(store)
 
     @property

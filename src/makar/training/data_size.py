@@ -78,15 +78,15 @@ def measured_size(dataset: "DataSet", *, codec: Codec, stores: Mapping[Split, St
     target = train.columns[TARGET] if len(train) else None
     if target is None:
         raise EmptyDataError("the training part is empty", expected="at least one example")
-    is_ragged = target.offsets is not None
-    items = len(target.values) if is_ragged else len(train)
-    if not is_ragged and codec.spec[TARGET].kind == "tokens":
-        items = int(target.values.size)
+    spec = codec.spec
+    # A stream is counted in tokens; everything else in examples.
+    is_stream = spec[TARGET].kind == "tokens" and spec[TARGET].sizes[:1] == (None,)
+    items = int(target.values.size) if is_stream else len(train)
     return DataSize(
         items=items,
         content_bytes=text_bytes(dataset) if dataset.medium in ("text", "code") else items,
         store_bytes=sum(column.values.nbytes for store in stores.values() for column in store.columns.values()),
-        spec=codec.spec,
+        spec=spec,
         fingerprint=dataset.fingerprint,
     )
 

@@ -27,7 +27,7 @@ ASSUMED_PEAK = {
 
 
 def has_cuda() -> bool:
-    """Return whether there is an accelerator to plan for."""
+    """Return whether there is an NVIDIA device to train on."""
     torch = sys.modules.get("torch")
     # Without torch loaded a driver is enough to plan for; training asks torch itself.
     return bool(torch.cuda.is_available()) if torch is not None else Path("/dev/nvidia0").exists()
@@ -46,6 +46,16 @@ def likely_precision(device: str) -> str:
 
 
 def check_room(predicted: dict[str, Any], *, store_bytes: int) -> None:
+    """Compare what a plan needs with what is free.
+
+    Args:
+        predicted: The plan's ``memory_bytes`` and ``disk_bytes``.
+        store_bytes: Part of the disk space that is written already.
+
+    Raises:
+        OutOfMemoryError: Too little memory is free.
+        OutOfSpaceError: Too little disk space is free.
+    """
     free_memory = psutil.virtual_memory().available
     if predicted["memory_bytes"] > free_memory:
         raise OutOfMemoryError(

@@ -5,7 +5,7 @@ of the operations, as usual, being below 3 % of them.
 """
 
 import itertools
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 TIME_WAVES = 64
 """Length of the sines and cosines of the time (``makar.nn.time_embedding``)."""
@@ -14,6 +14,7 @@ BLOCK_VALUES = (3, 2)
 """What a block keeps for its backward pass, as multiples of its channels and of its inner channels (counted on the built network)."""
 
 
+@runtime_checkable
 class Sizes(Protocol):
     """The part of a configuration that sizes depend on."""
 
