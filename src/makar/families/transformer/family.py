@@ -1,19 +1,22 @@
 """The decoder transformer as a family: one phase, next-token loss, saved so that `transformers` opens it."""
 
+import copy
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from makar.errors import ConfigError, TensorMismatchError
 from makar.families.family import Batch, Family, Loss, OnnxPart, ParameterGroup, Phase, Sampler
 from makar.families.transformer.config import TransformerConfig
-from makar.families.transformer.layouts import saved_names, settings_files
+from makar.families.transformer.decoder import DecoderShape
+from makar.families.transformer.layouts import model_settings, saved_names, settings_files
 from makar.families.transformer.network import TransformerNetwork
 from makar.families.transformer.objective import next_token_loss
+from makar.families.transformer.options import TextOptions
+from makar.families.transformer.sampler import TransformerSampler
 from makar.families.transformer.start import LARGEST_VOCABULARY, count_pairs, start_from_pairs
-from makar.registry import resolve
 from makar.tensor_spec import TARGET
 
 UNIT = "nats/token"
@@ -30,6 +33,8 @@ class TransformerFamily(Family):
     Raises:
         ConfigError: The vocabulary is not known yet.
     """
+
+    options = TextOptions
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
@@ -75,7 +80,8 @@ class TransformerFamily(Family):
 
     def phases(self) -> list[Phase]:
         """Return the one phase: every parameter minimises the next-token loss."""
-        matrices, others = [], []
+        matrices: list[nn.Parameter] = []
+        others: list[nn.Parameter] = []
         for name, parameter in self.network.named_parameters():
             (matrices if name.startswith("blocks") and parameter.ndim == 2 else others).append(parameter)
         groups = [ParameterGroup(parameters=matrices), ParameterGroup(parameters=others, weight_decay=0.0)]
@@ -89,9 +95,14 @@ class TransformerFamily(Family):
         return Loss(value=value, count=batch[TARGET][:, 1:].numel(), unit=UNIT)
 
     def sampler(self, codec: Any) -> Sampler:
-        """Return a sampler over the current weights."""
-        sampler: Sampler = resolve("makar.families.transformer.sampler:TextSampler")(self, codec)
-        return sampler
+        """Return a sampler over a copy of the current weights."""
+        return TransformerSampler(
+            DecoderShape.from_transformers(model_settings(self.config, end_token=codec.end_token)),
+            self.tensors(),
+            end_token=codec.end_token,
+            decode_tokens=codec.decode_tokens,
+            device=str(self.network.embeddings.device),
+        )
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the weights under the names of Qwen3ForCausalLM or NanoChatForCausalLM."""
@@ -137,7 +148,7 @@ class TransformerFamily(Family):
         return [
             OnnxPart(
                 name="model",
-                module=self.network,
+                module=copy.deepcopy(self.network).eval(),
                 inputs={"tokens": tokens},
                 outputs=("logits",),
                 dynamic={"tokens": {0: "batch", 1: "length"}},

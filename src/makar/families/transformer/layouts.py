@@ -43,16 +43,14 @@ def saved_names(config: TransformerConfig) -> Iterator[tuple[str, list[tuple[str
         yield "separate_head", [("lm_head.weight", config.vocabulary)]
 
 
-def settings_files(config: TransformerConfig, *, end_token: int, end_name: str) -> dict[str, bytes]:
-    """Return config.json, generation_config.json and tokenizer_config.json.
+def model_settings(config: TransformerConfig, *, end_token: int) -> dict[str, Any]:
+    """Return the values of config.json.
 
     Args:
         config: Sizes and layout.
         end_token: The token that ends a text.
-        end_name: Its name in the tokenizer.
     """
     architecture, kind = ARCHITECTURES[config.layout]
-    tokens = {"bos_token_id": end_token, "eos_token_id": end_token, "pad_token_id": end_token}
     settings: dict[str, Any] = {
         "architectures": [architecture],
         "model_type": kind,
@@ -73,10 +71,21 @@ def settings_files(config: TransformerConfig, *, end_token: int, end_name: str) 
         "attention_bias": False,
         "attention_dropout": 0.0,
         "dtype": "float32",
-        **tokens,
+        **_marks(end_token),
     }
     if config.layout == "compact":
         settings["final_logit_softcapping"] = config.logit_cap or None
+    return settings
+
+
+def settings_files(config: TransformerConfig, *, end_token: int, end_name: str) -> dict[str, bytes]:
+    """Return config.json, generation_config.json and tokenizer_config.json.
+
+    Args:
+        config: Sizes and layout.
+        end_token: The token that ends a text.
+        end_name: Its name in the tokenizer.
+    """
     tokenizer = {
         "tokenizer_class": "PreTrainedTokenizerFast",
         "model_max_length": config.context,
@@ -84,8 +93,15 @@ def settings_files(config: TransformerConfig, *, end_token: int, end_name: str) 
         "eos_token": end_name,
         "pad_token": end_name,
         "clean_up_tokenization_spaces": False,
-        "add_prefix_space": False,
     }
-    generation = {"do_sample": True, **tokens}
-    files = {"config.json": settings, "generation_config.json": generation, "tokenizer_config.json": tokenizer}
+    files = {
+        "config.json": model_settings(config, end_token=end_token),
+        "generation_config.json": {"do_sample": True, **_marks(end_token)},
+        "tokenizer_config.json": tokenizer,
+    }
     return {name: json.dumps(values, indent=2).encode() for name, values in files.items()}
+
+
+def _marks(end_token: int) -> dict[str, int]:
+    # A text begins after the end of another, so one token serves as both ends.
+    return {"bos_token_id": end_token, "eos_token_id": end_token, "pad_token_id": end_token}
