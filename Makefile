@@ -1,24 +1,31 @@
-# make run | make test | make check | make install
+# make run     set up, then the main job on embedded data: two models, samples, a report
+# make test    set up, then the default tests (no network, under 10 minutes)
+# make check   format, lint, types, tests, docs
+# make slow    the tests that take minutes
 SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# An index of PyTorch wheels other than the default, for example the one without CUDA.
 # Real data for benchmarks and the tests that use it; absent from a user's clone, and then those tests skip.
 ifneq ($(wildcard ../shared/data),)
 export MAKAR_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: install run test check format lint types docs slow clean
+.PHONY: install run test check format lint types docs slow snapshot wheel clean
 
 install: $(STAMP)
 
 $(STAMP): pyproject.toml constraints.txt
-	$(PYTHON) -c 'import sys; sys.exit("Makar needs Python 3.11 or newer; this is " + sys.version) if sys.version_info < (3, 11) else None'
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "python3 -m venv failed: on Debian and Ubuntu run: apt-get install python3-venv"; exit 1; }
+	@command -v $(PYTHON) >/dev/null || { echo "error: there is no $(PYTHON)"; echo "do: apt-get install python3 python3-venv (or make PYTHON=/path/to/python3.11 ...)"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit("error: this is Python " + sys.version.split()[0] + "\nexpected: Python 3.11 or newer\ndo: make PYTHON=/path/to/python3.11 ...") if sys.version_info < (3, 11) else None'
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "error: this Python cannot make virtual environments (Debian and Ubuntu ship that part by itself)"; echo "do: sudo apt-get install python3-venv"; exit 1; }
+	@test -x $(BIN)/pip || { rm -rf $(VENV); $(PYTHON) -m venv $(VENV); } || { rm -rf $(VENV); echo "error: $(PYTHON) -m venv failed"; echo "do: sudo apt-get install python3-venv"; exit 1; }
+	@echo "installing into $(VENV) (a few minutes the first time) ..."
 	$(BIN)/pip install --disable-pip-version-check --quiet --constraint constraints.txt torch==2.13.0
 	$(BIN)/pip install --disable-pip-version-check --quiet --constraint constraints.txt --editable '.[dev]'
-	touch $(STAMP)
+	@touch $(STAMP)
 
 run: install
 	$(BIN)/makar demo
@@ -41,7 +48,14 @@ types: install
 	$(BIN)/mypy
 
 docs: install
-	$(BIN)/python -m pytest tests/structure -q
+	$(BIN)/python -m pytest tests/structure/test_docs.py
+
+# Freeze the command line's verbs and options after a deliberate change.
+snapshot: install
+	$(BIN)/python -m tests.structure.cli_snapshot
+
+wheel: install
+	$(BIN)/python -m build --no-isolation
 
 clean:
 	rm -rf $(VENV) dist build

@@ -125,6 +125,9 @@ class Family(nn.Module, abc.ABC):
 
     config: FamilyConfig
 
+    precision: str = "float32"
+    """Number format of matrix products, ``"float32"`` or ``"bfloat16"``; the trainer sets it. Weights and losses stay float32."""
+
     options: ClassVar[type[Config]]
     """Configuration class of the sampling controls that this family honours; any other control is refused."""
 

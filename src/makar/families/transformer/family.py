@@ -2,16 +2,16 @@
 
 import copy
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from makar.errors import ConfigError, TensorMismatchError
 from makar.families.family import Batch, Family, Loss, OnnxPart, ParameterGroup, Phase, Sampler
 from makar.families.transformer.config import TransformerConfig
 from makar.families.transformer.decoder import DecoderShape
-from makar.families.transformer.layouts import model_settings, saved_names, settings_files
+from makar.families.transformer.layouts import saved_names, settings_files, transformers_settings
 from makar.families.transformer.network import TransformerNetwork
 from makar.families.transformer.objective import next_token_loss
 from makar.families.transformer.options import TextOptions
@@ -34,7 +34,7 @@ class TransformerFamily(Family):
         ConfigError: The vocabulary is not known yet.
     """
 
-    options = TextOptions
+    options: ClassVar[type[TextOptions]] = TextOptions
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
@@ -80,8 +80,8 @@ class TransformerFamily(Family):
 
     def phases(self) -> list[Phase]:
         """Return the one phase: every parameter minimises the next-token loss."""
-        matrices: list[nn.Parameter] = []
-        others: list[nn.Parameter] = []
+        matrices: list[torch.nn.Parameter] = []
+        others: list[torch.nn.Parameter] = []
         for name, parameter in self.network.named_parameters():
             (matrices if name.startswith("blocks") and parameter.ndim == 2 else others).append(parameter)
         groups = [ParameterGroup(parameters=matrices), ParameterGroup(parameters=others, weight_decay=0.0)]
@@ -96,8 +96,9 @@ class TransformerFamily(Family):
 
     def sampler(self, codec: Any) -> Sampler:
         """Return a sampler over a copy of the current weights."""
+        shape = DecoderShape.from_transformers(transformers_settings(self.config, end_token=codec.end_token))
         return TransformerSampler(
-            DecoderShape.from_transformers(model_settings(self.config, end_token=codec.end_token)),
+            shape,
             self.tensors(),
             end_token=codec.end_token,
             decode_tokens=codec.decode_tokens,

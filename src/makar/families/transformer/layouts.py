@@ -43,14 +43,15 @@ def saved_names(config: TransformerConfig) -> Iterator[tuple[str, list[tuple[str
         yield "separate_head", [("lm_head.weight", config.vocabulary)]
 
 
-def model_settings(config: TransformerConfig, *, end_token: int) -> dict[str, Any]:
-    """Return the values of config.json.
+def transformers_settings(config: TransformerConfig, *, end_token: int) -> dict[str, Any]:
+    """Return what ``config.json`` says.
 
     Args:
         config: Sizes and layout.
         end_token: The token that ends a text.
     """
     architecture, kind = ARCHITECTURES[config.layout]
+    tokens = {"bos_token_id": end_token, "eos_token_id": end_token, "pad_token_id": end_token}
     settings: dict[str, Any] = {
         "architectures": [architecture],
         "model_type": kind,
@@ -71,7 +72,7 @@ def model_settings(config: TransformerConfig, *, end_token: int) -> dict[str, An
         "attention_bias": False,
         "attention_dropout": 0.0,
         "dtype": "float32",
-        **_marks(end_token),
+        **tokens,
     }
     if config.layout == "compact":
         settings["final_logit_softcapping"] = config.logit_cap or None
@@ -86,6 +87,8 @@ def settings_files(config: TransformerConfig, *, end_token: int, end_name: str) 
         end_token: The token that ends a text.
         end_name: Its name in the tokenizer.
     """
+    settings = transformers_settings(config, end_token=end_token)
+    tokens = {name: settings[name] for name in ("bos_token_id", "eos_token_id", "pad_token_id")}
     tokenizer = {
         "tokenizer_class": "PreTrainedTokenizerFast",
         "model_max_length": config.context,
@@ -94,14 +97,6 @@ def settings_files(config: TransformerConfig, *, end_token: int, end_name: str) 
         "pad_token": end_name,
         "clean_up_tokenization_spaces": False,
     }
-    files = {
-        "config.json": model_settings(config, end_token=end_token),
-        "generation_config.json": {"do_sample": True, **_marks(end_token)},
-        "tokenizer_config.json": tokenizer,
-    }
+    generation = {"do_sample": True, **tokens}
+    files = {"config.json": settings, "generation_config.json": generation, "tokenizer_config.json": tokenizer}
     return {name: json.dumps(values, indent=2).encode() for name, values in files.items()}
-
-
-def _marks(end_token: int) -> dict[str, int]:
-    # A text begins after the end of another, so one token serves as both ends.
-    return {"bos_token_id": end_token, "eos_token_id": end_token, "pad_token_id": end_token}

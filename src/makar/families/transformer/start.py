@@ -34,7 +34,7 @@ SLOWEST_RADIANS = 0.099
 """Planes that turn slower a position cannot tell neighbours apart and take no part in looking back."""
 
 
-def count_pairs(windows: list[Int[Tensor, "batch length"]], vocabulary: int) -> Float[Tensor, "vocabulary vocabulary"]:
+def count_pairs(windows: list[Int[Tensor, "_ length"]], vocabulary: int) -> Float[Tensor, "vocabulary vocabulary"]:
     """Return how often each token (column) follows each token (row), float32."""
     counts = torch.zeros(vocabulary * vocabulary)
     for tokens in windows:

@@ -1,0 +1,235 @@
+"""FID on fashion_mnist at equal minutes against torchcfm's class-conditional MNIST example; and FID by number of evaluations.
+
+Run: python benchmarks/fashion_torchcfm.py --torchcfm FOLDER [--minutes 3 10] [--seeds 1]
+
+The peer is the training loop of torchcfm's notebook ``conditional_mnist`` (its U-Net, its batch of 128, Adam with its defaults, its
+dopri5 sampling at tolerance 1e-4) fed with fashion_mnist, at its better number of threads, stopped after the minutes. Ours is
+``makar train --for`` with the class-conditional recipe. Both make 500 samples of each class. One feature extractor, a small classifier
+trained on the real training split and then frozen, judges both against the real training split; the floor is the official test split
+(5,000 images, 500 a class) judged the same way. Minutes count training alone for the peer, and everything up to the saved artifact for us.
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from measure import data_folder, machine, timed, write_result
+from torch import nn
+
+NAMES = ("t-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "boot")
+
+
+class Extractor(nn.Module):
+    """A plain classifier; its 128 penultimate features are what the Frechet distance is taken on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(1, 32, 3, padding=1), nn.ReLU(), nn.Conv2d(32, 64, 3, stride=2, padding=1), nn.ReLU(),
+            nn.Conv2d(64, 96, 3, stride=2, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(96 * 49, 128), nn.ReLU(),
+        )  # fmt: skip
+        self.head = nn.Linear(128, 10)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.head(self.body(images))
+
+
+def real() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    with np.load(data_folder() / "fashion_mnist" / "fashion_mnist.npz") as file:
+        return file["train_images"], file["train_labels"], file["test_images"], file["test_labels"]
+
+
+def as_tensor(images: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(images.astype(np.float32) / 127.5 - 1).reshape(-1, 1, 28, 28)
+
+
+def train_extractor(images: np.ndarray, labels: np.ndarray, epochs: int = 4) -> Extractor:
+    torch.manual_seed(0)
+    extractor, generator = Extractor(), torch.Generator().manual_seed(0)
+    optimiser = torch.optim.AdamW(extractor.parameters(), 2e-3)
+    steps = epochs * len(images) // 128
+    schedule = torch.optim.lr_scheduler.LinearLR(optimiser, 1.0, 0.01, steps)
+    pixels, targets = as_tensor(images), torch.from_numpy(labels.astype(np.int64))
+    for _ in range(steps):
+        pick = torch.randint(len(images), (128,), generator=generator)
+        loss = nn.functional.cross_entropy(extractor(pixels[pick]), targets[pick])
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        schedule.step()
+    return extractor.eval()
+
+
+@torch.inference_mode()
+def features(extractor: Extractor, images: np.ndarray) -> np.ndarray:
+    return torch.cat([extractor.body(chunk) for chunk in as_tensor(images).split(1000)]).double().numpy()
+
+
+def frechet(first: np.ndarray, second: np.ndarray) -> float:
+    """Frechet distance of two Gaussians (Heusel et al. 2017, arXiv 1706.08500, eq. 6)."""
+    difference = first.mean(0) - second.mean(0)
+    a, b = np.cov(first, rowvar=False), np.cov(second, rowvar=False)
+    values = np.linalg.eigvals(a @ b)
+    return float(difference @ difference + np.trace(a) + np.trace(b) - 2 * np.sqrt(np.clip(values.real, 0, None)).sum())
+
+
+def peer_samples(
+    folder: Path, minutes: float, threads: int, seed: int, images: np.ndarray, labels: np.ndarray
+) -> tuple[np.ndarray, dict]:
+    sys.path.insert(0, str(folder))
+    import torchdiffeq
+    from torchcfm.conditional_flow_matching import ConditionalFlowMatcher
+    from torchcfm.models.unet import UNetModel
+
+    torch.set_num_threads(threads)
+    torch.manual_seed(seed)
+    model = UNetModel(dim=(1, 28, 28), num_channels=32, num_res_blocks=1, num_classes=10, class_cond=True)
+    optimiser, matcher = torch.optim.Adam(model.parameters()), ConditionalFlowMatcher(sigma=0.0)
+    pixels, targets = as_tensor(images), torch.from_numpy(labels.astype(np.int64))
+    steps, start = 0, time.perf_counter()
+    while time.perf_counter() - start < minutes * 60:
+        for pick in torch.randperm(len(pixels)).split(128):
+            if len(pick) < 128 or time.perf_counter() - start >= minutes * 60:
+                break
+            optimiser.zero_grad()
+            x1, y = pixels[pick], targets[pick]
+            t, xt, ut = matcher.sample_location_and_conditional_flow(torch.randn_like(x1), x1)
+            loss = torch.mean((model(t, xt, y) - ut) ** 2)
+            loss.backward()
+            optimiser.step()
+            steps += 1
+    torch.set_num_threads(2)
+    model.eval()
+    made = []
+    with torch.no_grad():
+        for _ in range(10):
+            classes = torch.arange(10).repeat(50)
+            path = torchdiffeq.odeint(
+                lambda t, x, classes=classes: model(t, x, classes), torch.randn(500, 1, 28, 28), torch.linspace(0, 1, 2),
+                atol=1e-4, rtol=1e-4, method="dopri5",
+            )  # fmt: skip
+            made.append(path[-1].clip(-1, 1))
+    samples = ((torch.cat(made) + 1) * 127.5).round().to(torch.uint8).numpy()[:, 0]
+    return samples, {"steps": steps, "images_per_second": steps * 128 / (minutes * 60), "threads": threads}
+
+
+def faster_threads(folder: Path, images: np.ndarray, labels: np.ndarray) -> int:
+    """Return the peer's better number of threads: its steps in six seconds with one and with two."""
+    rates = {}
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        sys.path.insert(0, str(folder))
+        from torchcfm.models.unet import UNetModel
+
+        model = UNetModel(dim=(1, 28, 28), num_channels=32, num_res_blocks=1, num_classes=10, class_cond=True)
+        pixels, targets = as_tensor(images[:128]), torch.from_numpy(labels[:128].astype(np.int64))
+        steps, start = 0, time.perf_counter()
+        while time.perf_counter() - start < 6:
+            model(torch.rand(128), pixels, targets).square().mean().backward()
+            steps += 1
+        rates[threads] = steps
+    return max(rates, key=lambda threads: rates[threads])
+
+
+def our_model(data: Path, home: Path, minutes: float, seed: int) -> tuple[Path, float]:
+    command = [
+        sys.executable,
+        "-m",
+        "makar",
+        "train",
+        str(data),
+        "--for",
+        f"{minutes}m",
+        "--seed",
+        str(seed),
+        "--recipe",
+        "image-class",
+    ]
+    seconds, _ = timed([*command, "-o", str(home / "model"), "--json"], environment={"MAKAR_HOME": str(home)})
+    return home / "model", seconds
+
+
+def our_samples(model_folder: Path, options: dict) -> tuple[np.ndarray, float]:
+    """Return 500 uint8 samples of each class and the seconds they took, with network sampling only (the same sampler as generate)."""
+    from makar.families.diffusion.options import ImageOptions
+
+    import makar
+
+    torch.set_num_threads(2)
+    artifact = makar.load(str(model_folder)).artifact
+    codec, sampler = artifact.codec(), artifact.family().sampler(artifact.codec())
+    made: list[np.ndarray] = []
+    start = time.perf_counter()
+    for label, name in enumerate(codec.class_names):
+        prompts = [{"class": torch.tensor(label)} for _ in range(500)]
+        seeds = [1_000 * label + index for index in range(500)]
+        finished = {
+            index: slots
+            for index, slots, done in sampler.sample(ImageOptions(label=name, **options), prompts, seeds)
+            if done
+        }
+        made += [codec.decode(finished[index]) for index in range(500)]
+    return np.stack(made)[..., 0], time.perf_counter() - start
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--torchcfm",
+        type=Path,
+        help="a checkout of torchcfm; torchdiffeq and pot must be importable. Absent: ours alone",
+    )
+    parser.add_argument("--minutes", type=float, nargs="+", default=[3, 10])
+    parser.add_argument("--seeds", type=int, default=1)
+    options = parser.parse_args()
+    images, labels, test_images, test_labels = real()
+    result: dict = {"machine": machine(), "runs": []}
+    torch.set_num_threads(2)
+    extractor = train_extractor(images, labels)
+    reference = features(extractor, images)
+    picked = np.concatenate([np.flatnonzero(test_labels == label)[:500] for label in range(10)])
+    floor = frechet(features(extractor, test_images[picked]), reference)
+    with torch.inference_mode():
+        right = (extractor(as_tensor(test_images)).argmax(1).numpy() == test_labels).mean()
+    result["extractor_test_accuracy"], result["floor"] = float(right), floor
+    print(
+        f"extractor: {right:.4f} accurate on the test split; real against real, 5,000 images: {floor:.3f}", flush=True
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        data = Path(folder) / "fashion_mnist.npz"
+        data.symlink_to(data_folder() / "fashion_mnist" / "fashion_mnist.npz")
+        for minutes in options.minutes:
+            for seed in range(options.seeds):
+                run: dict = {"minutes": minutes, "seed": seed}
+                if options.torchcfm:
+                    threads = faster_threads(options.torchcfm, images, labels)
+                    samples, run["peer"] = peer_samples(options.torchcfm, minutes, threads, seed, images, labels)
+                    run["peer"]["fid"] = frechet(features(extractor, samples), reference)
+                    print(f"torchcfm {minutes:g} min: FID {run['peer']['fid']:.2f}", run["peer"], flush=True)
+                home = Path(folder) / f"{minutes}-{seed}"
+                model, run["our_total_seconds"] = our_model(data, home, minutes, seed)
+                for name, settings in (
+                    ("default", {}),
+                    ("8 steps", {"steps": 8}),
+                    ("10 steps", {"steps": 10}),
+                    ("euler 50", {"solver": "euler", "steps": 50}),
+                ):
+                    samples, seconds = our_samples(model, settings)
+                    run[name] = {"fid": frechet(features(extractor, samples), reference), "seconds": seconds}
+                    print(f"makar {minutes:g} min, {name}: FID {run[name]['fid']:.2f} in {seconds:.0f} s", flush=True)
+                if options.torchcfm:
+                    run["excess_ratio"] = (run["default"]["fid"] - floor) / (run["peer"]["fid"] - floor)
+                    print(
+                        f"excess over the floor, ours / peer: {run['excess_ratio']:.3f} (bar below 1, aim 0.5)",
+                        flush=True,
+                    )
+                result["runs"].append(run)
+    write_result("fashion-torchcfm", result)
+
+
+if __name__ == "__main__":
+    main()

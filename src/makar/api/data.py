@@ -1,0 +1,87 @@
+"""What is there and what would be done with it: ``inspect`` and ``plan`` in Python."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+
+from makar.data.dataset import DataSet, Inspection, open_dataset
+from makar.errors import UsageError
+
+if TYPE_CHECKING:
+    from makar.training.plan import TrainingPlan
+
+Source: TypeAlias = str | Path | np.ndarray | list[str] | DataSet
+"""``builtin:NAME``, a file, a folder, an archive, images ``[items, height, width, channels]`` uint8, texts, or an opened data set."""
+
+
+def inspect(source: Source, *, medium: str | None = None) -> Inspection:
+    """Say what is in a source: what would be used, skipped and why, duplicates, languages, sizes, licences.
+
+    Args:
+        source: See ``Source``.
+        medium: Take this medium where there are several; ``None`` takes the one with the most content.
+
+    Raises:
+        EmptyDataError: Nothing usable was found.
+    """
+    return dataset_of(source, medium=medium).inspection
+
+
+def plan(
+    source: Source,
+    *,
+    minutes: float | None = None,
+    steps: int | None = None,
+    recipe: str | None = None,
+    seed: int = 0,
+    settings: Sequence[str] = (),
+    probe: bool = True,
+) -> "TrainingPlan":
+    """Choose recipe and sizes for this data, this machine and this time, and say what to expect.
+
+    Args:
+        source: See ``Source``.
+        minutes: Wall-clock time, from the finished store to the saved model. Either this or ``steps``.
+        steps: A fixed number of steps; the sizes then come from the data alone.
+        recipe: Name of a recipe; ``None`` chooses by medium and labels.
+        seed: Seed of every draw.
+        settings: ``PATH=VALUE`` changes to the recipe, for example ``"stages.0.family.width=128"``.
+        probe: Whether to measure this machine for a few seconds; without it known figures are used.
+
+    Raises:
+        UsageError: Neither or both of ``minutes`` and ``steps`` were given.
+    """
+    from makar.planning import plan_training
+
+    dataset = dataset_of(source)
+    seconds = seconds_of_budget(minutes, steps)
+    return plan_training(
+        dataset, recipe=recipe, seconds=seconds, steps=steps, seed=seed, settings=list(settings), probe=probe
+    )
+
+
+def dataset_of(
+    source: Source, *, medium: str | None = None, progress: Callable[[str, int, int | None], None] | None = None
+) -> DataSet:
+    """Open a source, or pass on a data set that is open already."""
+    if isinstance(source, DataSet):
+        return source
+    return open_dataset(source, medium=medium, progress=progress)
+
+
+def seconds_of_budget(minutes: float | None, steps: int | None) -> float | None:
+    """Return the budget in seconds, or ``None`` for a fixed number of steps.
+
+    Raises:
+        UsageError: Neither or both were given, or the time is not positive.
+    """
+    if (minutes is None) == (steps is None):
+        came = "neither a time nor a number of steps" if minutes is None else "both a time and a number of steps"
+        raise UsageError(
+            came, expected="one of them", do="--for 10m or --steps 1000 (in Python: minutes=10 or steps=1000)"
+        )
+    if minutes is not None and not minutes > 0:
+        raise UsageError(f"{minutes} minutes", expected="more than 0")
+    return None if minutes is None else minutes * 60.0

@@ -1,0 +1,216 @@
+"""A saved model in Python: generate, stream, evaluate, export; and ``load``, ``verify`` and ``import_model``."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from makar.api.data import Source, dataset_of
+from makar.api.places import model_place
+from makar.home import models_folder
+from makar.training.progress import ignore_event
+
+if TYPE_CHECKING:
+    from makar.artifacts.artifact import Artifact
+    from makar.evaluation.report import Report
+    from makar.generation.asset import Asset
+    from makar.novelty.index import NoveltyIndex
+    from makar.provenance.verification import Verification
+
+
+class Model:
+    """A saved model. Its weights are read at the first use.
+
+    Args:
+        artifact: The opened artifact.
+    """
+
+    def __init__(self, artifact: "Artifact") -> None:
+        self.artifact = artifact
+        self._index: NoveltyIndex | None = None
+        self._index_is_known = False
+
+    def __repr__(self) -> str:
+        return f"Model({self.short_name!r}, medium={self.medium!r}, hash={self.hash[:16]!r})"
+
+    @property
+    def path(self) -> Path:
+        """Its folder."""
+        return self.artifact.path
+
+    @property
+    def short_name(self) -> str:
+        """The shortest text by which ``load`` finds it: its name, or its path when it lies elsewhere."""
+        return self.path.name if self.path.parent == models_folder() else str(self.path)
+
+    @property
+    def medium(self) -> str:
+        """The medium that it makes."""
+        return self.artifact.medium
+
+    @property
+    def hash(self) -> str:
+        """The hash that its assets name."""
+        return self.artifact.hash
+
+    @property
+    def makes_text(self) -> bool:
+        """Whether its content is text that can be printed."""
+        return self.medium in ("text", "code")
+
+    def generate(
+        self,
+        prompts: str | int | np.ndarray | Sequence[Any] | None = None,
+        *,
+        count: int = 1,
+        seed: int = 0,
+        options: Mapping[str, Any] | None = None,
+        refuse_copies: bool = False,
+    ) -> list["Asset"]:
+        """Make new content.
+
+        Args:
+            prompts: Text to continue, the name of a class, tokens, or several of these; ``None`` for nothing.
+            count: Assets for every prompt.
+            seed: Seed of the first; the same seed gives the same asset.
+            options: Sampling controls by name, for example ``{"temperature": 0.8, "top_p": 0.95}`` or ``{"steps": 10}``.
+            refuse_copies: Draw again what is too close to the training data.
+
+        Returns:
+            Signed assets, prompt after prompt.
+
+        Raises:
+            UnsupportedError: A control or prompt that this model cannot honour; the message names what it can.
+            CopyRefusedError: Every draw for an asset was too close to the training data.
+        """
+        return list(self.generate_each(prompts, count=count, seed=seed, options=options, refuse_copies=refuse_copies))
+
+    def generate_each(
+        self,
+        prompts: str | int | np.ndarray | Sequence[Any] | None = None,
+        *,
+        count: int = 1,
+        seed: int = 0,
+        options: Mapping[str, Any] | None = None,
+        refuse_copies: bool = False,
+    ) -> Iterator["Asset"]:
+        """Make new content like ``generate``, and give each asset as soon as it is finished."""
+        from makar.generation.generate import generate
+
+        return generate(
+            self.artifact,
+            prompts=prompts,
+            count=count,
+            seed=seed,
+            options=dict(options or {}),
+            novelty=self.novelty_index(),
+            refuse_copies=refuse_copies,
+        )
+
+    def stream(
+        self, prompt: str | np.ndarray | None = None, *, seed: int = 0, options: Mapping[str, Any] | None = None
+    ) -> Iterator["str | Asset"]:
+        """Make one text and give it piece by piece; the last thing given is the signed asset.
+
+        Args:
+            prompt: Text or tokens to continue; the pieces do not repeat it.
+            seed: Seed of the draw; the text is the one that ``generate`` makes.
+            options: Sampling controls by name.
+
+        Raises:
+            UnsupportedError: The model makes no text, or a control or prompt cannot be honoured.
+        """
+        from makar.generation.stream import stream_text
+
+        return stream_text(
+            self.artifact, prompt=prompt, seed=seed, options=dict(options or {}), novelty=self.novelty_index()
+        )
+
+    def evaluate(
+        self,
+        data: Source | None = None,
+        *,
+        folder: str | Path | None = None,
+        on_event: Callable[[dict[str, Any]], None] = ignore_event,
+    ) -> "Report":
+        """Measure the model against baselines and against its training data.
+
+        Args:
+            data: What to measure on; ``None`` takes the held-out part of the training data.
+            folder: Where the report goes; ``None`` makes ``report-NAME`` in the current folder.
+            on_event: Called with what is being measured.
+
+        Returns:
+            The report: ``.html``, ``.json``, ``.to_dictionary()``.
+        """
+        from makar.evaluation.evaluate import evaluate
+
+        place = Path(f"report-{self.path.name}") if folder is None else Path(folder)
+        dataset = None if data is None else dataset_of(data, medium=self.medium)
+        return evaluate(self.artifact, dataset, folder=place, on_event=on_event)
+
+    def export(self, folder: str | Path, *, to: str) -> Path:
+        """Write the model in a standard format and check it against the model itself.
+
+        Args:
+            folder: A folder that does not exist or is empty.
+            to: ``"transformers"`` or ``"onnx"``.
+        """
+        from makar.artifacts.export import export_artifact
+
+        return export_artifact(self.artifact, to=to, folder=Path(folder))
+
+    def novelty_index(self) -> "NoveltyIndex | None":
+        """Return the index of the data it learned from; ``None`` where its run is not on this machine."""
+        if not self._index_is_known:
+            from makar.api.novelty import open_index
+
+            self._index = open_index(self.artifact)
+            self._index_is_known = True
+        return self._index
+
+
+def load(name: str | Path) -> Model:
+    """Open a saved model by name or folder; every file is compared with its signed hash first.
+
+    Raises:
+        UnknownNameError: There is no such model; the nearest name is proposed.
+        IntegrityError: A file is missing, foreign or changed.
+    """
+    from makar.artifacts.load import load_artifact
+
+    return Model(load_artifact(name))
+
+
+def verify(path: str | Path) -> "Verification":
+    """Say what made a file and whether it is intact, back to the training data.
+
+    Args:
+        path: An image, a file with its sidecar, or the folder of a model.
+
+    Returns:
+        Every check: ``.is_intact``, ``.is_complete``, ``.first_broken``, ``.checks``.
+    """
+    from makar.provenance.chain import verify as check
+
+    return check(path, fingerprint=_fingerprint_of)
+
+
+def import_model(path: str | Path, *, output: str | Path) -> Model:
+    """Bring in a model from a standard format.
+
+    Args:
+        path: A folder that ``export`` wrote, or of the transformers library.
+        output: Name or folder of the model.
+
+    Raises:
+        TensorMismatchError: Tensors are missing, foreign or of another shape; the message lists them.
+    """
+    from makar.artifacts.importing import import_artifact
+
+    return Model(import_artifact(path, output=model_place(output)))
+
+
+def _fingerprint_of(source: str) -> str:
+    return dataset_of(source).fingerprint

@@ -1,0 +1,199 @@
+"""A saved model in memory: what it is at once, its codec and family when they are asked for.
+
+Folder of an artifact::
+
+    makar.json             schema, medium, recipe, configurations of codec and family, training, data
+    model.safetensors      every tensor of the family
+    codec/NAME             the learned part of the codec
+    config.json ...        whatever the family adds so that other programs open the folder
+    manifest.json          signed: hash and size of all of the above, run and data before it; its hash is the artifact's identity
+    README.md  report.json documents.json    the card, the last report, and their signed hashes; renewed without changing the identity
+
+No part of the training data and no path of the machine is in it, and nothing in it is ever executed: configurations are built only
+from classes that the registry names.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from makar.artifacts.tensors import check_header, read_tensors
+from makar.codecs.codec import Codec, CodecConfig, load_codec
+from makar.config import Config
+from makar.errors import ArtifactError, IntegrityError, UsageError
+from makar.families.family import Family, build_family
+from makar.families.family_config import FamilyConfig
+from makar.provenance.folder import is_safe_name, read_limited
+from makar.provenance.manifest import SignedManifest, read_strict_json
+from makar.recipe import Recipe
+from makar.registry import config_class
+
+SCHEMA = 1
+HEADER_NAME = "makar.json"
+TENSORS_NAME = "model.safetensors"
+CODEC_FOLDER = "codec"
+CARD_NAME = "README.md"
+REPORT_NAME = "report.json"
+
+
+class Artifact:
+    """A saved model.
+
+    Attributes:
+        path: Its folder.
+        header: What ``makar.json`` says.
+        manifest: What was signed.
+        signer: Id of the key that signed it.
+    """
+
+    def __init__(self, path: Path, header: dict[str, Any], signed: SignedManifest) -> None:
+        self.path = path
+        self.header = header
+        self.manifest = signed.manifest
+        self.signer = signed.key_id
+        self.hash = signed.hash
+        self._codec: Codec | None = None
+        self._family: Family | None = None
+
+    @property
+    def name(self) -> str:
+        """The name of the folder."""
+        return self.path.name
+
+    @property
+    def medium(self) -> str:
+        """The medium that it makes."""
+        return str(self.header["medium"])
+
+    @property
+    def run(self) -> str:
+        """Name of the run folder that it was trained in; empty when it was not trained here."""
+        return str(self.header["run"])
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe that it was trained by."""
+        return _rebuild("recipe", lambda: Recipe.from_dictionary(self.header["recipe"]))
+
+    def codec(self) -> Codec:
+        """Return the codec; it is rebuilt at the first call.
+
+        Raises:
+            ArtifactError: Its configuration or files cannot be used.
+        """
+        if self._codec is None:
+            self._codec = rebuild_codec(self.header, read_codec_files(self.path))
+        return self._codec
+
+    def family(self) -> Family:
+        """Return the family with its weights, ready to sample; it is loaded at the first call.
+
+        Raises:
+            TensorMismatchError: Tensors are missing, foreign or of another shape; the message lists them.
+            ArtifactError: The configuration or the file of tensors cannot be used.
+        """
+        if self._family is None:
+            self._family = rebuild_family(self.header, [self.path / TENSORS_NAME])
+        return self._family
+
+
+def read_header(folder: Path) -> dict[str, Any]:
+    """Read and check ``makar.json``.
+
+    Raises:
+        ArtifactError: It is missing, damaged or of another schema.
+    """
+    header = read_strict_json(read_limited(folder / HEADER_NAME))
+    if not isinstance(header, dict) or header.get("schema") != SCHEMA:
+        schema = header.get("schema") if isinstance(header, dict) else None
+        raise ArtifactError(
+            f"{folder / HEADER_NAME} has schema {schema!r}",
+            expected=str(SCHEMA),
+            do="open it with the version of Makar that wrote it, or a newer one",
+        )
+    parts = {"medium": str, "run": str, "recipe": dict, "codec": dict, "family": dict, "training": dict, "data": dict}
+    for name, kind in parts.items():
+        if not isinstance(header.get(name), kind):
+            raise ArtifactError(f'{folder / HEADER_NAME} has no usable "{name}"', do="get the model again")
+    return header
+
+
+def read_codec_files(folder: Path) -> dict[str, bytes]:
+    """Return the files of the codec by name.
+
+    Raises:
+        IntegrityError: One is a link or unreadable.
+    """
+    place = folder / CODEC_FOLDER
+    if not place.is_dir():
+        return {}
+    return {path.name: read_plain(path) for path in sorted(place.iterdir()) if is_safe_name(path.name)}
+
+
+def read_plain(path: Path) -> bytes:
+    """Read a whole file that is no link.
+
+    Raises:
+        IntegrityError: It is a link, or cannot be read.
+    """
+    try:
+        if path.is_symlink():
+            raise IntegrityError(f"{path.name} is a link", expected="a file")
+        return path.read_bytes()
+    except OSError as error:
+        raise IntegrityError(f"{path.name} cannot be read: {error.strerror}") from error
+
+
+def rebuild_codec(header: dict[str, Any], files: dict[str, bytes]) -> Codec:
+    """Build the codec that a header describes from its files."""
+    config = _rebuild("codec", lambda: _config(header["codec"], CodecConfig))
+    return _rebuild("codec", lambda: load_codec(config, files))
+
+
+def rebuild_family(header: dict[str, Any], tensors: list[Path]) -> Family:
+    """Build the family that a header describes and give it every tensor of some files.
+
+    Raises:
+        TensorMismatchError: Tensors are missing, foreign or of another shape; the message lists them.
+        IntegrityError: The configuration describes more weights than the files hold, or a file is damaged.
+    """
+    config = _rebuild("family", lambda: _config(header["family"], FamilyConfig))
+    held = sum(count for path in tensors for count in check_header(path).values())
+    # A forged configuration could ask for more memory than there is, so sizes are compared before anything is built.
+    if config.parameter_count() > held:
+        names = ", ".join(path.name for path in tensors) or "no file"
+        raise IntegrityError(
+            f"the configuration describes {config.parameter_count()} weights, {names} holds {held}",
+            do="do not trust this model",
+        )
+    family = _rebuild("family", lambda: build_family(config))
+    found: dict[str, Tensor] = {}
+    for path in tensors:
+        part = read_tensors(path)
+        if repeated := sorted(set(part) & set(found)):
+            raise IntegrityError(f"{path.name} repeats tensors of another file: {', '.join(repeated)}")
+        found |= part
+    family.load_tensors(found)
+    family.eval()
+    return family
+
+
+def _config(values: dict[str, Any], wanted: type[Config]) -> Any:
+    found = config_class(str(values.get("kind")))
+    if not issubclass(found, wanted):
+        raise ArtifactError(f"{values.get('kind')!r} is no {wanted.__name__}", do="get the model again")
+    return found.from_dictionary(values)
+
+
+def _rebuild(part: str, build: Any) -> Any:
+    try:
+        return build()
+    except UsageError as error:
+        raise ArtifactError(
+            f"the {part} of the model cannot be rebuilt: {error.came}",
+            expected=error.expected,
+            do=error.do or "install the plug-in or the version of Makar that it was made with",
+        ) from error
+    except (ValueError, TypeError, KeyError) as error:
+        raise ArtifactError(f"the {part} of the model cannot be rebuilt: {error}", do="get the model again") from error

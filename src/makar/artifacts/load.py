@@ -1,0 +1,65 @@
+"""Opening a saved model: found by path or name, every byte compared with the signed list before anything is read."""
+
+from pathlib import Path
+
+from makar.artifacts.artifact import Artifact, read_header
+from makar.artifacts.folders import recover
+from makar.errors import ArtifactError, IntegrityError, UnknownNameError
+from makar.home import models_folder
+from makar.provenance.folder import MANIFEST_NAME, check_folder, is_safe_name
+from makar.provenance.ledger import remember_place
+
+
+def load_artifact(path: Path | str, *, verify: bool = True) -> Artifact:
+    """Open a saved model.
+
+    Args:
+        path: Its folder, or the name of a folder in the models folder.
+        verify: Whether to compare every file with its hash; without, only names, sizes and signatures are.
+
+    Raises:
+        UnknownNameError: There is no such model; the nearest name is proposed.
+        IntegrityError: A file is missing, foreign or changed, or a signature does not match; the message names all of them.
+        ArtifactError: The folder is no artifact, or of another version.
+    """
+    folder = find_model(path)
+    if not (folder / MANIFEST_NAME).exists():
+        raise ArtifactError(
+            f"{folder} is no saved model: it has no {MANIFEST_NAME}",
+            expected="a folder that makar train wrote",
+            do="makar import brings models of other formats in",
+        )
+    found = check_folder(folder, hashes=verify)
+    if found.signed is None or found.problems:
+        raise IntegrityError(
+            f"{folder} cannot be trusted: " + "; ".join(found.problems),
+            expected="exactly the files that were signed",
+            do="get the model again from where it came from",
+        )
+    artifact = Artifact(folder, read_header(folder), found.signed)
+    remember_place("artifact", artifact.hash, str(folder.absolute()))
+    return artifact
+
+
+def find_model(path: Path | str) -> Path:
+    """Return the folder of a model.
+
+    Raises:
+        UnknownNameError: Neither a folder nor the name of a model.
+    """
+    folder = Path(path)
+    places = [folder]
+    if is_safe_name(str(path)) and len(folder.parts) == 1:
+        places.append(models_folder() / folder)
+    for place in places:
+        recover(place.absolute())
+        if place.is_dir():
+            return place
+    raise UnknownNameError("model", str(path), model_names())
+
+
+def model_names() -> list[str]:
+    """Return the names of the models in the models folder."""
+    if not models_folder().is_dir():
+        return []
+    return sorted(folder.name for folder in models_folder().iterdir() if (folder / MANIFEST_NAME).is_file())

@@ -1,0 +1,96 @@
+"""The verbs ``inspect`` and ``plan``: what is there, and what would be done with it."""
+
+from typing import Annotated, Any
+
+import typer
+
+from makar.cli.completion import medium_names, recipe_names
+from makar.cli.output import Json, note, print_json, print_pairs
+from makar.cli.values import seconds_of
+
+Data = Annotated[
+    str, typer.Argument(metavar="DATA", help="A file, a folder, an archive, or builtin:NAME.", show_default=False)
+]
+Medium = Annotated[
+    str | None,
+    typer.Option("--medium", help="Take this medium where there are several.", autocompletion=medium_names),
+]
+Time = Annotated[
+    str | None, typer.Option("--for", metavar="TIME", help="Wall-clock time to train, for example 90s, 10m or 2h.")
+]
+Steps = Annotated[int | None, typer.Option("--steps", min=1, help="A fixed number of steps instead; bit-reproducible.")]
+RecipeName = Annotated[
+    str | None,
+    typer.Option("--recipe", help="Recipe by name; see makar list recipes.", autocompletion=recipe_names),
+]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of every draw.")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="A.B=C", help="Change one setting of the recipe; may be repeated."),
+]
+
+
+def inspect(data: Data, medium: Medium = None, json: Json = False) -> None:
+    """Say what is in DATA.
+
+    What would be used, what is skipped and why; duplicates, languages, sizes, licences.
+    """
+    from makar.api.data import dataset_of
+    from makar.cli.progress import Display
+
+    with Display() as display:
+        dataset = dataset_of(data, medium=medium, progress=display.reading)
+    values = dataset.inspection.to_dictionary()
+    if json:
+        print_json(values)
+        return
+    print_pairs(f"{dataset.name} ({dataset.medium})", values)
+
+
+def plan(
+    data: Data,
+    time: Time = None,
+    steps: Steps = None,
+    recipe: RecipeName = None,
+    medium: Medium = None,
+    seed: Seed = 0,
+    settings: Settings = None,
+    probe: Annotated[bool, typer.Option(help="Measure this machine for a few seconds.")] = True,
+    json: Json = False,
+) -> None:
+    """Plan a training without doing it.
+
+    Says which recipe and size fit DATA, this machine and this time, and what to expect.
+    """
+    from makar.api.data import dataset_of, seconds_of_budget
+    from makar.cli.progress import Display
+    from makar.planning import plan_training
+
+    seconds = seconds_of(time)
+    seconds_of_budget(None if seconds is None else seconds / 60, steps)
+    with Display() as display:
+        dataset = dataset_of(data, medium=medium, progress=display.reading)
+        if probe:
+            display.say("measuring this machine")
+        planned = plan_training(
+            dataset, recipe=recipe, seconds=seconds, steps=steps, seed=seed, settings=settings or [], probe=probe
+        )
+    if json:
+        print_json(planned.to_dictionary())
+        return
+    print_plan(dataset.name, planned.to_dictionary())
+    note(f"Nothing was trained. To do it: makar train {data} " + (f"--for {time}" if time else f"--steps {steps}"))
+
+
+def print_plan(name: str, values: dict[str, Any]) -> None:
+    """Print a plan for people: the recipe's stages and what is predicted."""
+    recipe = values["recipe"]
+    budget = {"seconds": values["seconds"]} if values["seconds"] else {"steps": values["steps"]}
+    machine = {key: values[key] for key in ("device", "threads", "precision")}
+    print_pairs(f"plan for {name}: recipe {recipe['name']}", budget | {"machine": machine, "seed": values["seed"]})
+    for stage in recipe["stages"]:
+        shown = {key: stage[key] for key in ("codec", "family", "optimisation")}
+        print_pairs(f"stage {stage['name']} ({stage['share']:.0%} of the time)", shown)
+    print_pairs("expected", values["predicted"])
+    if recipe.get("expected"):
+        print_pairs("", {"measured before": recipe["expected"]})

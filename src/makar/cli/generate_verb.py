@@ -1,0 +1,171 @@
+"""The verb ``generate``: new content from a model, printed or saved with its signed manifest.
+
+Sampling controls are collected only where they were given, and the model's own options class refuses what it cannot honour: a
+control for images given to a text model is an error that names what there is.
+"""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from makar.cli.completion import model_names
+from makar.cli.output import Json, note, print_json
+from makar.errors import UsageError
+
+if TYPE_CHECKING:
+    from makar.api.model import Model
+    from makar.generation.asset import Asset
+
+ModelName = Annotated[
+    str,
+    typer.Argument(metavar="MODEL", help="A model by name or folder.", autocompletion=model_names, show_default=False),
+]
+
+
+def generate(
+    model: ModelName,
+    prompts: Annotated[
+        list[str] | None, typer.Argument(metavar="[PROMPT]...", help="What to begin with; - reads it from stdin.")
+    ] = None,
+    count: Annotated[int, typer.Option("-n", "--count", min=1, help="How many for every prompt.")] = 1,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same result.")] = 0,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="File or folder to save to; images go to out/ without it.")
+    ] = None,
+    temperature: Annotated[float | None, typer.Option("--temperature", help="Text: 0 is greedy, 1 as learned.")] = None,
+    top_p: Annotated[float | None, typer.Option("--top-p", help="Text: smallest set with this probability.")] = None,
+    top_k: Annotated[int | None, typer.Option("--top-k", help="Text: only the k most likely.")] = None,
+    min_p: Annotated[float | None, typer.Option("--min-p", help="Text: at least this share of the likeliest.")] = None,
+    repetition_penalty: Annotated[
+        float | None, typer.Option("--repetition-penalty", help="Text: above 1 avoids what was said.")
+    ] = None,
+    max_tokens: Annotated[int | None, typer.Option("--max-tokens", help="Text: length at most.")] = None,
+    stop: Annotated[list[str] | None, typer.Option("--stop", help="Text: end before this; may be repeated.")] = None,
+    stream: Annotated[bool, typer.Option("--stream", help="Text: print while it is made.")] = False,
+    steps: Annotated[int | None, typer.Option("--steps", help="Images: steps of the solver.")] = None,
+    solver: Annotated[
+        str | None, typer.Option("--solver", help="Images: euler, heun, dpm++2m, unipc or adams.")
+    ] = None,
+    guidance: Annotated[
+        float | None, typer.Option("--guidance", help="Images: how strictly to follow the label.")
+    ] = None,
+    label: Annotated[str | None, typer.Option("--label", help="Images: the class to make.")] = None,
+    refuse_copies: Annotated[
+        bool, typer.Option("--refuse-copies", help="Redraw what is too close to the training data.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Make new content with MODEL.
+
+    Text is printed, images are saved; every saved asset carries a signed manifest.
+    """
+    from makar.api.model import load
+
+    given: dict[str, Any] = {
+        "temperature": temperature,
+        "top_p": top_p,
+        "top_k": top_k,
+        "min_p": min_p,
+        "repetition_penalty": repetition_penalty,
+        "max_tokens": max_tokens,
+        "stop": tuple(stop) if stop else None,
+        "steps": steps,
+        "solver": solver,
+        "guidance": guidance,
+        "label": label,
+    }
+    options = {name: value for name, value in given.items() if value is not None}
+    words = [sys.stdin.read() if prompt == "-" else prompt for prompt in prompts or []]
+    maker = load(model)
+    if stream:
+        if json:
+            raise UsageError("--stream with --json", expected="one of them")
+        _stream(maker, words, seed=seed, count=count, options=options, refuse_copies=refuse_copies, output=output)
+        return
+    rows = []
+    assets = maker.generate_each(words or None, count=count, seed=seed, options=options, refuse_copies=refuse_copies)
+    for asset in assets:
+        path = _save(asset, output or (None if maker.makes_text else Path("out")))
+        if json:
+            rows.append(_row(asset, path))
+        else:
+            _show(asset, path)
+    if json:
+        print_json(rows)
+
+
+def _stream(
+    maker: "Model",
+    words: list[str],
+    *,
+    seed: int,
+    count: int,
+    options: dict[str, Any],
+    refuse_copies: bool,
+    output: Path | None,
+) -> None:
+    if count != 1 or len(words) > 1:
+        raise UsageError(f"--stream for {count * max(1, len(words))} texts", expected="one text at a time")
+    if refuse_copies:
+        raise UsageError(
+            "--stream with --refuse-copies",
+            expected="one of them",
+            do="a text is only known to be a copy when it is whole",
+        )
+    prompt = words[0] if words else ""
+    sys.stdout.write(prompt)
+    for piece in maker.stream(prompt or None, seed=seed, options=options):
+        if isinstance(piece, str):
+            sys.stdout.write(piece)
+            sys.stdout.flush()
+        else:
+            sys.stdout.write("\n")
+            _note(piece, _save(piece, output))
+
+
+def _save(asset: "Asset", place: Path | None) -> Path | None:
+    """Save to a file, or in a folder under the next free number, so that nothing is overwritten."""
+    if place is None:
+        return None
+    if not place.suffix:
+        place.mkdir(parents=True, exist_ok=True)
+    return asset.save(place)
+
+
+def _show(asset: "Asset", path: Path | None) -> None:
+    if isinstance(asset.content, str):
+        print(asset.content)
+    else:
+        print(path)
+    sys.stdout.flush()
+    _note(asset, path)
+
+
+def _note(asset: "Asset", path: Path | None) -> None:
+    parts = [f"saved to {path}"] if path else []
+    if asset.novelty is not None:
+        parts.append(_novelty_text(asset.novelty))
+    if parts:
+        note("[" + "; ".join(parts) + "]")
+
+
+def _novelty_text(novelty: dict[str, Any]) -> str:
+    if novelty["is_copy"]:
+        nearest: dict[str, Any] = next(iter(novelty.get("nearest") or []), {})
+        return f"TOO CLOSE to the training data ({nearest.get('source', 'source unknown')})"
+    if novelty["measure"] == "distance_ratio":
+        return f"new: {novelty['value']:.2f}, a copy is below {novelty['threshold']:.2f}"
+    return (
+        f"new: longest verbatim span {novelty['longest_span']} words, {novelty['share_13']:.0%} in spans of 13 or more"
+    )
+
+
+def _row(asset: "Asset", path: Path | None) -> dict[str, Any]:
+    return {
+        "content": asset.content if isinstance(asset.content, str) else None,
+        "path": None if path is None else str(path),
+        "novelty": asset.novelty,
+        "manifest": asset.manifest,
+    }

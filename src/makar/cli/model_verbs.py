@@ -1,0 +1,105 @@
+"""The verbs ``evaluate``, ``verify``, ``import`` and ``export``."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from makar.cli.generate_verb import ModelName
+from makar.cli.output import Json, print_json, print_pairs, print_table
+
+if TYPE_CHECKING:
+    from makar.provenance.verification import Verification
+
+_MARKS = {"ok": "ok", "failed": "BROKEN", "unknown": "?"}
+
+
+def evaluate(
+    model: ModelName,
+    data: Annotated[
+        str | None,
+        typer.Argument(metavar="[DATA]", help="Data to measure on; without it the held-out part of the training data."),
+    ] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Folder of the report.")] = None,
+    json: Json = False,
+) -> None:
+    """Measure MODEL and write a report.
+
+    Against baselines and against its training data; one HTML and one JSON file.
+    """
+    from makar.api.model import load
+    from makar.cli.progress import Display
+
+    with Display() as display:
+        report = load(model).evaluate(data, folder=output, on_event=display)
+    if json:
+        print_json(report.to_dictionary() | {"html": str(report.html), "json": str(report.json)})
+        return
+    print_pairs("", report.to_dictionary())
+    print(report.html)
+
+
+def verify(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="An image, a text with its manifest beside it, or a model's folder.")
+    ],
+    json: Json = False,
+) -> None:
+    """Say what made FILE and whether it is intact.
+
+    Walks the chain back from the file to the training data and names the first broken link.
+    """
+    from makar.api.model import verify as check
+
+    result = check(file)
+    print_json(result.to_dictionary()) if json else _print_verification(result)
+    if not result.is_intact:
+        raise typer.Exit(1)
+
+
+def import_(
+    path: Annotated[
+        Path, typer.Argument(metavar="PATH", help="A folder that makar export wrote, or a transformers model.")
+    ],
+    output: Annotated[str, typer.Option("-o", "--output", help="Name or folder of the model.")],
+    json: Json = False,
+) -> None:
+    """Bring in a model from a standard format.
+
+    Refused when one tensor is missing, foreign or of another shape.
+    """
+    from makar.api.model import import_model
+
+    model = import_model(path, output=output)
+    print_json({"path": str(model.path), "medium": model.medium, "hash": model.hash}) if json else print(model.path)
+
+
+def export(
+    model: ModelName,
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder to write.")],
+    to: Annotated[str, typer.Option("--to", help="transformers or onnx.")],
+    json: Json = False,
+) -> None:
+    """Write MODEL in a standard format.
+
+    What was written is checked against the model itself.
+    """
+    from makar.api.model import load
+
+    path = load(model).export(folder, to=to)
+    print_json({"path": str(path), "format": to}) if json else print(path)
+
+
+def _print_verification(result: "Verification") -> None:
+    rows = [
+        {"link": check.link, "what": check.name, "": _MARKS[check.status], "detail": check.detail}
+        for check in result.checks
+    ]
+    print_table("", rows)
+    broken = result.first_broken
+    if broken is not None:
+        print(f"BROKEN at {broken.link}: {broken.detail}")
+    elif result.is_complete:
+        print("intact: every link from the file to the data was checked")
+    else:
+        print("intact as far as this machine can tell; what is marked ? could not be decided here")

@@ -1,0 +1,53 @@
+"""The verb ``train``: from data to a saved model; the same command goes on where an interrupted one stopped."""
+
+from typing import Annotated
+
+import typer
+
+from makar.cli.data_verbs import Data, Medium, RecipeName, Seed, Settings, Steps, Time
+from makar.cli.output import Json, note, print_json
+from makar.cli.values import seconds_of
+
+
+def train(
+    data: Data,
+    time: Time = None,
+    steps: Steps = None,
+    output: Annotated[
+        str | None,
+        typer.Option("-o", "--output", help="Name or folder of the model; by default named after the data."),
+    ] = None,
+    recipe: RecipeName = None,
+    medium: Medium = None,
+    seed: Seed = 0,
+    settings: Settings = None,
+    json: Json = False,
+) -> None:
+    """Train a model on DATA.
+
+    In the given time or number of steps. Ctrl-C saves; the same command goes on.
+    """
+    from makar.api.data import dataset_of, seconds_of_budget
+    from makar.api.training import train as train_model
+    from makar.cli.progress import Display
+
+    seconds = seconds_of(time)
+    minutes = None if seconds is None else seconds / 60
+    # Wrong use is said before an hour of reading.
+    seconds_of_budget(minutes, steps)
+    with Display() as display:
+        run = train_model(
+            dataset_of(data, medium=medium, progress=display.reading),
+            minutes=minutes,
+            steps=steps,
+            output=output,
+            recipe=recipe,
+            seed=seed,
+            settings=settings or [],
+            on_event=display,
+        )
+    if json:
+        print_json(run.to_dictionary())
+        return
+    print(run.model.path)
+    note(f"Try it: makar generate {run.model.short_name} ; measure it: makar evaluate {run.model.short_name}")

@@ -1,0 +1,147 @@
+"""One generated thing with its signed manifest, and how it is written to the disk so that the two never part.
+
+Decisions: an image is written as PNG with the manifest inside, because other formats would change the pixels or drop it; any text is
+written with the manifest beside it. Nothing is ever overwritten: a path that exists is refused, a folder gets the next free number.
+The sidecar is written before its text, so that a killed process leaves no unmarked text.
+"""
+
+import dataclasses
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from makar.errors import MakarError, OutOfSpaceError, UnsupportedError, UsageError
+from makar.provenance.embedding import png_bytes, sidecar_bytes, sidecar_path
+
+LARGEST_NUMBER = 1_000_000
+SUFFIXES = {"text": ".txt", "code": ".py", "image": ".png"}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Asset:
+    """One generated thing.
+
+    Attributes:
+        content: ``str``, or ``uint8 [height, width, channels]``.
+        medium: What it is.
+        signed: The signed manifest.
+        novelty: How close it is to the training data, sources named; ``None`` when that could not be checked here. The manifest has
+            the figures alone.
+    """
+
+    content: Any
+    medium: str
+    signed: dict[str, Any]
+    novelty: dict[str, Any] | None
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """What was signed."""
+        manifest: dict[str, Any] = self.signed["manifest"]
+        return manifest
+
+    @property
+    def id(self) -> str:
+        """The id of the asset."""
+        return str(self.manifest["id"])
+
+    @property
+    def hash(self) -> str:
+        """The sha256 of the content."""
+        return str(self.manifest["content"]["sha256"])
+
+    @property
+    def new_text(self) -> str:
+        """For text: what the model wrote, without the prompt that it continues."""
+        if not isinstance(self.content, str):
+            raise UnsupportedError(f"an asset of medium {self.medium} has no text", expected="text or code")
+        return self.content[int(self.manifest["continues_characters"]) :]
+
+    def save(self, path: Path | str) -> Path:
+        """Write the asset with its manifest.
+
+        Args:
+            path: A file that does not exist, or an existing folder, which gets the next free number (``0001.png``).
+
+        Returns:
+            The file that was written.
+
+        Raises:
+            UsageError: The file exists.
+            UnsupportedError: The suffix is of a format that cannot carry the manifest.
+            MakarError: The place cannot be written.
+        """
+        path = Path(path)
+        try:
+            if not path.is_dir():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                return self._write(path)
+            for number in range(_next_number(path), LARGEST_NUMBER):
+                try:
+                    return self._write(path / f"{number:04d}{SUFFIXES[self.medium]}")
+                except UsageError:
+                    continue
+        except OSError as error:
+            if error.errno in (28, 122):
+                raise OutOfSpaceError(f"the disk is full while writing {path}", do="free some space") from error
+            raise MakarError(f"{path} cannot be written: {error.strerror}", do="choose another place") from error
+        raise MakarError(f"{path} is full", expected=f"fewer than {LARGEST_NUMBER} files", do="choose another folder")
+
+    def _write(self, path: Path) -> Path:
+        suffix = path.suffix.lower()
+        if isinstance(self.content, str):
+            if suffix == ".png":
+                raise UnsupportedError(
+                    f"{path} is named as an image, the asset is {self.medium}", expected=".txt or .py"
+                )
+            files = {sidecar_path(path): sidecar_bytes(self.signed), path: self.content.encode("utf-8")}
+        else:
+            if suffix != ".png":
+                raise UnsupportedError(
+                    f'an image cannot be written as "{suffix or path.name}"',
+                    expected=".png, which keeps pixels and manifest",
+                    do=f"use {path.with_suffix('.png').name}",
+                )
+            files = {path: png_bytes(self.content, self.signed)}
+        if path.exists() or path.is_symlink():
+            raise UsageError(f"{path} exists", expected="a new file", do="choose another name, or a folder for numbers")
+        written: list[Path] = []
+        for place, content in files.items():
+            try:
+                _write_new(place, content)
+            except BaseException:
+                for done in written:
+                    done.unlink(missing_ok=True)
+                raise
+            written.append(place)
+        return path
+
+
+def _write_new(path: Path, content: bytes) -> None:
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".makar-")
+    temporary = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(0o666 & ~_umask())
+        try:
+            # A link is made only where nothing is, in one step, whatever other processes do.
+            os.link(temporary, path)
+        except FileExistsError as error:
+            raise UsageError(f"{path} exists", expected="a new file", do="choose another name") from error
+    finally:
+        temporary.unlink()
+
+
+def _next_number(folder: Path) -> int:
+    numbers = [int(path.name.split(".")[0]) for path in folder.iterdir() if path.name.split(".")[0].isdecimal()]
+    return max(numbers, default=0) + 1
+
+
+def _umask() -> int:
+    current = os.umask(0o022)
+    os.umask(current)
+    return current

@@ -1,0 +1,91 @@
+"""The one way from a sampler to an asset: options, prompts, seeds, drawing, guards, novelty, manifest, signature.
+
+Everything that leaves Makar comes through here, so that what is evaluated is what is served and nothing unmarked leaves. Decisions: the
+seed of the n-th asset for one prompt is ``seed + n``, whatever other prompts are asked for, so that any asset can be made again alone;
+a text asset is the prompt and its continuation, and its manifest says how many characters were given; later marks on the content
+(watermarks) belong between drawing and guards.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from makar.artifacts.artifact import Artifact
+from makar.config import Config
+from makar.errors import CopyRefusedError
+from makar.generation.asset import Asset
+from makar.generation.guards import Draft, NoveltyCheck, first_refusal
+from makar.generation.prompts import Prompts, read_prompts
+from makar.generation.request import Job, Request, make_jobs
+
+MOST_ATTEMPTS = 8
+TOGETHER = 64
+
+
+def generate(
+    artifact: Artifact,
+    *,
+    prompts: Prompts = None,
+    count: int = 1,
+    seed: int = 0,
+    options: dict[str, Any] | Config | None = None,
+    novelty: NoveltyCheck | None = None,
+    refuse_copies: bool = False,
+) -> Iterator[Asset]:
+    """Make new content.
+
+    Args:
+        artifact: The model.
+        prompts: What to start from (see ``read_prompts``); ``None`` for nothing.
+        count: Assets for each prompt.
+        seed: Seed of the first asset of a prompt; the next has ``seed + 1``.
+        options: Sampling controls by name, or an instance of the family's options.
+        novelty: Compares each asset with the training data; ``None`` where that is not on this machine.
+        refuse_copies: Draw again what is too close to the training data, up to 8 times an asset.
+
+    Yields:
+        Signed assets, prompt after prompt, in the order of their seeds.
+
+    Raises:
+        UnsupportedError: A control or prompt that this model cannot honour; the message names what it can.
+        CopyRefusedError: Every draw for an asset was too close to the training data.
+    """
+    # A function with yield would check nothing before the first asset is asked for.
+    request = Request(artifact, options=options, novelty=novelty, refuse_copies=refuse_copies)
+    jobs = make_jobs(read_prompts(prompts, request.codec, request.family), count, seed)
+    return _make(request, jobs)
+
+
+def _make(request: Request, jobs: list[Job]) -> Iterator[Asset]:
+    for start in range(0, len(jobs), TOGETHER):
+        yield from _make_together(request, jobs[start : start + TOGETHER])
+
+
+def _make_together(request: Request, jobs: list[Job]) -> Iterator[Asset]:
+    waiting = list(range(len(jobs)))
+    passed: dict[int, tuple[Draft, int]] = {}
+    reason = ""
+    given = 0
+    for attempt in range(MOST_ATTEMPTS):
+        refused = []
+        for position, slots in request.draw([jobs[index] for index in waiting], attempt):
+            index = waiting[position]
+            draft = request.draft(jobs[index].prompt, slots)
+            refusal = first_refusal(request.guards, draft)
+            if refusal is not None:
+                reason = refusal
+                refused.append(index)
+                continue
+            passed[index] = (draft, attempt)
+            while given in passed:
+                found, drawn = passed.pop(given)
+                yield request.asset(jobs[given], found, drawn)
+                given += 1
+        waiting = sorted(refused)
+        if not waiting:
+            return
+    seeds = ", ".join(str(jobs[index].seed) for index in waiting)
+    raise CopyRefusedError(
+        f"all {MOST_ATTEMPTS} draws for seed {seeds} were refused: {reason}",
+        expected="content that passes every guard",
+        do="use another seed or prompt, raise the temperature, or train on more data",
+    )

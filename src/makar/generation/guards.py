@@ -1,0 +1,84 @@
+"""What looks at every draft before it may become an asset: an ordered list, of which each may refuse with a reason.
+
+A refused draft is drawn again from a seed derived from the first one, so the same request still gives the same answer. The list is
+the place of later guards (safety filters); the first real one refuses copies of the training data.
+"""
+
+import dataclasses
+import hashlib
+from typing import Any, Protocol
+
+
+class NoveltyFinding(Protocol):
+    """How close a draft is to the training data."""
+
+    @property
+    def is_copy(self) -> bool:
+        """Whether it is closer than the calibrated threshold."""
+
+    def to_dictionary(self) -> dict[str, Any]:
+        """Return plain values for the manifest."""
+
+
+class NoveltyCheck(Protocol):
+    """Compares content with the training data."""
+
+    def check(self, content: Any) -> NoveltyFinding:
+        """Return how close the content is."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Draft:
+    """What a sampler made, before it is an asset.
+
+    Attributes:
+        content: The whole content.
+        new_content: What the model made of it: for text without the prompt.
+        novelty: How close ``new_content`` is to the training data; ``None`` when that is not checked.
+    """
+
+    content: Any
+    new_content: Any
+    novelty: NoveltyFinding | None
+
+
+class Guard(Protocol):
+    """Looks at a draft."""
+
+    name: str
+
+    def refusal(self, draft: Draft) -> str | None:
+        """Return why the draft must not become an asset, ``None`` when it may."""
+
+
+class CopyGuard:
+    """Refuses what is too close to the training data."""
+
+    name = "copies"
+
+    def refusal(self, draft: Draft) -> str | None:
+        """Return the reason when the draft is a copy."""
+        if draft.novelty is not None and draft.novelty.is_copy:
+            return "it is too close to the training data"
+        return None
+
+
+def first_refusal(guards: tuple[Guard, ...], draft: Draft) -> str | None:
+    """Return the reason of the first guard that refuses, ``None`` when none does."""
+    for guard in guards:
+        reason = guard.refusal(draft)
+        if reason is not None:
+            return f"{guard.name}: {reason}"
+    return None
+
+
+def seed_of_attempt(seed: int, attempt: int) -> int:
+    """Return the seed of the n-th draw for one asset; the first is the seed itself.
+
+    Returns:
+        A number below 2^63, the same for the same arguments everywhere.
+    """
+    if attempt == 0:
+        return seed
+    digest = hashlib.sha256(f"makar draw {seed} {attempt}".encode("ascii")).digest()
+    return int.from_bytes(digest[:8], "big") >> 1

@@ -1,0 +1,138 @@
+"""What a user asks for, turned into the slots of a model: text to continue, the name or number of a class, or arrays.
+
+What a prompt may be follows from what codec and family have in common: a model with the slot ``class`` takes names of its classes (or
+numbers), a model of text takes text (or tokens). A prompt that the codec cannot write without loss is refused, never cleaned up.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import torch
+
+from makar.codecs.codec import Codec
+from makar.errors import UnknownNameError, UnsupportedError
+from makar.families.family import Batch, Family
+from makar.tensor_spec import CLASS, TARGET
+
+Prompts = str | int | np.ndarray | Sequence[Any] | None
+
+
+@runtime_checkable
+class EncodesText(Protocol):
+    """A codec that turns a piece of text into tokens without the end token."""
+
+    def encode_text(self, text: str) -> np.ndarray:
+        """Return int64 tokens ``[length]``."""
+
+
+@runtime_checkable
+class NamesClasses(Protocol):
+    """A codec that knows names for its classes."""
+
+    class_names: Sequence[str]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Prompt:
+    """One thing asked for.
+
+    Attributes:
+        stated: What goes into the manifest: the text, the name of the class, a list of tokens, or ``None``.
+        slots: What goes into the sampler.
+    """
+
+    stated: Any
+    slots: Batch
+
+    @property
+    def tokens(self) -> np.ndarray | None:
+        """The tokens that the model continues, int64 ``[length]``; ``None`` without."""
+        return self.slots[TARGET].numpy() if TARGET in self.slots else None
+
+
+def read_prompts(prompts: Prompts, codec: Codec, family: Family) -> list[Prompt]:
+    """Turn what was asked for into slots.
+
+    Args:
+        prompts: ``None`` for one empty prompt; one prompt; or several: a list, or an array with one prompt a row. A prompt is
+            text, tokens ``[length]``, the name of a class, or its number.
+        codec: The codec of the model.
+        family: The family of the model.
+
+    Raises:
+        UnsupportedError: The model cannot honour such a prompt; the message says what it can.
+        UnknownNameError: There is no such class; the nearest is proposed.
+    """
+    if prompts is None:
+        return [Prompt(stated=None, slots={})]
+    takes_classes = CLASS in codec.spec and CLASS in family.config.accepts()
+    takes_text = codec.spec[TARGET].kind == "tokens"
+    if not takes_classes and not takes_text:
+        raise UnsupportedError(
+            "this model takes no prompt", expected="no prompt", do="train with labels to choose between classes"
+        )
+    read = _read_class if takes_classes else _read_text
+    return [read(item, codec) for item in _listed(prompts, one_rank=0 if takes_classes else 1)]
+
+
+def _listed(prompts: Any, *, one_rank: int) -> list[Any]:
+    if isinstance(prompts, np.ndarray):
+        return [prompts] if prompts.ndim <= one_rank else list(prompts)
+    if isinstance(prompts, str | int | np.integer):
+        return [prompts]
+    items = list(prompts)
+    if not items:
+        raise UnsupportedError("an empty list of prompts", expected="at least one prompt, or none at all")
+    return items
+
+
+def _read_text(item: Any, codec: Codec) -> Prompt:
+    vocabulary = codec.spec[TARGET].vocabulary or 0
+    if isinstance(item, str):
+        if not isinstance(codec, EncodesText):
+            raise UnsupportedError("this model takes no text as prompt", expected="tokens")
+        if not item:
+            return Prompt(stated="", slots={})
+        tokens = np.asarray(codec.encode_text(item), np.int64)
+        back = codec.decode({TARGET: tokens})
+        if back != item:
+            lost = sorted({letter for letter in item if letter not in back})
+            what = f"the characters {' '.join(map(repr, lost))}" if lost else "a form of text"
+            raise UnsupportedError(
+                f"the prompt has {what} that this model has never seen", expected="text like that it learned from"
+            )
+        return Prompt(stated=item, slots={TARGET: torch.from_numpy(tokens)})
+    tokens = np.asarray(item)
+    if (
+        tokens.ndim != 1
+        or tokens.dtype.kind not in "iu"
+        or (tokens.size and not 0 <= tokens.min() <= tokens.max() < vocabulary)
+    ):
+        raise UnsupportedError(
+            f"a prompt of {tokens.dtype} {list(tokens.shape)}",
+            expected=f"text, or whole numbers below {vocabulary} in one row",
+        )
+    if not tokens.size:
+        return Prompt(stated=[], slots={})
+    return Prompt(stated=tokens.tolist(), slots={TARGET: torch.from_numpy(tokens.astype(np.int64))})
+
+
+def _read_class(item: Any, codec: Codec) -> Prompt:
+    names = list(codec.class_names) if isinstance(codec, NamesClasses) else []
+    count = codec.spec[CLASS].vocabulary or len(names)
+    if isinstance(item, str):
+        if item in names:
+            number = names.index(item)
+        else:
+            raise UnknownNameError("class", item, names or [str(number) for number in range(count)])
+    else:
+        array = np.asarray(item)
+        if array.ndim != 0 or array.dtype.kind not in "iu" or not 0 <= int(array) < count:
+            raise UnsupportedError(
+                f"the class {item!r}", expected=f"the name of a class, or a number from 0 to {count - 1}"
+            )
+        number = int(array)
+    stated = names[number] if number < len(names) else number
+    return Prompt(stated=stated, slots={CLASS: torch.tensor(number, dtype=torch.int64)})

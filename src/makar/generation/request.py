@@ -1,0 +1,208 @@
+"""One request in force: the model with its checked controls, what is to be made, drawing it, and signing what passed."""
+
+import collections
+import dataclasses
+import hashlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from makar.artifacts.artifact import Artifact
+from makar.artifacts.save import utc_now
+from makar.codecs.codec import Codec
+from makar.config import Config
+from makar.errors import UnknownNameError, UnsupportedError, UsageError
+from makar.families.family import Family, Sampler
+from makar.generation.asset import Asset
+from makar.generation.guards import CopyGuard, Draft, Guard, NoveltyCheck, seed_of_attempt
+from makar.generation.prompts import Prompt
+from makar.provenance import manifest as signing
+from makar.provenance.content import describe_content
+from makar.provenance.embedding import SOURCE_TYPE
+from makar.provenance.keys import signing_key
+from makar.tensor_spec import TARGET
+from makar.version import VERSION
+
+LARGEST_SEED = 1 << 62
+
+GUARDS: tuple[Guard, ...] = ()
+"""Guards that look at every draft of every medium, in order; safety filters go here."""
+
+SHOWN_TEXT = "text"
+"""Slot of a sampler of text that holds what is to be shown, as UTF-8 bytes: a stop text can end inside the last token."""
+
+Slots = dict[str, np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """One asset to make."""
+
+    prompt: Prompt
+    seed: int
+
+
+class Request:
+    """What is the same for every asset of one call."""
+
+    def __init__(
+        self,
+        artifact: Artifact,
+        *,
+        options: dict[str, Any] | Config | None,
+        novelty: NoveltyCheck | None,
+        refuse_copies: bool,
+    ) -> None:
+        if refuse_copies and novelty is None:
+            raise UnsupportedError(
+                "copies cannot be refused: the training data is not indexed here",
+                expected="a model trained on this machine whose index is still there",
+            )
+        self.artifact = artifact
+        self.codec: Codec = artifact.codec()
+        self.family: Family = artifact.family()
+        self.options = read_options(options, self.family)
+        self.novelty = novelty
+        self.guards: tuple[Guard, ...] = (*GUARDS, CopyGuard()) if refuse_copies else GUARDS
+        self.sampler: Sampler = self.family.sampler(self.codec)
+        self.key = signing_key()
+
+    def draw(self, jobs: list[Job], attempt: int) -> Iterator[tuple[int, Slots]]:
+        """Yield (position in ``jobs``, finished example), in the order in which they are finished."""
+        parts: dict[int, list[Slots]] = collections.defaultdict(list)
+        seeds = [seed_of_attempt(job.seed, attempt) for job in jobs]
+        prompts = [job.prompt.slots for job in jobs]
+        for index, slots, is_finished in self.sampler.sample(self.options, prompts, seeds):
+            parts[index].append(slots)
+            if is_finished:
+                yield index, join_slots(parts.pop(index))
+
+    def draw_pieces(self, job: Job) -> Iterator[tuple[Slots, Slots | None]]:
+        """Yield (what is new, the whole example once it is finished) of one example."""
+        parts: list[Slots] = []
+        for _, slots, is_finished in self.sampler.sample(self.options, [job.prompt.slots], [job.seed]):
+            parts.append(slots)
+            yield slots, join_slots(parts) if is_finished else None
+
+    def draft(self, prompt: Prompt, slots: Slots) -> Draft:
+        """Turn a finished example into content and compare it with the training data."""
+        content, new_content = decode_example(self.codec, prompt, slots)
+        finding = self.novelty.check(new_content) if self.novelty is not None else None
+        return Draft(content=content, new_content=new_content, novelty=finding)
+
+    def asset(self, job: Job, draft: Draft, attempt: int) -> Asset:
+        """Sign what passed every guard."""
+        made = self.artifact.manifest
+        novelty = draft.novelty.to_dictionary() if draft.novelty is not None else None
+        statement: dict[str, Any] = {
+            "schema": signing.SCHEMA,
+            "type": "asset",
+            "system": {"name": "makar", "version": VERSION},
+            "source_type": SOURCE_TYPE,
+            "time_utc": utc_now(),
+            "medium": self.artifact.medium,
+            "artifact": {"hash": self.artifact.hash, "name": self.artifact.name},
+            "run": made["run"],
+            "data": made["data"],
+            "previous": self.artifact.hash,
+            "prompt": job.prompt.stated,
+            "continues_characters": len(draft.content) - len(draft.new_content)
+            if isinstance(draft.content, str)
+            else 0,
+            "settings": self.options.to_dictionary(),
+            "seed": job.seed,
+            "attempt": attempt,
+            "guards": [guard.name for guard in self.guards],
+            "novelty": shareable_novelty(novelty),
+            "content": describe_content(draft.content),
+        }
+        statement["id"] = hashlib.sha256(signing.canonical_json(statement)).hexdigest()[:32]
+        signed = signing.sign(statement, self.key)
+        return Asset(content=draft.content, medium=self.artifact.medium, signed=signed, novelty=novelty)
+
+
+def read_options(options: dict[str, Any] | Config | None, family: Family) -> Config:
+    """Return the family's options from plain values; what the family does not know is refused.
+
+    Raises:
+        UnsupportedError: A control that this model cannot honour; the message names what it can.
+        ConfigError: A value of the wrong type or out of range.
+    """
+    if isinstance(options, Config):
+        if not isinstance(options, family.options):
+            raise UnsupportedError(f"options of kind {type(options).__name__}", expected=family.options.__name__)
+        return options
+    try:
+        return family.options.from_dictionary(options or {})
+    except UnknownNameError as error:
+        if error.kind != f"setting of {family.options.__name__}":
+            raise
+        raise UnsupportedError(
+            f'this model has no control "{error.name}"', expected=error.expected, do=error.do
+        ) from error
+
+
+def shareable_novelty(novelty: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return what a manifest says of the novelty: the figures and the licences of what is near, and no name or passage of the data.
+
+    The manifest travels with the asset; names of training files are shown on the machine where the index is, and stay there.
+    """
+    if novelty is None:
+        return None
+    figures = {name: value for name, value in novelty.items() if not isinstance(value, list | tuple)}
+    near = [item for item in novelty.get("nearest", ()) if isinstance(item, dict)]
+    licences = sorted({str(item["licence"]) for item in near if "licence" in item})
+    return {**figures, "licences_nearby": licences} if near else figures
+
+
+def make_jobs(prompts: list[Prompt], count: int, seed: int) -> list[Job]:
+    """Return one job an asset: ``count`` for each prompt, with the seeds from ``seed`` on.
+
+    Raises:
+        UsageError: The count or the seed is out of range.
+    """
+    if count < 1:
+        raise UsageError(f"{count} assets", expected="at least 1")
+    if not 0 <= seed < LARGEST_SEED:
+        raise UsageError(f"the seed {seed}", expected=f"0 to {LARGEST_SEED - 1}")
+    jobs = []
+    # The same prompt twice asks for two different assets.
+    used: collections.Counter[bytes] = collections.Counter()
+    for prompt in prompts:
+        name = signing.canonical_json(prompt.stated)
+        for _ in range(count):
+            jobs.append(Job(prompt, seed + used[name]))
+            used[name] += 1
+    return jobs
+
+
+def decode_example(codec: Codec, prompt: Prompt, slots: Slots) -> tuple[Any, Any]:
+    """Return (whole content, what the model made of it) of one finished example."""
+    given = prompt.tokens
+    if SHOWN_TEXT in slots:
+        new_text = shown_text(slots)
+        before = prompt.stated if isinstance(prompt.stated, str) else ""
+        if given is not None and not isinstance(prompt.stated, str):
+            before = codec.decode({TARGET: given})
+        return before + new_text, new_text
+    if given is None:
+        content = codec.decode(slots)
+        return content, content
+    whole = codec.decode({**slots, TARGET: np.concatenate([given, slots[TARGET]])})
+    before = codec.decode({TARGET: given})
+    # Tokens of the prompt can be half a character, which the first new token completes; then the new part begins before it.
+    length = next((i for i, (a, b) in enumerate(zip(before, whole)) if a != b), min(len(before), len(whole)))
+    return whole, whole[length:]
+
+
+def shown_text(slots: Slots) -> str:
+    """Return the text that a sampler says is to be shown."""
+    return slots[SHOWN_TEXT].astype(np.uint8).tobytes().decode("utf-8", "replace")
+
+
+def join_slots(parts: list[Slots]) -> Slots:
+    """Join what a streaming sampler gave piece by piece along the first axis."""
+    if len(parts) == 1:
+        return parts[0]
+    return {name: np.concatenate([part[name] for part in parts if name in part]) for name in parts[0]}

@@ -1,0 +1,103 @@
+"""Text while it is being written: pieces as soon as they are whole characters, then the signed asset.
+
+A token may end inside a character, and a later token may still change how the last one is shown; so a piece is held back while it ends
+in the replacement character, and text is decoded from a little before the last piece (the two-offset method of incremental
+detokenisation). Guards judge the whole, so a guarded stream would show what is then refused: refusing copies needs ``generate``.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from makar.artifacts.artifact import Artifact
+from makar.codecs.codec import Codec
+from makar.config import Config
+from makar.errors import UnsupportedError, UsageError
+from makar.generation.asset import Asset
+from makar.generation.guards import NoveltyCheck
+from makar.generation.prompts import Prompts, read_prompts
+from makar.generation.request import SHOWN_TEXT, Job, Request, make_jobs, shown_text
+from makar.tensor_spec import TARGET
+
+REPLACEMENT = "\ufffd"
+
+
+class PieceDecoder:
+    """Turns tokens that arrive bit by bit into pieces of text that join to the text of all of them.
+
+    Args:
+        codec: The codec of the tokens.
+        given: Tokens of the prompt, int64 ``[length]``; their text is not given out.
+    """
+
+    def __init__(self, codec: Codec, given: np.ndarray) -> None:
+        self.codec = codec
+        self.tokens = [int(token) for token in given]
+        self.start = max(len(self.tokens) - 8, 0)
+        self.read = len(self.tokens)
+
+    def add(self, tokens: np.ndarray, *, is_last: bool = False) -> str:
+        """Return the text that the new tokens complete; empty while a character is open.
+
+        Args:
+            tokens: What is new, ``[length]``.
+            is_last: Whether nothing follows, so that an open character is given as it is.
+        """
+        self.tokens.extend(int(token) for token in tokens)
+        before = self._text(self.start, self.read)
+        now = self._text(self.start, len(self.tokens))
+        if not is_last and now.endswith(REPLACEMENT):
+            return ""
+        piece = now[len(before) :]
+        if piece:
+            self.start, self.read = self.read, len(self.tokens)
+        return piece
+
+    def _text(self, start: int, end: int) -> str:
+        text: str = self.codec.decode({TARGET: np.array(self.tokens[start:end], np.int64)})
+        return text
+
+
+def stream_text(
+    artifact: Artifact,
+    *,
+    prompt: Prompts = None,
+    seed: int = 0,
+    options: dict[str, Any] | Config | None = None,
+    novelty: NoveltyCheck | None = None,
+) -> Iterator[str | Asset]:
+    """Make one text and give it piece by piece.
+
+    Args:
+        artifact: A model of text or code.
+        prompt: Text or tokens to continue; the pieces do not repeat it.
+        seed: Seed of the draw; the text is the one that ``generate`` makes.
+        options: Sampling controls by name, or an instance of the family's options.
+        novelty: Compares the finished text with the training data.
+
+    Yields:
+        Pieces of new text, then the asset.
+
+    Raises:
+        UnsupportedError: The model makes no text, or a control or prompt cannot be honoured.
+    """
+    request = Request(artifact, options=options, novelty=novelty, refuse_copies=False)
+    if request.codec.spec[TARGET].kind != "tokens" or artifact.medium not in ("text", "code"):
+        raise UnsupportedError(f"{artifact.medium} cannot be streamed", expected="a model of text or code")
+    jobs = make_jobs(read_prompts(prompt, request.codec, request.family), 1, seed)
+    if len(jobs) != 1:
+        raise UsageError(f"{len(jobs)} prompts to stream", expected="one")
+    return _pieces(request, jobs[0])
+
+
+def _pieces(request: Request, job: Job) -> Iterator[str | Asset]:
+    given = job.prompt.tokens
+    decoder = PieceDecoder(request.codec, given if given is not None else np.zeros(0, np.int64))
+    for piece, slots in request.draw_pieces(job):
+        text = shown_text(piece) if SHOWN_TEXT in piece else decoder.add(piece[TARGET], is_last=slots is not None)
+        if text:
+            yield text
+        if slots is not None:
+            yield request.asset(job, request.draft(job.prompt, slots), 0)
+            return

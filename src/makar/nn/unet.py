@@ -1,0 +1,136 @@
+"""A small U-Net over channels-last images: what is computed where in an image, told the time and the class.
+
+Decisions: the image is folded by ``patch`` first, because a pixel of full resolution costs as much as one of half the resolution that
+sees four times as much; norms are over the channels of one position (ConvNeXt, Liu et al. 2022, arXiv 2201.03545), as they are
+the fast ones in this layout; a block has one norm, one activation and one modulation by time and class (adaptive norm, Dhariwal and
+Nichol 2021, arXiv 2105.05233; started at the identity as in Peebles and Xie 2022, arXiv 2212.09748); what comes across from the way
+down is added through a 1x1 convolution instead of being concatenated. Source of the shape: Ronneberger et al. 2015 (arXiv 1505.04597).
+"""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from makar.nn.convolution import Convolution, Pointwise, fold, unfold
+from makar.nn.spatial_attention import SpatialAttention
+from makar.nn.time_embedding import TimeEmbedding
+
+
+class UNetBlock(nn.Module):
+    """A residual block: norm, modulation by time and class, 3x3 convolution, SiLU, 3x3 convolution.
+
+    Args:
+        width: Channels.
+        hidden: Channels between the convolutions.
+        embedding_width: Length of the vector of time and class.
+    """
+
+    def __init__(self, width: int, hidden: int, embedding_width: int) -> None:
+        super().__init__()
+        self.modulation = Pointwise(embedding_width, 2 * width, scale=0.0)
+        self.first = Convolution(width, hidden)
+        self.second = Convolution(hidden, width, scale=0.0)
+
+    def forward(
+        self, x: Float[Tensor, "batch height width channels"], embedding: Float[Tensor, "batch embedding"]
+    ) -> Float[Tensor, "batch height width channels"]:
+        """Refine the image."""
+        scale, shift = self.modulation(embedding).to(x.dtype)[:, None, None].chunk(2, dim=-1)
+        h = torch.addcmul(shift, F.layer_norm(x, (x.shape[-1],)), 1 + scale)
+        return x + self.second(F.silu(self.first(h)))
+
+
+class UNet(nn.Module):
+    """From a noisy image, a time and a class to an image of the same shape.
+
+    Args:
+        channels: Channels of the image.
+        patch: Pixels folded into one position along each side.
+        widths: Channels of every level; each level has half the resolution of the one before.
+        blocks: Blocks a level on the way down, and as many on the way up.
+        expansion: Width of a block's inner layer as a multiple of its channels.
+        attention_levels: Levels, counted from 0, that attend once on the way down and once on the way up, after their first block.
+        head_width: Channels of an attention head.
+        embedding_width: Length of the vector of time and class.
+        classes: Number of classes; 0 for none.
+    """
+
+    def __init__(
+        self,
+        *,
+        channels: int,
+        patch: int,
+        widths: Sequence[int],
+        blocks: int,
+        expansion: int,
+        attention_levels: Sequence[int],
+        head_width: int,
+        embedding_width: int,
+        classes: int,
+    ) -> None:
+        super().__init__()
+        self.patch = patch
+        self.compute_type = torch.float32
+        self.multiple = patch * 2 ** (len(widths) - 1)
+        self.embedding = TimeEmbedding(embedding_width, classes)
+        self.enter = Convolution(channels * patch * patch, widths[0])
+        self.leave = Convolution(widths[0], channels * patch * patch, scale=0.0)
+
+        def level(number: int, count: int) -> nn.ModuleList:
+            parts = nn.ModuleList()
+            width = widths[number]
+            for _ in range(count):
+                parts.append(UNetBlock(width, expansion * width, embedding_width))
+            if number in attention_levels:
+                parts.insert(1, SpatialAttention(width, max(1, width // head_width)))
+            return parts
+
+        last = len(widths) - 1
+        self.down = nn.ModuleList(level(number, blocks) for number in range(last + 1))
+        self.up = nn.ModuleList(level(number, blocks) for number in range(last + 1))
+        self.shrink = nn.ModuleList(Pointwise(4 * widths[n], widths[n + 1]) for n in range(last))
+        self.grow = nn.ModuleList(Pointwise(widths[n + 1], 4 * widths[n]) for n in range(last))
+        self.across = nn.ModuleList(Pointwise(widths[n], widths[n]) for n in range(last))
+
+    def forward(
+        self,
+        image: Float[Tensor, "batch channels height width"],
+        time: Float[Tensor, " batch"],
+        label: Int[Tensor, " batch"] | None = None,
+    ) -> Float[Tensor, "batch channels height width"]:
+        """Return the image that the network makes of a noisy one, float32.
+
+        Args:
+            image: The noisy image, of about unit variance.
+            time: Position on the path, 0 (noise) to 1 (data).
+            label: Class of every example, ``classes`` for none; ignored only when the network has no classes.
+        """
+        height, width = image.shape[2:]
+        extra_height, extra_width = -height % self.multiple, -width % self.multiple
+        embedding = self.embedding(time, label)
+        x = image.to(self.compute_type).permute(0, 2, 3, 1)
+        if extra_height or extra_width:
+            x = F.pad(x, (0, 0, 0, extra_width, 0, extra_height))
+        x = self.enter(fold(x, self.patch) if self.patch > 1 else x.contiguous())
+        kept = []
+        for number in range(len(self.down)):
+            x = _through(self.down[number], x, embedding)
+            kept.append(x)
+            if number < len(self.shrink):
+                x = self.shrink[number](fold(x, 2))
+        for number in reversed(range(len(self.up))):
+            if number < len(self.grow):
+                x = unfold(self.grow[number](x), 2) + self.across[number](kept[number])
+            x = _through(self.up[number], x, embedding)
+        x = self.leave(F.silu(F.layer_norm(x, (x.shape[-1],))))
+        x = unfold(x, self.patch) if self.patch > 1 else x
+        return x[:, :height, :width].permute(0, 3, 1, 2).float()
+
+
+def _through(level: nn.Module, x: Tensor, embedding: Tensor) -> Tensor:
+    for part in level.children():
+        x = part(x, embedding) if isinstance(part, UNetBlock) else part(x)
+    return x

@@ -1,0 +1,55 @@
+"""The hash of what an asset shows: the bytes of a text, the decoded pixels of an image with their size and channels.
+
+An image is hashed by its pixels and not by its file, so that the hash can be signed before the file, which carries the signature,
+exists; lossless recompression keeps it, any change of a pixel does not.
+"""
+
+import hashlib
+from typing import Any
+
+import numpy as np
+
+from makar.errors import UnsupportedError
+
+
+def describe_content(content: Any) -> dict[str, Any]:
+    """Return what a manifest says of the content.
+
+    Args:
+        content: ``str``, or ``uint8 [height, width, channels]`` with 1, 3 or 4 channels.
+
+    Returns:
+        ``kind``, ``sha256`` and the size (bytes, or height, width, channels).
+
+    Raises:
+        UnsupportedError: Content of another kind.
+    """
+    if isinstance(content, str):
+        data = content.encode("utf-8")
+        return {"kind": "text", "sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+    if (
+        isinstance(content, np.ndarray)
+        and content.dtype == np.uint8
+        and content.ndim == 3
+        and content.shape[2] in (1, 3, 4)
+    ):
+        height, width, channels = content.shape
+        return {
+            "kind": "image",
+            "sha256": pixel_hash(content),
+            "height": height,
+            "width": width,
+            "channels": channels,
+        }
+    what = f"{content.dtype} {list(content.shape)}" if isinstance(content, np.ndarray) else type(content).__name__
+    raise UnsupportedError(
+        f"content of kind {what} cannot be signed", expected="text, or uint8 [height, width, 1, 3 or 4 channels]"
+    )
+
+
+def pixel_hash(pixels: np.ndarray) -> str:
+    """Return the sha256 of pixels ``uint8 [height, width, channels]`` with their shape, in hexadecimal."""
+    height, width, channels = pixels.shape
+    digest = hashlib.sha256(f"pixels uint8 {height} {width} {channels}\n".encode("ascii"))
+    digest.update(np.ascontiguousarray(pixels).tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,153 @@
+"""Draws batches from a store's memory maps: which examples a step sees follows from (seed, position) alone.
+
+``windows`` cuts one long stream into spans of ``window_length`` + 1 positions, in a new order and from a new offset every epoch, so
+that every position is seen once an epoch and boundaries move. ``items`` draws whole examples in a new order every epoch. Positions
+count windows or items since the start of the run: step s of size b takes s*b to (s+1)*b. Nothing is copied but the batch, and pages
+that were touched are given back, so that resident memory stays small however large the store is.
+"""
+
+import functools
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from makar.codecs.codec import Codec
+from makar.data.store import Store
+from makar.errors import ConfigError, EmptyDataError
+from makar.families.family import Batch
+from makar.families.family_config import FamilyConfig
+from makar.tensor_spec import TARGET
+from makar.training.randomness import numpy_generator
+
+LARGEST_SHUFFLE = 1 << 22
+RELEASE_BYTES = 256 << 20
+PAGE_BYTES = 4096
+
+
+class BatchSource:
+    """Batches of one store.
+
+    Args:
+        store: Encoded examples.
+        codec: Turns stored values into what the family expects.
+        family: Says how examples are cut.
+        seed: Seed of the order.
+        device: Where batches go.
+
+    Raises:
+        EmptyDataError: The store has no example.
+        ConfigError: The store's slots cannot be cut that way.
+    """
+
+    def __init__(self, store: Store, codec: Codec, *, family: FamilyConfig, seed: int, device: str = "cpu") -> None:
+        if len(store) == 0:
+            raise EmptyDataError(f"{store.path} holds no example", expected="at least one")
+        self.batching: Literal["items", "windows"] = family.batching
+        self.window_length = family.window_length
+        self._codec = codec
+        self._seed = seed
+        self._device = device
+        # Plain views: indexing a memmap runs Python code for every result.
+        self._columns = {name: np.asarray(column.values) for name, column in store.columns.items()}
+        self._maps: list[Any] = [
+            column.values for column in store.columns.values() if isinstance(column.values, np.memmap)
+        ]
+        self._touched_bytes = 0
+        if self.batching == "windows":
+            if set(self._columns) != {TARGET}:
+                raise ConfigError(f"windows are cut from slots {sorted(self._columns)}", expected=f'only "{TARGET}"')
+            if store.columns[TARGET].offsets is None:
+                # Examples of one length are stored as a table; end to end they are the stream.
+                stream = self._columns[TARGET]
+                self._columns[TARGET] = stream.reshape(-1, *stream.shape[2:])
+            self._total = len(self._columns[TARGET])
+            self.count = max(1, (self._total - self.window_length) // self.window_length)
+        else:
+            ragged = []
+            for name, column in store.columns.items():
+                if column.offsets is None:
+                    continue
+                # One axis is always stored end to end; examples of one length are a table all the same.
+                length = int(column.offsets[1])
+                if np.array_equal(column.offsets, length * np.arange(len(store) + 1)):
+                    self._columns[name] = self._columns[name].reshape(len(store), length, *column.values.shape[1:])
+                else:
+                    ragged.append(name)
+            if ragged:
+                raise ConfigError(
+                    f"whole examples are drawn, but slots {sorted(ragged)} differ in length",
+                    expected="one shape a slot, or a family that reads windows",
+                )
+            self.count = len(store)
+
+    @property
+    def items_per_position(self) -> int:
+        """Tokens (windows) or examples (items) that one position stands for."""
+        return self.window_length if self.batching == "windows" else 1
+
+    def batch(self, first: int, count: int) -> Batch:
+        """Return ``count`` windows or items from position ``first`` on, in the shuffled order.
+
+        Returns:
+            One tensor a slot: ``target`` is int64 ``[count, window_length + 1]`` for windows.
+        """
+        positions = np.arange(first, first + count)
+        epochs = positions // self.count
+        parts = []
+        for epoch in range(int(epochs[0]), int(epochs[-1]) + 1):
+            order, offset = self._epoch(epoch)
+            ranks = positions[epochs == epoch] % self.count
+            if order is None:
+                chosen = numpy_generator(self._seed, "draw", first, epoch).integers(self.count, size=len(ranks))
+            else:
+                chosen = order[ranks]
+            parts.append(chosen * self.window_length + offset if self.batching == "windows" else chosen)
+        return self._gather(np.concatenate(parts))
+
+    def fixed(self, first: int, count: int, *, of: int) -> Batch:
+        """Return the examples ``first`` to ``first + count`` of ``of`` that lie evenly over the store: the same at every call."""
+        chosen = np.arange(first, min(first + count, of)) * self.count // of
+        return self._gather(chosen * self.window_length if self.batching == "windows" else chosen)
+
+    def _epoch(self, epoch: int) -> tuple[np.ndarray | None, int]:
+        return _order(self._seed, epoch, self.count, self.window_length if self.batching == "windows" else 1)
+
+    def _gather(self, chosen: np.ndarray) -> Batch:
+        batch: Batch = {}
+        if self.batching == "windows":
+            places = chosen[:, None] + np.arange(self.window_length + 1)
+            if self._total < int(places.max()) + 1:
+                # A text shorter than one window is read round and round.
+                places %= self._total
+            stored = {TARGET: self._columns[TARGET][places]}
+        else:
+            stored = {name: values[chosen] for name, values in self._columns.items()}
+        for name, values in stored.items():
+            self._touched_bytes += max(values.nbytes, len(chosen) * PAGE_BYTES)
+            values = self._codec.to_model(name, values)
+            if values.dtype.kind in "ui":
+                values = values.astype(np.int64)
+            tensor = torch.from_numpy(np.ascontiguousarray(values))
+            batch[name] = tensor if self._device == "cpu" else tensor.to(self._device, non_blocking=True)
+        if self._touched_bytes > RELEASE_BYTES:
+            self._release()
+        return batch
+
+    def _release(self) -> None:
+        """Give touched pages back; the kernel keeps them in its cache, but they no longer count as ours."""
+        import mmap
+
+        for values in self._maps:
+            if values._mmap is not None:
+                values._mmap.madvise(mmap.MADV_DONTNEED)
+        self._touched_bytes = 0
+
+
+@functools.lru_cache(maxsize=4)
+def _order(seed: int, epoch: int, count: int, window_length: int) -> tuple[np.ndarray | None, int]:
+    """Return the order of an epoch and the offset of its windows; no order where a shuffle would take more than 32 MB."""
+    generator = numpy_generator(seed, "epoch", epoch)
+    offset = int(generator.integers(window_length)) if epoch else 0
+    # Beyond four million examples a run hardly sees one twice, and drawing with replacement is as good.
+    return (generator.permutation(count) if count <= LARGEST_SHUFFLE else None), offset

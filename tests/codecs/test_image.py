@@ -1,0 +1,191 @@
+"""The image codec: sizes, channels, crop and pad, classes, and the way there and back."""
+
+import time
+
+import numpy as np
+import pytest
+
+from makar.codecs.codec import fit_codec, load_codec
+from makar.codecs.image import UNLABELLED, ImageCodec
+from makar.codecs.image_config import ImageCodecConfig, choose_image_codec
+from makar.codecs.image_fit import border_colour, channels_needed, fit_image, with_channels
+from makar.data.record import Record
+from makar.errors import ConfigError, EmptyDataError, UnknownNameError
+
+
+def record(pixels: np.ndarray, label: str | None = None) -> Record:
+    return Record(id="0" * 16, medium="image", content=pixels, document="d", source="s", split="train", label=label)
+
+
+def noise(*shape: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+
+
+def fitted(config: ImageCodecConfig, *records: Record) -> ImageCodec:
+    return ImageCodec.fit(config, iter(records))
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_an_image_of_the_right_size_comes_back_unchanged(channels: int) -> None:
+    pixels = noise(20, 24, channels)
+    codec = fitted(ImageCodecConfig(height=20, width=24), record(pixels))
+    slots = codec.encode(record(pixels))
+    assert slots["target"].shape == (channels, 20, 24)
+    assert slots["target"].dtype == np.uint8
+    assert np.array_equal(codec.decode({"target": codec.to_model("target", slots["target"])}), pixels)
+
+
+def test_the_model_sees_values_from_minus_one_to_one() -> None:
+    codec = fitted(ImageCodecConfig(), record(noise(32, 32, 3)))
+    values = codec.to_model("target", np.array([0, 255], np.uint8))
+    assert values.dtype == np.float32
+    assert values.tolist() == [-1.0, 1.0]
+
+
+def test_channels_are_the_least_that_hold_the_data() -> None:
+    grey_as_colour = np.repeat(noise(16, 16, 1), 3, axis=2)
+    opaque = np.concatenate([noise(16, 16, 3), np.full((16, 16, 1), 255, np.uint8)], axis=2)
+    assert channels_needed(grey_as_colour) == 1
+    assert channels_needed(opaque) == 3
+    assert channels_needed(noise(16, 16, 4)) == 4
+    codec = fitted(ImageCodecConfig(), record(grey_as_colour), record(noise(16, 16, 3)))
+    assert codec.config.channels == 3
+
+
+def test_stated_channels_win_over_the_data() -> None:
+    assert fitted(ImageCodecConfig(channels=1), record(noise(16, 16, 3))).config.channels == 1
+
+
+def test_crop_keeps_the_middle_and_the_proportions() -> None:
+    pixels = np.zeros((40, 100, 1), np.uint8)
+    pixels[:, 30:70] = 255
+    cropped = fit_image(pixels, height=20, width=20, fit="crop")
+    assert cropped.shape == (20, 20, 1)
+    assert cropped.min() > 235
+
+
+def test_pad_keeps_everything_and_fills_with_the_border_colour() -> None:
+    pixels = np.full((40, 100, 3), (10, 200, 30), np.uint8)
+    pixels[10:30, 40:60] = 255
+    padded = fit_image(pixels, height=20, width=20, fit="pad")
+    assert padded.shape == (20, 20, 3)
+    assert (padded[0] == (10, 200, 30)).all()
+    assert padded[10, 10].tolist() == [255, 255, 255]
+
+
+def test_pad_and_crop_differ_for_another_shape_only() -> None:
+    wide, square = noise(20, 60, 3), noise(40, 40, 3)
+
+    def both(pixels: np.ndarray) -> list[np.ndarray]:
+        return [fit_image(pixels, height=20, width=20, fit=fit) for fit in ("crop", "pad")]
+
+    assert not np.array_equal(*both(wide))
+    assert np.array_equal(*both(square))
+
+
+@pytest.mark.parametrize("shape", [(1, 500), (500, 1), (3, 4), (2000, 1500)])
+def test_any_shape_fits_either_way(shape: tuple[int, int]) -> None:
+    for fit in ("crop", "pad"):
+        assert fit_image(noise(*shape, 3), height=24, width=32, fit=fit).shape == (24, 32, 3)
+
+
+def test_reducing_keeps_the_mean_and_has_no_moire() -> None:
+    board = (np.indices((256, 256)).sum(0) % 2 * 255).astype(np.uint8)[:, :, None]
+    reduced = fit_image(board, height=32, width=32, fit="crop").astype(float)
+    assert reduced.mean() == pytest.approx(127.5, abs=1.5)
+    assert reduced.std() < 3
+
+
+def test_colour_of_transparent_pixels_does_not_bleed() -> None:
+    pixels = np.zeros((64, 64, 4), np.uint8)
+    pixels[:, :32] = (255, 0, 0, 255)
+    pixels[:, 32:] = (0, 255, 0, 0)
+    reduced = fit_image(pixels, height=16, width=16, fit="crop")
+    assert (reduced[reduced[:, :, 3] > 20][:, 1] < 5).all()
+
+
+def test_channels_convert_in_every_direction() -> None:
+    for have in (1, 3, 4):
+        for want in (1, 3, 4):
+            assert with_channels(noise(5, 6, have), want).shape == (5, 6, want)
+    clear = np.zeros((1, 1, 4), np.uint8)
+    assert with_channels(clear, 3).tolist() == [[[255, 255, 255]]]
+    assert with_channels(np.full((1, 1, 3), 7, np.uint8), 1).tolist() == [[[7]]]
+
+
+def test_border_colour_is_the_most_usual_one() -> None:
+    pixels = np.full((8, 8, 3), 9, np.uint8)
+    pixels[0, 0] = 255
+    assert border_colour(pixels).tolist() == [9, 9, 9]
+
+
+def test_classes_are_numbered_by_name_and_counted() -> None:
+    records = [record(noise(16, 16, 1), label) for label in ("cat", "ant", "cat")]
+    codec = fitted(ImageCodecConfig(height=16, width=16, use_labels=True), *records)
+    assert codec.class_names == ("ant", "cat")
+    assert codec.class_counts == {"ant": 1, "cat": 2}
+    assert codec.encode(records[0])["class"] == 1
+    assert codec.spec["class"].vocabulary == 2
+
+
+def test_images_without_a_label_are_a_class_of_their_own() -> None:
+    records = [record(noise(16, 16, 1), label) for label in ("cat", None)]
+    codec = fitted(ImageCodecConfig(height=16, width=16, use_labels=True), *records)
+    assert codec.class_names == ("cat", UNLABELLED)
+    assert codec.encode(record(noise(16, 16, 1), None))["class"] == 1
+
+
+def test_a_label_that_was_never_learned_is_left_out() -> None:
+    codec = fitted(ImageCodecConfig(use_labels=True), record(noise(16, 16, 1), "cat"))
+    assert codec.encode(record(noise(16, 16, 1), "dog")) == {}
+
+
+def test_without_labels_there_is_no_class_slot() -> None:
+    codec = fitted(ImageCodecConfig(), record(noise(16, 16, 1), "cat"))
+    assert "class" not in codec.spec
+    assert set(codec.encode(record(noise(16, 16, 1), "cat"))) == {"target"}
+
+
+def test_labels_are_refused_where_there_are_none_or_too_many() -> None:
+    with pytest.raises(ConfigError, match="no image has a label"):
+        fitted(ImageCodecConfig(use_labels=True), record(noise(16, 16, 1)))
+    with pytest.raises(ConfigError, match="different labels"):
+        fitted(ImageCodecConfig(use_labels=True), *[record(noise(16, 16, 1), str(n)) for n in range(1001)])
+
+
+def test_no_records_is_an_error() -> None:
+    with pytest.raises(EmptyDataError):
+        fitted(ImageCodecConfig())
+
+
+def test_sizes_and_fits_outside_the_choices_are_refused() -> None:
+    with pytest.raises(ConfigError):
+        ImageCodecConfig(height=8)
+    with pytest.raises(UnknownNameError, match="crop"):
+        ImageCodecConfig(fit="crob")
+
+
+def test_files_bring_the_codec_back() -> None:
+    config = ImageCodecConfig(height=16, width=20, use_labels=True)
+    codec = fit_codec(config, iter([record(noise(16, 20, 3), "é"), record(noise(16, 20, 3), "b")]))
+    again = load_codec(config, codec.files())
+    pixels = noise(30, 30, 4)
+    assert again.spec == codec.spec
+    assert np.array_equal(again.encode(record(pixels, "b"))["target"], codec.encode(record(pixels, "b"))["target"])
+
+
+def test_encoding_sixty_thousand_small_images_takes_seconds() -> None:
+    images = noise(2000, 28, 28, 1)
+    codec = fitted(ImageCodecConfig(height=28, width=28), record(images[0]))
+    start = time.process_time()
+    for pixels in images:
+        codec.encode(record(pixels))
+    assert (time.process_time() - start) / len(images) * 60_000 < 6
+
+
+def test_chosen_size_keeps_small_images_and_the_shape_of_large_ones() -> None:
+    assert (choose_image_codec(28, width=28).height, choose_image_codec(28, width=28).width) == (28, 28)
+    wide = choose_image_codec(600, width=1200)
+    assert (wide.height, wide.width) == (16, 32)
+    assert choose_image_codec(600, width=600, largest=64).height == 64
+    assert choose_image_codec(9, width=9).height == 16

@@ -1,0 +1,77 @@
+"""Small real records of every medium, and tiny fitted pairs of codec and family for every stage of every recipe in the registry."""
+
+import functools
+import hashlib
+
+import numpy as np
+import torch
+
+from makar import registry
+from makar.codecs.codec import fit_codec
+from makar.data.record import Record
+from makar.families.family import build_family
+
+TEXTS = [
+    "It was a dark and stormy night; the rain fell in torrents.\n",
+    "Ärger, naïveté, 東京 and a fox \U0001f98a: nothing is lost.\n",
+    "def add(a, b):\n    return a + b\n",
+    "the quick brown fox jumps over the lazy dog " * 12,
+]
+TINY_PARAMETERS = 20_000
+
+
+def records(medium):
+    """Return records of a medium, with labels where images have them."""
+    if medium in ("text", "code"):
+        contents = TEXTS
+    else:
+        draw = np.random.default_rng(0)
+        contents = [draw.integers(0, 256, (40, 32, 3), dtype=np.uint8) for _ in range(12)]
+    return [
+        Record(
+            id=hashlib.sha256(repr(index).encode()).hexdigest()[:16],
+            medium=medium,
+            content=content,
+            document=f"document {index}",
+            source=f"{index}",
+            split="train",
+            label=("odd" if index % 2 else "even") if medium == "image" else None,
+        )
+        for index, content in enumerate(contents)
+    ]
+
+
+def codec_cases():
+    """Return (name, medium) of every codec in the registry and each of its media."""
+    return [(name, medium) for name in registry.names("codecs") for medium in registry.load("codecs", name).media]
+
+
+@functools.cache
+def codec(name, medium):
+    """Return a codec with its default settings, fitted on the records of a medium."""
+    return fit_codec(registry.load("codecs", name)(), iter(records(medium)))
+
+
+def stage_cases():
+    """Return (recipe, index of the stage) of every recipe in the registry."""
+    return [
+        (name, index)
+        for name in registry.names("recipes")
+        for index in range(len(registry.load("recipes", name)().stages))
+    ]
+
+
+@functools.cache
+def fitted_stage(recipe, index):
+    """Return (fitted codec, tiny configuration of the family) of a stage."""
+    made = registry.load("recipes", recipe)()
+    stage = made.stages[index]
+    fitted = fit_codec(stage.codec, iter(records(made.medium)))
+    return fitted, stage.family.bound_to(fitted.spec).scaled_to(TINY_PARAMETERS)
+
+
+def new_family(config, *, seed=0):
+    """Return a family with drawn weights."""
+    family = build_family(config)
+    family.initialise(torch.Generator().manual_seed(seed))
+    return family

@@ -1,0 +1,58 @@
+"""The image recipes and the rule that sizes them."""
+
+import math
+
+import pytest
+
+from makar.families.diffusion.config import DiffusionConfig
+from makar.recipe import OptimisationConfig, Recipe
+from makar.recipes.image import image, image_class, image_family_for
+
+
+def sized(operations: float, **values: int) -> tuple[DiffusionConfig, OptimisationConfig]:
+    data = {"images": 60_000, "height": 28, "width": 28, "channels": 1, "classes": 10, **values}
+    return image_family_for(operations, **data)
+
+
+@pytest.mark.parametrize("recipe", [image(), image_class()])
+def test_recipes_are_complete_and_survive_json(recipe: Recipe) -> None:
+    assert recipe.medium == "image"
+    assert recipe.summary
+    assert Recipe.from_dictionary(recipe.to_dictionary()) == recipe
+
+
+def test_only_the_class_recipe_uses_labels() -> None:
+    assert not image().stages[0].codec.to_dictionary()["use_labels"]
+    assert image_class().stages[0].codec.to_dictionary()["use_labels"]
+
+
+def test_more_compute_gives_a_larger_network_that_sees_more_images() -> None:
+    configs = [sized(10.0**exponent)[0] for exponent in (12, 13, 14, 15)]
+    counts = [config.parameter_count() for config in configs]
+    seen = [10.0**exponent / config.training_operations() for exponent, config in zip((12, 13, 14, 15), configs)]
+    assert counts == sorted(counts)
+    assert counts[-1] > 4 * counts[0]
+    assert seen == sorted(seen)
+
+
+def test_little_data_is_not_learned_by_heart() -> None:
+    assert sized(1e16, images=1000)[0].parameter_count() < 0.3 * 1000 * 28 * 28
+    assert sized(1e16, images=1000)[0].parameter_count() < sized(1e16)[0].parameter_count()
+
+
+def test_larger_images_get_a_third_level() -> None:
+    assert len(sized(1e14, height=64, width=64)[0].multipliers) == 3
+    assert len(sized(1e14)[0].multipliers) == 2
+
+
+@pytest.mark.parametrize("height", [16, 17, 28, 45, 64])
+@pytest.mark.parametrize("classes", [0, 1000])
+def test_every_size_and_budget_gives_a_network_that_can_be_built(height: int, classes: int) -> None:
+    for operations in (0.0, 1e10, 1e13, 1e17):
+        family, optimisation = sized(operations, height=height, width=32, channels=4, classes=classes, images=1)
+        assert family.parameter_count() > 0
+        assert math.isfinite(optimisation.learning_rate)
+
+
+def test_wider_networks_learn_more_slowly() -> None:
+    assert sized(1e15)[1].learning_rate < sized(1e12)[1].learning_rate

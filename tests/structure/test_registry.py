@@ -1,0 +1,135 @@
+"""Registry, errors and configurations: every name resolves, every error is in the drawn tree, every setting means something and is read."""
+
+import ast
+import dataclasses
+import importlib
+import inspect
+import subprocess
+import sys
+
+import pytest
+
+from makar import errors, registry
+from makar.config import Config
+from tests.structure import tree
+
+TABLES = [(table, name) for table in registry.BUILT_IN for name in registry.names(table)]
+
+
+@pytest.mark.parametrize("table, name", TABLES)
+def test_every_registered_name_resolves(table, name):
+    assert registry.load(table, name) is not None
+
+
+def test_every_recipe_is_complete_and_bears_its_name():
+    for name in registry.names("recipes"):
+        recipe = registry.load("recipes", name)()
+        assert recipe.name == name
+        assert recipe.summary and recipe.expected
+        assert type(recipe).from_dictionary(recipe.to_dictionary()) == recipe
+
+
+def test_every_error_is_drawn_in_the_tree():
+    drawing = errors.__doc__
+    classes = [value for value in vars(errors).values() if inspect.isclass(value) and issubclass(value, Exception)]
+    missing = [kind.__name__ for kind in classes if kind.__name__ not in drawing]
+    assert classes and not missing
+
+
+def test_every_raised_error_is_of_the_tree():
+    allowed = {"AttributeError", "NotImplementedError", "StopIteration", "KeyboardInterrupt", "AssertionError"}
+    allowed |= {name for name, value in vars(errors).items() if inspect.isclass(value)}
+    found = []
+    for path in tree.files():
+        # A private function may raise ValueError for a parser that turns it into an error of the tree.
+        private = {
+            id(inner)
+            for node in ast.walk(tree.syntax(path))
+            if isinstance(node, ast.FunctionDef) and node.name.startswith("_")
+            for inner in ast.walk(node)
+        }
+        for node in ast.walk(tree.syntax(path)):
+            if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
+                name = ast.unparse(node.exc.func).rpartition(".")[2]
+                is_error = name[0].isupper() and name.endswith(("Error", "Exception"))
+                if is_error and name not in allowed and not (name == "ValueError" and id(node) in private):
+                    found.append(f"{path.relative_to(tree.ROOT)}:{node.lineno} raises {name}")
+    assert not found, "\n".join(found)
+
+
+def _config_classes():
+    found = []
+    for path in tree.files():
+        if "Config" not in path.read_text(encoding="utf-8"):
+            continue
+        for node in tree.syntax(path).body:
+            if not isinstance(node, ast.ClassDef) or not any("Config" in ast.unparse(base) for base in node.bases):
+                continue
+            kind = getattr(importlib.import_module(tree.module_name(path)), node.name)
+            if inspect.isclass(kind) and issubclass(kind, Config) and dataclasses.is_dataclass(kind):
+                found.append(kind)
+    return found
+
+
+def test_every_setting_has_a_meaning():
+    missing = [
+        f"{kind.__name__}.{field.name}"
+        for kind in _config_classes()
+        for field in dataclasses.fields(kind)
+        if not field.metadata.get("meaning")
+    ]
+    assert not missing
+
+
+def test_every_setting_is_read_somewhere():
+    """A setting that nothing reads would be an option that does nothing."""
+    read = set()
+    for path in tree.files():
+        for node in ast.walk(tree.syntax(path)):
+            if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
+                read.add(node.attr)
+            # Configurations also travel as plain values: recipe["name"].
+            elif isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
+                read.add(node.slice.value)
+            elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith(".get") and node.args:
+                read.add(getattr(node.args[0], "value", None))
+    unread = [
+        f"{kind.__name__}.{field.name}"
+        for kind in _config_classes()
+        for field in dataclasses.fields(kind)
+        if field.name not in read
+    ]
+    assert not unread
+
+
+def test_configurations_recipes_and_the_registry_import_no_torch():
+    modules = {
+        text.partition(":")[0]
+        for table in ("codecs", "families", "recipes")
+        for text in registry.BUILT_IN[table].values()
+    }
+    modules |= {
+        "makar.config",
+        "makar.registry",
+        "makar.recipe",
+        "makar.errors",
+        "makar.data.record",
+        "makar.tensor_spec",
+    }
+    code = f"import sys\nfor name in {sorted(modules)}: __import__(name)\nprint('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize(
+    "words", [["--help"], ["version"], ["list", "recipes"], ["list", "media"], ["train", "--help"]]
+)
+def test_start_up_imports_nothing_heavy(words):
+    code = (
+        "import sys\nfrom makar.cli.app import run\n"
+        f"code = run({words!r})\n"
+        "heavy = {'torch', 'transformers', 'diffusers', 'pyarrow', 'sklearn', 'matplotlib', 'scipy'} & set(sys.modules)\n"
+        "print(sorted(heavy), file=sys.stderr)\nsys.exit(code or bool(heavy))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
