@@ -8,7 +8,6 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # An index of PyTorch wheels other than the default, for example the one without CUDA.
-TORCH_INDEX ?=
 # Real data for benchmarks and the tests that use it; absent from a user's clone, and then those tests skip.
 ifneq ($(wildcard ../shared/data),)
 export MAKAR_DATA ?= $(abspath ../shared/data)
@@ -24,7 +23,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "error: this Python cannot make virtual environments (Debian and Ubuntu ship that part by itself)"; echo "do: sudo apt-get install python3-venv"; exit 1; }
 	@test -x $(BIN)/pip || { rm -rf $(VENV); $(PYTHON) -m venv $(VENV); } || { rm -rf $(VENV); echo "error: $(PYTHON) -m venv failed"; echo "do: sudo apt-get install python3-venv"; exit 1; }
 	@echo "installing into $(VENV) (a few minutes the first time) ..."
-	$(BIN)/pip install --disable-pip-version-check --quiet --constraint constraints.txt $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch==2.13.0
+	$(BIN)/pip install --disable-pip-version-check --quiet --constraint constraints.txt torch==2.13.0
 	$(BIN)/pip install --disable-pip-version-check --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch $(STAMP)
 

@@ -78,7 +78,8 @@ class UnknownNameError(UsageError):
         near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
         if not do and near:
             do = f'did you mean "{near[0]}"?'
-        super().__init__(f'unknown {kind} "{name}"', expected="one of: " + ", ".join(names), do=do)
+        expected = "one of: " + ", ".join(names) if names else f"a {kind}; there is none yet"
+        super().__init__(f'unknown {kind} "{name}"', expected=expected, do=do)
         self.kind = kind
         self.name = name
         self.nearest = near[0] if near else None

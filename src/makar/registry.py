@@ -32,6 +32,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
     },
     "metrics": {
         "text": "makar.evaluation.text:evaluate_text",
+        "code": "makar.evaluation.text:evaluate_text",
         "image": "makar.evaluation.image:evaluate_image",
     },
 }

@@ -206,7 +206,7 @@ def test_a_truncated_tensor_file_is_refused(text_artifact):
     with pytest.raises(IntegrityError, match="data"):
         read_tensors(path)
     with pytest.raises(IntegrityError):
-        rebuild_family(text_artifact.header, path)
+        rebuild_family(text_artifact.header, [path])
 
 
 def test_a_nested_header_cannot_exhaust_the_stack(text_artifact):

@@ -99,7 +99,7 @@ def test_the_path_of_the_data_does_not_travel(text_artifact, tmp_path):
         codec=text_artifact.codec(),
         family=text_artifact.family(),
         training={"run": ""},
-        data={"fingerprint": "cd" * 32, "path": "/home/somebody/diary"},
+        data={"fingerprint": "cd" * 32, "path": "/data/somebody/diary"},
     )
     for file in saved.path.rglob("*"):
         assert not file.is_file() or b"somebody" not in file.read_bytes()

@@ -50,7 +50,7 @@ def test_encoding_fits_the_spec(name, medium):
             assert values.ndim == len(slot.axes)
             assert all(want in (None, have) for want, have in zip(slot.sizes, values.shape, strict=True))
             if slot.kind == "tokens":
-                assert values.dtype.kind in "iu" and 0 <= values.min() and values.max() < slot.vocabulary
+                assert values.dtype.kind in "iu" and values.min() >= 0 and values.max() < slot.vocabulary
             else:
                 assert values.dtype == np.float32
                 assert slot.minimum <= values.min() and values.max() <= slot.maximum
@@ -79,7 +79,7 @@ def test_damaged_files_are_refused(name, medium):
     if not codec.files():
         pytest.skip("this codec has no files")
     with pytest.raises(REFUSED):
-        load_codec(codec.config, {name: b"\x00damaged" for name in codec.files()})
+        load_codec(codec.config, dict.fromkeys(codec.files(), b"\x00damaged"))
     with pytest.raises(REFUSED):
         load_codec(codec.config, {})
 

@@ -136,7 +136,7 @@ def test_tensors_that_do_not_fit_are_refused_and_listed(case):
 
 @every_stage
 def test_same_seed_gives_same_sample_and_another_seed_another(case):
-    codec, config, batch = case
+    codec, config, _ = case
     family = samples.new_family(config).eval()
     with torch.no_grad():
         for parameter in family.parameters():

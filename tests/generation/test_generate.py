@@ -7,6 +7,7 @@ from tiny_models import TinyImageOptions, TinyTextOptions
 from makar.errors import CopyRefusedError, UnknownNameError, UnsupportedError, UsageError
 from makar.generation.generate import TOGETHER, generate
 from makar.generation.guards import seed_of_attempt
+from makar.generation.request import shareable_novelty
 from makar.generation.stream import stream_text
 
 
@@ -118,6 +119,12 @@ def test_novelty_is_stated_and_looks_only_at_what_is_new(text_artifact):
     assert asset.novelty == asset.manifest["novelty"] == {"score": 0.0}
     assert index.seen == [asset.new_text]
     assert next(generate(text_artifact)).novelty is None
+
+
+def test_names_and_passages_of_the_data_stay_out_of_the_manifest():
+    near = [{"source": "diary.txt", "passage": "dear diary", "licence": "CC0-1.0"}]
+    found = shareable_novelty({"score": 0.5, "baseline": {"share": 0.1}, "nearest": near})
+    assert found == {"score": 0.5, "baseline": {"share": 0.1}, "licences_nearby": ["CC0-1.0"]}
 
 
 def test_copies_are_drawn_again_from_a_derived_seed(image_artifact):

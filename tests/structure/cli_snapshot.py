@@ -10,9 +10,9 @@ SNAPSHOT = Path(__file__).with_name("cli_options.json")
 
 def commands(command=None, words=("makar",)):
     """Yield (words, command) for every verb of the command line."""
-    from makar.cli.app import app
+    from makar.cli.app import make_app
 
-    command = command or typer.main.get_command(app)
+    command = command or typer.main.get_command(make_app())
     inner = getattr(command, "commands", {})
     if not inner:
         yield words, command

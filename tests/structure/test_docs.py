@@ -8,7 +8,7 @@ import typer
 
 import makar
 from makar import registry
-from makar.cli.app import app
+from makar.cli.app import make_app
 from tests.structure import tree
 from tests.structure.cli_snapshot import commands
 
@@ -31,7 +31,7 @@ def makar_commands(text):
 
 def parses(line):
     """Return what is wrong with a command line of makar, or None."""
-    root = typer.main.get_command(app)
+    root = typer.main.get_command(make_app())
     words = shlex.split(line)[1:]
     command, path = root, ["makar"]
     while words and words[0] in getattr(command, "commands", {}):
@@ -93,7 +93,7 @@ def test_a_page_names_no_option_that_does_not_exist(verb):
         for item in command.params
         for option in [*item.opts, *item.secondary_opts]
     }
-    named = {name for name in re.findall(r"`(--[a-z][a-z-]*)", text)}
+    named = set(re.findall(r"`(--[a-z][a-z-]*)", text))
     assert named <= known | {"--help", "--version", "--install-completion", "--show-completion"}
 
 

@@ -10,7 +10,7 @@ def image_bilevel():
     stage = Stage(
         name="model",
         codec=BilevelCodecConfig(),
-        family=DiffusionConfig(height=16, width=16, channels=1, features=32),
+        family=DiffusionConfig(height=16, width=16, channels=1, features=32, head_width=16),
         optimisation=OptimisationConfig(average_share=0.05),
     )
     return Recipe(

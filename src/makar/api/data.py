@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from makar.errors import UsageError
 if TYPE_CHECKING:
     from makar.training.plan import TrainingPlan
 
-Source = str | Path | np.ndarray | list[str] | DataSet
+Source: TypeAlias = str | Path | np.ndarray | list[str] | DataSet
 """``builtin:NAME``, a file, a folder, an archive, images ``[items, height, width, channels]`` uint8, texts, or an opened data set."""
 
 
@@ -63,7 +63,7 @@ def plan(
 
 
 def dataset_of(
-    source: Source, *, medium: str | None = None, progress: Callable[[dict[str, Any]], None] | None = None
+    source: Source, *, medium: str | None = None, progress: Callable[[str, int, int | None], None] | None = None
 ) -> DataSet:
     """Open a source, or pass on a data set that is open already."""
     if isinstance(source, DataSet):
@@ -79,7 +79,9 @@ def seconds_of_budget(minutes: float | None, steps: int | None) -> float | None:
     """
     if (minutes is None) == (steps is None):
         came = "neither a time nor a number of steps" if minutes is None else "both a time and a number of steps"
-        raise UsageError(came, expected="one of them", do="--for 10m or --steps 1000 (in Python: minutes=10 or steps=1000)")
+        raise UsageError(
+            came, expected="one of them", do="--for 10m or --steps 1000 (in Python: minutes=10 or steps=1000)"
+        )
     if minutes is not None and not minutes > 0:
         raise UsageError(f"{minutes} minutes", expected="more than 0")
     return None if minutes is None else minutes * 60.0

@@ -6,12 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from makar.api.data import Source, dataset_of
+from makar.api.places import model_place
 from makar.home import models_folder
+from makar.training.progress import ignore_event
 
 if TYPE_CHECKING:
     from makar.artifacts.artifact import Artifact
     from makar.evaluation.report import Report
     from makar.generation.asset import Asset
+    from makar.novelty.index import NoveltyIndex
     from makar.provenance.verification import Verification
 
 
@@ -24,6 +28,8 @@ class Model:
 
     def __init__(self, artifact: "Artifact") -> None:
         self.artifact = artifact
+        self._index: NoveltyIndex | None = None
+        self._index_is_known = False
 
     def __repr__(self) -> str:
         return f"Model({self.short_name!r}, medium={self.medium!r}, hash={self.hash[:16]!r})"
@@ -78,9 +84,7 @@ class Model:
             UnsupportedError: A control or prompt that this model cannot honour; the message names what it can.
             CopyRefusedError: Every draw for an asset was too close to the training data.
         """
-        return list(
-            self.generate_each(prompts, count=count, seed=seed, options=options, refuse_copies=refuse_copies)
-        )
+        return list(self.generate_each(prompts, count=count, seed=seed, options=options, refuse_copies=refuse_copies))
 
     def generate_each(
         self,
@@ -103,3 +107,110 @@ class Model:
             novelty=self.novelty_index(),
             refuse_copies=refuse_copies,
         )
+
+    def stream(
+        self, prompt: str | np.ndarray | None = None, *, seed: int = 0, options: Mapping[str, Any] | None = None
+    ) -> Iterator["str | Asset"]:
+        """Make one text and give it piece by piece; the last thing given is the signed asset.
+
+        Args:
+            prompt: Text or tokens to continue; the pieces do not repeat it.
+            seed: Seed of the draw; the text is the one that ``generate`` makes.
+            options: Sampling controls by name.
+
+        Raises:
+            UnsupportedError: The model makes no text, or a control or prompt cannot be honoured.
+        """
+        from makar.generation.stream import stream_text
+
+        return stream_text(
+            self.artifact, prompt=prompt, seed=seed, options=dict(options or {}), novelty=self.novelty_index()
+        )
+
+    def evaluate(
+        self,
+        data: Source | None = None,
+        *,
+        folder: str | Path | None = None,
+        on_event: Callable[[dict[str, Any]], None] = ignore_event,
+    ) -> "Report":
+        """Measure the model against baselines and against its training data.
+
+        Args:
+            data: What to measure on; ``None`` takes the held-out part of the training data.
+            folder: Where the report goes; ``None`` makes ``report-NAME`` in the current folder.
+            on_event: Called with what is being measured.
+
+        Returns:
+            The report: ``.html``, ``.json``, ``.to_dictionary()``.
+        """
+        from makar.evaluation.evaluate import evaluate
+
+        place = Path(f"report-{self.path.name}") if folder is None else Path(folder)
+        dataset = None if data is None else dataset_of(data, medium=self.medium)
+        return evaluate(self.artifact, dataset, folder=place, on_event=on_event)
+
+    def export(self, folder: str | Path, *, to: str) -> Path:
+        """Write the model in a standard format and check it against the model itself.
+
+        Args:
+            folder: A folder that does not exist or is empty.
+            to: ``"transformers"`` or ``"onnx"``.
+        """
+        from makar.artifacts.export import export_artifact
+
+        return export_artifact(self.artifact, to=to, folder=Path(folder))
+
+    def novelty_index(self) -> "NoveltyIndex | None":
+        """Return the index of the data it learned from; ``None`` where its run is not on this machine."""
+        if not self._index_is_known:
+            from makar.api.novelty import open_index
+
+            self._index = open_index(self.artifact)
+            self._index_is_known = True
+        return self._index
+
+
+def load(name: str | Path) -> Model:
+    """Open a saved model by name or folder; every file is compared with its signed hash first.
+
+    Raises:
+        UnknownNameError: There is no such model; the nearest name is proposed.
+        IntegrityError: A file is missing, foreign or changed.
+    """
+    from makar.artifacts.load import load_artifact
+
+    return Model(load_artifact(name))
+
+
+def verify(path: str | Path) -> "Verification":
+    """Say what made a file and whether it is intact, back to the training data.
+
+    Args:
+        path: An image, a file with its sidecar, or the folder of a model.
+
+    Returns:
+        Every check: ``.is_intact``, ``.is_complete``, ``.first_broken``, ``.checks``.
+    """
+    from makar.provenance.chain import verify as check
+
+    return check(path, fingerprint=_fingerprint_of)
+
+
+def import_model(path: str | Path, *, output: str | Path) -> Model:
+    """Bring in a model from a standard format.
+
+    Args:
+        path: A folder that ``export`` wrote, or of the transformers library.
+        output: Name or folder of the model.
+
+    Raises:
+        TensorMismatchError: Tensors are missing, foreign or of another shape; the message lists them.
+    """
+    from makar.artifacts.importing import import_artifact
+
+    return Model(import_artifact(path, output=model_place(output)))
+
+
+def _fingerprint_of(source: str) -> str:
+    return dataset_of(source).fingerprint

@@ -16,6 +16,8 @@ from classes that the registry names.
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from makar.artifacts.tensors import check_header, read_tensors
 from makar.codecs.codec import Codec, CodecConfig, load_codec
 from makar.config import Config
@@ -92,7 +94,7 @@ class Artifact:
             ArtifactError: The configuration or the file of tensors cannot be used.
         """
         if self._family is None:
-            self._family = rebuild_family(self.header, self.path / TENSORS_NAME)
+            self._family = rebuild_family(self.header, [self.path / TENSORS_NAME])
         return self._family
 
 
@@ -149,23 +151,30 @@ def rebuild_codec(header: dict[str, Any], files: dict[str, bytes]) -> Codec:
     return _rebuild("codec", lambda: load_codec(config, files))
 
 
-def rebuild_family(header: dict[str, Any], tensors: Path) -> Family:
-    """Build the family that a header describes and give it every tensor of a file.
+def rebuild_family(header: dict[str, Any], tensors: list[Path]) -> Family:
+    """Build the family that a header describes and give it every tensor of some files.
 
     Raises:
         TensorMismatchError: Tensors are missing, foreign or of another shape; the message lists them.
-        IntegrityError: The configuration describes more weights than the file holds.
+        IntegrityError: The configuration describes more weights than the files hold, or a file is damaged.
     """
     config = _rebuild("family", lambda: _config(header["family"], FamilyConfig))
-    held = sum(check_header(tensors).values())
+    held = sum(count for path in tensors for count in check_header(path).values())
     # A forged configuration could ask for more memory than there is, so sizes are compared before anything is built.
     if config.parameter_count() > held:
+        names = ", ".join(path.name for path in tensors) or "no file"
         raise IntegrityError(
-            f"the configuration describes {config.parameter_count()} weights, {tensors.name} holds {held}",
+            f"the configuration describes {config.parameter_count()} weights, {names} holds {held}",
             do="do not trust this model",
         )
     family = _rebuild("family", lambda: build_family(config))
-    family.load_tensors(read_tensors(tensors))
+    found: dict[str, Tensor] = {}
+    for path in tensors:
+        part = read_tensors(path)
+        if repeated := sorted(set(part) & set(found)):
+            raise IntegrityError(f"{path.name} repeats tensors of another file: {', '.join(repeated)}")
+        found |= part
+    family.load_tensors(found)
     family.eval()
     return family
 

@@ -92,9 +92,9 @@ def _training_rows(training: dict[str, Any]) -> list[tuple[str, str]]:
         rows.append(("energy", f"{span} ({energy.get('method', 'method unknown')})"))
     else:
         rows.append(("energy", "unknown"))
-    loss = training.get("held_out_loss")
+    loss = training.get("inner_loss")
     if isinstance(loss, int | float):
-        rows.append(("loss on held-out data", f"{loss:.4f} {training.get('unit', '')}".strip()))
+        rows.append(("loss on data it did not learn from", f"{loss:.4f} {training.get('unit', '')}".strip()))
     return rows
 
 

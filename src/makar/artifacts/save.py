@@ -32,6 +32,7 @@ from makar.provenance.folder import DOCUMENTS_NAME, MANIFEST_NAME, is_safe_name,
 from makar.provenance.keys import signing_key
 from makar.provenance.ledger import remember_place
 from makar.provenance.links import data_manifest, run_manifest
+from makar.provenance.manifest import SignedManifest
 from makar.recipe import Recipe
 from makar.version import VERSION
 
@@ -47,7 +48,7 @@ def save_artifact(
         codec: The fitted codec.
         family: The family with the weights to save.
         training: What the card says of the training: ``run`` (name of the run folder, required; ``""`` for none), and where
-            known ``seconds``, ``steps``, ``items``, ``parameters``, ``held_out_loss``, ``unit``, ``energy_kwh``
+            known ``seconds``, ``steps``, ``items``, ``parameters``, ``inner_loss``, ``unit``, ``energy_kwh``
             (``{"low", "central", "high", "method"}``), ``machine``.
         data: The data set: ``fingerprint`` (required), ``name``, ``medium``, ``items``, ``licences`` (SPDX id to number of
             items), ``languages``. ``path`` says where it is on this machine; it is noted here and does not travel.
@@ -110,6 +111,27 @@ def write_artifact(path: Path, *, header: dict[str, Any], files: dict[str, bytes
         }
         _write_signed(building / MANIFEST_NAME, signing.sign(manifest, key))
         _write_documents(building, header, signing.manifest_hash(manifest), path.name, report=None)
+    return load_artifact(path)
+
+
+def restore_artifact(
+    path: Path, *, header: dict[str, Any], signed: SignedManifest, parts: Path, original: bytes
+) -> Artifact:
+    """Write a folder of files that are all still as they were signed, under the signature that they had.
+
+    Args:
+        path: The folder to make.
+        header: The content of its ``makar.json``.
+        signed: The checked manifest.
+        parts: A folder that holds every listed file.
+        original: The bytes of the signed manifest.
+    """
+    with new_folder(path, replaces=MANIFEST_NAME) as building:
+        for name in signed.manifest["files"]:
+            (building / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(parts / name, building / name)
+        write_file(building, MANIFEST_NAME, original)
+        _write_documents(building, header, signed.hash, path.name, report=None)
     return load_artifact(path)
 
 

@@ -8,7 +8,9 @@ from makar.cli.completion import medium_names, recipe_names
 from makar.cli.output import Json, note, print_json, print_pairs
 from makar.cli.values import seconds_of
 
-Data = Annotated[str, typer.Argument(metavar="DATA", help="A file, a folder, an archive, or builtin:NAME.", show_default=False)]
+Data = Annotated[
+    str, typer.Argument(metavar="DATA", help="A file, a folder, an archive, or builtin:NAME.", show_default=False)
+]
 Medium = Annotated[
     str | None,
     typer.Option("--medium", help="Take this medium where there are several.", autocompletion=medium_names),
@@ -16,9 +18,7 @@ Medium = Annotated[
 Time = Annotated[
     str | None, typer.Option("--for", metavar="TIME", help="Wall-clock time to train, for example 90s, 10m or 2h.")
 ]
-Steps = Annotated[
-    int | None, typer.Option("--steps", min=1, help="A fixed number of steps instead; bit-reproducible.")
-]
+Steps = Annotated[int | None, typer.Option("--steps", min=1, help="A fixed number of steps instead; bit-reproducible.")]
 RecipeName = Annotated[
     str | None,
     typer.Option("--recipe", help="Recipe by name; see makar list recipes.", autocompletion=recipe_names),

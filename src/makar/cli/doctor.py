@@ -25,7 +25,7 @@ REPEATS = 4
 
 def examine() -> dict[str, Any]:
     """Return everything about this machine that matters, as plain values; takes a few seconds."""
-    found = {
+    found: dict[str, Any] = {
         "makar": importlib.metadata.version("makar") if _installed("makar") else "not installed (run from its folder)",
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
@@ -46,7 +46,12 @@ def processor() -> dict[str, Any]:
     import psutil
 
     allowed = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count()
-    return {"name": _processor_name(), "cores": psutil.cpu_count(logical=False), "threads": os.cpu_count(), "usable": allowed}
+    return {
+        "name": _processor_name(),
+        "cores": psutil.cpu_count(logical=False),
+        "threads": os.cpu_count(),
+        "usable": allowed,
+    }
 
 
 def memory() -> dict[str, float]:
@@ -131,7 +136,11 @@ def home_state() -> dict[str, Any]:
     nearest = folder
     while not nearest.exists():
         nearest = nearest.parent
-    keys = [str(path) for path in sorted(folder.rglob("*")) if path.is_file() and "key" in path.name] if folder.exists() else []
+    keys = (
+        [str(path) for path in sorted(folder.rglob("*")) if path.is_file() and "key" in path.name]
+        if folder.exists()
+        else []
+    )
     return {
         "folder": str(folder),
         "writable": os.access(nearest, os.W_OK),

@@ -47,7 +47,8 @@ def explain(error: BaseException) -> MakarError:
             return MakarError(f"the disk is full{place}", do="free some space and run the same command again")
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             return MakarError(
-                f"no permission for{place or ' a file'}", do="choose another folder, or set MAKAR_HOME to one you may write"
+                f"no permission for{place or ' a file'}",
+                do="choose another folder, or set MAKAR_HOME to one you may write",
             )
         return MakarError(f"{error.strerror or error}{':' if place else ''}{place}", do="check the path")
     if isinstance(error, MemoryError):
@@ -79,7 +80,9 @@ def usage_failure(error: typer.TyperException, root: Any, arguments: list[str]) 
     if verb:
         return _unknown("verb", verb[1], list(getattr(command, "commands", {})), path)
     if message.startswith("Usage:"):
-        return UsageError(f"{path} needs a verb", expected="one of: " + ", ".join(command.commands), do=f"{path} --help")
+        return UsageError(
+            f"{path} needs a verb", expected="one of: " + ", ".join(command.commands), do=f"{path} --help"
+        )
     return UsageError(message.rstrip("."), do=f"{path} --help")
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from makar.cli.completion import model_names
-from makar.cli.output import Json, note, print_json, text_of
+from makar.cli.output import Json, note, print_json
 from makar.errors import UsageError
 
 if TYPE_CHECKING:
@@ -45,8 +45,12 @@ def generate(
     stop: Annotated[list[str] | None, typer.Option("--stop", help="Text: end before this; may be repeated.")] = None,
     stream: Annotated[bool, typer.Option("--stream", help="Text: print while it is made.")] = False,
     steps: Annotated[int | None, typer.Option("--steps", help="Images: steps of the solver.")] = None,
-    solver: Annotated[str | None, typer.Option("--solver", help="Images: euler, heun, dpm++2m, unipc or adams.")] = None,
-    guidance: Annotated[float | None, typer.Option("--guidance", help="Images: how strictly to follow the label.")] = None,
+    solver: Annotated[
+        str | None, typer.Option("--solver", help="Images: euler, heun, dpm++2m, unipc or adams.")
+    ] = None,
+    guidance: Annotated[
+        float | None, typer.Option("--guidance", help="Images: how strictly to follow the label.")
+    ] = None,
     label: Annotated[str | None, typer.Option("--label", help="Images: the class to make.")] = None,
     refuse_copies: Annotated[
         bool, typer.Option("--refuse-copies", help="Redraw what is too close to the training data.")
@@ -106,18 +110,19 @@ def _stream(
         raise UsageError(f"--stream for {count * max(1, len(words))} texts", expected="one text at a time")
     if refuse_copies:
         raise UsageError(
-            "--stream with --refuse-copies", expected="one of them", do="a text is only known to be a copy when it is whole"
+            "--stream with --refuse-copies",
+            expected="one of them",
+            do="a text is only known to be a copy when it is whole",
         )
     prompt = words[0] if words else ""
     sys.stdout.write(prompt)
-    stream = maker.stream(prompt, seed=seed, options=options)
-    for piece in stream:
-        sys.stdout.write(piece)
-        sys.stdout.flush()
-    sys.stdout.write("\n")
-    asset = stream.asset
-    path = _save(asset, output)
-    _note(asset, path)
+    for piece in maker.stream(prompt or None, seed=seed, options=options):
+        if isinstance(piece, str):
+            sys.stdout.write(piece)
+            sys.stdout.flush()
+        else:
+            sys.stdout.write("\n")
+            _note(piece, _save(piece, output))
 
 
 def _save(asset: "Asset", place: Path | None) -> Path | None:
@@ -141,10 +146,20 @@ def _show(asset: "Asset", path: Path | None) -> None:
 def _note(asset: "Asset", path: Path | None) -> None:
     parts = [f"saved to {path}"] if path else []
     if asset.novelty is not None:
-        shown = {name: value for name, value in asset.novelty.items() if isinstance(value, int | float | str)}
-        parts.append("novelty: " + text_of(shown))
+        parts.append(_novelty_text(asset.novelty))
     if parts:
         note("[" + "; ".join(parts) + "]")
+
+
+def _novelty_text(novelty: dict[str, Any]) -> str:
+    if novelty["is_copy"]:
+        nearest: dict[str, Any] = next(iter(novelty.get("nearest") or []), {})
+        return f"TOO CLOSE to the training data ({nearest.get('source', 'source unknown')})"
+    if novelty["measure"] == "distance_ratio":
+        return f"new: {novelty['value']:.2f}, a copy is below {novelty['threshold']:.2f}"
+    return (
+        f"new: longest verbatim span {novelty['longest_span']} words, {novelty['share_13']:.0%} in spans of 13 or more"
+    )
 
 
 def _row(asset: "Asset", path: Path | None) -> dict[str, Any]:

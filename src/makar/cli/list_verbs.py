@@ -41,7 +41,9 @@ def models(json: Json = False) -> None:
             row = {"name": path.name, "medium": None, "recipe": f"not readable: {error}"}
         size = sum(part.stat().st_size for part in path.rglob("*") if part.is_file())
         rows.append({**row, "megabytes": size / 1e6, "path": str(path)})
-    print_json(rows) if json else print_table("", rows, empty="no models yet; makar train DATA --for 10m -o NAME makes one")
+    print_json(rows) if json else print_table(
+        "", rows, empty="no models yet; makar train DATA --for 10m -o NAME makes one"
+    )
 
 
 def media(json: Json = False) -> None:

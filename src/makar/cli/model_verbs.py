@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from makar.cli.generate_verb import ModelName
-from makar.cli.output import Json, note, print_json, print_pairs, print_table
+from makar.cli.output import Json, print_json, print_pairs, print_table
 
 if TYPE_CHECKING:
     from makar.provenance.verification import Verification
@@ -17,7 +17,8 @@ _MARKS = {"ok": "ok", "failed": "BROKEN", "unknown": "?"}
 def evaluate(
     model: ModelName,
     data: Annotated[
-        str | None, typer.Argument(metavar="[DATA]", help="Data to measure on; without it the held-out part of the training data.")
+        str | None,
+        typer.Argument(metavar="[DATA]", help="Data to measure on; without it the held-out part of the training data."),
     ] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Folder of the report.")] = None,
     json: Json = False,
@@ -39,7 +40,9 @@ def evaluate(
 
 
 def verify(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="An image, a text with its manifest beside it, or a model's folder.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="An image, a text with its manifest beside it, or a model's folder.")
+    ],
     json: Json = False,
 ) -> None:
     """Say what made FILE and whether it is intact.
@@ -55,7 +58,9 @@ def verify(
 
 
 def import_(
-    path: Annotated[Path, typer.Argument(metavar="PATH", help="A folder that makar export wrote, or a transformers model.")],
+    path: Annotated[
+        Path, typer.Argument(metavar="PATH", help="A folder that makar export wrote, or a transformers model.")
+    ],
     output: Annotated[str, typer.Option("-o", "--output", help="Name or folder of the model.")],
     json: Json = False,
 ) -> None:
@@ -83,11 +88,13 @@ def export(
 
     path = load(model).export(folder, to=to)
     print_json({"path": str(path), "format": to}) if json else print(path)
-    note("It stands by itself: no part of Makar is needed to open it.")
 
 
 def _print_verification(result: "Verification") -> None:
-    rows = [{"link": check.link, "what": check.name, "": _MARKS[check.status], "detail": check.detail} for check in result.checks]
+    rows = [
+        {"link": check.link, "what": check.name, "": _MARKS[check.status], "detail": check.detail}
+        for check in result.checks
+    ]
     print_table("", rows)
     broken = result.first_broken
     if broken is not None:

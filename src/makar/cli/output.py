@@ -2,7 +2,9 @@
 
 import json
 import os
+import shutil
 import sys
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,18 +13,19 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
+GAP = 2
+
 Json = Annotated[bool, typer.Option("--json", help="Print the result, or the error, as JSON on stdout.")]
 
 
-def console(*, result: bool = False) -> "Console":
-    """Return a console on stderr, or on stdout for results, without colour where it is not wanted."""
+def console() -> "Console":
+    """Return a console on stderr, without colour where it is not wanted."""
     from rich.console import Console
 
     plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
-    stream = sys.stdout if result else sys.stderr
     # A pipe has no width: lines must not be cut to that of a terminal that is not there.
-    width = None if stream.isatty() else 200
-    return Console(file=stream, no_color=plain, highlight=False, width=width, soft_wrap=not stream.isatty())
+    width = None if sys.stderr.isatty() else 200
+    return Console(file=sys.stderr, no_color=plain, highlight=False, width=width, soft_wrap=not sys.stderr.isatty())
 
 
 def print_json(values: Any) -> None:
@@ -38,18 +41,24 @@ def print_table(title: str, rows: Sequence[Mapping[str, Any]], *, empty: str = "
         rows: One mapping a row; the keys of the first are the headings.
         empty: What to print when there are no rows.
     """
-    from rich import box
-    from rich.table import Table
-
     if not rows:
         print(empty)
         return
-    table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, expand=False)
-    for heading in rows[0]:
-        table.add_column(heading.replace("_", " "), overflow="fold")
-    for row in rows:
-        table.add_row(*[text_of(value) for value in row.values()])
-    console(result=True).print(table)
+    # Rich could draw it, but importing Rich takes longer than the rest of a list.
+    headings = [name.replace("_", " ") for name in rows[0]]
+    cells = [[text_of(value) for value in row.values()] for row in rows]
+    widths = [max(map(len, column)) for column in zip(headings, *cells)]
+    widest = max(range(len(widths)), key=widths.__getitem__)
+    if sys.stdout.isatty():
+        room = shutil.get_terminal_size().columns - sum(widths) - GAP * (len(widths) - 1)
+        widths[widest] = max(20, widths[widest] + min(0, room))
+    if title:
+        print(title)
+    for line in [headings, ["-" * width for width in widths], *cells]:
+        wrapped = textwrap.wrap(line[widest], widths[widest]) or [""]
+        for index, part in enumerate(wrapped):
+            shown = [part if place == widest else (text if index == 0 else "") for place, text in enumerate(line)]
+            print((" " * GAP).join(text.ljust(width) for text, width in zip(shown, widths)).rstrip())
 
 
 def print_pairs(title: str, values: Mapping[str, Any]) -> None:
@@ -102,6 +111,7 @@ def _print_level(values: Mapping[str, Any], indent: str) -> None:
         elif isinstance(value, list | tuple) and any(isinstance(item, Mapping) for item in value):
             print(f"{indent}{label}:")
             for item in value:
-                print(f"{indent}  - {text_of(item)}")
+                print(f"{indent}  -")
+                _print_level(item, indent + "    ")
         else:
             print(f"{indent}{label}: {text_of(value)}")

@@ -68,16 +68,19 @@ class Display:
             if self._is_due():
                 self._draw(self._line(event))
             return
+        if name in ("reading", "storing", "novelty"):
+            if self._is_due():
+                self._draw(_counted(event))
+            return
         text = event.get("message")
         if name in _MILESTONES or text:
             self.say(text or f"{name.replace('_', ' ')}: {text_of(_details(event))}")
         elif name and name not in _SILENT:
             self._draw(f"{name.replace('_', ' ')} {text_of(_details(event))}".strip(), due=self._is_due())
 
-    def reading(self, event: dict[str, Any]) -> None:
+    def reading(self, stage: str, done: int, total: int | None) -> None:
         """Show how far the reading of the data is."""
-        if self._is_due():
-            self._draw("reading: " + text_of({key: value for key, value in event.items() if key != "event"}))
+        self({"event": "reading", "stage": stage, "done": done, "total": total})
 
     def say(self, text: str) -> None:
         """Print a line that stays."""
@@ -110,6 +113,15 @@ class Display:
         values = {"inner_loss": self._held_out} | event
         parts += [f"{label} {write(values[key])}" for key, label, write in _FIGURES if values.get(key) is not None]
         return "  ".join(part for part in parts if part)
+
+
+def _counted(event: dict[str, Any]) -> str:
+    if event["event"] == "storing":
+        return f"encoding {event['split']}: {event['records']:,}"
+    if event["event"] == "novelty":
+        return f"indexing: {event['done']:,} of {event['total']:,}"
+    total = "" if event["total"] is None else f" of {event['total']:,}"
+    return f"{event['stage']}: {event['done']:,}{total}"
 
 
 def _details(event: dict[str, Any]) -> dict[str, Any]:

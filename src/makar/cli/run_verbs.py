@@ -1,4 +1,4 @@
-"""The verbs ``runs list``, ``show``, ``compare``, ``resume`` and ``stop``; only ``resume`` imports torch."""
+"""The verbs ``runs list``, ``show``, ``compare``, ``resume`` and ``stop``."""
 
 from typing import Annotated, Any
 
@@ -33,7 +33,9 @@ def show(run: RunName, json: Json = False) -> None:
     print_table("curve", curve[-12:], empty="no steps yet")
 
 
-def compare(runs: Annotated[list[str], typer.Argument(metavar="RUN RUN...", autocompletion=run_names)], json: Json = False) -> None:
+def compare(
+    runs: Annotated[list[str], typer.Argument(metavar="RUN RUN...", autocompletion=run_names)], json: Json = False
+) -> None:
     """Compare trainings: what differs in their plans, and what came out."""
     from makar.api.runs import compare_runs
 

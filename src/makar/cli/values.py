@@ -23,7 +23,9 @@ def seconds_of(text: str | None) -> float | None:
         return None
     parts = re.findall(r"(\d+(?:\.\d+)?)([smhd])", text)
     if not parts or "".join(number + unit for number, unit in parts) != text:
-        raise UsageError(f'"{text}" is no duration', expected="a number with s, m or h", do="--for 90s, --for 10m, --for 2h")
+        raise UsageError(
+            f'"{text}" is no duration', expected="a number with s, m or h", do="--for 90s, --for 10m, --for 2h"
+        )
     total = sum(float(number) * _UNITS[unit] for number, unit in parts)
     if total <= 0:
         raise UsageError(f'"{text}" is no time at all', expected="more than 0 seconds")

@@ -6,14 +6,16 @@ that learns from data (a vocabulary) is made with ``fit``; its learned part is `
 
 import abc
 from collections.abc import Iterator
-from typing import Any, ClassVar, Self
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from makar.config import Config
 from makar.data.record import Record
 from makar.registry import resolve
 from makar.tensor_spec import TensorSpec
+
+if TYPE_CHECKING:
+    # Recipes are listed without it: importing NumPy takes as long as everything else.
+    import numpy as np
 
 
 class CodecConfig(Config):
@@ -51,14 +53,14 @@ class Codec(abc.ABC):
         """What ``encode`` makes."""
 
     @abc.abstractmethod
-    def encode(self, record: Record) -> dict[str, np.ndarray]:
+    def encode(self, record: Record) -> "dict[str, np.ndarray]":
         """Return one array a slot, in the form the store keeps (for example uint8 pixels); empty when the record has no content."""
 
     @abc.abstractmethod
-    def decode(self, slots: dict[str, np.ndarray]) -> Any:
+    def decode(self, slots: "dict[str, np.ndarray]") -> Any:
         """Return content (``str``, ``uint8 [height, width, channels]``) from one example of the model's output in the spec's range."""
 
-    def to_model(self, slot: str, values: np.ndarray) -> np.ndarray:
+    def to_model(self, slot: str, values: "np.ndarray") -> "np.ndarray":
         """Turn stored values of a slot into what the spec promises; the default changes nothing (images: uint8 to -1..1)."""
         del slot
         return values

@@ -9,6 +9,8 @@ Layout of a store folder::
     building/              while it is built: finished shards; a killed build goes on after the last of them
 
 Text, image, audio and video all live here: a slot with one fixed shape needs no offsets, any other is ragged along its first axis.
+A slot with one axis is always ragged, also when all examples happen to have one length: whether a store is a stream of tokens must
+not depend on chance.
 """
 
 import dataclasses
@@ -28,6 +30,8 @@ from makar.errors import DataError, EmptyDataError, IntegrityError, OutOfSpaceEr
 SCHEMA = 1
 SHARD_BYTES = 32 << 20
 COPY_BYTES = 8 << 20
+EXAMPLE_BYTES = 1000
+"""What an example costs in memory besides its values until its shard is written; counts towards the shard."""
 
 Encode = Callable[[Record], dict[str, np.ndarray]]
 
@@ -61,7 +65,10 @@ class Store:
             raise DataError(
                 f"{path} has schema {self.header['schema']}", expected=str(SCHEMA), do="delete it; it is rebuilt"
             )
-        self.columns = {name: _open_column(path, name, slot) for name, slot in self.header["slots"].items()}
+        try:
+            self.columns = {name: _open_column(path, name, slot) for name, slot in self.header["slots"].items()}
+        except (OSError, ValueError) as error:
+            raise DataError(f"{path} lacks a part: {error}", do="delete it; it is rebuilt from the data") from error
 
     def __len__(self) -> int:
         return int(self.header["examples"])
@@ -119,8 +126,8 @@ def build_store(
         OutOfSpaceError: The disk is full; finished shards stay and the next call goes on.
     """
     if (path / "store.json").exists():
-        store = Store(path)
-        if store.key == key:
+        store = _opened_if_whole(path)
+        if store is not None and store.key == key:
             return store
         shutil.rmtree(path)
     building = path / "building"
@@ -150,7 +157,21 @@ def build_store(
                 f"the disk is full while building {path}",
                 do="free some space and run the same command; finished parts are kept",
             ) from error
+        if isinstance(error, PermissionError):
+            raise DataError(
+                f"{path} cannot be written: {error.strerror}",
+                expected="a folder with write permission",
+                do="set MAKAR_HOME to a folder of yours",
+            ) from error
         raise
+
+
+def _opened_if_whole(path: Path) -> Store | None:
+    """A store is made from the data and can be made again, so one of another version or with a missing file is no error."""
+    try:
+        return Store(path)
+    except DataError:
+        return None
 
 
 class _Shard:
@@ -168,7 +189,7 @@ class _Shard:
         if not slots:
             return
         self.examples.append(slots)
-        self.bytes += sum(array.nbytes for array in slots.values())
+        self.bytes += EXAMPLE_BYTES + sum(array.nbytes for array in slots.values())
         line = {
             "id": record.id,
             "source": record.source,
@@ -234,6 +255,7 @@ def _join(path: Path, building: Path, shards: list[dict[str, Any]], key: str, al
     for name in filled[0]["slots"] if filled else []:
         slots = [shard["slots"][name] for shard in filled]
         uniform = all(slot["uniform"] for slot in slots) and len({tuple(slot["shape"]) for slot in slots}) == 1
+        uniform = uniform and len(slots[0]["shape"]) != 1
         if len({(slot["dtype"], tuple(slot["shape"][1:])) for slot in slots}) > 1:
             raise DataError(f'slot "{name}" changes shape or dtype between shards')
         header["slots"][name] = {"dtype": slots[0]["dtype"], "shape": slots[0]["shape"], "ragged": not uniform}
@@ -248,7 +270,10 @@ def _join(path: Path, building: Path, shards: list[dict[str, Any]], key: str, al
     _concatenate(path / "sources.jsonl", [building / shard["folder"] / "sources.jsonl" for shard in filled])
     header["files"]["sources.jsonl"] = _sha256(path / "sources.jsonl")
     temporary = path / "store.json.tmp"
-    temporary.write_text(json.dumps(header, indent=1), encoding="utf-8")
+    with temporary.open("w", encoding="utf-8") as file:
+        file.write(json.dumps(header, indent=1))
+        file.flush()
+        os.fsync(file.fileno())
     temporary.replace(path / "store.json")
     shutil.rmtree(building)
     return Store(path)
@@ -269,7 +294,7 @@ def _open_column(path: Path, name: str, slot: dict[str, Any]) -> Column:
     file = path / f"{name}.bin"
     if file.stat().st_size == 0:
         return Column(np.zeros((0, *item), dtype), np.zeros(1, np.int64) if slot["ragged"] else None)
-    values = np.memmap(file, dtype, mode="r")
+    values: np.ndarray = np.memmap(file, dtype, mode="r")
     if item:
         values = values.reshape(-1, *item)
     offsets = np.memmap(path / f"{name}.offsets.bin", np.int64, mode="r") if slot["ragged"] else None

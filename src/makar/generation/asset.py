@@ -26,7 +26,8 @@ class Asset:
         content: ``str``, or ``uint8 [height, width, channels]``.
         medium: What it is.
         signed: The signed manifest.
-        novelty: How close it is to the training data; ``None`` when that could not be checked here.
+        novelty: How close it is to the training data, sources named; ``None`` when that could not be checked here. The manifest has
+            the figures alone.
     """
 
     content: Any

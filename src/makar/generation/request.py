@@ -29,6 +29,9 @@ LARGEST_SEED = 1 << 62
 GUARDS: tuple[Guard, ...] = ()
 """Guards that look at every draft of every medium, in order; safety filters go here."""
 
+SHOWN_TEXT = "text"
+"""Slot of a sampler of text that holds what is to be shown, as UTF-8 bytes: a stop text can end inside the last token."""
+
 Slots = dict[str, np.ndarray]
 
 
@@ -111,7 +114,7 @@ class Request:
             "seed": job.seed,
             "attempt": attempt,
             "guards": [guard.name for guard in self.guards],
-            "novelty": novelty,
+            "novelty": shareable_novelty(novelty),
             "content": describe_content(draft.content),
         }
         statement["id"] = hashlib.sha256(signing.canonical_json(statement)).hexdigest()[:32]
@@ -140,6 +143,19 @@ def read_options(options: dict[str, Any] | Config | None, family: Family) -> Con
         ) from error
 
 
+def shareable_novelty(novelty: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return what a manifest says of the novelty: the figures and the licences of what is near, and no name or passage of the data.
+
+    The manifest travels with the asset; names of training files are shown on the machine where the index is, and stay there.
+    """
+    if novelty is None:
+        return None
+    figures = {name: value for name, value in novelty.items() if not isinstance(value, list | tuple)}
+    near = [item for item in novelty.get("nearest", ()) if isinstance(item, dict)]
+    licences = sorted({str(item["licence"]) for item in near if "licence" in item})
+    return {**figures, "licences_nearby": licences} if near else figures
+
+
 def make_jobs(prompts: list[Prompt], count: int, seed: int) -> list[Job]:
     """Return one job an asset: ``count`` for each prompt, with the seeds from ``seed`` on.
 
@@ -164,6 +180,12 @@ def make_jobs(prompts: list[Prompt], count: int, seed: int) -> list[Job]:
 def decode_example(codec: Codec, prompt: Prompt, slots: Slots) -> tuple[Any, Any]:
     """Return (whole content, what the model made of it) of one finished example."""
     given = prompt.tokens
+    if SHOWN_TEXT in slots:
+        new_text = shown_text(slots)
+        before = prompt.stated if isinstance(prompt.stated, str) else ""
+        if given is not None and not isinstance(prompt.stated, str):
+            before = codec.decode({TARGET: given})
+        return before + new_text, new_text
     if given is None:
         content = codec.decode(slots)
         return content, content
@@ -172,6 +194,11 @@ def decode_example(codec: Codec, prompt: Prompt, slots: Slots) -> tuple[Any, Any
     # Tokens of the prompt can be half a character, which the first new token completes; then the new part begins before it.
     length = next((i for i, (a, b) in enumerate(zip(before, whole)) if a != b), min(len(before), len(whole)))
     return whole, whole[length:]
+
+
+def shown_text(slots: Slots) -> str:
+    """Return the text that a sampler says is to be shown."""
+    return slots[SHOWN_TEXT].astype(np.uint8).tobytes().decode("utf-8", "replace")
 
 
 def join_slots(parts: list[Slots]) -> Slots:

@@ -17,7 +17,7 @@ from makar.errors import UnsupportedError, UsageError
 from makar.generation.asset import Asset
 from makar.generation.guards import NoveltyCheck
 from makar.generation.prompts import Prompts, read_prompts
-from makar.generation.request import Job, Request, make_jobs
+from makar.generation.request import SHOWN_TEXT, Job, Request, make_jobs, shown_text
 from makar.tensor_spec import TARGET
 
 REPLACEMENT = "\ufffd"
@@ -95,7 +95,7 @@ def _pieces(request: Request, job: Job) -> Iterator[str | Asset]:
     given = job.prompt.tokens
     decoder = PieceDecoder(request.codec, given if given is not None else np.zeros(0, np.int64))
     for piece, slots in request.draw_pieces(job):
-        text = decoder.add(piece[TARGET], is_last=slots is not None)
+        text = shown_text(piece) if SHOWN_TEXT in piece else decoder.add(piece[TARGET], is_last=slots is not None)
         if text:
             yield text
         if slots is not None:

@@ -135,9 +135,9 @@ def read_strict_json(content: bytes) -> Any:
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise ValueError("a key is repeated")
+        raise IntegrityError("a key of this JSON is repeated", do="do not trust this file")
     return found
 
 
 def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON number")
+    raise IntegrityError(f"{name} is no JSON number", do="do not trust this file")

@@ -57,13 +57,26 @@ class BatchSource:
         if self.batching == "windows":
             if set(self._columns) != {TARGET}:
                 raise ConfigError(f"windows are cut from slots {sorted(self._columns)}", expected=f'only "{TARGET}"')
+            if store.columns[TARGET].offsets is None:
+                # Examples of one length are stored as a table; end to end they are the stream.
+                stream = self._columns[TARGET]
+                self._columns[TARGET] = stream.reshape(-1, *stream.shape[2:])
             self._total = len(self._columns[TARGET])
             self.count = max(1, (self._total - self.window_length) // self.window_length)
         else:
-            ragged = sorted(name for name, column in store.columns.items() if column.offsets is not None)
+            ragged = []
+            for name, column in store.columns.items():
+                if column.offsets is None:
+                    continue
+                # One axis is always stored end to end; examples of one length are a table all the same.
+                length = int(column.offsets[1])
+                if np.array_equal(column.offsets, length * np.arange(len(store) + 1)):
+                    self._columns[name] = self._columns[name].reshape(len(store), length, *column.values.shape[1:])
+                else:
+                    ragged.append(name)
             if ragged:
                 raise ConfigError(
-                    f"whole examples are drawn, but slots {ragged} differ in length",
+                    f"whole examples are drawn, but slots {sorted(ragged)} differ in length",
                     expected="one shape a slot, or a family that reads windows",
                 )
             self.count = len(store)

@@ -6,11 +6,9 @@ to ``.del-*`` first. A reader takes the newest state whose hashes match and fall
 flipped bit makes it load wrong bytes.
 """
 
-import contextlib
 import dataclasses
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +19,7 @@ import safetensors.torch
 from torch import Tensor
 
 from makar.errors import IntegrityError, OutOfSpaceError
+from makar.training.whole_files import sync_folder, write_synced
 
 SCHEMA = 1
 NO_SPACE_NUMBERS = (28, 122, 27)  # no space left, quota exceeded, file too large
@@ -76,15 +75,15 @@ class StateFolder:
             shutil.rmtree(temporary, ignore_errors=True)
             temporary.mkdir()
             data = safetensors.torch.save({name: tensor.contiguous() for name, tensor in tensors.items()})
-            _write_synced(temporary / "tensors.safetensors", data)
+            write_synced(temporary / "tensors.safetensors", data)
             text = json.dumps(body, sort_keys=True, ensure_ascii=False)
             header = {"schema": SCHEMA, "tensors": _sha256(data), "body_hash": _sha256(text.encode()), "body": text}
-            _write_synced(temporary / "state.json", json.dumps(header, indent=1).encode())
-            _sync_folder(temporary)
+            write_synced(temporary / "state.json", json.dumps(header, indent=1).encode())
+            sync_folder(temporary)
             if target.exists():
                 self._delete(target)
             temporary.rename(target)
-            _sync_folder(self.folder)
+            sync_folder(self.folder)
         except OSError as error:
             shutil.rmtree(temporary, ignore_errors=True)
             if error.errno in NO_SPACE_NUMBERS:
@@ -139,30 +138,6 @@ class StateFolder:
         shutil.rmtree(doomed, ignore_errors=True)
         path.rename(doomed)
         shutil.rmtree(doomed, ignore_errors=True)
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Replace a JSON file as a whole: temporary name, synced, renamed."""
-    temporary = path.with_name(f".tmp-{path.name}")
-    _write_synced(temporary, (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode())
-    temporary.replace(path)
-    with contextlib.suppress(OSError):
-        _sync_folder(path.parent)
-
-
-def _write_synced(path: Path, data: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync_folder(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _sha256(data: bytes) -> str:

@@ -9,9 +9,10 @@ import json
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from makar.families.family import Family
+if TYPE_CHECKING:
+    from makar.families.family import Family
 
 PROGRESS_SECONDS = 0.5
 
@@ -39,7 +40,7 @@ class Watch:
 
     on_event: Callable[[dict[str, Any]], None] = ignore_event
     stop: Callable[[], bool] = never_stop
-    sample: Callable[[Family], Any] | None = None
+    sample: "Callable[[Family], Any] | None" = None
     checkpoint_seconds: float = 10.0
 
 

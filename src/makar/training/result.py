@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from makar.training.checkpoint import write_json
+from makar.training.whole_files import write_json
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -25,9 +25,9 @@ from typing import Any
 from makar.errors import IntegrityError, UnknownNameError
 from makar.home import runs_folder
 from makar.training.catalogue import Catalogue
-from makar.training.checkpoint import write_json
 from makar.training.lock import lock_holder, locked
 from makar.training.plan import TrainingPlan
+from makar.training.whole_files import write_json
 
 SCHEMA = 1
 FINISHED = "saved"

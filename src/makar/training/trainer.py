@@ -174,7 +174,8 @@ class _Trainer:
         self.meter = EnergyMeter(self.counters.consumption)
         self.process_start, self.earlier_seconds = time.monotonic(), self.counters.training_seconds
         parameters = sum(parameter.numel() for parameter in family.parameters())
-        self.log.emit("started" if saved is None else "resumed", step=self.counters.step, parameters=parameters)
+        event = "started" if saved is None else "resumed"
+        self.log.emit(event, step=self.counters.step, parameters=parameters, data=self.plan.data_fingerprint)
 
     def _first_look(self) -> Iterator[Batch]:
         """Yield the first training examples, up to an epoch, for a start that is better than blind."""

@@ -4,12 +4,13 @@ import json
 
 import pytest
 import torch
+from safetensors.torch import save_file
+
 from makar.codecs.text import TextCodec
 from makar.codecs.text_config import BpeCodecConfig, ByteCodecConfig, CharacterCodecConfig
 from makar.data.record import Record
 from makar.families.transformer.config import TransformerConfig
 from makar.families.transformer.family import TransformerFamily
-from safetensors.torch import save_file
 
 transformers = pytest.importorskip("transformers")
 

@@ -16,7 +16,7 @@ from makar.families.transformer.decoder import DecoderWeights, LayerWeights
 
 
 def read_block(
-    weights: DecoderWeights, cache: KeyValueCache, tokens: Sequence[Int[Tensor, " length"]], *, slots: Sequence[int]
+    weights: DecoderWeights, cache: KeyValueCache, tokens: Sequence[Int[Tensor, " _"]], *, slots: Sequence[int]
 ) -> Float[Tensor, "rows vocabulary"]:
     """Append tokens to slots and return the logits after the last token of each.
 

@@ -1,7 +1,7 @@
 """The decoder transformer as a family: one phase, next-token loss, saved so that `transformers` opens it."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -9,11 +9,13 @@ from torch import Tensor
 from makar.errors import ConfigError, TensorMismatchError
 from makar.families.family import Batch, Family, Loss, OnnxPart, ParameterGroup, Phase, Sampler
 from makar.families.transformer.config import TransformerConfig
-from makar.families.transformer.layouts import saved_names, settings_files
+from makar.families.transformer.decoder import DecoderShape
+from makar.families.transformer.layouts import saved_names, settings_files, transformers_settings
 from makar.families.transformer.network import TransformerNetwork
 from makar.families.transformer.objective import next_token_loss
+from makar.families.transformer.options import TextOptions
+from makar.families.transformer.sampler import TransformerSampler
 from makar.families.transformer.start import LARGEST_VOCABULARY, count_pairs, start_from_pairs
-from makar.registry import resolve
 from makar.tensor_spec import TARGET
 
 UNIT = "nats/token"
@@ -30,6 +32,8 @@ class TransformerFamily(Family):
     Raises:
         ConfigError: The vocabulary is not known yet.
     """
+
+    options: ClassVar[type[TextOptions]] = TextOptions
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
@@ -75,7 +79,8 @@ class TransformerFamily(Family):
 
     def phases(self) -> list[Phase]:
         """Return the one phase: every parameter minimises the next-token loss."""
-        matrices, others = [], []
+        matrices: list[torch.nn.Parameter] = []
+        others: list[torch.nn.Parameter] = []
         for name, parameter in self.network.named_parameters():
             (matrices if name.startswith("blocks") and parameter.ndim == 2 else others).append(parameter)
         groups = [ParameterGroup(parameters=matrices), ParameterGroup(parameters=others, weight_decay=0.0)]
@@ -90,8 +95,14 @@ class TransformerFamily(Family):
 
     def sampler(self, codec: Any) -> Sampler:
         """Return a sampler over the current weights."""
-        sampler: Sampler = resolve("makar.families.transformer.sampler:TextSampler")(self, codec)
-        return sampler
+        shape = DecoderShape.from_transformers(transformers_settings(self.config, end_token=codec.end_token))
+        return TransformerSampler(
+            shape,
+            self.tensors(),
+            end_token=codec.end_token,
+            decode_tokens=codec.decode_tokens,
+            device=str(self.network.embeddings.device),
+        )
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the weights under the names of Qwen3ForCausalLM or NanoChatForCausalLM."""

@@ -43,13 +43,12 @@ def saved_names(config: TransformerConfig) -> Iterator[tuple[str, list[tuple[str
         yield "separate_head", [("lm_head.weight", config.vocabulary)]
 
 
-def settings_files(config: TransformerConfig, *, end_token: int, end_name: str) -> dict[str, bytes]:
-    """Return config.json, generation_config.json and tokenizer_config.json.
+def transformers_settings(config: TransformerConfig, *, end_token: int) -> dict[str, Any]:
+    """Return what ``config.json`` says.
 
     Args:
         config: Sizes and layout.
         end_token: The token that ends a text.
-        end_name: Its name in the tokenizer.
     """
     architecture, kind = ARCHITECTURES[config.layout]
     tokens = {"bos_token_id": end_token, "eos_token_id": end_token, "pad_token_id": end_token}
@@ -77,6 +76,19 @@ def settings_files(config: TransformerConfig, *, end_token: int, end_name: str) 
     }
     if config.layout == "compact":
         settings["final_logit_softcapping"] = config.logit_cap or None
+    return settings
+
+
+def settings_files(config: TransformerConfig, *, end_token: int, end_name: str) -> dict[str, bytes]:
+    """Return config.json, generation_config.json and tokenizer_config.json.
+
+    Args:
+        config: Sizes and layout.
+        end_token: The token that ends a text.
+        end_name: Its name in the tokenizer.
+    """
+    settings = transformers_settings(config, end_token=end_token)
+    tokens = {name: settings[name] for name in ("bos_token_id", "eos_token_id", "pad_token_id")}
     tokenizer = {
         "tokenizer_class": "PreTrainedTokenizerFast",
         "model_max_length": config.context,

@@ -13,12 +13,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from makar.families.transformer.config import TransformerConfig
+from makar.families.transformer.fast_block import BlockShape, fast_block
 from makar.nn.attention import causal_attention
 from makar.nn.cross_entropy import capped
 from makar.nn.dropout import dropped
 from makar.nn.linear import Linear
 from makar.nn.norm import rms_norm
-from makar.nn.rotary import Table, norm_and_rotate, rotary_table
+from makar.nn.rotary import Table, rotary_table, rotate
 
 
 class Attention(nn.Module):
@@ -41,15 +42,11 @@ class Attention(nn.Module):
         batch, length, _ = x.shape
         heads = self.projected(x, gain).view(batch, length, -1, config.head_width)
         turning = config.heads + config.shared_heads
-        gains = None
+        turned = rms_norm(heads[:, :, :turning].float(), epsilon=config.norm_epsilon)
         if self.query_gain is not None and self.key_gain is not None:
-            gains = torch.cat(
-                (
-                    self.query_gain.expand(config.heads, -1),
-                    self.key_gain.expand(config.shared_heads, -1),
-                )
-            )
-        turned = norm_and_rotate(heads[:, :, :turning], table, gains, epsilon=config.norm_epsilon).transpose(1, 2)
+            gains = (self.query_gain.expand(config.heads, -1), self.key_gain.expand(config.shared_heads, -1))
+            turned = turned * torch.cat(gains)
+        turned = rotate(turned.transpose(1, 2), table).to(x.dtype)
         mixed = causal_attention(
             turned[:, : config.heads], turned[:, config.heads :], heads[:, :, turning:].transpose(1, 2)
         )
@@ -96,11 +93,37 @@ class Block(nn.Module):
         generator: torch.Generator | None,
     ) -> Float[Tensor, "batch length width"]:
         """Return the stream after this block."""
+        if torch.is_grad_enabled() and x.device.type == "cpu":
+            return self._fast(x, table, dtype, generator)
+        return self._plain(x, table, dtype, generator)
+
+    def _plain(self, x: Tensor, table: Table, dtype: torch.dtype, generator: torch.Generator | None) -> Tensor:
         epsilon, dropout = self.config.norm_epsilon, self.config.dropout
         normed = rms_norm(x, epsilon=epsilon, dtype=dtype)
         x = x + dropped(self.attention(normed, self.attention_gain, table), dropout, generator)
         normed = rms_norm(x, epsilon=epsilon, dtype=dtype)
         return x + dropped(self.feed_forward(normed, self.feed_forward_gain), dropout, generator)
+
+    def _fast(self, x: Tensor, table: Table, dtype: torch.dtype, generator: torch.Generator | None) -> Tensor:
+        config, attention, feed_forward = self.config, self.attention, self.feed_forward
+        masks = None
+        if generator is not None and config.dropout:
+            ones = torch.ones(x[..., 0].numel(), config.width, dtype=dtype)
+            masks = (dropped(ones, config.dropout, generator), dropped(ones, config.dropout, generator))
+        shape = BlockShape(
+            heads=config.heads,
+            shared_heads=config.shared_heads,
+            head_width=config.head_width,
+            epsilon=config.norm_epsilon,
+            dtype=dtype,
+            table=table,
+            masks=masks,
+        )
+        inner = (attention.projected, attention.output, feed_forward.input, feed_forward.output)
+        gains = (self.attention_gain, self.feed_forward_gain, attention.query_gain, attention.key_gain)
+        return fast_block(
+            x, tuple(layer.weight for layer in inner), gains if config.layout == "mainstream" else None, shape
+        )
 
 
 class TransformerNetwork(nn.Module):

@@ -47,8 +47,8 @@ class Float32Product(Product):
         self._array: Any = self.transposed.numpy() if weight.device.type == "cpu" else None
 
     def rows(self, inputs: Float32[np.ndarray, "rows inputs"], out: Float32[np.ndarray, "rows outputs"]) -> None:
-        for row in range(len(inputs)):
-            np.dot(inputs[row], self._array, out=out[row])
+        for given, result in zip(inputs, out):
+            given.dot(self._array, result)
 
     def block(self, inputs: Float[Tensor, "*batch inputs"]) -> Float[Tensor, "*batch outputs"]:
         return inputs @ self.transposed

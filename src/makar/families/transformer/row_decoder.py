@@ -1,15 +1,16 @@
 """One decoding step on the CPU in NumPy: for each row one new token in, its next-token logits out.
 
-At a width of a few hundred the cost of calling an operation is as large as its work: a NumPy call with ``out`` costs a third of a torch
-call, so the whole step is NumPy on buffers that are made once, about thirty calls a layer. Rows go through each matrix one after the
-other while it is in the cache, and attention is computed row by row over exactly the positions that the row has, so neither padding
-nor masks exist and a row's bits do not depend on its neighbours.
+At a width of a few hundred the cost of calling an operation is as large as its work. A NumPy call with ``out`` costs a third of a
+torch call when its operands have one shape and no scalar is among them, so the whole step is NumPy on buffers and views that are made
+once. Rows go through each matrix one after the other while it is in the cache, and attention is computed row by row over exactly the
+positions that the row has, so neither padding nor masks exist and a row's bits do not depend on its neighbours.
 
 Attention is softmax(q k) v (Vaswani et al. 2017, arXiv:1706.03762, equation 1) with normalised queries and keys; the division by the
 sum comes after the product with the values, on fewer numbers, and the usual subtraction of the maximum is left out where the norms
 bound every score so that no exponential overflows.
 """
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -38,6 +39,8 @@ class RowDecoder:
         self._rotations = weights.rotations.numpy()
         # Dividing by sqrt(sum + n * epsilon) instead of sqrt(mean + epsilon) saves a call; the gain takes up the sqrt(n).
         self._gains = [layer.gain.numpy() * np.float32(shape.head_width**0.5) for layer in weights.layers]
+        self._epsilon = np.full(shape.heads + shape.key_value_heads, shape.norm_epsilon * shape.head_width, np.float32)
+        self._one = np.ones(1, np.float32)
         self._needs_maximum = weights.score_bound > SAFE_SCORE
         self._buffers: dict[int, _Buffers] = {}
 
@@ -49,103 +52,112 @@ class RowDecoder:
             slots: The cache slot of each row; each has a position left.
         """
         shape = self.weights.shape
-        rows = len(tokens)
-        buffers = self._buffers.get(rows)
+        buffers = self._buffers.get(len(tokens))
         if buffers is None:
-            buffers = self._buffers[rows] = _Buffers(rows, self.weights)
-        positions = [self.cache.lengths[slot] for slot in slots]
-        stream = buffers.stream
-        for row in range(rows):
-            stream[row] = self._embedding[tokens[row]]
-            buffers.rotation[row, 0] = self._rotations[positions[row]]
+            buffers = self._buffers[len(tokens)] = _Buffers(len(tokens), self.weights)
+        stream, change = buffers.stream, buffers.change
+        lengths = self.cache.lengths
+        for row, token, slot in zip(buffers.rows, tokens, slots):
+            row.stream[:] = self._embedding[token]
+            row.rotation[:] = self._rotations[lengths[slot]]
         # An overflowing exponential in the gate is a zero after the division: that is the right limit, not a problem.
         with np.errstate(over="ignore"):
             for index, layer in enumerate(self.weights.layers):
                 self._normalise(buffers)
                 layer.attend.rows(buffers.normal, buffers.attend)
-                self._attend(index, buffers, positions, slots)
-                layer.merge.rows(buffers.merged, buffers.change)
-                np.add(stream, buffers.change, out=stream)
+                stores, gain = self.cache.arrays[index], self._gains[index]
+                for row, slot in zip(buffers.rows, slots):
+                    self._attend(row, stores[slot], gain, lengths[slot] + 1)
+                layer.merge.rows(buffers.merged, change)
+                np.add(stream, change, stream)
                 self._normalise(buffers)
                 self._feed_forward(layer, buffers)
-                np.add(stream, buffers.change, out=stream)
+                np.add(stream, change, stream)
         self._normalise(buffers)
         self.weights.head.rows(buffers.normal, buffers.logits)
         if shape.softcap:
-            np.multiply(buffers.logits, 1 / shape.softcap, out=buffers.logits)
-            np.tanh(buffers.logits, out=buffers.logits)
-            np.multiply(buffers.logits, shape.softcap, out=buffers.logits)
-        for row in range(rows):
-            self.cache.lengths[slots[row]] = positions[row] + 1
+            np.multiply(buffers.logits, 1 / shape.softcap, buffers.logits)
+            np.tanh(buffers.logits, buffers.logits)
+            np.multiply(buffers.logits, shape.softcap, buffers.logits)
+        for slot in slots:
+            lengths[slot] += 1
         return buffers.logits
 
     def _normalise(self, buffers: "_Buffers") -> None:
-        shape = self.weights.shape
-        squares = np.vecdot(buffers.stream, buffers.stream, out=buffers.squares)
-        np.multiply(squares, 1 / shape.width, out=squares)
-        np.add(squares, shape.norm_epsilon, out=squares)
-        np.sqrt(squares, out=squares)
-        np.divide(buffers.stream, buffers.squares_column, out=buffers.normal)
+        width, epsilon = self.weights.shape.width, self.weights.shape.norm_epsilon
+        for row in buffers.rows:
+            row.scale[0] = 1 / math.sqrt(row.stream.dot(row.stream) / width + epsilon)
+            np.multiply(row.stream, row.scale, row.normal)
 
-    def _attend(self, index: int, buffers: "_Buffers", positions: list[int], slots: Sequence[int]) -> None:
-        shape = self.weights.shape
-        lengths = np.vecdot(buffers.query_key, buffers.query_key, out=buffers.lengths)
-        np.add(lengths, shape.norm_epsilon * shape.head_width, out=lengths)
-        np.sqrt(lengths, out=lengths)
-        np.divide(buffers.query_key, buffers.lengths_column, out=buffers.query_key)
-        np.multiply(buffers.query_key, self._gains[index], out=buffers.query_key)
-        np.multiply(buffers.query_key_complex, buffers.rotation, out=buffers.query_key_complex)
-        stores, shared = self.cache.arrays[index], shape.key_value_heads
-        for row, slot in enumerate(slots):
-            store, end = stores[slot], positions[row] + 1
-            store[:, end - 1] = buffers.key_value[row]
-            scores = np.matmul(buffers.query[row], store[:shared, :end].transpose(0, 2, 1))
-            if self._needs_maximum:
-                np.subtract(scores, scores.max(axis=-1, keepdims=True), out=scores)
-            np.exp(scores, out=scores)
-            total = np.add.reduce(scores, axis=-1, keepdims=True)
-            merged = np.matmul(scores, store[shared:, :end], out=buffers.merged_heads[row])
-            np.divide(merged, total, out=merged)
+    def _attend(self, row: "_Row", store: np.ndarray, gain: np.ndarray, end: int) -> None:
+        query_key, lengths = row.query_key, row.lengths
+        np.vecdot(query_key, query_key, lengths)
+        np.add(lengths, self._epsilon, lengths)
+        np.sqrt(lengths, lengths)
+        np.divide(query_key, row.lengths_column, query_key)
+        np.multiply(query_key, gain, query_key)
+        np.multiply(row.query_key_complex, row.rotation, row.query_key_complex)
+        store[:, end - 1] = row.key_value
+        past = store[:, :end]
+        shared = self.weights.shape.key_value_heads
+        scores = np.matmul(row.query, past[:shared].transpose(0, 2, 1))
+        if self._needs_maximum:
+            np.subtract(scores, scores.max(axis=-1, keepdims=True), scores)
+        np.exp(scores, scores)
+        np.add.reduce(scores, axis=-1, out=row.total, keepdims=True)
+        np.matmul(scores, past[shared:], row.merged)
+        np.divide(row.merged, row.total, row.merged)
 
     def _feed_forward(self, layer: LayerWeights, buffers: "_Buffers") -> None:
         layer.expand.rows(buffers.normal, buffers.expanded)
+        hidden = buffers.hidden
         if self.weights.shape.layout == "compact":
-            hidden = np.maximum(buffers.expanded, 0.0, out=buffers.hidden)
-            np.multiply(hidden, hidden, out=hidden)
+            np.maximum(buffers.expanded, 0.0, out=hidden)
+            np.multiply(hidden, hidden, hidden)
         else:
-            hidden = np.negative(buffers.gate, out=buffers.hidden)
-            np.exp(hidden, out=hidden)
-            np.add(hidden, 1.0, out=hidden)
-            np.divide(buffers.gate, hidden, out=hidden)
-            np.multiply(hidden, buffers.up, out=hidden)
+            np.negative(buffers.gate, hidden)
+            np.exp(hidden, hidden)
+            np.add(hidden, self._one, hidden)
+            np.divide(buffers.gate, hidden, hidden)
+            np.multiply(hidden, buffers.up, hidden)
         layer.contract.rows(hidden, buffers.change)
 
 
 class _Buffers:
-    """Memory and views for a number of rows, made once."""
+    """Memory for a number of rows, made once."""
 
-    def __init__(self, rows: int, weights: DecoderWeights) -> None:
+    def __init__(self, count: int, weights: DecoderWeights) -> None:
+        shape = weights.shape
+
+        def empty(size: int) -> np.ndarray:
+            return np.zeros((count, size), dtype=np.float32)
+
+        self.stream, self.normal, self.change = (empty(shape.width) for _ in range(3))
+        self.attend = empty((shape.heads + 2 * shape.key_value_heads) * shape.head_width)
+        self.merged = empty(shape.heads * shape.head_width)
+        self.expanded = empty(shape.hidden_width * (1 if shape.layout == "compact" else 2))
+        self.gate, self.up = self.expanded[:, : shape.hidden_width], self.expanded[:, shape.hidden_width :]
+        self.hidden = empty(shape.hidden_width)
+        self.logits = empty(shape.vocabulary)
+        self.rows = [_Row(self, row, weights) for row in range(count)]
+
+
+class _Row:
+    """Views of one row in the shapes that the operations want."""
+
+    def __init__(self, buffers: _Buffers, row: int, weights: DecoderWeights) -> None:
         shape = weights.shape
         heads, shared, size = shape.heads, shape.key_value_heads, shape.head_width
-
-        def empty(*sizes: int) -> np.ndarray:
-            return np.zeros(sizes, dtype=np.float32)
-
-        self.stream, self.normal, self.change = (empty(rows, shape.width) for _ in range(3))
-        self.squares = empty(rows)
-        self.squares_column = self.squares[:, None]
-        self.attend = empty(rows, (heads + 2 * shared) * size)
-        by_head = self.attend.reshape(rows, heads + 2 * shared, size)
-        self.query_key = by_head[:, : heads + shared]
+        self.stream, self.normal = buffers.stream[row], buffers.normal[row]
+        self.scale = np.zeros(1, dtype=np.float32)
+        by_head = buffers.attend[row].reshape(heads + 2 * shared, size)
+        self.query_key = by_head[: heads + shared]
         self.query_key_complex = self.query_key.view(np.complex64)
-        self.lengths = empty(rows, heads + shared)
-        self.lengths_column = self.lengths[..., None]
-        self.rotation = np.zeros((rows, 1, size // 2), dtype=np.complex64)
-        self.query = [by_head[row, :heads].reshape(shared, heads // shared, size) for row in range(rows)]
-        self.key_value = [by_head[row, heads:] for row in range(rows)]
-        self.merged = empty(rows, heads * size)
-        self.merged_heads = [self.merged[row].reshape(shared, heads // shared, size) for row in range(rows)]
-        self.expanded = empty(rows, shape.hidden_width * (1 if shape.layout == "compact" else 2))
-        self.gate, self.up = self.expanded[:, : shape.hidden_width], self.expanded[:, shape.hidden_width :]
-        self.hidden = empty(rows, shape.hidden_width)
-        self.logits = empty(rows, shape.vocabulary)
+        self.query = by_head[:heads].reshape(shared, heads // shared, size)
+        self.key_value = by_head[heads:]
+        self.lengths = np.zeros(heads + shared, dtype=np.float32)
+        self.lengths_column = self.lengths[:, None]
+        # One copy a head: an operand of the same shape is faster than one that is broadcast.
+        self.rotation = np.zeros((heads + shared, size // 2), dtype=np.complex64)
+        self.merged = buffers.merged[row].reshape(shared, heads // shared, size)
+        self.total = np.zeros((shared, heads // shared, 1), dtype=np.float32)

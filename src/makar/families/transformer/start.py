@@ -19,7 +19,7 @@ LARGEST_VOCABULARY = 4096
 """Tokens up to which the table of pairs is formed: 64 MB."""
 
 
-def count_pairs(windows: list[Int[Tensor, "batch length"]], vocabulary: int) -> Float[Tensor, "vocabulary vocabulary"]:
+def count_pairs(windows: list[Int[Tensor, "_ length"]], vocabulary: int) -> Float[Tensor, "vocabulary vocabulary"]:
     """Return how often each token (column) follows each token (row), float32."""
     counts = torch.zeros(vocabulary * vocabulary)
     for tokens in windows:

@@ -1,0 +1,69 @@
+"""The novelty index of a local run: made once after training, opened for every generation, never part of a model.
+
+The index is the training data in another form, so it lies beside the run; where the run is not on this machine novelty is unknown.
+"""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from makar.api.stores import OnEvent, open_stores
+from makar.home import runs_folder
+from makar.novelty.index import NoveltyIndex
+from makar.provenance.folder import is_safe_name
+from makar.training.progress import ignore_event
+
+if TYPE_CHECKING:
+    from makar.artifacts.artifact import Artifact
+
+FOLDER = "novelty"
+STORES_NAME = "stores.json"
+
+
+def remember_stores(run: Path, stores: Path) -> None:
+    """Note in a run's folder where the stores of its last stage are."""
+    (run / STORES_NAME).write_text(json.dumps({"stores": str(stores)}), encoding="utf-8")
+
+
+def build_index(run: Path, stores: Path, *, medium: str, on_event: OnEvent = ignore_event) -> NoveltyIndex | None:
+    """Index the training data of a run, or open the index that is there; ``None`` when the stores are gone.
+
+    Args:
+        run: Folder of the run.
+        stores: Folder of the stores of its last stage.
+        medium: Medium of the content.
+        on_event: Called with ``novelty`` events while it works.
+    """
+    data = open_stores(stores)
+    if data is None:
+        return None
+    return NoveltyIndex.build(
+        data.stores["train"], data.stores["held_out"], data.codec, medium=medium, folder=run / FOLDER, on_event=on_event
+    )
+
+
+def open_index(artifact: "Artifact") -> NoveltyIndex | None:
+    """Return the index of the data that a model learned from; ``None`` where the run is not on this machine."""
+    run = run_folder(artifact)
+    if run is None:
+        return None
+    if (run / FOLDER).is_dir():
+        return NoveltyIndex.open(run / FOLDER)
+    stores = stores_of(artifact)
+    return None if stores is None else build_index(run, stores, medium=artifact.medium)
+
+
+def run_folder(artifact: "Artifact") -> Path | None:
+    """Return the folder of the run that made a model, ``None`` when it is not on this machine."""
+    name = artifact.run
+    folder = runs_folder() / name
+    return folder if name and is_safe_name(name) and folder.is_dir() else None
+
+
+def stores_of(artifact: "Artifact") -> Path | None:
+    """Return the folder of the stores that a model learned from, ``None`` when they are gone."""
+    run = run_folder(artifact)
+    if run is None or not (run / STORES_NAME).is_file():
+        return None
+    folder = Path(json.loads((run / STORES_NAME).read_text(encoding="utf-8"))["stores"])
+    return folder if folder.is_dir() else None

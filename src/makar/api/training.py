@@ -1,0 +1,297 @@
+"""``train`` and ``resume``: from data to a saved model.
+
+In order: open the data, find an unfinished run of the same command or make one, choose the recipe, fit the codec and build the
+stores, measure the machine and freeze the plan, train every stage, save the model, index the training data for novelty. The promise of
+time begins when the stores are finished, so the probe is inside it; the index comes after it. A run that was stopped or killed
+anywhere goes on with the same call.
+"""
+
+import math
+import platform
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from makar.api.data import Source, dataset_of, seconds_of_budget
+from makar.api.interruption import stop_on_signal
+from makar.api.model import Model
+from makar.api.novelty import build_index, remember_stores
+from makar.api.places import lasting_source, model_place
+from makar.api.stores import OnEvent, prepare, store_folder
+from makar.artifacts.folders import check_replaceable
+from makar.artifacts.load import load_artifact
+from makar.artifacts.save import save_artifact
+from makar.data.dataset import DataSet
+from makar.errors import DataError, InterruptedRunError, UnsupportedError
+from makar.families.family import build_family
+from makar.planning import Request, choose_recipe, size_recipe
+from makar.provenance.folder import MANIFEST_NAME
+from makar.training.budget import Budget
+from makar.training.data_size import measured_size
+from makar.training.plan import TrainingPlan
+from makar.training.progress import Watch, ignore_event
+from makar.training.result import StageResult
+from makar.training.run_store import FINISHED, create_run, find_resumable, open_run, run_key
+from makar.training.run_store import Run as StoredRun
+from makar.training.trainer import TrainingData, train_stage
+
+if TYPE_CHECKING:
+    from makar.artifacts.artifact import Artifact
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One finished training.
+
+    Attributes:
+        id: Its name in ``makar runs list``.
+        folder: Plan, metrics and novelty index; stays on this machine.
+        plan: What was planned.
+        results: What each stage ended with; empty where the run was finished before and its results are gone.
+        model: The saved model.
+    """
+
+    id: str
+    folder: Path
+    plan: TrainingPlan
+    results: tuple[StageResult, ...]
+    model: Model
+
+    def to_dictionary(self) -> dict[str, Any]:
+        """Return plain values that JSON can hold."""
+        return {
+            "run": self.id,
+            "folder": str(self.folder),
+            "model": str(self.model.path),
+            "hash": self.model.hash,
+            "plan": self.plan.to_dictionary(),
+            "results": [result.to_dictionary() for result in self.results],
+        }
+
+
+def train(
+    source: Source,
+    *,
+    minutes: float | None = None,
+    steps: int | None = None,
+    output: str | Path | None = None,
+    recipe: str | None = None,
+    seed: int = 0,
+    settings: Sequence[str] = (),
+    on_event: OnEvent = ignore_event,
+) -> Run:
+    """Train a model on data; the same call goes on with a run that was stopped or killed.
+
+    Args:
+        source: See ``makar.api.data.Source``.
+        minutes: Wall-clock time from the finished store to the saved model. Either this or ``steps``.
+        steps: A fixed number of steps a stage; bit-reproducible on the same machine.
+        output: A name, or the path of a folder; by default the name of the data.
+        recipe: Name of a recipe; ``None`` chooses by medium and labels.
+        seed: Seed of every draw.
+        settings: ``PATH=VALUE`` changes to the recipe, for example ``"stages.0.family.width=128"``.
+        on_event: Called with every event; see ``makar.training.progress``.
+
+    Raises:
+        UsageError: Neither or both of ``minutes`` and ``steps``, or ``output`` is something else than a model.
+        InterruptedRunError: Ctrl-C, SIGTERM or ``makar runs stop``; everything is saved.
+        RunError: The training cannot go on; the message says why and what to do.
+    """
+    seconds = seconds_of_budget(minutes, steps)
+    start = time.monotonic()
+    dataset = dataset_of(source, progress=_reading(on_event))
+    place = model_place(dataset.name if output is None else output)
+    check_replaceable(place, MANIFEST_NAME)
+    options = {
+        "source": lasting_source(dataset.inspection.source),
+        "medium": dataset.medium,
+        "seconds": seconds,
+        "steps": steps,
+        "recipe": recipe,
+        "seed": seed,
+        "settings": list(settings),
+    }
+    key = run_key(data_fingerprint=dataset.fingerprint, options=options, output=str(place))
+    stored = find_resumable(key)
+    if stored is None:
+        stored = create_run(key=key, name=dataset.name, output=str(place), options=options)
+        if place.exists():
+            on_event(_note(f"{place} holds a model; it is replaced when the new one is complete"))
+    else:
+        on_event(_note(f"going on with the unfinished run {stored.id}"))
+    return _carry_out(stored, dataset, on_event=on_event, start=start)
+
+
+def resume(run: str, *, on_event: OnEvent = ignore_event) -> Run:
+    """Go on with a training that was stopped or killed; a finished one is only opened.
+
+    Args:
+        run: Its id, or a beginning that only it has.
+        on_event: Called with every event.
+
+    Raises:
+        UnknownNameError: There is no such run.
+        UnsupportedError: Its data came from memory.
+        DataError: The data has changed since.
+    """
+    start = time.monotonic()
+    stored = open_run(run)
+    state = stored.state()
+    if state["status"] == FINISHED:
+        on_event(_note(f"{stored.id} is finished"))
+        return _opened(stored, load_artifact(Path(state["artifact"])), ())
+    options = state["options"]
+    if options["source"] in ("array", "list"):
+        raise UnsupportedError(
+            f"the data of {stored.id} was in the memory of a program",
+            expected="data in a file or folder",
+            do="call makar.train again with the same data: it goes on",
+        )
+    dataset = dataset_of(options["source"], medium=options["medium"], progress=_reading(on_event))
+    if run_key(data_fingerprint=dataset.fingerprint, options=options, output=state["output"]) != state["key"]:
+        raise DataError(
+            f"the data of {stored.id} has changed since it began",
+            expected="the same files",
+            do="put them back, or train anew with makar train",
+        )
+    return _carry_out(stored, dataset, on_event=on_event, start=start)
+
+
+def _carry_out(stored: StoredRun, dataset: DataSet, *, on_event: OnEvent, start: float) -> Run:
+    state = stored.state()
+    place = Path(state["output"])
+    with stored.lock():
+        stored.clear_stop()
+        try:
+            plan, data, budget = _plan_and_data(stored, dataset, on_event=on_event, start=start)
+            artifact, results = _train_stages(
+                stored, plan, data, budget=budget, place=place, dataset=dataset, on_event=on_event
+            )
+            values = {"inner_loss": results[-1].inner_loss, "stages": [result.to_dictionary() for result in results]}
+            stores = store_folder(dataset.fingerprint, plan.recipe.stages[-1].codec)
+            remember_stores(stored.folder, stores)
+            stored.finish(place, artifact_hash=artifact.hash, result=values)
+            on_event(_note("indexing the training data, so that copies of it are found"))
+            build_index(stored.folder, stores, medium=dataset.medium, on_event=on_event)
+        except KeyboardInterrupt as error:
+            raise InterruptedRunError(
+                f"interrupted; what is finished of {stored.id} is kept",
+                do=f"run the same command again, or: makar runs resume {stored.id}",
+            ) from error
+    on_event(_note(f"saved to {place}; {time.monotonic() - start:.1f} s in all, with reading the data"))
+    return _opened(stored, artifact, results)
+
+
+def _plan_and_data(
+    stored: StoredRun, dataset: DataSet, *, on_event: OnEvent, start: float
+) -> tuple[TrainingPlan, list[TrainingData], Budget]:
+    """Return the frozen plan, the data of every stage, and the promise of time, which begins when the data is ready."""
+    options = stored.state()["options"]
+    plan = stored.plan()
+    request = Request(
+        seconds=options["seconds"],
+        steps=options["steps"],
+        recipe=options["recipe"],
+        seed=options["seed"],
+        settings=tuple(options["settings"]),
+    )
+    recipe = choose_recipe(dataset, request) if plan is None else plan.recipe
+    data = [prepare(dataset, stage.codec, on_event=on_event) for stage in recipe.stages]
+    on_event(_note(f"data ready after {time.monotonic() - start:.1f} s"))
+    budget = Budget(math.inf if options["seconds"] is None else options["seconds"])
+    if plan is None:
+        if options["seconds"] is not None:
+            on_event(_note("measuring this machine"))
+        size = measured_size(dataset, codec=data[0].codec, stores=data[0].stores)
+        plan = size_recipe(recipe, request, size=size, store_is_finished=True)
+        stored.write_plan(plan)
+    on_event(_note(_said(plan)))
+    return plan, data, budget
+
+
+def _said(plan: TrainingPlan) -> str:
+    expected = plan.predicted
+    return (
+        f"recipe {plan.recipe.name}: {expected['parameters']:,} parameters, about {expected['steps']:,} steps, "
+        f"{expected['epochs']:g} times through the data; {plan.device}, {plan.threads} threads, {plan.precision}"
+    )
+
+
+def _train_stages(
+    stored: StoredRun,
+    plan: TrainingPlan,
+    data: list[TrainingData],
+    *,
+    budget: Budget,
+    place: Path,
+    dataset: DataSet,
+    on_event: OnEvent,
+) -> tuple["Artifact", tuple[StageResult, ...]]:
+    results = []
+    with stop_on_signal() as asked:
+        watch = Watch(on_event=on_event, stop=lambda: asked() or stored.stop_requested())
+        for stage, part in zip(plan.recipe.stages, data, strict=True):
+            family = build_family(stage.family)
+            results.append(
+                train_stage(plan, stage, family=family, data=part, folder=stored.folder, watch=watch, budget=budget)
+            )
+        artifact = save_artifact(
+            place,
+            recipe=plan.recipe,
+            codec=data[-1].codec,
+            family=family.to("cpu"),
+            training=_training_facts(stored, plan, results),
+            data=_data_facts(dataset),
+        )
+    if plan.seconds is not None:
+        on_event(_note(f"{budget.consumed():.1f} s of {plan.seconds:.0f} s from the finished store to the saved model"))
+    return artifact, tuple(results)
+
+
+def _training_facts(stored: StoredRun, plan: TrainingPlan, results: list[StageResult]) -> dict[str, Any]:
+    energy = {
+        name: sum(result.energy["watt_hours"][name] for result in results) / 1000 for name in ("low", "central", "high")
+    }
+    return {
+        "run": stored.id,
+        "seconds": sum(result.seconds for result in results),
+        "steps": sum(result.steps for result in results),
+        "items": sum(result.items for result in results),
+        "parameters": plan.recipe.stages[-1].family.parameter_count(),
+        "inner_loss": results[-1].inner_loss,
+        "energy_kwh": energy | {"method": results[-1].energy["method"]},
+        "machine": f"{platform.machine()}, {plan.device}, {plan.threads} threads, {plan.precision}",
+        "predicted": plan.predicted,
+    }
+
+
+def _data_facts(dataset: DataSet) -> dict[str, Any]:
+    found = dataset.inspection
+    return {
+        "fingerprint": dataset.fingerprint,
+        "name": dataset.name,
+        "medium": dataset.medium,
+        "items": found.used,
+        "licences": found.licences,
+        "languages": found.languages,
+        "path": lasting_source(found.source),
+    }
+
+
+def _opened(stored: StoredRun, artifact: "Artifact", results: tuple[StageResult, ...]) -> Run:
+    plan = stored.plan()
+    assert plan is not None, "a finished run has a plan"
+    return Run(id=stored.id, folder=stored.folder, plan=plan, results=results, model=Model(artifact))
+
+
+def _reading(on_event: OnEvent) -> Any:
+    def progress(stage: str, done: int, total: int | None) -> None:
+        on_event({"event": "reading", "stage": stage, "done": done, "total": total})
+
+    return progress
+
+
+def _note(message: str) -> dict[str, Any]:
+    return {"event": "note", "message": message}

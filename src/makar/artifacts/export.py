@@ -1,0 +1,77 @@
+"""Taking a model out: ``export_artifact`` writes a folder that other programs open, checked before it is accepted.
+
+Formats: ``transformers`` (where the family writes what that library needs) and ``onnx`` (every family). Both folders also hold
+``makar.json``, the codec's files, the tensors under their saved names and, as ``provenance.json``, the signed manifest, so that
+``import_artifact`` reverses them exactly.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from makar.artifacts.artifact import CARD_NAME, CODEC_FOLDER, HEADER_NAME, TENSORS_NAME, Artifact, read_plain
+from makar.artifacts.export_onnx import write_onnx
+from makar.artifacts.folders import check_replaceable, new_folder, write_file
+from makar.artifacts.load import load_artifact
+from makar.errors import UnknownNameError, UnsupportedError
+from makar.provenance.folder import MANIFEST_NAME
+
+TRANSFORMERS_CONFIG = "config.json"
+PROVENANCE_NAME = "provenance.json"
+
+
+def export_artifact(artifact: Artifact, *, to: str, folder: Path) -> Path:
+    """Write a model in a format of others.
+
+    Args:
+        artifact: The model; it is compared with its signed hashes first.
+        to: ``"transformers"`` or ``"onnx"``.
+        folder: A folder that does not exist or is empty.
+
+    Returns:
+        The folder.
+
+    Raises:
+        UnknownNameError: There is no such format.
+        UnsupportedError: This model cannot be written in it; the message names what it can.
+        UsageError: The folder holds something.
+        MissingExtraError: A package that the format needs is absent; the message has the install command.
+        ArtifactError: What was written does not give the same numbers.
+    """
+    if to not in FORMATS:
+        raise UnknownNameError("format", to, FORMATS)
+    folder = Path(folder)
+    check_replaceable(folder, None)
+    artifact = load_artifact(artifact.path)
+    FORMATS[to](artifact, folder)
+    return folder
+
+
+def _export_transformers(artifact: Artifact, folder: Path) -> None:
+    names = [name for name in artifact.manifest["files"] if not name.startswith(f"{CODEC_FOLDER}/")]
+    if TRANSFORMERS_CONFIG not in names:
+        raise UnsupportedError(
+            f"a model of family {artifact.header['family']['kind']} has no form in transformers",
+            expected="a model of text",
+            do=f"makar export {artifact.name} --to onnx",
+        )
+    with new_folder(folder, replaces=None) as building:
+        _write_parts(artifact, building, names)
+
+
+def _export_onnx(artifact: Artifact, folder: Path) -> None:
+    with new_folder(folder, replaces=None) as building:
+        _write_parts(artifact, building, [HEADER_NAME, TENSORS_NAME])
+        write_onnx(artifact, building)
+
+
+def _write_parts(artifact: Artifact, building: Path, names: list[str]) -> None:
+    codec = [name for name in artifact.manifest["files"] if name.startswith(f"{CODEC_FOLDER}/")]
+    for name in [*names, *codec]:
+        write_file(building, name, read_plain(artifact.path / name))
+    write_file(building, PROVENANCE_NAME, read_plain(artifact.path / MANIFEST_NAME))
+    if (artifact.path / CARD_NAME).is_file():
+        write_file(building, CARD_NAME, read_plain(artifact.path / CARD_NAME))
+
+
+FORMATS: dict[str, Callable[[Artifact, Path], None]] = {"transformers": _export_transformers, "onnx": _export_onnx}
+"""Every format that a model can be written in."""

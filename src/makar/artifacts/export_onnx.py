@@ -1,0 +1,225 @@
+"""A model as ONNX files that give the same numbers in onnxruntime, with a description of how to sample from them.
+
+Each network of the family becomes one ``.onnx`` file (torch's exporter by ``torch.export``). It is run in onnxruntime on the example
+inputs and again with every free axis at another size, and refused when any output differs from torch by more than 1e-4 of
+the larger of 1 and the largest output. ``onnx.json`` names inputs, outputs, free axes and the difference found. The tensors lie beside in
+``model.safetensors`` under their saved names, because the exporter renames and folds weights; ``import_artifact`` reads those and then
+checks that the ONNX files still agree with them.
+"""
+
+import contextlib
+import importlib.util
+import io
+import json
+import logging
+import warnings
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from makar.artifacts.artifact import Artifact
+from makar.artifacts.folders import write_file
+from makar.errors import ArtifactError, MissingExtraError
+from makar.families.family import Family, OnnxPart
+
+SCHEMA = 1
+DESCRIPTION_NAME = "onnx.json"
+TOLERANCE = 1e-4
+OPSET = 20
+# A file of the protocol buffers that ONNX is made of ends at 2 GB; larger weights go beside it.
+LARGEST_INLINE_BYTES = 1_800_000_000
+SAMPLING = {
+    "transformer": (
+        "Feed the tokens so far as int64 [batch, length]; begin with the end token alone. The logits at the last position, divided by the "
+        "temperature and put through a softmax, are the probabilities of the next token. Draw one, append it, repeat until the end "
+        "token. codec/tokenizer.json turns tokens into text."
+    ),
+    "diffusion": (
+        "Draw a point from a normal distribution, float32 [batch, channels, height, width]. Walk from time 0 (noise) to time 1 (image): "
+        "point = point + (next_time - time) * velocity(point, time). 20 to 50 equal steps of this (Euler) work. "
+        "A label equal to the number of classes means no class. The result is in -1..1: (point + 1) * 127.5 gives pixels."
+    ),
+}
+
+
+def write_onnx(artifact: Artifact, folder: Path) -> None:
+    """Write and check one file a network, and the description.
+
+    Raises:
+        MissingExtraError: onnx, onnxruntime or onnxscript is absent.
+        ArtifactError: A network cannot be exported, or its outputs differ.
+    """
+    require_onnx()
+    family = artifact.family()
+    described = []
+    for part in family.onnx_parts():
+        _export_part(part, folder / f"{part.name}.onnx")
+        described.append(
+            {
+                "name": part.name,
+                "file": f"{part.name}.onnx",
+                "inputs": [_describe_input(part, name, tensor) for name, tensor in part.inputs.items()],
+                "outputs": list(part.outputs),
+                "largest_difference": check_part(part, folder / f"{part.name}.onnx"),
+            }
+        )
+    kind = artifact.header["family"]["kind"]
+    description = {
+        "schema": SCHEMA,
+        "artifact": artifact.hash,
+        "medium": artifact.medium,
+        "parts": described,
+        "tolerance": TOLERANCE,
+        "how_to_sample": SAMPLING.get(kind, f"see the documentation of family {kind}"),
+        "family": artifact.header["family"],
+        "codec": artifact.header["codec"],
+    }
+    write_file(folder, DESCRIPTION_NAME, json.dumps(description, indent=1, ensure_ascii=False).encode("utf-8"))
+
+
+def require_onnx() -> None:
+    """Check that the packages for ONNX are there.
+
+    Raises:
+        MissingExtraError: One is absent; the message has the install command.
+    """
+    for package in ("onnx", "onnxruntime", "onnxscript"):
+        if importlib.util.find_spec(package) is None:
+            raise MissingExtraError(package, extra="onnx")
+
+
+def check_family(family: Family, folder: Path) -> None:
+    """Check that every ONNX file in a folder gives the numbers of a family.
+
+    Raises:
+        ArtifactError: A file is missing, cannot be run, or differs.
+    """
+    require_onnx()
+    for part in family.onnx_parts():
+        check_part(part, folder / f"{part.name}.onnx")
+
+
+def check_part(part: OnnxPart, path: Path) -> float:
+    """Compare a network in onnxruntime with torch, on the example inputs and with each free axis at another size.
+
+    Returns:
+        The largest difference, as a share of the larger of 1 and the largest output.
+
+    Raises:
+        ArtifactError: The file cannot be run or differs by more than the tolerance.
+    """
+    import onnxruntime
+
+    quiet = onnxruntime.SessionOptions()
+    quiet.log_severity_level = 3
+    quiet.intra_op_num_threads = 1
+    worst = 0.0
+    try:
+        session = onnxruntime.InferenceSession(path, quiet, providers=["CPUExecutionProvider"])
+        for inputs, expected in _trials(part):
+            found = session.run(list(part.outputs), {name: tensor.numpy() for name, tensor in inputs.items()})
+            for name, one, other in zip(part.outputs, found, expected, strict=True):
+                worst = max(worst, _difference(f"{path.name} output {name}", np.asarray(one), other.numpy()))
+    except ArtifactError:
+        raise
+    except Exception as error:  # onnxruntime's own errors share no public class
+        raise ArtifactError(f"{path.name} cannot be run in onnxruntime: {str(error)[:500]}") from error
+    return worst
+
+
+def _difference(what: str, found: np.ndarray, expected: np.ndarray) -> float:
+    if found.shape != expected.shape:
+        raise ArtifactError(f"{what} has shape {list(found.shape)}", expected=str(list(expected.shape)))
+    scale = max(1.0, float(np.abs(expected).max(initial=0.0)))
+    worst = float(np.abs(found.astype(np.float64) - expected).max(initial=0.0)) / scale
+    # NaN fails every comparison, so the accepted side is asked for.
+    if not worst <= TOLERANCE:
+        raise ArtifactError(f"{what} differs by {worst:.2g} from the model", expected=f"at most {TOLERANCE:g}")
+    return worst
+
+
+def _trials(part: OnnxPart) -> Iterator[tuple[dict[str, Tensor], list[Tensor]]]:
+    inputs = dict(part.inputs)
+    yield inputs, _outputs(part.module, inputs)
+    axes = {axis for named in part.dynamic.values() for axis in named.values()}
+    for axis in sorted(axes):
+        yield _other_size(part, inputs, axis)
+
+
+def _other_size(part: OnnxPart, inputs: dict[str, Tensor], axis: str) -> tuple[dict[str, Tensor], list[Tensor]]:
+    failure: Exception | None = None
+    # One more suits most axes; one that must stay even, or is already the longest, takes another.
+    for change in (lambda size: size + 1, lambda size: 2 * size, lambda size: size - 1):
+        changed = {
+            name: _resized(
+                tensor, {number: change for number, named in part.dynamic.get(name, {}).items() if named == axis}
+            )
+            for name, tensor in inputs.items()
+        }
+        try:
+            return changed, _outputs(part.module, changed)
+        except (RuntimeError, ValueError, IndexError) as error:
+            failure = error
+    raise ArtifactError(f'axis "{axis}" of {part.name} is not free: the model itself refuses other sizes') from failure
+
+
+def _resized(tensor: Tensor, changes: Mapping[int, Any]) -> Tensor:
+    for number, change in changes.items():
+        index = torch.arange(change(tensor.shape[number])) % tensor.shape[number]
+        tensor = tensor.index_select(number, index)
+    return tensor
+
+
+def _outputs(module: nn.Module, inputs: dict[str, Tensor]) -> list[Tensor]:
+    with torch.no_grad():
+        made = module(*inputs.values())
+    return [tensor.float() for tensor in (made if isinstance(made, tuple | list) else (made,))]
+
+
+def _describe_input(part: OnnxPart, name: str, tensor: Tensor) -> dict[str, Any]:
+    named = part.dynamic.get(name, {})
+    axes = [named.get(number, size) for number, size in enumerate(tensor.shape)]
+    return {"name": name, "dtype": str(tensor.dtype).removeprefix("torch."), "axes": axes}
+
+
+def _export_part(part: OnnxPart, path: Path) -> None:
+    shapes = {name: dict(part.dynamic.get(name, {})) for name in part.inputs}
+    size = sum(tensor.numel() * tensor.element_size() for tensor in part.module.state_dict().values())
+    try:
+        # With gradients on, networks take the paths that training needs, which cannot be traced for every size.
+        with _quiet(), torch.no_grad():
+            torch.onnx.export(
+                part.module.eval(),
+                tuple(part.inputs.values()),
+                path,
+                input_names=list(part.inputs),
+                output_names=list(part.outputs),
+                dynamic_shapes=tuple(shapes.values()),
+                opset_version=OPSET,
+                dynamo=True,
+                external_data=size > LARGEST_INLINE_BYTES,
+                verbose=False,
+            )
+    except Exception as error:  # the exporter raises classes of many libraries
+        raise ArtifactError(f"{part.name} cannot be exported: {str(error)[:800]}") from error
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    # The exporter warns of its own dependencies and prints its progress; the check in onnxruntime is what counts.
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            for category in (DeprecationWarning, FutureWarning, UserWarning):
+                warnings.simplefilter("ignore", category)
+            yield
+    finally:
+        for logger, level in zip(loggers, levels):
+            logger.setLevel(level)

@@ -1,0 +1,242 @@
+"""The second pass: every document is read once, hashed, measured and sketched; a few bytes of each are kept.
+
+For a document 15 bytes stay in arrays (hash, size, official part, language, verdict), for one that is compared with the others its
+signature too. Twenty million documents stay below two gigabytes.
+"""
+
+import dataclasses
+import hashlib
+import unicodedata
+from array import array
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from makar.data import near_image, near_text
+from makar.data.document import Document, Progress, Source
+from makar.data.splitting import EMPTY, OFFICIAL_CODES, REFUSED, TRAIN, UNREADABLE
+from makar.errors import DataError
+
+LANGUAGE_SAMPLE = 2000
+LANGUAGE_CHARACTERS = 40
+"""A shorter text says too little about its language."""
+LABEL_LIMIT = 10_000
+SIZE_LIMIT = (1 << 32) - 1
+EXAMPLES = 5
+
+
+class SkipLedger:
+    """What was found and not used: a count and a few examples for each reason."""
+
+    def __init__(self) -> None:
+        self.reasons: dict[str, tuple[int, list[str]]] = {}
+
+    def __call__(self, source: str, reason: str) -> None:
+        if reason not in self.reasons and len(self.reasons) >= 200:
+            reason = "other reasons"
+        count, examples = self.reasons.get(reason, (0, []))
+        self.reasons[reason] = (count + 1, [*examples, source] if len(examples) < EXAMPLES else examples)
+
+
+@dataclasses.dataclass(kw_only=True)
+class Examination:
+    """What is known of every document, in the order of the source."""
+
+    digests: np.ndarray
+    sizes: np.ndarray
+    officials: np.ndarray
+    codes: np.ndarray
+    languages: np.ndarray
+    language_names: list[str]
+    pairs: np.ndarray
+    compared: int
+    bytes: int
+    skipped: SkipLedger
+    labels: Counter[str]
+    licences: Counter[str]
+    captions: int
+    shapes: Counter[tuple[int, int, int]]
+
+    def language_of(self, index: int) -> str | None:
+        """Return the language of a document, ``None`` when it was not looked at."""
+        code = int(self.languages[index])
+        return self.language_names[code - 1] if code else None
+
+
+class _Collector:
+    """Grows while documents come."""
+
+    def __init__(self, medium: str) -> None:
+        self.medium = medium
+        self.digests, self.sizes = array("Q"), array("I")
+        self.officials, self.codes, self.languages = array("B"), array("B"), array("B")
+        self.large: dict[int, int] = {}
+        self.language_names: list[str] = []
+        self.sampled = 0
+        self.skipped = SkipLedger()
+        self.labels: Counter[str] = Counter()
+        self.licences: Counter[str] = Counter()
+        self.shapes: Counter[tuple[int, int, int]] = Counter()
+        self.captions = self.bytes = 0
+        self.signatures: list[np.ndarray] = []
+        self.thumbnails: list[np.ndarray] = []
+        self.hashes: list[np.ndarray] = []
+        self.pictures: list[np.ndarray] = []
+        self.compared = array("Q")
+
+    def add(self, document: Document) -> None:
+        code, digest, size, language = TRAIN, 0, 0, None
+        if document.consent == "refused":
+            code = REFUSED
+            self.skipped(document.name, "consent refused")
+        else:
+            try:
+                digest, size, language = self._read(document)
+                if size == 0:
+                    code = EMPTY
+                    self.skipped(document.name, "empty text")
+            except DataError as error:
+                code = UNREADABLE
+                self.skipped(document.name, error.came.removeprefix(f"{document.name} "))
+        if size > SIZE_LIMIT:
+            self.large[len(self.sizes)] = size
+        self.digests.append(digest)
+        self.sizes.append(min(size, SIZE_LIMIT))
+        self.officials.append(OFFICIAL_CODES[document.official])
+        self.codes.append(code)
+        self.languages.append(self._language_code(document.language or language))
+        if code == TRAIN:
+            self._count(document)
+
+    def _read(self, document: Document) -> tuple[int, int, str | None]:
+        if self.medium == "image":
+            return self._see_pixels(document.read()), 1, None
+        return self._see_text(document.read())
+
+    def _see_pixels(self, pixels: np.ndarray) -> int:
+        digest = hashlib.sha256(repr(pixels.shape).encode())
+        digest.update(np.ascontiguousarray(pixels).data)
+        height, width, channels = (int(size) for size in pixels.shape)
+        shape = (height, width, channels)
+        if shape in self.shapes or len(self.shapes) < LABEL_LIMIT:
+            self.shapes[shape] += 1
+        self.bytes += pixels.nbytes
+        if len(self.compared) < near_image.IMAGE_LIMIT:
+            self.thumbnails.append(near_image.thumbnail(pixels))
+            self.compared.append(len(self.digests))
+            if len(self.thumbnails) == 1024:
+                self.sketch()
+        return int.from_bytes(digest.digest()[:8], "big")
+
+    def _see_text(self, pieces: Iterator[str]) -> tuple[int, int, str | None]:
+        digest, size, first = hashlib.sha256(), 0, ""
+        for piece in pieces:
+            if not size:
+                first = piece
+            size += len(piece)
+            self.bytes += len(piece) if piece.isascii() else len(piece.encode("utf-8", "replace"))
+            folded = piece if piece.isascii() else unicodedata.normalize("NFC", piece)
+            digest.update(" ".join(folded.split()).encode("utf-8", "replace") + b" ")
+        if not first.strip():
+            return 0, 0, None
+        number = int.from_bytes(digest.digest()[:8], "big")
+        if len(self.signatures) < near_text.DOCUMENT_LIMIT:
+            self.signatures.append(near_text.signature(first))
+            self.compared.append(len(self.digests))
+        return number, size, self._language(first, number) if self.medium == "text" else None
+
+    def sketch(self) -> None:
+        """Turn the thumbnails that have come together into hashes and small pictures."""
+        if self.thumbnails:
+            hashes, pictures = near_image.sketches(np.stack(self.thumbnails))
+            self.hashes.append(hashes)
+            self.pictures.append(pictures)
+            self.thumbnails.clear()
+
+    def _language(self, text: str, digest: int) -> str | None:
+        """Every document up to the size of the sample, then a share drawn by hash that falls as they become more."""
+        seen = len(self.digests)
+        if len(text) < LANGUAGE_CHARACTERS:
+            return None
+        if seen >= LANGUAGE_SAMPLE and (digest >> 20) % seen >= LANGUAGE_SAMPLE // 2:
+            return None
+        import py3langid
+
+        self.sampled += 1
+        language = py3langid.classify(text[:1500])[0]
+        return str(language)
+
+    def _language_code(self, name: str | None) -> int:
+        if name is None:
+            return 0
+        if name not in self.language_names:
+            if len(self.language_names) >= 255:
+                return 0
+            self.language_names.append(name)
+        return self.language_names.index(name) + 1
+
+    def _count(self, document: Document) -> None:
+        self.licences[document.licence] += 1
+        self.captions += bool(document.caption)
+        if document.label is not None and (document.label in self.labels or len(self.labels) < LABEL_LIMIT):
+            self.labels[document.label] += 1
+
+
+def examine(source: Source, *, progress: Progress | None = None) -> Examination:
+    """Read every document of a source once.
+
+    Args:
+        source: Where the documents come from.
+        progress: Told how many documents have been read.
+    """
+    collector = _Collector(source.medium)
+    for count, document in enumerate(source.documents(collector.skipped), start=1):
+        collector.add(document)
+        if progress is not None and count % 256 == 0:
+            progress("reading", count, None)
+    if progress is not None:
+        progress("reading", len(collector.codes), len(collector.codes))
+    sizes: np.ndarray = _as_numpy(collector.sizes, np.uint32)
+    if collector.large:
+        sizes = sizes.astype(np.uint64)
+        for index, size in collector.large.items():
+            sizes[index] = size
+    return Examination(
+        digests=_as_numpy(collector.digests, np.uint64),
+        sizes=sizes,
+        officials=_as_numpy(collector.officials, np.uint8),
+        codes=_as_numpy(collector.codes, np.uint8),
+        languages=_as_numpy(collector.languages, np.uint8),
+        language_names=collector.language_names,
+        pairs=_pairs(collector, progress),
+        compared=len(collector.compared),
+        bytes=collector.bytes,
+        skipped=collector.skipped,
+        labels=collector.labels,
+        licences=collector.licences,
+        captions=collector.captions,
+        shapes=collector.shapes,
+    )
+
+
+def _pairs(collector: _Collector, progress: Progress | None) -> np.ndarray:
+    if len(collector.compared) < 2:
+        return np.zeros((0, 2), np.int64)
+    if progress is not None:
+        progress("comparing", 0, len(collector.compared))
+    if collector.medium == "image":
+        collector.sketch()
+        pairs = near_image.near_pairs(np.concatenate(collector.hashes), np.concatenate(collector.pictures))
+    else:
+        pairs = near_text.near_pairs(np.stack(collector.signatures))
+    indices = _as_numpy(collector.compared, np.uint64).astype(np.int64)
+    digests = _as_numpy(collector.digests, np.uint64)
+    pairs = indices[pairs]
+    # Exact copies are counted as such.
+    return pairs[digests[pairs[:, 0]] != digests[pairs[:, 1]]]
+
+
+def _as_numpy(values: "array[Any]", dtype: Any) -> np.ndarray:
+    return np.frombuffer(values, dtype).copy() if len(values) else np.zeros(0, dtype)

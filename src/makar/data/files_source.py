@@ -1,0 +1,214 @@
+"""Documents out of files: a text file, a source file, an image, a row of a table, an image of an array."""
+
+import functools
+import hashlib
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from makar.data import licences
+from makar.data.array_reader import array_rows
+from makar.data.document import Document, Found, Progress, Skip, Source
+from makar.data.entries import Entry, entries, files
+from makar.data.html_text import html_text
+from makar.data.image_reader import FILE_LIMIT_BYTES, read_image
+from makar.data.inventory import take_inventory
+from makar.data.record import UNKNOWN_LICENCE
+from makar.data.split_names import official_split_of, split_of_value
+from makar.data.table_columns import Columns, image_bytes, text_of
+from makar.data.tables import rows, seekable
+from makar.data.text_stream import decoded, parts, repaired
+from makar.errors import DataError
+
+PAGE_LIMIT_BYTES = 64 << 20
+
+
+class FilesSource(Source):
+    """A folder, a file or an archive.
+
+    Args:
+        root: Where it is.
+        medium: The medium that is wanted; the bulk of the files decides when ``None``.
+        progress: Told how far the first look is.
+
+    Raises:
+        EmptyDataError: There is nothing that can be used.
+    """
+
+    def __init__(self, root: Path, *, medium: str | None = None, progress: Progress | None = None) -> None:
+        self.root = root
+        self.name = root.name.partition(".")[0] if root.is_file() else (root.name or root.resolve().name)
+        self._inventory = take_inventory(root, medium=medium, progress=progress)
+        self.medium = self._inventory.medium
+        self.found: Found = self._inventory.found
+        self._note_columns()
+
+    def documents(self, skip: Skip) -> Iterator[Document]:
+        """Yield every document of the medium in a fixed order."""
+        inventory = self._inventory
+        for entry in entries(self.root, skip):
+            kind = entry.kind
+            if kind.group == "unread":
+                skip(entry.name, kind.form)
+            elif entry.name in inventory.unusable:
+                skip(entry.name, inventory.unusable[entry.name])
+            elif self._medium_of(entry) != self.medium:
+                self._skip_other(entry, skip)
+            elif kind.group == "table":
+                yield from self._table(entry, skip)
+            elif kind.group == "array":
+                yield from self._arrays(entry, skip)
+            elif kind.group == "image":
+                yield self._image(entry)
+            else:
+                yield self._text(entry)
+
+    def identity(self) -> Iterator[str]:
+        """Yield name, size and sha256 of every file."""
+        for name, path in files(self.root, lambda source, reason: None):
+            try:
+                with path.open("rb") as stream:
+                    digest = hashlib.file_digest(stream, "sha256").hexdigest()
+                yield f"{name}\t{path.stat().st_size}\t{digest}"
+            except OSError:
+                yield f"{name}\tunreadable"
+
+    def _medium_of(self, entry: Entry) -> str:
+        if entry.kind.group == "table":
+            columns = self._inventory.columns.get(entry.name)
+            return columns.medium if columns else ""
+        return "image" if entry.kind.group == "array" else entry.kind.group
+
+    def _skip_other(self, entry: Entry, skip: Skip) -> None:
+        medium = self._medium_of(entry)
+        if medium == "text" and self._inventory.captions.is_sidecar(entry.name):
+            skip(entry.name, "caption of an image")
+        else:
+            skip(entry.name, f"another medium: use --medium {medium}")
+
+    def _official(self, name: str) -> str | None:
+        return official_split_of(name, self._inventory.splits)
+
+    def _text(self, entry: Entry) -> Document:
+        def read() -> Iterator[str]:
+            def warn(what: str) -> None:
+                self.found.warn(f"{entry.name}: {what}")
+
+            if entry.kind.form == "html":
+                content = entry.whole(limit_bytes=PAGE_LIMIT_BYTES)
+                yield from parts(iter([html_text("".join(decoded(io.BytesIO(content), warn=warn)))]))
+                return
+            with entry.open() as stream:
+                yield from parts(decoded(stream, warn=warn))
+
+        return Document(
+            name=entry.name,
+            read=read,
+            official=self._official(entry.name),
+            licence=licences.licence_of_header(entry.head) or self._inventory.licence_of(entry.name),
+            language=entry.kind.form if entry.kind.group == "code" else None,
+        )
+
+    def _image(self, entry: Entry) -> Document:
+        about = self._inventory.captions.about(entry.name, entry.path)
+        return Document(
+            name=entry.name,
+            read=lambda: read_image(entry.whole(limit_bytes=FILE_LIMIT_BYTES)),
+            official=about.official or self._official(entry.name),
+            caption=about.caption,
+            label=about.label,
+            licence=licences.licence_named(about.licence) if about.licence else self._inventory.licence_of(entry.name),
+            consent=about.consent or "unknown",
+        )
+
+    def _table(self, entry: Entry, skip: Skip) -> Iterator[Document]:
+        columns = self._inventory.columns[entry.name]
+        official, licence = self._official(entry.name), self._inventory.licence_of(entry.name)
+        names = self._inventory.label_names.get(entry.name)
+        number = -1
+        try:
+            for number, row in enumerate(rows(entry, skip, columns=columns.used())):
+                document = _row_document(f"{entry.name}#{number}", row, columns, names)
+                if document is None:
+                    skip(f"{entry.name}#{number}", f"a row without {columns.content}")
+                    continue
+                document.official = document.official or official
+                if document.licence == UNKNOWN_LICENCE:
+                    document.licence = licence
+                yield document
+        except DataError as error:
+            skip(f"{entry.name}#{number + 1}", f"not read further: {error.came}")
+
+    def _arrays(self, entry: Entry, skip: Skip) -> Iterator[Document]:
+        licence = self._inventory.licence_of(entry.name)
+        with seekable(entry) as stream:
+            for array in self._inventory.arrays[entry.name]:
+                place = f"{entry.name}:{array.member}" if array.member else entry.name
+                try:
+                    stream.seek(0)
+                    for number, pixels in enumerate(array_rows(stream, entry.kind.form, array)):
+                        yield Document(
+                            name=f"{place}#{number}",
+                            read=functools.partial(np.asarray, pixels),
+                            official=array.official or self._official(entry.name),
+                            label=None if array.labels is None else str(array.labels[number]),
+                            licence=licence,
+                        )
+                except DataError as error:
+                    skip(place, f"not read further: {error.came}")
+
+    def _note_columns(self) -> None:
+        told: dict[str, int] = {}
+        for columns in self._inventory.columns.values():
+            parts_played = [f'content from column "{columns.content}"']
+            parts_played += [
+                f'{part} from "{column}"'
+                for part, column in (("caption", columns.caption), ("label", columns.label), ("split", columns.split))
+                if column
+            ]
+            unused = [column for column in columns.available if column not in columns.used()]
+            if unused:
+                parts_played.append("not used: " + ", ".join(unused[:12]))
+            note = "; ".join(parts_played)
+            told[note] = told.get(note, 0) + 1
+        self.found.notes += [f"{count} table{'s' * (count > 1)}: {note}" for note, count in list(told.items())[:20]]
+
+
+def _row_document(name: str, row: dict[str, Any], columns: Columns, label_names: list[str] | None) -> Document | None:
+    cell = row.get(columns.content)
+    if columns.medium == "image":
+        encoded = image_bytes(cell)
+        if encoded is None:
+            return None
+        read: Any = functools.partial(read_image, encoded)
+    else:
+        text = text_of(cell)
+        if text is None or not text.strip():
+            return None
+        read = functools.partial(_text_parts, text)
+    licence = row.get(columns.licence) if columns.licence else None
+    return Document(
+        name=name,
+        read=read,
+        official=split_of_value(row.get(columns.split)) if columns.split else None,
+        caption=text_of(row.get(columns.caption)) if columns.caption else None,
+        label=_label(row.get(columns.label), label_names) if columns.label else None,
+        licence=licences.licence_named(str(licence)) if licence else UNKNOWN_LICENCE,
+        consent=str(row.get(columns.consent) or "unknown") if columns.consent else "unknown",
+        language=str(row[columns.language]) if columns.language and row.get(columns.language) else None,
+    )
+
+
+def _label(value: Any, names: list[str] | None) -> str | None:
+    if value is None:
+        return None
+    if names is not None and isinstance(value, int) and 0 <= value < len(names):
+        return names[value]
+    return str(value)
+
+
+def _text_parts(text: str) -> Iterator[str]:
+    return parts(iter([repaired(text)]))

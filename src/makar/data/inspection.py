@@ -1,0 +1,183 @@
+"""What a data set is: found, used, skipped and why, copies, languages, sizes, licences, labels, parts; ready for a table or JSON."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from makar.data.document import Found
+from makar.data.examination import Examination
+from makar.data.record import UNKNOWN_LICENCE
+from makar.data.splitting import CUT, DUPLICATE, HELD_OUT, INNER, NEAR, TRAIN, UNUSED, Decision
+
+SHOWN_LABELS = 1000
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Inspection:
+    """Everything that ``makar inspect`` shows.
+
+    Attributes:
+        name: Name of the data set.
+        medium: ``text``, ``code`` or ``image``.
+        source: What was typed.
+        fingerprint: sha256 over every file and the options.
+        files: Files by format: ``{"files": count, "bytes": count}``.
+        documents: Documents that can be read.
+        used: Documents in one of the three parts.
+        skipped: ``{"reason", "count", "examples"}``, most frequent first.
+        duplicates: ``exact``, ``near``, each also ``_across_split``, and ``compared`` (documents looked at for near copies).
+        splits: Documents and sizes of ``train``, ``inner`` and ``held_out``, ``origin`` and what is left ``unused``.
+        languages: Documents by language, among those looked at.
+        sizes: Totals and the spread: characters and bytes, or heights, widths and channels.
+        licences: Documents by licence, ``NOASSERTION`` where nobody says.
+        licence_statements: Where a licence is stated.
+        labels: Documents by label.
+        captions: Documents with a caption.
+        notes: How the data was read.
+        warnings: What a reader should know before training.
+    """
+
+    name: str
+    medium: str
+    source: str
+    fingerprint: str
+    files: dict[str, dict[str, int]]
+    documents: int
+    used: int
+    skipped: list[dict[str, Any]]
+    duplicates: dict[str, int]
+    splits: dict[str, Any]
+    languages: dict[str, int]
+    sizes: dict[str, Any]
+    licences: dict[str, int]
+    licence_statements: list[dict[str, Any]]
+    labels: dict[str, int]
+    captions: int
+    notes: list[str]
+    warnings: list[str]
+
+    def to_dictionary(self) -> dict[str, Any]:
+        """Return plain values that JSON can hold."""
+        return dataclasses.asdict(self)
+
+
+def make_inspection(
+    *, name: str, medium: str, source: str, fingerprint: str, found: Found, seen: Examination, decision: Decision
+) -> Inspection:
+    """Put together what the passes found."""
+    used = decision.codes <= CUT
+    return Inspection(
+        name=name,
+        medium=medium,
+        source=source,
+        fingerprint=fingerprint,
+        files={form: {"files": found.files[form], "bytes": found.bytes[form]} for form in sorted(found.files)},
+        documents=int((decision.codes <= NEAR).sum()),
+        used=int(used.sum()),
+        skipped=_skipped(seen, decision),
+        duplicates={
+            **{
+                key: decision.counts.get(key, 0) for key in ("exact", "exact_across_split", "near", "near_across_split")
+            },
+            "compared": seen.compared,
+        },
+        splits=_splits(seen, decision, medium),
+        languages=_languages(seen, decision),
+        sizes=_sizes(seen, decision, medium),
+        licences=dict(seen.licences.most_common()),
+        licence_statements=found.licences[:200],
+        labels=dict(sorted(seen.labels.items())[:SHOWN_LABELS]),
+        captions=seen.captions,
+        notes=list(found.notes),
+        warnings=_warnings(found, seen, decision),
+    )
+
+
+def _skipped(seen: Examination, decision: Decision) -> list[dict[str, Any]]:
+    rows = [
+        {"reason": reason, "count": count, "examples": examples}
+        for reason, (count, examples) in seen.skipped.reasons.items()
+    ]
+    for code, reason in (
+        (DUPLICATE, "exact copy of another document"),
+        (NEAR, "held out, but a near copy is in the training part"),
+        (UNUSED, "official validation part, not used because there is a test part"),
+    ):
+        count = int((decision.codes == code).sum())
+        if count:
+            rows.append({"reason": reason, "count": count, "examples": []})
+    return sorted(rows, key=lambda row: -int(str(row["count"])))
+
+
+def _splits(seen: Examination, decision: Decision, medium: str) -> dict[str, Any]:
+    unit = "images" if medium == "image" else "characters"
+    splits: dict[str, Any] = {"origin": decision.origin}
+    for name, code in (("train", TRAIN), ("inner", INNER), ("held_out", HELD_OUT)):
+        mask = decision.codes == code
+        splits[name] = {"documents": int(mask.sum()), unit: int(seen.sizes[mask].sum())}
+    for index, (inner, held_out) in decision.places.items():
+        length = int(seen.sizes[index])
+        for name, amount in (("train", inner), ("inner", held_out - inner), ("held_out", length - held_out)):
+            splits[name][unit] += amount
+    splits["cut_documents"] = len(decision.places)
+    if decision.counts.get("unused_validation"):
+        splits["unused"] = {"validation": decision.counts["unused_validation"]}
+    return splits
+
+
+def _languages(seen: Examination, decision: Decision) -> dict[str, int]:
+    codes = seen.languages[(decision.codes <= CUT) & (seen.languages > 0)]
+    counts = np.bincount(codes, minlength=len(seen.language_names) + 1)
+    found = {name: int(counts[place + 1]) for place, name in enumerate(seen.language_names) if counts[place + 1]}
+    return dict(sorted(found.items(), key=lambda item: -item[1]))
+
+
+def _sizes(seen: Examination, decision: Decision, medium: str) -> dict[str, Any]:
+    if medium != "image":
+        sizes = seen.sizes[decision.codes <= CUT]
+        return {
+            "characters": int(sizes.sum()),
+            "bytes": seen.bytes,
+            "document_characters": {
+                "least": int(sizes.min()),
+                "median": int(np.median(sizes)),
+                "most": int(sizes.max()),
+            },
+        }
+    channels: dict[str, int] = {}
+    for (_, _, count), images in seen.shapes.items():
+        channels[str(count)] = channels.get(str(count), 0) + images
+    heights, widths = _spread(seen, 0), _spread(seen, 1)
+    return {
+        "images": int((decision.codes <= CUT).sum()),
+        "bytes": seen.bytes,
+        "height": heights,
+        "width": widths,
+        "channels": channels,
+    }
+
+
+def _spread(seen: Examination, axis: int) -> dict[str, int]:
+    pairs = sorted((shape[axis], images) for shape, images in seen.shapes.items())
+    cumulated = np.cumsum([images for _, images in pairs])
+    median = pairs[int(np.searchsorted(cumulated, cumulated[-1] / 2))][0]
+    return {"least": pairs[0][0], "median": median, "most": pairs[-1][0]}
+
+
+def _warnings(found: Found, seen: Examination, decision: Decision) -> list[str]:
+    warnings = [*found.warnings, *decision.warnings]
+    unknown = seen.licences.get(UNKNOWN_LICENCE, 0)
+    if unknown:
+        warnings.append(f"the licence of {unknown} documents is unknown ({UNKNOWN_LICENCE})")
+    if 1 < seen.compared < int((decision.codes <= NEAR).sum()):
+        warnings.append(f"near copies were looked for among the first {seen.compared} documents only")
+    exact = decision.counts.get("exact_across_split", 0)
+    if exact:
+        warnings.append(
+            f"{exact} held-out documents are exact copies of training documents and were left out of the held-out part"
+        )
+    near = decision.counts.get("near_across_split", 0)
+    if near:
+        warnings.append(f"{near} held-out documents are near copies of training documents")
+    return warnings

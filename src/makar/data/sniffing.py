@@ -1,0 +1,172 @@
+"""What a file is, by its first bytes; the name decides only between kinds of text, where bytes cannot.
+
+Signatures are those of the formats' own specifications. A photograph called ``notes.txt`` is an image, a program called
+``photo.png`` is refused with the reason.
+"""
+
+import dataclasses
+import json
+from pathlib import PurePosixPath
+
+from makar.data.code_languages import language_of
+
+HEAD_BYTES = 8192
+"""How much of a file is looked at."""
+
+IMAGE_SUFFIXES = frozenset(("png", "jpg", "jpeg", "jpe", "webp", "gif", "bmp", "dib", "tif", "tiff"))
+TABLE_SUFFIXES = {"csv": "csv", "tsv": "tsv", "tab": "tsv", "jsonl": "jsonl", "ndjson": "jsonl", "json": "json"}
+HTML_SUFFIXES = frozenset(("html", "htm", "xhtml"))
+COMPRESSED_SUFFIXES = frozenset(("gz", "bz2", "xz", "lzma"))
+NOT_READ_YET = {
+    "pdf": "pdf is not read yet",
+    "doc": "office files are not read yet",
+    "docx": "office files are not read yet",
+    "xlsx": "office files are not read yet",
+    "pptx": "office files are not read yet",
+    "odt": "office files are not read yet",
+    "epub": "e-books are not read yet",
+    "ipynb": "notebooks are not read yet",
+}
+
+_MAGIC: tuple[tuple[bytes, int, str, str], ...] = (
+    (b"\x89PNG\r\n\x1a\n", 0, "image", "png"),
+    (b"\xff\xd8\xff", 0, "image", "jpeg"),
+    (b"GIF87a", 0, "image", "gif"),
+    (b"GIF89a", 0, "image", "gif"),
+    (b"II*\x00", 0, "image", "tiff"),
+    (b"MM\x00*", 0, "image", "tiff"),
+    (b"WEBP", 8, "image", "webp"),
+    (b"PAR1", 0, "table", "parquet"),
+    (b"\x93NUMPY", 0, "array", "npy"),
+    (b"PK\x03\x04", 0, "archive", "zip"),
+    (b"PK\x05\x06", 0, "archive", "zip"),
+    (b"ustar", 257, "archive", "tar"),
+    (b"\x1f\x8b", 0, "compressed", "gz"),
+    (b"BZh", 0, "compressed", "bz2"),
+    (b"\xfd7zXZ\x00", 0, "compressed", "xz"),
+    (b"%PDF", 0, "unread", NOT_READ_YET["pdf"]),
+    (b"\xd0\xcf\x11\xe0", 0, "unread", NOT_READ_YET["doc"]),
+    (b"\x7fELF", 0, "unread", "a program, not data"),
+    (b"7z\xbc\xaf\x27\x1c", 0, "unread", "7z archives are not read; use zip or tar"),
+    (b"Rar!", 0, "unread", "rar archives are not read; use zip or tar"),
+    (b"RIFF", 0, "unread", "sound and video are not read yet"),
+    (b"OggS", 0, "unread", "sound and video are not read yet"),
+    (b"fLaC", 0, "unread", "sound and video are not read yet"),
+    (b"ID3", 0, "unread", "sound and video are not read yet"),
+    (b"MThd", 0, "unread", "music is not read yet"),
+    (b"ftyp", 4, "unread", "sound and video are not read yet"),
+    (b"\x1aE\xdf\xa3", 0, "unread", "sound and video are not read yet"),
+    (b"SQLite format 3\x00", 0, "unread", "a database, not text"),
+)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Kind:
+    """What a file is.
+
+    Attributes:
+        group: ``text``, ``code``, ``image``, ``table``, ``array``, ``archive``, ``compressed`` or ``unread``.
+        form: Format within the group (``png``, ``jsonl``, the language of code); the reason when ``unread``.
+    """
+
+    group: str
+    form: str
+
+
+def suffix_of(name: str) -> str:
+    """Return the last suffix without its dot, lower case, behind any suffix of compression."""
+    parts = PurePosixPath(name.rpartition("!/")[2]).name.lower().split(".")
+    while len(parts) > 2 and parts[-1] in COMPRESSED_SUFFIXES:
+        parts.pop()
+    return parts[-1] if len(parts) > 1 else ""
+
+
+def sniff(name: str, head: bytes) -> Kind:
+    """Say what a file is.
+
+    Args:
+        name: Path of the file; used where bytes cannot decide.
+        head: Its first ``HEAD_BYTES`` bytes, decompressed.
+    """
+    suffix = suffix_of(name)
+    if not head:
+        return Kind(group="unread", form="zero bytes")
+    for magic, offset, group, form in _MAGIC:
+        if head[offset : offset + len(magic)] == magic:
+            return _refined(group, form, head, suffix)
+    if head[:2] == b"BM" and len(head) > 14 and head[6:10] == b"\0\0\0\0":
+        return Kind(group="image", form="bmp")
+    if is_binary(head):
+        if suffix in IMAGE_SUFFIXES:
+            return Kind(group="unread", form=f"called .{suffix} but not an image that can be read")
+        return Kind(group="unread", form="binary, not text")
+    if suffix in IMAGE_SUFFIXES:
+        return Kind(group="unread", form=f"called .{suffix} but holds text")
+    return _text_kind(name, suffix, head)
+
+
+def is_binary(head: bytes) -> bool:
+    """Whether bytes are not text in any usual encoding: zero bytes or more than 1 % control characters."""
+    if head[:2] in (b"\xff\xfe", b"\xfe\xff") or looks_utf16(head) is not None:
+        return False
+    if b"\0" in head:
+        return True
+    controls = sum(head.count(code) for code in _CONTROLS)
+    return controls > max(1, len(head) // 100)
+
+
+def looks_utf16(head: bytes) -> str | None:
+    """Return the byte order of UTF-16 without a mark, judged by zero bytes in every other place, else ``None``."""
+    half = len(head) // 2
+    if half < 2:
+        return None
+    low, high = head[0 : half * 2 : 2].count(0), head[1 : half * 2 : 2].count(0)
+    if high > 0.3 * half and low < 0.02 * half:
+        return "utf-16-le"
+    if low > 0.3 * half and high < 0.02 * half:
+        return "utf-16-be"
+    return None
+
+
+_CONTROLS = [bytes([code]) for code in (*range(1, 8), *range(14, 27), *range(28, 32), 127)]
+
+
+def _refined(group: str, form: str, head: bytes, suffix: str) -> Kind:
+    if form == "zip":
+        if suffix == "npz" or (head[30:60].find(b".npy") > 0 and suffix != "zip"):
+            return Kind(group="array", form="npz")
+        if b"[Content_Types].xml" in head[:200] or b"mimetypeapplication/" in head[:100]:
+            return Kind(group="unread", form=NOT_READ_YET.get(suffix, "office files are not read yet"))
+    return Kind(group=group, form=form)
+
+
+def _text_kind(name: str, suffix: str, head: bytes) -> Kind:
+    if suffix in NOT_READ_YET:
+        return Kind(group="unread", form=NOT_READ_YET[suffix])
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if suffix in TABLE_SUFFIXES:
+        form = TABLE_SUFFIXES[suffix]
+        if form in ("json", "jsonl"):
+            form = "jsonl" if _has_json_lines(start, form) else "json"
+        return Kind(group="table", form=form)
+    if suffix in HTML_SUFFIXES or start[:14].lower().startswith((b"<!doctype html", b"<html")):
+        return Kind(group="text", form="html")
+    language = language_of(name, head)
+    if language is not None:
+        return Kind(group="code", form=language)
+    return Kind(group="text", form=suffix if suffix in ("md", "markdown", "rst", "tex") else "txt")
+
+
+def _has_json_lines(start: bytes, named: str) -> bool:
+    """A line that is one whole object, or too long to see its end under the name of JSON lines."""
+    if not start.startswith(b"{"):
+        return named == "jsonl" and not start.startswith(b"[")
+    line, newline, rest = start.partition(b"\n")
+    if not newline:
+        return named == "jsonl"
+    try:
+        return isinstance(json.loads(line), dict) and (
+            named == "jsonl" or rest.lstrip()[:1] == b"{" or not rest.strip()
+        )
+    except ValueError:
+        return False

@@ -1,0 +1,191 @@
+"""A small network that turns images into features for FID, KID, precision and recall, trained on the data itself and named by its hash.
+
+Decisions: no weights are downloaded, so a network is trained for a few seconds on the training split: to tell the classes where the data
+has labels, otherwise to tell by how much an image was turned (Gidaris et al. 2018, arXiv:1803.07728). A figure names its extractor
+("FID-own[hash]"), and two figures compare only with the same hash and the same number of images; an FID with Inception features is another
+figure. The steps are fixed, so the same data give the same network on the same machine, and it is kept under the key of its store.
+"""
+
+import dataclasses
+import hashlib
+import itertools
+import json
+from collections.abc import Callable
+
+import numpy as np
+import torch
+import torch.nn.functional as functional
+from jaxtyping import Float
+from safetensors.torch import load, save
+from torch import Tensor, nn
+
+from makar.data.store import Store
+from makar.home import home
+
+SIZE = 32
+FEATURES = 64
+STEPS = 180
+BATCH = 128
+LEARNING_RATE = 3e-3
+MOST_CLASSES = 200
+VERSION = 1
+
+
+class FeatureNetwork(nn.Module):
+    """Four convolutions, features by averaging over places, one linear layer to the classes.
+
+    Args:
+        channels: Channels of the images.
+        classes: What it learns to tell apart.
+    """
+
+    def __init__(self, channels: int, classes: int) -> None:
+        super().__init__()
+        self.channels = channels
+        widths = (channels, 32, 64, 96, FEATURES)
+        self.layers = nn.ModuleList(
+            nn.Conv2d(before, after, 3, stride=2 if index < 3 else 1, padding=1)
+            for index, (before, after) in enumerate(itertools.pairwise(widths))
+        )
+        self.norms = nn.ModuleList(nn.GroupNorm(8, after) for after in widths[1:])
+        self.head = nn.Linear(FEATURES, classes)
+
+    def features(self, images: Float[Tensor, "batch channels 32 32"]) -> Float[Tensor, "batch features"]:
+        """Return the features of images in -1..1."""
+        for layer, norm in zip(self.layers, self.norms):
+            images = functional.silu(norm(layer(images)))
+        return images.mean((2, 3))
+
+    def forward(self, images: Float[Tensor, "batch channels 32 32"]) -> Float[Tensor, "batch classes"]:
+        """Return logits."""
+        return self.head(self.features(images))
+
+
+@dataclasses.dataclass(frozen=True)
+class Extractor:
+    """A trained feature network.
+
+    Attributes:
+        network: The network.
+        hash: sha256 of its weights.
+        task: What it learned: ``"classes"`` or ``"turns"``.
+        accuracy: Share that it told right on its last batches.
+    """
+
+    network: FeatureNetwork
+    hash: str
+    task: str
+    accuracy: float
+
+    @property
+    def name(self) -> str:
+        """``own[hash8]``, to be put behind the name of a figure."""
+        return f"own[{self.hash[:8]}]"
+
+    def features(self, images: np.ndarray) -> np.ndarray:
+        """Return features of images.
+
+        Args:
+            images: uint8 ``[batch, channels, height, width]``.
+
+        Returns:
+            float64 ``[batch, 64]``.
+        """
+        with torch.inference_mode():
+            parts = [
+                self.network.features(_prepared(images[start : start + 256])).double().numpy()
+                for start in range(0, len(images), 256)
+            ]
+        return np.concatenate(parts)
+
+
+def extractor_for(store: Store, *, progress: Callable[[int, int], None] | None = None) -> Extractor:
+    """Return the extractor of a training store: the one that is kept under its key, or a new one.
+
+    Args:
+        store: Training images, uint8 ``[channels, height, width]`` each, with a class slot or labels where there are some.
+        progress: Called with the steps done and their number.
+    """
+    identity = hashlib.sha256(f"{store.key} {VERSION} {STEPS}".encode()).hexdigest()[:32]
+    path = home() / "extractors" / f"{identity}.safetensors"
+    if path.exists():
+        return _opened(path.read_bytes())
+    labels = _labels(store)
+    task = "turns" if labels is None else "classes"
+    classes = 4 if labels is None else int(labels.max()) + 1
+    network, accuracy = _trained(store.columns["target"].values, labels, classes, progress)
+    facts = {"task": task, "accuracy": accuracy, "channels": network.channels, "classes": classes}
+    content = save(
+        {name: value.contiguous() for name, value in network.state_dict().items()}, {"makar": json.dumps(facts)}
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    temporary.write_bytes(content)
+    temporary.replace(path)
+    return _opened(content)
+
+
+def _opened(content: bytes) -> Extractor:
+    size = int.from_bytes(content[:8], "little")
+    facts = json.loads(json.loads(content[8 : 8 + size])["__metadata__"]["makar"])
+    network = FeatureNetwork(facts["channels"], facts["classes"])
+    network.load_state_dict(load(content))
+    network.eval()
+    return Extractor(network, hashlib.sha256(content).hexdigest(), facts["task"], facts["accuracy"])
+
+
+def _labels(store: Store) -> np.ndarray | None:
+    """Return a class for every image, ``None`` when the data has no labels worth learning."""
+    if "class" in store.columns:
+        labels = np.asarray(store.columns["class"].values).reshape(-1).astype(np.int64)
+    else:
+        words = [source.get("label") for source in store.sources()]
+        if any(word is None for word in words):
+            return None
+        names = {word: index for index, word in enumerate(sorted({str(word) for word in words}))}
+        labels = np.array([names[str(word)] for word in words], np.int64)
+    return labels if 2 <= len(np.unique(labels)) <= MOST_CLASSES else None
+
+
+def _trained(
+    values: np.ndarray, labels: np.ndarray | None, classes: int, progress: Callable[[int, int], None] | None
+) -> tuple[FeatureNetwork, float]:
+    generator = np.random.default_rng(0)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = FeatureNetwork(3 if values.shape[1] > 1 else 1, classes)
+    optimiser = torch.optim.AdamW(network.parameters(), lr=LEARNING_RATE, weight_decay=1e-2)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, total_steps=STEPS)
+    right: list[float] = []
+    for step in range(STEPS):
+        chosen = np.sort(generator.integers(0, len(values), BATCH))
+        images = _prepared(values[chosen])
+        if labels is None:
+            turns = generator.integers(0, 4, BATCH)
+            images = torch.stack([torch.rot90(image, int(turn), (1, 2)) for image, turn in zip(images, turns)])
+            targets = torch.from_numpy(turns)
+        else:
+            targets = torch.from_numpy(labels[chosen])
+            if generator.random() < 0.5:
+                images = images.flip(3)
+        logits = network(images)
+        loss = functional.cross_entropy(logits, targets)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        schedule.step()
+        right.append(float((logits.argmax(1) == targets).float().mean()))
+        if progress is not None:
+            progress(step + 1, STEPS)
+    return network, float(np.mean(right[-20:]))
+
+
+def _prepared(images: np.ndarray) -> Tensor:
+    """Return images at 32 pixels a side in -1..1, alpha laid over white."""
+    values = torch.from_numpy(np.array(images, order="C")).float() / 255
+    if values.shape[1] == 4:
+        alpha = values[:, 3:]
+        values = values[:, :3] * alpha + (1 - alpha)
+    if tuple(values.shape[2:]) != (SIZE, SIZE):
+        values = functional.interpolate(values, size=(SIZE, SIZE), mode="bilinear", antialias=True)
+    return values * 2 - 1

@@ -1,0 +1,164 @@
+"""What a report says about a model apart from its measurement: what it learned from, how, at which cost, and the hashes that prove it."""
+
+import dataclasses
+from typing import Any
+
+from makar.evaluation.findings import Picture
+from makar.evaluation.material import Material
+from makar.evaluation.pictures import curves_png
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What is known about a model.
+
+    Attributes:
+        name: Its name.
+        medium: What it makes.
+        measured_on: In words, what it was measured on.
+        date: Day of the measurement, ISO 8601.
+        model: Pairs of a name and a value for people.
+        data: Pairs about the training data.
+        licences: (SPDX identifier, number of items) of the training data.
+        predictions: (what, predicted, real) of the plan.
+        energy: Energy range in words, empty when unknown.
+        hashes: Pairs of what and its hash.
+        curves: The loss curves, ``None`` where the run is not on this machine.
+        training: The training facts of the model as they are.
+    """
+
+    name: str
+    medium: str
+    measured_on: str
+    date: str
+    model: tuple[tuple[str, str], ...]
+    data: tuple[tuple[str, str], ...]
+    licences: tuple[tuple[str, str], ...]
+    predictions: tuple[tuple[str, str, str], ...]
+    energy: str
+    hashes: tuple[tuple[str, str], ...]
+    curves: Picture | None
+    training: dict[str, Any]
+
+    def to_dictionary(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return {
+            "model": self.name,
+            "medium": self.medium,
+            "measured_on": self.measured_on,
+            "date": self.date,
+            "about": dict(self.model),
+            "data": dict(self.data),
+            "licences": dict(self.licences),
+            "predicted_and_real": [
+                {"what": what, "predicted": predicted, "real": real} for what, predicted, real in self.predictions
+            ],
+            "energy": self.energy,
+            "hashes": dict(self.hashes),
+            "training": self.training,
+        }
+
+
+def gather_facts(material: Material, *, date: str) -> Facts:
+    """Collect what is known about a model from its header and its run.
+
+    Args:
+        material: The model and its data.
+        date: Day of the measurement, ISO 8601.
+    """
+    header = material.artifact.header
+    training, data = dict(header["training"]), dict(header["data"])
+    recipe = material.artifact.recipe
+    stage = recipe.stages[-1]
+    model = [
+        ("recipe", recipe.name),
+        ("family", stage.family.kind),
+        ("codec", stage.codec.kind),
+        ("parameters", f"{stage.family.parameter_count():,}"),
+    ]
+    for key, label in (("steps", "steps"), ("items", f"{stage.family.item_name}s seen"), ("machine", "machine")):
+        if key in training:
+            model.append((label, _plain(training[key])))
+    if "seconds" in training:
+        model.append(("trained for", _duration(float(training["seconds"]))))
+    curves = curves_png(material.metrics)
+    return Facts(
+        name=material.artifact.name,
+        medium=material.artifact.medium,
+        measured_on=material.measured_on,
+        date=date,
+        model=tuple(model),
+        data=tuple((key, _plain(data[key])) for key in ("name", "items", "languages") if data.get(key)),
+        licences=tuple((str(name), _plain(count)) for name, count in _pairs(data.get("licences"))),
+        predictions=_predictions(training),
+        energy=_energy(training.get("energy_kwh")),
+        hashes=(
+            ("model (signed manifest)", material.artifact.hash),
+            ("training data", str(data.get("fingerprint", "unknown"))),
+            ("signing key", material.artifact.signer),
+            ("run", material.artifact.run or "not on this machine"),
+        ),
+        curves=None
+        if curves is None
+        else Picture(
+            key="curves",
+            caption="Loss on the training batches and on the inner validation set, over the time of training.",
+            alternative=f"Curves of the loss; the last validation loss is {_last_loss(material)}.",
+            png=curves,
+        ),
+        training=training,
+    )
+
+
+def _predictions(training: dict[str, Any]) -> tuple[tuple[str, str, str], ...]:
+    """Pair what the plan predicted with what happened, where both are known under one name."""
+    predicted = training.get("predicted") or {}
+    real = {**training, "loss": training.get("inner_loss"), "inner_loss": training.get("inner_loss")}
+    if training.get("seconds") and training.get("items"):
+        real["items_per_second"] = float(training["items"]) / float(training["seconds"])
+    return tuple(
+        (name.replace("_", " "), _plain(value), _plain(real[name]))
+        for name, value in predicted.items()
+        if real.get(name) is not None and not isinstance(value, dict)
+    )
+
+
+def _energy(range_kwh: Any) -> str:
+    if not isinstance(range_kwh, dict) or "central" not in range_kwh:
+        return ""
+    low, central, high = (1000 * float(range_kwh[name]) for name in ("low", "central", "high"))
+    method = f"; {range_kwh['method']}" if range_kwh.get("method") else ""
+    return f"{central:.3g} Wh ({low:.3g} to {high:.3g}{method})"
+
+
+def _pairs(licences: Any) -> list[tuple[Any, Any]]:
+    if isinstance(licences, dict):
+        return list(licences.items())
+    if isinstance(licences, list | tuple):
+        return [(name, "") for name in licences]
+    return []
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, bool) or value is None:
+        return str(value)
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:,.4g}" if abs(value) < 1e4 else f"{value:,.0f}"
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_plain(item)}" for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(_plain(item) for item in value)
+    return str(value)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.1f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+def _last_loss(material: Material) -> str:
+    losses = [event["inner_loss"] for event in material.metrics if isinstance(event.get("inner_loss"), float)]
+    return f"{losses[-1]:.4g}" if losses else "unknown"

@@ -1,0 +1,291 @@
+"""Measures a model of text or code: prediction of held-out text beside baselines, novelty and diversity of samples.
+
+What a sceptic asks, in order: does it predict text it has not seen better than counting n-grams or a general compressor would; does it
+only repeat its training data; does it repeat itself? Samples and the human text that they are compared with have the same lengths.
+"""
+
+import dataclasses
+import math
+from typing import Any
+
+import numpy as np
+
+from makar.codecs.codec import Codec
+from makar.data.store import Store
+from makar.evaluation.bootstrap import Interval, mean_interval, ratio_interval, share_interval
+from makar.evaluation.compressor import TRAINING_BYTES, compressed_bits
+from makar.evaluation.diversity import Diversity, diversity
+from makar.evaluation.findings import Findings, Sample, Score, Table
+from makar.evaluation.likelihood import Likelihood, bytes_of_tokens, measure_likelihood
+from makar.evaluation.material import Material
+from makar.evaluation.ngram import MOST_ORDER, NgramModel
+from makar.generation.generate import generate
+from makar.novelty.index import text_windows
+from makar.novelty.novelty import Novelty
+from makar.novelty.text_index import decoded_texts
+
+SAMPLES = 32
+SAMPLE_WORDS = 160
+MOST_SAMPLE_TOKENS = 1024
+SHOWN_SAMPLES = 6
+SHOWN_CHARACTERS = 1200
+NGRAM_TRAINING_BYTES = 16 << 20
+
+
+def evaluate_text(material: Material) -> Findings:
+    """Measure a model of text or code.
+
+    Args:
+        material: The model and its data.
+    """
+    material.say("held-out text")
+    likelihood = measure_likelihood(
+        material.artifact.family(),
+        material.codec,
+        material.held_out,
+        progress=lambda done, total: material.say("held-out text", done, total),
+    )
+    baselines, details = _baselines(material, likelihood)
+    texts = _samples(material)
+    material.say("novelty and diversity of the samples")
+    novelties = material.novelty.check_many(texts) if material.novelty is not None else []
+    human = text_windows(material.held_out, material.codec, words=SAMPLE_WORDS, most=len(texts))
+    spoken, lived = diversity(texts), diversity(human)
+    bits = Score(
+        key="bits_per_byte",
+        name="Held-out bits per byte",
+        interval=likelihood.bits_per_byte,
+        better="lower",
+        meaning="Information that the model needs for a byte of text it has not seen; independent of its codec.",
+        unit="bits/byte",
+        baselines=baselines,
+    )
+    perplexity = Score(
+        key="perplexity",
+        name="Perplexity of a token",
+        interval=likelihood.perplexity,
+        better="lower",
+        meaning="Number of equally likely tokens that the model hesitates between; compare only models with one codec.",
+    )
+    return Findings(
+        verdict=(
+            _sentence_on_prediction(likelihood, baselines),
+            _sentence_on_novelty(novelties),
+            _sentence_on_diversity(spoken, lived),
+        ),
+        scores=(bits, perplexity),
+        novelty_scores=(*_novelty_scores(novelties), *_diversity_scores(spoken, lived)),
+        tables=_near_table(novelties),
+        samples=tuple(
+            _shown(text, novelties[index] if novelties else None) for index, text in enumerate(texts[:SHOWN_SAMPLES])
+        ),
+        details={
+            **details,
+            "nats_per_token": likelihood.nats_per_token.to_dictionary(),
+            "measured_share_of_held_out": likelihood.share,
+            "samples": len(texts),
+            "diversity": dataclasses.asdict(spoken),
+            "diversity_of_people": dataclasses.asdict(lived),
+            "novelty": [novelty.to_dictionary() for novelty in novelties],
+        },
+    )
+
+
+def _baselines(material: Material, likelihood: Likelihood) -> tuple[tuple[tuple[str, Interval], ...], dict[str, Any]]:
+    if material.train is None:
+        return (), {"baselines": "not measured: the training data is not on this machine"}
+    material.say("baselines")
+    training = _joined(material.train, material.codec, NGRAM_TRAINING_BYTES)
+    model = NgramModel(training, order=MOST_ORDER)
+    bits, sizes = _ngram_bits(model, material.held_out, material.codec, likelihood)
+    totals = bits.sum(1)
+    # The order that is best on the very text it is measured on: a favour to the baseline.
+    order = int(totals.argmin()) + 1
+    ngram = ratio_interval(bits[order - 1], sizes)
+    held_out = _joined(material.held_out, material.codec, TRAINING_BYTES)
+    compressed = compressed_bits(training, held_out)
+    model_bits = np.array([window.nats for window in likelihood.windows]) / math.log(2)
+    found = (
+        (f"{order}-gram, Kneser-Ney", ngram),
+        (compressed.name, Interval(*[compressed.bits_per_byte] * 3)),
+    )
+    details = {
+        "ngram_training_bytes": len(training),
+        "ngram_order": order,
+        "ngram_bits_by_order": {str(index + 1): float(total / sizes.sum()) for index, total in enumerate(totals)},
+        "gain_over_ngram": ratio_interval(bits[order - 1] - model_bits, sizes).to_dictionary(),
+        "compressor": dataclasses.asdict(compressed),
+    }
+    return found, details
+
+
+def _joined(store: Store, codec: Codec, most: int) -> bytes:
+    """Return texts of a store with zero bytes between, at most so many bytes."""
+    parts, size = [], 0
+    for _, text in decoded_texts(store, codec):
+        part = text.encode("utf-8", "surrogatepass")
+        parts.append(part)
+        size += len(part) + 1
+        if size >= most:
+            break
+    return b"\0".join(parts)[:most]
+
+
+def _ngram_bits(model: NgramModel, store: Store, codec: Codec, likelihood: Likelihood) -> tuple[np.ndarray, np.ndarray]:
+    """Return the bits of every measured window under every order, ``[order, windows]``, and the bytes of the windows."""
+    lengths = bytes_of_tokens(codec)
+    column = store.columns["target"]
+    rows, sizes = [], []
+    record, sums, ends = -1, np.zeros((0, 0)), np.zeros(0, np.int64)
+    for window in likelihood.windows:
+        if window.record != record:
+            record = window.record
+            tokens = np.asarray(column[record])
+            content = codec.decode({"target": tokens}).encode("utf-8", "surrogatepass")
+            ends = np.concatenate([[0], np.cumsum(lengths[tokens])])
+            # A codec that cannot write every byte back has another length; places are then proportional.
+            ends = np.rint(ends * (len(content) / max(1, int(ends[-1])))).astype(np.int64)
+            bits = model.bits(content) if content else np.zeros((model.order, 0))
+            sums = np.concatenate([np.zeros((model.order, 1)), np.cumsum(bits, 1)], 1)
+        first, last = int(ends[window.start]), int(ends[window.start + window.tokens])
+        rows.append(sums[:, last] - sums[:, first])
+        sizes.append(last - first)
+    return np.stack(rows, 1), np.array(sizes, np.float64)
+
+
+def _samples(material: Material) -> list[str]:
+    count = material.samples or SAMPLES
+    column = material.held_out.columns["target"]
+    tokens = np.asarray(column[0])[:20_000]
+    words = len(material.codec.decode({"target": tokens}).split())
+    length = min(MOST_SAMPLE_TOKENS, max(32, math.ceil(SAMPLE_WORDS * len(tokens) / max(1, words))))
+    texts = []
+    material.say("writing samples", 0, count)
+    for asset in generate(material.artifact, count=count, seed=material.seed, options={"max_tokens": length}):
+        texts.append(asset.content)
+        material.say("writing samples", len(texts), count)
+    return texts
+
+
+def _novelty_scores(novelties: list[Novelty]) -> tuple[Score, ...]:
+    if not novelties:
+        return ()
+    baseline = novelties[0].baseline
+    people = {key: Interval(*[baseline.get(key, math.nan)] * 3) for key in ("share_13", "share_50", "longest_span")}
+    return (
+        Score(
+            key="copies",
+            name="Samples that are copies",
+            interval=share_interval(sum(novelty.is_copy for novelty in novelties), len(novelties)),
+            better="lower",
+            meaning=f"A verbatim span of {novelties[0].threshold:.0f} words or more, which about 1 % of human passages have.",
+        ),
+        *(
+            Score(
+                key=f"share_{words}",
+                name=f"Words inside verbatim spans of {words}+",
+                interval=mean_interval(np.array([_share(novelty, words) for novelty in novelties])),
+                better="near",
+                meaning=f"Share of words that stand in the training data in a row of at least {words}.",
+                baselines=(("people, held out", people[f"share_{words}"]),),
+            )
+            for words in (13, 50)
+        ),
+        Score(
+            key="longest_span",
+            name="Longest verbatim span, mean",
+            interval=mean_interval(np.array([novelty.longest_span for novelty in novelties])),
+            better="near",
+            meaning="Longest row of words of a sample that stands in the training data.",
+            unit="words",
+            baselines=(("people, held out", people["longest_span"]),),
+        ),
+    )
+
+
+def _share(novelty: Novelty, words: int) -> float:
+
+    return novelty.share_13 if words == 13 else novelty.share_50
+
+
+def _diversity_scores(spoken: Diversity, lived: Diversity) -> tuple[Score, ...]:
+    rows = (
+        (
+            "distinct_2",
+            "Different pairs of words",
+            "Share of pairs of words that are different; less means repetition.",
+        ),
+        ("overlap", "Overlap between samples", "Share of a sample's 4-word rows that another sample has too."),
+        ("compression", "Compression of all samples", "Length over compressed length; more means repetition."),
+    )
+    return tuple(
+        Score(
+            key=key,
+            name=name,
+            interval=Interval(*[getattr(spoken, key)] * 3),
+            better="near",
+            meaning=meaning,
+            baselines=(("people, held out", Interval(*[getattr(lived, key)] * 3)),),
+        )
+        for key, name, meaning in rows
+    )
+
+
+def _near_table(novelties: list[Novelty]) -> tuple[Table, ...]:
+    spans = sorted(
+        ((novelty.nearest[0], index) for index, novelty in enumerate(novelties) if novelty.nearest),
+        key=lambda pair: -pair[0].words,
+    )[:8]
+    if not spans:
+        return ()
+    return (
+        Table(
+            key="longest_spans",
+            caption="The longest verbatim spans of the samples, and where they stand in the training data",
+            columns=("words", "passage", "source", "licence", "sample"),
+            rows=tuple(
+                (str(near.words), near.passage, near.source, near.licence, str(index + 1)) for near, index in spans
+            ),
+        ),
+    )
+
+
+def _shown(text: str, novelty: Novelty | None) -> Sample:
+    cut = text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS] + " …"
+    note = "novelty unknown here" if novelty is None else novelty.summary()
+    return Sample(text=cut, note=note, is_copy=novelty is not None and novelty.is_copy)
+
+
+def _sentence_on_prediction(likelihood: Likelihood, baselines: tuple[tuple[str, Interval], ...]) -> str:
+    bits = likelihood.bits_per_byte
+    sentence = f"It needs {bits.value:.3f} bits for a byte of text it has not seen ({bits.low:.3f} to {bits.high:.3f})"
+    if not baselines:
+        return sentence + "; the baselines need the training data, which is not on this machine."
+    name, best = min(baselines, key=lambda pair: pair[1].value)
+    gain = 1 - bits.value / best.value
+    if bits.high < best.value:
+        return f"{sentence}, {gain:.0%} less than the best baseline ({name}: {best.value:.3f})."
+    if bits.low > best.value:
+        return f"{sentence}: worse than the best baseline ({name}: {best.value:.3f}). Train longer or on more data."
+    return f"{sentence}: not distinguishable from the best baseline ({name}: {best.value:.3f})."
+
+
+def _sentence_on_novelty(novelties: list[Novelty]) -> str:
+    if not novelties:
+        return "Whether it copies cannot be said here: the training data is not on this machine."
+    copies = sum(novelty.is_copy for novelty in novelties)
+    share = float(np.mean([novelty.share_13 for novelty in novelties]))
+    usual = novelties[0].baseline.get("share_13")
+    compared = "" if usual is None else f" (people: {usual:.2%})"
+    judged = "none" if copies == 0 else str(copies)
+    return (
+        f"Of {len(novelties)} samples {judged} {'is a copy' if copies < 2 else 'are copies'}; {share:.2%} of the words lie in verbatim "
+        f"spans of 13 words or more{compared}."
+    )
+
+
+def _sentence_on_diversity(spoken: Diversity, lived: Diversity) -> str:
+    ratio = spoken.compression / lived.compression if lived.compression else math.nan
+    if ratio > 1.25:
+        return f"It repeats itself: its samples compress {ratio:.2f} times as well as as much human text."
+    return f"It does not repeat itself more than people do: its samples compress {ratio:.2f} times as well."

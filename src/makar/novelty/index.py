@@ -1,0 +1,273 @@
+"""Answers for every medium whether something is new: built once from the training data, calibrated on the held-out data, opened often.
+
+The index is the training data in another form. It is private: it stays in a folder beside the local run and is never part of an
+artifact. ``novelty.json`` says what it was built from; the same stores give the same index, and it is then not built again.
+"""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from makar.codecs.codec import Codec
+from makar.data.store import Store
+from makar.errors import DataError, UnsupportedError
+from makar.novelty.calibration import lower_limit, upper_limit
+from makar.novelty.image_index import ImageIndex, ImageMatch, build_image_index
+from makar.novelty.novelty import NearSource, Novelty
+from makar.novelty.text_index import (
+    TextIndex,
+    TextMatch,
+    build_text_index,
+    decoded_texts,
+    read_source,
+    write_sources,
+)
+from makar.novelty.words import word_ends
+
+SCHEMA = 1
+TEXT_MEDIA = ("text", "code")
+WINDOW_WORDS = 256
+LEAST_SPAN_WORDS = 13
+UNCALIBRATED_SPAN_WORDS = 25
+UNCALIBRATED_RATIO = 0.25
+TEXT_ITEMS = 1000
+IMAGE_ITEMS = 500
+
+OnEvent = Callable[[dict[str, Any]], None]
+
+
+class NoveltyIndex:
+    """A finished index, opened for checking."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        try:
+            header: dict[str, Any] = json.loads((folder / "novelty.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise DataError(
+                f"there is no novelty index in {folder}", do="it is built from the data of the run, which must be here"
+            ) from error
+        if header["schema"] != SCHEMA:
+            raise DataError(
+                f"{folder} has schema {header['schema']}", expected=str(SCHEMA), do="delete it; it is rebuilt"
+            )
+        self.medium: str = header["medium"]
+        self.key: str = header["key"]
+        self.threshold: float = header["threshold"]
+        self.baseline: dict[str, float] = header["baseline"]
+        self.items: int = header["items"]
+        self._text = TextIndex(folder) if self.medium in TEXT_MEDIA else None
+        self._image = ImageIndex(folder) if self.medium == "image" else None
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """Open a finished index.
+
+        Raises:
+            DataError: There is none, or of another schema.
+        """
+        return cls(folder)
+
+    @classmethod
+    def build(
+        cls,
+        store: Store,
+        held_out: Store | None,
+        codec: Codec,
+        *,
+        medium: str,
+        folder: Path,
+        on_event: OnEvent = lambda event: None,
+    ) -> Self:
+        """Build the index of a training store, or open the one that is already there for the same stores.
+
+        Args:
+            store: The training data.
+            held_out: Data by people that was not learned from; sets the limit. ``None`` or empty takes a cautious fixed limit.
+            codec: The codec of both stores.
+            medium: Medium of the content.
+            folder: Where the index goes; replaced as a whole, so that a killed build leaves nothing half-written.
+            on_event: Told ``{"event": "novelty", "done": ..., "total": ...}`` while it works.
+
+        Raises:
+            UnsupportedError: No index for this medium.
+        """
+        if medium not in (*TEXT_MEDIA, "image"):
+            raise UnsupportedError(f"novelty of {medium}", expected="one of: " + ", ".join((*TEXT_MEDIA, "image")))
+        key = f"{store.key}:{held_out.key if held_out is not None else ''}"
+        if _key_of(folder) == key:
+            return cls(folder)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        building = Path(tempfile.mkdtemp(prefix=folder.name + ".", dir=folder.parent))
+        try:
+            header = {"schema": SCHEMA, "medium": medium, "key": key, "threshold": 0.0, "baseline": {}, "items": 0}
+
+            def progress(done: int, total: int) -> None:
+                on_event({"event": "novelty", "done": done, "total": total})
+
+            if medium == "image":
+                build_image_index(store, building, progress=progress)
+            else:
+                build_text_index(store, codec, building, progress=progress)
+            write_sources(store, building)
+            # Written once without and once with the limit, because the finished index measures the held-out items itself.
+            (building / "novelty.json").write_text(json.dumps(header), encoding="utf-8")
+            header |= cls(building)._calibrated(held_out, codec)
+            (building / "novelty.json").write_text(json.dumps(header, indent=1), encoding="utf-8")
+            shutil.rmtree(folder, ignore_errors=True)
+            building.replace(folder)
+        finally:
+            shutil.rmtree(building, ignore_errors=True)
+        return cls(folder)
+
+    def check(self, content: Any) -> Novelty:
+        """Return how new one asset is.
+
+        Args:
+            content: ``str`` for text and code; uint8 ``[height, width, channels]`` for images.
+        """
+        return self.check_many([content])[0]
+
+    def check_many(self, contents: list[Any]) -> list[Novelty]:
+        """Return how new several assets are; cheaper than one by one."""
+        if not contents:
+            return []
+        if self._text is not None:
+            for content in contents:
+                if not isinstance(content, str):
+                    raise DataError(f"content of type {type(content).__name__}", expected=f"a str for {self.medium}")
+            return [self._text_novelty(match) for match in self._text.match_many(contents)]
+        assert self._image is not None
+        found: list[ImageMatch] = []
+        for same in _runs_of_one_shape(contents):
+            found += self._image.match_many(np.stack(same))
+        return [self._image_novelty(match) for match in found]
+
+    def training_image(self, record: int) -> np.ndarray:
+        """Return a training image as the index holds it, uint8 ``[height, width, channels]``, at most 32 pixels a side.
+
+        Raises:
+            UnsupportedError: The index is not one of images.
+        """
+        if self._image is None:
+            raise UnsupportedError(f"a training image of a {self.medium} index", expected="an index of images")
+        return np.ascontiguousarray(self._image.images[record].transpose(1, 2, 0))
+
+    def _text_novelty(self, match: TextMatch) -> Novelty:
+        usual = self.baseline.get("share_13", 0.0)
+        excess = max(0.0, match.share_13 - usual) / max(1.0 - usual, 1e-9)
+        return Novelty(
+            medium=self.medium,
+            score=1.0 - excess,
+            is_copy=match.longest >= self.threshold,
+            measure="longest_span",
+            value=float(match.longest),
+            threshold=self.threshold,
+            longest_span=match.longest,
+            share_13=match.share_13,
+            share_50=match.share_50,
+            baseline=self.baseline,
+            nearest=tuple(self._near(span.record, words=span.length, passage=span.passage) for span in match.spans),
+        )
+
+    def _image_novelty(self, match: ImageMatch) -> Novelty:
+        return Novelty(
+            medium=self.medium,
+            score=match.ratio,
+            is_copy=match.ratio <= self.threshold,
+            measure="distance_ratio",
+            value=match.ratio,
+            threshold=self.threshold,
+            baseline=self.baseline,
+            nearest=tuple(
+                self._near(record, distance=distance) for record, distance in zip(match.records, match.distances)
+            ),
+        )
+
+    def _near(self, record: int, *, words: int = 0, distance: float = 0.0, passage: str = "") -> NearSource:
+        source = read_source(self.folder, record)
+        return NearSource(
+            record=record,
+            source=source["source"],
+            document=source["document"],
+            licence=source["licence"],
+            words=words,
+            distance=distance,
+            passage=passage,
+        )
+
+    def _calibrated(self, held_out: Store | None, codec: Codec) -> dict[str, Any]:
+        if self._text is not None:
+            windows = text_windows(held_out, codec) if held_out is not None else []
+            if not windows:
+                return {"threshold": float(UNCALIBRATED_SPAN_WORDS)}
+            matches = self._text.match_many(windows, most_spans=0)
+            longest = np.array([match.longest for match in matches])
+            return {
+                "threshold": float(max(LEAST_SPAN_WORDS, np.floor(upper_limit(longest)) + 1)),
+                "items": len(matches),
+                "baseline": {
+                    "share_13": float(np.mean([match.share_13 for match in matches])),
+                    "share_50": float(np.mean([match.share_50 for match in matches])),
+                    "longest_span": float(longest.mean()),
+                },
+            }
+        assert self._image is not None
+        values = held_out.columns["target"].values if held_out is not None and len(held_out) else np.zeros(0)
+        if not len(values):
+            return {"threshold": UNCALIBRATED_RATIO}
+        chosen = np.unique(np.linspace(0, len(values) - 1, min(len(values), IMAGE_ITEMS)).astype(np.int64))
+        ratios = np.array([match.ratio for match in self._image.match_many(values[chosen].transpose(0, 2, 3, 1))])
+        return {
+            "threshold": lower_limit(ratios),
+            "items": len(ratios),
+            "baseline": {"distance_ratio": float(ratios.mean())},
+        }
+
+
+def text_windows(store: Store, codec: Codec, *, words: int = WINDOW_WORDS, most: int = TEXT_ITEMS) -> list[str]:
+    """Cut the texts of a store into passages of equal length, spread over the whole store.
+
+    Args:
+        store: A store of tokens.
+        codec: Its codec.
+        words: Words a passage; the rest of a text makes a passage of its own when it has at least half as many, a
+            short text when it has at least 13.
+        most: Number of passages to keep, evenly spaced.
+    """
+    passages = list(_passages(store, codec, words))
+    if len(passages) <= most:
+        return passages
+    return [passages[index] for index in np.linspace(0, len(passages) - 1, most).astype(np.int64)]
+
+
+def _passages(store: Store, codec: Codec, words: int) -> Iterator[str]:
+    for _, text in decoded_texts(store, codec):
+        ends = word_ends(text)
+        for start in range(0, len(ends), words):
+            part = ends[start : start + words]
+            if len(part) >= words // 2 or (start == 0 and len(part) >= LEAST_SPAN_WORDS):
+                yield text[part[0][0] : part[-1][1]]
+
+
+def _runs_of_one_shape(images: list[np.ndarray]) -> Iterator[list[np.ndarray]]:
+    run: list[np.ndarray] = []
+    for image in images:
+        if run and image.shape != run[0].shape:
+            yield run
+            run = []
+        run.append(image)
+    yield run
+
+
+def _key_of(folder: Path) -> str | None:
+    try:
+        header = json.loads((folder / "novelty.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return str(header["key"]) if header.get("schema") == SCHEMA else None

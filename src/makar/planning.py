@@ -1,0 +1,324 @@
+"""The plan for this data, this machine and this time: recipe, sizes, number format, threads, and what to expect of them.
+
+Two moments. ``choose_recipe`` needs the inspection only and settles medium and codec. ``size_recipe`` comes when the store is finished
+(or, for ``makar plan``, with sizes estimated from the inspection) and settles everything else: a family sized for the arithmetic that
+fits into the time, by the rule of its recipe, at the speed that a probe measures or a table assumes. With ``--steps`` the sizes
+come from the data alone, one thread is used and nothing is measured, so that the same command gives the same bits. No torch is
+imported unless the probe runs.
+"""
+
+import dataclasses
+import math
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import psutil
+
+from makar import registry
+from makar.codecs.image_config import ImageCodecConfig, choose_image_codec
+from makar.codecs.text_config import choose_text_codec
+from makar.config import with_settings
+from makar.errors import UnsupportedError
+from makar.families.family_config import FamilyConfig
+from makar.recipe import OptimisationConfig, Recipe, Stage, check_fit
+from makar.tensor_spec import CLASS, TARGET
+from makar.training.data_size import DataSize, estimated_size, text_bytes
+from makar.training.energy import predicted_energy
+from makar.training.machine import (
+    ASSUMED_OPERATIONS_PER_SECOND,
+    ASSUMED_PEAK,
+    check_room,
+    has_cuda,
+    likely_precision,
+)
+from makar.training.plan import TrainingPlan
+from makar.training.prediction import disk_bytes, expected_loss, memory_bytes
+
+if TYPE_CHECKING:
+    from makar.data.dataset import DataSet
+    from makar.training.probe import Measurement
+
+RECIPES = {"text": "text", "code": "code", "image": "image"}
+LABELLED_IMAGES = "image-class"
+MOST_CLASSES = 1000
+PROBE_SHARE, LONGEST_PROBE_SECONDS = 0.03, 8.0
+WORKING_SHARE = 0.93
+"""What is left of a budget for steps, after probe, validation, checkpoints and saving."""
+SURPRISE = 1.35
+"""A measured speed further than this from the assumed one sizes the model again."""
+STEPS_OPERATIONS = (1e13, 3e14)
+TOKENS_A_PARAMETER = 20.0
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Request:
+    """What was asked for.
+
+    Attributes:
+        seconds: Wall-clock budget; either this or ``steps``.
+        steps: Fixed number of steps.
+        recipe: Name; ``None`` chooses by medium and labels.
+        seed: Seed of every draw.
+        settings: ``PATH=VALUE`` changes to the recipe.
+        probe: Whether to measure the machine.
+    """
+
+    seconds: float | None = None
+    steps: int | None = None
+    recipe: str | None = None
+    seed: int = 0
+    settings: tuple[str, ...] = ()
+    probe: bool = True
+
+
+def plan_training(
+    dataset: "DataSet",
+    *,
+    recipe: str | None = None,
+    seconds: float | None = None,
+    steps: int | None = None,
+    seed: int = 0,
+    settings: list[str] | tuple[str, ...] = (),
+    probe: bool = True,
+) -> TrainingPlan:
+    """Plan a training before any store is built, with sizes estimated from the inspection.
+
+    Args:
+        dataset: An opened data set.
+        recipe: Name; ``None`` chooses by medium and labels.
+        seconds: Wall-clock budget; either this or ``steps``.
+        steps: Fixed number of steps.
+        seed: Seed of every draw.
+        settings: ``PATH=VALUE`` changes to the recipe.
+        probe: Whether to measure the machine.
+
+    Raises:
+        ConfigError: Neither or both of ``seconds`` and ``steps`` were given.
+        OutOfMemoryError: The machine has too little memory.
+        OutOfSpaceError: The disk has too little space.
+    """
+    request = Request(seconds=seconds, steps=steps, recipe=recipe, seed=seed, settings=tuple(settings), probe=probe)
+    chosen = choose_recipe(dataset, request)
+    return size_recipe(chosen, request, size=estimated_size(chosen.stages[0].codec, dataset))
+
+
+def choose_recipe(dataset: "DataSet", request: Request) -> Recipe:
+    """Return the recipe for a data set, its codec chosen by size and shape of the data.
+
+    Raises:
+        UnknownNameError: There is no such recipe.
+        UnsupportedError: The recipe is for another medium, or needs labels that are not there.
+    """
+    inspection = dataset.inspection
+    labelled = dataset.medium == "image" and _is_labelled(inspection.labels, inspection.used)
+    name = request.recipe or (LABELLED_IMAGES if labelled else RECIPES[dataset.medium])
+    recipe: Recipe = registry.load("recipes", name)()
+    media = {medium for stage in recipe.stages for medium in stage.codec.media}
+    if dataset.medium not in media:
+        raise UnsupportedError(
+            f'recipe "{name}" learns from {recipe.medium}, the data is {dataset.medium}',
+            expected=f"{dataset.medium} data with recipe {RECIPES[dataset.medium]}",
+        )
+    stages = []
+    for stage in recipe.stages:
+        codec = stage.codec
+        if isinstance(codec, ImageCodecConfig):
+            if codec.use_labels and not labelled:
+                raise UnsupportedError(
+                    f'recipe "{name}" needs a class for every image',
+                    expected="images in one folder a class, or a table with labels",
+                    do="use --recipe image",
+                )
+            sizes = inspection.sizes
+            codec = choose_image_codec(
+                sizes["height"]["median"], width=sizes["width"]["median"], use_labels=codec.use_labels
+            )
+        elif dataset.medium in ("text", "code"):
+            codec = choose_text_codec(text_bytes(dataset), dataset.medium)
+        stages.append(stage.changed(codec=codec))
+    chosen: Recipe = with_settings(recipe.changed(stages=tuple(stages)), list(request.settings))
+    return chosen.changed(medium=dataset.medium)
+
+
+def size_recipe(recipe: Recipe, request: Request, *, size: DataSize, store_is_finished: bool = False) -> TrainingPlan:
+    """Fill in sizes, machine and expectations.
+
+    Args:
+        recipe: From ``choose_recipe``.
+        request: What was asked for.
+        size: From ``measured_size`` or ``estimated_size``.
+        store_is_finished: Whether the store's bytes are on the disk already.
+
+    Raises:
+        ConfigError: Codec and family do not fit.
+        OutOfMemoryError: The machine has too little memory.
+        OutOfSpaceError: The disk has too little space.
+    """
+    begin = time.monotonic()
+    device = "cuda" if has_cuda() else "cpu"
+    measures = request.probe and request.seconds is not None
+    stages, measured = [], []
+    for index, stage in enumerate(recipe.stages):
+        wanted = stage.optimisation.precision
+        precision = wanted if wanted != "auto" else likely_precision(device)
+        rate = ASSUMED_OPERATIONS_PER_SECOND.get((device, precision), 1e11)
+        sized = _sized(stage, request, size, index=index, operations=_operations(stage, request, size, rate))
+        if measures:
+            found = _measure(sized, request, size, device)
+            actual = _rate(sized, found)
+            if not 1 / SURPRISE < actual / rate < SURPRISE:
+                sized = _sized(stage, request, size, index=index, operations=_operations(stage, request, size, actual))
+                found = _measure(sized, request, size, device, again=found)
+            measured.append(found)
+        stages.append(sized)
+    if request.seconds is not None:
+        stages = [_fitting(stage) for stage in stages]
+    complete: Recipe = recipe.changed(stages=tuple(stages))
+    found_first = measured[0] if measured else None
+    wanted = complete.stages[0].optimisation.precision
+    plan = TrainingPlan(
+        recipe=complete,
+        seconds=request.seconds,
+        steps=request.steps,
+        seed=request.seed,
+        device=device,
+        threads=found_first.best.threads if found_first else 1,
+        precision=found_first.best.precision
+        if found_first
+        else (wanted if wanted != "auto" else likely_precision(device)),
+        data_fingerprint=size.fingerprint,
+    )
+    plan = plan.changed(predicted=_predicted(plan, size, found_first, probe_seconds=time.monotonic() - begin))
+    check_room(plan.predicted, store_bytes=0 if not store_is_finished else size.store_bytes)
+    return plan
+
+
+def _operations(stage: Stage, request: Request, size: DataSize, rate: float) -> float:
+    """Return the arithmetic to size the model for."""
+    if request.seconds is not None:
+        return rate * request.seconds * WORKING_SHARE * stage.share
+    # The data seen about four times by a model with a twentieth as many parameters: 6 N D with D = 4 U, N = D / 20.
+    seen = 4.0 * size.items
+    operations = 6.0 * seen * seen / TOKENS_A_PARAMETER
+    return min(STEPS_OPERATIONS[1], max(STEPS_OPERATIONS[0], operations))
+
+
+def _sized(stage: Stage, request: Request, size: DataSize, *, index: int, operations: float) -> Stage:
+    """Return the stage with family and optimisation for so much arithmetic, the settings of the user on top."""
+    family: FamilyConfig
+    target = size.spec[TARGET]
+    if stage.family.kind == "transformer":
+        from makar.recipes.text import text_family_for
+
+        family, optimisation = text_family_for(operations, tokens=size.items, vocabulary=target.vocabulary or 2)
+    elif stage.family.kind == "diffusion":
+        from makar.recipes.image import image_family_for
+
+        channels, height, width = (int(length or 1) for length in target.sizes)
+        classes = (size.spec[CLASS].vocabulary or 0) if CLASS in size.spec else 0
+        family, optimisation = image_family_for(
+            operations, images=size.items, height=height, width=width, channels=channels, classes=classes
+        )
+    else:
+        # N = sqrt(C / (6 r)): Hoffmann et al. 2022, with r items a parameter.
+        family = stage.family.bound_to(size.spec).scaled_to(int(math.sqrt(operations / (6 * TOKENS_A_PARAMETER))))
+        optimisation = stage.optimisation
+    sized = stage.changed(family=family.bound_to(size.spec), optimisation=optimisation)
+    for setting in request.settings:
+        # Sizing must not undo what the user set.
+        path = setting.split(".", 2)
+        if path[:2] == ["stages", str(index)] and path[2].startswith(("family.", "optimisation.")):
+            sized = with_settings(sized, [path[2]])
+    check_fit(sized, size.spec)
+    return sized
+
+
+def _measure(
+    stage: Stage, request: Request, size: DataSize, device: str, *, again: "Measurement | None" = None
+) -> "Measurement":
+    from makar.training.probe import probe
+
+    limit = min(LONGEST_PROBE_SECONDS, PROBE_SHARE * (request.seconds or 0.0) * stage.share)
+    return probe(
+        stage.family,
+        optimisation=stage.optimisation,
+        spec=size.spec,
+        device=device,
+        limit_seconds=limit if again is None else limit / 3,
+        ways=None if again is None else [again.best],
+    )
+
+
+def _items_a_step(stage: Stage) -> int:
+    optimisation: OptimisationConfig = stage.optimisation
+    per_position = stage.family.window_length if stage.family.batching == "windows" else 1
+    return optimisation.batch_size * optimisation.accumulate * per_position
+
+
+def _rate(stage: Stage, found: "Measurement") -> float:
+    """Return arithmetic a second; the probe takes one batch a step."""
+    items = _items_a_step(stage) / stage.optimisation.accumulate
+    return items * stage.family.training_operations() / found.step_seconds[found.best]
+
+
+def _predicted(
+    plan: TrainingPlan, size: DataSize, found: "Measurement | None", *, probe_seconds: float
+) -> dict[str, Any]:
+    """Return what to expect of the last stage, which is the one that is judged, and of the run as a whole."""
+    stage = plan.recipe.stages[-1]
+    key = (plan.device, plan.precision)
+    operations = stage.family.training_operations()
+    peak = found.peak_operations_per_second if found else ASSUMED_PEAK.get(key, 2e11)
+    rate = _rate(stage, found) if found else ASSUMED_OPERATIONS_PER_SECOND.get(key, 1e11)
+    items_a_second, items_a_step = rate / operations, _items_a_step(stage)
+    if plan.seconds is not None:
+        steps = max(1, int(plan.seconds * WORKING_SHARE * stage.share * items_a_second / items_a_step))
+        seconds = plan.seconds
+    else:
+        steps = plan.steps or 1
+        seconds = steps * items_a_step / items_a_second
+    items, parameters = steps * items_a_step, stage.family.parameter_count()
+    memory = memory_bytes(
+        parameters, activation_bytes=stage.family.activation_bytes(), batch_size=stage.optimisation.batch_size
+    )
+    content_an_item = size.content_bytes / max(1, size.items)
+    return {
+        "parameters": parameters,
+        "steps": steps,
+        "items": items,
+        "item_name": stage.family.item_name,
+        "epochs": round(items / max(1, size.items), 2),
+        "items_per_second": round(items_a_second, 1),
+        "seconds": round(seconds, 1),
+        "peak_operations_per_second": peak,
+        "peak_fraction": round(rate / peak, 3),
+        "inner_loss": expected_loss(
+            plan.recipe.medium,
+            parameters=parameters,
+            unique_items=size.content_bytes,
+            seen_items=items * content_an_item,
+        ),
+        "memory_bytes": int(memory),
+        "disk_bytes": int(disk_bytes(parameters, store_bytes=size.store_bytes)),
+        "energy": predicted_energy(seconds, threads=plan.threads, memory_bytes=memory),
+        "measured": found is not None,
+        "probe_seconds": round(probe_seconds, 3),
+    }
+
+
+def _fitting(stage: Stage) -> Stage:
+    """Cut the batch into more parts until a part fits into the memory that is free."""
+    optimisation, parameters = stage.optimisation, stage.family.parameter_count()
+    free = psutil.virtual_memory().available
+    while optimisation.batch_size > 1 and free < memory_bytes(
+        parameters, activation_bytes=stage.family.activation_bytes(), batch_size=optimisation.batch_size
+    ):
+        optimisation = optimisation.changed(
+            batch_size=optimisation.batch_size // 2, accumulate=optimisation.accumulate * 2
+        )
+    return stage.changed(optimisation=optimisation)
+
+
+def _is_labelled(labels: Mapping[str, int], used: int) -> bool:
+    return 2 <= len(labels) <= MOST_CLASSES and sum(labels.values()) >= used

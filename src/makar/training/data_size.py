@@ -1,0 +1,98 @@
+"""How much a data set holds for training: guessed from the inspection, or read from the finished stores; no torch."""
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from makar.codecs.codec import Codec, CodecConfig
+from makar.codecs.image_config import ImageCodecConfig
+from makar.codecs.text_config import BpeCodecConfig
+from makar.data.record import Split
+from makar.data.store import Store
+from makar.errors import EmptyDataError
+from makar.tensor_spec import CLASS, TARGET, Slot, TensorSpec
+
+if TYPE_CHECKING:
+    from makar.data.dataset import DataSet
+
+BYTES_A_TOKEN = {256: 1.0, 1024: 2.3, 2048: 2.7, 4096: 3.1, 8192: 3.5}
+"""About, for European prose, by size of the vocabulary."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DataSize:
+    """How much there is to learn from.
+
+    Attributes:
+        items: Tokens or images of the training part.
+        content_bytes: Bytes of training text; the same as ``items`` for images.
+        store_bytes: On disk, encoded.
+        spec: Slots of the data.
+        fingerprint: Hash of the data set.
+    """
+
+    items: int
+    content_bytes: int
+    store_bytes: int
+    spec: TensorSpec
+    fingerprint: str
+
+
+def estimated_size(codec: CodecConfig, dataset: "DataSet") -> DataSize:
+    """Return the size of the data as the inspection lets it be guessed, without encoding anything."""
+    inspection = dataset.inspection
+    if isinstance(codec, ImageCodecConfig):
+        images = int(inspection.splits["train"]["images"])
+        channels = codec.channels or max((int(count) for count in inspection.sizes["channels"]), default=3)
+        # The codec drops an alpha that is opaque and repeats grey and alpha as colour; three is the usual outcome.
+        channels = channels if channels in (1, 3) or codec.channels else 3
+        shape = (channels, codec.height, codec.width)
+        slots = {TARGET: Slot(kind="values", axes=("channels", "height", "width"), sizes=shape)}
+        if codec.use_labels:
+            slots[CLASS] = Slot(kind="tokens", axes=(), sizes=(), vocabulary=len(inspection.labels))
+        return DataSize(
+            items=images,
+            content_bytes=images,
+            store_bytes=images * math.prod(shape),
+            spec=TensorSpec(slots),
+            fingerprint=dataset.fingerprint,
+        )
+    content_bytes = text_bytes(dataset)
+    vocabulary = codec.vocabulary_size if isinstance(codec, BpeCodecConfig) else 256
+    nearest = min(BYTES_A_TOKEN, key=lambda known: abs(math.log(known / vocabulary)))
+    tokens = int(content_bytes / BYTES_A_TOKEN[nearest])
+    slot = Slot(kind="tokens", axes=("length",), sizes=(None,), vocabulary=vocabulary)
+    return DataSize(
+        items=tokens,
+        content_bytes=content_bytes,
+        store_bytes=2 * tokens,
+        spec=TensorSpec({TARGET: slot}),
+        fingerprint=dataset.fingerprint,
+    )
+
+
+def measured_size(dataset: "DataSet", *, codec: Codec, stores: Mapping[Split, Store]) -> DataSize:
+    """Return the size of the data as the finished stores hold it."""
+    train = stores["train"]
+    target = train.columns[TARGET] if len(train) else None
+    if target is None:
+        raise EmptyDataError("the training part is empty", expected="at least one example")
+    spec = codec.spec
+    # A stream is counted in tokens; everything else in examples.
+    is_stream = spec[TARGET].kind == "tokens" and spec[TARGET].sizes[:1] == (None,)
+    items = int(target.values.size) if is_stream else len(train)
+    return DataSize(
+        items=items,
+        content_bytes=text_bytes(dataset) if dataset.medium in ("text", "code") else items,
+        store_bytes=sum(column.values.nbytes for store in stores.values() for column in store.columns.values()),
+        spec=spec,
+        fingerprint=dataset.fingerprint,
+    )
+
+
+def text_bytes(dataset: "DataSet") -> int:
+    """Return bytes of training text: its characters, times the bytes a character takes in this data."""
+    sizes = dataset.inspection.sizes
+    characters = int(dataset.inspection.splits["train"]["characters"])
+    return int(characters * max(1.0, sizes["bytes"] / max(1, sizes["characters"])))
