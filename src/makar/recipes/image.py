@@ -84,7 +84,7 @@ def image_family_for(
     doublings = max(0.0, math.log(max(operations, 1.0) / REFERENCE_OPERATIONS, 8))
     batch = SMALLEST_BATCH * 2 ** min(4, math.ceil(doublings))
     optimisation = OptimisationConfig(
-        learning_rate=LEARNING_RATE * math.sqrt(REFERENCE_FEATURES / best.features),
+        learning_rate=LEARNING_RATE * math.sqrt(REFERENCE_FEATURES / max(REFERENCE_FEATURES, best.features)),
         batch_size=batch,
         beta_2=0.99,
         warmup_steps=50,

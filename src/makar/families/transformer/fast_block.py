@@ -52,12 +52,13 @@ class _Weights:
     out: Tensor
 
 
+Matrices = tuple[Tensor, Tensor, Tensor, Tensor]
 Gains = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
 def fast_block(
     x: Float[Tensor, "batch length width"],
-    matrices: tuple[Tensor, Tensor, Tensor, Tensor],
+    matrices: Matrices,
     gains: Gains | None,
     shape: BlockShape,
 ) -> Float[Tensor, "batch length width"]:
