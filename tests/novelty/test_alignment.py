@@ -2,10 +2,10 @@
 
 import numpy as np
 import torch
-from tests.novelty.samples import smooth_images
 
 from makar.novelty.alignment import best_views, blurred, grids_of, sampled, view_parameters, work_images, work_size
 from makar.novelty.refinement import refined_correlations
+from tests.novelty.samples import smooth_images
 
 IDENTITY = torch.tensor([[1.0, 0.0, 0.0, 1.0]])
 
