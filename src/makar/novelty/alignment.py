@@ -19,7 +19,7 @@ from torch import Tensor
 WORK_SIZE = 32
 BLUR_PIXELS = 1.0
 EPSILON = 1e-6
-MARGIN_SHARE = 0.05
+MARGIN_SHARE = 0.07
 FLAT_VARIANCE = 1e-5
 """Variance a pixel and channel below which an area counts as even; otherwise its quantisation noise would be compared."""
 

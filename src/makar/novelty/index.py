@@ -33,11 +33,12 @@ TEXT_MEDIA = ("text", "code")
 WINDOW_WORDS = 256
 LEAST_SPAN_WORDS = 13
 UNCALIBRATED_SPAN_WORDS = 25
-UNCALIBRATED_RATIO = 0.25
+LEAST_RATIO = 0.2
+"""An image five times nearer to one training image than to the next 20 is a copy even where people's held-out images have such copies."""
 TEXT_ITEMS = 1000
 CALIBRATION_TOKENS = 4 << 20
 LEAST_TOKENS = 4096
-IMAGE_ITEMS = 1000
+IMAGE_ITEMS = 600
 
 OnEvent = Callable[[dict[str, Any]], None]
 
@@ -89,7 +90,7 @@ class NoveltyIndex:
 
         Args:
             store: The training data.
-            held_out: Data by people that was not learned from; sets the limit. ``None`` or empty takes a cautious fixed limit.
+            held_out: Data by people that was not learned from; sets the limit. ``None`` or empty takes a fixed limit.
             codec: The codec of both stores.
             medium: Medium of the content.
             folder: Where the index goes; replaced as a whole, so that a killed build leaves nothing half-written.
@@ -221,11 +222,11 @@ class NoveltyIndex:
         assert self._image is not None
         values = held_out.columns["target"].values if held_out is not None and len(held_out) else np.zeros(0)
         if not len(values):
-            return {"threshold": UNCALIBRATED_RATIO}
+            return {"threshold": LEAST_RATIO}
         chosen = np.unique(np.linspace(0, len(values) - 1, min(len(values), IMAGE_ITEMS)).astype(np.int64))
         ratios = np.array([match.ratio for match in self._image.match_many(values[chosen].transpose(0, 2, 3, 1))])
         return {
-            "threshold": lower_limit(ratios),
+            "threshold": max(LEAST_RATIO, lower_limit(ratios)),
             "items": len(ratios),
             "baseline": {"distance_ratio": float(ratios.mean())},
         }
