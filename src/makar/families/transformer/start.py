@@ -19,6 +19,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from makar.errors import ConfigError
 from makar.families.transformer.network import TransformerNetwork
 
 LARGEST_VOCABULARY = 4096
@@ -66,7 +67,7 @@ def start_from_pairs(
         generator: Source of the directions of the embeddings.
     """
     if network.separate_head is None:
-        raise ValueError("shared embeddings cannot hold the pairs")
+        raise ConfigError("shared embeddings cannot hold the pairs", expected="a separate output layer")
     width = network.config.width
     seen = counts.sum(1).nonzero().squeeze(1)
     logits = following_logits(counts[seen])
