@@ -16,6 +16,7 @@ from makar.evaluation.likelihood import Likelihood, measure_likelihood
 from makar.evaluation.material import Material
 from makar.evaluation.text_baselines import measure_baselines
 from makar.generation.generate import generate
+from makar.nn.threads import threads_for
 from makar.novelty.index import text_windows
 from makar.novelty.novelty import Novelty
 
@@ -34,12 +35,14 @@ def evaluate_text(material: Material) -> Findings:
         material: The model and its data.
     """
     material.say("held-out text")
-    likelihood = measure_likelihood(
-        material.artifact.family(),
-        material.codec,
-        material.held_out,
-        progress=lambda done, total: material.say("held-out text", done, total),
-    )
+    family = material.artifact.family()
+    with threads_for(family.config.parameter_count()):
+        likelihood = measure_likelihood(
+            family,
+            material.codec,
+            material.held_out,
+            progress=lambda done, total: material.say("held-out text", done, total),
+        )
     baselines, details = measure_baselines(material, likelihood)
     texts = _samples(material)
     material.say("novelty and diversity of the samples")
