@@ -155,9 +155,8 @@ def our_model(data: Path, home: Path, minutes: float, seed: int) -> tuple[Path, 
 
 def our_samples(model_folder: Path, options: dict) -> tuple[np.ndarray, float]:
     """Return 500 uint8 samples of each class and the seconds they took, with network sampling only (the same sampler as generate)."""
-    from makar.families.diffusion.options import ImageOptions
-
     import makar
+    from makar.families.diffusion.options import ImageOptions
 
     torch.set_num_threads(2)
     artifact = makar.load(str(model_folder)).artifact

@@ -53,9 +53,9 @@ def peer(shape: dict, architecture: str, attention: str, bf16: bool, steps: int)
             layout="mainstream", vocabulary=VOCABULARY, width=shape["width"], depth=shape["layers"], heads=shape["heads"],
             context=shape["context"],
         )  # fmt: skip
-        from makar.families.transformer.layouts import transformers_config
+        from makar.families.transformer.layouts import transformers_settings
 
-        model = Qwen3ForCausalLM(Qwen3Config(**transformers_config(ours), attn_implementation=attention))
+        model = Qwen3ForCausalLM(Qwen3Config(**transformers_settings(ours, end_token=0), attn_implementation=attention))
     tokens = torch.randint(VOCABULARY, (shape["batch"] * steps, shape["context"]))
     rows = [{"input_ids": row, "labels": row} for row in tokens]
     times: list[float] = []
@@ -75,11 +75,11 @@ def peer(shape: dict, architecture: str, attention: str, bf16: bool, steps: int)
 
 def ours(shape: dict, layout: str, steps: int) -> float:
     import torch
-    from makar.families.transformer.config import TransformerConfig
-    from makar.training.optimiser import build_optimiser
 
     from makar.families.family import build_family
+    from makar.families.transformer.config import TransformerConfig
     from makar.recipe import OptimisationConfig
+    from makar.training.optimiser import build_optimisers
 
     config = TransformerConfig(
         layout=layout, vocabulary=VOCABULARY, width=shape["width"], depth=shape["layers"], heads=shape["heads"], context=shape["context"]
@@ -90,16 +90,15 @@ def ours(shape: dict, layout: str, steps: int) -> float:
     family.precision = "bfloat16"
     family.train()
     phase = family.phases()[0]
-    optimiser = build_optimiser(phase.groups, OptimisationConfig(gradient_clip=1.0))
+    optimiser = build_optimisers([phase], OptimisationConfig())[phase.optimiser]
     times: list[float] = []
     tokens = torch.randint(VOCABULARY, (steps, shape["batch"], shape["context"] + 1))
     for window in tokens:
         batch = family.prepare({"target": window}, generator)
         loss = phase.loss(batch, generator)
-        optimiser.zero_grad(set_to_none=True)
+        optimiser.clear()
         loss.value.backward()
-        torch.nn.utils.clip_grad_norm_(family.parameters(), 1.0)
-        optimiser.step()
+        optimiser.step(1.0, gradient_clip=1.0)
         times.append(time.perf_counter())
     return _rate(times, shape)
 

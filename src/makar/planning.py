@@ -8,7 +8,6 @@ imported unless the probe runs.
 """
 
 import dataclasses
-import math
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -17,12 +16,10 @@ import psutil
 
 from makar import registry
 from makar.codecs.image_config import ImageCodecConfig, choose_image_codec
-from makar.codecs.text_config import choose_text_codec
+from makar.codecs.text_config import BpeCodecConfig, ByteCodecConfig, CharacterCodecConfig, choose_text_codec
 from makar.config import with_settings
 from makar.errors import UnsupportedError
-from makar.families.family_config import FamilyConfig
 from makar.recipe import OptimisationConfig, Recipe, Stage, check_fit
-from makar.tensor_spec import CLASS, TARGET
 from makar.training.data_size import DataSize, estimated_size, text_bytes
 from makar.training.energy import predicted_energy
 from makar.training.machine import (
@@ -134,7 +131,7 @@ def choose_recipe(dataset: "DataSet", request: Request) -> Recipe:
             codec = choose_image_codec(
                 sizes["height"]["median"], width=sizes["width"]["median"], use_labels=codec.use_labels
             )
-        elif dataset.medium in ("text", "code"):
+        elif isinstance(codec, ByteCodecConfig | CharacterCodecConfig | BpeCodecConfig):
             codec = choose_text_codec(text_bytes(dataset), dataset.medium)
         stages.append(stage.changed(codec=codec))
     chosen: Recipe = with_settings(recipe.changed(stages=tuple(stages)), list(request.settings))
@@ -206,24 +203,9 @@ def _operations(stage: Stage, request: Request, size: DataSize, rate: float) -> 
 
 def _sized(stage: Stage, request: Request, size: DataSize, *, index: int, operations: float) -> Stage:
     """Return the stage with family and optimisation for so much arithmetic, the settings of the user on top."""
-    family: FamilyConfig
-    target = size.spec[TARGET]
-    if stage.family.kind == "transformer":
-        from makar.recipes.text import text_family_for
-
-        family, optimisation = text_family_for(operations, tokens=size.items, vocabulary=target.vocabulary or 2)
-    elif stage.family.kind == "diffusion":
-        from makar.recipes.image import image_family_for
-
-        channels, height, width = (int(length or 1) for length in target.sizes)
-        classes = (size.spec[CLASS].vocabulary or 0) if CLASS in size.spec else 0
-        family, optimisation = image_family_for(
-            operations, images=size.items, height=height, width=width, channels=channels, classes=classes
-        )
-    else:
-        # N = sqrt(C / (6 r)): Hoffmann et al. 2022, with r items a parameter.
-        family = stage.family.bound_to(size.spec).scaled_to(int(math.sqrt(operations / (6 * TOKENS_A_PARAMETER))))
-        optimisation = stage.optimisation
+    kind = stage.family.kind
+    rule = registry.load("sizings", kind if kind in registry.names("sizings") else registry.ANY)
+    family, optimisation = rule(stage, operations=operations, items=size.items, spec=size.spec)
     sized = stage.changed(family=family.bound_to(size.spec), optimisation=optimisation)
     for setting in request.settings:
         # Sizing must not undo what the user set.

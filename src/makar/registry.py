@@ -1,9 +1,9 @@
-"""The one table from names to "module:attribute": codecs, families, recipes and metrics, built in or brought by a plug-in.
+"""The one table from names to "module:attribute": codecs, families, recipes, sizing rules and metrics, built in or plugged in.
 
-Built-ins and plug-ins go through the same table. A plug-in is an installed package with entry points in the group
-``makar.codecs``, ``makar.families``, ``makar.recipes`` or ``makar.metrics``; its entry point is the same "module:attribute"
-text that a built-in has here. A codec or family names its *configuration* class (which imports no torch); that class names the
-implementation in ``target``. A recipe names a function that returns a complete ``Recipe``. Nothing is imported before it is asked for.
+Built-ins and plug-ins go through the same table. A plug-in is an installed package with entry points in the group ``makar.codecs``,
+``makar.families``, ``makar.recipes``, ``makar.sizings`` or ``makar.metrics``; its entry point is the same "module:attribute" text that
+a built-in has here. A codec or family names its *configuration* class (which imports no torch); that class names the implementation in
+``target``. A recipe names a function that returns a complete ``Recipe``. Nothing is imported before it is asked for.
 """
 
 import functools
@@ -12,6 +12,9 @@ import importlib.metadata
 from typing import Any
 
 from makar.errors import UnknownNameError
+
+ANY = "any"
+"""Name of the rule that sizes families without one of their own."""
 
 BUILT_IN: dict[str, dict[str, str]] = {
     "codecs": {
@@ -30,6 +33,11 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "image": "makar.recipes.image:image",
         "image-class": "makar.recipes.image:image_class",
     },
+    "sizings": {
+        "transformer": "makar.recipes.sizing:size_transformer",
+        "diffusion": "makar.recipes.sizing:size_diffusion",
+        "any": "makar.recipes.sizing:size_any",
+    },
     "metrics": {
         "text": "makar.evaluation.text:evaluate_text",
         "code": "makar.evaluation.text:evaluate_text",
@@ -43,7 +51,7 @@ def names(table: str) -> dict[str, str]:
     """Return every name of a table with its "module:attribute" text; plug-ins may add names but not replace built-ins.
 
     Args:
-        table: ``"codecs"``, ``"families"``, ``"recipes"`` or ``"metrics"``.
+        table: ``"codecs"``, ``"families"``, ``"recipes"``, ``"sizings"`` or ``"metrics"``.
 
     Raises:
         UnknownNameError: There is no such table.

@@ -9,10 +9,10 @@ import numpy as np
 import pyarrow
 import pyarrow.parquet
 import pytest
-from tests.data.test_dataset import all_records, picture, png, prose, reasons, write
 
 from makar.data.dataset import open_dataset
 from makar.errors import DataError
+from tests.data.test_dataset import all_records, picture, png, prose, reasons, write
 
 
 def lines(rows):

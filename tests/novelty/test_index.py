@@ -6,10 +6,10 @@ import json
 import numpy as np
 import pytest
 import torch
-from tests.novelty.samples import BytesCodec, PixelCodec, image_store, random_words, smooth_images, text_store
 
 from makar.errors import DataError, UnsupportedError
 from makar.novelty.index import NoveltyIndex, text_windows
+from tests.novelty.samples import BytesCodec, PixelCodec, image_store, random_words, smooth_images, text_store
 
 
 @pytest.fixture(scope="module")

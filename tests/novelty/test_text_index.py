@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from tests.novelty.samples import BytesCodec, random_words, text_store
 
 from makar.novelty import text_index
 from makar.novelty.text_index import TextIndex, build_text_index, covered_share, read_source, write_sources
+from tests.novelty.samples import BytesCodec, random_words, text_store
 
 
 @pytest.fixture

@@ -28,7 +28,11 @@ ELEMENT_BYTES = {
 def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
     """Write tensors to a safetensors file; tensors that share memory are written each."""
     independent = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+    path.touch()
+    mode = path.stat().st_mode
     safetensors.torch.save_file(independent, path, metadata={"format": "pt"})
+    # The library makes a file for its owner alone, and a model is there to be shared.
+    path.chmod(mode)
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:

@@ -1,12 +1,12 @@
 """The verbs ``evaluate``, ``verify``, ``import`` and ``export``."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from makar.cli.generate_verb import ModelName
-from makar.cli.output import Json, print_json, print_pairs, print_table
+from makar.cli.output import Json, print_json, print_table, text_of
 
 if TYPE_CHECKING:
     from makar.provenance.verification import Verification
@@ -35,7 +35,10 @@ def evaluate(
     if json:
         print_json(report.to_dictionary() | {"html": str(report.html), "json": str(report.json)})
         return
-    print_pairs("", report.to_dictionary())
+    values = report.to_dictionary()
+    for sentence in values["verdict"]:
+        print(sentence)
+    print_table("", [_score_row(name, score) for name, score in (values["scores"] | values["novelty"]).items()])
     print(report.html)
 
 
@@ -88,6 +91,18 @@ def export(
 
     path = load(model).export(folder, to=to)
     print_json({"path": str(path), "format": to}) if json else print(path)
+
+
+def _score_row(name: str, score: dict[str, Any]) -> dict[str, Any]:
+    between = None if score["low"] is None else f"{text_of(score['low'])} to {text_of(score['high'])}"
+    return {
+        "measure": name.replace("_", " "),
+        "value": score["value"],
+        "between": between,
+        "unit": score["unit"] or None,
+        "better": score["better"],
+        "compare with": score["baselines"] or None,
+    }
 
 
 def _print_verification(result: "Verification") -> None:

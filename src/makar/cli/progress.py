@@ -68,7 +68,7 @@ class Display:
             if self._is_due():
                 self._draw(self._line(event))
             return
-        if name in ("reading", "storing", "novelty"):
+        if name in ("reading", "storing", "novelty", "evaluation"):
             if self._is_due():
                 self._draw(_counted(event))
             return
@@ -118,6 +118,10 @@ class Display:
 def _counted(event: dict[str, Any]) -> str:
     if event["event"] == "storing":
         return f"encoding {event['split']}: {event['records']:,}"
+    if event["event"] == "evaluation":
+        return f"evaluating: {event['measuring']}" + (
+            f" {event['done']:,} of {event['total']:,}" if event["total"] else ""
+        )
     if event["event"] == "novelty":
         return f"indexing: {event['done']:,} of {event['total']:,}"
     total = "" if event["total"] is None else f" of {event['total']:,}"

@@ -16,7 +16,7 @@ from makar.codecs.codec import Codec
 from makar.codecs.image_config import ImageCodecConfig
 from makar.codecs.image_fit import channels_needed, fit_image, with_channels
 from makar.data.record import Record
-from makar.errors import ConfigError, EmptyDataError
+from makar.errors import ArtifactError, ConfigError, EmptyDataError
 from makar.tensor_spec import CLASS, TARGET, Slot, TensorSpec
 
 SAMPLE = 512
@@ -73,9 +73,16 @@ class ImageCodec(Codec):
 
     @classmethod
     def from_files(cls, config: ImageCodecConfig, files: dict[str, bytes]) -> Self:
-        """Rebuild a fitted codec."""
-        found = json.loads(files[FILE])
-        return cls(config.changed(channels=found["channels"]), class_counts=found["classes"])
+        """Rebuild a fitted codec.
+
+        Raises:
+            ArtifactError: The file is missing or damaged.
+        """
+        try:
+            found = json.loads(files[FILE])
+            return cls(config.changed(channels=found["channels"]), class_counts=dict(found["classes"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise ArtifactError(f"{FILE} of the codec cannot be read: {error}", do="get the model again") from error
 
     def files(self) -> dict[str, bytes]:
         """Return what was found in the data: the channels, and the classes with their counts."""

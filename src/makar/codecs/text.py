@@ -150,7 +150,7 @@ class TextCodec(Codec):
 
         The sum over the tokens of a text is its size in bytes, which turns nats a token into bits a byte.
         """
-        names = [self.tokenizer.id_to_token(token) for token in range(self.vocabulary)]
+        names = [str(self.tokenizer.id_to_token(token)) for token in range(self.vocabulary)]
         if isinstance(self.config, CharacterCodecConfig):
             lengths = [1 if _is_byte_name(name) else len(name.encode()) for name in names]
         else:
@@ -177,8 +177,8 @@ def _character_tokenizer(records: Iterator[Record], largest_alphabet: int) -> To
     ranked = sorted(counts, key=lambda character: (-counts[character], character))[:largest_alphabet]
     names = sorted(ranked)
     # A byte that is a character with a token of its own is never needed to spell another one.
-    spelled = [byte for byte in range(0xF5) if not (byte < 0x80 and chr(byte) in counts) and byte not in (0xC0, 0xC1)]
-    names += [f"<0x{byte:02X}>" for byte in spelled if byte >= 0x80 or chr(byte) not in ranked] + [END]
+    spelled = [byte for byte in range(0xF5) if byte not in (0xC0, 0xC1) and (byte >= 0x80 or chr(byte) not in ranked)]
+    names += [f"<0x{byte:02X}>" for byte in spelled] + [END]
     vocabulary = {name: token for token, name in enumerate(names)}
     tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[], byte_fallback=True))
     tokenizer.decoder = decoders.Sequence([decoders.ByteFallback(), decoders.Fuse()])

@@ -1,7 +1,9 @@
 """A small network that turns images into features for FID, KID, precision and recall, trained on the data itself and named by its hash.
 
 Decisions: no weights are downloaded, so a network is trained for a few seconds on the training split: to tell the classes where the data
-has labels, otherwise to tell by how much an image was turned (Gidaris et al. 2018, arXiv:1803.07728). A figure names its extractor
+has labels, otherwise to tell by how much an image was turned (Gidaris et al. 2018, arXiv:1803.07728). At the same time it learns to tell
+what was done to an image (nothing, noise, blur, tiles exchanged, two images mixed): a network that has only seen clean images may
+take noise for one of them, and samples of a bad model are such images. A figure names its extractor
 ("FID-own[hash]"), and two figures compare only with the same hash and the same number of images; an FID with Inception features is another
 figure. The steps are fixed, so the same data give the same network on the same machine, and it is kept under the key of its store.
 """
@@ -28,7 +30,42 @@ STEPS = 180
 BATCH = 128
 LEARNING_RATE = 3e-3
 MOST_CLASSES = 200
-VERSION = 1
+VERSION = 2
+
+
+def _untouched(image: Tensor, others: Tensor, generator: np.random.Generator) -> Tensor:
+    del others, generator
+    return image
+
+
+def _noisy(image: Tensor, others: Tensor, generator: np.random.Generator) -> Tensor:
+    del others
+    amount = 0.05 * 16 ** generator.random()
+    return image + amount * torch.from_numpy(generator.standard_normal(image.shape, np.float32))
+
+
+def _soft(image: Tensor, others: Tensor, generator: np.random.Generator) -> Tensor:
+    del others
+    size = int(generator.integers(8, 24))
+    small = functional.interpolate(image[None], size=(size, size), mode="bilinear", antialias=True)
+    return functional.interpolate(small, size=(SIZE, SIZE), mode="bilinear")[0]
+
+
+def _exchanged(image: Tensor, others: Tensor, generator: np.random.Generator) -> Tensor:
+    """Put the 16 tiles of an image into another order."""
+    del others
+    side = SIZE // 4
+    tiles = image.unfold(1, side, side).unfold(2, side, side).flatten(1, 2)
+    tiles = tiles[:, torch.from_numpy(generator.permutation(16))].unflatten(1, (4, 4))
+    return tiles.permute(0, 1, 3, 2, 4).reshape(image.shape)
+
+
+def _mixed(image: Tensor, others: Tensor, generator: np.random.Generator) -> Tensor:
+    share = 0.3 + 0.4 * generator.random()
+    return (1 - share) * image + share * others[int(generator.integers(len(others)))]
+
+
+DAMAGES = (_untouched, _noisy, _soft, _exchanged, _mixed)
 
 
 class FeatureNetwork(nn.Module):
@@ -48,7 +85,7 @@ class FeatureNetwork(nn.Module):
             for index, (before, after) in enumerate(itertools.pairwise(widths))
         )
         self.norms = nn.ModuleList(nn.GroupNorm(8, after) for after in widths[1:])
-        self.head = nn.Linear(FEATURES, classes)
+        self.head = nn.Linear(FEATURES, classes + len(DAMAGES))
 
     def features(self, images: Float[Tensor, "batch channels 32 32"]) -> Float[Tensor, "batch features"]:
         """Return the features of images in -1..1."""
@@ -56,8 +93,8 @@ class FeatureNetwork(nn.Module):
             images = functional.silu(norm(layer(images)))
         return images.mean((2, 3))
 
-    def forward(self, images: Float[Tensor, "batch channels 32 32"]) -> Float[Tensor, "batch classes"]:
-        """Return logits."""
+    def forward(self, images: Float[Tensor, "batch channels 32 32"]) -> Float[Tensor, "batch logits"]:
+        """Return the logits of the classes and, after them, of the damages."""
         return self.head(self.features(images))
 
 
@@ -168,13 +205,16 @@ def _trained(
             targets = torch.from_numpy(labels[chosen])
             if generator.random() < 0.5:
                 images = images.flip(3)
+        damages = torch.from_numpy(generator.integers(0, len(DAMAGES), BATCH))
+        images = torch.stack([DAMAGES[kind](image, images, generator) for image, kind in zip(images, damages.tolist())])
         logits = network(images)
-        loss = functional.cross_entropy(logits, targets)
+        loss = functional.cross_entropy(logits[:, :classes], targets)
+        loss = loss + functional.cross_entropy(logits[:, classes:], damages)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
         schedule.step()
-        right.append(float((logits.argmax(1) == targets).float().mean()))
+        right.append(float((logits[:, :classes].argmax(1) == targets).float().mean()))
         if progress is not None:
             progress(step + 1, STEPS)
     return network, float(np.mean(right[-20:]))

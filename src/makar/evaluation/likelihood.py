@@ -11,7 +11,7 @@ which is exact for a model that predicts from left to right. Bits per byte do no
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -87,8 +87,10 @@ def measure_likelihood(
         EmptyDataError: The store holds nothing to predict.
     """
     column = store.columns.get(TARGET)
-    sizes = np.array([len(column[record]) for record in range(len(store))]) if column is not None else np.zeros(0)
-    groups = _groups(_cuts(sizes, family.config.window_length), family.config.window_length, most_tokens)
+    sizes = (
+        np.array([len(column[record]) for record in range(len(store))]) if column is not None else np.zeros(0, np.int64)
+    )
+    groups = _groups(sizes, family.config.window_length, most_tokens)
     if not groups or column is None:
         raise EmptyDataError(
             "there is no held-out text to measure",
@@ -157,33 +159,33 @@ class _Cut:
     end: int
 
 
-def _cuts(sizes: np.ndarray, length: int) -> list[_Cut]:
+def _cuts(sizes: np.ndarray, length: int) -> Iterator[_Cut]:
     half = max(1, length // 2)
-    cuts = []
     for record, size in enumerate(sizes.tolist()):
         end = min(length + 1, size)
         if size >= 2:
-            cuts.append(_Cut(record, 0, 1, end))
+            yield _Cut(record, 0, 1, end)
         while end < size:
             counted, end = end, min(end + half, size)
-            cuts.append(_Cut(record, max(0, end - length - 1), counted, end))
-    return cuts
+            yield _Cut(record, max(0, end - length - 1), counted, end)
 
 
-def _groups(cuts: list[_Cut], length: int, most_tokens: int) -> list[list[_Cut]]:
+def _groups(sizes: np.ndarray, length: int, most_tokens: int) -> list[list[_Cut]]:
     """Put neighbouring windows of one shape together, because a family answers for a batch; keep evenly spread groups."""
     most = max(1, GROUP_TOKENS // length)
+    # Only every n-th group is kept while they are counted through, so that a very long text needs no memory.
+    every = max(1, math.ceil((sizes - 1).clip(0).sum() / most_tokens))
     groups: list[list[_Cut]] = []
-    for cut in cuts:
-        last = groups[-1] if groups else []
-        if last and len(last) < most and last[0].record == cut.record and _shape(last[0]) == _shape(cut):
-            last.append(cut)
-        else:
-            groups.append([cut])
-    total = sum(_counted(group) for group in groups)
-    if total > most_tokens:
-        keep = max(1, round(len(groups) * most_tokens / total))
-        groups = [groups[index] for index in np.linspace(0, len(groups) - 1, keep).astype(np.int64)]
+    group: list[_Cut] = []
+    number = -1
+    for cut in _cuts(sizes, length):
+        if group and len(group) < most and group[0].record == cut.record and _shape(group[0]) == _shape(cut):
+            group.append(cut)
+            continue
+        group = [cut]
+        number += 1
+        if number % every == 0:
+            groups.append(group)
     return groups
 
 

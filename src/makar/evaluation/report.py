@@ -118,7 +118,7 @@ def bar(score: Score, interval: Interval) -> dict[str, float] | None:
     scale = 100 / (high - low)
     return {
         "start": round((interval.low - low) * scale, 2),
-        "end": round((interval.high - low) * scale, 2),
+        "length": round((interval.high - interval.low) * scale, 2),
         "value": round((interval.value - low) * scale, 2),
     }
 

@@ -4,6 +4,7 @@ import collections
 import dataclasses
 import hashlib
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from makar.families.family import Family, Sampler
 from makar.generation.asset import Asset
 from makar.generation.guards import CopyGuard, Draft, Guard, NoveltyCheck, seed_of_attempt
 from makar.generation.prompts import Prompt
+from makar.nn.threads import threads_for
 from makar.provenance import manifest as signing
 from makar.provenance.content import describe_content
 from makar.provenance.embedding import SOURCE_TYPE
@@ -73,17 +75,23 @@ class Request:
         parts: dict[int, list[Slots]] = collections.defaultdict(list)
         seeds = [seed_of_attempt(job.seed, attempt) for job in jobs]
         prompts = [job.prompt.slots for job in jobs]
-        for index, slots, is_finished in self.sampler.sample(self.options, prompts, seeds):
-            parts[index].append(slots)
-            if is_finished:
-                yield index, join_slots(parts.pop(index))
+        with self._threads():
+            for index, slots, is_finished in self.sampler.sample(self.options, prompts, seeds):
+                parts[index].append(slots)
+                if is_finished:
+                    yield index, join_slots(parts.pop(index))
 
     def draw_pieces(self, job: Job) -> Iterator[tuple[Slots, Slots | None]]:
         """Yield (what is new, the whole example once it is finished) of one example."""
         parts: list[Slots] = []
-        for _, slots, is_finished in self.sampler.sample(self.options, [job.prompt.slots], [job.seed]):
-            parts.append(slots)
-            yield slots, join_slots(parts) if is_finished else None
+        with self._threads():
+            for _, slots, is_finished in self.sampler.sample(self.options, [job.prompt.slots], [job.seed]):
+                parts.append(slots)
+                yield slots, join_slots(parts) if is_finished else None
+
+    def _threads(self) -> AbstractContextManager[None]:
+        """Use the threads that suit this model while it samples."""
+        return threads_for(self.family.config.parameter_count(), convolutional=self.codec.spec[TARGET].kind == "values")
 
     def draft(self, prompt: Prompt, slots: Slots) -> Draft:
         """Turn a finished example into content and compare it with the training data."""

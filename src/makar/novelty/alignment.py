@@ -8,6 +8,7 @@ changes nothing. The best view of each candidate is then refined (``makar.novelt
 """
 
 import functools
+import math
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ from torch import Tensor
 WORK_SIZE = 32
 BLUR_PIXELS = 1.0
 EPSILON = 1e-6
-MARGIN_SHARE = 0.05
+MARGIN_SHARE = 0.07
 FLAT_VARIANCE = 1e-5
 """Variance a pixel and channel below which an area counts as even; otherwise its quantisation noise would be compared."""
 
@@ -64,13 +65,18 @@ def resized(images: Float[Tensor, "batch channels height width"], size: tuple[in
 
 def blurred(images: Float[Tensor, "batch channels height width"], pixels: float = BLUR_PIXELS) -> Tensor:
     """Blur with a Gaussian of this standard deviation in pixels, edges repeated."""
-    radius = max(1, round(3 * pixels))
-    line = torch.exp(-0.5 * (torch.arange(-radius, radius + 1) / pixels) ** 2)
-    line = line / line.sum()
-    channels = images.shape[1]
-    padded = functional.pad(images, (radius, radius, radius, radius), mode="replicate")
-    across = functional.conv2d(padded, line.view(1, 1, 1, -1).expand(channels, 1, 1, -1), groups=channels)
-    return functional.conv2d(across, line.view(1, 1, -1, 1).expand(channels, 1, -1, 1), groups=channels)
+    # Products with small matrices are several times faster here than a convolution of each channel.
+    return _blur_matrix(images.shape[2], pixels) @ images @ _blur_matrix(images.shape[3], pixels).T
+
+
+@functools.cache
+def _blur_matrix(size: int, pixels: float) -> Tensor:
+    reach = torch.arange(-(size + math.ceil(4 * pixels)), size + math.ceil(4 * pixels) + 1)
+    weights = torch.exp(-0.5 * (reach / pixels) ** 2)
+    matrix = torch.zeros(size, size)
+    for row in range(size):
+        matrix[row].index_add_(0, (row + reach).clamp(0, size - 1), weights / weights.sum())
+    return matrix
 
 
 @functools.cache

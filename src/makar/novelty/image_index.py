@@ -1,7 +1,7 @@
 """Finds the training images nearest to an image and scores how much nearer the first is than its like, in three narrowing steps.
 
 1. Whitened vectors of the whole training set give 512 candidates under 26 views (``image_search``), by plain matrix products.
-2. Correlation at 16 pixels under 118 views keeps 48 (``alignment``).
+2. Correlation of the brightness at 16 pixels under 118 views keeps 48 (``alignment``).
 3. Correlation at up to 32 pixels with a refined alignment orders them (``refinement``); the distance is ``sqrt(1 - correlation)``.
 
 The score is the distance to the nearest over the mean distance to the next 20, as in Carlini et al. 2023 (arXiv:2301.13188, section
@@ -146,7 +146,10 @@ class ImageIndex:
     def _compare(self, query: Tensor, candidates: Tensor, most: int) -> ImageMatch:
         found = _as_floats(self.images[candidates.numpy()])
         middle = tuple(min(MIDDLE_SIZE, side) for side in self.size)
-        rough, views = best_views(blurred(resized(query[None], middle))[0], blurred(resized(found, middle)))
+        rough, views = best_views(
+            blurred(resized(query[None].mean(1, keepdim=True), middle))[0],
+            blurred(resized(found.mean(1, keepdim=True), middle)),
+        )
         kept = rough.topk(min(FINALISTS, len(rough))).indices
         fine = refined_correlations(blurred(query[None])[0], blurred(found[kept]), views[kept])
         distances, order = (1 - fine).clamp_min(0).sqrt().sort(stable=True)

@@ -23,7 +23,6 @@ from makar.novelty.text_index import (
     TextIndex,
     TextMatch,
     build_text_index,
-    decoded_texts,
     read_source,
     write_sources,
 )
@@ -34,9 +33,12 @@ TEXT_MEDIA = ("text", "code")
 WINDOW_WORDS = 256
 LEAST_SPAN_WORDS = 13
 UNCALIBRATED_SPAN_WORDS = 25
-UNCALIBRATED_RATIO = 0.25
+LEAST_RATIO = 0.2
+"""An image five times nearer to one training image than to the next 20 is a copy even where people's held-out images have such copies."""
 TEXT_ITEMS = 1000
-IMAGE_ITEMS = 500
+CALIBRATION_TOKENS = 4 << 20
+LEAST_TOKENS = 4096
+IMAGE_ITEMS = 600
 
 OnEvent = Callable[[dict[str, Any]], None]
 
@@ -88,7 +90,7 @@ class NoveltyIndex:
 
         Args:
             store: The training data.
-            held_out: Data by people that was not learned from; sets the limit. ``None`` or empty takes a cautious fixed limit.
+            held_out: Data by people that was not learned from; sets the limit. ``None`` or empty takes a fixed limit.
             codec: The codec of both stores.
             medium: Medium of the content.
             folder: Where the index goes; replaced as a whole, so that a killed build leaves nothing half-written.
@@ -220,11 +222,11 @@ class NoveltyIndex:
         assert self._image is not None
         values = held_out.columns["target"].values if held_out is not None and len(held_out) else np.zeros(0)
         if not len(values):
-            return {"threshold": UNCALIBRATED_RATIO}
+            return {"threshold": LEAST_RATIO}
         chosen = np.unique(np.linspace(0, len(values) - 1, min(len(values), IMAGE_ITEMS)).astype(np.int64))
         ratios = np.array([match.ratio for match in self._image.match_many(values[chosen].transpose(0, 2, 3, 1))])
         return {
-            "threshold": lower_limit(ratios),
+            "threshold": max(LEAST_RATIO, lower_limit(ratios)),
             "items": len(ratios),
             "baseline": {"distance_ratio": float(ratios.mean())},
         }
@@ -240,19 +242,30 @@ def text_windows(store: Store, codec: Codec, *, words: int = WINDOW_WORDS, most:
             short text when it has at least 13.
         most: Number of passages to keep, evenly spaced.
     """
-    passages = list(_passages(store, codec, words))
+    passages = [passage for text in _spread_texts(store, codec) for passage in _passages(text, words)]
     if len(passages) <= most:
         return passages
     return [passages[index] for index in np.linspace(0, len(passages) - 1, most).astype(np.int64)]
 
 
-def _passages(store: Store, codec: Codec, words: int) -> Iterator[str]:
-    for _, text in decoded_texts(store, codec):
-        ends = word_ends(text)
-        for start in range(0, len(ends), words):
-            part = ends[start : start + words]
-            if len(part) >= words // 2 or (start == 0 and len(part) >= LEAST_SPAN_WORDS):
-                yield text[part[0][0] : part[-1][1]]
+def _spread_texts(store: Store, codec: Codec) -> Iterator[str]:
+    """Yield texts from the whole store, of very much text only the beginnings of evenly spread records."""
+    column = store.columns.get("target")
+    if column is None or not len(store):
+        return
+    share = min(1.0, CALIBRATION_TOKENS / max(1, len(column.values)))
+    every = max(1, round(share**-0.5))
+    for record in range(0, len(store), every):
+        tokens = column[record]
+        yield codec.decode({"target": np.asarray(tokens[: max(LEAST_TOKENS, int(len(tokens) * share * every))])})
+
+
+def _passages(text: str, words: int) -> Iterator[str]:
+    ends = word_ends(text)
+    for start in range(0, len(ends), words):
+        part = ends[start : start + words]
+        if len(part) >= words // 2 or (start == 0 and len(part) >= LEAST_SPAN_WORDS):
+            yield text[part[0][0] : part[-1][1]]
 
 
 def _runs_of_one_shape(images: list[np.ndarray]) -> Iterator[list[np.ndarray]]:

@@ -94,20 +94,21 @@ class TransformerConfig(FamilyConfig):
     def scaled_to(self, parameters: int) -> Self:
         """Return the shape whose blocks, embeddings and output layer come closest to so many parameters.
 
-        Depth follows width as ``2 + width / 96`` (4 x 192, 6 x 384, 10 x 768): at these sizes a shallow, wide network learns as well per
-        operation and its operations are large enough to run at speed.
+        Depth follows width as ``2 + width / 96``, give or take one (2 or 3 x 64, 6 x 384, 10 x 768): at these sizes a shallow, wide network
+        learns as well per operation, and its operations are large enough to run at speed.
         """
         candidates = []
-        for width in [*range(32, 512, 32), *range(512, 8193, 64)]:
-            head_width = HEAD_WIDTH if width < 512 else 2 * HEAD_WIDTH
-            depth = max(1, round(2 + width / 96))
-            heads = width // head_width
+        for width in [32, 48, 64, 80, *range(96, 512, 32), *range(512, 8193, 64)]:
+            heads = width // (HEAD_WIDTH if width < 512 else 2 * HEAD_WIDTH)
             shared = max(1, heads * self.shared_heads // self.heads) if self.key_value_heads else 0
             while shared and heads % shared:
                 shared -= 1
-            candidate = self.changed(depth=depth, width=width, heads=heads, key_value_heads=shared, hidden=0)
-            candidates.append((abs(candidate.parameter_count() - parameters), width, candidate))
-        return min(candidates, key=lambda found: found[:2])[2]
+            for offset in (-1, 0, 1):
+                depth = max(1, round(2 + width / 96) + offset)
+                candidate = self.changed(depth=depth, width=width, heads=heads, key_value_heads=shared, hidden=0)
+                error = abs(candidate.parameter_count() / parameters - 1) + 0.02 * abs(offset)
+                candidates.append((error, width, offset, candidate))
+        return min(candidates, key=lambda found: found[:3])[3]
 
     def block_matrix_count(self) -> int:
         """Return the weights in matrices of one block."""

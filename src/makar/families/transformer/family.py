@@ -1,5 +1,6 @@
 """The decoder transformer as a family: one phase, next-token loss, saved so that `transformers` opens it."""
 
+import copy
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
@@ -94,7 +95,7 @@ class TransformerFamily(Family):
         return Loss(value=value, count=batch[TARGET][:, 1:].numel(), unit=UNIT)
 
     def sampler(self, codec: Any) -> Sampler:
-        """Return a sampler over the current weights."""
+        """Return a sampler over a copy of the current weights."""
         shape = DecoderShape.from_transformers(transformers_settings(self.config, end_token=codec.end_token))
         return TransformerSampler(
             shape,
@@ -148,7 +149,7 @@ class TransformerFamily(Family):
         return [
             OnnxPart(
                 name="model",
-                module=self.network,
+                module=copy.deepcopy(self.network).eval(),
                 inputs={"tokens": tokens},
                 outputs=("logits",),
                 dynamic={"tokens": {0: "batch", 1: "length"}},

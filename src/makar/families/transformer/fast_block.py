@@ -52,12 +52,13 @@ class _Weights:
     out: Tensor
 
 
+Matrices = tuple[Tensor, Tensor, Tensor, Tensor]
 Gains = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
 def fast_block(
     x: Float[Tensor, "batch length width"],
-    matrices: tuple[Tensor, Tensor, Tensor, Tensor],
+    matrices: Matrices,
     gains: Gains | None,
     shape: BlockShape,
 ) -> Float[Tensor, "batch length width"]:
@@ -107,18 +108,18 @@ class _FastBlock(torch.autograd.Function):
         second_inverse = inverse_root_mean_square(middle, shape.epsilon)
         second = (middle * second_inverse).to(shape.dtype)
         hidden = torch.mm(second, weights.into.T)
+        gate_parts = None
         if before is None:
             hidden = hidden.relu_()
             active = hidden * hidden
         else:
-            gate, plain = hidden.chunk(2, -1)
-            active = torch.nn.functional.silu(gate).mul_(plain)
+            active, gate_parts = _gated(hidden)
         added = torch.mm(active, weights.out.T)
         result = middle + (added if shape.masks is None else added * shape.masks[1])
         context.save_for_backward(stream, middle, *matrices, *gains)
         context.parts = (
             shape, weights, first_inverse, first, raw, inverse, queries, keys, values, attention_weights, mixed,
-            second_inverse, second, hidden, active,
+            second_inverse, second, hidden, active, gate_parts,
         )  # fmt: skip
         return result.view(x.shape)
 
@@ -127,7 +128,7 @@ class _FastBlock(torch.autograd.Function):
         stream, middle, projected, _, into, _, before, after, query_gain, key_gain = context.saved_tensors
         (
             shape, weights, first_inverse, first, raw, inverse, queries, keys, values, attention_weights, mixed,
-            second_inverse, second, hidden, active,
+            second_inverse, second, hidden, active, gate_parts,
         ) = context.parts  # fmt: skip
         context.parts = None
         batch, length, width = gradients[0].shape
@@ -135,10 +136,10 @@ class _FastBlock(torch.autograd.Function):
 
         branch = gradient.to(shape.dtype) if shape.masks is None else (gradient * shape.masks[1]).to(shape.dtype)
         out_gradient = torch.mm(branch.T, active).float()
-        if before is None:
+        if gate_parts is None:
             hidden_gradient = torch.mm(branch, weights.out * 2).mul_(hidden)
         else:
-            hidden_gradient = _gated_gradient(torch.mm(branch, weights.out), hidden)
+            hidden_gradient = _gated_gradient(torch.mm(branch, weights.out), gate_parts)
         into_gradient = torch.mm(hidden_gradient.T, second).float()
         normed_gradient = torch.mm(hidden_gradient, weights.into).float()
         gradient = rms_norm_gradient(normed_gradient, middle, second_inverse, gradient)
@@ -196,12 +197,18 @@ def _rows(heads: Tensor, copies: int) -> Tensor:
     return heads.reshape(-1, *heads.shape[2:])
 
 
-def _gated_gradient(gradient: Tensor, hidden: Tensor) -> Tensor:
-    """Return the gradient of both halves: with s = sigmoid(g), d silu(g) = s + silu(g) (1 - s)."""
+def _gated(hidden: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
+    """Return silu(gate) * plain, and sigmoid(gate), silu(gate) and plain, which the gradient needs."""
     gate, plain = hidden.chunk(2, -1)
     share = gate.sigmoid()
     opened = gate * share
-    result = torch.empty_like(hidden)
+    return opened * plain, (share, opened, plain)
+
+
+def _gated_gradient(gradient: Tensor, parts: tuple[Tensor, Tensor, Tensor]) -> Tensor:
+    """Return the gradient of gate and plain: with s = sigmoid(g), d silu(g) = s + silu(g) (1 - s)."""
+    share, opened, plain = parts
+    result = gradient.new_empty((len(gradient), 2 * gradient.shape[1]))
     gate_gradient, plain_gradient = result.chunk(2, -1)
     torch.mul(gradient, opened, out=plain_gradient)
     slope = torch.addcmul(share + opened, opened, share, value=-1)

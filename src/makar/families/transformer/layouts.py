@@ -96,7 +96,6 @@ def settings_files(config: TransformerConfig, *, end_token: int, end_name: str) 
         "eos_token": end_name,
         "pad_token": end_name,
         "clean_up_tokenization_spaces": False,
-        "add_prefix_space": False,
     }
     generation = {"do_sample": True, **tokens}
     files = {"config.json": settings, "generation_config.json": generation, "tokenizer_config.json": tokenizer}

@@ -93,7 +93,7 @@ class Block(nn.Module):
         generator: torch.Generator | None,
     ) -> Float[Tensor, "batch length width"]:
         """Return the stream after this block."""
-        if torch.is_grad_enabled() and x.device.type == "cpu":
+        if self.training and torch.is_grad_enabled() and x.device.type == "cpu":
             return self._fast(x, table, dtype, generator)
         return self._plain(x, table, dtype, generator)
 
@@ -119,11 +119,21 @@ class Block(nn.Module):
             table=table,
             masks=masks,
         )
-        inner = (attention.projected, attention.output, feed_forward.input, feed_forward.output)
-        gains = (self.attention_gain, self.feed_forward_gain, attention.query_gain, attention.key_gain)
-        return fast_block(
-            x, tuple(layer.weight for layer in inner), gains if config.layout == "mainstream" else None, shape
+        matrices = (
+            attention.projected.weight,
+            attention.output.weight,
+            feed_forward.input.weight,
+            feed_forward.output.weight,
         )
+        gains = None
+        if (
+            self.attention_gain is not None
+            and self.feed_forward_gain is not None
+            and attention.query_gain is not None
+            and attention.key_gain is not None
+        ):
+            gains = (self.attention_gain, self.feed_forward_gain, attention.query_gain, attention.key_gain)
+        return fast_block(x, matrices, gains, shape)
 
 
 class TransformerNetwork(nn.Module):

@@ -1,0 +1,153 @@
+"""A model of every medium is measured from its run, from other data, and refused with a reason when there is neither."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from makar import registry
+from makar.artifacts.save import save_artifact
+from makar.codecs.codec import fit_codec
+from makar.data.dataset import open_dataset
+from makar.data.record import Record
+from makar.data.store import build_store
+from makar.errors import DataError
+from makar.evaluation import extractor, image, text
+from makar.evaluation.evaluate import evaluate
+from makar.home import runs_folder, stores_folder
+from tests.contract.samples import TINY_PARAMETERS, new_family
+from tests.novelty.samples import random_words, smooth_images
+
+RUN = "20260101-000000-tiny-abcd"
+SPLITS = ("train", "inner", "held_out")
+
+
+def contents(medium, seed):
+    generator = np.random.default_rng(seed)
+    if medium == "image":
+        return list(smooth_images(generator, 24, size=32))
+    return [random_words(generator, 150, vocabulary=60) + "." for _ in range(6)]
+
+
+def records(medium, split, seed):
+    for number, content in enumerate(contents(medium, seed)):
+        yield Record(
+            id=f"{split}{number}",
+            medium=medium,
+            content=content,
+            document=f"{split}-{number}",
+            source=f"{split}-{number}",
+            split=split,
+            licence="CC0-1.0",
+        )
+
+
+def trained(tmp_path, medium, *, with_run=True):
+    """Return a saved model with drawn weights, and the run and stores it would have left behind."""
+    recipe = registry.load("recipes", medium)()
+    stage = recipe.stages[-1]
+    settings = {"height": 32, "width": 32} if medium == "image" else {}
+    codec = fit_codec(stage.codec.changed(**settings), records(medium, "train", 0))
+    family = new_family(stage.family.bound_to(codec.spec).scaled_to(TINY_PARAMETERS))
+    stage = dataclasses.replace(stage, codec=codec.config, family=family.config, share=1.0)
+    recipe = dataclasses.replace(recipe, stages=(stage,))
+    if with_run:
+        run, stores = runs_folder() / RUN, stores_folder() / "tiny"
+        run.mkdir(parents=True)
+        (run / "stores.json").write_text(json.dumps({"stores": str(stores)}))
+        lines = [
+            {"event": "progress", "stage": stage.name, "step": step, "seconds": step / 2, "loss": 3 - step / 10}
+            for step in range(5)
+        ]
+        (run / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines) + '{"event": "prog')
+        for seed, split in enumerate(SPLITS):
+            build_store(stores / split, records(medium, split, seed), codec.encode, key=split)
+    return save_artifact(
+        tmp_path / "model",
+        recipe=recipe,
+        codec=codec,
+        family=family,
+        training={
+            "run": RUN,
+            "steps": 5,
+            "items": 40,
+            "seconds": 2.5,
+            "inner_loss": 2.6,
+            "predicted": {"steps": 6, "memory_bytes": 3},
+            "energy_kwh": {"low": 0.001, "central": 0.002, "high": 0.004, "method": "guess"},
+        },
+        data={"fingerprint": "f" * 64, "name": "tiny", "medium": medium, "items": 6, "licences": {"CC0-1.0": 6}},
+    )
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    monkeypatch.setattr(text, "MOST_SAMPLE_TOKENS", 40)
+    monkeypatch.setattr(image, "SHOWN", 16)
+    monkeypatch.setattr(extractor, "STEPS", 2)
+    monkeypatch.setattr(extractor, "BATCH", 16)
+
+
+@pytest.mark.parametrize("medium", ["text", "image"])
+def test_a_model_is_measured_from_its_run(tmp_path, medium):
+    events = []
+    report = evaluate(trained(tmp_path, medium), folder=tmp_path / "report", samples=12, on_event=events.append)
+    values = json.loads(report.json.read_text(encoding="utf-8"))
+    page = report.html.read_text(encoding="utf-8")
+    assert {event["measuring"] for event in events if event["event"] == "evaluation"} >= {
+        "writing samples"
+    } or medium == "image"
+    assert values["licences"] == {"CC0-1.0": "6"}
+    assert {"what": "steps", "predicted": "6", "real": "5"} in values["predicted_and_real"]
+    assert "2 Wh (1 to 4; guess)" in page
+    assert "Curves of the loss" in page
+    assert values["hashes"]["training data"] == "f" * 64
+    assert values["details"]["samples"] == 12
+    assert values["novelty"]["copies"]["value"] == 0
+    if medium == "text":
+        assert values["scores"]["bits_per_byte"]["value"] > max(
+            part["value"] for part in values["scores"]["bits_per_byte"]["baselines"].values()
+        )
+        assert "worse than the best baseline" in values["verdict"][0]
+        assert len(values["details"]["novelty"]) == 12
+    else:
+        assert (
+            values["scores"]["fid"]["value"]
+            > values["scores"]["fid"]["baselines"]["real against real, 12 images"]["value"]
+        )
+        assert values["details"]["extractor"]["name"] in page
+        assert page.count("<img") == 4
+    assert (runs_folder() / RUN / "novelty" / "novelty.json").exists()
+    assert not list((tmp_path / "model").glob("novelty*"))
+
+
+def test_the_same_seed_gives_the_same_figures(tmp_path):
+    artifact = trained(tmp_path, "text")
+    one, two = (evaluate(artifact, folder=tmp_path / name, samples=4, seed=3) for name in ("a", "b"))
+    assert one.to_dictionary() == two.to_dictionary()
+    other = evaluate(artifact, folder=tmp_path / "c", samples=4, seed=4)
+    assert other.to_dictionary()["details"]["diversity"] != one.to_dictionary()["details"]["diversity"]
+
+
+@pytest.mark.parametrize("medium", ["text", "image"])
+def test_elsewhere_it_is_measured_on_given_data_and_says_what_it_does_not_know(tmp_path, medium):
+    artifact = trained(tmp_path, medium, with_run=False)
+    source = np.stack(contents(medium, 5)) if medium == "image" else contents(medium, 5)
+    report = evaluate(artifact, open_dataset(source, medium=medium), folder=tmp_path / "report", samples=10)
+    values = report.to_dictionary()
+    assert "cannot be said here" in " ".join(values["verdict"])
+    assert values["novelty"].keys() <= {"distinct_2", "overlap", "compression"}
+    assert "bits_per_byte" in values["scores"] or medium == "image"
+
+
+def test_without_data_and_run_it_is_refused_with_what_to_do(tmp_path):
+    with pytest.raises(DataError, match="not on this machine") as caught:
+        evaluate(trained(tmp_path, "text", with_run=False), folder=tmp_path / "report")
+    assert "makar evaluate model DATA" in str(caught.value)
+
+
+def test_data_of_another_medium_is_refused(tmp_path):
+    images = open_dataset(np.stack(contents("image", 0)), medium="image")
+    with pytest.raises(DataError, match="image"):
+        evaluate(trained(tmp_path, "text"), images, folder=tmp_path / "report")
