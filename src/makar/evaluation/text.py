@@ -6,33 +6,26 @@ only repeat its training data; does it repeat itself? Samples and the human text
 
 import dataclasses
 import math
-from typing import Any
 
 import numpy as np
 
-from makar.codecs.codec import Codec
-from makar.data.store import Store
-from makar.evaluation.bootstrap import Interval, mean_interval, ratio_interval, share_interval
-from makar.evaluation.compressor import TRAINING_BYTES, compressed_bits
+from makar.evaluation.bootstrap import Interval, mean_interval, share_interval
 from makar.evaluation.diversity import Diversity, diversity
 from makar.evaluation.findings import Findings, Sample, Score, Table
 from makar.evaluation.likelihood import Likelihood, measure_likelihood
 from makar.evaluation.material import Material
-from makar.evaluation.ngram import MOST_ORDER, NgramModel
+from makar.evaluation.text_baselines import measure_baselines
 from makar.generation.generate import generate
 from makar.nn.threads import threads_for
 from makar.novelty.index import text_windows
 from makar.novelty.novelty import Novelty
-from makar.novelty.text_index import decoded_texts
 
 SAMPLES = 32
 SAMPLE_WORDS = 160
 MOST_SAMPLE_TOKENS = 1024
+PASSAGES = 200
 SHOWN_SAMPLES = 6
 SHOWN_CHARACTERS = 1200
-NGRAM_TRAINING_BYTES = 16 << 20
-NGRAM_CONTEXT = 8
-"""Tokens before a window that the n-gram model sees; each is at least a byte, and its order is at most 7."""
 
 
 def evaluate_text(material: Material) -> Findings:
@@ -50,12 +43,13 @@ def evaluate_text(material: Material) -> Findings:
             material.held_out,
             progress=lambda done, total: material.say("held-out text", done, total),
         )
-    baselines, details = _baselines(material, likelihood)
+    baselines, details = measure_baselines(material, likelihood)
     texts = _samples(material)
     material.say("novelty and diversity of the samples")
+    human = text_windows(material.held_out, material.codec, words=SAMPLE_WORDS, most=max(len(texts), PASSAGES))
     novelties = material.novelty.check_many(texts) if material.novelty is not None else []
-    human = text_windows(material.held_out, material.codec, words=SAMPLE_WORDS, most=len(texts))
-    spoken, lived = diversity(texts), diversity(human)
+    people = material.novelty.check_many(human) if material.novelty is not None else []
+    spoken, lived = diversity(texts), diversity(_as_many(human, len(texts)))
     bits = Score(
         key="bits_per_byte",
         name="Held-out bits per byte",
@@ -75,11 +69,11 @@ def evaluate_text(material: Material) -> Findings:
     return Findings(
         verdict=(
             _sentence_on_prediction(likelihood, baselines),
-            _sentence_on_novelty(novelties),
+            _sentence_on_novelty(novelties, people),
             _sentence_on_diversity(spoken, lived),
         ),
         scores=(bits, perplexity),
-        novelty_scores=(*_novelty_scores(novelties), *_diversity_scores(spoken, lived)),
+        novelty_scores=(*_novelty_scores(novelties, people), *_diversity_scores(spoken, lived)),
         tables=_near_table(novelties),
         samples=tuple(
             _shown(text, novelties[index] if novelties else None) for index, text in enumerate(texts[:SHOWN_SAMPLES])
@@ -96,63 +90,6 @@ def evaluate_text(material: Material) -> Findings:
     )
 
 
-def _baselines(material: Material, likelihood: Likelihood) -> tuple[tuple[tuple[str, Interval], ...], dict[str, Any]]:
-    if material.train is None:
-        return (), {"baselines": "not measured: the training data is not on this machine"}
-    material.say("baselines")
-    training = _joined(material.train, material.codec, NGRAM_TRAINING_BYTES)
-    model = NgramModel(training, order=MOST_ORDER)
-    bits, sizes = _ngram_bits(model, material.held_out, material.codec, likelihood)
-    totals = bits.sum(1)
-    # The order that is best on the very text it is measured on: a favour to the baseline.
-    order = int(totals.argmin()) + 1
-    ngram = ratio_interval(bits[order - 1], sizes)
-    held_out = _joined(material.held_out, material.codec, TRAINING_BYTES)
-    compressed = compressed_bits(training, held_out)
-    model_bits = np.array([window.nats for window in likelihood.windows]) / math.log(2)
-    found = (
-        (f"{order}-gram, Kneser-Ney", ngram),
-        (compressed.name, Interval(*[compressed.bits_per_byte] * 3)),
-    )
-    details = {
-        "ngram_training_bytes": len(training),
-        "ngram_order": order,
-        "ngram_bits_by_order": {str(index + 1): float(total / sizes.sum()) for index, total in enumerate(totals)},
-        "gain_over_ngram": ratio_interval(bits[order - 1] - model_bits, sizes).to_dictionary(),
-        "compressor": dataclasses.asdict(compressed),
-    }
-    return found, details
-
-
-def _joined(store: Store, codec: Codec, most: int) -> bytes:
-    """Return texts of a store with zero bytes between, at most so many bytes."""
-    parts, size = [], 0
-    for _, text in decoded_texts(store, codec):
-        part = text.encode("utf-8", "surrogatepass")
-        parts.append(part)
-        size += len(part) + 1
-        if size >= most:
-            break
-    return b"\0".join(parts)[:most]
-
-
-def _ngram_bits(model: NgramModel, store: Store, codec: Codec, likelihood: Likelihood) -> tuple[np.ndarray, np.ndarray]:
-    """Return the bits of every measured window under every order, ``[order, windows]``, and the bytes of the windows."""
-    column = store.columns["target"]
-    rows = []
-    for window in likelihood.windows:
-        tokens = np.asarray(column[window.record])[max(0, window.start - NGRAM_CONTEXT) : window.start + window.tokens]
-        before = tokens[: min(window.start, NGRAM_CONTEXT)]
-        known = len(_bytes_of(codec, before)) if len(before) else 0
-        rows.append(model.bits(_bytes_of(codec, tokens))[:, known:].sum(1))
-    return np.stack(rows, 1), np.array([window.bytes for window in likelihood.windows], np.float64)
-
-
-def _bytes_of(codec: Codec, tokens: np.ndarray) -> bytes:
-    content: str = codec.decode({"target": tokens})
-    return content.encode("utf-8", "surrogatepass")
-
-
 def _samples(material: Material) -> list[str]:
     count = material.samples or SAMPLES
     column = material.held_out.columns["target"]
@@ -167,44 +104,63 @@ def _samples(material: Material) -> list[str]:
     return texts
 
 
-def _novelty_scores(novelties: list[Novelty]) -> tuple[Score, ...]:
+def _novelty_scores(novelties: list[Novelty], people: list[Novelty]) -> tuple[Score, ...]:
+    """Return scores of the samples beside those of as long passages by people, which were not learned from either."""
     if not novelties:
         return ()
-    baseline = novelties[0].baseline
-    people = {key: Interval(*[baseline.get(key, math.nan)] * 3) for key in ("share_13", "share_50", "longest_span")}
-    return (
-        Score(
-            key="copies",
-            name="Samples that are copies",
-            interval=share_interval(sum(novelty.is_copy for novelty in novelties), len(novelties)),
-            better="lower",
-            meaning=f"A verbatim span of {novelties[0].threshold:.0f} words or more, which about 1 % of human passages have.",
-        ),
-        *(
+    copies = Score(
+        key="copies",
+        name="Samples that are copies",
+        interval=share_interval(sum(novelty.is_copy for novelty in novelties), len(novelties)),
+        better="lower",
+        meaning=f"A verbatim span of {novelties[0].threshold:.0f} words or more, which about 1 % of human passages have.",
+        baselines=_of_people(share_interval(sum(one.is_copy for one in people), len(people)), people),
+    )
+    scores = [copies]
+    for words in (13, 50):
+        share = mean_interval(np.array([_share(novelty, words) for novelty in novelties]))
+        usual = mean_interval(np.array([_share(one, words) for one in people] or [0]))
+        scores.append(
             Score(
                 key=f"share_{words}",
                 name=f"Words inside verbatim spans of {words}+",
-                interval=mean_interval(np.array([_share(novelty, words) for novelty in novelties])),
+                interval=share,
                 better="near",
                 meaning=f"Share of words that stand in the training data in a row of at least {words}.",
-                baselines=(("people, held out", people[f"share_{words}"]),),
+                baselines=_of_people(usual, people),
             )
-            for words in (13, 50)
-        ),
+        )
+        if people:
+            scores.append(
+                Score(
+                    key=f"excess_{words}",
+                    name=f"The same, above people ({words}+)",
+                    interval=Interval(*(part - usual.value for part in dataclasses.astuple(share))),
+                    better="lower",
+                    meaning="What the model repeats beyond what people repeat; 0 or less is as new as human text.",
+                )
+            )
+    spans = mean_interval(np.array([novelty.longest_span for novelty in novelties]))
+    usual = mean_interval(np.array([one.longest_span for one in people] or [0]))
+    scores.append(
         Score(
             key="longest_span",
             name="Longest verbatim span, mean",
-            interval=mean_interval(np.array([novelty.longest_span for novelty in novelties])),
+            interval=spans,
             better="near",
             meaning="Longest row of words of a sample that stands in the training data.",
             unit="words",
-            baselines=(("people, held out", people["longest_span"]),),
-        ),
+            baselines=_of_people(usual, people),
+        )
     )
+    return tuple(scores)
+
+
+def _of_people(interval: Interval, people: list[Novelty]) -> tuple[tuple[str, Interval], ...]:
+    return (("people, held out", interval),) if people else ()
 
 
 def _share(novelty: Novelty, words: int) -> float:
-
     return novelty.share_13 if words == 13 else novelty.share_50
 
 
@@ -270,13 +226,19 @@ def _sentence_on_prediction(likelihood: Likelihood, baselines: tuple[tuple[str, 
     return f"{sentence}: not distinguishable from the best baseline ({name}: {best.value:.3f})."
 
 
-def _sentence_on_novelty(novelties: list[Novelty]) -> str:
+def _as_many(passages: list[str], count: int) -> list[str]:
+    """Return so many passages, evenly spread; diversity falls with their number."""
+    if len(passages) <= count:
+        return passages
+    return [passages[index] for index in np.linspace(0, len(passages) - 1, count).astype(np.int64)]
+
+
+def _sentence_on_novelty(novelties: list[Novelty], people: list[Novelty]) -> str:
     if not novelties:
         return "Whether it copies cannot be said here: the training data is not on this machine."
     copies = sum(novelty.is_copy for novelty in novelties)
     share = float(np.mean([novelty.share_13 for novelty in novelties]))
-    usual = novelties[0].baseline.get("share_13")
-    compared = "" if usual is None else f" (people: {usual:.2%})"
+    compared = f" (people: {np.mean([one.share_13 for one in people]):.2%})" if people else ""
     judged = "none" if copies == 0 else str(copies)
     return (
         f"Of {len(novelties)} samples {judged} {'is a copy' if copies < 2 else 'are copies'}; {share:.2%} of the words lie in verbatim "
