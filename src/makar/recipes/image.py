@@ -28,7 +28,9 @@ PIXELS_PER_PARAMETER = 100.0
 """Pixels to train on for each parameter, counted with repetition."""
 
 VALUES_PER_PARAMETER = 4.0
-"""Different values that the data must hold for each parameter; a larger network would learn a small collection by heart. Not measured."""
+"""Different values that the data must hold for each parameter; a larger network would learn a small collection by heart.
+Not measured.
+"""
 
 LARGEST_FEATURES = 512
 LEARNING_RATE = 4e-3
@@ -37,7 +39,9 @@ LEARNING_RATE = 4e-3
 REFERENCE_FEATURES = 32
 SMALLEST_BATCH = 16
 REFERENCE_OPERATIONS = 5e13
-"""The batch doubles for every eightfold of this compute: early on, many small steps teach more than few large ones. Not measured above 2e13."""
+"""The batch doubles for every eightfold of this compute: early on, many small steps teach more than few large ones.
+Not measured above 2e13.
+"""
 
 LONG_SIDE = 40
 """From this many pixels on, a third level keeps attention at 8 to 16 positions a side."""
