@@ -48,8 +48,8 @@ LONG_SIDE = 40
 
 
 EXPECTED = (
-    "Fashion-MNIST, 28 x 28, with classes, these sizes, 3 minutes of CPU time of one Zen 4 core: Frechet distance 3.0 in 10 steps (2,000 images, "
-    "features of a classifier of the training images; real images against real ones 0.2)"
+    "Fashion-MNIST, 28 x 28, with classes, these sizes, 3 minutes of CPU time of one Zen 4 core: "
+    "Frechet distance 3.0 in 10 steps (2,000 images, features of a classifier of the training images; real images against real ones 0.2)"
 )
 
 
