@@ -19,7 +19,7 @@ COUNTS = {"ant": 1, "bee": 98, "cat": 1}
 def sampler(classes: bool = True) -> ImageSampler:
     config = ImageCodecConfig(height=16, width=16, channels=1, use_labels=classes)
     codec = ImageCodec(config, class_counts=COUNTS if classes else {})
-    family = DiffusionFamily(DiffusionConfig(features=16, blocks=1).bound_to(codec.spec))
+    family = DiffusionFamily(DiffusionConfig(features=16).bound_to(codec.spec))
     generator = torch.Generator().manual_seed(0)
     family.initialise(generator)
     with torch.no_grad():

@@ -33,7 +33,7 @@ class DiffusionConfig(FamilyConfig):
     multipliers: tuple[int, ...] = setting(
         (1, 2), meaning="channels of every level, in features; each level halves the resolution"
     )
-    blocks: int = setting(2, meaning="blocks a level, on the way down and again on the way up", minimum=1, maximum=32)
+    blocks: int = setting(1, meaning="blocks a level, on the way down and again on the way up", minimum=1, maximum=32)
     expansion: int = setting(1, meaning="channels inside a block, in channels of its level", minimum=1, maximum=16)
     patch: int = setting(2, meaning="pixels that are folded into one position, along each side", choices=(1, 2, 4))
     attention_positions: int = setting(
