@@ -52,7 +52,7 @@ def run_peer(folder: Path, threads: int) -> dict[str, float]:
         text=True,
         check=True,
     )
-    return {"threads": threads, "seconds": seconds, "nats": float(loss.stdout)}
+    return {"threads": threads, "seconds": seconds, "nats": float(loss.stdout.split()[-1])}
 
 
 def run_ours(data: Path, validation: str, seconds: float, seed: int) -> dict[str, float]:
