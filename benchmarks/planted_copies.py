@@ -4,7 +4,7 @@
 
 Text: 50 passages of 60 words from the training part, each hidden in 200 words of held-out text. Images: 200 training images after each
 of: nothing, noise of 0.03, gain of 0.8, a shift by half a pixel, a crop of 90 % from a random place, a flip; and all of them together.
-The limit is set on one half of the held-out items (600 of every second image) and the false alarms are counted on the other half,
+The limit is set on one half of the held-out items (1,000 of every second image) and the false alarms are counted on the other half,
 at least 1,000 items. Prints a table and writes benchmarks/results/DATE-planted-copies.json.
 """
 

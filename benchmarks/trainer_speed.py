@@ -5,8 +5,8 @@ Run: python benchmarks/trainer_speed.py [--steps 40]
 Two shapes of decoder: a small one (4 layers of 128, context 64, batch 12) and a larger one (6 layers of 384, context 256, batch 8),
 vocabulary 65. The peer is ``transformers.Trainer`` with ``GPT2LMHeadModel`` (the GPT shape as people train it) and with
 ``Qwen3ForCausalLM`` (exactly the network that Makar's mainstream layout exports), each at the defaults of ``TrainingArguments`` and at the
-best of {float32, bf16} x {eager, sdpa}. Every side runs in a process of its own with 1 and with 2 threads and counts at its best. Reported is
-tokens a second after the first quarter of the steps, which warms caches up; data is random tokens, because speed does not depend on it.
+best of {float32, bf16} x {eager, sdpa}. Every side runs in a process of its own with 1 and with 2 threads and counts at its best. Reported
+is tokens a second after the first quarter of the steps, which warms caches up; data is random tokens, because speed does not depend on it.
 """
 
 import argparse

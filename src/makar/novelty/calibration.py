@@ -7,8 +7,7 @@ value with k = floor(share * (n + 1)) is undercut by a new item with a probabili
 
 import numpy as np
 
-FALSE_ALARM_SHARE = 0.008
-"""A little below the 1 % that is promised, because the limit itself is an estimate."""
+FALSE_ALARM_SHARE = 0.01
 
 
 def lower_limit(values: np.ndarray, share: float = FALSE_ALARM_SHARE) -> float:
