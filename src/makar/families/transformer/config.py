@@ -99,7 +99,7 @@ class TransformerConfig(FamilyConfig):
         because its operations are large enough to run at speed.
         """
         candidates = []
-        for width in [32, 48, 64, 80, *range(96, 512, 32), *range(512, 1024, 64), *range(1024, 8193, 256)]:
+        for width in [*range(32, 512, 32), *range(512, 1024, 64), *range(1024, 8193, 256)]:
             heads = width // (HEAD_WIDTH if width < 512 else 2 * HEAD_WIDTH)
             shared = max(1, heads * self.shared_heads // self.heads) if self.key_value_heads else 0
             while shared and heads % shared:
