@@ -79,9 +79,9 @@ def text_family_for(operations: float, tokens: int, vocabulary: int) -> tuple[Tr
 
 def _shape_for(operations: float, tokens: int, config: TransformerConfig) -> TransformerConfig:
     """Return the shape that sees the right number of tokens for each weight that it multiplies them with."""
-    # Five to six won at ten seconds (2 x 64: 1.866, 3 x 96: 1.94, both compact) and at a minute (3 x 96: 1.615, 3 x 128: 1.655,
-    # 4 x 96: 1.644). Large runs want 10 to 20 (Hoffmann et al. 2022, arXiv 2203.15556; Karpathy 2025, nanochat).
-    tokens_a_weight = min(20.0, 5.6 * max(1.0, operations / 4e12) ** 0.1)
+    # At a minute 17 tokens a weight (3 x 64: 1.599) did as well as 4 (3 x 96: 1.618; 3 x 128 and 4 x 96 worse by 0.04 and 0.03), at ten
+    # seconds 6 (2 x 64: 1.782; 3 x 64 worse by 0.01). Large runs want 10 to 20 (Hoffmann et al. 2022, arXiv 2203.15556; Karpathy 2025).
+    tokens_a_weight = min(20.0, 8 * max(1.0, operations / 4e12) ** 0.1)
     # Ten weights a token is what dropout still repays (nanoGPT: 10.6 M for 1 M characters).
     weights = min((operations / (6 * tokens_a_weight)) ** 0.5, 10.0 * tokens)
     # The embeddings multiply nothing and attention no weights: both depend on the shape, which a few rounds settle.
