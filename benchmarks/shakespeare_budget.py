@@ -50,7 +50,7 @@ def main() -> None:
                         "context": context,
                         "nats": nats,
                         "total_seconds": total,
-                        "report": json.loads(output.strip().splitlines()[-1]),
+                        "report": json.loads(output),
                     }
                     result["runs"].append(run)
                     bar, aim = BARS.get(seconds, (float("nan"), float("nan")))

@@ -73,12 +73,12 @@ def run_ours(data: Path, validation: str, seconds: float, seed: int) -> dict[str
         ]
         command += ["--set", "stages.0.codec.kind=character", "--set", "stages.0.family.context=64", "--json"]
         total, output = timed(command, environment={"MAKAR_HOME": home})
-        report = json.loads(output.strip().splitlines()[-1])
+        report = json.loads(output)
         return {
             "for": seconds,
             "seed": seed,
             "total_seconds": total,
-            "budget_seconds": report["seconds"],
+            "budget_seconds": report["results"][-1]["consumed_seconds"],
             "nats": exported_nats(model, validation, context=64),
         }
 

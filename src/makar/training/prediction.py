@@ -2,7 +2,8 @@
 
 Loss: the law of Hoffmann et al. 2022 (arXiv 2203.15556, equation 2), L = E + A / N^alpha + B / D^beta, with repeated data counted as in
 Muennighoff et al. 2023 (arXiv 2305.16264, equation 5): D = U + U r (1 - exp(-R / r)), r = 15.4 for R repetitions of U unique items.
-The constants are fitted to our own runs of minutes, per medium; the range is wide because data sets differ, and the report compares.
+The constants are set by hand so that the law passes near our first runs of a minute on each medium: a first guess with a wide range, which
+the report compares with what came out.
 """
 
 import dataclasses
