@@ -22,7 +22,7 @@ def text() -> Recipe:
         name="text",
         medium="text",
         summary="writes prose like the text it learned from",
-        expected="tiny_shakespeare, 55 s on one busy Zen 4 core: 1.615 nats a character held out (nanoGPT in 95 s: 1.90)",
+        expected="tiny_shakespeare by characters, one busy Zen 4 core: 1.60 nats held out in 55 s, 1.51 in 240 s",
         stages=(stage,),
     )
 
@@ -36,7 +36,7 @@ def code() -> Recipe:
         name="code",
         medium="code",
         summary="writes source code like the files it learned from",
-        expected="",
+        expected="158 modules of the Python library, one busy Zen 4 core: 1.78 bits a byte on 10 others in 50 s",
         stages=(stage,),
     )
 
