@@ -8,7 +8,6 @@ a built-in has here. A codec or family names its *configuration* class (which im
 
 import functools
 import importlib
-import importlib.metadata
 from typing import Any
 
 from makar.errors import UnknownNameError
@@ -58,7 +57,10 @@ def names(table: str) -> dict[str, str]:
     """
     if table not in BUILT_IN:
         raise UnknownNameError("registry table", table, BUILT_IN)
-    found = {point.name: point.value for point in importlib.metadata.entry_points(group=f"makar.{table}")}
+    # Reading what is installed takes longer than all else here, so --help must not pay for it.
+    from importlib import metadata
+
+    found = {point.name: point.value for point in metadata.entry_points(group=f"makar.{table}")}
     return {**found, **BUILT_IN[table]}
 
 
