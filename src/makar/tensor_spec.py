@@ -11,6 +11,12 @@ from typing import Literal
 TARGET = "target"
 CAPTION = "caption"
 CLASS = "class"
+SOURCE = "source"
+"""Content to start from: an image to restyle, translate, enlarge, colour or free of noise."""
+KNOWN = "known"
+"""Content of which a part must stay; ``MASK`` says which."""
+MASK = "mask"
+"""1 where content is to be made anew, 0 where ``KNOWN`` stays."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

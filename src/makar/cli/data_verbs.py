@@ -1,11 +1,12 @@
 """The verbs ``inspect`` and ``plan``: what is there, and what would be done with it."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from makar.cli.completion import medium_names, recipe_names
-from makar.cli.output import Json, note, print_json, print_pairs
+from makar.cli.output import Json, note, print_json
+from makar.cli.tables import print_inspection, print_plan
 from makar.cli.values import seconds_of
 
 Data = Annotated[
@@ -44,7 +45,7 @@ def inspect(data: Data, medium: Medium = None, json: Json = False) -> None:
     if json:
         print_json(values)
         return
-    print_pairs(f"{dataset.name} ({dataset.medium})", values)
+    print_inspection(values)
 
 
 def plan(
@@ -80,17 +81,3 @@ def plan(
         return
     print_plan(dataset.name, planned.to_dictionary())
     note(f"Nothing was trained. To do it: makar train {data} " + (f"--for {time}" if time else f"--steps {steps}"))
-
-
-def print_plan(name: str, values: dict[str, Any]) -> None:
-    """Print a plan for people: the recipe's stages and what is predicted."""
-    recipe = values["recipe"]
-    budget = {"seconds": values["seconds"]} if values["seconds"] else {"steps": values["steps"]}
-    machine = {key: values[key] for key in ("device", "threads", "precision")}
-    print_pairs(f"plan for {name}: recipe {recipe['name']}", budget | {"machine": machine, "seed": values["seed"]})
-    for stage in recipe["stages"]:
-        shown = {key: stage[key] for key in ("codec", "family", "optimisation")}
-        print_pairs(f"stage {stage['name']} ({stage['share']:.0%} of the time)", shown)
-    print_pairs("expected", values["predicted"])
-    if recipe.get("expected"):
-        print_pairs("", {"measured before": recipe["expected"]})

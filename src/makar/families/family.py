@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from makar.config import Config
+from makar.errors import UnsupportedError
 from makar.families.family_config import FamilyConfig
 from makar.registry import resolve
 
@@ -130,6 +131,31 @@ class Family(nn.Module, abc.ABC):
 
     options: ClassVar[type[Config]]
     """Configuration class of the sampling controls that this family honours; any other control is refused."""
+
+    edits: ClassVar[tuple[str, ...]] = ()
+    """What the sampler can do to given content, of ``makar.families.edits``; prompts then carry ``source``, or ``known`` and ``mask``."""
+
+    predictions: ClassVar[tuple[str, ...]] = ()
+    """What ``predict`` can say of existing content: ``"anomaly"`` ..."""
+
+    def predict(self, batch: Batch, what: str, generator: torch.Generator) -> dict[str, np.ndarray]:
+        """Say something of existing content.
+
+        Args:
+            batch: Slots as the store holds them, in the range of the model, on the family's device.
+            what: One of ``predictions``.
+            generator: Source of every draw.
+
+        Returns:
+            Arrays with one row an example; ``"anomaly"`` gives ``score``, higher is stranger.
+
+        Raises:
+            UnsupportedError: This family cannot predict that.
+        """
+        del batch, generator
+        raise UnsupportedError(
+            f'this model cannot predict "{what}"', expected=", ".join(self.predictions) or "a model that can predict"
+        )
 
     @abc.abstractmethod
     def initialise(self, generator: torch.Generator) -> None:

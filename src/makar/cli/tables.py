@@ -1,0 +1,116 @@
+"""The tables of ``inspect`` and ``plan``: what a reader wants first on top, every number beside its name."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from makar.cli.output import duration_text, print_table, text_of
+
+MOST_ROWS = 12
+PARTS = ("train", "inner", "held_out")
+
+
+def print_inspection(values: Mapping[str, Any]) -> None:
+    """Print what ``Inspection.to_dictionary`` returns."""
+    print(f"{values['name']}: {values['documents']:,} documents of {values['medium']}, {values['used']:,} used")
+    sections = {
+        "files": [
+            {"format": form, "files": found["files"], "size": size_text(found["bytes"])}
+            for form, found in values["files"].items()
+        ],
+        f"parts ({values['splits']['origin']})": [
+            {"part": part.replace("_", " "), **values["splits"][part]} for part in PARTS
+        ],
+        "left out": [
+            {"documents": row["count"], "reason": row["reason"], "for example": ", ".join(row["examples"][:3]) or "-"}
+            for row in values["skipped"]
+        ],
+        "sizes": list(_size_rows(values["sizes"])),
+        "copies": [
+            {"kind": kind, "documents": count} for kind, count in _worded(values["duplicates"]).items() if count
+        ],
+        "languages": _counted("language", values["languages"]),
+        "licences": _counted("licence", values["licences"]),
+        "labels": _counted("label", values["labels"]),
+        "captions": [{"documents with a caption": values["captions"]}] if values["captions"] else [],
+    }
+    for title, rows in sections.items():
+        if rows:
+            print()
+            print_table(title, rows)
+    for word in ("notes", "warnings"):
+        for sentence in values[word]:
+            print(f"\n{word[:-1]}: {sentence}" if sentence is values[word][0] else f"{word[:-1]}: {sentence}")
+
+
+def print_plan(name: str, values: Mapping[str, Any]) -> None:
+    """Print what ``TrainingPlan.to_dictionary`` returns."""
+    recipe, expected = values["recipe"], values["predicted"]
+    budget = duration_text(values["seconds"]) if values["seconds"] else f"{values['steps']:,} steps"
+    print(f"{name}: recipe {recipe['name']} for {budget} ({recipe['summary']})")
+    threads = "1 thread" if values["threads"] == 1 else f"{values['threads']} threads"
+    how = f"{values['device']}, {threads}, {values['precision']}"
+    print(f"on {how}, {'measured' if expected['measured'] else 'assumed, not measured'}; seed {values['seed']}\n")
+    for stage in recipe["stages"]:
+        rows = [
+            {"part": part, "setting": key.replace("_", " "), "value": value}
+            for part in ("codec", "family", "optimisation")
+            for key, value in stage[part].items()
+        ]
+        print_table(f"stage {stage['name']}, {stage['share']:.0%} of the time", rows)
+        print()
+    print_table("expected", list(_expected_rows(expected)))
+    if recipe.get("expected"):
+        print(f"\nmeasured before: {recipe['expected']}")
+
+
+def size_text(count: float) -> str:
+    """Return bytes as ``512 B``, ``1.5 MB`` or ``20 GB``."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000 or unit == "GB":
+            break
+        count /= 1000
+    return f"{count:.3g} {unit}"
+
+
+def _counted(heading: str, counts: Mapping[str, int]) -> list[dict[str, Any]]:
+    """Return the most frequent names with their counts, and one row for all others."""
+    ordered = sorted(counts.items(), key=lambda item: -item[1])
+    rows: list[dict[str, Any]] = [{heading: name, "documents": count} for name, count in ordered[:MOST_ROWS]]
+    if rest := ordered[MOST_ROWS:]:
+        rows.append({heading: f"{len(rest):,} others", "documents": sum(count for _, count in rest)})
+    return rows
+
+
+def _worded(duplicates: Mapping[str, int]) -> dict[str, int]:
+    return {
+        "exact": duplicates["exact"],
+        "exact, of a training document in the held-out part": duplicates["exact_across_split"],
+        "near": duplicates["near"],
+        "near, of a training document in the held-out part": duplicates["near_across_split"],
+    }
+
+
+def _size_rows(sizes: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    for name, value in sizes.items():
+        shown = size_text(value) if name == "bytes" else text_of(value)
+        yield {"measure": name.replace("_", " "), "value": shown}
+
+
+def _expected_rows(expected: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    loss, energy = expected["inner_loss"], expected["energy"]["watt_hours"]
+    count = expected["item_name"]
+    shown = {
+        "parameters": text_of(expected["parameters"]),
+        "steps": text_of(expected["steps"]),
+        f"{count}s seen": f"{expected['items']:,}, {expected['epochs']:g} times through the data",
+        f"{count}s a second": text_of(float(expected["items_per_second"])),
+        "time": duration_text(expected["seconds"]),
+        "share of the machine's peak": f"{expected['peak_fraction']:.0%} of "
+        f"{expected['peak_operations_per_second'] / 1e9:,.0f} Gflop/s",
+        "loss on unseen data": f"{loss['low']:g} to {loss['high']:g} {loss['unit']}, about {loss['central']:g}",
+        "memory": size_text(expected["memory_bytes"]),
+        "disk": size_text(expected["disk_bytes"]),
+        "energy": f"{energy['low']:.2g} to {energy['high']:.2g} Wh, about {energy['central']:.2g}",
+    }
+    for name, value in shown.items():
+        yield {"measure": name, "value": value}
