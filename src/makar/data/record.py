@@ -1,6 +1,8 @@
 """One example: its content, medium, caption, label and target, and where it comes from and under which licence."""
 
+import abc
 import dataclasses
+from collections.abc import Iterator
 from typing import Any, Literal
 
 MEDIA = ("text", "code", "image")
@@ -44,3 +46,11 @@ class Record:
     licence: str = UNKNOWN_LICENCE
     consent: str = "unknown"
     language: str | None = None
+
+
+class Records(Iterator[Record]):
+    """The records of a split, one after the other; of those that are left the labels can be had without reading their content."""
+
+    @abc.abstractmethod
+    def labels_left(self) -> Iterator[str | None]:
+        """Yield the label of every document whose records have not come yet."""
