@@ -273,6 +273,7 @@ def _data_facts(dataset: DataSet) -> dict[str, Any]:
         "fingerprint": dataset.fingerprint,
         "name": dataset.name,
         "medium": dataset.medium,
+        "held_out_share": dataset.held_out_share,
         "items": found.used,
         "licences": found.licences,
         "languages": found.languages,
