@@ -58,7 +58,8 @@ def load_examination(key: str) -> tuple[Examination, list[str]] | None:
         ledger.reasons = {reason: (count, examples) for reason, count, examples in rest["skipped"]}
         seen = Examination(
             **arrays,
-            **{name: Counter(dict(rest[name])) for name in COUNTERS},
+            labels=Counter(dict(rest["labels"])),
+            licences=Counter(dict(rest["licences"])),
             shapes=Counter({(height, width, count): images for (height, width, count), images in rest["shapes"]}),
             language_names=rest["language_names"],
             compared=rest["compared"],
