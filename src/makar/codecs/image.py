@@ -51,7 +51,7 @@ class ImageCodec(Codec):
         """
         records = iter(records)
         sample = list(islice(records, SAMPLE))
-        left = records.labels_left() if isinstance(records, Records) else (record.label for record in records)
+        rest = records.without_content() if isinstance(records, Records) else records
         if not sample:
             raise EmptyDataError("there are no images to learn from", expected="at least one")
         if not config.channels:
@@ -59,7 +59,7 @@ class ImageCodec(Codec):
         counts: Counter[str] = Counter()
         if config.use_labels:
             counts.update(record.label or UNLABELLED for record in sample)
-            counts.update(label or UNLABELLED for label in left)
+            counts.update(record.label or UNLABELLED for record in rest)
             if set(counts) == {UNLABELLED}:
                 raise ConfigError(
                     "no image has a label", expected="class folders or a label column", do='use the recipe "image"'

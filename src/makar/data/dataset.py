@@ -65,17 +65,17 @@ class DataSet:
             raise UnknownNameError("split", split, SPLIT_CODES)
         return _SplitRecords(self._documents(split))
 
-    def _documents(self, split: Split) -> Iterator[tuple[str | None, Iterator[Record]]]:
-        """Yield label and records of every document of a split; nothing is read before the records are asked for."""
+    def _documents(self, split: Split) -> Iterator[tuple[Record, Iterator[Record]]]:
+        """Yield every document of a split without its content, and its records; nothing is read before those are asked for."""
         codes, wanted = self._decision.codes, SPLIT_CODES[split]
         index = -1
         for index, document in enumerate(self._source.documents(lambda source, reason: None)):
             if index >= len(codes):
                 break
             if codes[index] == wanted:
-                yield document.label, self._whole(document, index, split)
+                yield self._record(document, index, split), self._whole(document, index, split)
             elif codes[index] == CUT:
-                yield document.label, self._stretch(document, index, split)
+                yield self._record(document, index, split), self._stretch(document, index, split)
         if index + 1 != len(codes):
             raise DataError(
                 f'"{self.name}" changed while it was read: {index + 1} documents, {len(codes)} when it was examined',
@@ -103,9 +103,11 @@ class DataSet:
         for part in parts(text for stretch, text in pieces if stretch == SPLIT_CODES[split]):
             yield self._record(document, index, split, part, part.encode("utf-8", "replace"))
 
-    def _record(self, document: Document, index: int, split: Split, content: object, encoded: bytes) -> Record:
+    def _record(
+        self, document: Document, index: int, split: Split, content: object = None, encoded: bytes | None = None
+    ) -> Record:
         return Record(
-            id=hashlib.sha256(encoded).hexdigest()[:16],
+            id="" if encoded is None else hashlib.sha256(encoded).hexdigest()[:16],
             medium=self.medium,
             content=content,
             document=document.name,
@@ -120,7 +122,7 @@ class DataSet:
 
 
 class _SplitRecords(Records):
-    def __init__(self, documents: Iterator[tuple[str | None, Iterator[Record]]]) -> None:
+    def __init__(self, documents: Iterator[tuple[Record, Iterator[Record]]]) -> None:
         self._documents = documents
         self._records: Iterator[Record] = iter(())
 
@@ -130,9 +132,9 @@ class _SplitRecords(Records):
                 return record
             _, self._records = next(self._documents)
 
-    def labels_left(self) -> Iterator[str | None]:
-        for label, _ in self._documents:
-            yield label
+    def without_content(self) -> Iterator[Record]:
+        for record, _ in self._documents:
+            yield record
 
 
 def open_dataset(

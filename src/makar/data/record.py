@@ -49,8 +49,8 @@ class Record:
 
 
 class Records(Iterator[Record]):
-    """The records of a split, one after the other; of those that are left the labels can be had without reading their content."""
+    """The records of a split, one after the other; what is left can be had without its content, which nothing is decoded for."""
 
     @abc.abstractmethod
-    def labels_left(self) -> Iterator[str | None]:
-        """Yield the label of every document whose records have not come yet."""
+    def without_content(self) -> Iterator[Record]:
+        """Yield one record for every document that has not come yet: label, caption, licence and names; no content and no id."""
