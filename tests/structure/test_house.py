@@ -100,6 +100,22 @@ def test_a_function_without_docstring_is_found():
     assert list(_undocumented(ast.parse("def made(x):\n    y = x\n    z = y\n    w = z\n    return w"))) == ["made"]
 
 
+def test_only_generation_draws_from_a_sampler():
+    """Whatever leaves Makar is judged and signed on its way out, so nothing else may ask a model for content."""
+    found = [
+        f"{_identifier(path)}:{line}"
+        for path in tree.files()
+        if tree.part_of(tree.module_name(path)) not in ("generation", "families")
+        for line in _draws(tree.syntax(path))
+    ]
+    assert not found, found
+
+
+@pytest.mark.parametrize("code", ["family.sampler(codec)", "model.family().sampler(codec, hook=None).sample(o, p, s)"])
+def test_a_draw_past_generation_is_found(code):
+    assert list(_draws(ast.parse(code)))
+
+
 @every_file
 def test_nothing_forbidden_is_called(path):
     found = list(_forbidden(tree.syntax(path)))
@@ -163,6 +179,12 @@ def _undocumented(module):
             # The api's docstring is the help of a verb; a function of at most two statements speaks for itself only in a class.
             if ast.get_docstring(item) is None:
                 yield item.name
+
+
+def _draws(module):
+    for node in ast.walk(module):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "sampler":
+            yield node.lineno
 
 
 def _overrides(node):
