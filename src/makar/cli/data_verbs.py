@@ -1,5 +1,6 @@
 """The verbs ``inspect`` and ``plan``: what is there, and what would be done with it."""
 
+import shlex
 from typing import Annotated
 
 import typer
@@ -80,4 +81,8 @@ def plan(
         print_json(planned.to_dictionary())
         return
     print_plan(dataset.name, planned.to_dictionary())
-    note(f"Nothing was trained. To do it: makar train {data} " + (f"--for {time}" if time else f"--steps {steps}"))
+    given = {"--for": time, "--steps": steps, "--recipe": recipe, "--medium": medium, "--seed": seed or None}
+    words = ["makar", "train", data]
+    words += [str(word) for option, value in given.items() if value is not None for word in (option, value)]
+    words += [word for setting in settings or [] for word in ("--set", setting)]
+    note(f"Nothing was trained. To do it: {shlex.join(words)}")
