@@ -57,7 +57,7 @@ def plan(
     medium: Medium = None,
     seed: Seed = 0,
     settings: Settings = None,
-    probe: Annotated[bool, typer.Option(help="Measure this machine for a few seconds.")] = True,
+    probe: Annotated[bool, typer.Option(help="With --for: measure this machine for a few seconds.")] = True,
     json: Json = False,
 ) -> None:
     """Plan a training without doing it.
@@ -72,7 +72,7 @@ def plan(
     seconds_of_budget(None if seconds is None else seconds / 60, steps)
     with Display() as display:
         dataset = dataset_of(data, medium=medium, progress=display.reading)
-        if probe:
+        if probe and seconds is not None:
             display.say("measuring this machine")
         planned = plan_training(
             dataset, recipe=recipe, seconds=seconds, steps=steps, seed=seed, settings=settings or [], probe=probe
