@@ -13,52 +13,11 @@ import pytest
 
 from makar.cli import demo
 from makar.home import home, models_folder, runs_folder, stores_folder
-from tests.cli.small_models import (
-    IMAGE_SETTINGS,
-    TEXT_SETTINGS,
-    hashes,
-    make_models,
-    see,
-    write_images,
-    write_texts,
-)
+from tests.cli.small_models import IMAGE_SETTINGS, TEXT_SETTINGS, hashes, see
 from tests.structure.cli_snapshot import current
 
 CASES = {}
 """(verb, option) to a test; filled by the tables and functions below."""
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory):
-    """Return a folder with data, a home and two trained models that the whole module shares."""
-    folder = tmp_path_factory.mktemp("models")
-    patch = pytest.MonkeyPatch()
-    patch.setenv("MAKAR_HOME", str(folder / "home"))
-    make_models(folder)
-    write_texts(folder / "both" / "texts", count=6)
-    write_images(folder / "both" / "images", count=6)
-    patch.undo()
-    return folder
-
-
-@pytest.fixture
-def place(models, tmp_path, monkeypatch):
-    """Return the shared folder with its home in force, from an empty folder of the test's own."""
-    monkeypatch.setenv("MAKAR_HOME", str(models / "home"))
-    monkeypatch.chdir(tmp_path)
-    return models
-
-
-@pytest.fixture
-def own_place(models, tmp_path, monkeypatch):
-    """Return a copy of the shared folder, for what changes it."""
-    folder = shutil.copytree(models, tmp_path / "own")
-    monkeypatch.setenv("MAKAR_HOME", str(folder / "home"))
-    for file in (folder / "home" / "runs").glob("*/stores.json"):
-        file.write_text(file.read_text(encoding="utf-8").replace(str(models), str(folder)), encoding="utf-8")
-    (tmp_path / "here").mkdir()
-    monkeypatch.chdir(tmp_path / "here")
-    return folder
 
 
 # --- generate ---------------------------------------------------------------------------------------------------------------------
