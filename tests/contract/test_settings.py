@@ -110,7 +110,7 @@ def encoded(config, medium):
         arrays = [codec.encode(record) for record in records]
     except MakarError as error:
         return type(error).__name__
-    slots = {name: (slot.kind, slot.axes, slot.sizes, slot.vocabulary) for name, slot in codec.spec.items()}
+    slots = {name: (slot.kind, slot.axes, slot.sizes, slot.vocabulary) for name, slot in codec.spec.slots.items()}
     return slots, [
         {name: (array.shape, array.tobytes()) for name, array in row.items()} for row in map(_arrays, arrays)
     ]
@@ -180,10 +180,9 @@ def behaviour(config, codec, batch):
         for phase in family.phases():
             generator = torch.Generator().manual_seed(2)
             shared = family.prepare(dict(batch), generator)
-            seen.append(
-                float(phase.loss(shared if phase.batch is None else phase.batch(shared, generator), generator).value)
-            )
-        seen.append(float(family.validation_loss(batch, torch.Generator().manual_seed(3)).value))
+            own = shared if phase.batch is None else phase.batch(shared, generator)
+            seen.append(phase.loss(own, generator).value.detach().item())
+        seen.append(family.validation_loss(batch, torch.Generator().manual_seed(3)).value.item())
     except (MakarError, RuntimeError, ValueError, LookupError, TypeError) as error:
         # What fits no more is another behaviour too.
         return type(error).__name__
