@@ -180,6 +180,7 @@ def test_nothing_forbidden_is_called(path):
         "import yaml\nyaml.load('x')",
         "import numpy\nnumpy.load('x', allow_pickle=True)",
         "hasattr(x, 'y')",
+        "getattr(x, 'y', None)",
         "from __future__ import annotations",
     ],
 )
@@ -279,6 +280,8 @@ def _forbidden(module):
             name = ast.unparse(node.func)
             if name in FORBIDDEN_CALLS or name == "hasattr":
                 yield name
+            if name == "getattr" and len(node.args) == 3:
+                yield "getattr with a default, which is hasattr"
             for word in node.keywords:
                 if word.arg in ("shell", "allow_pickle") and getattr(word.value, "value", None) is True:
                     yield f"{name}({word.arg}=True)"

@@ -102,7 +102,7 @@ def _read_of(word, modules):
             else:
                 continue
             last = re.sub(r"\[[^\[\]]*\]$", "", ast.unparse(base)).rpartition(".")[2].lstrip("_")
-            if last in bases:
+            if last in bases and isinstance(name, str):
                 read.add(name)
     return read
 
