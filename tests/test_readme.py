@@ -65,6 +65,7 @@ def test_what_is_not_run_is_only_the_two_commands_of_make():
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_the_commands_of_the_readme_run(shell, machine):
     for block in blocks("sh"):
         if "makar" in block:
@@ -78,6 +79,7 @@ def test_the_commands_of_the_readme_run(shell, machine):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_the_python_of_the_readme_runs(shell, machine):
     (block,) = blocks("python")
     assert "minutes=10" in block
