@@ -18,7 +18,6 @@ from pathlib import Path
 import psutil
 from measure import data_folder, machine, write_result
 
-
 BAR_BYTES = 2_000_000_000
 
 
