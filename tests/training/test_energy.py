@@ -75,7 +75,8 @@ def test_devices_of_others_are_not_counted():
 class Driver:
     """Stands for the driver's library: two devices, of which one is in use."""
 
-    joules = {b"GPU-mine": 5000, b"GPU-other": 900_000}
+    def __init__(self):
+        self.joules = {b"GPU-mine": 5000, b"GPU-other": 900_000}
 
     def nvmlInit_v2(self):
         return 0

@@ -17,23 +17,29 @@ from typing import TYPE_CHECKING, Any
 from makar.api.data import Source, dataset_of, seconds_of_budget
 from makar.api.interruption import stop_on_signal
 from makar.api.model import Model
-from makar.api.novelty import build_index, remember_stores
+from makar.api.novelty import build_index, remember_stores, stores_of
 from makar.api.places import lasting_source, model_place
+from makar.api.real_figures import real_figures
+from makar.api.samples import sample_maker, shown_samples
 from makar.api.stores import OnEvent, prepare, store_folder
 from makar.artifacts.folders import check_replaceable
 from makar.artifacts.load import load_artifact
 from makar.artifacts.save import save_artifact
 from makar.data.dataset import DataSet
-from makar.errors import DataError, InterruptedRunError, UnsupportedError
+from makar.errors import DataError, InterruptedRunError, MakarError, UnsupportedError
 from makar.families.family import build_family
+from makar.home import stores_folder
 from makar.planning import Request, choose_recipe, size_recipe
 from makar.provenance.folder import MANIFEST_NAME
+from makar.recipe import Recipe
 from makar.training.budget import Budget
-from makar.training.data_size import measured_size
+from makar.training.data_size import estimated_store_bytes, measured_size
+from makar.training.machine import check_disks
 from makar.training.plan import TrainingPlan
+from makar.training.prediction import WEIGHT_BYTES
 from makar.training.progress import Watch, ignore_event
-from makar.training.result import StageResult
-from makar.training.run_store import FINISHED, create_run, find_resumable, open_run, run_key
+from makar.training.result import StageResult, finished_result
+from makar.training.run_store import FINISHED, INDEXING, create_run, find_resumable, open_run, run_key
 from makar.training.run_store import Run as StoredRun
 from makar.training.trainer import TrainingData, train_stage
 
@@ -160,21 +166,26 @@ def resume(run: str, *, on_event: OnEvent = ignore_event) -> Run:
 
 
 def _carry_out(stored: StoredRun, dataset: DataSet, *, on_event: OnEvent, start: float) -> Run:
-    state = stored.state()
-    place = Path(state["output"])
+    place = Path(stored.state()["output"])
     with stored.lock():
         stored.clear_stop()
         try:
-            plan, data, budget = _plan_and_data(stored, dataset, on_event=on_event, start=start)
-            artifact, results = _train_stages(
-                stored, plan, data, budget=budget, place=place, dataset=dataset, on_event=on_event
-            )
+            saved = _saved_before(stored)
+            if saved is None:
+                plan, data, budget = _plan_and_data(stored, dataset, on_event=on_event, start=start)
+                saved = _train_stages(
+                    stored, plan, data, budget=budget, place=place, dataset=dataset, on_event=on_event
+                )
+                remember_stores(stored.folder, store_folder(dataset.fingerprint, plan.recipe.stages[-1].codec))
+            artifact, results = saved
             values = {"inner_loss": results[-1].inner_loss, "stages": [result.to_dictionary() for result in results]}
-            stores = store_folder(dataset.fingerprint, plan.recipe.stages[-1].codec)
-            remember_stores(stored.folder, stores)
-            stored.finish(place, artifact_hash=artifact.hash, result=values)
+            stored.note_saved(place, artifact_hash=artifact.hash, result=values)
             on_event(_note("indexing the training data, so that copies of it are found"))
-            build_index(stored.folder, stores, medium=dataset.medium, on_event=on_event)
+            stores = stores_of(artifact)
+            if stores is not None:
+                build_index(stored.folder, stores, medium=dataset.medium, on_event=_until_stopped(stored, on_event))
+            # Only now, so that a run that was stopped or killed while it was indexed goes on there.
+            stored.finish(place, artifact_hash=artifact.hash, result=values)
         except KeyboardInterrupt as error:
             raise InterruptedRunError(
                 f"interrupted; what is finished of {stored.id} is kept",
@@ -182,6 +193,34 @@ def _carry_out(stored: StoredRun, dataset: DataSet, *, on_event: OnEvent, start:
             ) from error
     on_event(_note(f"saved to {place}; {time.monotonic() - start:.1f} s in all, with reading the data"))
     return _opened(stored, artifact, results)
+
+
+def _saved_before(stored: StoredRun) -> tuple["Artifact", tuple[StageResult, ...]] | None:
+    """Return the model and the results of a run that only lacks its index; ``None`` when there is anything else to do."""
+    state, plan = stored.state(), stored.plan()
+    if state["status"] != INDEXING or plan is None:
+        return None
+    results = [finished_result(stored.folder, stage.name) for stage in plan.recipe.stages]
+    try:
+        artifact = load_artifact(Path(state["artifact"]))
+    except MakarError:
+        return None  # it was removed or changed since; the run's folder still has the weights to save it again
+    found = tuple(result for result in results if result is not None)
+    return (artifact, found) if artifact.hash == state["artifact_hash"] and len(found) == len(results) else None
+
+
+def _until_stopped(stored: StoredRun, on_event: OnEvent) -> OnEvent:
+    """Return a listener that ends the work that it listens to when somebody asks to stop."""
+
+    def listen(event: dict[str, Any]) -> None:
+        if stored.stop_requested():
+            raise InterruptedRunError(
+                f"stopped while the data of {stored.id} was indexed; the model is saved",
+                do="run the same command again: it goes on there",
+            )
+        on_event(event)
+
+    return listen
 
 
 def _plan_and_data(
@@ -198,6 +237,7 @@ def _plan_and_data(
         settings=tuple(options["settings"]),
     )
     recipe = choose_recipe(dataset, request) if plan is None else plan.recipe
+    check_disks([(stores_folder(), _missing_store_bytes(dataset, recipe))])
     data = [prepare(dataset, stage.codec, on_event=on_event) for stage in recipe.stages]
     on_event(_note(f"data ready after {time.monotonic() - start:.1f} s"))
     budget = Budget(math.inf if options["seconds"] is None else options["seconds"])
@@ -206,9 +246,19 @@ def _plan_and_data(
             on_event(_note("measuring this machine"))
         size = measured_size(dataset, codec=data[0].codec, stores=data[0].stores)
         plan = size_recipe(recipe, request, size=size, store_is_finished=True)
+        check_disks([(Path(stored.state()["output"]), WEIGHT_BYTES * plan.predicted["parameters"])])
         stored.write_plan(plan)
     on_event(_note(_said(plan)))
     return plan, data, budget
+
+
+def _missing_store_bytes(dataset: DataSet, recipe: Recipe) -> int:
+    """Return the disk space that the stores will take which are not there yet; stages with one codec share theirs."""
+    wanted = {store_folder(dataset.fingerprint, stage.codec): stage.codec for stage in recipe.stages}
+    missing = {folder: codec for folder, codec in wanted.items() if not (folder / "train" / "store.json").exists()}
+    needed = sum(estimated_store_bytes(codec, dataset) for codec in missing.values())
+    # What a killed build has written is not needed again.
+    return needed - sum(path.stat().st_size for folder in missing for path in folder.rglob("*.bin"))
 
 
 def _said(plan: TrainingPlan) -> str:
@@ -231,8 +281,12 @@ def _train_stages(
 ) -> tuple["Artifact", tuple[StageResult, ...]]:
     results = []
     with stop_on_signal() as asked:
-        watch = Watch(on_event=on_event, stop=lambda: asked() or stored.stop_requested())
         for stage, part in zip(plan.recipe.stages, data, strict=True):
+            watch = Watch(
+                on_event=shown_samples(stored.folder, on_event),
+                stop=lambda: asked() or stored.stop_requested(),
+                sample=sample_maker(part.codec),
+            )
             family = build_family(stage.family)
             results.append(
                 train_stage(plan, stage, family=family, data=part, folder=stored.folder, watch=watch, budget=budget)
@@ -242,7 +296,7 @@ def _train_stages(
             recipe=plan.recipe,
             codec=data[-1].codec,
             family=family.to("cpu"),
-            training=_training_facts(stored, plan, results),
+            training=_training_facts(stored, plan, results) | real_figures(data[-1], results),
             data=_data_facts(dataset),
         )
     if plan.seconds is not None:
