@@ -3,7 +3,7 @@
 In order: open the data, find an unfinished run of the same command or make one, choose the recipe, fit the codec and build the
 stores, measure the machine and freeze the plan, train every stage, save the model, index the training data for novelty. The promise of
 time begins when the stores are finished, so the probe is inside it; the index comes after it. A run that was stopped or killed
-anywhere goes on with the same call.
+anywhere goes on with the same call. Started by ``torchrun``, the first process does all of this and the others take part in the stages.
 """
 
 import math
@@ -21,6 +21,7 @@ from makar.api.novelty import build_index, remember_stores, stores_of
 from makar.api.places import lasting_source, model_place
 from makar.api.real_figures import real_figures
 from makar.api.samples import sample_maker, shown_samples
+from makar.api.several import Lead, follow
 from makar.api.stores import OnEvent, prepare, store_folder
 from makar.artifacts.folders import check_replaceable
 from makar.artifacts.load import load_artifact
@@ -34,7 +35,8 @@ from makar.provenance.folder import MANIFEST_NAME
 from makar.recipe import Recipe
 from makar.training.budget import Budget
 from makar.training.data_size import estimated_store_bytes, measured_size
-from makar.training.machine import check_disks
+from makar.training.distributed import Team
+from makar.training.machine import check_disks, has_cuda
 from makar.training.plan import TrainingPlan
 from makar.training.prediction import WEIGHT_BYTES
 from makar.training.progress import Watch, ignore_event
@@ -107,27 +109,31 @@ def train(
     """
     seconds = seconds_of_budget(minutes, steps)
     start = time.monotonic()
-    dataset = dataset_of(source, progress=_reading(on_event))
-    place = model_place(dataset.name if output is None else output)
-    check_replaceable(place, MANIFEST_NAME)
-    options = {
-        "source": lasting_source(dataset.inspection.source),
-        "medium": dataset.medium,
-        "seconds": seconds,
-        "steps": steps,
-        "recipe": recipe,
-        "seed": seed,
-        "settings": list(settings),
-    }
-    key = run_key(data_fingerprint=dataset.fingerprint, options=options, output=str(place))
-    stored = find_resumable(key)
-    if stored is None:
-        stored = create_run(key=key, name=dataset.name, output=str(place), options=options)
-        if place.exists():
-            on_event(_note(f"{place} holds a model; it is replaced when the new one is complete"))
-    else:
-        on_event(_note(f"going on with the unfinished run {stored.id}"))
-    return _carry_out(stored, dataset, on_event=on_event, start=start)
+    lead = Lead(Team("cuda" if has_cuda() else "cpu"))
+    if not lead.team.leads:
+        return _followed(lead.team)
+    with lead.failures_told():
+        dataset = dataset_of(source, progress=_reading(on_event))
+        place = model_place(dataset.name if output is None else output)
+        check_replaceable(place, MANIFEST_NAME)
+        options = {
+            "source": lasting_source(dataset.inspection.source),
+            "medium": dataset.medium,
+            "seconds": seconds,
+            "steps": steps,
+            "recipe": recipe,
+            "seed": seed,
+            "settings": list(settings),
+        }
+        key = run_key(data_fingerprint=dataset.fingerprint, options=options, output=str(place))
+        stored = find_resumable(key)
+        if stored is None:
+            stored = create_run(key=key, name=dataset.name, output=str(place), options=options)
+            if place.exists():
+                on_event(_note(f"{place} holds a model; it is replaced when the new one is complete"))
+        else:
+            on_event(_note(f"going on with the unfinished run {stored.id}"))
+        return _carry_out(stored, dataset, lead=lead, on_event=on_event, start=start)
 
 
 def resume(run: str, *, on_event: OnEvent = ignore_event) -> Run:
@@ -143,39 +149,48 @@ def resume(run: str, *, on_event: OnEvent = ignore_event) -> Run:
         DataError: The data has changed since.
     """
     start = time.monotonic()
-    stored = open_run(run)
-    state = stored.state()
-    if state["status"] == FINISHED:
-        on_event(_note(f"{stored.id} is finished"))
-        return _opened(stored, load_artifact(Path(state["artifact"])), ())
-    options = state["options"]
-    if options["source"] in ("array", "list"):
-        raise UnsupportedError(
-            f"the data of {stored.id} was in the memory of a program",
-            expected="data in a file or folder",
-            do="call makar.train again with the same data: it goes on",
-        )
-    dataset = dataset_of(options["source"], medium=options["medium"], progress=_reading(on_event))
-    if run_key(data_fingerprint=dataset.fingerprint, options=options, output=state["output"]) != state["key"]:
-        raise DataError(
-            f"the data of {stored.id} has changed since it began",
-            expected="the same files",
-            do="put them back, or train anew with makar train",
-        )
-    return _carry_out(stored, dataset, on_event=on_event, start=start)
+    lead = Lead(Team("cuda" if has_cuda() else "cpu"))
+    if not lead.team.leads:
+        return _followed(lead.team)
+    with lead.failures_told():
+        stored = open_run(run)
+        state = stored.state()
+        if state["status"] == FINISHED:
+            on_event(_note(f"{stored.id} is finished"))
+            lead.saved(stored, Path(state["artifact"]))
+            return _opened(stored, load_artifact(Path(state["artifact"])), ())
+        options = state["options"]
+        if options["source"] in ("array", "list"):
+            raise UnsupportedError(
+                f"the data of {stored.id} was in the memory of a program",
+                expected="data in a file or folder",
+                do="call makar.train again with the same data: it goes on",
+            )
+        dataset = dataset_of(options["source"], medium=options["medium"], progress=_reading(on_event))
+        if run_key(data_fingerprint=dataset.fingerprint, options=options, output=state["output"]) != state["key"]:
+            raise DataError(
+                f"the data of {stored.id} has changed since it began",
+                expected="the same files",
+                do="put them back, or train anew with makar train",
+            )
+        return _carry_out(stored, dataset, lead=lead, on_event=on_event, start=start)
 
 
-def _carry_out(stored: StoredRun, dataset: DataSet, *, on_event: OnEvent, start: float) -> Run:
+def _followed(team: Team) -> Run:
+    """Compute along with the first process and return the run that it has finished."""
+    stored, place = follow(team)
+    return _opened(stored, load_artifact(place), _known_results(stored))
+
+
+def _carry_out(stored: StoredRun, dataset: DataSet, *, lead: Lead, on_event: OnEvent, start: float) -> Run:
     place = Path(stored.state()["output"])
     with stored.lock():
         stored.clear_stop()
         try:
             saved = _saved_before(stored)
             if saved is None:
-                plan, data, budget = _plan_and_data(stored, dataset, on_event=on_event, start=start)
-                saved = _train_stages(
-                    stored, plan, data, budget=budget, place=place, dataset=dataset, on_event=on_event
-                )
+                plan, data, budget = _plan_and_data(stored, dataset, lead=lead, on_event=on_event, start=start)
+                saved = _train_stages(stored, plan, data, budget=budget, dataset=dataset, lead=lead, on_event=on_event)
                 remember_stores(stored.folder, store_folder(dataset.fingerprint, plan.recipe.stages[-1].codec))
             artifact, results = saved
             values = {"inner_loss": results[-1].inner_loss, "stages": [result.to_dictionary() for result in results]}
@@ -186,6 +201,7 @@ def _carry_out(stored: StoredRun, dataset: DataSet, *, on_event: OnEvent, start:
                 build_index(stored.folder, stores, medium=dataset.medium, on_event=_until_stopped(stored, on_event))
             # Only now, so that a run that was stopped or killed while it was indexed goes on there.
             stored.finish(place, artifact_hash=artifact.hash, result=values)
+            lead.saved(stored, place)
         except KeyboardInterrupt as error:
             raise InterruptedRunError(
                 f"interrupted; what is finished of {stored.id} is kept",
@@ -200,13 +216,21 @@ def _saved_before(stored: StoredRun) -> tuple["Artifact", tuple[StageResult, ...
     state, plan = stored.state(), stored.plan()
     if state["status"] != INDEXING or plan is None:
         return None
-    results = [finished_result(stored.folder, stage.name) for stage in plan.recipe.stages]
+    results = _known_results(stored)
     try:
         artifact = load_artifact(Path(state["artifact"]))
     except MakarError:
         return None  # it was removed or changed since; the run's folder still has the weights to save it again
-    found = tuple(result for result in results if result is not None)
-    return (artifact, found) if artifact.hash == state["artifact_hash"] and len(found) == len(results) else None
+    is_whole = artifact.hash == state["artifact_hash"] and len(results) == len(plan.recipe.stages)
+    return (artifact, results) if is_whole else None
+
+
+def _known_results(stored: StoredRun) -> tuple[StageResult, ...]:
+    """Return the results of the stages that are over, in order."""
+    plan = stored.plan()
+    stages = () if plan is None else plan.recipe.stages
+    found = (finished_result(stored.folder, stage.name) for stage in stages)
+    return tuple(result for result in found if result is not None)
 
 
 def _until_stopped(stored: StoredRun, on_event: OnEvent) -> OnEvent:
@@ -224,7 +248,7 @@ def _until_stopped(stored: StoredRun, on_event: OnEvent) -> OnEvent:
 
 
 def _plan_and_data(
-    stored: StoredRun, dataset: DataSet, *, on_event: OnEvent, start: float
+    stored: StoredRun, dataset: DataSet, *, lead: Lead, on_event: OnEvent, start: float
 ) -> tuple[TrainingPlan, list[TrainingData], Budget]:
     """Return the frozen plan, the data of every stage, and the promise of time, which begins when the data is ready."""
     options = stored.state()["options"]
@@ -245,7 +269,7 @@ def _plan_and_data(
         if options["seconds"] is not None:
             on_event(_note("measuring this machine"))
         size = measured_size(dataset, codec=data[0].codec, stores=data[0].stores)
-        plan = size_recipe(recipe, request, size=size, store_is_finished=True)
+        plan = lead.shared(size_recipe(recipe, request, size=size, store_is_finished=True))
         check_disks([(Path(stored.state()["output"]), WEIGHT_BYTES * plan.predicted["parameters"])])
         stored.write_plan(plan)
     on_event(_note(_said(plan)))
@@ -275,8 +299,8 @@ def _train_stages(
     data: list[TrainingData],
     *,
     budget: Budget,
-    place: Path,
     dataset: DataSet,
+    lead: Lead,
     on_event: OnEvent,
 ) -> tuple["Artifact", tuple[StageResult, ...]]:
     results = []
@@ -288,15 +312,16 @@ def _train_stages(
                 sample=sample_maker(part.codec),
             )
             family = build_family(stage.family)
-            results.append(
-                train_stage(plan, stage, family=family, data=part, folder=stored.folder, watch=watch, budget=budget)
-            )
+            with lead.stage(stored, stage.name, stores=store_folder(dataset.fingerprint, stage.codec)):
+                results.append(
+                    train_stage(plan, stage, family=family, data=part, folder=stored.folder, watch=watch, budget=budget)
+                )
         artifact = save_artifact(
-            place,
+            Path(stored.state()["output"]),
             recipe=plan.recipe,
             codec=data[-1].codec,
             family=family.to("cpu"),
-            training=_training_facts(stored, plan, results) | real_figures(data[-1], results),
+            training=_training_facts(stored, plan, results, processes=lead.team.size) | real_figures(data[-1], results),
             data=_data_facts(dataset),
         )
     if plan.seconds is not None:
@@ -304,18 +329,22 @@ def _train_stages(
     return artifact, tuple(results)
 
 
-def _training_facts(stored: StoredRun, plan: TrainingPlan, results: list[StageResult]) -> dict[str, Any]:
+def _training_facts(
+    stored: StoredRun, plan: TrainingPlan, results: list[StageResult], *, processes: int
+) -> dict[str, Any]:
     energy = {
         name: sum(result.energy["watt_hours"][name] for result in results) / 1000 for name in ("low", "central", "high")
     }
+    whose = "" if processes == 1 else f"; the first of {processes} processes only"
     return {
         "run": stored.id,
+        "processes": processes,
         "seconds": sum(result.seconds for result in results),
         "steps": sum(result.steps for result in results),
         "items": sum(result.items for result in results),
         "parameters": plan.recipe.stages[-1].family.parameter_count(),
         "inner_loss": results[-1].inner_loss,
-        "energy_kwh": energy | {"method": results[-1].energy["method"]},
+        "energy_kwh": energy | {"method": results[-1].energy["method"] + whose},
         "machine": f"{platform.machine()}, {plan.device}, {plan.computing}",
         "predicted": plan.predicted,
     }

@@ -6,7 +6,7 @@ of a token of the inner set, which the training noted, bring the second to the f
 
 import dataclasses
 import math
-from typing import Any
+from typing import Any, TypeGuard
 
 HIT, MISS = "hit", "miss"
 NATS_A_BYTE, NATS_A_TOKEN = "nats a byte", "nats a token"
@@ -76,9 +76,9 @@ def compare(training: dict[str, Any]) -> tuple[Comparison, ...]:
     real = {**training, **(training.get("last_stage") or {})}
     real["memory_bytes"] = training.get("peak_memory_bytes")
     for name in (*NEEDS, *PLAIN):
-        values = predicted.get(name), real.get(name)
-        if _is_number(values[0]) and _is_number(values[1]):
-            rows.append(_plain(name, float(values[0]), float(values[1])))
+        expected, found = predicted.get(name), real.get(name)
+        if _is_number(expected) and _is_number(found):
+            rows.append(_plain(name, float(expected), float(found)))
     return tuple(row for row in rows if row is not None)
 
 
@@ -119,11 +119,11 @@ def _plain(name: str, expected: float, real: float) -> Comparison:
     return Comparison(what=what, low=expected, central=expected, high=expected, real=real, unit=unit, verdict=verdict)
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: Any) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _is_range(value: Any) -> bool:
+def _is_range(value: Any) -> TypeGuard[dict[str, Any]]:
     return isinstance(value, dict) and all(_is_number(value.get(name)) for name in ("low", "central", "high"))
 
 

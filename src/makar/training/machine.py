@@ -1,6 +1,7 @@
 """What this machine is, without measuring and without torch: device, likely number format, assumed speeds, free memory and disk."""
 
 import importlib.util
+import os
 import re
 import resource
 import sys
@@ -30,6 +31,11 @@ ASSUMED_PEAK = {
     ("cuda", "float32"): 6e13,
 }
 """Arithmetic a second of large matrix products."""
+
+
+def process_number() -> int:
+    """Return the number of this process among those that ``torchrun`` started; 0 for one that is alone."""
+    return int(os.environ.get("RANK", "0")) if int(os.environ.get("WORLD_SIZE", "1")) > 1 else 0
 
 
 def has_cuda() -> bool:
