@@ -42,8 +42,17 @@ def test_a_loss_whose_unit_cannot_be_brought_over_is_not_compared():
 
 def test_other_losses_are_compared_as_they_are():
     expected = {"low": 0.1, "central": 0.2, "high": 0.3, "unit": "mean squared error"}
-    loss = rows({"inner_loss": expected}, inner_loss=0.25, unit=None)["loss on data it did not learn from"]
+    loss = rows({"inner_loss": expected}, inner_loss=0.25, unit="mean squared error")[
+        "loss on data it did not learn from"
+    ]
     assert loss.real == 0.25 and loss.verdict == "hit" and loss.unit == "mean squared error"
+
+
+@pytest.mark.parametrize("unit", [None, "nats", "energy distance"])
+def test_a_loss_of_another_kind_is_not_compared(unit):
+    expected = {"low": 0.1, "central": 0.2, "high": 0.3, "unit": "mean squared error"}
+    assert "loss on data it did not learn from" not in rows({"inner_loss": expected}, inner_loss=0.25, unit=unit)
+    assert "loss on data it did not learn from" not in rows(unit=unit)
 
 
 def test_energy_and_memory_are_compared():

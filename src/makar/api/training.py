@@ -321,7 +321,8 @@ def _train_stages(
             recipe=plan.recipe,
             codec=data[-1].codec,
             family=family.to("cpu"),
-            training=_training_facts(stored, plan, results, processes=lead.team.size) | real_figures(data[-1], results),
+            training=_training_facts(stored, plan, results, processes=lead.team.size)
+            | real_figures(family, data[-1], results),
             data=_data_facts(dataset),
         )
     if plan.seconds is not None:

@@ -9,7 +9,7 @@ import math
 from typing import Any, TypeGuard
 
 HIT, MISS = "hit", "miss"
-NATS_A_BYTE, NATS_A_TOKEN = "nats a byte", "nats a token"
+NATS_A_BYTE, NATS_A_TOKEN, SQUARED_ERROR = "nats a byte", "nats a token", "mean squared error"
 UNITS = {"memory_bytes": "bytes", "disk_bytes": "bytes", "seconds": "s", "items_per_second": "/s"}
 NEEDS = ("memory_bytes", "disk_bytes")
 """Figures that are predicted as what will do: more than enough is a hit."""
@@ -87,11 +87,16 @@ def _loss(expected: Any, training: dict[str, Any]) -> Comparison | None:
     if not _is_range(expected) or not _is_number(real):
         return None
     unit = str(expected.get("unit", ""))
-    if unit == NATS_A_BYTE and training.get("unit") != NATS_A_BYTE:
+    real_unit = training.get("unit")
+    if unit == NATS_A_BYTE and real_unit == NATS_A_TOKEN:
         bytes_a_token = training.get("bytes_per_token")
         if not _is_number(bytes_a_token) or not bytes_a_token > 0:
-            return None  # a model of an older version did not note it, and two units must not be compared
+            return None
         real = real / bytes_a_token
+    elif real_unit != unit:
+        return (
+            None  # a family whose loss is something else than what was predicted, or a model that did not note its unit
+        )
     return _range("loss on data it did not learn from", expected, float(real), unit)
 
 
