@@ -208,6 +208,17 @@ def test_place_and_data_of_evaluate(place, tmp_path):
     assert "images" in json.dumps(other)
 
 
+CASES["makar evaluate", "--samples"] = CASES["makar evaluate", "--seed"] = "test_samples_and_seed_of_evaluate"
+
+
+def test_samples_and_seed_of_evaluate(place):
+    plain = see("evaluate", "writer", "-o", "a", "--samples", "3", "--json").values
+    more = see("evaluate", "writer", "-o", "b", "--samples", "4", "--json").values
+    other = see("evaluate", "writer", "-o", "c", "--samples", "3", "--seed", "7", "--json").values
+    assert (plain["details"]["samples"], more["details"]["samples"]) == (3, 4)
+    assert plain["novelty"] != other["novelty"] or plain["details"] != other["details"]
+
+
 CASES["makar export", "--to"] = CASES["makar import", "-o"] = "test_format_of_export_and_name_of_import"
 
 
@@ -303,7 +314,7 @@ def test_json_is_json(own_place):
             # Each can be done only once, so it is done again from what was there before.
             shutil.rmtree("exported", ignore_errors=True)
             shutil.rmtree(home())
-            shutil.copytree(before, home())
+            shutil.copytree(before, home(), dirs_exist_ok=True)
         shown = see(*words, "--json")
         assert isinstance(shown.values, dict | list), verb
         assert shown.output != plain.output, verb
