@@ -8,7 +8,7 @@ works through trained families (``components``) is made with them; they are hand
 import abc
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, runtime_checkable
 
 from makar.config import Config
 from makar.data.record import Record
@@ -37,6 +37,7 @@ class CodecConfig(Config):
         return ()
 
 
+@runtime_checkable
 class Autoencoder(Protocol):
     """A trained family that codecs work through: a batch of images to latents or tokens, and back."""
 

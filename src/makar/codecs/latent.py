@@ -8,7 +8,7 @@ kept as they are. The encoding is deterministic: of a distribution the autoencod
 import itertools
 import json
 from collections.abc import Iterator, Sequence
-from typing import Any, Self
+from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 import torch
@@ -29,6 +29,13 @@ SMALLEST_DEVIATION_SHARE = 1e-3
 
 FILE = "latent_codec.json"
 BASE_PREFIX = "base_"
+
+
+@runtime_checkable
+class CountsClasses(Protocol):
+    """A codec that knows its classes and how often each is in the training data."""
+
+    class_counts: dict[str, int]
 
 
 class LatentCodec(LearnedCodec):
@@ -56,7 +63,7 @@ class LatentCodec(LearnedCodec):
         self._component = component
         self._mean = mean
         self._deviation = deviation
-        self.class_counts: dict[str, int] = getattr(base, "class_counts", {})
+        self.class_counts: dict[str, int] = base.class_counts if isinstance(base, CountsClasses) else {}
         self.class_names = tuple(self.class_counts)
 
     @classmethod
@@ -84,7 +91,7 @@ class LatentCodec(LearnedCodec):
             raise EmptyDataError("there are no images to encode", expected="at least one")
         channels = np.stack(latents).astype(np.float64).swapaxes(0, 1).reshape(len(latents[0]), -1)
         deviation = channels.std(1)
-        smallest = max(SMALLEST_DEVIATION_SHARE * float(deviation.max()), np.finfo(np.float32).tiny)
+        smallest = max(SMALLEST_DEVIATION_SHARE * float(deviation.max()), 1e-30)
         return cls(
             config, base=base, component=component, mean=channels.mean(1), deviation=np.maximum(deviation, smallest)
         )
