@@ -212,8 +212,9 @@ def size_recipe(
         steps=request.steps,
         seed=request.seed,
         device=device,
-        threads=found.best.threads if found else 1,
-        precision=found.best.precision if found else (wanted if wanted != "auto" else likely_precision(device)),
+        threads=judged.best.threads if judged else 1,
+        workers=judged.best.workers if judged else 1,
+        precision=judged.best.precision if judged else (wanted if wanted != "auto" else likely_precision(device)),
         data_fingerprint=size.fingerprint,
     )
     plan = plan.changed(predicted=_predicted(plan, size, judged, probe_seconds=time.monotonic() - begin))
@@ -332,7 +333,7 @@ def _predicted(
         ),
         "memory_bytes": int(memory),
         "disk_bytes": int(disk_bytes(parameters, store_bytes=size.store_bytes)),
-        "energy": predicted_energy(seconds, threads=plan.threads, memory_bytes=memory),
+        "energy": predicted_energy(seconds, threads=plan.threads * plan.workers, memory_bytes=memory),
         "measured": found is not None,
         "probe_seconds": round(probe_seconds, 3),
     }
