@@ -24,6 +24,7 @@ class DiffusionConfig(FamilyConfig):
     target: ClassVar[str] = "makar.families.diffusion.family:DiffusionFamily"
     item_name: ClassVar[str] = "image"
     batching: ClassVar[Literal["items", "windows"]] = "items"
+    edits: ClassVar[tuple[str, ...]] = ("image-to-image", "inpaint", "interpolate", "interpolate-seeds")
 
     height: int = setting(32, meaning="height of the images", unit="pixels", minimum=4, maximum=256)
     width: int = setting(32, meaning="width of the images", unit="pixels", minimum=4, maximum=256)
