@@ -19,7 +19,7 @@ from makar.families.diffusion.options import ImageOptions
 from makar.families.diffusion.solvers import SOLVERS
 from makar.families.diffusion.time_grid import time_grid
 from makar.families.family import Batch, Sampler
-from makar.tensor_spec import CLASS, KNOWN, MASK, OTHER, OTHER_SEED, SHARE, SOURCE, TARGET
+from makar.tensor_spec import CLASS, KNOWN, MASK, SOURCE, TARGET
 
 BATCH = 64
 """Images made together. More is not faster on a CPU: the activations leave its cache."""
@@ -104,16 +104,35 @@ class ImageSampler(Sampler):
             raise ConfigError(f"an interpolation of {count} images", expected="at least 2")
         (first, draw, _), (last, _, _) = self._draw(first_seed), self._draw(last_seed)
         label = self._label(options, prompt or {}, draw)
-        cosine = torch.dot(first.flatten(), last.flatten()) / (first.norm() * last.norm())
-        angle = torch.acos(cosine.clamp(-1, 1))
-        points = []
-        for share in torch.linspace(0, 1, count):
-            if angle < 1e-4:
-                points.append(first)
-            else:
-                points.append(
-                    (torch.sin((1 - share) * angle) * first + torch.sin(share * angle) * last) / torch.sin(angle)
-                )
+        return self._between(options, (first, last), count, label)
+
+    def interpolate_between(
+        self, options: ImageOptions, *, first: Tensor, last: Tensor, count: int, seed: int = 0
+    ) -> np.ndarray:
+        """Make images on the great circle between the noises from which two given images come; the ends are nearly those images.
+
+        Args:
+            options: The controls; without a label, the images are of no class.
+            first: Image ``[channels, height, width]`` in the range of the model.
+            last: Another.
+            count: Number of images, at least 2.
+            seed: Of draws; there are none.
+
+        Returns:
+            float32 ``[count, channels, height, width]`` in -limit..limit.
+        """
+        if count < 2:
+            raise ConfigError(f"an interpolation of {count} images", expected="at least 2")
+        given, _ = read_given([{SOURCE: first}, {SOURCE: last}], options, shape=self._shape)
+        assert given is not None
+        label = self._label(options, {}, self._draw(seed)[1], is_edit=True)
+        with torch.inference_mode():
+            images = given.stacked(SOURCE).to(self._device)
+            noises = back_to_noise(self._field(options, [label, label]), images, steps=options.steps).cpu()
+        return self._between(options, (noises[0], noises[1]), count, label)
+
+    def _between(self, options: ImageOptions, ends: tuple[Tensor, Tensor], count: int, label: int | None) -> np.ndarray:
+        points = [between_noises(*ends, float(share)) for share in torch.linspace(0, 1, count)]
         batches = [
             self._follow(
                 options, torch.stack(points[start : start + BATCH]), [label] * len(points[start : start + BATCH])
@@ -181,14 +200,8 @@ class ImageSampler(Sampler):
         *,
         generators: list[torch.Generator],
     ) -> np.ndarray:
-        if given.edit == "interpolate-seeds":
-            ends = [self._draw(int(seed))[0] for seed in given.numbers(OTHER_SEED)]
-            return self._follow(options, _between(noise, ends, given), labels)
         field = self._field(options, labels)
         with torch.inference_mode():
-            if given.edit == "interpolate":
-                points = _between(*self._ends(options, given, labels), given)
-                return self._follow(options, points, labels)
             if given.edit == "inpaint":
                 images = inpaint(
                     field,
@@ -207,22 +220,6 @@ class ImageSampler(Sampler):
             times = time_grid(options.steps, shift=options.shift)
             start, times = image_to_image_start(noise.to(self._device), source, strength=strength, times=times)
             return self._finished(SOLVERS[options.solver](field, start, times))
-
-    def _ends(self, options: ImageOptions, given: Given, labels: list[int | None]) -> tuple[list[Tensor], list[Tensor]]:
-        """Return the noises that given images come from; the frames of one interpolation share their ends."""
-        asked = {
-            (id(example[slot]), label): example[slot]
-            for example, label in zip(given.examples, labels)
-            for slot in (SOURCE, OTHER)
-        }
-        images = torch.stack(list(asked.values())).to(self._device)
-        noises = back_to_noise(self._field(options, [label for _, label in asked]), images, steps=options.steps).cpu()
-        found = dict(zip(asked, noises))
-        first, last = (
-            [found[id(example[slot]), label] for example, label in zip(given.examples, labels)]
-            for slot in (SOURCE, OTHER)
-        )
-        return first, last
 
     def _finished(self, images: Tensor) -> np.ndarray:
         limit = self._config.limit
@@ -248,8 +245,3 @@ class ImageSampler(Sampler):
             return without_class + guidance * (with_class - without_class)
 
         return field
-
-
-def _between(first: Tensor | list[Tensor], last: list[Tensor], given: Given) -> Tensor:
-    shares = given.numbers(SHARE)
-    return torch.stack([between_noises(*ends) for ends in zip(first, last, shares, strict=True)])
