@@ -17,7 +17,7 @@ from jaxtyping import Float
 from makar.codecs.codec import Codec, Component, Components, LearnedCodec, fit_codec, load_codec
 from makar.codecs.latent_config import LARGEST_DEVIATIONS, LatentCodecConfig, latent_spec
 from makar.data.record import Record
-from makar.errors import ArtifactError, ConfigError, EmptyDataError
+from makar.errors import ArtifactError, ConfigError, EmptyDataError, UnsupportedError
 from makar.tensor_spec import TARGET, TensorSpec
 
 SAMPLE = 1024
@@ -36,6 +36,14 @@ class CountsClasses(Protocol):
     """A codec that knows its classes and how often each is in the training data."""
 
     class_counts: dict[str, int]
+
+
+@runtime_checkable
+class ReadsCaptions(Protocol):
+    """A codec that turns a description into the tokens of its ``caption``."""
+
+    def encode_caption(self, prompt: str) -> np.ndarray:
+        """Return int64 tokens ``[length]``."""
 
 
 class LatentCodec(LearnedCodec):
@@ -158,6 +166,16 @@ class LatentCodec(LearnedCodec):
             for one, latents in zip(part, self._latents(images), strict=True):
                 one[TARGET] = self._kept(latents)
         return slots
+
+    def encode_caption(self, prompt: str) -> np.ndarray:
+        """Return the tokens of a description as the base makes them, int64 ``[length]``.
+
+        Raises:
+            UnsupportedError: The base knows no captions.
+        """
+        if not isinstance(self.base, ReadsCaptions):
+            raise UnsupportedError("a description for a codec without captions", expected="a class, or nothing")
+        return self.base.encode_caption(prompt)
 
     def to_model(self, slot: str, values: np.ndarray) -> np.ndarray:
         """Turn kept latents into float32, tokens into int64, and other slots into what the base makes of them."""
