@@ -10,6 +10,7 @@ import pytest
 import makar
 from makar.api.places import lasting_source, model_place
 from makar.api.runs import all_runs, compare_runs, run_details, stop_run
+from makar.data.dataset import open_dataset
 from makar.errors import DataError, InterruptedRunError, UnknownNameError, UnsupportedError, UsageError
 from makar.home import home, models_folder, runs_folder
 
@@ -149,7 +150,8 @@ def test_a_stopped_run_goes_on_and_ends_as_if_it_had_not_been_stopped(tmp_path):
     assert files[0].read_bytes() == files[1].read_bytes()
 
 
-def test_resume_finds_data_and_refuses_changed_data(tmp_path):
+@pytest.mark.parametrize("share", [None, 0.2])
+def test_resume_finds_data_and_refuses_changed_data(tmp_path, share):
     folder = tmp_path / "texts"
     folder.mkdir()
     for number, text in enumerate(TEXTS):
@@ -160,7 +162,8 @@ def test_resume_finds_data_and_refuses_changed_data(tmp_path):
             stop_run(next(runs_folder().iterdir()).name)
 
     with pytest.raises(InterruptedRunError):
-        makar.train(folder, steps=20, output=tmp_path / "model", on_event=stop_at_once)
+        data = folder if share is None else open_dataset(folder, held_out_share=share)
+        makar.train(data, steps=20, output=tmp_path / "model", on_event=stop_at_once)
     name = next(runs_folder().iterdir()).name
     changed = folder / "0.txt"
     before = changed.read_text(encoding="utf-8")

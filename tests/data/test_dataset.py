@@ -261,6 +261,26 @@ def test_too_little_says_what_is_missing(tmp_path):
         open_dataset(tmp_path / "texts")
 
 
+@pytest.mark.parametrize(
+    "files",
+    [
+        {},
+        {"a.txt": "", "b.txt": b"OggS" + bytes(100)},
+        {"a.txt": "Hello.", "b.txt": ""},
+        {"a.txt": " \n"},
+        {"a.png": png(picture(0)), "b.png": png(picture(1)), "c.png": png(picture(2))[:60]},
+        {"a.png": png(picture(2))[:60]},
+    ],
+)
+def test_data_that_cannot_be_inspected_says_what_was_left_out_and_does_not_advise_inspecting_it(tmp_path, files):
+    with pytest.raises(DataError) as refused:
+        open_dataset(write(tmp_path, files))
+    assert "inspect" not in str(refused.value)
+    assert refused.value.do
+    if any(len(content) < 100 for name, content in files.items() if name != "a.txt"):
+        assert any(word in refused.value.came for word in ("zero bytes", "damaged"))
+
+
 def test_a_damaged_compressed_file_is_skipped(novels):
     content = gzip.compress(os.urandom(50_000).hex().encode())
     (novels / "cut.txt.gz").write_bytes(content[: len(content) // 2])
@@ -282,6 +302,22 @@ def test_exact_copies_are_used_once_and_near_copies_leave_the_held_out_part(tmp_
     assert duplicates["near"] == 1 and duplicates["near_across_split"] == 1
     held_out = {record.source for record in dataset.records("held_out")}
     assert held_out == {f"test/{number}.txt" for number in range(10)}
+
+
+def test_copies_count_neither_in_characters_nor_in_bytes(tmp_path):
+    texts = {f"{number}.txt": "größe " + prose(number) for number in range(30)}
+    expected = {
+        "characters": sum(map(len, texts.values())),
+        "bytes": sum(len(text.encode()) for text in texts.values()),
+    }
+    write(tmp_path / "once", texts)
+    write(tmp_path / "often", texts | {f"copy{number}.txt": "größe " + prose(3) for number in range(40)})
+    for folder in ("once", "often"):
+        sizes = open_dataset(tmp_path / folder).inspection.sizes
+        assert {key: sizes[key] for key in expected} == expected
+    pictures = {f"{number}.png": png(picture(number)) for number in range(8)}
+    write(tmp_path / "pictures", pictures | {f"copy{number}.png": png(picture(3)) for number in range(20)})
+    assert open_dataset(tmp_path / "pictures").inspection.sizes["bytes"] == 8 * 16 * 16 * 3
 
 
 def test_images_that_look_alike_are_found_and_others_are_not(tmp_path):

@@ -12,6 +12,7 @@ from makar.home import runs_folder
 from makar.novelty.index import NoveltyIndex
 from makar.provenance.folder import is_safe_name
 from makar.training.progress import ignore_event
+from makar.training.whole_files import write_json
 
 if TYPE_CHECKING:
     from makar.artifacts.artifact import Artifact
@@ -22,7 +23,7 @@ STORES_NAME = "stores.json"
 
 def remember_stores(run: Path, stores: Path) -> None:
     """Note in a run's folder where the stores of its last stage are."""
-    (run / STORES_NAME).write_text(json.dumps({"stores": str(stores)}), encoding="utf-8")
+    write_json(run / STORES_NAME, {"stores": str(stores)})
 
 
 def build_index(run: Path, stores: Path, *, medium: str, on_event: OnEvent = ignore_event) -> NoveltyIndex | None:

@@ -26,7 +26,8 @@ from makar.artifacts.folders import check_replaceable
 from makar.artifacts.load import load_artifact
 from makar.artifacts.save import save_artifact
 from makar.codecs.codec import fit_codec
-from makar.data.dataset import DataSet
+from makar.data.dataset import DataSet, open_dataset
+from makar.data.fingerprint import HELD_OUT_SHARE
 from makar.errors import DataError, InterruptedRunError, UnsupportedError
 from makar.families.family import build_family
 from makar.planning import Request, choose_recipe, plain_codec, size_recipe
@@ -117,6 +118,8 @@ def train(
         "seed": seed,
         "settings": list(settings),
     }
+    if dataset.held_out_share != HELD_OUT_SHARE:
+        options["held_out_share"] = dataset.held_out_share
     key = run_key(data_fingerprint=dataset.fingerprint, options=options, output=str(place))
     stored = find_resumable(key)
     if stored is None:
@@ -153,7 +156,11 @@ def resume(run: str, *, on_event: OnEvent = ignore_event) -> Run:
             expected="data in a file or folder",
             do="call makar.train again with the same data: it goes on",
         )
-    dataset = dataset_of(options["source"], medium=options["medium"], progress=_reading(on_event))
+    # Asked for in Python only; another share is another data set.
+    share = options.get("held_out_share", HELD_OUT_SHARE)
+    dataset = open_dataset(
+        options["source"], medium=options["medium"], held_out_share=share, progress=_reading(on_event)
+    )
     if run_key(data_fingerprint=dataset.fingerprint, options=options, output=state["output"]) != state["key"]:
         raise DataError(
             f"the data of {stored.id} has changed since it began",
@@ -324,6 +331,7 @@ def _data_facts(dataset: DataSet) -> dict[str, Any]:
         "fingerprint": dataset.fingerprint,
         "name": dataset.name,
         "medium": dataset.medium,
+        "held_out_share": dataset.held_out_share,
         "items": found.used,
         "licences": found.licences,
         "languages": found.languages,

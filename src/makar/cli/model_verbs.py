@@ -44,7 +44,10 @@ def evaluate(
 
 def verify(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="An image, a text with its manifest beside it, or a model's folder.")
+        Path,
+        typer.Argument(
+            metavar="FILE", help="An image, a text with its manifest beside it, or a model's name or folder."
+        ),
     ],
     json: Json = False,
 ) -> None:

@@ -138,7 +138,7 @@ def _sizes(seen: Examination, decision: Decision, medium: str) -> dict[str, Any]
         sizes = seen.sizes[decision.codes <= CUT]
         return {
             "characters": int(sizes.sum()),
-            "bytes": seen.bytes,
+            "bytes": int(seen.byte_sizes[decision.codes <= CUT].sum()),
             "document_characters": {
                 "least": int(sizes.min()),
                 "median": int(np.median(sizes)),
@@ -151,7 +151,7 @@ def _sizes(seen: Examination, decision: Decision, medium: str) -> dict[str, Any]
     heights, widths = _spread(seen, 0), _spread(seen, 1)
     return {
         "images": int((decision.codes <= CUT).sum()),
-        "bytes": seen.bytes,
+        "bytes": int(seen.byte_sizes[decision.codes <= CUT].sum()),
         "height": heights,
         "width": widths,
         "channels": channels,

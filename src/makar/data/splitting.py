@@ -210,13 +210,13 @@ def _check_enough(documents: int, total: int, medium: str) -> None:
         raise DataError(
             f"only {documents} usable image{'s' * (documents != 1)}",
             expected=f"at least {LEAST_IMAGES}: to learn from, to choose the weights, and to hold out for the report",
-            do="add images; makar inspect shows what was skipped and why",
+            do="add images",
         )
     if medium != "image" and total < LEAST_CHARACTERS:
         raise DataError(
             f"only {total} usable characters of {medium}",
             expected=f"at least {LEAST_CHARACTERS}, better 100,000",
-            do=f"add {medium}; makar inspect shows what was skipped and why",
+            do=f"add {medium}",
         )
 
 
