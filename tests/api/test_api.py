@@ -13,6 +13,7 @@ from makar.api.runs import all_runs, compare_runs, run_details, stop_run
 from makar.data.dataset import open_dataset
 from makar.errors import DataError, InterruptedRunError, UnknownNameError, UnsupportedError, UsageError
 from makar.home import home, models_folder, runs_folder
+from tests.cli.small_models import write_images, write_texts
 
 TEXTS = ["It was a dark and stormy night; the rain fell in torrents, except at occasional intervals.\n" * 20] * 1 + [
     f"Chapter {number}. In which the {number} bears go to town and buy {number * 7} loaves of bread.\n" * 12
@@ -226,3 +227,13 @@ def test_plan_and_inspect_in_python():
     planned = makar.plan("builtin:digits", minutes=1, probe=False)
     assert planned.seconds == 60 and planned.predicted["steps"] > 0
     assert Path(home() / "stores").exists() is False
+
+
+def test_medium_is_chosen_in_python_too(tmp_path):
+    write_texts(tmp_path / "both" / "texts", count=4)
+    write_images(tmp_path / "both" / "images", count=10)
+    for medium in ("text", "image"):
+        assert makar.plan(tmp_path / "both", steps=2, probe=False, medium=medium).recipe.medium == medium
+    settings = ["stages.0.family.width=32", "stages.0.family.depth=1", "stages.0.family.heads=1"]
+    run = makar.train(tmp_path / "both", steps=1, medium="text", settings=settings, output=tmp_path / "model")
+    assert run.model.medium == "text"

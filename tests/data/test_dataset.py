@@ -239,15 +239,44 @@ def test_a_csv_without_text_is_refused_with_its_columns(tmp_path):
     assert open_dataset(tmp_path).inspection.used == 30
 
 
-def test_three_texts_are_cut_and_three_images_are_shared_out(tmp_path):
+def test_three_texts_are_cut(tmp_path):
     write(tmp_path / "texts", {f"{n}.txt": "".join(prose(50 * n + k, 30) for k in range(40)) for n in range(3)})
     dataset = open_dataset(tmp_path / "texts")
     assert dataset.inspection.splits["origin"].startswith("the end of each document")
     found = all_records(dataset)
     for number in range(3):
-        pieces = [record.content for split in found.values() for record in split if record.source == f"{number}.txt"]
-        assert len(pieces) == 3
-        assert "".join(pieces) == (tmp_path / "texts" / f"{number}.txt").read_text()
+        text = (tmp_path / "texts" / f"{number}.txt").read_text()
+        train, inner, held_out = (
+            next(record.content for record in found[split] if record.source == f"{number}.txt")
+            for split in ("train", "inner", "held_out")
+        )
+        # The inner part lies within what is learned from, so what is learned goes up to what is held out.
+        before, after = text.split(inner)
+        assert train + held_out == before + after
+        assert text.endswith(held_out) and before and len(after) > len(held_out)
+
+
+def test_the_inner_part_of_a_long_text_is_spread_over_what_is_learned_from(tmp_path):
+    text = "".join(f"{line:06d} {prose(line, 12)}" for line in range(4000))
+    write(tmp_path, {"long.txt": text})
+    dataset = open_dataset(tmp_path)
+    parts = {
+        split: "".join(record.content for record in dataset.records(split)) for split in ("train", "inner", "held_out")
+    }
+    lines = {
+        split: [int(line[:6]) for line in part.splitlines() if line[:6].isdigit()] for split, part in parts.items()
+    }
+    assert sorted(line for some in lines.values() for line in some) == list(range(4000))
+    assert lines["held_out"] == list(range(min(lines["held_out"]), 4000))
+    stretches = [after for before, after in zip(lines["inner"], lines["inner"][1:]) if after > before + 1]
+    assert len(stretches) >= 3
+    assert max(lines["train"]) == min(lines["held_out"]) - 1
+    splits = dataset.inspection.splits
+    for split, part in parts.items():
+        assert abs(splits[split]["characters"] - len(part)) < 0.1 * len(text) / 20 + 400
+
+
+def test_three_images_are_shared_out(tmp_path):
     write(tmp_path / "images", {f"{n}.png": png(picture(n)) for n in range(3)})
     assert [len(records) for records in all_records(open_dataset(tmp_path / "images")).values()] == [1, 1, 1]
 

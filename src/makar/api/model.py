@@ -285,10 +285,10 @@ def verify(path: str | Path) -> "Verification":
 
 
 def import_model(path: str | Path, *, output: str | Path) -> Model:
-    """Bring in a model from a standard format.
+    """Bring back a model that ``export`` wrote, trained on elsewhere or not.
 
     Args:
-        path: A folder that ``export`` wrote, or of the transformers library.
+        path: A folder that ``export`` wrote. A folder that says nothing of its codec (no ``makar.json``) is refused.
         output: Name or folder of the model.
 
     Raises:

@@ -6,6 +6,7 @@ noticed by count and hash. The second pass is not made again for a source that n
 """
 
 import hashlib
+import itertools
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +22,7 @@ from makar.data.fingerprint import BUILT_IN_PREFIX, HELD_OUT_SHARE, READING_VERS
 from makar.data.inspection import Inspection, make_inspection
 from makar.data.memory_source import ArraySource, ListSource
 from makar.data.record import MEDIA, Record, Records, Split
-from makar.data.splitting import CUT, HELD_OUT, INNER, TRAIN, Decision, decide
+from makar.data.splitting import CUT, HELD_OUT, INNER, TRAIN, Decision, decide, split_of_stretch
 from makar.data.text_stream import divided, parts
 from makar.errors import ConfigError, DataError, EmptyDataError, UnknownNameError
 
@@ -95,12 +96,12 @@ class DataSet:
 
     def _stretch(self, document: Document, index: int, split: Split) -> Iterator[Record]:
         places = self._decision.places[index]
-        shortest = min(places[1] - places[0], int(self._seen.sizes[index]) - places[1]) // 2
-        if places[1] == int(self._seen.sizes[index]):
-            shortest = (places[1] - places[0]) // 2
-        pieces = divided(document.read(), places, slack=max(0, min(SLACK_CHARACTERS, shortest)))
+        edges = itertools.pairwise([0, *places, int(self._seen.sizes[index])])
+        shortest = min((end - start for start, end in edges if end > start), default=0) // 2
+        pieces = divided(document.read(), places, slack=min(SLACK_CHARACTERS, shortest))
         document.name = f"{document.name} ({split})"
-        for part in parts(text for stretch, text in pieces if stretch == SPLIT_CODES[split]):
+        wanted = SPLIT_CODES[split]
+        for part in parts(text for stretch, text in pieces if split_of_stretch(stretch, places) == wanted):
             yield self._record(document, index, split, part, part.encode("utf-8", "replace"))
 
     def _record(

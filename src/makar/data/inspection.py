@@ -8,7 +8,7 @@ import numpy as np
 from makar.data.document import Found
 from makar.data.examination import Examination
 from makar.data.record import UNKNOWN_LICENCE
-from makar.data.splitting import CUT, DUPLICATE, HELD_OUT, INNER, NEAR, TRAIN, UNUSED, Decision
+from makar.data.splitting import CUT, DUPLICATE, HELD_OUT, INNER, NEAR, TRAIN, UNUSED, Decision, stretch_lengths
 
 SHOWN_LABELS = 1000
 
@@ -116,10 +116,10 @@ def _splits(seen: Examination, decision: Decision, medium: str) -> dict[str, Any
     for name, code in (("train", TRAIN), ("inner", INNER), ("held_out", HELD_OUT)):
         mask = decision.codes == code
         splits[name] = {"documents": int(mask.sum()), unit: int(seen.sizes[mask].sum())}
-    for index, (inner, held_out) in decision.places.items():
-        length = int(seen.sizes[index])
-        for name, amount in (("train", inner), ("inner", held_out - inner), ("held_out", length - held_out)):
-            splits[name][unit] += amount
+    for index, places in decision.places.items():
+        lengths = stretch_lengths(places, int(seen.sizes[index]))
+        for name, code in (("train", TRAIN), ("inner", INNER), ("held_out", HELD_OUT)):
+            splits[name][unit] += lengths[code]
     splits["cut_documents"] = len(decision.places)
     if decision.counts.get("unused_validation"):
         splits["unused"] = {"validation": decision.counts["unused_validation"]}

@@ -22,7 +22,7 @@ from makar.home import home
 from makar.version import VERSION
 
 MOST_ENTRIES = 64
-EXAMINATION_VERSION = 1
+EXAMINATION_VERSION = 2
 """Raised when the same documents are examined with another result."""
 
 ARRAYS = ("digests", "sizes", "officials", "codes", "languages", "pairs", "byte_sizes")

@@ -20,12 +20,13 @@ from torch import Tensor
 
 from makar.errors import DataError, UnsupportedError
 from makar.families.family import Batch, Sampler
+from makar.families.logits_hook import LogitsHook
 from makar.families.transformer.block_decoder import read_block
 from makar.families.transformer.cache import KeyValueCache
 from makar.families.transformer.decoder import DecoderShape, DecoderWeights, pack_weights
 from makar.families.transformer.options import TextOptions
 from makar.families.transformer.row_decoder import RowDecoder
-from makar.families.transformer.sampling import LogitsHook, choose, strategies
+from makar.families.transformer.sampling import choose, strategies
 from makar.families.transformer.text_stream import TextStream
 from makar.tensor_spec import TARGET
 
