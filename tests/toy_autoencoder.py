@@ -16,6 +16,7 @@ from makar.errors import TensorMismatchError
 from makar.families.diffusion.config import DiffusionConfig
 from makar.families.family import Batch, Family, Loss, OnnxPart, ParameterGroup, Phase, Sampler
 from makar.families.family_config import FamilyConfig
+from makar.families.logits_hook import LogitsHook, refuse_hook
 from makar.recipe import OptimisationConfig, Recipe, Stage
 from makar.tensor_spec import TARGET, Slot, TensorSpec
 
@@ -134,7 +135,8 @@ class ToyAutoencoder(Family):
         error = (self._restore(self._compress(images)) - images).square().mean((1, 2, 3))
         return {"score": error.detach().numpy()}
 
-    def sampler(self, codec: Any) -> Sampler:
+    def sampler(self, codec: Any, *, hook: LogitsHook | None = None) -> Sampler:
+        refuse_hook(hook)
         return ToySampler(self)
 
     def tensors(self) -> dict[str, Tensor]:
@@ -191,11 +193,17 @@ class ToySampler(Sampler):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class ToyDoublerOptions(Config):
+    edit: str | None = setting(None, meaning="what to do with a source")
+    direction: str | None = setting(None, meaning="which way to translate", choices=("there", "back"))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class ToyDoublerConfig(ToyAutoencoderConfig):
     kind: ClassVar[str] = "toy-doubler"
     target: ClassVar[str] = "tests.toy_autoencoder:ToyDoubler"
-    edits: ClassVar[tuple[str, ...]] = ("enlarge", "colour")
-    predictions: ClassVar[tuple[str, ...]] = ()
+    edits: ClassVar[tuple[str, ...]] = ("enlarge", "colour", "denoise", "reconstruct", "translate", "control")
+    predictions: ClassVar[tuple[str, ...]] = ("brightness", "luck")
 
     def accepts(self) -> TensorSpec:
         half = Slot(
@@ -207,16 +215,30 @@ class ToyDoublerConfig(ToyAutoencoderConfig):
 
 
 class ToyDoubler(ToyAutoencoder):
-    """Makes every pixel of a source four."""
+    """Makes every pixel of a source four, and darkens it by what is to be done."""
 
-    def sampler(self, codec: Any) -> Sampler:
+    options: ClassVar[type[ToyDoublerOptions]] = ToyDoublerOptions
+
+    def predict(self, batch: Batch, what: str, generator: torch.Generator) -> dict[str, np.ndarray]:
+        images = batch[TARGET]
+        if what == "brightness":
+            return {"score": images.mean((1, 2, 3)).numpy()}
+        if what == "luck":
+            return {"score": torch.rand(len(images), generator=generator).numpy()}
+        return super().predict(batch, what, generator)
+
+    def sampler(self, codec: Any, *, hook: LogitsHook | None = None) -> Sampler:
+        refuse_hook(hook)
         return ToyDoublingSampler()
 
 
 class ToyDoublingSampler(Sampler):
     def sample(self, options, prompts, seeds):
         for index, prompt in enumerate(prompts):
-            yield index, {TARGET: prompt["source"].repeat_interleave(2, 1).repeat_interleave(2, 2).numpy()}, True
+            image = prompt["source"].repeat_interleave(2, 1).repeat_interleave(2, 2).numpy()
+            darker = {"denoise": 0.2, "translate": 0.4, "control": 0.6}.get(options.edit, 0.0)
+            darker += 0.3 * (options.direction == "back")
+            yield index, {TARGET: image - darker}, True
 
 
 def stage(name: str = "autoencoder", share: float = 0.3, **values: Any) -> Stage:

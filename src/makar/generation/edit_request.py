@@ -47,10 +47,6 @@ class EditRequest(Config):
         maximum=1000,
     )
 
-    def sides(self) -> tuple[int, int, int, int]:
-        """Return how far to go on beyond left, top, right and bottom."""
-        return self.left, self.top, self.right, self.bottom
-
     def stated(self) -> dict[str, Any]:
         """Return what a manifest says of the request: plain values that were given; images are stated by their hashes."""
         given = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
@@ -77,11 +73,16 @@ def read_request(how: EditRequest | Mapping[str, Any] | None) -> EditRequest:
     return dataclasses.replace(EditRequest.from_dictionary(values), **images)
 
 
-def operation_of(request: EditRequest, *, has_strength: bool, is_transparent: bool, able: tuple[str, ...]) -> str:
+def sides_of(asked: EditRequest) -> tuple[int, int, int, int]:
+    """Return how far to go on beyond left, top, right and bottom, in pixels."""
+    return asked.left, asked.top, asked.right, asked.bottom
+
+
+def operation_of(asked: EditRequest, *, has_strength: bool, is_transparent: bool, able: tuple[str, ...]) -> str:
     """Return the one operation that a request asks for.
 
     Args:
-        request: What was asked for.
+        asked: What was asked for.
         has_strength: Whether a strength was given among the controls.
         is_transparent: Whether a part of the image is transparent.
         able: What the model can do; where nothing was said and it can do one thing with a whole image, that is done.
@@ -92,26 +93,26 @@ def operation_of(request: EditRequest, *, has_strength: bool, is_transparent: bo
     Raises:
         UsageError: Nothing, or more than one thing, was asked for.
     """
-    has_image = request.image is not None
-    asked: dict[str, str] = {}
-    for name in ("mask", "box"):
-        if getattr(request, name) is not None:
-            asked[name] = "inpaint"
-    asked |= {side: "inpaint" for side in SIDES if getattr(request, side)}
+    has_image = asked.image is not None
+    words: dict[str, str] = {}
+    for name, value in (("mask", asked.mask), ("box", asked.box)):
+        if value is not None:
+            words[name] = "inpaint"
+    words |= {side: "inpaint" for side, pixels in zip(SIDES, sides_of(asked), strict=True) if pixels}
     if has_strength:
-        asked["strength"] = "image-to-image"
-    if request.operation is not None:
-        asked[request.operation] = request.operation
-    if request.enlarge is not None:
-        asked["enlarge"] = "enlarge"
-    if request.to is not None:
-        asked["a second image"] = "interpolate"
-    if request.to_seed is not None:
-        asked["a second seed"] = "interpolate-seeds"
-    operations = set(asked.values())
+        words["strength"] = "image-to-image"
+    if asked.operation is not None:
+        words[asked.operation] = asked.operation
+    if asked.enlarge is not None:
+        words["enlarge"] = "enlarge"
+    if asked.to is not None:
+        words["a second image"] = "interpolate"
+    if asked.to_seed is not None:
+        words["a second seed"] = "interpolate-seeds"
+    operations = set(words.values())
     if len(operations) > 1:
         raise UsageError(
-            f"{' and '.join(asked)} ask for different things",
+            f"{' and '.join(words)} ask for different things",
             expected="one of: " + "; ".join(f"{name}: {EDITS[name].meaning}" for name in sorted(operations)),
         )
     if not operations:
@@ -121,11 +122,11 @@ def operation_of(request: EditRequest, *, has_strength: bool, is_transparent: bo
         raise UsageError("an image and a second seed", expected="two images, or two seeds and no image")
     if operation != "interpolate-seeds" and not has_image:
         raise UsageError("there is no image to change", expected="a file, or two seeds to go between")
-    if request.frames is not None and not operation.startswith("interpolate"):
+    if asked.frames is not None and not operation.startswith("interpolate"):
         raise UsageError(
-            f"{request.frames} frames of one image", expected="a second image or a second seed to which they lead"
+            f"{asked.frames} frames of one image", expected="a second image or a second seed to which they lead"
         )
-    if request.mask is not None and request.box is not None:
+    if asked.mask is not None and asked.box is not None:
         raise UsageError("a mask and a box", expected="one of them")
     return operation
 

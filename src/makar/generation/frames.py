@@ -32,42 +32,42 @@ class BetweenImages(Protocol):
         """Return float32 ``[count, channels, height, width]``, ends included."""
 
 
-def frames_between_seeds(request: Request, how: EditRequest, *, seed: int, stated: dict[str, Any]) -> Iterator[Asset]:
+def frames_between_seeds(request: Request, asked: EditRequest, *, seed: int, stated: dict[str, Any]) -> Iterator[Asset]:
     """Make frames from the image of one seed to that of another.
 
     Args:
         request: The model with its controls.
-        how: Names the second seed and the number of frames.
+        asked: Names the second seed and the number of frames.
         seed: The first seed.
         stated: What goes into every manifest.
     """
-    assert how.to_seed is not None
-    if how.to_seed == seed:
+    assert asked.to_seed is not None
+    if asked.to_seed == seed:
         raise UsageError(f"frames from seed {seed} to itself", expected="another second seed")
     if not isinstance(request.sampler, BetweenSeeds):
         raise UnsupportedError("this model makes no frames between two seeds", expected="a model that interpolates")
     images = request.sampler.interpolate(
-        request.options, first_seed=seed, last_seed=how.to_seed, count=how.frames or FRAMES
+        request.options, first_seed=seed, last_seed=asked.to_seed, count=asked.frames or FRAMES
     )
     yield from _signed(request, images, seed=seed, stated=stated, is_composite=False)
 
 
 def frames_between_images(
-    request: Request, ends: tuple[Tensor, Tensor], how: EditRequest, *, seed: int, stated: dict[str, Any]
+    request: Request, ends: tuple[Tensor, Tensor], asked: EditRequest, *, seed: int, stated: dict[str, Any]
 ) -> Iterator[Asset]:
     """Make frames from one image to another.
 
     Args:
         request: The model with its controls.
         ends: The two images as the model sees them.
-        how: Names the number of frames.
+        asked: Names the number of frames.
         seed: Of what is drawn.
         stated: What goes into every manifest.
     """
     if not isinstance(request.sampler, BetweenImages):
         raise UnsupportedError("this model makes no frames between two images", expected="a model that interpolates")
     images = request.sampler.interpolate_between(
-        request.options, first=ends[0], last=ends[1], count=how.frames or FRAMES, seed=seed
+        request.options, first=ends[0], last=ends[1], count=asked.frames or FRAMES, seed=seed
     )
     yield from _signed(request, images, seed=seed, stated=stated, is_composite=True)
 

@@ -12,26 +12,26 @@ from makar.codecs.codec import Codec
 from makar.errors import UnsupportedError, UsageError
 from makar.families.family import Batch
 from makar.generation.change import Change
-from makar.generation.edit_request import EditRequest
+from makar.generation.edit_request import EditRequest, sides_of
 from makar.generation.given_image import GivenImage, read_mask
 from makar.generation.image_slots import encoded, fit_of, image_size
 from makar.generation.placement import place_frame, pooled, put_back, see, see_mask
 from makar.tensor_spec import KNOWN, MASK, TARGET
 
 
-def inpainting(given: GivenImage, request: EditRequest, codec: Codec) -> tuple[Batch, Change]:
+def inpainting(given: GivenImage, asked: EditRequest, codec: Codec) -> tuple[Batch, Change]:
     """Return the slots and the change of filling in a part of an image.
 
     Args:
         given: The image.
-        request: Names a mask, a box or sides; without, the transparent part is filled in.
+        asked: Names a mask, a box or sides; without, the transparent part is filled in.
         codec: The codec of the model.
 
     Raises:
         UsageError: The mask has another size, or covers nothing or everything.
         UnsupportedError: At the size of the model nothing that is known is left.
     """
-    canvas, mask, stated = _canvas(given, request)
+    canvas, mask, stated = _canvas(given, asked)
     height, width = image_size(codec)
     fit = fit_of(codec)
     frame = place_frame(*mask.shape, height=height, width=width, fit=fit, cover=mask)
@@ -49,24 +49,24 @@ def inpainting(given: GivenImage, request: EditRequest, codec: Codec) -> tuple[B
     return slots, Change(finish=lambda made: put_back(canvas, made, mask, frame=frame), stated=stated)
 
 
-def _canvas(given: GivenImage, request: EditRequest) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
+def _canvas(given: GivenImage, asked: EditRequest) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
     """Return the image with its new borders, where it is to be made anew, and what a manifest says of the mask."""
     rows, columns = given.pixels.shape[:2]
     pixels = given.pixels
     stated: dict[str, Any] = {}
-    if request.mask is not None:
-        mask, mask_stated = read_mask(request.mask, rows=rows, columns=columns)
+    if asked.mask is not None:
+        mask, mask_stated = read_mask(asked.mask, rows=rows, columns=columns)
         stated["mask"] = mask_stated
-    elif request.box is not None:
-        mask = _box(request.box, rows, columns)
+    elif asked.box is not None:
+        mask = _box(asked.box, rows, columns)
     else:
         mask = given.transparent
     if mask.any() and mask.all():
         raise UsageError(
             "the mask covers the whole image", expected="a part that stays", do="makar generate makes a new image"
         )
-    left, top, right, bottom = request.sides()
-    if not mask.any() and not any(request.sides()):
+    left, top, right, bottom = sides_of(asked)
+    if not mask.any() and not any(sides_of(asked)):
         raise UsageError(
             "the mask covers nothing",
             expected="white pixels, or a transparent part, where the image is to be made anew",
@@ -75,7 +75,7 @@ def _canvas(given: GivenImage, request: EditRequest) -> tuple[np.ndarray, np.nda
         # What is made anew is opaque; what stays keeps its opacity.
         pixels = pixels.copy()
         pixels[mask, 3] = 255
-    if any(request.sides()):
+    if any(sides_of(asked)):
         around = ((top, bottom), (left, right))
         pixels = np.pad(pixels, (*around, (0, 0)), mode="edge")
         if pixels.shape[2] == 4:
