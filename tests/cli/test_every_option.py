@@ -8,13 +8,19 @@ import json
 import re
 import shutil
 import time
+from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
+from makar import registry
 from makar.cli import demo
 from makar.home import home, models_folder, runs_folder, stores_folder
 from tests.cli.small_models import IMAGE_SETTINGS, TEXT_SETTINGS, hashes, see
+from tests.generation.test_edit import saved
 from tests.structure.cli_snapshot import current
+from tests.toy_autoencoder import FAMILIES, ToyDoublerConfig
 
 CASES = {}
 """(verb, option) to a test; filled by the tables and functions below."""
@@ -93,6 +99,88 @@ def test_copies_are_refused_only_when_asked_for(own_place):
     assert "TOO CLOSE" in see(*DRAW).messages
     refused = see(*DRAW, "--refuse-copies", code=1)
     assert "copies" in refused.messages and refused.output == ""
+
+
+# --- edit and predict -------------------------------------------------------------------------------------------------------------
+
+PAINT = ["edit", "painter", "a.png", "--steps", "2"]
+CHANGE = ["edit", "changer", "a.png"]
+FRAMES = ["edit", "painter", "--steps", "2", "--to-seed", "4", "--frames", "2"]
+EDIT = {
+    "--box": (PAINT, ["--box", "4,4,8,8"]),
+    "--mask": (PAINT, ["--mask", "mask.png"]),
+    "--left": (PAINT, ["--left", "3"]),
+    "--right": (PAINT, ["--right", "3"]),
+    "--top": (PAINT, ["--top", "3"]),
+    "--bottom": (PAINT, ["--bottom", "3"]),
+    "--strength": (PAINT, ["--strength", "0.1"]),
+    "--steps": (PAINT, ["--steps", "3"]),
+    "--seed": (PAINT, ["--seed", "5"]),
+    "-n": (PAINT, ["-n", "2"]),
+    "--guidance": ([*PAINT, "--label", "cat"], ["--guidance", "20"]),
+    "--label": ([*PAINT, "--guidance", "20", "--label", "cat"], ["--label", "fox"]),
+    "--prompt": ([*PAINT, "--guidance", "20", "--prompt", "cat"], ["--prompt", "fox"]),
+    "--frames": (FRAMES, ["--frames", "3"]),
+    "--to-seed": (FRAMES, ["--to-seed", "5"]),
+    "<files>?": (PAINT, ["b.png"]),
+    "--denoise": ([*CHANGE, "--reconstruct"], [*CHANGE, "--denoise"]),
+    "--reconstruct": ([*CHANGE, "--denoise"], [*CHANGE, "--reconstruct"]),
+    "--translate": ([*CHANGE, "--reconstruct"], [*CHANGE, "--translate"]),
+    "--direction": ([*CHANGE, "--translate"], ["--direction", "back"]),
+    "--colour": ([*CHANGE, "--translate"], [*CHANGE, "--colour"]),
+    "--control": ([*CHANGE, "--reconstruct"], [*CHANGE, "--control"]),
+    "--enlarge": ([*CHANGE, "--reconstruct"], [*CHANGE, "--enlarge", "2"]),
+}
+CASES |= {("makar edit", option): "test_an_option_of_edit_changes_the_content" for option in EDIT}
+
+
+def add_changer(place, folder, patch):
+    """Put two pictures and a mask into a folder, and a model that can do and say everything beside the others."""
+    patch.setitem(registry.BUILT_IN["families"], "toy-doubler", FAMILIES["toy-doubler"])
+    if not (models_folder() / "changer").exists():
+        saved(models_folder() / "changer", ToyDoublerConfig(), labels=(None,))
+    pixels = np.asarray(Image.open(next((place / "images").rglob("*.png"))))
+    mask = np.zeros((16, 16), np.uint8)
+    mask[4:8, 9:12] = 255
+    for name, picture in (("a.png", pixels), ("b.png", pixels[::-1]), ("mask.png", mask)):
+        Image.fromarray(picture).save(folder / name)
+
+
+@pytest.fixture
+def changer(place, tmp_path, monkeypatch):
+    """Return the shared folder, with a model that can do and say everything beside the others."""
+    add_changer(place, tmp_path, monkeypatch)
+    return place
+
+
+@pytest.mark.parametrize("option", EDIT)
+def test_an_option_of_edit_changes_the_content(option, changer, tmp_path):
+    base, more = EDIT[option]
+    plain = made(base, tmp_path)
+    assert made(base, tmp_path) == plain
+    assert made(more if more[0] == "edit" else [*base, *more], tmp_path) != plain
+
+
+CASES["makar edit", "-o"] = "test_output_of_edit_is_where_it_was_asked_for"
+
+
+def test_output_of_edit_is_where_it_was_asked_for(changer, tmp_path):
+    before = set(hashes(tmp_path))
+    see(*PAINT)
+    see(*PAINT, "-o", "there/new.png")
+    see(*PAINT, "-o", "more", "-n", "2")
+    assert set(hashes(tmp_path)) - before == {"out/0001.png", "there/new.png", "more/0001.png", "more/0002.png"}
+    assert "2 assets" in see(*PAINT, "-o", "one.png", "-n", "2", code=2).messages
+
+
+CASES["makar predict", "--what"] = CASES["makar predict", "--seed"] = "test_options_of_predict"
+
+
+def test_options_of_predict(changer):
+    words = ["predict", "changer", "a.png", "b.png", "--what"]
+    luck, again, other = (see(*words, "luck", "--seed", seed).output for seed in (1, 1, 2))
+    assert luck == again != other
+    assert see(*words, "brightness").output not in (luck, other)
 
 
 # --- train and plan ---------------------------------------------------------------------------------------------------------------
@@ -280,6 +368,8 @@ def lines(place):
         "plan": ["plan", place / "texts", "--steps", "3", "--no-probe"],
         "train": ["train", place / "texts", "--steps", "2", *TEXT_SETTINGS, "-o", "again"],
         "generate": WRITE,
+        "edit": PAINT,
+        "predict": ["predict", "changer", "a.png", "--what", "brightness"],
         "evaluate": ["evaluate", "painter"],
         "verify": ["verify", "story.txt"],
         "import": ["import", "hf", "-o", "imported"],
@@ -303,7 +393,8 @@ WITH_JSON = sorted(verb.removeprefix("makar ") for verb, options in current().it
 CASES |= {(f"makar {verb}", "--json"): "test_json_is_json" for verb in WITH_JSON}
 
 
-def test_json_is_json(own_place):
+def test_json_is_json(own_place, monkeypatch):
+    add_changer(own_place, Path(), monkeypatch)
     table = lines(own_place)
     assert sorted(table) == WITH_JSON
     before = home().with_name("before")

@@ -57,6 +57,10 @@ def others(field, value):
         found = [value * 2, value + 1, value // 2, least]
     elif isinstance(value, float):
         found = [value * 2, value + 0.3, value / 2, least, most]
+    elif value is None and least is not None and most is not None:
+        found = [least, most, (least + most) / 2]
+    elif isinstance(value, Config):
+        found = [other for inner in dataclasses.fields(value) for other in changed(value, inner)]
     elif isinstance(value, tuple):
         found = [value[:-1], value + value[-1:], value[::-1], ("e",), ("a", "t")]
     else:
@@ -106,7 +110,7 @@ def encoded(config, medium):
     """Return what a codec makes of real records, as plain values."""
     records = samples.records(medium)
     try:
-        codec = fit_codec(config, iter(records))
+        codec = fit_codec(config, iter(records), samples.codec_components(registry.load("codecs", config.kind)()))
         arrays = [codec.encode(record) for record in records]
     except MakarError as error:
         return type(error).__name__
@@ -151,10 +155,10 @@ def new_network(config):
     return family.eval()
 
 
-def drawn(family, codec, options):
+def drawn(family, codec, options, prompt=None):
     """Return the slots of two samples as plain values."""
     parts = {}
-    for index, slots, _ in family.sampler(codec).sample(options, [{}, {}], [1, 2]):
+    for index, slots, _ in family.sampler(codec).sample(options, [prompt or {}] * 2, [1, 2]):
         for name, array in slots.items():
             parts.setdefault((index, name), []).append((array.shape, array.tobytes()))
     joined = {}
@@ -229,15 +233,18 @@ def options_of():
 def test_every_control_changes_the_sample(kind, name):
     def look(options):
         try:
-            return drawn(family, codec, options)
+            return drawn(family, codec, options, prompt)
         except MakarError:
             return before
 
     for codec, config, _ in cases(kind):
         family = new_network(config)
-        before = drawn(family, codec, short(family))
-        if matters(short(family), name, look):
-            return
+        # Some controls hold only where an image is given.
+        given = [{"source": torch.zeros(codec.spec["target"].sizes)}] if "image-to-image" in family.edits else []
+        for prompt in [{}, *given]:
+            before = drawn(family, codec, short(family), prompt)
+            if matters(short(family), name, look):
+                return
     pytest.fail(f"{name} changes nothing")
 
 

@@ -1,17 +1,22 @@
-"""What a training came to, in the form in which the report compares it with the plan."""
+"""What a model notes of its training: sums, data, and the figures that the report compares with the plan."""
 
+import platform
 from typing import Any
 
 import numpy as np
 import torch
 
+from makar.api.places import lasting_source
 from makar.codecs.codec import Codec
+from makar.data.dataset import DataSet
 from makar.data.store import Store
 from makar.evaluation.comparison import NATS_A_TOKEN, SQUARED_ERROR
 from makar.evaluation.likelihood import CountsBytes
 from makar.families.family import Family
+from makar.recipe import Stage
 from makar.tensor_spec import TARGET
 from makar.training.batches import BatchSource
+from makar.training.plan import TrainingPlan
 from makar.training.randomness import torch_generator
 from makar.training.result import StageResult
 from makar.training.trainer import TrainingData
@@ -68,3 +73,55 @@ def mean_bytes_of_a_token(codec: Codec, store: Store) -> float | None:
         return None
     tokens = np.asarray(store.columns[TARGET].values[:MOST_TOKENS])
     return float(codec.token_byte_lengths()[tokens].sum() / tokens.size) if tokens.size else None
+
+
+def stage_facts(stage: Stage, result: StageResult) -> dict[str, Any]:
+    """Return what a model notes of an earlier stage that it carries."""
+    return {
+        "parameters": stage.family.parameter_count(),
+        "steps": result.steps,
+        "items": result.items,
+        "inner_loss": result.inner_loss,
+    }
+
+
+def training_facts(run: str, plan: TrainingPlan, results: list[StageResult], *, processes: int) -> dict[str, Any]:
+    """Return the sums of a training over its stages, for the model's header and card.
+
+    Args:
+        run: Id of the run.
+        plan: What was planned.
+        results: One a stage, in order.
+        processes: How many trained together.
+    """
+    energy = {
+        name: sum(result.energy["watt_hours"][name] for result in results) / 1000 for name in ("low", "central", "high")
+    }
+    whose = "" if processes == 1 else f"; the first of {processes} processes only"
+    return {
+        "run": run,
+        "processes": processes,
+        "seconds": sum(result.seconds for result in results),
+        "steps": sum(result.steps for result in results),
+        "items": sum(result.items for result in results),
+        "parameters": plan.recipe.stages[-1].family.parameter_count(),
+        "inner_loss": results[-1].inner_loss,
+        "energy_kwh": energy | {"method": results[-1].energy["method"] + whose},
+        "machine": f"{platform.machine()}, {plan.device}, {plan.computing}",
+        "predicted": plan.predicted,
+    }
+
+
+def data_facts(dataset: DataSet) -> dict[str, Any]:
+    """Return what a model notes of the data that it learned from; ``path`` stays on this machine."""
+    found = dataset.inspection
+    return {
+        "fingerprint": dataset.fingerprint,
+        "name": dataset.name,
+        "medium": dataset.medium,
+        "held_out_share": dataset.held_out_share,
+        "items": found.used,
+        "licences": found.licences,
+        "languages": found.languages,
+        "path": lasting_source(found.source),
+    }

@@ -2,41 +2,43 @@
 
 In order: open the data, find an unfinished run of the same command or make one, choose the recipe, fit the codec and build the
 stores, measure the machine and freeze the plan, train every stage, save the model, index the training data for novelty. The promise of
-time begins when the stores are finished, so the probe is inside it; the index comes after it. A run that was stopped or killed
-anywhere goes on with the same call. Started by ``torchrun``, the first process does all of this and the others take part in the stages.
+time begins when the stores are finished, so the probe is inside it; the index comes after it. A stage whose codec works through an
+earlier one gets its stores when that one is trained, inside the promise. A run that was stopped or killed anywhere goes on with the
+same call. Started by ``torchrun``, the first process does all of this and the others take part in the stages.
 """
 
+import dataclasses
 import math
-import platform
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from makar.api.data import Source, dataset_of, seconds_of_budget
 from makar.api.interruption import stop_on_signal
 from makar.api.model import Model
-from makar.api.novelty import build_index, remember_stores, stores_of
+from makar.api.novelty import build_index, remember_stores, remembered_stores, stores_of
 from makar.api.places import lasting_source, model_place
-from makar.api.real_figures import real_figures
+from makar.api.real_figures import data_facts, real_figures, stage_facts, training_facts
 from makar.api.samples import shown_samples
 from makar.api.several import Lead, follow
-from makar.api.stores import OnEvent, prepare, store_folder
+from makar.api.stores import OnEvent, missing_store_bytes, prepare, store_folder
+from makar.artifacts.components import TrainedStage, components_of
 from makar.artifacts.folders import check_replaceable
 from makar.artifacts.load import load_artifact
 from makar.artifacts.save import save_artifact
+from makar.codecs.codec import fit_codec
 from makar.data.dataset import DataSet, open_dataset
 from makar.data.fingerprint import HELD_OUT_SHARE
 from makar.errors import DataError, InterruptedRunError, MakarError, UnsupportedError
 from makar.families.family import build_family
 from makar.generation.preview import sample_maker
 from makar.home import stores_folder
-from makar.planning import Request, choose_recipe, size_recipe
+from makar.planning import Request, choose_recipe, plain_codec, size_recipe
 from makar.provenance.folder import MANIFEST_NAME
-from makar.recipe import Recipe
+from makar.recipe import Stage
 from makar.training.budget import Budget
-from makar.training.data_size import estimated_store_bytes, measured_size
+from makar.training.data_size import measured_size
 from makar.training.distributed import Team
 from makar.training.machine import check_disks, has_cuda
 from makar.training.plan import TrainingPlan
@@ -51,7 +53,7 @@ if TYPE_CHECKING:
     from makar.artifacts.artifact import Artifact
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Run:
     """One finished training.
 
@@ -258,8 +260,8 @@ def _until_stopped(stored: StoredRun, on_event: OnEvent) -> OnEvent:
 
 def _plan_and_data(
     stored: StoredRun, dataset: DataSet, *, lead: Lead, on_event: OnEvent, start: float
-) -> tuple[TrainingPlan, list[TrainingData], Budget]:
-    """Return the frozen plan, the data of every stage, and the promise of time, which begins when the data is ready."""
+) -> tuple[TrainingPlan, dict[str, TrainingData], Budget]:
+    """Return the frozen plan, the data of every stage that needs no other, and the promise of time, which begins with that data."""
     options = stored.state()["options"]
     plan = stored.plan()
     request = Request(
@@ -270,31 +272,36 @@ def _plan_and_data(
         settings=tuple(options["settings"]),
     )
     recipe = choose_recipe(dataset, request) if plan is None else plan.recipe
-    # Noted before they are built, so that cleaning up never takes the stores of a training that is under way.
-    folders = [store_folder(dataset.fingerprint, stage.codec) for stage in recipe.stages]
-    remember_stores(stored.folder, folders[-1], earlier=folders[:-1])
-    check_disks([(stores_folder(), _missing_store_bytes(dataset, recipe))])
-    data = [prepare(dataset, stage.codec, on_event=on_event) for stage in recipe.stages]
+    own = [stage.codec for stage in recipe.stages if not stage.codec.components]
+    # Noted before they are built, so that cleaning up never takes the stores of a training that is under way. The first are what new
+    # content is compared with: those of the last stage that holds content and not latents.
+    folders = [store_folder(dataset.fingerprint, codec) for codec in reversed(own)]
+    remember_stores(stored.folder, folders[0], earlier=folders[1:])
+    check_disks([(stores_folder(), missing_store_bytes(dataset, recipe))])
+    data = {
+        stage.name: prepare(dataset, stage.codec, on_event=on_event)
+        for stage in recipe.stages
+        if not stage.codec.components
+    }
+    # Sizes of what a learned codec makes follow from what the codec below it makes; that is fitted before time begins to count.
+    specs = [
+        data[stage.name].codec.spec
+        if stage.name in data
+        else fit_codec(plain_codec(stage.codec), dataset.records("train")).spec
+        for stage in (recipe.stages if plan is None else ())
+    ]
     on_event(_note(f"data ready after {time.monotonic() - start:.1f} s"))
     budget = Budget(math.inf if options["seconds"] is None else options["seconds"])
     if plan is None:
         if options["seconds"] is not None:
             on_event(_note("measuring this machine"))
-        size = measured_size(dataset, codec=data[0].codec, stores=data[0].stores)
-        plan = lead.shared(size_recipe(recipe, request, size=size, store_is_finished=True))
+        first = data[recipe.stages[0].name]
+        size = measured_size(dataset, codec=first.codec, stores=first.stores)
+        plan = lead.shared(size_recipe(recipe, request, size=size, plain_specs=specs, store_is_finished=True))
         check_disks([(Path(stored.state()["output"]), WEIGHT_BYTES * plan.predicted["parameters"])])
         stored.write_plan(plan)
     on_event(_note(_said(plan)))
     return plan, data, budget
-
-
-def _missing_store_bytes(dataset: DataSet, recipe: Recipe) -> int:
-    """Return the disk space that the stores will take which are not there yet; stages with one codec share theirs."""
-    wanted = {store_folder(dataset.fingerprint, stage.codec): stage.codec for stage in recipe.stages}
-    missing = {folder: codec for folder, codec in wanted.items() if not (folder / "train" / "store.json").exists()}
-    needed = sum(estimated_store_bytes(codec, dataset) for codec in missing.values())
-    # What a killed build has written is not needed again.
-    return needed - sum(path.stat().st_size for folder in missing for path in folder.rglob("*.bin"))
 
 
 def _said(plan: TrainingPlan) -> str:
@@ -308,73 +315,73 @@ def _said(plan: TrainingPlan) -> str:
 def _train_stages(
     stored: StoredRun,
     plan: TrainingPlan,
-    data: list[TrainingData],
+    data: dict[str, TrainingData],
     *,
     budget: Budget,
     dataset: DataSet,
     lead: Lead,
     on_event: OnEvent,
 ) -> tuple["Artifact", tuple[StageResult, ...]]:
-    results = []
+    results: list[StageResult] = []
+    trained: dict[str, TrainedStage] = {}
     with stop_on_signal() as asked:
-        for stage, part in zip(plan.recipe.stages, data, strict=True):
+        for stage in plan.recipe.stages:
             watch = Watch(
-                on_event=shown_samples(stored.folder, on_event),
-                stop=lambda: asked() or stored.stop_requested(),
-                sample=sample_maker(part.codec),
+                on_event=shown_samples(stored.folder, on_event), stop=lambda: asked() or stored.stop_requested()
             )
+            part = data.get(stage.name) or _encoded(stage, dataset, trained, folder=stored.folder, watch=watch)
             family = build_family(stage.family)
-            with lead.stage(stored, stage.name, stores=store_folder(dataset.fingerprint, stage.codec)):
-                results.append(
-                    train_stage(plan, stage, family=family, data=part, folder=stored.folder, watch=watch, budget=budget)
+            seen = components_of(trained, stage.codec.components)
+            with lead.stage(stored, stage.name, stores=store_folder(dataset.fingerprint, stage.codec, seen)):
+                result = train_stage(
+                    plan,
+                    stage,
+                    family=family,
+                    data=part,
+                    folder=stored.folder,
+                    watch=dataclasses.replace(watch, sample=sample_maker(part.codec)),
+                    budget=budget,
                 )
+            results.append(result)
+            trained[stage.name] = TrainedStage(codec=part.codec, family=family, training=stage_facts(stage, result))
+        figures = real_figures(family, part, results)
+        for finished in trained.values():
+            finished.family.to("cpu")
+        last = trained.pop(plan.recipe.stages[-1].name)
         artifact = save_artifact(
             Path(stored.state()["output"]),
             recipe=plan.recipe,
-            codec=data[-1].codec,
-            family=family.to("cpu"),
-            training=_training_facts(stored, plan, results, processes=lead.team.size)
-            | real_figures(family, data[-1], results),
-            data=_data_facts(dataset),
+            codec=last.codec,
+            family=last.family,
+            training=training_facts(stored.id, plan, results, processes=lead.team.size) | figures,
+            data=data_facts(dataset),
+            components=trained,
         )
     if plan.seconds is not None:
         on_event(_note(f"{budget.consumed():.1f} s of {plan.seconds:.0f} s from the finished store to the saved model"))
     return artifact, tuple(results)
 
 
-def _training_facts(
-    stored: StoredRun, plan: TrainingPlan, results: list[StageResult], *, processes: int
-) -> dict[str, Any]:
-    energy = {
-        name: sum(result.energy["watt_hours"][name] for result in results) / 1000 for name in ("low", "central", "high")
-    }
-    whose = "" if processes == 1 else f"; the first of {processes} processes only"
-    return {
-        "run": stored.id,
-        "processes": processes,
-        "seconds": sum(result.seconds for result in results),
-        "steps": sum(result.steps for result in results),
-        "items": sum(result.items for result in results),
-        "parameters": plan.recipe.stages[-1].family.parameter_count(),
-        "inner_loss": results[-1].inner_loss,
-        "energy_kwh": energy | {"method": results[-1].energy["method"] + whose},
-        "machine": f"{platform.machine()}, {plan.device}, {plan.computing}",
-        "predicted": plan.predicted,
-    }
+def _encoded(
+    stage: Stage, dataset: DataSet, trained: Mapping[str, TrainedStage], *, folder: Path, watch: Watch
+) -> TrainingData:
+    """Return the data of a stage whose codec works through stages that are trained by now; this takes time from the budget."""
+    names = stage.codec.components
+    watch.on_event(_note(f'encoding the data with {", ".join(names)} for stage "{stage.name}"'))
 
+    def look(event: dict[str, Any]) -> None:
+        if watch.stop():
+            raise InterruptedRunError(
+                f'stopped while encoding for stage "{stage.name}"; what is finished is kept',
+                do="run the same command again: it goes on from there",
+            )
+        watch.on_event(event)
 
-def _data_facts(dataset: DataSet) -> dict[str, Any]:
-    found = dataset.inspection
-    return {
-        "fingerprint": dataset.fingerprint,
-        "name": dataset.name,
-        "medium": dataset.medium,
-        "held_out_share": dataset.held_out_share,
-        "items": found.used,
-        "licences": found.licences,
-        "languages": found.languages,
-        "path": lasting_source(found.source),
-    }
+    components = components_of(trained, names)
+    first, *others = remembered_stores(folder)
+    here = store_folder(dataset.fingerprint, stage.codec, components)
+    remember_stores(folder, first, earlier=[*(other for other in others if other != here), here])
+    return prepare(dataset, stage.codec, on_event=look, components=components)
 
 
 def _opened(stored: StoredRun, artifact: "Artifact", results: tuple[StageResult, ...]) -> Run:

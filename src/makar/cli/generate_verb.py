@@ -87,7 +87,7 @@ def generate(
     options = {name: value for name, value in given.items() if value is not None}
     words = [sys.stdin.read() if prompt == "-" else prompt for prompt in prompts or []]
     maker = load(model)
-    _check_output(output, medium=maker.medium, count=count * max(1, len(words)))
+    check_output(output, medium=maker.medium, count=count * max(1, len(words)))
     if stream:
         if json:
             raise UsageError("--stream with --json", expected="one of them")
@@ -96,11 +96,11 @@ def generate(
     rows = []
     assets = maker.generate_each(words or None, count=count, seed=seed, options=options, refuse_copies=refuse_copies)
     for asset in assets:
-        path = _save(asset, output or (None if maker.makes_text else Path("out")))
+        path = save_asset(asset, output or (None if maker.makes_text else Path("out")))
         if json:
-            rows.append(_row(asset, path))
+            rows.append(row_of(asset, path))
         else:
-            _show(asset, path)
+            show_asset(asset, path)
     if json:
         print_json(rows)
 
@@ -131,10 +131,10 @@ def _stream(
             sys.stdout.flush()
         else:
             sys.stdout.write("\n")
-            _note(piece, _save(piece, output))
+            _note(piece, save_asset(piece, output))
 
 
-def _check_output(output: Path | None, *, medium: str, count: int) -> None:
+def check_output(output: Path | None, *, medium: str, count: int) -> None:
     """Refuse a place that cannot take everything that is asked for, before anything is drawn."""
     from makar.generation.asset import check_file
 
@@ -151,7 +151,7 @@ def _check_output(output: Path | None, *, medium: str, count: int) -> None:
     check_file(output, medium=medium)
 
 
-def _save(asset: "Asset", place: Path | None) -> Path | None:
+def save_asset(asset: "Asset", place: Path | None) -> Path | None:
     """Save to a file, or in a folder under the next free number, so that nothing is overwritten."""
     if place is None:
         return None
@@ -160,7 +160,8 @@ def _save(asset: "Asset", place: Path | None) -> Path | None:
     return asset.save(place)
 
 
-def _show(asset: "Asset", path: Path | None) -> None:
+def show_asset(asset: "Asset", path: Path | None) -> None:
+    """Print a text, or the path of an image; what is known of it goes to stderr."""
     if isinstance(asset.content, str):
         print(asset.content)
     else:
@@ -188,7 +189,8 @@ def _novelty_text(novelty: dict[str, Any]) -> str:
     )
 
 
-def _row(asset: "Asset", path: Path | None) -> dict[str, Any]:
+def row_of(asset: "Asset", path: Path | None) -> dict[str, Any]:
+    """Return what ``--json`` says of an asset."""
     return {
         "content": asset.content if isinstance(asset.content, str) else None,
         "path": None if path is None else str(path),

@@ -258,7 +258,8 @@ def test_every_setting_of_the_network_changes_it() -> None:
     assert plain.changed(attention_positions=0).parameter_count() < plain.parameter_count()
     assert plain.changed(head_width=8).parameter_count() > plain.parameter_count()
     covered = {*changes, "attention_positions", "head_width", "height", "width", "channels", "classes"}
-    covered |= {"class_dropout", "time_mean", "time_deviation", "flip"}
+    assert plain.changed(limit=2.0).accepts() != plain.accepts()
+    covered |= {"class_dropout", "time_mean", "time_deviation", "flip", "limit"}
     assert covered == {field.name for field in dataclasses.fields(DiffusionConfig)}
 
 

@@ -24,10 +24,12 @@ class DiffusionConfig(FamilyConfig):
     target: ClassVar[str] = "makar.families.diffusion.family:DiffusionFamily"
     item_name: ClassVar[str] = "image"
     batching: ClassVar[Literal["items", "windows"]] = "items"
+    edits: ClassVar[tuple[str, ...]] = ("image-to-image", "inpaint", "interpolate", "interpolate-seeds")
 
     height: int = setting(32, meaning="height of the images", unit="pixels", minimum=4, maximum=256)
     width: int = setting(32, meaning="width of the images", unit="pixels", minimum=4, maximum=256)
     channels: int = setting(3, meaning="1 grey, 3 colour, 4 colour with alpha", minimum=1, maximum=64)
+    limit: float = setting(1.0, meaning="largest value: 1 for pixels; latents go further", minimum=0.1, maximum=100.0)
     classes: int = setting(0, meaning="number of classes that can be asked for; 0 learns none", minimum=0)
     features: int = setting(48, meaning="channels of the first level of the U-Net", minimum=8, maximum=4096)
     multipliers: tuple[int, ...] = setting(
@@ -89,18 +91,20 @@ class DiffusionConfig(FamilyConfig):
     def accepts(self) -> TensorSpec:
         """Images of this size, and a class where the model has classes."""
         sizes = (self.channels, self.height, self.width)
-        slots = {TARGET: Slot(kind="values", axes=("channels", "height", "width"), sizes=sizes)}
+        axes = ("channels", "height", "width")
+        slots = {TARGET: Slot(kind="values", axes=axes, sizes=sizes, minimum=-self.limit, maximum=self.limit)}
         if self.classes:
             slots[CLASS] = Slot(kind="tokens", axes=(), sizes=(), vocabulary=self.classes)
         return TensorSpec(slots)
 
     def bound_to(self, made: TensorSpec) -> Self:
-        """Return a copy with the image size, channels and classes of what a codec makes."""
+        """Return a copy with the image size, channels, range and classes of what a codec makes."""
         if TARGET not in made or made[TARGET].axes != ("channels", "height", "width"):
             raise ConfigError("the codec makes no images", expected='a "target" of channels, height and width')
         channels, height, width = made[TARGET].sizes
         classes = made[CLASS].vocabulary if CLASS in made else 0
-        return self.changed(channels=channels, height=height, width=width, classes=classes or 0)
+        limit = made[TARGET].maximum
+        return self.changed(channels=channels, height=height, width=width, limit=limit, classes=classes or 0)
 
     def scaled_to(self, parameters: int) -> Self:
         """Return the copy whose features bring it nearest to this many parameters; the shape stays."""

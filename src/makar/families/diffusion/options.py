@@ -36,3 +36,9 @@ class ImageOptions(Config):
     label: str | None = setting(
         None, meaning="name of the class to make; none draws classes as frequent as in the data"
     )
+    strength: float | None = setting(
+        None,
+        meaning="how far an image that is given may be left behind: 0 not at all, 1 wholly; none takes 0.6",
+        minimum=0.0,
+        maximum=1.0,
+    )
