@@ -37,7 +37,9 @@ if TYPE_CHECKING:
     from makar.training.probe import Measurement
 
 RECIPES = {"text": "text", "code": "code", "image": "image"}
-LABELLED_IMAGES = "image-class"
+LABELLED_IMAGES, CAPTIONED_IMAGES = "image-class", "image-text"
+CAPTIONED_SHARE = 0.5
+"""Share of the images that must have a caption for captions to be worth learning."""
 MOST_CLASSES = 1000
 PROBE_SHARE, LONGEST_PROBE_SECONDS = 0.03, 8.0
 WORKING_SHARE = 0.93
@@ -109,7 +111,9 @@ def choose_recipe(dataset: "DataSet", request: Request) -> Recipe:
     """
     inspection = dataset.inspection
     labelled = dataset.medium == "image" and _is_labelled(inspection.labels, inspection.used)
-    name = request.recipe or (LABELLED_IMAGES if labelled else RECIPES[dataset.medium])
+    captioned = dataset.medium == "image" and inspection.captions >= CAPTIONED_SHARE * max(1, inspection.documents)
+    by_data = LABELLED_IMAGES if labelled else CAPTIONED_IMAGES if captioned else RECIPES[dataset.medium]
+    name = request.recipe or by_data
     recipe: Recipe = registry.load("recipes", name)()
     media = {medium for stage in recipe.stages for medium in stage.codec.media}
     if dataset.medium not in media:
@@ -127,9 +131,18 @@ def choose_recipe(dataset: "DataSet", request: Request) -> Recipe:
                     expected="images in one folder a class, or a table with labels",
                     do="use --recipe image",
                 )
+            if codec.use_captions and not inspection.captions:
+                raise UnsupportedError(
+                    f'recipe "{name}" needs captions',
+                    expected="a .txt beside every image, or a table with a column of captions",
+                    do="use --recipe image",
+                )
             sizes = inspection.sizes
             codec = choose_image_codec(
-                sizes["height"]["median"], width=sizes["width"]["median"], use_labels=codec.use_labels
+                sizes["height"]["median"],
+                width=sizes["width"]["median"],
+                use_labels=codec.use_labels,
+                use_captions=codec.use_captions,
             )
         elif isinstance(codec, ByteCodecConfig | CharacterCodecConfig | BpeCodecConfig):
             codec = choose_text_codec(text_bytes(dataset), dataset.medium)

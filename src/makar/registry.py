@@ -31,6 +31,9 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "code": "makar.recipes.text:code",
         "image": "makar.recipes.image:image",
         "image-class": "makar.recipes.image:image_class",
+        "image-text": "makar.recipes.image:image_text",
+        "flow": "makar.recipes.image:flow",
+        "ddpm": "makar.recipes.image:ddpm",
     },
     "sizings": {
         "transformer": "makar.recipes.sizing:size_transformer",

@@ -1,15 +1,22 @@
-"""The velocity of an image: a U-Net behind its preconditioning, and the statistics of the data that this needs.
+"""The velocity of an image from what the network predicts, the reader of captions, and the statistics of the data.
 
-This is the module that is exported: ``forward(point, time, label)`` to a velocity, with every constant inside.
+With the objective ``flow`` the network learns what preconditioning leaves; with ``ddpm`` it sees the point as its schedule scales it and
+the step, and says what the noise is, as published. Either way the module is a velocity field on the straight path, so sampler and
+export are the same.
 """
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from makar.families.diffusion.condition import Condition
 from makar.families.diffusion.config import DiffusionConfig
+from makar.families.diffusion.noise_schedule import NOISE_STEPS, StepOfTime, step_times
 from makar.families.diffusion.preconditioning import preconditioned
+from makar.nn.dit import Dit
+from makar.nn.text_encoder import TextEncoder
 from makar.nn.unet import UNet
+from makar.tensor_spec import PADDING_TOKEN
 
 
 class VelocityNetwork(nn.Module):
@@ -24,37 +31,150 @@ class VelocityNetwork(nn.Module):
 
     def __init__(self, config: DiffusionConfig) -> None:
         super().__init__()
-        self.unet = UNet(
-            channels=config.channels,
-            patch=config.patch,
-            widths=config.level_widths,
-            blocks=config.blocks,
-            expansion=config.expansion,
-            attention_levels=config.attention_levels,
-            head_width=config.head_width,
-            embedding_width=config.embedding_width,
-            classes=config.classes,
-        )
+        self.unet = _unet(config) if config.network == "unet" else None
+        self.dit = _dit(config) if config.network == "dit" else None
+        self.reader = _reader(config) if config.caption_length else None
+        self.step_of_time = StepOfTime() if config.objective == "ddpm" else None
         self.register_buffer("data_mean", torch.zeros(config.channels, 1, 1))
         self.register_buffer("data_deviation", torch.full((config.channels, 1, 1), 0.5))
 
-    def forward(
-        self,
-        point: Float[Tensor, "batch channels height width"],
-        time: Float[Tensor, " batch"],
-        label: Int[Tensor, " batch"] | None = None,
+    def compute_in(self, number_format: torch.dtype) -> None:
+        """Choose what the layers compute in; weights, predictions and statistics stay float32."""
+        for part in (self.unet, self.dit, self.reader):
+            if part is not None:
+                part.compute_type = number_format
+
+    def condition(self, label: Tensor | None, caption: Tensor | None) -> Condition:
+        """Read the captions of a batch.
+
+        Args:
+            label: Class of each example, the number of classes for none; ``None`` where the model has no classes.
+            caption: Tokens ``[batch, length]``, padded at the end; ``None`` where the model has no captions.
+        """
+        text = self.reader(caption) if self.reader is not None and caption is not None else None
+        return Condition(label=label, text=text)
+
+    def noise(
+        self, point: Float[Tensor, "batch channels height width"], time: Float[Tensor, " batch"], condition: Condition
+    ) -> Float[Tensor, "batch channels height width"]:
+        """Return the noise in each point as a network of the objective ``ddpm`` sees it.
+
+        Args:
+            point: Points of the straight path.
+            time: Their times, 0.006 to 0.99.
+            condition: What is asked for.
+        """
+        assert self.step_of_time is not None
+        t = time[:, None, None, None]
+        scaled = point * torch.rsqrt(t.square() + (1 - t).square())
+        return self._body(scaled, 1 - self.step_of_time(time) / NOISE_STEPS, condition)
+
+    def velocity(
+        self, point: Float[Tensor, "batch channels height width"], time: Float[Tensor, " batch"], condition: Condition
     ) -> Float[Tensor, "batch channels height width"]:
         """Return the velocity at each point.
 
         Args:
             point: Points on paths from noise to data.
             time: 0 (noise) to 1 (data).
-            label: Class of each example, the number of classes for none; ``None`` where the model has no classes.
+            condition: What is asked for.
         """
+        if self.step_of_time is not None:
+            # The schedule begins a little after 0, where the division would have no limit.
+            time = time.clamp(min=step_times()[-1])
+            return (point - self.noise(point, time, condition)) / time[:, None, None, None]
         return preconditioned(
-            lambda scaled: self.unet(scaled, time, label),
+            lambda scaled: self._body(scaled, time, condition),
             point,
             time=time,
             mean=self.data_mean,
             deviation=self.data_deviation,
         )
+
+    def forward(
+        self,
+        point: Float[Tensor, "batch channels height width"],
+        time: Float[Tensor, " batch"],
+        label: Int[Tensor, " batch"] | None = None,
+        caption: Int[Tensor, "batch length"] | None = None,
+    ) -> Float[Tensor, "batch channels height width"]:
+        """Return the velocity at each point, from plain tensors: what is exported.
+
+        Args:
+            point: Points on paths from noise to data.
+            time: 0 (noise) to 1 (data).
+            label: Class of each example, the number of classes for none; ``None`` where the model has no classes.
+            caption: Tokens of each example; ``None`` where the model has no captions.
+        """
+        return self.velocity(point, time, self.condition(label, caption))
+
+    def _body(self, image: Tensor, time: Tensor, condition: Condition) -> Tensor:
+        body = self.unet if self.unet is not None else self.dit
+        assert body is not None
+        predicted: Tensor = body(image, time, condition.label, condition.text)
+        return predicted
+
+
+class CaptionedVelocity(nn.Module):
+    """The network of a model with captions and no classes, for exporters, which pass inputs in order.
+
+    Args:
+        network: The network.
+    """
+
+    def __init__(self, network: VelocityNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(
+        self,
+        point: Float[Tensor, "batch channels height width"],
+        time: Float[Tensor, " batch"],
+        caption: Int[Tensor, "batch length"],
+    ) -> Float[Tensor, "batch channels height width"]:
+        """Return the velocity at each point."""
+        velocity: Tensor = self.network(point, time, None, caption)
+        return velocity
+
+
+def _unet(config: DiffusionConfig) -> UNet:
+    return UNet(
+        channels=config.channels,
+        patch=config.patch,
+        widths=config.level_widths,
+        blocks=config.blocks,
+        expansion=config.expansion,
+        attention_levels=config.attention_levels,
+        head_width=config.head_width,
+        embedding_width=config.embedding_width,
+        classes=config.classes,
+        text_width=config.text_width,
+    )
+
+
+def _dit(config: DiffusionConfig) -> Dit:
+    rows, columns = config.patches
+    return Dit(
+        channels=config.channels,
+        patch=config.patch,
+        rows=rows,
+        columns=columns,
+        width=config.features,
+        blocks=config.blocks,
+        expansion=config.expansion,
+        head_width=config.head_width,
+        embedding_width=config.embedding_width,
+        classes=config.classes,
+        text_width=config.text_width,
+    )
+
+
+def _reader(config: DiffusionConfig) -> TextEncoder:
+    return TextEncoder(
+        vocabulary=config.caption_vocabulary,
+        length=config.caption_length,
+        width=config.caption_width,
+        layers=config.caption_layers,
+        heads=max(1, config.caption_width // config.head_width),
+        padding=PADDING_TOKEN,
+    )
