@@ -46,5 +46,6 @@ def activation_values(sizes: Sizes) -> float:
     outer, inner = BLOCK_VALUES
     width, places = sizes.features, sizes.patches[0] * sizes.patches[1]
     block = places * width * (outer + inner * sizes.expansion)
-    block += places * places * max(1, width // sizes.head_width) * 2 + reading_values(sizes, width, places)
-    return sizes.blocks * block + 4.0 * places * width
+    heads = max(1, width // sizes.head_width)
+    values = block + 2.0 * places * places * heads + reading_values(sizes, width, places)
+    return sizes.blocks * values + 4.0 * places * width
