@@ -9,17 +9,21 @@ imported unless the probe runs.
 
 import dataclasses
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import psutil
 
 from makar import registry
+from makar.codecs.codec import CodecConfig
 from makar.codecs.image_config import ImageCodecConfig, choose_image_codec
+from makar.codecs.latent_config import LatentCodecConfig, latent_spec
 from makar.codecs.text_config import BpeCodecConfig, ByteCodecConfig, CharacterCodecConfig, choose_text_codec
 from makar.config import with_settings
-from makar.errors import UnsupportedError
+from makar.errors import ConfigError, UnsupportedError
+from makar.families.family_config import FamilyConfig
 from makar.recipe import OptimisationConfig, Recipe, Stage, check_fit
+from makar.tensor_spec import TensorSpec
 from makar.training.data_size import DataSize, estimated_size, text_bytes
 from makar.training.energy import predicted_energy
 from makar.training.machine import (
@@ -41,6 +45,8 @@ LABELLED_IMAGES, CAPTIONED_IMAGES = "image-class", "image-text"
 CAPTIONED_SHARE = 0.5
 """Share of the images that must have a caption for captions to be worth learning."""
 MOST_CLASSES = 1000
+LONGEST_SIDE = 32
+"""Of images, in pixels, where the recipe does not ask for more."""
 PROBE_SHARE, LONGEST_PROBE_SECONDS = 0.03, 8.0
 WORKING_SHARE = 0.93
 """What is left of a budget for steps, after probe, validation, checkpoints and saving."""
@@ -99,7 +105,8 @@ def plan_training(
     """
     request = Request(seconds=seconds, steps=steps, recipe=recipe, seed=seed, settings=tuple(settings), probe=probe)
     chosen = choose_recipe(dataset, request)
-    return size_recipe(chosen, request, size=estimated_size(chosen.stages[0].codec, dataset))
+    sizes = [estimated_size(plain_codec(stage.codec), dataset) for stage in chosen.stages]
+    return size_recipe(chosen, request, size=sizes[0], plain_specs=[size.spec for size in sizes])
 
 
 def choose_recipe(dataset: "DataSet", request: Request) -> Recipe:
@@ -121,43 +128,62 @@ def choose_recipe(dataset: "DataSet", request: Request) -> Recipe:
             f'recipe "{name}" learns from {recipe.medium}, the data is {dataset.medium}',
             expected=f"{dataset.medium} data with recipe {RECIPES[dataset.medium]}",
         )
-    stages = []
-    for stage in recipe.stages:
-        codec = stage.codec
-        if isinstance(codec, ImageCodecConfig):
-            if codec.use_labels and not labelled:
-                raise UnsupportedError(
-                    f'recipe "{name}" needs a class for every image',
-                    expected="images in one folder a class, or a table with labels",
-                    do="use --recipe image",
-                )
-            if codec.use_captions and not inspection.captions:
-                raise UnsupportedError(
-                    f'recipe "{name}" needs captions',
-                    expected="a .txt beside every image, or a table with a column of captions",
-                    do="use --recipe image",
-                )
-            sizes = inspection.sizes
-            codec = choose_image_codec(
-                sizes["height"]["median"],
-                width=sizes["width"]["median"],
-                use_labels=codec.use_labels,
-                use_captions=codec.use_captions,
-            )
-        elif isinstance(codec, ByteCodecConfig | CharacterCodecConfig | BpeCodecConfig):
-            codec = choose_text_codec(text_bytes(dataset), dataset.medium)
-        stages.append(stage.changed(codec=codec))
+    stages = [stage.changed(codec=_chosen_codec(stage.codec, dataset, recipe=name)) for stage in recipe.stages]
     chosen: Recipe = with_settings(recipe.changed(stages=tuple(stages)), list(request.settings))
     return chosen.changed(medium=dataset.medium)
 
 
-def size_recipe(recipe: Recipe, request: Request, *, size: DataSize, store_is_finished: bool = False) -> TrainingPlan:
+def _chosen_codec(codec: CodecConfig, dataset: "DataSet", *, recipe: str) -> CodecConfig:
+    """Return a codec with the sizes that suit a data set; of a learned one, the codec below it."""
+    if isinstance(codec, LatentCodecConfig):
+        return codec.changed(base=_chosen_codec(codec.base, dataset, recipe=recipe))
+    inspection = dataset.inspection
+    if isinstance(codec, ImageCodecConfig):
+        if codec.use_labels and not _is_labelled(inspection.labels, inspection.used):
+            raise UnsupportedError(
+                f'recipe "{recipe}" needs a class for every image',
+                expected="images in one folder a class, or a table with labels",
+                do="use --recipe image",
+            )
+        if codec.use_captions and not inspection.captions:
+            raise UnsupportedError(
+                f'recipe "{recipe}" needs captions',
+                expected="a .txt beside every image, or a table with a column of captions",
+                do="use --recipe image",
+            )
+        sizes = inspection.sizes
+        return choose_image_codec(
+            sizes["height"]["median"],
+            width=sizes["width"]["median"],
+            use_labels=codec.use_labels,
+            use_captions=codec.use_captions,
+            largest=max(LONGEST_SIDE, codec.height, codec.width),
+        )
+    if isinstance(codec, ByteCodecConfig | CharacterCodecConfig | BpeCodecConfig):
+        return choose_text_codec(text_bytes(dataset), dataset.medium)
+    return codec
+
+
+def plain_codec(codec: CodecConfig) -> CodecConfig:
+    """Return the codec of the content itself, below any learned one."""
+    return plain_codec(codec.base) if isinstance(codec, LatentCodecConfig) else codec
+
+
+def size_recipe(
+    recipe: Recipe,
+    request: Request,
+    *,
+    size: DataSize,
+    plain_specs: Sequence[TensorSpec] | None = None,
+    store_is_finished: bool = False,
+) -> TrainingPlan:
     """Fill in sizes, machine and expectations.
 
     Args:
         recipe: From ``choose_recipe``.
         request: What was asked for.
-        size: From ``measured_size`` or ``estimated_size``.
+        size: From ``measured_size`` or ``estimated_size``, of the first stage.
+        plain_specs: What the ``plain_codec`` of every stage makes; by default what that of the first one does.
         store_is_finished: Whether the store's bytes are on the disk already.
 
     Raises:
@@ -168,8 +194,11 @@ def size_recipe(recipe: Recipe, request: Request, *, size: DataSize, store_is_fi
     begin = time.monotonic()
     device = "cuda" if has_cuda() else "cpu"
     measures = request.probe and request.seconds is not None
-    stages, measured = [], []
+    stages: list[Stage] = []
+    measured = []
+    specs = plain_specs or [size.spec] * len(recipe.stages)
     for index, stage in enumerate(recipe.stages):
+        size = dataclasses.replace(size, spec=_learned_spec(stage.codec, specs[index], stages))
         wanted = stage.optimisation.precision
         precision = wanted if wanted != "auto" else likely_precision(device)
         rate = ASSUMED_OPERATIONS_PER_SECOND.get((device, precision), 1e11)
@@ -185,23 +214,37 @@ def size_recipe(recipe: Recipe, request: Request, *, size: DataSize, store_is_fi
     if request.seconds is not None:
         stages = [_fitting(stage) for stage in stages]
     complete: Recipe = recipe.changed(stages=tuple(stages))
-    found_first = measured[0] if measured else None
-    wanted = complete.stages[0].optimisation.precision
+    # The last stage is the model; what its steps like best decides for the whole run.
+    judged = measured[-1] if measured else None
+    wanted = complete.stages[-1].optimisation.precision
     plan = TrainingPlan(
         recipe=complete,
         seconds=request.seconds,
         steps=request.steps,
         seed=request.seed,
         device=device,
-        threads=found_first.best.threads if found_first else 1,
-        precision=found_first.best.precision
-        if found_first
-        else (wanted if wanted != "auto" else likely_precision(device)),
+        threads=judged.best.threads if judged else 1,
+        workers=judged.best.workers if judged else 1,
+        precision=judged.best.precision if judged else (wanted if wanted != "auto" else likely_precision(device)),
         data_fingerprint=size.fingerprint,
     )
-    plan = plan.changed(predicted=_predicted(plan, size, found_first, probe_seconds=time.monotonic() - begin))
+    plan = plan.changed(predicted=_predicted(plan, size, judged, probe_seconds=time.monotonic() - begin))
     check_room(plan.predicted, store_bytes=0 if not store_is_finished else size.store_bytes)
     return plan
+
+
+def _learned_spec(codec: CodecConfig, plain: TensorSpec, stages: Sequence[Stage]) -> TensorSpec:
+    """Return what a codec will make, from what its plain codec makes and the sizes of the stages it works through."""
+    if not isinstance(codec, LatentCodecConfig):
+        return plain
+    family: FamilyConfig = next(stage.family for stage in stages if stage.name == codec.component)
+    latents = family.latents()
+    if latents is None:
+        raise ConfigError(
+            f'stage "{codec.component}" of family "{family.kind}" encodes nothing',
+            expected="a family with encode and decode as the component of a learned codec",
+        )
+    return latent_spec(codec, _learned_spec(codec.base, plain, stages), latents)
 
 
 def _operations(stage: Stage, request: Request, size: DataSize, rate: float) -> float:
@@ -274,8 +317,13 @@ def _predicted(
         steps = plan.steps or 1
         seconds = steps * items_a_step / items_a_second
     items, parameters = steps * items_a_step, stage.family.parameter_count()
-    memory = memory_bytes(
-        parameters, activation_bytes=stage.family.activation_bytes(), batch_size=stage.optimisation.batch_size
+    memory = max(
+        memory_bytes(
+            one.family.parameter_count(),
+            activation_bytes=one.family.activation_bytes(),
+            batch_size=one.optimisation.batch_size,
+        )
+        for one in plan.recipe.stages
     )
     content_an_item = size.content_bytes / max(1, size.items)
     return {
@@ -296,7 +344,7 @@ def _predicted(
         ),
         "memory_bytes": int(memory),
         "disk_bytes": int(disk_bytes(parameters, store_bytes=size.store_bytes)),
-        "energy": predicted_energy(seconds, threads=plan.threads, memory_bytes=memory),
+        "energy": predicted_energy(seconds, threads=plan.threads * plan.workers, memory_bytes=memory),
         "measured": found is not None,
         "probe_seconds": round(probe_seconds, 3),
     }

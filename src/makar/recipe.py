@@ -5,6 +5,7 @@ training carries it out. No torch here.
 """
 
 import dataclasses
+import re
 from typing import ClassVar
 
 from makar.codecs.codec import CodecConfig
@@ -71,11 +72,36 @@ class Recipe(Config):
         total = sum(stage.share for stage in self.stages)
         if abs(total - 1.0) > 1e-6:
             raise ConfigError(f'the stages of recipe "{self.name}" share {total:g} of the budget', expected="1")
+        self._check_components()
         for stage in self.stages:
             if self.medium not in stage.codec.media:
                 raise ConfigError(
                     f'codec "{stage.codec.kind}" cannot encode {self.medium}',
                     expected=f"one of {', '.join(stage.codec.media)}",
+                )
+
+    def _check_components(self) -> None:
+        """Every stage has a name that a folder can bear; what a codec works through is trained before, and nothing in vain."""
+        names = [stage.name for stage in self.stages]
+        wrong = [name for name in names if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", name)]
+        if wrong or len(set(names)) < len(names):
+            raise ConfigError(
+                f'the stages of recipe "{self.name}" are named {", ".join(map(repr, names))}',
+                expected="different names of letters, digits, - and _",
+            )
+        for position, stage in enumerate(self.stages):
+            for name in stage.codec.components:
+                if name not in names[:position]:
+                    raise ConfigError(
+                        f'the codec of stage "{stage.name}" works through "{name}"',
+                        expected=f"an earlier stage: {', '.join(names[:position]) or 'there is none'}",
+                    )
+        used = {name for stage in self.stages for name in stage.codec.components}
+        for name in names[:-1]:
+            if name not in used:
+                raise ConfigError(
+                    f'nothing uses stage "{name}" of recipe "{self.name}"',
+                    expected="a later stage whose codec names it as a component",
                 )
 
 

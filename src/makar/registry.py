@@ -21,6 +21,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "character": "makar.codecs.text_config:CharacterCodecConfig",
         "bpe": "makar.codecs.text_config:BpeCodecConfig",
         "image": "makar.codecs.image_config:ImageCodecConfig",
+        "latent": "makar.codecs.latent_config:LatentCodecConfig",
     },
     "families": {
         "transformer": "makar.families.transformer.config:TransformerConfig",

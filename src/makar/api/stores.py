@@ -1,6 +1,6 @@
 """From a data set and a codec's settings to a fitted codec and its stores, made once and kept by content.
 
-Folder ``stores/KEY`` (KEY is the hash of the data's fingerprint and the codec's settings)::
+Folder ``stores/KEY`` (KEY is the hash of the data's fingerprint, the codec's settings and the weights that it works through)::
 
     codec/config.json  codec/files/*     the fitted codec
     train  inner  held_out               one store a split
@@ -10,18 +10,21 @@ needs the same stores waits for the first.
 """
 
 import hashlib
+import itertools
 import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from makar.codecs.codec import Codec, CodecConfig, fit_codec, load_codec
+import numpy as np
+
+from makar.codecs.codec import Codec, CodecConfig, Components, fit_codec, load_codec
 from makar.data.dataset import DataSet
-from makar.data.record import Split
+from makar.data.record import Record, Split
 from makar.data.store import Store, build_store
 from makar.errors import RunLockedError
 from makar.home import stores_folder
@@ -31,43 +34,52 @@ from makar.training.trainer import TrainingData
 
 SPLITS: tuple[Split, ...] = ("train", "inner", "held_out")
 WAIT_SECONDS = 0.5
+TOGETHER = 64
+"""Records encoded in one call, so that a codec with a network computes in batches."""
 
 OnEvent = Callable[[dict[str, Any]], None]
 
 
-def store_folder(fingerprint: str, config: CodecConfig) -> Path:
+def store_folder(fingerprint: str, config: CodecConfig, components: Components | None = None) -> Path:
     """Return where the stores of a data set and a codec are.
 
     Args:
         fingerprint: Hash of the data set.
         config: The codec's settings as the plan has them.
+        components: The trained stages that the codec works through; other weights make other latents.
     """
     text = fingerprint + json.dumps(config.to_dictionary(), sort_keys=True)
+    for name in config.components:
+        text += (components or {})[name].hash
     return stores_folder() / hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def prepare(dataset: DataSet, config: CodecConfig, *, on_event: OnEvent) -> TrainingData:
+def prepare(
+    dataset: DataSet, config: CodecConfig, *, on_event: OnEvent, components: Components | None = None
+) -> TrainingData:
     """Fit the codec and build the stores, or open what is there; a killed build goes on after its last finished shard.
 
     Args:
         dataset: The data.
         config: The codec's settings.
-        on_event: Called with ``storing`` events.
+        on_event: Called with ``storing`` events; what it raises ends the build, which goes on with the next call.
+        components: The trained stages that the codec works through, by name.
 
     Raises:
         EmptyDataError: Not one record could be encoded.
         OutOfSpaceError: The disk is full; finished parts stay.
     """
-    folder = store_folder(dataset.fingerprint, config)
+    folder = store_folder(dataset.fingerprint, config, components)
     folder.mkdir(parents=True, exist_ok=True)
     with _alone(folder, on_event):
-        codec = _fitted(folder, dataset, config)
+        codec = _fitted(folder, dataset, config, components)
         stores: dict[Split, Store] = {}
         for split in SPLITS:
+            ahead = _EncodedAhead(codec, dataset.records(split))
             stores[split] = build_store(
                 folder / split,
-                dataset.records(split),
-                codec.encode,
+                ahead.records(),
+                ahead.encode,
                 key=f"{folder.name} {split}",
                 progress=lambda seen, split=split: on_event(  # type: ignore[misc]
                     {"event": "storing", "split": split, "records": seen}
@@ -78,16 +90,38 @@ def prepare(dataset: DataSet, config: CodecConfig, *, on_event: OnEvent) -> Trai
 
 
 def open_stores(folder: Path) -> TrainingData | None:
-    """Open stores that were built before; ``None`` when they are gone."""
+    """Open stores of a codec without components that were built before; ``None`` when they are gone."""
     if not all((folder / split / "store.json").exists() for split in SPLITS):
         return None
     return TrainingData(codec=_read_codec(folder / "codec"), stores={split: Store(folder / split) for split in SPLITS})
 
 
-def _fitted(folder: Path, dataset: DataSet, config: CodecConfig) -> Codec:
+class _EncodedAhead:
+    """Encodes records in parts of ``TOGETHER``, the same parts at every call, and hands the results out one by one."""
+
+    def __init__(self, codec: Codec, records: Iterable[Record]) -> None:
+        self._codec = codec
+        self._records = iter(records)
+        self._part: list[Record] = []
+        self._slots: dict[int, dict[str, np.ndarray]] = {}
+
+    def records(self) -> Iterator[Record]:
+        """Yield every record; what is skipped before the first ``encode`` of a part is only encoded if the part is needed."""
+        while part := list(itertools.islice(self._records, TOGETHER)):
+            self._part, self._slots = part, {}
+            yield from part
+
+    def encode(self, record: Record) -> dict[str, np.ndarray]:
+        """Return the slots of a record of the part that was begun."""
+        if not self._slots:
+            self._slots = dict(zip(map(id, self._part), self._codec.encode_together(self._part), strict=True))
+        return self._slots[id(record)]
+
+
+def _fitted(folder: Path, dataset: DataSet, config: CodecConfig, components: Components | None) -> Codec:
     place = folder / "codec"
     if not place.exists():
-        codec = fit_codec(config, dataset.records("train"))
+        codec = fit_codec(config, dataset.records("train"), components)
         building = folder / "codec.building"
         shutil.rmtree(building, ignore_errors=True)
         (building / "files").mkdir(parents=True)
@@ -100,13 +134,15 @@ def _fitted(folder: Path, dataset: DataSet, config: CodecConfig) -> Codec:
                     os.fsync(file.fileno())
         building.rename(place)
     # Also a codec that was just fitted is read back, so that the first run and a resumed one cannot differ.
-    return _read_codec(place)
+    return _read_codec(place, components)
 
 
-def _read_codec(place: Path) -> Codec:
+def _read_codec(place: Path, components: Components | None = None) -> Codec:
     values = json.loads((place / "config.json").read_text(encoding="utf-8"))
     config: CodecConfig = config_class(values["kind"]).from_dictionary(values)
-    return load_codec(config, {path.name: path.read_bytes() for path in sorted((place / "files").iterdir())})
+    return load_codec(
+        config, {path.name: path.read_bytes() for path in sorted((place / "files").iterdir())}, components
+    )
 
 
 @contextmanager

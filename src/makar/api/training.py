@@ -2,14 +2,15 @@
 
 In order: open the data, find an unfinished run of the same command or make one, choose the recipe, fit the codec and build the
 stores, measure the machine and freeze the plan, train every stage, save the model, index the training data for novelty. The promise of
-time begins when the stores are finished, so the probe is inside it; the index comes after it. A run that was stopped or killed
-anywhere goes on with the same call.
+time begins when the stores are finished, so the probe is inside it; the index comes after it. A stage whose codec works through an
+earlier one gets its stores when that one is trained, inside the promise. A run that was stopped or killed anywhere goes on with the
+same call.
 """
 
 import math
 import platform
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,14 +21,17 @@ from makar.api.model import Model
 from makar.api.novelty import build_index, remember_stores
 from makar.api.places import lasting_source, model_place
 from makar.api.stores import OnEvent, prepare, store_folder
+from makar.artifacts.components import TrainedStage, components_of
 from makar.artifacts.folders import check_replaceable
 from makar.artifacts.load import load_artifact
 from makar.artifacts.save import save_artifact
+from makar.codecs.codec import fit_codec
 from makar.data.dataset import DataSet
 from makar.errors import DataError, InterruptedRunError, UnsupportedError
 from makar.families.family import build_family
-from makar.planning import Request, choose_recipe, size_recipe
+from makar.planning import Request, choose_recipe, plain_codec, size_recipe
 from makar.provenance.folder import MANIFEST_NAME
+from makar.recipe import Stage
 from makar.training.budget import Budget
 from makar.training.data_size import measured_size
 from makar.training.plan import TrainingPlan
@@ -170,7 +174,9 @@ def _carry_out(stored: StoredRun, dataset: DataSet, *, on_event: OnEvent, start:
                 stored, plan, data, budget=budget, place=place, dataset=dataset, on_event=on_event
             )
             values = {"inner_loss": results[-1].inner_loss, "stages": [result.to_dictionary() for result in results]}
-            stores = store_folder(dataset.fingerprint, plan.recipe.stages[-1].codec)
+            # What is new is judged by content, so the stores of the last stage that holds content and not latents.
+            plain = [stage.codec for stage in plan.recipe.stages if not stage.codec.components]
+            stores = store_folder(dataset.fingerprint, plain[-1])
             remember_stores(stored.folder, stores)
             stored.finish(place, artifact_hash=artifact.hash, result=values)
             on_event(_note("indexing the training data, so that copies of it are found"))
@@ -186,8 +192,8 @@ def _carry_out(stored: StoredRun, dataset: DataSet, *, on_event: OnEvent, start:
 
 def _plan_and_data(
     stored: StoredRun, dataset: DataSet, *, on_event: OnEvent, start: float
-) -> tuple[TrainingPlan, list[TrainingData], Budget]:
-    """Return the frozen plan, the data of every stage, and the promise of time, which begins when the data is ready."""
+) -> tuple[TrainingPlan, dict[str, TrainingData], Budget]:
+    """Return the frozen plan, the data of every stage that needs no other, and the promise of time, which begins with that data."""
     options = stored.state()["options"]
     plan = stored.plan()
     request = Request(
@@ -198,14 +204,26 @@ def _plan_and_data(
         settings=tuple(options["settings"]),
     )
     recipe = choose_recipe(dataset, request) if plan is None else plan.recipe
-    data = [prepare(dataset, stage.codec, on_event=on_event) for stage in recipe.stages]
+    data = {
+        stage.name: prepare(dataset, stage.codec, on_event=on_event)
+        for stage in recipe.stages
+        if not stage.codec.components
+    }
+    # Sizes of what a learned codec makes follow from what the codec below it makes; that is fitted before time begins to count.
+    specs = [
+        data[stage.name].codec.spec
+        if stage.name in data
+        else fit_codec(plain_codec(stage.codec), dataset.records("train")).spec
+        for stage in (recipe.stages if plan is None else ())
+    ]
     on_event(_note(f"data ready after {time.monotonic() - start:.1f} s"))
     budget = Budget(math.inf if options["seconds"] is None else options["seconds"])
     if plan is None:
         if options["seconds"] is not None:
             on_event(_note("measuring this machine"))
-        size = measured_size(dataset, codec=data[0].codec, stores=data[0].stores)
-        plan = size_recipe(recipe, request, size=size, store_is_finished=True)
+        first = data[recipe.stages[0].name]
+        size = measured_size(dataset, codec=first.codec, stores=first.stores)
+        plan = size_recipe(recipe, request, size=size, plain_specs=specs, store_is_finished=True)
         stored.write_plan(plan)
     on_event(_note(_said(plan)))
     return plan, data, budget
@@ -215,39 +233,72 @@ def _said(plan: TrainingPlan) -> str:
     expected = plan.predicted
     return (
         f"recipe {plan.recipe.name}: {expected['parameters']:,} parameters, about {expected['steps']:,} steps, "
-        f"{expected['epochs']:g} times through the data; {plan.device}, {plan.threads} threads, {plan.precision}"
+        f"{expected['epochs']:g} times through the data; {plan.device}, {plan.computing}"
     )
 
 
 def _train_stages(
     stored: StoredRun,
     plan: TrainingPlan,
-    data: list[TrainingData],
+    data: dict[str, TrainingData],
     *,
     budget: Budget,
     place: Path,
     dataset: DataSet,
     on_event: OnEvent,
 ) -> tuple["Artifact", tuple[StageResult, ...]]:
-    results = []
+    results: list[StageResult] = []
+    trained: dict[str, TrainedStage] = {}
     with stop_on_signal() as asked:
         watch = Watch(on_event=on_event, stop=lambda: asked() or stored.stop_requested())
-        for stage, part in zip(plan.recipe.stages, data, strict=True):
+        for stage in plan.recipe.stages:
+            part = data.get(stage.name) or _encoded(stage, dataset, trained, watch=watch)
             family = build_family(stage.family)
-            results.append(
-                train_stage(plan, stage, family=family, data=part, folder=stored.folder, watch=watch, budget=budget)
+            result = train_stage(
+                plan, stage, family=family, data=part, folder=stored.folder, watch=watch, budget=budget
             )
+            results.append(result)
+            trained[stage.name] = TrainedStage(codec=part.codec, family=family, training=_stage_facts(stage, result))
+        for finished in trained.values():
+            finished.family.to("cpu")
+        last = trained.pop(plan.recipe.stages[-1].name)
         artifact = save_artifact(
             place,
             recipe=plan.recipe,
-            codec=data[-1].codec,
-            family=family.to("cpu"),
+            codec=last.codec,
+            family=last.family,
             training=_training_facts(stored, plan, results),
             data=_data_facts(dataset),
+            components=trained,
         )
     if plan.seconds is not None:
         on_event(_note(f"{budget.consumed():.1f} s of {plan.seconds:.0f} s from the finished store to the saved model"))
     return artifact, tuple(results)
+
+
+def _encoded(stage: Stage, dataset: DataSet, trained: Mapping[str, TrainedStage], *, watch: Watch) -> TrainingData:
+    """Return the data of a stage whose codec works through stages that are trained by now; this takes time from the budget."""
+    names = stage.codec.components
+    watch.on_event(_note(f'encoding the data with {", ".join(names)} for stage "{stage.name}"'))
+
+    def look(event: dict[str, Any]) -> None:
+        if watch.stop():
+            raise InterruptedRunError(
+                f'stopped while encoding for stage "{stage.name}"; what is finished is kept',
+                do="run the same command again: it goes on from there",
+            )
+        watch.on_event(event)
+
+    return prepare(dataset, stage.codec, on_event=look, components=components_of(trained, names))
+
+
+def _stage_facts(stage: Stage, result: StageResult) -> dict[str, Any]:
+    return {
+        "parameters": stage.family.parameter_count(),
+        "steps": result.steps,
+        "items": result.items,
+        "inner_loss": result.inner_loss,
+    }
 
 
 def _training_facts(stored: StoredRun, plan: TrainingPlan, results: list[StageResult]) -> dict[str, Any]:
@@ -262,7 +313,7 @@ def _training_facts(stored: StoredRun, plan: TrainingPlan, results: list[StageRe
         "parameters": plan.recipe.stages[-1].family.parameter_count(),
         "inner_loss": results[-1].inner_loss,
         "energy_kwh": energy | {"method": results[-1].energy["method"]},
-        "machine": f"{platform.machine()}, {plan.device}, {plan.threads} threads, {plan.precision}",
+        "machine": f"{platform.machine()}, {plan.device}, {plan.computing}",
         "predicted": plan.predicted,
     }
 

@@ -5,6 +5,7 @@ Folder of an artifact::
     makar.json             schema, medium, recipe, configurations of codec and family, training, data
     model.safetensors      every tensor of the family
     codec/NAME             the learned part of the codec
+    components/NAME/...    the trained stages that the codec works through (``makar.artifacts.components``)
     config.json ...        whatever the family adds so that other programs open the folder
     manifest.json          signed: hash and size of all of the above, run and data before it; its hash is the artifact's identity
     README.md  report.json documents.json    the card, the last report, and their signed hashes; renewed without changing the identity
@@ -13,11 +14,13 @@ No part of the training data and no path of the machine is in it, and nothing in
 from classes that the registry names.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
+from makar.artifacts.components import COMPONENTS_FOLDER, TrainedStage, components_of, family_hash
 from makar.artifacts.tensors import check_header, read_tensors
 from makar.codecs.codec import Codec, CodecConfig, load_codec
 from makar.config import Config
@@ -55,6 +58,7 @@ class Artifact:
         self.hash = signed.hash
         self._codec: Codec | None = None
         self._family: Family | None = None
+        self._components: dict[str, TrainedStage] | None = None
 
     @property
     def name(self) -> str:
@@ -83,8 +87,19 @@ class Artifact:
             ArtifactError: Its configuration or files cannot be used.
         """
         if self._codec is None:
-            self._codec = rebuild_codec(self.header, read_codec_files(self.path))
+            self._codec = rebuild_codec(self.header, read_codec_files(self.path), self.components())
         return self._codec
+
+    def components(self) -> dict[str, TrainedStage]:
+        """Return the trained stages that the codec works through, by name; they are loaded at the first call.
+
+        Raises:
+            IntegrityError: One is not the one that the model was trained with.
+            ArtifactError: A configuration or a file cannot be used.
+        """
+        if self._components is None:
+            self._components = rebuild_components(self.header, self.path)
+        return self._components
 
     def family(self) -> Family:
         """Return the family with its weights, ready to sample; it is loaded at the first call.
@@ -116,7 +131,21 @@ def read_header(folder: Path) -> dict[str, Any]:
     for name, kind in parts.items():
         if not isinstance(header.get(name), kind):
             raise ArtifactError(f'{folder / HEADER_NAME} has no usable "{name}"', do="get the model again")
+    _check_components(header, folder)
     return header
+
+
+def _check_components(header: dict[str, Any], folder: Path) -> None:
+    """Refuse components whose names would leave their folder, or of which something is missing."""
+    components = header.setdefault("components", {})
+    wanted = {"family": dict, "codec": dict, "hash": str, "training": dict}
+    is_table = isinstance(components, dict)
+    for name, entry in components.items() if is_table else ():
+        is_whole = isinstance(entry, dict) and all(isinstance(entry.get(key), kind) for key, kind in wanted.items())
+        if not is_whole or not is_safe_name(name) or "/" in name:
+            is_table = False
+    if not is_table:
+        raise ArtifactError(f'{folder / HEADER_NAME} has no usable "components"', do="get the model again")
 
 
 def read_codec_files(folder: Path) -> dict[str, bytes]:
@@ -145,10 +174,39 @@ def read_plain(path: Path) -> bytes:
         raise IntegrityError(f"{path.name} cannot be read: {error.strerror}") from error
 
 
-def rebuild_codec(header: dict[str, Any], files: dict[str, bytes]) -> Codec:
-    """Build the codec that a header describes from its files."""
+def rebuild_codec(
+    header: dict[str, Any], files: dict[str, bytes], stages: Mapping[str, TrainedStage] | None = None
+) -> Codec:
+    """Build the codec that a header describes from its files.
+
+    Args:
+        header: What ``makar.json`` says, or its entry of a component.
+        files: The learned part, by name.
+        stages: The components that it may work through.
+    """
     config = _rebuild("codec", lambda: _config(header["codec"], CodecConfig))
-    return _rebuild("codec", lambda: load_codec(config, files))
+    return _rebuild("codec", lambda: load_codec(config, files, components_of(stages or {}, config.components)))
+
+
+def rebuild_components(header: dict[str, Any], folder: Path) -> dict[str, TrainedStage]:
+    """Build every component that a header describes from the files of a model, in the order in which they were trained.
+
+    Raises:
+        IntegrityError: The tensors of one are not those that the header names.
+    """
+    found: dict[str, TrainedStage] = {}
+    for name, entry in header["components"].items():
+        place = folder / COMPONENTS_FOLDER / name
+        family = rebuild_family(entry, [place / TENSORS_NAME])
+        if family_hash(family) != entry["hash"]:
+            raise IntegrityError(
+                f'the component "{name}" is not the one that the model was trained with',
+                expected=str(entry["hash"])[:16],
+                do="get the model again",
+            )
+        codec = rebuild_codec(entry, read_codec_files(place), found)
+        found[name] = TrainedStage(codec=codec, family=family, training=entry["training"])
+    return found
 
 
 def rebuild_family(header: dict[str, Any], tensors: list[Path]) -> Family:

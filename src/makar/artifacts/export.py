@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from makar.artifacts.artifact import CARD_NAME, CODEC_FOLDER, HEADER_NAME, TENSORS_NAME, Artifact, read_plain
+from makar.artifacts.components import COMPONENTS_FOLDER
 from makar.artifacts.export_onnx import write_onnx
 from makar.artifacts.folders import check_replaceable, new_folder, write_file
 from makar.artifacts.load import load_artifact
@@ -47,7 +48,7 @@ def export_artifact(artifact: Artifact, *, to: str, folder: Path) -> Path:
 
 
 def _export_transformers(artifact: Artifact, folder: Path) -> None:
-    names = [name for name in artifact.manifest["files"] if not name.startswith(f"{CODEC_FOLDER}/")]
+    names = [name for name in artifact.manifest["files"] if not _is_always_written(name)]
     if TRANSFORMERS_CONFIG not in names:
         raise UnsupportedError(
             f"a model of family {artifact.header['family']['kind']} has no form in transformers",
@@ -65,12 +66,17 @@ def _export_onnx(artifact: Artifact, folder: Path) -> None:
 
 
 def _write_parts(artifact: Artifact, building: Path, names: list[str]) -> None:
-    codec = [name for name in artifact.manifest["files"] if name.startswith(f"{CODEC_FOLDER}/")]
-    for name in [*names, *codec]:
+    always = [name for name in artifact.manifest["files"] if _is_always_written(name)]
+    for name in [*names, *always]:
         write_file(building, name, read_plain(artifact.path / name))
     write_file(building, PROVENANCE_NAME, read_plain(artifact.path / MANIFEST_NAME))
     if (artifact.path / CARD_NAME).is_file():
         write_file(building, CARD_NAME, read_plain(artifact.path / CARD_NAME))
+
+
+def _is_always_written(name: str) -> bool:
+    """Codec and components have no form in other formats, and nothing can be rebuilt without them."""
+    return name.startswith((f"{CODEC_FOLDER}/", f"{COMPONENTS_FOLDER}/"))
 
 
 FORMATS: dict[str, Callable[[Artifact, Path], None]] = {"transformers": _export_transformers, "onnx": _export_onnx}

@@ -42,7 +42,8 @@ SAMPLING = {
         "Draw a point from a normal distribution, float32 [batch, channels, height, width]. Walk from time 0 (noise) to time 1 (image): "
         "point = point + (next_time - time) * velocity(point, time). 20 to 50 equal steps of this (Euler) work. "
         "A label equal to the number of classes means no class. A caption is a row of tokens of "
-        "codec/caption_tokenizer.json plus 2, filled up with 0; a 1 and zeros mean no caption. The result is in -1..1: (point + 1) * 127.5 gives pixels."
+        "codec/caption_tokenizer.json plus 2, filled up with 0; a 1 and zeros mean no caption. "
+        "The result is in -1..1: (point + 1) * 127.5 gives pixels."
     ),
 }
 
@@ -55,19 +56,9 @@ def write_onnx(artifact: Artifact, folder: Path) -> None:
         ArtifactError: A network cannot be exported, or its outputs differ.
     """
     require_onnx()
-    family = artifact.family()
-    described = []
-    for part in family.onnx_parts():
-        _export_part(part, folder / f"{part.name}.onnx")
-        described.append(
-            {
-                "name": part.name,
-                "file": f"{part.name}.onnx",
-                "inputs": [_describe_input(part, name, tensor) for name, tensor in part.inputs.items()],
-                "outputs": list(part.outputs),
-                "largest_difference": check_part(part, folder / f"{part.name}.onnx"),
-            }
-        )
+    described = _write_parts(artifact.family(), folder, component="")
+    for name, stage in artifact.components().items():
+        described += _write_parts(stage.family, folder, component=name)
     kind = artifact.header["family"]["kind"]
     description = {
         "schema": SCHEMA,
@@ -82,6 +73,29 @@ def write_onnx(artifact: Artifact, folder: Path) -> None:
     write_file(folder, DESCRIPTION_NAME, json.dumps(description, indent=1, ensure_ascii=False).encode("utf-8"))
 
 
+def _write_parts(family: Family, folder: Path, *, component: str) -> list[dict[str, Any]]:
+    """Write and check every network of a family and return their descriptions."""
+    described = []
+    for part in family.onnx_parts():
+        file = part_file(part, component)
+        _export_part(part, folder / file)
+        entry: dict[str, Any] = {"component": component} if component else {}
+        entry |= {
+            "name": part.name,
+            "file": file,
+            "inputs": [_describe_input(part, name, tensor) for name, tensor in part.inputs.items()],
+            "outputs": list(part.outputs),
+            "largest_difference": check_part(part, folder / file),
+        }
+        described.append(entry)
+    return described
+
+
+def part_file(part: OnnxPart, component: str) -> str:
+    """Return the file of a network; those of a component begin with its name."""
+    return f"{component}-{part.name}.onnx" if component else f"{part.name}.onnx"
+
+
 def require_onnx() -> None:
     """Check that the packages for ONNX are there.
 
@@ -93,15 +107,20 @@ def require_onnx() -> None:
             raise MissingExtraError(package, extra="onnx")
 
 
-def check_family(family: Family, folder: Path) -> None:
+def check_family(family: Family, folder: Path, *, component: str = "") -> None:
     """Check that every ONNX file in a folder gives the numbers of a family.
+
+    Args:
+        family: The family, loaded.
+        folder: Where the files are.
+        component: Name of the component that the family is; empty for the model itself.
 
     Raises:
         ArtifactError: A file is missing, cannot be run, or differs.
     """
     require_onnx()
     for part in family.onnx_parts():
-        check_part(part, folder / f"{part.name}.onnx")
+        check_part(part, folder / part_file(part, component))
 
 
 def check_part(part: OnnxPart, path: Path) -> float:

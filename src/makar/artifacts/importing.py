@@ -10,6 +10,7 @@ header what it was imported from.
 import json
 import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,10 @@ from makar.artifacts.artifact import (
     read_header,
     read_plain,
     rebuild_codec,
+    rebuild_components,
     rebuild_family,
 )
+from makar.artifacts.components import TrainedStage
 from makar.artifacts.export import PROVENANCE_NAME, TRANSFORMERS_CONFIG
 from makar.artifacts.export_onnx import DESCRIPTION_NAME, check_family
 from makar.artifacts.folders import check_replaceable, write_file
@@ -69,9 +72,10 @@ def import_artifact(path: Path | str, *, output: Path | str) -> Artifact:
     target = models_folder() / output if is_name else Path(output)
     check_replaceable(target, None)
     header = read_header(folder)
-    codec = rebuild_codec(header, read_codec_files(folder))
+    components = rebuild_components(header, folder)
+    codec = rebuild_codec(header, read_codec_files(folder), components)
     family = rebuild_family(header, _tensor_files(folder))
-    format_name = _check_format(folder, family, codec)
+    format_name = _check_format(folder, family, codec, components)
     signed = _signed_origin(folder)
     if signed is not None:
         restored = _restored(folder, target, header, family, codec, signed)
@@ -86,7 +90,7 @@ def import_artifact(path: Path | str, *, output: Path | str) -> Artifact:
         "run": "",
         "training": {"run": "", "imported": imported, "parameters": header["training"].get("parameters")},
     }
-    return write_artifact(target, header=changed, files=files, tensors=family.tensors())
+    return write_artifact(target, header=changed, files=files, tensors=family.tensors(), components=components)
 
 
 def _tensor_files(folder: Path) -> list[Path]:
@@ -96,10 +100,12 @@ def _tensor_files(folder: Path) -> list[Path]:
     return found
 
 
-def _check_format(folder: Path, family: Family, codec: Codec) -> str:
+def _check_format(folder: Path, family: Family, codec: Codec, components: Mapping[str, TrainedStage]) -> str:
     """Return the name of the format, after checking that what other programs read agrees with the model."""
     if (folder / DESCRIPTION_NAME).is_file():
         check_family(family, folder)
+        for name, stage in components.items():
+            check_family(stage.family, folder, component=name)
         return "onnx"
     own = family.files(codec).get(TRANSFORMERS_CONFIG)
     if own is None or not (folder / TRANSFORMERS_CONFIG).is_file():

@@ -7,8 +7,11 @@ import datetime
 import json
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from torch import Tensor
 
 from makar.artifacts.artifact import (
     CARD_NAME,
@@ -20,6 +23,7 @@ from makar.artifacts.artifact import (
     Artifact,
 )
 from makar.artifacts.card import model_card
+from makar.artifacts.components import COMPONENTS_FOLDER, TrainedStage, component_files, component_header
 from makar.artifacts.folders import new_folder, write_file
 from makar.artifacts.load import load_artifact
 from makar.artifacts.tensors import write_tensors
@@ -38,7 +42,14 @@ from makar.version import VERSION
 
 
 def save_artifact(
-    path: Path, *, recipe: Recipe, codec: Codec, family: Family, training: dict[str, Any], data: dict[str, Any]
+    path: Path,
+    *,
+    recipe: Recipe,
+    codec: Codec,
+    family: Family,
+    training: dict[str, Any],
+    data: dict[str, Any],
+    components: Mapping[str, TrainedStage] | None = None,
 ) -> Artifact:
     """Write a model to a folder and sign it; an artifact that is there is replaced once the new one is complete.
 
@@ -52,18 +63,22 @@ def save_artifact(
             (``{"low", "central", "high", "method"}``), ``machine``.
         data: The data set: ``fingerprint`` (required), ``name``, ``medium``, ``items``, ``licences`` (SPDX id to number of
             items), ``languages``. ``path`` says where it is on this machine; it is noted here and does not travel.
+        components: The trained stages that the codec works through, by name, in the order of the recipe.
 
     Returns:
         The artifact, opened from the disk.
 
     Raises:
-        ConfigError: ``run`` or ``fingerprint`` is absent, or a file name would leave the folder.
+        ConfigError: ``run`` or ``fingerprint`` is absent, a component is missing, or a file name would leave the folder.
         UsageError: Something else is at the path.
         OutOfSpaceError: The disk is full; nothing is left behind.
     """
     if not isinstance(training.get("run"), str):
         raise ConfigError("the training names no run", expected='training["run"], the name of the run folder or ""')
     place = data.get("path")
+    stages = dict(components or {})
+    if missing := [name for name in codec.config.components if name not in stages]:
+        raise ConfigError(f'the codec works through "{missing[0]}", which is not there', expected="every component")
     header = {
         "schema": SCHEMA,
         "system": {"name": "makar", "version": VERSION},
@@ -75,21 +90,34 @@ def save_artifact(
         "family": family.config.to_dictionary(),
         "training": training,
         "data": {key: value for key, value in data.items() if key != "path"},
+        "components": {name: component_header(stage) for name, stage in stages.items()},
     }
     files = {f"{CODEC_FOLDER}/{name}": content for name, content in codec.files().items()}
     files |= family.files(codec)
-    artifact = write_artifact(path, header=header, files=files, tensors=family.tensors())
+    artifact = write_artifact(path, header=header, files=files, tensors=family.tensors(), components=stages)
     if place is not None:
         remember_place("data", header["data"]["fingerprint"], str(place))
     return artifact
 
 
-def write_artifact(path: Path, *, header: dict[str, Any], files: dict[str, bytes], tensors: dict[str, Any]) -> Artifact:
+def write_artifact(
+    path: Path,
+    *,
+    header: dict[str, Any],
+    files: dict[str, bytes],
+    tensors: Mapping[str, Tensor],
+    components: Mapping[str, TrainedStage],
+) -> Artifact:
     """Write and sign a folder from its parts; ``save_artifact`` and ``import_artifact`` end here."""
-    reserved = {HEADER_NAME, TENSORS_NAME, MANIFEST_NAME, DOCUMENTS_NAME, CARD_NAME, REPORT_NAME}
+    nested = {f"{COMPONENTS_FOLDER}/{name}/{TENSORS_NAME}": stage.family for name, stage in components.items()}
+    reserved = {HEADER_NAME, TENSORS_NAME, MANIFEST_NAME, DOCUMENTS_NAME, CARD_NAME, REPORT_NAME, *nested}
     for name in files:
-        if not is_safe_name(name) or name in reserved:
+        if not is_safe_name(name) or name in reserved or name.startswith(f"{COMPONENTS_FOLDER}/"):
             raise ConfigError(f'a model cannot hold a file named "{name}"', expected="a plain, free name")
+    for name, stage in components.items():
+        files = files | component_files(name, stage, codec_folder=CODEC_FOLDER)
+    if unsafe := [name for name in (*nested, *files) if not is_safe_name(name)]:
+        raise ConfigError(f'a model cannot hold a file named "{unsafe[0]}"', expected="a plain, free name")
     data = data_manifest(header["data"])
     run = run_manifest(header["run"], runs_folder() / header["run"] if header["run"] else None, data)
     key = signing_key()
@@ -98,13 +126,16 @@ def write_artifact(path: Path, *, header: dict[str, Any], files: dict[str, bytes
         for name, content in files.items():
             write_file(building, name, content)
         write_tensors(building / TENSORS_NAME, tensors)
+        for name, family in nested.items():
+            (building / name).parent.mkdir(parents=True, exist_ok=True)
+            write_tensors(building / name, family.tensors())
         manifest = {
             "schema": signing.SCHEMA,
             "type": "artifact",
             "medium": header["medium"],
             "system": header["system"],
             "time_utc": header["time_utc"],
-            "files": list_files(building, [HEADER_NAME, TENSORS_NAME, *files]),
+            "files": list_files(building, [HEADER_NAME, TENSORS_NAME, *nested, *files]),
             "previous": signing.manifest_hash(run),
             "run": run,
             "data": data,

@@ -28,8 +28,8 @@ class Material:
     Attributes:
         artifact: The model.
         codec: Its codec.
-        train: What it learned from, ``None`` where that is not on this machine.
-        held_out: What it is measured on.
+        train: What it learned from, as its ``plain`` codec keeps it; ``None`` where that is not on this machine.
+        held_out: What it is measured on, kept alike.
         novelty: The index of what it learned from, ``None`` where that is not on this machine.
         metrics: Progress and validation events of its training, oldest first; empty where the run is not on this machine.
         measured_on: In words, what ``held_out`` is.
@@ -86,7 +86,7 @@ def gather(
             f'"{data.name}" is {data.medium}, the model makes {artifact.medium}', expected=f"data of {artifact.medium}"
         )
     if data is not None:
-        held_out = _encoded(data, codec, folder, on_event)
+        held_out = _encoded(data, codec.plain, folder, on_event)
         measured_on = f"the held-out part of {data.name}"
     elif own:
         held_out = own["held_out"] if len(own["held_out"]) else own["inner"]
@@ -104,7 +104,7 @@ def gather(
         codec=codec,
         train=own.get("train"),
         held_out=held_out,
-        novelty=_index(own, codec, artifact.medium, run, on_event),
+        novelty=_index(own, codec.plain, artifact.medium, run, on_event),
         metrics=read_curve(run / "metrics.jsonl") if run is not None else [],
         measured_on=measured_on,
         seed=seed,

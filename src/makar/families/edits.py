@@ -28,4 +28,6 @@ EDITS: dict[str, Edit] = {
     "enlarge": Edit(slots=("source",), meaning="more pixels"),
     "colour": Edit(slots=("source",), meaning="colours for a grey image"),
     "control": Edit(slots=("source",), meaning="a new image steered by edges or another map"),
+    "interpolate": Edit(slots=("source", "other", "share"), meaning="from one image to another in steps"),
+    "interpolate-seeds": Edit(slots=("other_seed", "share"), meaning="from the image of one seed to that of another"),
 }

@@ -132,11 +132,18 @@ class Family(nn.Module, abc.ABC):
     options: ClassVar[type[Config]]
     """Configuration class of the sampling controls that this family honours; any other control is refused."""
 
-    edits: ClassVar[tuple[str, ...]] = ()
-    """What the sampler can do to given content, of ``makar.families.edits``; prompts then carry ``source``, or ``known`` and ``mask``."""
+    concurrent: ClassVar[bool] = False
+    """Whether several threads may compute losses at once: a loss then changes nothing but gradients and draws from its generator alone."""
 
-    predictions: ClassVar[tuple[str, ...]] = ()
-    """What ``predict`` can say of existing content: ``"anomaly"`` ..."""
+    @property
+    def edits(self) -> tuple[str, ...]:
+        """What the sampler can do to given content; the configuration says it, so that it is known without torch."""
+        return self.config.edits
+
+    @property
+    def predictions(self) -> tuple[str, ...]:
+        """What ``predict`` can say of existing content; the configuration says it."""
+        return self.config.predictions
 
     def predict(self, batch: Batch, what: str, generator: torch.Generator) -> dict[str, np.ndarray]:
         """Say something of existing content.

@@ -7,7 +7,7 @@ import abc
 from typing import ClassVar, Literal, Self
 
 from makar.config import Config
-from makar.tensor_spec import TensorSpec
+from makar.tensor_spec import Slot, TensorSpec
 
 
 class FamilyConfig(Config, abc.ABC):
@@ -22,6 +22,12 @@ class FamilyConfig(Config, abc.ABC):
     batching: ClassVar[Literal["items", "windows"]]
     """``items`` draws whole examples from a store; ``windows`` draws spans of ``window_length`` + 1 positions of one long stream."""
 
+    edits: ClassVar[tuple[str, ...]] = ()
+    """What the sampler can do to given content, of ``makar.families.edits``; prompts then carry the slots that are named there."""
+
+    predictions: ClassVar[tuple[str, ...]] = ()
+    """What the family's ``predict`` can say of existing content: ``"anomaly"`` ..."""
+
     @property
     def window_length(self) -> int:
         """Positions a window, without the one that only serves as the last target; 1 for ``items``."""
@@ -30,6 +36,15 @@ class FamilyConfig(Config, abc.ABC):
     @abc.abstractmethod
     def accepts(self) -> TensorSpec:
         """Return the slots that the family can use, with ``optional`` where it works without."""
+
+    def latents(self) -> Slot | None:
+        """Return what the family's ``encode`` makes of one example, for stages that learn from it; ``None``: it encodes nothing.
+
+        Values have axes like ``("channels", "height", "width")``; their range is set by the codec, which scales them. Tokens have
+        the axis ``("length",)`` and a vocabulary. A family that returns a slot has ``encode(images)`` and ``decode(latents)``
+        (``makar.codecs.codec.Autoencoder``).
+        """
+        return None
 
     @abc.abstractmethod
     def bound_to(self, made: TensorSpec) -> Self:

@@ -131,7 +131,9 @@ class _Trainer:
         self.inner = sources.get("inner", self.source)
         if "inner" not in sources:
             self.log.emit("warning", message="there is no inner validation set; the training data judge the weights")
-        self.counters = Counters(micro_batches=stage.optimisation.accumulate)
+        # The plan is made for the last stage; another may be of a family whose losses cannot be computed at once.
+        workers = plan.workers if family.concurrent else 1
+        self.counters = Counters(micro_batches=stage.optimisation.accumulate * workers)
         self._start(family)
         later = plan.recipe.stages[[other.name for other in plan.recipe.stages].index(stage.name) :]
         share = stage.share / sum(other.share for other in later)
@@ -142,6 +144,7 @@ class _Trainer:
             optimisation=stage.optimisation,
             seed=plan.seed,
             team=self.team,
+            workers=workers,
             on_smaller=lambda parts: self.log.emit(
                 "smaller_batches", message=f"memory ran out; a batch is now computed in {parts} parts", parts=parts
             ),

@@ -105,7 +105,7 @@ def test_each_example_has_its_own_class() -> None:
 
 def test_without_a_label_classes_are_drawn_as_frequent_as_in_the_data() -> None:
     source = sampler()
-    labels = [source._asked(ImageOptions(), {}, source._draw(seed)[1])[0] for seed in range(200)]
+    labels = [source._asking.read(ImageOptions(), {}, source._draw(seed)[1])[0] for seed in range(200)]
     assert labels.count(1) > 180
     assert set(labels) <= {0, 1, 2}
 
@@ -194,7 +194,7 @@ def test_a_negative_prompt_takes_the_place_of_images_in_general() -> None:
     points, whale = torch.randn(1, 1, 16, 16, generator=torch.Generator().manual_seed(1)), prompt("whale")["caption"]
     with torch.no_grad():
         towards, away = (source._guided(1.0, [(None, text)])(points, 0.4) for text in (asked[0]["caption"], whale))
-        guided = source._guided(2.5, [(None, asked[0]["caption"])], negative="whale")(points, 0.4)
+        guided = source._guided(2.5, [(None, asked[0]["caption"])], negative_prompt="whale")(points, 0.4)
     assert torch.allclose(guided, away + 2.5 * (towards - away), atol=1e-4)
 
 

@@ -30,11 +30,12 @@ class DiffusionConfig(FamilyConfig):
     target: ClassVar[str] = "makar.families.diffusion.family:DiffusionFamily"
     item_name: ClassVar[str] = "image"
     batching: ClassVar[Literal["items", "windows"]] = "items"
+    edits: ClassVar[tuple[str, ...]] = ("image-to-image", "inpaint", "interpolate", "interpolate-seeds")
 
     height: int = setting(32, meaning="height of the images", unit="pixels", minimum=4, maximum=256)
     width: int = setting(32, meaning="width of the images", unit="pixels", minimum=4, maximum=256)
     channels: int = setting(3, meaning="1 grey, 3 colour, 4 colour with alpha", minimum=1, maximum=64)
-    limit: float = setting(1.0, meaning="largest value of the data, and less it the smallest", minimum=0.01)
+    limit: float = setting(1.0, meaning="largest value: 1 for pixels; latents go further", minimum=0.1, maximum=100.0)
     classes: int = setting(0, meaning="number of classes that can be asked for; 0 learns none", minimum=0)
     caption_length: int = setting(0, meaning="tokens of a caption; 0 learns none", minimum=0, maximum=4096)
     caption_vocabulary: int = setting(0, meaning="number of different caption tokens", minimum=0)

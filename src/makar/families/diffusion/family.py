@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from makar.errors import TensorMismatchError
 from makar.families.diffusion import path
+from makar.families.diffusion.asked import Asking
 from makar.families.diffusion.condition import Condition
 from makar.families.diffusion.config import DiffusionConfig
 from makar.families.diffusion.network import CaptionedVelocity, VelocityNetwork
@@ -45,6 +46,7 @@ class DiffusionFamily(Family):
     """
 
     options: ClassVar[type[ImageOptions]] = ImageOptions
+    concurrent: ClassVar[bool] = True
 
     def __init__(self, config: DiffusionConfig) -> None:
         super().__init__()
@@ -141,9 +143,8 @@ class DiffusionFamily(Family):
             self.velocity,
             config=self.config,
             device=self.network.data_mean.device,
-            class_counts=counts,
             condition=self.condition,
-            encode_caption=encode,
+            asking=Asking(self.config, class_counts=counts, encode_caption=encode),
         )
 
     def tensors(self) -> dict[str, Tensor]:

@@ -44,3 +44,9 @@ class ImageOptions(Config):
     negative_prompt: str | None = setting(
         None, meaning="what the image must not be: guidance leads away from it instead of from images in general"
     )
+    strength: float | None = setting(
+        None,
+        meaning="how far an image that is given may be left behind: 0 not at all, 1 wholly; none takes 0.6",
+        minimum=0.0,
+        maximum=1.0,
+    )

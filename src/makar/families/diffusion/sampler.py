@@ -2,7 +2,8 @@
 
 Guidance (Ho and Salimans 2022, arXiv 2207.12598, eq. 6, with weight w + 1 = ``guidance``) runs both velocities, with what is asked for and
 without, in one batch; a negative prompt takes the place of the second. Noise comes from a generator a seed on the CPU, so an image
-depends neither on the batch it is made in nor on the device.
+depends neither on the batch it is made in nor on the device. An image that is given is changed as ``editing`` says; it is of no class
+unless one is asked for.
 """
 
 import math
@@ -12,28 +13,27 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from makar.errors import ConfigError, UnknownNameError, UnsupportedError
+from makar.errors import ConfigError, UnsupportedError
 from makar.families.diffusion.ancestral import ancestral
+from makar.families.diffusion.asked import Asked, Asking
 from makar.families.diffusion.condition import Condition
 from makar.families.diffusion.config import DiffusionConfig
+from makar.families.diffusion.editing import back_to_noise, between_noises, image_to_image_start, inpaint
+from makar.families.diffusion.given import STRENGTH, Given, read_given
 from makar.families.diffusion.noise_schedule import schedule_grid
 from makar.families.diffusion.options import ImageOptions
 from makar.families.diffusion.solvers import SOLVERS
 from makar.families.diffusion.time_grid import time_grid
 from makar.families.family import Batch, Sampler
-from makar.tensor_spec import CAPTION, CLASS, NO_CAPTION_TOKEN, PADDING_TOKEN, TARGET
+from makar.tensor_spec import KNOWN, MASK, OTHER, OTHER_SEED, SHARE, SOURCE, TARGET
 
 BATCH = 64
 """Images made together. More is not faster on a CPU: the activations leave its cache."""
 
 FLOW_SHIFT, DDPM_SHIFT = 2.0, 1.0
-PROMPT_GUIDANCE = 3.0
-"""Controls that are taken where none is given."""
+"""Taken where no shift is given."""
 
 VelocityField = Callable[[Tensor, Tensor, Condition], Tensor]
-Drawn = tuple[Tensor, Tensor, torch.Generator]
-Asked = tuple[int | None, Tensor | None]
-"""Number of the class, and tokens of the caption."""
 
 
 class ImageSampler(Sampler):
@@ -43,9 +43,8 @@ class ImageSampler(Sampler):
         velocity: From points, times and conditions to velocities.
         config: Sizes of the model.
         device: Where the network is.
-        class_counts: Training images of each class by name, in the order of the class numbers.
         condition: From labels and caption tokens of a batch to its condition.
-        encode_caption: From text to caption tokens; ``None`` where the model has no captions.
+        asking: Reads what images are asked to be.
     """
 
     def __init__(
@@ -54,39 +53,41 @@ class ImageSampler(Sampler):
         *,
         config: DiffusionConfig,
         device: torch.device,
-        class_counts: dict[str, int],
         condition: Callable[[Tensor | None, Tensor | None], Condition],
-        encode_caption: Callable[[str], np.ndarray] | None,
+        asking: Asking,
     ) -> None:
         self._velocity = velocity
         self._config = config
         self._device = device
-        self._names = list(class_counts)
-        self._shares = torch.tensor([float(count) for count in class_counts.values()])
         self._condition = condition
-        self._encode_caption = encode_caption
+        self._asking = asking
 
     def sample(
         self, options: ImageOptions, prompts: list[Batch], seeds: list[int]
     ) -> Iterator[tuple[int, dict[str, np.ndarray], bool]]:
-        """Make one image for every seed.
+        """Make one image for every seed, from nothing or from what its prompt hands in.
 
         Yields:
             (index, {"target": float32 ``[channels, height, width]`` in -limit..limit}, True), in order.
 
         Raises:
-            UnsupportedError: Guidance, a label, a prompt or another slot that this model cannot honour.
+            UnsupportedError: Guidance, a label, an edit or another slot that this model cannot honour.
             UnknownNameError: The label is not a class of the model.
         """
+        given, rest = read_given(prompts, options, shape=self._shape)
         drawn = [self._draw(seed) for seed in seeds]
-        asked = [self._asked(options, prompts[index] if prompts else {}, one[1]) for index, one in enumerate(drawn)]
+        asked = [
+            self._asking.read(options, rest[index] if rest else {}, draw, is_edit=given is not None)
+            for index, (_, draw, _) in enumerate(drawn)
+        ]
         for start in range(0, len(seeds), BATCH):
-            images = self._follow(
-                options,
-                torch.stack([noise for noise, _, _ in drawn[start : start + BATCH]]),
-                asked[start : start + BATCH],
-                generators=[generator for _, _, generator in drawn[start : start + BATCH]],
-            )
+            part, wanted = drawn[start : start + BATCH], asked[start : start + BATCH]
+            noise = torch.stack([noise for noise, _, _ in part])
+            generators = [generator for _, _, generator in part]
+            if given is None:
+                images = self._follow(options, noise, wanted, generators=generators)
+            else:
+                images = self._change(options, given.part(start, BATCH), noise, wanted, generators=generators)
             for offset, image in enumerate(images):
                 yield start + offset, {TARGET: image}, True
 
@@ -105,20 +106,13 @@ class ImageSampler(Sampler):
         Returns:
             float32 ``[count, channels, height, width]`` in -limit..limit.
 
-        Raises:
-            UnsupportedError: The solver draws more noise than that between which images lie.
-
         Source:
             Shoemake 1985, spherical interpolation: on the straight line the middle would have too little variance to be noise.
         """
         if count < 2:
             raise ConfigError(f"an interpolation of {count} images", expected="at least 2")
-        if options.solver == "ancestral":
-            raise UnsupportedError(
-                "an interpolation with new noise in every step", expected="another solver than ancestral"
-            )
         (first, draw, _), (last, _, _) = self._draw(first_seed), self._draw(last_seed)
-        asked = self._asked(options, prompt or {}, draw)
+        asked = self._asking.read(options, prompt or {}, draw)
         cosine = torch.dot(first.flatten(), last.flatten()) / (first.norm() * last.norm())
         angle = torch.acos(cosine.clamp(-1, 1))
         points = []
@@ -131,121 +125,140 @@ class ImageSampler(Sampler):
                 )
         batches = [
             self._follow(
-                options,
-                torch.stack(points[start : start + BATCH]),
-                [asked] * len(points[start : start + BATCH]),
-                generators=[],
+                options, torch.stack(points[start : start + BATCH]), [asked] * len(points[start : start + BATCH])
             )
             for start in range(0, count, BATCH)
         ]
         return np.concatenate(batches)
 
-    def _draw(self, seed: int) -> Drawn:
-        generator = torch.Generator().manual_seed(seed)
-        return torch.randn(self._shape, generator=generator), torch.rand((), generator=generator), generator
-
     @property
     def _shape(self) -> tuple[int, int, int]:
         return self._config.channels, self._config.height, self._config.width
 
-    def _asked(self, options: ImageOptions, prompt: Batch, draw: Tensor) -> Asked:
-        """Return what one image is asked to be: the class and the caption given, else a class drawn as often as it is in the data."""
-        config = self._config
-        takes = {CLASS: "a class", CAPTION: "a caption"}
-        usable = {name for name, size in ((CLASS, config.classes), (CAPTION, config.caption_length)) if size}
-        unknown = set(prompt) - set(takes)
-        if unknown:
-            raise UnsupportedError(
-                f"this image model cannot use {', '.join(sorted(unknown))}", expected="a class or a caption at most"
-            )
-        if CAPTION not in usable and (CAPTION in prompt or options.negative_prompt is not None):
-            raise UnsupportedError(
-                "a caption was given, and this model knows none", do='train with the recipe "image-text"'
-            )
-        if CLASS not in usable and (CLASS in prompt or options.label is not None):
-            raise UnsupportedError(
-                "a class was asked for, and this model has none", do='train with the recipe "image-class"'
-            )
-        if not usable and options.guidance not in (None, 1.0):
-            raise UnsupportedError(
-                f"guidance {options.guidance:g} on a model without classes",
-                expected="guidance 1",
-                do='train with the recipe "image-class" or "image-text" to have something to guide towards',
-            )
-        return self._label(options, prompt, draw) if CLASS in usable else None, prompt.get(CAPTION)
-
-    def _label(self, options: ImageOptions, prompt: Batch, draw: Tensor) -> int:
-        if options.label is not None:
-            if CLASS in prompt:
-                raise UnsupportedError("a label and a class were both given", expected="one of them")
-            if options.label not in self._names:
-                raise UnknownNameError("label", options.label, self._names)
-            return self._names.index(options.label)
-        if CLASS in prompt:
-            label = int(prompt[CLASS])
-            if not 0 <= label < self._config.classes:
-                raise UnsupportedError(f"class {label}", expected=f"0 to {self._config.classes - 1}")
-            return label
-        edges = torch.cumsum(self._shares / self._shares.sum(), 0)
-        return min(int((draw >= edges).sum()), self._config.classes - 1)
-
-    def _guidance(self, options: ImageOptions, asked: list[Asked]) -> float:
-        """Return the weight of guidance; a caption model that is asked for nothing has nothing to be guided to."""
-        if not self._config.classes and not options.negative_prompt and all(caption is None for _, caption in asked):
-            if options.guidance not in (None, 1.0):
-                raise UnsupportedError(f"guidance {options.guidance:g} without a prompt", expected="a prompt")
-            return 1.0
-        weight = options.guidance
-        if weight is None:
-            weight = PROMPT_GUIDANCE if self._config.caption_length else 1.0
-        if options.negative_prompt is not None and weight <= 1.0:
-            raise UnsupportedError(
-                f"a negative prompt with guidance {weight:g}", expected="guidance above 1, which leads away from it"
-            )
-        return weight
-
-    def _follow(
-        self, options: ImageOptions, noise: Tensor, asked: list[Asked], *, generators: list[torch.Generator]
-    ) -> np.ndarray:
-        times = self._times(options)
-        with torch.inference_mode():
-            field = self._guided(self._guidance(options, asked), asked, negative=options.negative_prompt)
-            # Where a schedule begins, a little of the image is left and the noise is that much smaller.
-            points = noise.to(self._device) * math.hypot(times[0], 1 - times[0])
-            if options.solver == "ancestral":
-                images = ancestral(
-                    field,
-                    points,
-                    times,
-                    draw=lambda: torch.stack(
-                        [torch.randn(self._shape, generator=generator) for generator in generators]
-                    ).to(self._device),
-                    limit=self._config.limit,
-                )
-            else:
-                images = SOLVERS[options.solver](field, points, times)
-        return images.clamp(-self._config.limit, self._config.limit).float().cpu().numpy()
+    def _draw(self, seed: int) -> tuple[Tensor, Tensor, torch.Generator]:
+        generator = torch.Generator().manual_seed(seed)
+        return torch.randn(self._shape, generator=generator), torch.rand((), generator=generator), generator
 
     def _times(self, options: ImageOptions) -> list[float]:
         if self._config.objective == "ddpm":
             return schedule_grid(options.steps, shift=DDPM_SHIFT if options.shift is None else options.shift)
         return time_grid(options.steps, shift=FLOW_SHIFT if options.shift is None else options.shift)
 
+    def _follow(
+        self,
+        options: ImageOptions,
+        noise: Tensor,
+        asked: list[Asked],
+        *,
+        generators: list[torch.Generator] | None = None,
+    ) -> np.ndarray:
+        times = self._times(options)
+        # Where a schedule begins a little of the image is left, and the noise is that much smaller.
+        start = noise.to(self._device) * math.hypot(times[0], 1 - times[0])
+        return self._solved(options, start, asked, times=times, generators=generators)
+
+    def _solved(
+        self,
+        options: ImageOptions,
+        start: Tensor,
+        asked: list[Asked],
+        *,
+        times: list[float],
+        generators: list[torch.Generator] | None,
+    ) -> np.ndarray:
+        with torch.inference_mode():
+            field = self._field(options, asked)
+            if options.solver != "ancestral":
+                return self._finished(SOLVERS[options.solver](field, start, times))
+            if generators is None:
+                raise UnsupportedError(
+                    "an interpolation with new noise in every step", expected="another solver than ancestral"
+                )
+            draw = self._fresh(generators)
+            return self._finished(ancestral(field, start, times, draw=draw, limit=self._config.limit))
+
+    def _fresh(self, generators: list[torch.Generator]) -> Callable[[], Tensor]:
+        def draw() -> Tensor:
+            return torch.stack([torch.randn(self._shape, generator=generator) for generator in generators]).to(
+                self._device
+            )
+
+        return draw
+
+    def _change(
+        self,
+        options: ImageOptions,
+        given: Given,
+        noise: Tensor,
+        asked: list[Asked],
+        *,
+        generators: list[torch.Generator],
+    ) -> np.ndarray:
+        if given.edit == "interpolate-seeds":
+            ends = [self._draw(int(seed))[0] for seed in given.numbers(OTHER_SEED)]
+            return self._follow(options, _between(noise, ends, given), asked)
+        with torch.inference_mode():
+            if given.edit == "interpolate":
+                points = _between(*self._ends(options, given, asked), given)
+                return self._follow(options, points, asked)
+            if given.edit == "inpaint":
+                images = inpaint(
+                    self._field(options, asked),
+                    self._fresh(generators),
+                    known=given.stacked(KNOWN).to(self._device),
+                    mask=given.stacked(MASK).to(self._device),
+                    steps=options.steps,
+                )
+                return self._finished(images)
+            strength = STRENGTH if options.strength is None else options.strength
+            source = given.stacked(SOURCE).to(self._device)
+            if strength == 0:
+                return self._finished(source)
+            start, times = image_to_image_start(
+                noise.to(self._device), source, strength=strength, times=self._times(options)
+            )
+            return self._solved(options, start, asked, times=times, generators=generators)
+
+    def _ends(self, options: ImageOptions, given: Given, asked: list[Asked]) -> tuple[list[Tensor], list[Tensor]]:
+        """Return the noises that given images come from; the frames of one interpolation share their ends."""
+
+        def key(example: Batch, slot: str, wanted: Asked) -> tuple[int, int | None, tuple[int, ...]]:
+            return id(example[slot]), wanted[0], () if wanted[1] is None else tuple(wanted[1].tolist())
+
+        ends = {
+            key(example, slot, wanted): (example[slot], wanted)
+            for example, wanted in zip(given.examples, asked)
+            for slot in (SOURCE, OTHER)
+        }
+        images = torch.stack([image for image, _ in ends.values()]).to(self._device)
+        field = self._field(options, [wanted for _, wanted in ends.values()])
+        found = dict(zip(ends, back_to_noise(field, images, steps=options.steps).cpu()))
+        first, last = (
+            [found[key(example, slot, wanted)] for example, wanted in zip(given.examples, asked)]
+            for slot in (SOURCE, OTHER)
+        )
+        return first, last
+
+    def _finished(self, images: Tensor) -> np.ndarray:
+        limit = self._config.limit
+        return images.clamp(-limit, limit).float().cpu().numpy()
+
+    def _field(self, options: ImageOptions, asked: list[Asked]) -> Callable[[Tensor, float], Tensor]:
+        weight = self._asking.guidance(options, asked)
+        return self._guided(weight, asked, negative_prompt=options.negative_prompt)
+
     def _guided(
-        self, guidance: float, asked: list[Asked], *, negative: str | None = None
+        self, guidance: float, asked: list[Asked], *, negative_prompt: str | None = None
     ) -> Callable[[Tensor, float], Tensor]:
-        config = self._config
-        nothing: list[Asked] = [(config.classes, None if negative is None else self._tokens(negative))] * len(asked)
-        if guidance == 1.0:
-            condition = self._condition_of(asked)
-        elif guidance == 0.0:
-            condition = self._condition_of(nothing)
-        else:
-            condition = self._condition_of([*asked, *nothing])
+        nothing = [self._asking.nothing(negative_prompt)] * len(asked)
+        chosen = {1.0: asked, 0.0: nothing}.get(guidance, [*asked, *nothing])
+        rows = (None if row is None else row.to(self._device) for row in self._asking.rows(chosen))
+        # Read once, whatever the number of steps.
+        condition = self._condition(*rows)
 
         def field(points: Tensor, time: float) -> Tensor:
             times = torch.full((len(points),), time, device=points.device)
-            if guidance in (0.0, 1.0):
+            if len(chosen) == len(asked):
                 return self._velocity(points, times, condition)
             both = self._velocity(points.repeat(2, 1, 1, 1), times.repeat(2), condition)
             towards, away = both.chunk(2)
@@ -253,19 +266,7 @@ class ImageSampler(Sampler):
 
         return field
 
-    def _condition_of(self, asked: list[Asked]) -> Condition:
-        label = caption = None
-        if self._config.classes:
-            label = torch.tensor([number for number, _ in asked], dtype=torch.int64, device=self._device)
-        if self._config.caption_length:
-            caption = torch.full((len(asked), self._config.caption_length), PADDING_TOKEN, dtype=torch.int64)
-            caption[:, 0] = NO_CAPTION_TOKEN
-            for row, (_, tokens) in zip(caption, asked):
-                if tokens is not None:
-                    row.copy_(tokens)
-            caption = caption.to(self._device)
-        return self._condition(label, caption)
 
-    def _tokens(self, text: str) -> Tensor:
-        assert self._encode_caption is not None
-        return torch.from_numpy(np.asarray(self._encode_caption(text), np.int64))
+def _between(first: Tensor | list[Tensor], last: list[Tensor], given: Given) -> Tensor:
+    shares = given.numbers(SHARE)
+    return torch.stack([between_noises(*ends) for ends in zip(first, last, shares, strict=True)])

@@ -1,0 +1,234 @@
+"""Images as the latents or tokens of a trained autoencoder: an ordinary codec for the stages after it.
+
+Values are scaled to mean 0 and one deviation in every channel (Rombach et al. 2022, arXiv 2112.10752, appendix G, with a mean as in
+Karras et al. 2024, arXiv 2312.02696, table 6), kept in half precision, and cut off where a normal distribution has nothing. Tokens are
+kept as they are. The encoding is deterministic: of a distribution the autoencoder gives the mean.
+"""
+
+import itertools
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol, Self, runtime_checkable
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from makar.codecs.codec import Codec, Component, Components, LearnedCodec, fit_codec, load_codec
+from makar.codecs.latent_config import LARGEST_DEVIATIONS, LatentCodecConfig, latent_spec
+from makar.data.record import Record
+from makar.errors import ArtifactError, ConfigError, EmptyDataError, UnsupportedError
+from makar.tensor_spec import TARGET, TensorSpec
+
+SAMPLE = 1024
+"""Records whose latents give mean and deviation."""
+
+TOGETHER = 64
+SMALLEST_DEVIATION_SHARE = 1e-3
+"""Of the largest deviation of a channel: a channel that never changes must not be divided by zero."""
+
+FILE = "latent_codec.json"
+BASE_PREFIX = "base_"
+
+
+@runtime_checkable
+class CountsClasses(Protocol):
+    """A codec that knows its classes and how often each is in the training data."""
+
+    class_counts: dict[str, int]
+
+
+@runtime_checkable
+class EncodesCaptions(Protocol):
+    """A codec that turns a description into the tokens of its ``caption``."""
+
+    def encode_caption(self, prompt: str) -> np.ndarray:
+        """Return int64 tokens ``[length]``."""
+
+
+class LatentCodec(LearnedCodec):
+    """Latents or tokens of images; made with ``fit_with`` or ``from_files_with``.
+
+    Args:
+        config: The settings.
+        base: The fitted codec of the images.
+        component: What encodes and decodes.
+        mean: Of every channel of the latents; empty for tokens.
+        deviation: Of every channel of the latents; empty for tokens.
+    """
+
+    def __init__(
+        self,
+        config: LatentCodecConfig,
+        *,
+        base: Codec,
+        component: Component,
+        mean: Float[np.ndarray, " channels"],
+        deviation: Float[np.ndarray, " channels"],
+    ) -> None:
+        self.config: LatentCodecConfig = config
+        self.base = base
+        self._component = component
+        self._mean = mean
+        self._deviation = deviation
+        self.class_counts: dict[str, int] = base.class_counts if isinstance(base, CountsClasses) else {}
+        self.class_names = tuple(self.class_counts)
+
+    @classmethod
+    def fit_with(cls, config: LatentCodecConfig, records: Iterator[Record], components: Components) -> Self:
+        """Fit the base, then take mean and deviation of the latents of some records.
+
+        Raises:
+            EmptyDataError: No record could be encoded.
+            ConfigError: The component encodes other images than the base makes.
+        """
+        records = iter(records)
+        sample = list(itertools.islice(records, SAMPLE))
+        base = fit_codec(config.base, itertools.chain(sample, records), components)
+        component = components[config.component]
+        _check_base(base, component, config.component)
+        codec = cls(config, base=base, component=component, mean=np.zeros(0), deviation=np.zeros(0))
+        if component.latents.kind == "tokens":
+            return codec
+        latents = [
+            values
+            for start in range(0, len(sample), TOGETHER)
+            for values in codec._latents(codec._images(sample[start : start + TOGETHER]))
+        ]
+        if not latents:
+            raise EmptyDataError("there are no images to encode", expected="at least one")
+        channels = np.stack(latents).astype(np.float64).swapaxes(0, 1).reshape(len(latents[0]), -1)
+        deviation = channels.std(1)
+        smallest = max(SMALLEST_DEVIATION_SHARE * float(deviation.max()), 1e-30)
+        return cls(
+            config, base=base, component=component, mean=channels.mean(1), deviation=np.maximum(deviation, smallest)
+        )
+
+    @classmethod
+    def from_files_with(cls, config: LatentCodecConfig, files: dict[str, bytes], components: Components) -> Self:
+        """Rebuild a fitted codec.
+
+        Raises:
+            ArtifactError: The file is missing or damaged, or was made with another component.
+        """
+        component = components[config.component]
+        inner = {
+            name.removeprefix(BASE_PREFIX): content for name, content in files.items() if name.startswith(BASE_PREFIX)
+        }
+        base = load_codec(config.base, inner, components)
+        try:
+            found = json.loads(files[FILE])
+            stated = str(found["component"])
+            mean, deviation = (np.array(found[name], np.float64) for name in ("mean", "deviation"))
+        except (KeyError, TypeError, ValueError) as error:
+            raise ArtifactError(f"{FILE} of the codec cannot be read: {error}", do="get the model again") from error
+        channels = component.latents.sizes[0] if component.latents.kind == "values" else 0
+        if stated != component.hash or mean.shape != (channels,) or deviation.shape != (channels,):
+            raise ArtifactError(
+                f'the codec was made with another "{config.component}" than the one beside it',
+                expected=stated[:16],
+                do="get the model again",
+            )
+        _check_base(base, component, config.component)
+        return cls(config, base=base, component=component, mean=mean, deviation=deviation)
+
+    def files(self) -> dict[str, bytes]:
+        """Return the scale of the latents, the hash of the component, and the files of the base."""
+        found = {
+            "component": self._component.hash,
+            "mean": self._mean.tolist(),
+            "deviation": self._deviation.tolist(),
+        }
+        own = {FILE: json.dumps(found, indent=1).encode()}
+        return own | {f"{BASE_PREFIX}{name}": content for name, content in self.base.files().items()}
+
+    @property
+    def spec(self) -> TensorSpec:
+        """The latents as target, and the other slots of the base."""
+        return latent_spec(self.config, self.base.spec, self._component.latents)
+
+    @property
+    def plain(self) -> Codec:
+        """The codec of the images."""
+        return self.base.plain
+
+    def encode_caption(self, prompt: str) -> np.ndarray:
+        """Return the tokens of a prompt as the base does.
+
+        Raises:
+            UnsupportedError: The base knows no captions, or the prompt is too long.
+        """
+        if not isinstance(self.base, EncodesCaptions):
+            raise UnsupportedError("this model knows no captions")
+        return self.base.encode_caption(prompt)
+
+    def encode(self, record: Record) -> dict[str, np.ndarray]:
+        """Return the slots of the base with ``target`` as float16 latents or unsigned tokens; empty where the base's are."""
+        return self.encode_together([record])[0]
+
+    def encode_together(self, records: Sequence[Record]) -> list[dict[str, np.ndarray]]:
+        """Return the slots of several records, encoded in batches."""
+        slots = [self.base.encode(record) for record in records]
+        filled = [one for one in slots if one]
+        for start in range(0, len(filled), TOGETHER):
+            part = filled[start : start + TOGETHER]
+            images = np.stack([self.base.to_model(TARGET, one[TARGET]) for one in part])
+            for one, latents in zip(part, self._latents(images), strict=True):
+                one[TARGET] = self._kept(latents)
+        return slots
+
+    def to_model(self, slot: str, values: np.ndarray) -> np.ndarray:
+        """Turn kept latents into float32, tokens into int64, and other slots into what the base makes of them."""
+        if slot != TARGET:
+            return self.base.to_model(slot, values)
+        return values.astype(np.float32 if self._component.latents.kind == "values" else np.int64)
+
+    def decode(self, slots: dict[str, np.ndarray]) -> Any:
+        """Return the image of one example's latents or tokens."""
+        if self._component.latents.kind == "values":
+            scale = (self._deviation / self.config.deviation)[:, None, None]
+            latents = (slots[TARGET] * scale + self._mean[:, None, None]).astype(np.float32)
+        else:
+            latents = slots[TARGET].astype(np.int64)
+        with torch.inference_mode():
+            image = self._component.autoencoder.decode(torch.from_numpy(latents)[None])[0]
+        return self.base.decode({**slots, TARGET: image.float().numpy()})
+
+    def _images(self, records: Sequence[Record]) -> np.ndarray:
+        slots = [one for record in records if (one := self.base.encode(record))]
+        return np.stack([self.base.to_model(TARGET, one[TARGET]) for one in slots]) if slots else np.zeros(0)
+
+    def _latents(self, images: np.ndarray) -> np.ndarray:
+        """Return what the component makes of images ``[batch, channels, height, width]``, as it makes it."""
+        if not len(images):
+            return np.zeros(0)
+        with torch.inference_mode():
+            made = self._component.autoencoder.encode(torch.from_numpy(np.ascontiguousarray(images)))
+        latents = made.numpy() if self._component.latents.kind == "tokens" else made.float().numpy()
+        if latents.shape[1:] != self._component.latents.sizes:
+            raise ConfigError(
+                f'"{self.config.component}" makes latents {list(latents.shape[1:])}',
+                expected=f"{list(self._component.latents.sizes)}, as its configuration says",
+            )
+        return latents
+
+    def _kept(self, latents: np.ndarray) -> np.ndarray:
+        if self._component.latents.kind == "tokens":
+            return latents.astype(np.uint16 if (self._component.latents.vocabulary or 0) <= 1 << 16 else np.uint32)
+        scaled = (latents - self._mean[:, None, None]) * (self.config.deviation / self._deviation)[:, None, None]
+        largest = LARGEST_DEVIATIONS * self.config.deviation
+        return np.clip(scaled, -largest, largest).astype(np.float16)
+
+
+def _check_base(base: Codec, component: Component, name: str) -> None:
+    made, wanted = base.spec[TARGET], component.accepts[TARGET]
+    if (made.kind, made.sizes, made.minimum, made.maximum) != (
+        wanted.kind,
+        wanted.sizes,
+        wanted.minimum,
+        wanted.maximum,
+    ):
+        raise ConfigError(
+            f'"{name}" encodes {wanted.kind} of {list(wanted.sizes)}, the codec below makes {made.kind} of {list(made.sizes)}',
+            expected="the same images for the autoencoder and for the stage after it",
+        )
