@@ -48,6 +48,12 @@ def test_a_dit_of_the_width_of_the_paper_is_as_deep() -> None:
     assert len({family.features for family in families}) > 3
 
 
+def test_latents_are_not_folded_and_images_are() -> None:
+    assert sized(1e13, height=8, width=8, channels=4)[0].patch == 1
+    assert sized(1e13, height=16, width=16)[0].patch == 2
+    assert sized(1e13, height=8, width=8, channels=4, network="dit")[0].patch == 1
+
+
 def test_words_do_not_make_the_network_smaller() -> None:
     few, many = (
         sized(1e14, caption_length=16, caption_vocabulary=vocabulary)[0].features for vocabulary in (300, 30_000)

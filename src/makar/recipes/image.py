@@ -50,6 +50,12 @@ DIT_FEATURES_A_BLOCK, DIT_FEWEST_BLOCKS = 32, 3
 """384 features and 12 blocks are the DiT-S of the paper (Peebles and Xie 2022, arXiv 2212.09748, table 1)."""
 
 LARGEST_CAPTION_WIDTH = 512
+SMALLEST_FOLDED = 16
+"""Below this many places a side nothing is folded: latents have been made small already."""
+
+VALUES_A_LATENT = 8.0
+"""Values of an image that one of its latents counts for where the size of the data limits that of the network. Not measured."""
+
 LONG_SIDE = 40
 """From this many pixels on, a third level keeps attention at 8 to 16 positions a side."""
 
@@ -106,7 +112,10 @@ def image_family_for(
         The family's settings and how its weights are moved.
     """
     shape = _dit_with if family.network == "dit" else _unet_with
-    values = images * family.height * family.width * family.channels
+    is_latent = max(family.height, family.width) < SMALLEST_FOLDED
+    # A place of latents stands for at least the four pixels that a place of an image is folded from, and each of its values for many.
+    places = family.height * family.width * (4 if is_latent else 1)
+    values = images * family.height * family.width * family.channels * (VALUES_A_LATENT if is_latent else 1.0)
     step = family.feature_step
     best, distance = shape(family, step), math.inf
     for features in range(step, LARGEST_FEATURES + 1, step):
@@ -115,7 +124,7 @@ def image_family_for(
         parameters = sized.parameter_count() - sized.caption_vocabulary * sized.text_width
         if features > step and parameters * VALUES_PER_PARAMETER > values:
             break
-        needed = PIXELS_PER_PARAMETER * parameters / (family.height * family.width) * sized.training_operations()
+        needed = PIXELS_PER_PARAMETER * parameters / places * sized.training_operations()
         if abs(math.log(needed / max(operations, 1.0))) < distance:
             best, distance = sized, abs(math.log(needed / max(operations, 1.0)))
     doublings = max(0.0, math.log(max(operations, 1.0) / REFERENCE_OPERATIONS, 8))
@@ -134,7 +143,11 @@ def image_family_for(
 
 def _unet_with(family: DiffusionConfig, features: int) -> DiffusionConfig:
     large = max(family.height, family.width) >= LONG_SIDE
-    sized = family.changed(multipliers=(1, 2, 2) if large else (1, 2), caption_width=_caption_width(family, features))
+    sized = family.changed(
+        multipliers=(1, 2, 2) if large else (1, 2),
+        patch=_patch(family),
+        caption_width=_caption_width(family, features),
+    )
     return sized.with_features(features)
 
 
@@ -142,10 +155,14 @@ def _dit_with(family: DiffusionConfig, features: int) -> DiffusionConfig:
     sized = family.changed(
         blocks=max(DIT_FEWEST_BLOCKS, features // DIT_FEATURES_A_BLOCK),
         expansion=4,
-        patch=4 if max(family.height, family.width) >= LONG_SIDE else 2,
+        patch=4 if max(family.height, family.width) >= LONG_SIDE else _patch(family),
         caption_width=_caption_width(family, features),
     )
     return sized.with_features(features)
+
+
+def _patch(family: DiffusionConfig) -> int:
+    return 1 if max(family.height, family.width) < SMALLEST_FOLDED else 2
 
 
 def _caption_width(family: DiffusionConfig, features: int) -> int:

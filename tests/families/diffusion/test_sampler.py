@@ -248,3 +248,32 @@ def test_interpolation_between_a_seed_and_itself_stands_still() -> None:
     assert np.abs(row - row[:1]).max() < 1e-4
     with pytest.raises(ConfigError):
         sampler().interpolate(ImageOptions(), first_seed=1, last_seed=2, count=1)
+
+
+@pytest.mark.parametrize("objective", ["flow", "ddpm"])
+@pytest.mark.parametrize("solver", ["unipc", "ancestral"])
+def test_an_image_can_be_varied_towards_a_prompt(objective: str, solver: str) -> None:
+    source = sampler(classes=False, captions=True, objective=objective)
+    picture = torch.rand(1, 16, 16, generator=torch.Generator().manual_seed(2)) * 2 - 1
+
+    def varied(text: str, strength: float) -> np.ndarray:
+        slots = {"source": picture, **prompt(text)}
+        return images(source, seeds=[1], prompts=[slots], strength=strength, solver=solver)[0]
+
+    fox, whale, whole = varied("a red fox", 0.5), varied("a blue whale", 0.5), varied("a red fox", 1.0)
+    assert not np.allclose(fox, whale, atol=1e-3)
+    assert np.array_equal(varied("a red fox", 0.0), picture.numpy())
+    assert np.abs(fox - picture.numpy()).mean() < np.abs(whole - picture.numpy()).mean()
+
+
+def test_a_masked_part_is_filled_towards_a_prompt_and_the_rest_stays() -> None:
+    source = sampler(classes=False, captions=True, objective="ddpm")
+    picture = torch.rand(1, 16, 16, generator=torch.Generator().manual_seed(2)) * 2 - 1
+    mask = torch.zeros(1, 16, 16)
+    mask[:, :, 8:] = 1
+    made = [
+        images(source, seeds=[1], prompts=[{"known": picture, "mask": mask, **prompt(text)}])[0]
+        for text in ("a red fox", "a blue whale")
+    ]
+    assert all(np.array_equal(one[:, :, :8], picture[:, :, :8].numpy()) for one in made)
+    assert not np.allclose(made[0], made[1], atol=1e-3)
