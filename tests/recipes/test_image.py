@@ -49,7 +49,8 @@ def test_a_dit_of_the_width_of_the_paper_is_as_deep() -> None:
 
 
 def test_latents_are_not_folded_and_images_are() -> None:
-    assert sized(1e13, height=8, width=8, channels=4)[0].patch == 1
+    for exponent in range(10, 18):
+        assert sized(10.0**exponent, height=8, width=8, channels=4)[0].patch == 1
     assert sized(1e13, height=16, width=16)[0].patch == 2
     assert sized(1e13, height=8, width=8, channels=4, network="dit")[0].patch == 1
 

@@ -116,7 +116,7 @@ def image_family_for(
     # A place of latents stands for at least the four pixels that a place of an image is folded from, and each of its values for many.
     places = family.height * family.width * (4 if is_latent else 1)
     values = images * family.height * family.width * family.channels * (VALUES_A_LATENT if is_latent else 1.0)
-    step = family.feature_step
+    step = family.changed(patch=_patch(family)).feature_step
     best, distance = shape(family, step), math.inf
     for features in range(step, LARGEST_FEATURES + 1, step):
         sized = shape(family, features)

@@ -196,7 +196,8 @@ class DiffusionConfig(FamilyConfig):
     @property
     def feature_step(self) -> int:
         """Difference between two numbers of features that are worth telling apart, and of which each can be built."""
-        return FEATURE_STEP if self.network == "unet" else max(FEATURE_STEP, self.head_width)
+        all_attend = self.network == "dit" or 0 in self.attention_levels
+        return max(FEATURE_STEP, self.head_width) if all_attend else FEATURE_STEP
 
     def with_features(self, features: int) -> Self:
         """Return a copy with this many features and the embedding that goes with them."""
