@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 import pytest
 
 from makar.codecs.codec import CodecConfig
+from makar.config import setting
 from makar.errors import ConfigError
 from makar.families.family_config import FamilyConfig
 from makar.recipe import Recipe, Stage, check_fit
@@ -18,6 +19,12 @@ TEXT = TensorSpec({"target": Slot(kind="tokens", axes=("length",), sizes=(None,)
 class LetterCodec(CodecConfig):
     target: ClassVar[str] = "nowhere:Codec"
     media: ClassVar[tuple[str, ...]] = ("text",)
+
+    through: tuple[str, ...] = setting((), meaning="stages that it works through")
+
+    @property
+    def components(self) -> tuple[str, ...]:
+        return self.through
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -45,14 +52,39 @@ class LetterFamily(FamilyConfig):
         return 1.0
 
 
-def stage(share: float = 1.0) -> Stage:
-    return Stage(name="main", codec=LetterCodec(), family=LetterFamily(), share=share)
+def stage(share: float = 1.0, name: str = "main", through: tuple[str, ...] = ()) -> Stage:
+    return Stage(name=name, codec=LetterCodec(through=through), family=LetterFamily(), share=share)
+
+
+def recipe(*stages: Stage) -> Recipe:
+    return Recipe(name="a", medium="text", summary="", stages=stages)
 
 
 def test_shares_must_add_up_to_one() -> None:
-    assert Recipe(name="a", medium="text", summary="", stages=(stage(0.25), stage(0.75)))
+    assert recipe(stage(0.25, "first"), stage(0.75, through=("first",)))
     with pytest.raises(ConfigError, match="share"):
-        Recipe(name="a", medium="text", summary="", stages=(stage(0.5),))
+        recipe(stage(0.5))
+
+
+def test_a_stage_that_nothing_uses_is_refused() -> None:
+    with pytest.raises(ConfigError, match='nothing uses stage "first"'):
+        recipe(stage(0.5, "first"), stage(0.5))
+    with pytest.raises(ConfigError, match='nothing uses stage "second"'):
+        recipe(stage(0.2, "first"), stage(0.2, "second"), stage(0.6, through=("first",)))
+    assert recipe(stage(0.2, "first"), stage(0.2, "second", through=("first",)), stage(0.6, through=("second",)))
+
+
+def test_a_stage_works_through_earlier_ones_only() -> None:
+    with pytest.raises(ConfigError, match="works through"):
+        recipe(stage(0.5, "first", through=("main",)), stage(0.5))
+    with pytest.raises(ConfigError, match="there is none"):
+        recipe(stage(through=("main",)))
+
+
+@pytest.mark.parametrize("names", [("same", "same"), ("../up", "main"), ("a/b", "main"), ("", "main"), (".", "main")])
+def test_names_of_stages_are_different_and_names_of_folders(names: tuple[str, str]) -> None:
+    with pytest.raises(ConfigError, match="different names"):
+        recipe(stage(0.5, names[0]), stage(0.5, names[1], through=(names[0],)))
 
 
 def test_recipe_without_stages_is_refused() -> None:

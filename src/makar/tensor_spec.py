@@ -19,12 +19,6 @@ KNOWN = "known"
 """Content of which a part must stay; ``MASK`` says which."""
 MASK = "mask"
 """1 where content is to be made anew, 0 where ``KNOWN`` stays."""
-OTHER = "other"
-"""Content to end at, where ``SOURCE`` is what an interpolation begins at."""
-OTHER_SEED = "other_seed"
-"""Seed of the example to end at, where the example's own seed is what an interpolation begins at."""
-SHARE = "share"
-"""How far an interpolation has come, from 0 to 1."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

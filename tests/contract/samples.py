@@ -7,9 +7,11 @@ import numpy as np
 import torch
 
 from makar import registry
+from makar.artifacts.components import component_of
 from makar.codecs.codec import fit_codec
 from makar.data.record import Record
 from makar.families.family import build_family
+from tests.toy_autoencoder import ToyAutoencoder, ToyAutoencoderConfig
 
 TEXTS = [
     "It was a dark and stormy night; the rain fell in torrents.\n",
@@ -50,7 +52,21 @@ def codec_cases():
 @functools.cache
 def codec(name, medium):
     """Return a codec with its default settings, fitted on the records of a medium."""
-    return fit_codec(registry.load("codecs", name)(), iter(records(medium)))
+    config = registry.load("codecs", name)()
+    return fit_codec(config, iter(records(medium)), codec_components(config))
+
+
+def codec_components(config):
+    """Return what a codec that is tested by itself works through."""
+    return {name: _toy_component() for name in config.components}
+
+
+@functools.cache
+def _toy_component():
+    """Return an autoencoder of the size of the default image codec, for codecs that are tested by themselves."""
+    family = ToyAutoencoder(ToyAutoencoderConfig(channels=3, height=32, width=32))
+    family.initialise(torch.Generator().manual_seed(0))
+    return component_of(family.eval())
 
 
 def stage_cases():
@@ -67,7 +83,12 @@ def fitted_stage(recipe, index):
     """Return (fitted codec, tiny configuration of the family) of a stage."""
     made = registry.load("recipes", recipe)()
     stage = made.stages[index]
-    fitted = fit_codec(stage.codec, iter(records(made.medium)))
+    names = [earlier.name for earlier in made.stages[:index]]
+    components = {
+        name: component_of(new_family(fitted_stage(recipe, names.index(name))[1]).eval())
+        for name in stage.codec.components
+    }
+    fitted = fit_codec(stage.codec, iter(records(made.medium)), components)
     return fitted, stage.family.bound_to(fitted.spec).scaled_to(TINY_PARAMETERS)
 
 

@@ -9,6 +9,7 @@ import torch
 from makar import registry
 from makar.data.store import build_store
 from makar.errors import TensorMismatchError, UsageError
+from makar.families.edits import EDITS
 from makar.recipe import Stage, check_fit
 from makar.tensor_spec import Slot, TensorSpec
 from makar.training.batches import BatchSource
@@ -61,6 +62,32 @@ def test_it_accepts_what_its_codec_makes_and_nothing_else(recipe, index, case):
     foreign = TensorSpec({**codec.spec.slots, "smell": Slot(kind="values", axes=(), sizes=())})
     with pytest.raises(UsageError, match="smell"):
         check_fit(fitting, foreign)
+
+
+@every_stage
+def test_what_it_can_do_is_known_without_torch_and_named_in_the_table(case):
+    _, config, _ = case
+    family = samples.new_family(config)
+    assert family.edits == config.edits and family.predictions == config.predictions
+    assert set(config.edits) <= set(EDITS)
+
+
+@every_stage
+def test_a_family_that_says_what_it_encodes_does(case):
+    _, config, batch = case
+    latents = config.latents()
+    if latents is None:
+        return
+    family = samples.new_family(config).eval()
+    family.initialise_from_data([batch])
+    with torch.inference_mode():
+        made = family.encode(batch["target"])
+        again = family.encode(batch["target"])
+        images = family.decode(made)
+    assert tuple(made.shape) == (len(batch["target"]), *latents.sizes) and torch.equal(made, again)
+    assert made.dtype == (torch.int64 if latents.kind == "tokens" else torch.float32)
+    assert images.shape == batch["target"].shape and images.dtype == torch.float32
+    assert images.min() >= -1 and images.max() <= 1
 
 
 @every_stage

@@ -1,4 +1,4 @@
-"""A saved model in Python: generate, stream, evaluate, export; and ``load``, ``verify`` and ``import_model``."""
+"""A saved model in Python: generate, edit, predict, stream, evaluate, export; and ``load``, ``verify`` and ``import_model``."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from makar.artifacts.artifact import Artifact
     from makar.evaluation.report import Report
     from makar.generation.asset import Asset
+    from makar.generation.given_image import ImageSource
     from makar.novelty.index import NoveltyIndex
     from makar.provenance.verification import Verification
 
@@ -126,6 +127,79 @@ class Model:
         return stream_text(
             self.artifact, prompt=prompt, seed=seed, options=dict(options or {}), novelty=self.novelty_index()
         )
+
+    def edit(
+        self,
+        image: "ImageSource | None",
+        *,
+        how: Mapping[str, Any] | None = None,
+        prompt: str | int | Sequence[Any] | None = None,
+        count: int = 1,
+        seed: int = 0,
+        options: Mapping[str, Any] | None = None,
+    ) -> list["Asset"]:
+        """Change an image.
+
+        Args:
+            image: A file, or an array uint8 ``[rows, columns, channels]``; ``None`` only for frames between two seeds.
+            how: What is to be done, of ``makar.generation.edit_request``: ``{"box": (8, 8, 24, 24)}``, ``{"mask": "mask.png"}``,
+                ``{"right": 16}``, ``{"operation": "denoise"}``, ``{"enlarge": 2}``, ``{"to": "other.png", "frames": 8}``.
+            prompt: What it is to become: a class or a description, or several; ``None`` leaves that to the model.
+            count: Variants for every prompt.
+            seed: Seed of the first variant.
+            options: Sampling controls by name; ``{"strength": 0.4}`` begins from the image.
+
+        Returns:
+            Signed assets; what was known of the image is unchanged in them, bit for bit.
+
+        Raises:
+            UsageError: Nothing or contradicting things are asked for, or a mask or box does not fit the image.
+            UnsupportedError: The model cannot do it; the message names what it can and recipes that can.
+        """
+        return list(self.edit_each(image, how=how, prompt=prompt, count=count, seed=seed, options=options))
+
+    def edit_each(
+        self,
+        image: "ImageSource | None",
+        *,
+        how: Mapping[str, Any] | None = None,
+        prompt: str | int | Sequence[Any] | None = None,
+        count: int = 1,
+        seed: int = 0,
+        options: Mapping[str, Any] | None = None,
+    ) -> Iterator["Asset"]:
+        """Change an image like ``edit``, and give each asset as soon as it is finished."""
+        from makar.generation.edit import edit
+
+        return edit(
+            self.artifact,
+            {**(how or {}), "image": image},
+            prompts=prompt,
+            count=count,
+            seed=seed,
+            options=options,
+            novelty=self.novelty_index(),
+        )
+
+    def predict(
+        self, inputs: "Sequence[ImageSource] | ImageSource", *, what: str | None = None, seed: int = 0
+    ) -> list[dict[str, Any]]:
+        """Say something of images that exist.
+
+        Args:
+            inputs: Files, folders of images, arrays uint8 ``[rows, columns, channels]``, or several of these.
+            what: For example ``"anomaly"``; ``None`` where the model predicts one thing only.
+            seed: Seed of draws, where the prediction needs any.
+
+        Returns:
+            One dictionary an image: ``input``, ``what`` and what the model says; a ``score`` of anomaly is higher where it is stranger.
+
+        Raises:
+            UnsupportedError: The model cannot predict that; the message names recipes that can.
+        """
+        from makar.generation.predict import predict
+
+        return list(predict(self.artifact, inputs, what=what, seed=seed))
 
     def evaluate(
         self,

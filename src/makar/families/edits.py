@@ -1,6 +1,8 @@
 """The edits of images by name, what each hands to a sampler, and nothing else; families list those that they can do.
 
-``source`` is the image to begin from; ``known`` and ``mask`` are an image of which the part with mask 0 must stay as it is. No torch.
+``source`` is the image to begin from; ``known`` and ``mask`` are an image of which the part with mask 0 must stay as it is. The two
+interpolations are methods of the sampler, ``interpolate_between(options, *, first, last, count, seed)`` and
+``interpolate(options, *, first_seed, last_seed, count)``, which return ``[count, channels, height, width]``. No torch.
 """
 
 import dataclasses
@@ -28,6 +30,6 @@ EDITS: dict[str, Edit] = {
     "enlarge": Edit(slots=("source",), meaning="more pixels"),
     "colour": Edit(slots=("source",), meaning="colours for a grey image"),
     "control": Edit(slots=("source",), meaning="a new image steered by edges or another map"),
-    "interpolate": Edit(slots=("source", "other", "share"), meaning="from one image to another in steps"),
-    "interpolate-seeds": Edit(slots=("other_seed", "share"), meaning="from the image of one seed to that of another"),
+    "interpolate": Edit(slots=(), meaning="from one image to another in steps"),
+    "interpolate-seeds": Edit(slots=(), meaning="from the image of one seed to that of another in steps"),
 }

@@ -52,10 +52,11 @@ def generate(
     # A function with yield would check nothing before the first asset is asked for.
     request = Request(artifact, options=options, novelty=novelty, refuse_copies=refuse_copies)
     jobs = make_jobs(read_prompts(prompts, request.codec, request.family), count, seed)
-    return _make(request, jobs)
+    return make_assets(request, jobs)
 
 
-def _make(request: Request, jobs: list[Job]) -> Iterator[Asset]:
+def make_assets(request: Request, jobs: list[Job]) -> Iterator[Asset]:
+    """Draw, judge and sign one asset a job, in their order; what a guard refuses is drawn again."""
     for start in range(0, len(jobs), TOGETHER):
         yield from _make_together(request, jobs[start : start + TOGETHER])
 

@@ -15,6 +15,7 @@ import torch
 from makar.codecs.codec import Codec
 from makar.errors import UnknownNameError, UnsupportedError
 from makar.families.family import Batch, Family
+from makar.generation.change import Change
 from makar.tensor_spec import CAPTION, CLASS, TARGET
 
 Prompts = str | int | np.ndarray | Sequence[Any] | None
@@ -50,10 +51,12 @@ class Prompt:
     Attributes:
         stated: What goes into the manifest: the text, the name of the class, a list of tokens, or ``None``.
         slots: What goes into the sampler.
+        change: What becomes of the result, where something that was given is changed.
     """
 
     stated: Any
     slots: Batch
+    change: Change | None = None
 
     @property
     def tokens(self) -> np.ndarray | None:

@@ -21,7 +21,7 @@ from makar.generation.prompts import Prompt
 from makar.nn.threads import threads_for
 from makar.provenance import manifest as signing
 from makar.provenance.content import describe_content
-from makar.provenance.embedding import SOURCE_TYPE
+from makar.provenance.embedding import COMPOSITE_SOURCE_TYPE, SOURCE_TYPE
 from makar.provenance.keys import signing_key
 from makar.tensor_spec import TARGET
 from makar.version import VERSION
@@ -96,6 +96,10 @@ class Request:
     def draft(self, prompt: Prompt, slots: Slots) -> Draft:
         """Turn a finished example into content and compare it with the training data."""
         content, new_content = decode_example(self.codec, prompt, slots)
+        return self.judged(content if prompt.change is None else prompt.change.finish(content), new_content)
+
+    def judged(self, content: Any, new_content: Any) -> Draft:
+        """Compare what the model made with the training data."""
         finding = self.novelty.check(new_content) if self.novelty is not None else None
         return Draft(content=content, new_content=new_content, novelty=finding)
 
@@ -103,11 +107,13 @@ class Request:
         """Sign what passed every guard."""
         made = self.artifact.manifest
         novelty = draft.novelty.to_dictionary() if draft.novelty is not None else None
+        change = job.prompt.change
+        is_composite = change is not None and change.is_composite
         statement: dict[str, Any] = {
             "schema": signing.SCHEMA,
             "type": "asset",
             "system": {"name": "makar", "version": VERSION},
-            "source_type": SOURCE_TYPE,
+            "source_type": COMPOSITE_SOURCE_TYPE if is_composite else SOURCE_TYPE,
             "time_utc": utc_now(),
             "medium": self.artifact.medium,
             "artifact": {"hash": self.artifact.hash, "name": self.artifact.name},
@@ -125,6 +131,8 @@ class Request:
             "novelty": shareable_novelty(novelty),
             "content": describe_content(draft.content),
         }
+        if change is not None:
+            statement["edit"] = change.stated
         statement["id"] = hashlib.sha256(signing.canonical_json(statement)).hexdigest()[:32]
         signed = signing.sign(statement, self.key)
         return Asset(content=draft.content, medium=self.artifact.medium, signed=signed, novelty=novelty)
@@ -170,10 +178,7 @@ def make_jobs(prompts: list[Prompt], count: int, seed: int) -> list[Job]:
     Raises:
         UsageError: The count or the seed is out of range.
     """
-    if count < 1:
-        raise UsageError(f"{count} assets", expected="at least 1")
-    if not 0 <= seed < LARGEST_SEED:
-        raise UsageError(f"the seed {seed}", expected=f"0 to {LARGEST_SEED - 1}")
+    check_count_and_seed(count, seed)
     jobs = []
     # The same prompt twice asks for two different assets.
     used: collections.Counter[bytes] = collections.Counter()
@@ -183,6 +188,23 @@ def make_jobs(prompts: list[Prompt], count: int, seed: int) -> list[Job]:
             jobs.append(Job(prompt, seed + used[name]))
             used[name] += 1
     return jobs
+
+
+def check_count_and_seed(count: int, seed: int) -> None:
+    """Refuse a count or a seed that is out of range.
+
+    Raises:
+        UsageError: It is.
+    """
+    if count < 1:
+        raise UsageError(f"{count} assets", expected="at least 1")
+    if not 0 <= seed < LARGEST_SEED:
+        raise UsageError(f"the seed {seed}", expected=f"0 to {LARGEST_SEED - 1}")
+
+
+def option_names(family: Family) -> set[str]:
+    """Return the names of the sampling controls that a family honours."""
+    return {field.name for field in dataclasses.fields(family.options)}
 
 
 def decode_example(codec: Codec, prompt: Prompt, slots: Slots) -> tuple[Any, Any]:

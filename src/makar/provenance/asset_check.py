@@ -42,7 +42,7 @@ def check_asset(path: Path) -> tuple[SignedManifest | None, list[Check]]:
     checks.append(signer_check("asset", signed))
     checks.append(_content_check(path, data, signed, is_embedded=inside is not None))
     if inside is not None:
-        checks += _mark_checks(data)
+        checks += _mark_checks(data, str(signed.manifest.get("source_type", embedding.SOURCE_TYPE)))
     return signed, checks
 
 
@@ -77,7 +77,7 @@ def _content_check(path: Path, data: bytes, signed: SignedManifest, *, is_embedd
     return Check(link="asset", name="content", status=status, detail=detail)
 
 
-def _mark_checks(data: bytes) -> list[Check]:
+def _mark_checks(data: bytes, source_type: str) -> list[Check]:
     harmful, harmless = embedding.png_additions(data)
     checks = []
     if harmful:
@@ -86,8 +86,9 @@ def _mark_checks(data: bytes) -> list[Check]:
     elif harmless:
         detail = f"somebody added text that is not signed ({', '.join(harmless)}); the picture is untouched"
         checks.append(Check(link="asset", name="additions", status="unknown", detail=detail))
-    if embedding.has_source_mark(data):
-        detail = "the public mark says: made by a trained algorithm"
+    if embedding.has_source_mark(data, source_type):
+        done = "made" if source_type == embedding.SOURCE_TYPE else "changed"
+        detail = f"the public mark says: {done} by a trained algorithm"
         checks.append(Check(link="asset", name="AI mark", status="ok", detail=detail))
     else:
         detail = "the public mark (XMP DigitalSourceType) was removed or changed"

@@ -1,9 +1,10 @@
 """Where a signed manifest lives: inside a PNG (chunk iTXt ``makar``), or in ``FILE.makar.json`` beside any file.
 
-The XMP packet carries IPTC's ``DigitalSourceType`` = ``trainedAlgorithmicMedia`` (IPTC Photo Metadata 2023.2), which search engines and
-image programs read without knowing Makar. It has one fixed wording, so that a change of it is found by comparison; the manifest is
-signed and names the pixels by their hash; everything else in the file is under the PNG's own checksums. A sidecar names the sha256 of
-the file beside it.
+The XMP packet carries IPTC's ``DigitalSourceType`` (IPTC Photo Metadata 2023.2), which search engines and image programs read without
+knowing Makar: ``trainedAlgorithmicMedia`` for what was made from nothing, ``compositeWithTrainedAlgorithmicMedia`` for a given image that
+was changed. For each it has one fixed wording, so that a change of it is found by comparison; the manifest states which, is signed and
+names the pixels by their hash; everything else in the file is under the PNG's own checksums. A sidecar names the sha256 of the file
+beside it.
 """
 
 import io
@@ -23,12 +24,17 @@ from makar.provenance.content import pixel_hash
 KEYWORD = "makar"
 XMP_KEYWORD = "XML:com.adobe.xmp"
 SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
-XMP_PACKET = (
-    '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
-    '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
-    '<rdf:Description rdf:about="" xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" '
-    f'Iptc4xmpExt:DigitalSourceType="{SOURCE_TYPE}"/></rdf:RDF></x:xmpmeta><?xpacket end="r"?>'
-)
+COMPOSITE_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
+XMP_PACKETS = {
+    source_type: (
+        '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
+        '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+        '<rdf:Description rdf:about="" xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" '
+        f'Iptc4xmpExt:DigitalSourceType="{source_type}"/></rdf:RDF></x:xmpmeta><?xpacket end="r"?>'
+    )
+    for source_type in (SOURCE_TYPE, COMPOSITE_SOURCE_TYPE)
+}
+XMP_PACKET = XMP_PACKETS[SOURCE_TYPE]
 SIDECAR_SUFFIX = ".makar.json"
 
 
@@ -41,7 +47,7 @@ def png_bytes(pixels: np.ndarray, signed: dict[str, Any]) -> bytes:
     """
     information = PngInfo()
     information.add_itxt(KEYWORD, json.dumps(signed, ensure_ascii=False, separators=(",", ":")))
-    information.add_itxt(XMP_KEYWORD, XMP_PACKET)
+    information.add_itxt(XMP_KEYWORD, XMP_PACKETS[signed["manifest"].get("source_type", SOURCE_TYPE)])
     buffer = io.BytesIO()
     Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels).save(buffer, "PNG", pnginfo=information)
     return buffer.getvalue()
@@ -96,10 +102,15 @@ def png_additions(data: bytes) -> tuple[list[str], list[str]]:
     return harmful, harmless
 
 
-def has_source_mark(data: bytes) -> bool:
-    """Return whether a PNG file carries exactly the XMP packet that says it was made by a trained algorithm."""
+def has_source_mark(data: bytes, source_type: str = SOURCE_TYPE) -> bool:
+    """Return whether a PNG file carries exactly the XMP packet that says how a trained algorithm had a part in it.
+
+    Args:
+        data: The file.
+        source_type: What the signed manifest says; a type that Makar does not write has no packet.
+    """
     packets = [text for keyword, text in png.international_texts(data) if keyword == XMP_KEYWORD]
-    return packets == [XMP_PACKET.encode("utf-8")]
+    return source_type in XMP_PACKETS and packets == [XMP_PACKETS[source_type].encode("utf-8")]
 
 
 def sidecar_path(path: Path) -> Path:

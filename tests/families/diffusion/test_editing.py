@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from makar.errors import UnsupportedError
+from makar.errors import ConfigError, UnsupportedError
 from makar.families.diffusion.asked import Asking
 from makar.families.diffusion.condition import Condition
 from makar.families.diffusion.config import DiffusionConfig
@@ -152,19 +152,17 @@ def test_between_two_noises_lies_noise():
 
 def test_frames_run_from_one_image_to_the_other():
     first, last = picture(0), picture(1)
-    shares = [0.0, 0.25, 0.5, 0.75, 1.0]
-    prompts = [{"source": first, "other": last, "share": torch.tensor(share)} for share in shares]
-    frames = [slots["target"] for _, slots, _ in sampler().sample(ImageOptions(steps=10), prompts, [0] * 5)]
+    frames = sampler().interpolate_between(ImageOptions(steps=10), first=first, last=last, count=5)
     assert np.abs(frames[0] - first.numpy()).mean() < 0.05 and np.abs(frames[-1] - last.numpy()).mean() < 0.05
     away = [float(np.abs(frame - first.numpy()).mean()) for frame in frames]
     assert away == sorted(away)
 
 
-def test_frames_run_from_one_seed_to_the_other():
-    prompts = [{"other_seed": torch.tensor(9), "share": torch.tensor(share)} for share in (0.0, 0.5, 1.0)]
-    frames = [slots["target"] for _, slots, _ in sampler().sample(ImageOptions(steps=5), prompts, [4] * 3)]
-    ends = [slots["target"] for _, slots, _ in sampler().sample(ImageOptions(steps=5), [{}, {}], [4, 9])]
-    assert np.allclose(frames[0], ends[0], atol=1e-4) and np.allclose(frames[-1], ends[1], atol=1e-4)
+def test_two_images_are_led_to_and_from_the_class_that_is_asked_for():
+    with pytest.raises(UnsupportedError, match="has none"):
+        sampler().interpolate_between(ImageOptions(label="cat"), first=picture(), last=picture(), count=2)
+    with pytest.raises(ConfigError):
+        sampler().interpolate_between(ImageOptions(), first=picture(), last=picture(), count=1)
 
 
 def test_an_edit_does_not_depend_on_what_else_is_made():

@@ -11,15 +11,13 @@ from makar.errors import UnsupportedError
 from makar.families.diffusion.options import ImageOptions
 from makar.families.edits import EDITS
 from makar.families.family import Batch
-from makar.tensor_spec import KNOWN, MASK, OTHER, OTHER_SEED, SHARE, SOURCE
+from makar.tensor_spec import KNOWN, MASK, SOURCE
 
-SLOTS = frozenset({SOURCE, KNOWN, MASK, OTHER, OTHER_SEED, SHARE})
+SLOTS = frozenset({SOURCE, KNOWN, MASK})
 STRENGTH = 0.6
 """Taken where none is given."""
 
-EDIT_OF = {
-    frozenset(EDITS[name].slots): name for name in ("image-to-image", "inpaint", "interpolate", "interpolate-seeds")
-}
+EDIT_OF = {frozenset(EDITS[name].slots): name for name in ("image-to-image", "inpaint")}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -41,10 +39,6 @@ class Given:
     def stacked(self, slot: str) -> Float[Tensor, "batch channels height width"]:
         """Return a slot of all examples."""
         return torch.stack([example[slot] for example in self.examples])
-
-    def numbers(self, slot: str) -> list[int | float]:
-        """Return a slot of one number of all examples."""
-        return [example[slot].item() for example in self.examples]
 
 
 def read_given(
@@ -70,7 +64,7 @@ def read_given(
     if slots and slots not in EDIT_OF:
         raise UnsupportedError(
             f"this image model cannot use {', '.join(sorted(slots))} together",
-            expected="; or ".join(" and ".join(EDITS[name].slots) for name in EDIT_OF.values()),
+            expected=" or ".join(" with ".join(EDITS[name].slots) for name in EDIT_OF.values()),
         )
     edit = EDIT_OF.get(slots)
     if options.strength is not None and edit != "image-to-image":
@@ -84,7 +78,7 @@ def read_given(
         )
     if edit is None:
         return None, list(prompts)
-    wanted = {SOURCE: shape, KNOWN: shape, OTHER: shape, MASK: (1, *shape[1:])}
+    wanted = {SOURCE: shape, KNOWN: shape, MASK: (1, *shape[1:])}
     for prompt in prompts:
         for name in slots & set(wanted):
             if tuple(prompt[name].shape) != wanted[name]:

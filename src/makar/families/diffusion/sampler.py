@@ -25,7 +25,7 @@ from makar.families.diffusion.options import ImageOptions
 from makar.families.diffusion.solvers import SOLVERS
 from makar.families.diffusion.time_grid import time_grid
 from makar.families.family import Batch, Sampler
-from makar.tensor_spec import KNOWN, MASK, OTHER, OTHER_SEED, SHARE, SOURCE, TARGET
+from makar.tensor_spec import KNOWN, MASK, SOURCE, TARGET
 
 BATCH = 64
 """Images made together. More is not faster on a CPU: the activations leave its cache."""
@@ -113,16 +113,35 @@ class ImageSampler(Sampler):
             raise ConfigError(f"an interpolation of {count} images", expected="at least 2")
         (first, draw, _), (last, _, _) = self._draw(first_seed), self._draw(last_seed)
         asked = self._asking.read(options, prompt or {}, draw)
-        cosine = torch.dot(first.flatten(), last.flatten()) / (first.norm() * last.norm())
-        angle = torch.acos(cosine.clamp(-1, 1))
-        points = []
-        for share in torch.linspace(0, 1, count):
-            if angle < 1e-4:
-                points.append(first)
-            else:
-                points.append(
-                    (torch.sin((1 - share) * angle) * first + torch.sin(share * angle) * last) / torch.sin(angle)
-                )
+        return self._between(options, (first, last), count, asked)
+
+    def interpolate_between(
+        self, options: ImageOptions, *, first: Tensor, last: Tensor, count: int, seed: int = 0
+    ) -> np.ndarray:
+        """Make images on the great circle between the noises from which two given images come; the ends are nearly those images.
+
+        Args:
+            options: The controls; without a label, the images are of no class.
+            first: Image ``[channels, height, width]`` in the range of the model.
+            last: Another.
+            count: Number of images, at least 2.
+            seed: Of draws; there are none.
+
+        Returns:
+            float32 ``[count, channels, height, width]`` in -limit..limit.
+        """
+        if count < 2:
+            raise ConfigError(f"an interpolation of {count} images", expected="at least 2")
+        given, _ = read_given([{SOURCE: first}, {SOURCE: last}], options, shape=self._shape)
+        assert given is not None
+        asked = self._asking.read(options, {}, self._draw(seed)[1], is_edit=True)
+        with torch.inference_mode():
+            images = given.stacked(SOURCE).to(self._device)
+            noises = back_to_noise(self._field(options, [asked, asked]), images, steps=options.steps).cpu()
+        return self._between(options, (noises[0], noises[1]), count, asked)
+
+    def _between(self, options: ImageOptions, ends: tuple[Tensor, Tensor], count: int, asked: Asked) -> np.ndarray:
+        points = [between_noises(*ends, float(share)) for share in torch.linspace(0, 1, count)]
         batches = [
             self._follow(
                 options, torch.stack(points[start : start + BATCH]), [asked] * len(points[start : start + BATCH])
@@ -194,13 +213,7 @@ class ImageSampler(Sampler):
         *,
         generators: list[torch.Generator],
     ) -> np.ndarray:
-        if given.edit == "interpolate-seeds":
-            ends = [self._draw(int(seed))[0] for seed in given.numbers(OTHER_SEED)]
-            return self._follow(options, _between(noise, ends, given), asked)
         with torch.inference_mode():
-            if given.edit == "interpolate":
-                points = _between(*self._ends(options, given, asked), given)
-                return self._follow(options, points, asked)
             if given.edit == "inpaint":
                 images = inpaint(
                     self._field(options, asked),
@@ -218,26 +231,6 @@ class ImageSampler(Sampler):
                 noise.to(self._device), source, strength=strength, times=self._times(options)
             )
             return self._solved(options, start, asked, times=times, generators=generators)
-
-    def _ends(self, options: ImageOptions, given: Given, asked: list[Asked]) -> tuple[list[Tensor], list[Tensor]]:
-        """Return the noises that given images come from; the frames of one interpolation share their ends."""
-
-        def key(example: Batch, slot: str, wanted: Asked) -> tuple[int, int | None, tuple[int, ...]]:
-            return id(example[slot]), wanted[0], () if wanted[1] is None else tuple(wanted[1].tolist())
-
-        ends = {
-            key(example, slot, wanted): (example[slot], wanted)
-            for example, wanted in zip(given.examples, asked)
-            for slot in (SOURCE, OTHER)
-        }
-        images = torch.stack([image for image, _ in ends.values()]).to(self._device)
-        field = self._field(options, [wanted for _, wanted in ends.values()])
-        found = dict(zip(ends, back_to_noise(field, images, steps=options.steps).cpu()))
-        first, last = (
-            [found[key(example, slot, wanted)] for example, wanted in zip(given.examples, asked)]
-            for slot in (SOURCE, OTHER)
-        )
-        return first, last
 
     def _finished(self, images: Tensor) -> np.ndarray:
         limit = self._config.limit
@@ -265,8 +258,3 @@ class ImageSampler(Sampler):
             return away + guidance * (towards - away)
 
         return field
-
-
-def _between(first: Tensor | list[Tensor], last: list[Tensor], given: Given) -> Tensor:
-    shares = given.numbers(SHARE)
-    return torch.stack([between_noises(*ends) for ends in zip(first, last, shares, strict=True)])

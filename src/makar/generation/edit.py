@@ -1,0 +1,162 @@
+"""``edit``: changing what is there, through the same one way to an asset as making something new.
+
+What is to be done follows from the request (``edit_request``), what the model sees and where its pixels go from ``inpainting``,
+``enlarging``, ``colouring`` and ``frames``. Every asset states the operation, its settings and the sha256 of what was given, and carries
+the public mark of a composite.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from makar.artifacts.artifact import Artifact
+from makar.errors import UnsupportedError, UsageError
+from makar.families.family import Batch
+from makar.generation.able import check_edit
+from makar.generation.asset import Asset
+from makar.generation.change import Change, unchanged
+from makar.generation.colouring import with_colours_of
+from makar.generation.edit_request import EditRequest, operation_of, read_request
+from makar.generation.enlarging import check_factor, enlarged
+from makar.generation.frames import frames_between_images, frames_between_seeds
+from makar.generation.generate import make_assets
+from makar.generation.given_image import GivenImage, read_given_image
+from makar.generation.guards import NoveltyCheck
+from makar.generation.image_slots import encoded, fit_of, image_size, source_of
+from makar.generation.inpainting import inpainting
+from makar.generation.placement import place_frame
+from makar.generation.prompts import Prompt, Prompts, read_prompts
+from makar.generation.request import Job, Request, check_count_and_seed, option_names
+from makar.tensor_spec import SOURCE
+
+STRENGTH = "strength"
+OPERATION = "edit"
+"""Control of families that can do several things with one ``source``: which of them."""
+
+
+def edit(
+    artifact: Artifact,
+    how: EditRequest | Mapping[str, Any],
+    *,
+    prompts: Prompts = None,
+    count: int = 1,
+    seed: int = 0,
+    options: Mapping[str, Any] | None = None,
+    novelty: NoveltyCheck | None = None,
+) -> Iterator[Asset]:
+    """Change an image.
+
+    Args:
+        artifact: The model.
+        how: The image and what is to be done with it; see ``EditRequest``.
+        prompts: What it is to become: a class or a description, where the model takes one.
+        count: Variants for each prompt.
+        seed: Seed of the first variant; the next has ``seed + 1``.
+        options: Sampling controls by name, ``strength`` among them.
+        novelty: Compares what the model made with the training data; ``None`` where that is not on this machine.
+
+    Yields:
+        Signed assets, prompt after prompt, in the order of their seeds; frames in their order.
+
+    Raises:
+        UsageError: Nothing or contradicting things are asked for, or a mask or box does not fit the image.
+        UnsupportedError: The model cannot do it; the message names what it can and recipes that can.
+        DataError: A file cannot be read as an image.
+    """
+    if artifact.medium != "image":
+        raise UnsupportedError(f"a model of {artifact.medium} changes no images", expected="a model of images")
+    asked = read_request(how)
+    check_count_and_seed(count, seed)
+    controls = {name: value for name, value in (options or {}).items() if value is not None}
+    given = None if asked.image is None else read_given_image(asked.image)
+    config = artifact.recipe.stages[-1].family
+    operation = operation_of(
+        asked,
+        has_strength=STRENGTH in controls,
+        is_transparent=given is not None and bool(given.transparent.any()),
+        able=config.edits,
+    )
+    check_edit(operation, config)
+    if OPERATION in option_names(artifact.family()):
+        controls[OPERATION] = operation
+    request = Request(artifact, options=controls, novelty=novelty, refuse_copies=False)
+    stated: dict[str, Any] = {"operation": operation, "settings": asked.stated()}
+    if given is not None:
+        stated["source"] = given.stated
+    if operation.startswith("interpolate"):
+        if prompts is not None or count != 1:
+            raise UsageError(
+                "a prompt or a count for frames between two ends",
+                expected="one row of frames, of a class given as a label",
+            )
+        if given is None:
+            return frames_between_seeds(request, asked, seed=seed, stated=stated)
+        return _frames(request, given, asked, seed=seed, stated=stated)
+    assert given is not None
+    chosen = read_prompts(prompts, request.codec, request.family)
+    if operation == "enlarge":
+        assert asked.enlarge is not None
+        check_factor(asked.enlarge, config, request.codec)
+        return _enlarge(request, given, _jobs(chosen, {}, None, count=count, seed=seed), asked.enlarge, stated)
+    slots, change = _one_image(request, given, asked, operation, stated)
+    return make_assets(request, _jobs(chosen, slots, change, count=count, seed=seed))
+
+
+def _one_image(
+    request: Request, given: GivenImage, asked: EditRequest, operation: str, stated: dict[str, Any]
+) -> tuple[Batch, Change]:
+    """Return what the sampler gets and what becomes of its answer, for an operation with one image in and one out."""
+    if operation == "inpaint":
+        slots, change = inpainting(given, asked, request.codec)
+        return slots, Change(finish=change.finish, stated=stated | change.stated)
+    slots = {SOURCE: source_of(given.pixels, request.codec, request.family)}
+    if operation == "colour":
+        height, width = image_size(request.codec)
+        frame = place_frame(*given.pixels.shape[:2], height=height, width=width, fit=fit_of(request.codec))
+        return slots, Change(finish=lambda made: with_colours_of(given.pixels, made, frame=frame), stated=stated)
+    return slots, Change(finish=unchanged, stated=stated)
+
+
+def _frames(
+    request: Request, given: GivenImage, asked: EditRequest, *, seed: int, stated: dict[str, Any]
+) -> Iterator[Asset]:
+    other = read_given_image(asked.to)
+    ends = encoded(given.pixels, request.codec), encoded(other.pixels, request.codec)
+    return frames_between_images(request, ends, asked, seed=seed, stated=stated | {"to": other.stated})
+
+
+def _enlarge(
+    request: Request, given: GivenImage, jobs: list[Job], factor: int, stated: dict[str, Any]
+) -> Iterator[Asset]:
+    size = image_size(request.codec)
+    for job in jobs:
+
+        def make(tiles: Sequence[np.ndarray], job: Job = job) -> list[np.ndarray]:
+            parts = [
+                Job(
+                    Prompt(
+                        stated=job.prompt.stated,
+                        slots={**job.prompt.slots, SOURCE: source_of(tile, request.codec, request.family)},
+                    ),
+                    job.seed,
+                )
+                for tile in tiles
+            ]
+            made: dict[int, np.ndarray] = {}
+            for position, slots in request.draw(parts, 0):
+                made[position] = request.codec.decode(slots)
+            return [made[position] for position in range(len(parts))]
+
+        content = enlarged(given.pixels, make, size=size, factor=factor)
+        change = Change(finish=unchanged, stated=stated)
+        finished = Job(Prompt(stated=job.prompt.stated, slots={}, change=change), job.seed)
+        yield request.asset(finished, request.judged(content, content), 0)
+
+
+def _jobs(prompts: list[Prompt], slots: Batch, change: Change | None, *, count: int, seed: int) -> list[Job]:
+    return [
+        Job(Prompt(stated=prompt.stated, slots={**prompt.slots, **slots}, change=change), seed + number)
+        for prompt in prompts
+        for number in range(count)
+    ]
