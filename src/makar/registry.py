@@ -25,16 +25,22 @@ BUILT_IN: dict[str, dict[str, str]] = {
     "families": {
         "transformer": "makar.families.transformer.config:TransformerConfig",
         "diffusion": "makar.families.diffusion.config:DiffusionConfig",
+        "vae": "makar.families.vae.config:VaeConfig",
+        "vqvae": "makar.families.vqvae.config:VqvaeConfig",
     },
     "recipes": {
         "text": "makar.recipes.text:text",
         "code": "makar.recipes.text:code",
         "image": "makar.recipes.image:image",
         "image-class": "makar.recipes.image:image_class",
+        "vae": "makar.recipes.autoencoders:vae",
+        "vqvae": "makar.recipes.autoencoders:vqvae",
     },
     "sizings": {
         "transformer": "makar.recipes.sizing:size_transformer",
         "diffusion": "makar.recipes.sizing:size_diffusion",
+        "vae": "makar.recipes.autoencoders:size_vae",
+        "vqvae": "makar.recipes.autoencoders:size_vqvae",
         "any": "makar.recipes.sizing:size_any",
     },
     "metrics": {

@@ -132,6 +132,9 @@ class Family(nn.Module, abc.ABC):
     options: ClassVar[type[Config]]
     """Configuration class of the sampling controls that this family honours; any other control is refused."""
 
+    creates: ClassVar[bool] = True
+    """Whether the sampler makes examples from nothing; one that does not raises UnsupportedError and names what does."""
+
     edits: ClassVar[tuple[str, ...]] = ()
     """What the sampler can do to given content, of ``makar.families.edits``; prompts then carry ``source``, or ``known`` and ``mask``."""
 
