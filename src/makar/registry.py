@@ -1,9 +1,10 @@
 """The one table from names to "module:attribute": codecs, families, recipes, sizing rules and metrics, built in or plugged in.
 
-Built-ins and plug-ins go through the same table. A plug-in is an installed package with entry points in the group ``makar.codecs``,
-``makar.families``, ``makar.recipes``, ``makar.sizings`` or ``makar.metrics``; its entry point is the same "module:attribute" text that
-a built-in has here. A codec or family names its *configuration* class (which imports no torch); that class names the implementation in
-``target``. A recipe names a function that returns a complete ``Recipe``. Nothing is imported before it is asked for.
+Built-ins and plug-ins go through the same table. A plug-in is an installed package with entry points in the group
+``makar.codecs``, ``makar.families``, ``makar.recipes``, ``makar.sizings`` or ``makar.metrics``; its entry point is
+the same "module:attribute" text that a built-in has here. A codec or family names its *configuration* class (which
+imports no torch); that class names the implementation in ``target``. A recipe names a function that returns a
+complete ``Recipe``. Nothing is imported before it is asked for.
 """
 
 import functools

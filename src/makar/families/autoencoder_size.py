@@ -1,7 +1,7 @@
 """Exact counts of parameters and operations of the encoder and decoder of ``makar.nn.autoencoder``, and an estimate of activations.
 
-Tests compare the first two with the built networks. An operation is a multiplication or an addition; norms and activations are left out of the
-operations. No torch.
+Tests compare the first two with the built networks. An operation is a multiplication or an addition; norms and
+activations are left out of the operations. No torch.
 """
 
 import dataclasses

@@ -1,9 +1,10 @@
 """What a family promises: networks that learn in phases from batches, and a sampler that makes new examples.
 
-A family is a ``torch.nn.Module`` that holds its networks. The trainer asks for ``phases`` once and then, each step, calls ``prepare``
-once a batch and the loss of every phase that is due. One phase trains a language model, two a GAN; a phase that shares the optimiser
-of another and is due every 16 steps is a lazy penalty; a phase with its own ``batch`` function is a rollout. State that is not a
-parameter lives in registered buffers, so it is checkpointed with the weights. Every draw takes the generator that is handed in.
+A family is a ``torch.nn.Module`` that holds its networks. The trainer asks for ``phases`` once and then, each step,
+calls ``prepare`` once a batch and the loss of every phase that is due. One phase trains a language model, two a GAN;
+a phase that shares the optimiser of another and is due every 16 steps is a lazy penalty; a phase with its own
+``batch`` function is a rollout. State that is not a parameter lives in registered buffers, so it is checkpointed with
+the weights. Every draw takes the generator that is handed in.
 """
 
 import abc

@@ -1,15 +1,14 @@
 """A convolutional encoder and decoder of images in levels of halving resolution, channels last, for latent variables and codebooks.
 
-Both are driven level by level from outside, so that a hierarchy of latent variables can be put between the levels of the decoder.
-Decisions, as measured for the U-Net (``makar.nn.unet``): the image is folded by ``patch`` first; norms are over the channels of one position,
-which is the fast norm in this layout; a block is norm, 3x3 convolution, SiLU, 3x3 convolution, added to its input, and starts as the
-identity (He et al. 2016, arXiv 1603.05027). A level with an odd side is padded by one row or column before it is halved, and the decoder
-cuts that off again.
+Both are driven level by level from outside, so that a hierarchy of latent variables can be put between the levels of
+the decoder. Decisions, as measured for the U-Net (``makar.nn.unet``): the image is folded by ``patch`` first; norms
+are over the channels of one position, which is the fast norm in this layout; a block is norm, 3x3 convolution, SiLU,
+3x3 convolution, added to its input, and starts as the identity (He et al. 2016, arXiv 1603.05027). A level with an
+odd side is padded by one row or column before it is halved, and the decoder cuts that off again.
 """
 
 from collections.abc import Sequence
 
-import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn

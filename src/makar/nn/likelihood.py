@@ -1,8 +1,8 @@
 """How likely an image is when a network says something of every pixel: Bernoulli, Gaussian with a learned variance, discretised logistic.
 
-Values run from -1 to 1. All three are in nats of an image of 8-bit values, so that they can be compared: the Gaussian is a density and is
-multiplied by the width of one of the 256 steps; the logistic is integrated over the step exactly, its tails belong to the outermost steps;
-Bernoulli sees -1 as black and 1 as white.
+Values run from -1 to 1. All three are in nats of an image of 8-bit values, so that they can be compared: the Gaussian
+is a density and is multiplied by the width of one of the 256 steps; the logistic is integrated over the step exactly,
+its tails belong to the outermost steps; Bernoulli sees -1 as black and 1 as white.
 
 * Gaussian with one learned deviation a channel: Rybkin et al. 2020 (arXiv 2006.13202, section 4), which finds the balance between
   reconstruction and divergence by itself.

@@ -1,12 +1,14 @@
 """Two ways from vectors to tokens and back: a codebook that follows its vectors, and rounding to a finite grid of scalars.
 
-Codebook (van den Oord et al. 2017, arXiv 1711.00937): a vector becomes the nearest of the codes. The codes are running means of the vectors that
-chose them (their appendix A.1): n <- decay n + (1 - decay) count, m <- decay m + (1 - decay) sum, code = m / n. A code that is hardly
-chosen is moved onto a vector of the present batch (Dhariwal et al. 2020, arXiv 2005.00341, section 3.1), else most codes die early.
-Vectors are normed first, so that distances keep their scale.
+Codebook (van den Oord et al. 2017, arXiv 1711.00937): a vector becomes the nearest of the codes. The codes are
+running means of the vectors that chose them (their appendix A.1): n <- decay n + (1 - decay) count, m <- decay m + (1
+- decay) sum, code = m / n. A code that is hardly chosen is moved onto a vector of the present batch (Dhariwal et al.
+2020, arXiv 2005.00341, section 3.1), else most codes die early. Vectors are normed first, so that distances keep
+their scale.
 
-Finite scalars (Mentzer et al. 2023, arXiv 2309.15505, section 3): every value of a short vector is squeezed into a range and rounded to one of
-a few levels; the token is the number whose digits they are. There is no codebook that could die.
+Finite scalars (Mentzer et al. 2023, arXiv 2309.15505, section 3): every value of a short vector is squeezed into a
+range and rounded to one of a few levels; the token is the number whose digits they are. There is no codebook that
+could die.
 
 In both, the gradient passes the rounding as if it were not there (Bengio et al. 2013, arXiv 1308.3432).
 """

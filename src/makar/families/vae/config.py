@@ -1,7 +1,8 @@
 """Settings of the variational autoencoder: sizes, where in the decoder latent variables enter, likelihood, weights of the divergence.
 
-With latent channels at one level only this is the autoencoder of Kingma and Welling 2013 and a codec for latent models; with several it
-is a ladder (Sonderby et al. 2016, arXiv 1602.02282): coarse latents first, finer ones given what the coarse ones say.
+With latent channels at one level only this is the autoencoder of Kingma and Welling 2013 and a codec for latent
+models; with several it is a ladder (Sonderby et al. 2016, arXiv 1602.02282): coarse latents first, finer ones given
+what the coarse ones say.
 """
 
 import dataclasses

@@ -1,7 +1,8 @@
 """Images by a variational autoencoder: codes for images, images from codes, how strange an image is, noise taken away.
 
-The loss is the evidence lower bound in nats an image (``objective``), reconstruction and divergence reported apart; the validation loss is
-the plain bound whatever ``beta`` and ``free_bits`` are, so that runs compare. Source: Kingma and Welling 2013 (arXiv 1312.6114).
+The loss is the evidence lower bound in nats an image (``objective``), reconstruction and divergence reported apart;
+the validation loss is the plain bound whatever ``beta`` and ``free_bits`` are, so that runs compare. Source: Kingma
+and Welling 2013 (arXiv 1312.6114).
 """
 
 from collections.abc import Iterable, Mapping

@@ -1,13 +1,15 @@
 """The networks of the variational autoencoder: a ladder of latent variables between the levels of a convolutional decoder.
 
-Bottom-up, the encoder leaves features at every level. Top-down, from a learned start at the deepest level, each level with latents first looks at
-what the decoder has so far and, when there is an image, at the encoder's features; that gives mean and deviation of the latents there; they
-are added to the decoder's features through a 1x1 convolution, and the level's blocks work on the sum.
+Bottom-up, the encoder leaves features at every level. Top-down, from a learned start at the deepest level, each level
+with latents first looks at what the decoder has so far and, when there is an image, at the encoder's features; that
+gives mean and deviation of the latents there; they are added to the decoder's features through a 1x1 convolution, and
+the level's blocks work on the sum.
 
-Decision: the prior of the latents of every level is the standard normal. In the ladder of Sonderby et al. 2016 (arXiv 1602.02282) with
-the residual posterior of Vahdat and Kautz 2020 (arXiv 2007.03898, section 3.2) the divergence of a level depends only on the shift
-and scale relative to the prior, so a prior that follows the coarser latents can as well be a part of the decoder. It makes a sample
-one draw of noise, and every image a point in one Gaussian, between which one can interpolate.
+Decision: the prior of the latents of every level is the standard normal. In the ladder of Sonderby et al. 2016 (arXiv
+1602.02282) with the residual posterior of Vahdat and Kautz 2020 (arXiv 2007.03898, section 3.2) the divergence of a
+level depends only on the shift and scale relative to the prior, so a prior that follows the coarser latents can as
+well be a part of the decoder. It makes a sample one draw of noise, and every image a point in one Gaussian, between
+which one can interpolate.
 """
 
 from collections.abc import Callable, Sequence
@@ -126,7 +128,7 @@ class VaeNetwork(nn.Module):
             return raw + 2 * torch.atanh(self.data_mean.clamp(-0.96, 0.96)), None
         location = self.data_mean + self.data_deviation * raw[:, : self.config.channels]
         if self.config.likelihood == "gaussian":
-            return location, self.log_deviation + torch.log(self.data_deviation)
+            return location, (self.log_deviation + torch.log(self.data_deviation))[None]
         return location, raw[:, self.config.channels :] + torch.log(self.data_deviation) - 1
 
 

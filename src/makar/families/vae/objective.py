@@ -3,9 +3,9 @@
     -log p(x) <= E_q(z|x) [-log p(x|z)] + KL(q(z|x) || p(z))        Kingma and Welling 2013 (arXiv 1312.6114), equation 3
                  reconstruction           divergence
 
-For a Gaussian q against the standard normal the divergence is (mean^2 + deviation^2 - 1) / 2 - log deviation a latent (their appendix B). In
-training the divergence is multiplied by beta (Higgins et al. 2017), and the mean divergence of a channel over the batch counts as
-``free_bits`` where it is less (Kingma et al. 2016, arXiv 1606.04934, equation 15).
+For a Gaussian q against the standard normal the divergence is (mean^2 + deviation^2 - 1) / 2 - log deviation a latent
+(their appendix B). In training the divergence is multiplied by beta (Higgins et al. 2017), and the mean divergence of
+a channel over the batch counts as ``free_bits`` where it is less (Kingma et al. 2016, arXiv 1606.04934, equation 15).
 """
 
 from collections.abc import Sequence
@@ -29,12 +29,12 @@ def divergence_of_channels(
 
 
 def pressed_divergence(
-    divergences: Sequence[Float[Tensor, "batch channels"]], *, free_bits: float
+    divergences: Sequence[Tensor], *, free_bits: float
 ) -> Float[Tensor, ""]:
     """Return the divergence that training lowers: mean over the batch, each channel at least ``free_bits``.
 
     Args:
-        divergences: From ``divergence_of_channels``, one tensor a level.
+        divergences: From ``divergence_of_channels``, one ``[batch, channels]`` a level.
         free_bits: Nats a channel that cost nothing to use.
     """
     means = torch.cat(list(divergences), dim=1).mean(0)

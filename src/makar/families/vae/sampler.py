@@ -1,8 +1,9 @@
 """Images from seeds, from other images, and between two of them.
 
-All latents of an image are one point drawn from a standard normal by the generator of its seed, on the CPU, so an image depends neither on its
-batch nor on the device. A given image (``source``) puts the means of its posterior in the place of that draw, for all levels or for the
-coarsest ones only; the rest is then drawn anew. Taking noise away is the same: the encoder has met noisy images, the decoder never.
+All latents of an image are one point drawn from a standard normal by the generator of its seed, on the CPU, so an
+image depends neither on its batch nor on the device. A given image (``source``) puts the means of its posterior in
+the place of that draw, for all levels or for the coarsest ones only; the rest is then drawn anew. Taking noise away
+is the same: the encoder has met noisy images, the decoder never.
 """
 
 from collections.abc import Callable, Iterator

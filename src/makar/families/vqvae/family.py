@@ -1,8 +1,8 @@
 """Images as tokens and back: an encoder, a quantiser, a decoder, for models that predict tokens.
 
-The loss is the squared error over the variance of the data, plus the commitment of the encoder to its codes (van den Oord et al. 2017,
-arXiv 1711.00937, equation 3; their codebook term is the running mean of ``makar.nn.quantiser``). The validation loss is the squared error alone. It
-makes no new images by itself: tokens have to come from somewhere.
+The loss is the squared error over the variance of the data, plus the commitment of the encoder to its codes (van den
+Oord et al. 2017, arXiv 1711.00937, equation 3; their codebook term is the running mean of ``makar.nn.quantiser``).
+The validation loss is the squared error alone. It makes no new images by itself: tokens have to come from somewhere.
 """
 
 from collections.abc import Iterable, Mapping
