@@ -62,7 +62,7 @@ def decoder_parameters(shape: Levels) -> int:
 def encoder_operations(shape: Levels) -> float:
     """Return operations of one pass of an encoder over one image; a decoder of this shape takes as many."""
     products = shape.places[0] * 9 * shape.pixels * shape.widths[0]
-    products += sum(shape.blocks * places * 18 * width * width for width, places in zip(shape.widths, shape.places))
+    products += sum(shape.blocks * places * 10 * width * width for width, places in zip(shape.widths, shape.places))
     for places, (width, below) in zip(shape.places[1:], itertools.pairwise(shape.widths)):
         products += places * 4 * width * below
     return 2.0 * products
@@ -77,4 +77,4 @@ def activation_values(shape: Levels) -> float:
 
 
 def _block_parameters(shape: Levels) -> int:
-    return sum(2 * shape.blocks * affine(9 * width, width) for width in shape.widths)
+    return sum(shape.blocks * (affine(9 * width, width) + affine(width, width)) for width in shape.widths)

@@ -17,7 +17,7 @@ from makar.nn.convolution import Convolution, Pointwise, fold, unfold
 
 
 class ResidualBlock(nn.Module):
-    """Norm, 3x3 convolution, SiLU, 3x3 convolution, added to the input.
+    """Norm, 3x3 convolution, SiLU, 1x1 convolution, added to the input.
 
     Args:
         width: Channels.
@@ -27,10 +27,27 @@ class ResidualBlock(nn.Module):
     def __init__(self, width: int, hidden: int) -> None:
         super().__init__()
         self.first = Convolution(width, hidden)
-        self.second = Convolution(hidden, width, scale=0.0)
+        self.second = Pointwise(hidden, width, scale=0.0)
 
     def forward(self, x: Float[Tensor, "batch height width channels"]) -> Float[Tensor, "batch height width channels"]:
         """Refine the image."""
+        return x + self.second(F.silu(self.first(F.layer_norm(x, (x.shape[-1],)))))
+
+
+class DenseBlock(nn.Module):
+    """Norm, affine, SiLU, affine, added to the input: a block for one vector an image.
+
+    Args:
+        width: Length of the vector.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first = Pointwise(width, width)
+        self.second = Pointwise(width, width, scale=0.0)
+
+    def forward(self, x: Float[Tensor, "*batch width"]) -> Float[Tensor, "*batch width"]:
+        """Refine the vector."""
         return x + self.second(F.silu(self.first(F.layer_norm(x, (x.shape[-1],)))))
 
 

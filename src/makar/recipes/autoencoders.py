@@ -76,9 +76,9 @@ def _sized(
     family: VaeConfig | VqvaeConfig, optimisation: OptimisationConfig, *, operations: float, items: int
 ) -> tuple[FamilyConfig, OptimisationConfig]:
     values = items * family.height * family.width * family.channels
-    best, distance = family.changed(features=FEATURE_STEP), math.inf
+    best, distance = _with_features(family, FEATURE_STEP), math.inf
     for features in range(FEATURE_STEP, LARGEST_FEATURES + 1, FEATURE_STEP):
-        trial = family.changed(features=features)
+        trial = _with_features(family, features)
         parameters = trial.parameter_count()
         if features > FEATURE_STEP and parameters * VALUES_PER_PARAMETER > values:
             break
@@ -87,6 +87,10 @@ def _sized(
             best, distance = trial, abs(math.log(needed / max(operations, 1.0)))
     rate = LEARNING_RATE * math.sqrt(REFERENCE_FEATURES / max(REFERENCE_FEATURES, best.features))
     return best, optimisation.changed(learning_rate=rate)
+
+
+def _with_features(family: VaeConfig | VqvaeConfig, features: int) -> VaeConfig | VqvaeConfig:
+    return family.with_features(features) if isinstance(family, VaeConfig) else family.changed(features=features)
 
 
 def _recipe(name: str, family: VaeConfig | VqvaeConfig, *, summary: str, expected: str) -> Recipe:

@@ -17,6 +17,8 @@ from makar.tensor_spec import TARGET, Slot, TensorSpec
 
 FEATURE_STEP = 8
 LARGEST_FEATURES = 768
+VECTOR_FEATURES = 5
+"""Width of the vector for the whole image, in features."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -33,13 +35,20 @@ class VaeConfig(FamilyConfig):
     channels: int = setting(3, meaning="1 grey, 3 colour, 4 colour with alpha", minimum=1, maximum=64)
     features: int = setting(32, meaning="channels of the finest level", minimum=8, maximum=4096)
     multipliers: tuple[int, ...] = setting(
-        (1, 2, 2), meaning="channels of every level, in features; each level halves the resolution"
+        (1,), meaning="channels of every level, in features; each level halves the resolution"
     )
     latent_channels: tuple[int, ...] = setting(
-        (2, 4, 8), meaning="latent channels at every level, the finest first; 0 for a level without"
+        (4,), meaning="latent channels at every level, the finest first; 0 for a level without"
+    )
+    vector_latents: int = setting(32, meaning="latents of the image as a whole; 0 for none", minimum=0, maximum=4096)
+    vector_width: int = setting(
+        256,
+        meaning="length of the vector that stands for the whole image; read with vector_latents",
+        minimum=8,
+        maximum=8192,
     )
     blocks: int = setting(1, meaning="blocks a level, in the encoder and again in the decoder", minimum=1, maximum=32)
-    patch: int = setting(2, meaning="pixels that are folded into one position, along each side", choices=(1, 2, 4))
+    patch: int = setting(4, meaning="pixels that are folded into one position, along each side", choices=(1, 2, 4))
     likelihood: str = setting(
         "gaussian",
         meaning="bernoulli for black and white (greys are drawn anew each time), gaussian with one learned deviation a "
@@ -60,15 +69,15 @@ class VaeConfig(FamilyConfig):
     )
 
     def check(self) -> None:
-        """Check the fields, and that every level has channels and the deepest has latents."""
+        """Check the fields, and that every level has channels and there are latents below all others."""
         super().check()
         if not self.multipliers or min(self.multipliers) < 1:
             raise ConfigError(f"multipliers are {self.multipliers}", expected="at least one, each at least 1")
         latent = self.latent_channels
-        if len(latent) != len(self.multipliers) or min(latent) < 0 or not latent[-1]:
+        if len(latent) != len(self.multipliers) or min(latent) < 0 or not (latent[-1] or self.vector_latents):
             raise ConfigError(
                 f"latent_channels are {latent} for {len(self.multipliers)} levels",
-                expected="one number a level, none below 0, the last above 0",
+                expected="one number a level, none below 0, the last above 0 where vector_latents is 0",
             )
 
     @property
@@ -89,14 +98,15 @@ class VaeConfig(FamilyConfig):
 
     @property
     def latent_levels(self) -> tuple[int, ...]:
-        """Levels with latents, in the order in which they are drawn: the coarsest first."""
+        """Levels of the decoder with latents, in the order in which they are drawn: the coarsest first."""
         return tuple(level for level in reversed(range(len(self.latent_channels))) if self.latent_channels[level])
 
     @property
     def latent_shapes(self) -> tuple[tuple[int, int, int], ...]:
-        """(channels, rows, columns) of the latents, the coarsest first."""
+        """(channels, rows, columns) of the latents, the coarsest first; the vector has one row and column."""
         sizes = self.encoder_shape.sizes
-        return tuple((self.latent_channels[level], *sizes[level]) for level in self.latent_levels)
+        vector = ((self.vector_latents, 1, 1),) if self.vector_latents else ()
+        return (*vector, *((self.latent_channels[level], *sizes[level]) for level in self.latent_levels))
 
     def accepts(self) -> TensorSpec:
         """Images of this size."""
@@ -113,10 +123,14 @@ class VaeConfig(FamilyConfig):
     def scaled_to(self, parameters: int) -> Self:
         """Return the copy whose features bring it nearest to this many parameters; the shape stays."""
         counts = {
-            features: self.changed(features=features).parameter_count()
+            features: self.with_features(features).parameter_count()
             for features in range(FEATURE_STEP, LARGEST_FEATURES + 1, FEATURE_STEP)
         }
-        return self.changed(features=min(counts, key=lambda features: abs(counts[features] - parameters)))
+        return self.with_features(min(counts, key=lambda features: abs(counts[features] - parameters)))
+
+    def with_features(self, features: int) -> Self:
+        """Return a copy with so many features, and a vector whose width goes with them."""
+        return self.changed(features=features, vector_width=VECTOR_FEATURES * features)
 
     def parameter_count(self) -> int:
         """Return the exact number of trainable parameters."""

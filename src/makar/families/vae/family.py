@@ -57,6 +57,8 @@ class VaeFamily(Family):
         initialise_modules(self.network, generator)
         with torch.no_grad():
             self.network.start.zero_()
+            if self.network.vector is not None:
+                self.network.vector.start.zero_()
             if self.config.likelihood == "gaussian":
                 self.network.log_deviation.zero_()
 
@@ -206,11 +208,11 @@ class VaeFamily(Family):
         return image_mean(self.config.likelihood, location)
 
     def _require_one_level(self) -> None:
-        if len(self.config.latent_levels) > 1:
+        if len(self.config.latent_shapes) > 1:
             raise UnsupportedError(
-                f"this autoencoder has latents at {len(self.config.latent_levels)} levels",
+                f"this autoencoder has latents at {len(self.config.latent_shapes)} levels",
                 expected="latents at the deepest level only",
-                do="train with family.latent_channels=[0,0,4], or use encode_levels and decode_levels",
+                do="train with family.vector_latents=0, or use encode_levels and decode_levels",
             )
 
     def _compute(self) -> None:

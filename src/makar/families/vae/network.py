@@ -1,9 +1,9 @@
 """The networks of the variational autoencoder: a ladder of latent variables between the levels of a convolutional decoder.
 
-Bottom-up, the encoder leaves features at every level. Top-down, from a learned start at the deepest level, each level
-with latents first looks at what the decoder has so far and, when there is an image, at the encoder's features; that
-gives mean and deviation of the latents there; they are added to the decoder's features through a 1x1 convolution, and
-the level's blocks work on the sum.
+Bottom-up, the encoder leaves features at every level. Top-down, from a vector for the whole image and from a learned
+start at the deepest level, each level with latents first looks at what the decoder has so far and, when there is an
+image, at the encoder's features; that gives mean and deviation of the latents there; they are added to the decoder's
+features through a 1x1 convolution, and the level's blocks work on the sum.
 
 Decision: the prior of the latents of every level is the standard normal. In the ladder of Sonderby et al. 2016 (arXiv
 1602.02282) with the residual posterior of Vahdat and Kautz 2020 (arXiv 2007.03898, section 3.2) the divergence of a
@@ -20,7 +20,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from makar.families.vae.config import VaeConfig
-from makar.nn.autoencoder import ImageDecoder, ImageEncoder
+from makar.nn.autoencoder import DenseBlock, ImageDecoder, ImageEncoder
 from makar.nn.convolution import Pointwise
 from makar.nn.likelihood import image_mean
 
@@ -60,6 +60,43 @@ class LatentLevel(nn.Module):
         return state + self.inject(latents.to(state.dtype))
 
 
+class VectorLevel(nn.Module):
+    """The latents of the image as a whole, under the deepest level of the decoder.
+
+    Every value of the deepest features meets every value of the vector: an image has few places there, and a dense layer
+    costs less than the convolutions that would carry something across them.
+
+    Args:
+        places: Positions of the deepest level.
+        width: Its channels.
+        vector: Length of the vector.
+        latents: Number of latents.
+    """
+
+    def __init__(self, *, places: int, width: int, vector: int, latents: int) -> None:
+        super().__init__()
+        self.narrow = Pointwise(places * width, vector)
+        self.look = DenseBlock(vector)
+        self.describe = Pointwise(vector, 2 * latents, scale=0.5)
+        self.inject = Pointwise(latents, vector)
+        self.say = DenseBlock(vector)
+        self.start = nn.Parameter(torch.zeros(vector))
+        self.widen = Pointwise(vector, places * width)
+
+    def posterior(self, features: Tensor) -> Posterior:
+        """Return mean and log deviation, ``[batch, 1, 1, latents]``, from the deepest features."""
+        flat = F.layer_norm(features, (features.shape[-1],)).flatten(1)
+        vector = self.look(self.narrow(flat))
+        said = self.describe(F.silu(F.layer_norm(vector, (vector.shape[-1],)))).float()
+        mean, log_deviation = said[:, None, None].chunk(2, dim=-1)
+        return mean, log_deviation.clamp(*LOG_DEVIATION_RANGE)
+
+    def forward(self, state: Tensor, latents: Tensor) -> Tensor:
+        """Return the state of the deepest level with what the vector says of every place."""
+        vector = self.say(self.inject(latents[:, 0, 0].to(state.dtype)) + self.start.to(state.dtype))
+        return state + self.widen(F.silu(F.layer_norm(vector, (vector.shape[-1],)))).reshape(state.shape)
+
+
 class VaeNetwork(nn.Module):
     """Encoder, latents and decoder.
 
@@ -83,6 +120,16 @@ class VaeNetwork(nn.Module):
         )
         self.latents = nn.ModuleList(
             LatentLevel(shape.widths[level], config.latent_channels[level]) for level in config.latent_levels
+        )
+        self.vector = (
+            VectorLevel(
+                places=shape.places[-1],
+                width=shape.widths[-1],
+                vector=config.vector_width,
+                latents=config.vector_latents,
+            )
+            if config.vector_latents
+            else None
         )
         self.start = nn.Parameter(torch.zeros(*shape.sizes[-1], shape.widths[-1]))
         if config.likelihood == "gaussian":
@@ -109,6 +156,10 @@ class VaeNetwork(nn.Module):
         """
         config = self.config
         state = self.start.to(self.compute_type).expand(count, -1, -1, -1)
+        if self.vector is not None:
+            found = None if features is None else self.vector.posterior(features[-1])
+            state = self.vector(state, choose(0, found))
+        first = 0 if self.vector is None else 1
         last = len(config.multipliers) - 1
         for level in reversed(range(last + 1)):
             if level < last:
@@ -118,7 +169,7 @@ class VaeNetwork(nn.Module):
                 part = self.latents[number]
                 assert isinstance(part, LatentLevel), "the list holds nothing else"
                 found = None if features is None else part.posterior(state, features[level])
-                state = part(state, choose(number, found))
+                state = part(state, choose(first + number, found))
             state = self.decoder.refine(level, state)
         return self._said(self.decoder.finish(state, height=config.height, width=config.width))
 

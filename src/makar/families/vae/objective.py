@@ -28,9 +28,7 @@ def divergence_of_channels(
     return nats.sum((1, 2))
 
 
-def pressed_divergence(
-    divergences: Sequence[Tensor], *, free_bits: float
-) -> Float[Tensor, ""]:
+def pressed_divergence(divergences: Sequence[Tensor], *, free_bits: float) -> Float[Tensor, ""]:
     """Return the divergence that training lowers: mean over the batch, each channel at least ``free_bits``.
 
     Args:

@@ -33,6 +33,10 @@ class Sizes(Protocol):
     @property
     def latent_channels(self) -> tuple[int, ...]: ...
     @property
+    def vector_latents(self) -> int: ...
+    @property
+    def vector_width(self) -> int: ...
+    @property
     def latent_levels(self) -> tuple[int, ...]: ...
     @property
     def encoder_shape(self) -> Levels: ...
@@ -46,6 +50,10 @@ def parameter_count(sizes: Sizes) -> int:
     for level in sizes.latent_levels:
         width, channels = sizes.level_widths[level], sizes.latent_channels[level]
         count += affine(2 * width, width) + affine(width, 2 * channels) + affine(channels, width)
+    if sizes.vector_latents:
+        vector, flat = sizes.vector_width, encoder.places[-1] * encoder.widths[-1]
+        count += affine(flat, vector) + affine(vector, flat) + 4 * affine(vector, vector) + vector
+        count += affine(vector, 2 * sizes.vector_latents) + affine(sizes.vector_latents, vector)
     return count + (sizes.channels if sizes.likelihood == "gaussian" else 0)
 
 
@@ -56,6 +64,9 @@ def forward_operations(sizes: Sizes) -> float:
     for level in sizes.latent_levels:
         width, channels = sizes.level_widths[level], sizes.latent_channels[level]
         products += encoder.places[level] * (2 * width * width + 3 * channels * width)
+    if sizes.vector_latents:
+        vector, flat = sizes.vector_width, encoder.places[-1] * encoder.widths[-1]
+        products += 2 * flat * vector + 4 * vector * vector + 3 * vector * sizes.vector_latents
     return encoder_operations(encoder) + encoder_operations(_decoder_shape(sizes)) + 2.0 * products
 
 

@@ -34,12 +34,12 @@ class VqvaeConfig(FamilyConfig):
     height: int = setting(32, meaning="height of the images", unit="pixels", minimum=4, maximum=256)
     width: int = setting(32, meaning="width of the images", unit="pixels", minimum=4, maximum=256)
     channels: int = setting(3, meaning="1 grey, 3 colour, 4 colour with alpha", minimum=1, maximum=64)
-    features: int = setting(32, meaning="channels of the finest level", minimum=8, maximum=4096)
+    features: int = setting(64, meaning="channels of the finest level", minimum=8, maximum=4096)
     multipliers: tuple[int, ...] = setting(
-        (1, 2), meaning="channels of every level, in features; each level halves the resolution, tokens are at the last"
+        (1,), meaning="channels of every level, in features; each level halves the resolution, tokens are at the last"
     )
-    blocks: int = setting(1, meaning="blocks a level, in the encoder and again in the decoder", minimum=1, maximum=32)
-    patch: int = setting(2, meaning="pixels that are folded into one position, along each side", choices=(1, 2, 4))
+    blocks: int = setting(2, meaning="blocks a level, in the encoder and again in the decoder", minimum=1, maximum=32)
+    patch: int = setting(4, meaning="pixels that are folded into one position, along each side", choices=(1, 2, 4))
     quantiser: str = setting(
         "codebook",
         meaning="codebook learns its codes; finite-scalar rounds every value of a short vector",
