@@ -200,8 +200,11 @@ def test_latents_of_one_level_go_to_an_image_and_come_from_one() -> None:
     latents = family.encode(batch(config)["target"])
     assert latents.shape == (8, 5, 4, 3)
     assert config.latent_shapes == ((5, 4, 3),)
+    said = config.latents()
+    assert said is not None and said.sizes == (5, 4, 3)
     assert family.decode(latents).shape == (8, 1, 16, 12)
     ladder = scattered(small())
+    assert small().latents() is None
     assert [tuple(level.shape) for level in ladder.encode_levels(batch(small())["target"])] == [
         (8, 6, 1, 1),
         (8, 4, 4, 3),

@@ -29,6 +29,8 @@ class VaeConfig(FamilyConfig):
     target: ClassVar[str] = "makar.families.vae.family:VaeFamily"
     item_name: ClassVar[str] = "image"
     batching: ClassVar[Literal["items", "windows"]] = "items"
+    edits: ClassVar[tuple[str, ...]] = ("denoise", "reconstruct", "interpolate", "interpolate-seeds")
+    predictions: ClassVar[tuple[str, ...]] = ("anomaly",)
 
     height: int = setting(32, meaning="height of the images", unit="pixels", minimum=4, maximum=256)
     width: int = setting(32, meaning="width of the images", unit="pixels", minimum=4, maximum=256)
@@ -107,6 +109,12 @@ class VaeConfig(FamilyConfig):
         sizes = self.encoder_shape.sizes
         vector = ((self.vector_latents, 1, 1),) if self.vector_latents else ()
         return (*vector, *((self.latent_channels[level], *sizes[level]) for level in self.latent_levels))
+
+    def latents(self) -> Slot | None:
+        """Return what ``encode`` makes of one image; ``None`` where latents at several levels do not fit into one slot."""
+        if len(self.latent_shapes) > 1:
+            return None
+        return Slot(kind="values", axes=("channels", "height", "width"), sizes=self.latent_shapes[0])
 
     def accepts(self) -> TensorSpec:
         """Images of this size."""

@@ -43,8 +43,9 @@ class VaeFamily(Family):
     """
 
     options: ClassVar[type[VaeOptions]] = VaeOptions
-    edits: ClassVar[tuple[str, ...]] = ("denoise", "reconstruct")
-    predictions: ClassVar[tuple[str, ...]] = ("anomaly",)
+    edits: ClassVar[tuple[str, ...]] = VaeConfig.edits
+    predictions: ClassVar[tuple[str, ...]] = VaeConfig.predictions
+    concurrent: ClassVar[bool] = True
 
     def __init__(self, config: VaeConfig) -> None:
         super().__init__()

@@ -30,6 +30,7 @@ class VqvaeConfig(FamilyConfig):
     target: ClassVar[str] = "makar.families.vqvae.family:VqvaeFamily"
     item_name: ClassVar[str] = "image"
     batching: ClassVar[Literal["items", "windows"]] = "items"
+    edits: ClassVar[tuple[str, ...]] = ("reconstruct",)
 
     height: int = setting(32, meaning="height of the images", unit="pixels", minimum=4, maximum=256)
     width: int = setting(32, meaning="width of the images", unit="pixels", minimum=4, maximum=256)
@@ -93,6 +94,11 @@ class VqvaeConfig(FamilyConfig):
         sizes = level_sizes(self.height, self.width, patch=self.patch, levels=len(self.multipliers))
         widths = tuple(self.features * multiplier for multiplier in self.multipliers)
         return Levels(pixels=self.channels * self.patch**2, widths=widths, sizes=sizes, blocks=self.blocks)
+
+    def latents(self) -> Slot:
+        """Return what ``encode`` makes of one image: its tokens, row by row."""
+        rows, columns = self.token_shape
+        return Slot(kind="tokens", axes=("length",), sizes=(rows * columns,), vocabulary=self.vocabulary)
 
     def accepts(self) -> TensorSpec:
         """Images of this size."""
