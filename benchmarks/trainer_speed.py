@@ -1,6 +1,6 @@
 """Tokens a second of Makar's training step against transformers.Trainer on the same model, at its defaults and at its best.
 
-Run: python benchmarks/trainer_speed.py [--steps 40]
+Run: python benchmarks/trainer_speed.py [--shapes small large] [--steps 40]
 
 Two shapes of decoder: a small one (4 layers of 128, context 64, batch 12) and a larger one (6 layers of 384, context 256, batch 8),
 vocabulary 65. The peer is ``transformers.Trainer`` with ``GPT2LMHeadModel`` (the GPT shape as people train it) and with
@@ -133,6 +133,7 @@ def best_of_threads(case: dict, steps: int) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, default=40)
+    parser.add_argument("--shapes", nargs="+", choices=SHAPES, default=list(SHAPES))
     parser.add_argument("--case", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.case:
@@ -144,7 +145,7 @@ def main() -> None:
             print(peer(shape, case["architecture"], case["attention"], case["bf16"], options.steps))
         return
     result: dict = {"machine": machine(), "cases": []}
-    for name in SHAPES:
+    for name in options.shapes:
         peers: dict[str, dict[str, float]] = {}
         for architecture in ("gpt2", "qwen3"):
             rates = {}
@@ -181,7 +182,7 @@ def main() -> None:
                 {key: round(value, 2) for key, value in ratios.items()},
                 flush=True,
             )
-    write_result("trainer-speed", result)
+    write_result("-".join(["trainer-speed", *options.shapes]), result)
 
 
 if __name__ == "__main__":

@@ -55,6 +55,8 @@ class Stepper:
         self._workers = workers
         self._on_smaller = on_smaller
         self._device = next(learner.family.parameters()).device
+        self.metrics: dict[str, float] = {}
+        """What the losses said of themselves when they were computed last, by name."""
         self.positions = optimisation.batch_size * optimisation.accumulate
         """Windows or items a step, over all processes."""
 
@@ -126,6 +128,7 @@ class Stepper:
             with torch.no_grad():
                 batch = phase.batch(batch, torch_generator(self._seed, "phase batch", *place))
         loss = phase.loss(batch, torch_generator(self._seed, "loss", *place))
+        self.metrics.update(loss.metrics)
         weight = count * self._team.size / self.positions
         return loss.value if weight == 1 else loss.value * weight
 
