@@ -1,8 +1,12 @@
 """A small transformer that reads a caption in both directions: one vector a token, for attention, and one for the whole.
 
-Decisions: it is trained together with what it steers, because frozen encoders of other people's data are not at hand; learned positions, as
-captions are short; the whole is the mean over the tokens that are there, so that padding never matters. Blocks norm before they
-compute (Xiong et al. 2020, arXiv 2002.04745).
+Decisions: it is trained together with what it steers, because frozen encoders of other people's data are not at hand; learned positions,
+small at the start, as captions are short; blocks norm before they compute (Xiong et al. 2020, arXiv 2002.04745). The whole is a sum over
+the tokens that are there, divided by the root of their number: of what the blocks make of them *and of the bare vectors of the words*. In
+a mean the one word that tells two captions apart drowns in those that they share, and blocks that are still learning are noise on top.
+Measured on 16 x 16 digits ("the handwritten digit three"), 250 steps of 16, as what shuffled captions add to the held-out loss: classes
+0.075, mean after two blocks 0.002, the same normed 0.000, root of the number 0.003, without blocks 0.042, with bare words beside
+them 0.045, and with a quarter of the learning rate for the blocks 0.061.
 """
 
 import dataclasses
@@ -18,8 +22,8 @@ from makar.nn.token_attention import TokenAttention
 EXPANSION = 4
 """Width of a block's inner layer in widths."""
 
-TOKEN_DEVIATION = 0.5
-"""Spread of the vectors of tokens and positions at the start; the norm of the first block makes it one."""
+TOKEN_DEVIATION, POSITION_DEVIATION = 1.0, 0.1
+"""Spread of the vectors of tokens and of positions at the start: where a word stands matters less than which it is."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -83,8 +87,8 @@ class TextEncoder(nn.Module):
     def initialise(self, generator: torch.Generator) -> None:
         """Draw the vectors of tokens and positions; the layers draw themselves."""
         with torch.no_grad():
-            for vectors in (self.token_vectors, self.positions):
-                vectors.copy_(TOKEN_DEVIATION * torch.randn(vectors.shape, generator=generator).to(vectors.device))
+            for vectors, deviation in ((self.token_vectors, TOKEN_DEVIATION), (self.positions, POSITION_DEVIATION)):
+                vectors.copy_(deviation * torch.randn(vectors.shape, generator=generator).to(vectors.device))
 
     def forward(self, tokens: Int[Tensor, "batch length"]) -> TextStates:
         """Read captions.
@@ -93,10 +97,11 @@ class TextEncoder(nn.Module):
             tokens: int64, padded at the end; no longer than the longest caption, and each with one token at least.
         """
         exists = tokens != self.padding
-        x = (self.token_vectors[tokens] + self.positions[: tokens.shape[1]]).to(self.compute_type)
+        words = self.token_vectors[tokens]
+        x = (words + self.positions[: tokens.shape[1]]).to(self.compute_type)
         for block in self.blocks:
             x = block(x, exists)
         x = F.layer_norm(x, (x.shape[-1],))
-        there = exists[..., None].to(x.dtype)
-        whole = (x * there).sum(1) / there.sum(1).clamp(min=1)
-        return TextStates(tokens=x, exists=exists, whole=whole.float())
+        there = exists[..., None].float()
+        whole = ((x.float() + words) * there).sum(1) * there.sum(1).clamp(min=1).rsqrt()
+        return TextStates(tokens=x, exists=exists, whole=whole)

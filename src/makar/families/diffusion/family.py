@@ -32,6 +32,9 @@ from makar.tensor_spec import CAPTION, CLASS, NO_CAPTION_TOKEN, PADDING_TOKEN, T
 STATISTICS_BATCHES = 64
 """Batches looked at for mean and deviation of the data."""
 
+READING_RATE = 0.25
+"""Learning rate of the transformer that reads captions, as a share of that of the rest; see ``makar.nn.text_encoder``."""
+
 _TYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
@@ -75,7 +78,13 @@ class DiffusionFamily(Family):
     def phases(self) -> list[Phase]:
         """One phase: what is predicted."""
         name = "velocity" if self.config.objective == "flow" else "noise"
-        return [Phase(name=name, groups=[ParameterGroup(parameters=list(self.parameters()))], loss=self._loss)]
+        reader = self.network.reader
+        reading = list(reader.blocks.parameters()) if reader is not None else []
+        others = [part for part in self.parameters() if all(part is not one for one in reading)]
+        groups = [ParameterGroup(parameters=others)]
+        if reading:
+            groups.append(ParameterGroup(parameters=reading, learning_rate_scale=READING_RATE))
+        return [Phase(name=name, groups=groups, loss=self._loss)]
 
     def prepare(self, batch: Batch, generator: torch.Generator) -> Batch:
         """Mirror half of the images where the configuration says that left and right do not matter."""
