@@ -24,9 +24,21 @@ GUIDANCES = (0.0, 1.0, 3.0, 6.0)
 SHEET = Path(__file__).parents[1] / "docs" / "images"
 
 
+def fitting(model: object, prompt: str) -> str:
+    """Return a prompt without as many of its last keywords as make it too long for the model."""
+    from makar.errors import UnsupportedError
+
+    while True:
+        try:
+            model.artifact.codec().encode_caption(prompt)
+            return prompt
+        except UnsupportedError:
+            prompt = prompt.rpartition(", ")[0]
+
+
 def made(model: object, captions: list[str], *, images: int, **options: object) -> np.ndarray:
     """Return uint8 ``[captions, images, 32, 32, 3]``."""
-    found = model.generate(captions, count=images, options=options)
+    found = model.generate([fitting(model, caption) for caption in captions], count=images, options=options)
     return np.stack([asset.content for asset in found]).reshape(len(captions), images, 32, 32, 3)
 
 
