@@ -21,7 +21,10 @@ from makar.tensor_spec import TARGET, Slot, TensorSpec
 
 PATCH = 4
 KIND = "toy-autoencoder"
-FAMILIES = {KIND: "tests.toy_autoencoder:ToyAutoencoderConfig"}
+FAMILIES = {
+    KIND: "tests.toy_autoencoder:ToyAutoencoderConfig",
+    "toy-doubler": "tests.toy_autoencoder:ToyDoublerConfig",
+}
 RECIPES = {
     "toy-latent": "tests.toy_autoencoder:toy_latent",
 }
@@ -74,6 +77,7 @@ class ToyAutoencoderConfig(FamilyConfig):
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ToyOptions(Config):
     spread: float = setting(1.0, meaning="deviation of the latents that are drawn", minimum=0.0)
+    edit: str | None = setting(None, meaning="what to do with a source")
 
 
 class ToyAutoencoder(Family):
@@ -179,10 +183,40 @@ class ToySampler(Sampler):
                 prompt = prompts[index] if prompts else {}
                 if "source" in prompt:
                     latents = self.family._compress(prompt["source"][None])
+                    latents = 0.5 * latents if options.edit == "denoise" else latents
                 else:
                     noise = torch.randn(1, *shape, generator=torch.Generator().manual_seed(seed))
                     latents = options.spread * noise
                 yield index, {TARGET: self.family._restore(latents)[0].clamp(-1, 1).numpy()}, True
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ToyDoublerConfig(ToyAutoencoderConfig):
+    kind: ClassVar[str] = "toy-doubler"
+    target: ClassVar[str] = "tests.toy_autoencoder:ToyDoubler"
+    edits: ClassVar[tuple[str, ...]] = ("enlarge", "colour")
+    predictions: ClassVar[tuple[str, ...]] = ()
+
+    def accepts(self) -> TensorSpec:
+        half = Slot(
+            kind="values",
+            axes=("channels", "height", "width"),
+            sizes=(self.channels, self.height // 2, self.width // 2),
+        )
+        return TensorSpec({**super().accepts().slots, "source": half})
+
+
+class ToyDoubler(ToyAutoencoder):
+    """Makes every pixel of a source four."""
+
+    def sampler(self, codec: Any) -> Sampler:
+        return ToyDoublingSampler()
+
+
+class ToyDoublingSampler(Sampler):
+    def sample(self, options, prompts, seeds):
+        for index, prompt in enumerate(prompts):
+            yield index, {TARGET: prompt["source"].repeat_interleave(2, 1).repeat_interleave(2, 2).numpy()}, True
 
 
 def stage(name: str = "autoencoder", share: float = 0.3, **values: Any) -> Stage:
@@ -206,6 +240,11 @@ def toy_latent() -> Recipe:
         share=0.7,
     )
     return Recipe(name="toy-latent", medium="image", summary="a toy", expected="a toy", stages=(stage(), later))
+
+
+def toy_alone() -> Recipe:
+    """Return the autoencoder by itself."""
+    return Recipe(name="toy", medium="image", summary="a toy", expected="a toy", stages=(stage(share=1.0),))
 
 
 def size_toy(stage: Stage, *, operations: float, items: int, spec: TensorSpec) -> tuple[FamilyConfig, Any]:

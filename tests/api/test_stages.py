@@ -88,6 +88,18 @@ def test_an_image_comes_out_is_verified_and_known_from_the_pictures(run, tmp_pat
     assert loaded.generate(seed=3, options={"steps": 3})[0].hash == asset.hash
 
 
+def test_images_are_edited_through_latents(run):
+    image = pictures(1)[0]
+    asset = run.model.edit(image, how={"box": (8, 0, 16, 16)}, options={"steps": 2})[0]
+    assert np.array_equal(asset.content[:, :8], image[:, :8])
+    assert not np.array_equal(asset.content[:, 8:], image[:, 8:])
+    same = run.model.edit(image, options={"steps": 2, "strength": 0.0})[0].content
+    codec = run.model.artifact.codec()
+    assert same.shape == image.shape and isinstance(codec, LatentCodec)
+    frames = run.model.edit(image, how={"to": pictures(2)[1], "frames": 3}, options={"steps": 2})
+    assert len({frame.hash for frame in frames}) == 3
+
+
 @pytest.mark.parametrize("stage, event", [("autoencoder", "validation"), (None, "storing"), ("image", "validation")])
 def test_a_killed_training_ends_with_the_same_bits(run, monkeypatch, tmp_path, stage, event):
     monkeypatch.setenv("MAKAR_HOME", str(tmp_path / "home"))

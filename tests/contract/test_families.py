@@ -10,6 +10,7 @@ from makar import registry
 from makar.data.store import build_store
 from makar.errors import TensorMismatchError, UsageError
 from makar.families.edits import EDITS
+from makar.generation.frames import BetweenImages, BetweenSeeds
 from makar.recipe import Stage, check_fit
 from makar.tensor_spec import Slot, TensorSpec
 from makar.training.batches import BatchSource
@@ -79,6 +80,49 @@ def test_what_it_can_do_is_known_without_torch_and_named_in_the_table(case):
     family = samples.new_family(config)
     assert family.edits == config.edits and family.predictions == config.predictions
     assert set(config.edits) <= set(EDITS)
+
+
+@every_stage
+def test_every_edit_that_it_names_is_done_and_no_other(case):
+    codec, config, batch = case
+    family = samples.new_family(config).eval()
+    sampler, options = family.sampler(codec), family.options.from_dictionary(_short(family))
+    image = batch["target"][0].float()
+    slots = {"source": batch["source"][0] if "source" in batch else image, "known": image}
+    if image.ndim == 3:
+        slots["mask"] = (torch.arange(image.shape[-1]) >= image.shape[-1] // 2).float().expand(1, *image.shape[1:])
+    for name, edit in EDITS.items():
+        if not edit.slots:
+            continue
+        prompt = {slot: slots[slot] for slot in edit.slots if image.ndim == 3}
+        controls = (
+            options.changed(edit=name) if "edit" in options.__dataclass_fields__ and name in config.edits else options
+        )
+        if name in config.edits:
+            made = next(found["target"] for _, found, _ in sampler.sample(controls, [prompt], [0]))
+            assert made.shape == tuple(image.shape) and np.isfinite(made).all()
+            if name == "inpaint":
+                half = image.shape[-1] // 2
+                assert np.array_equal(made[:, :, :half], image.numpy()[:, :, :half])
+        elif prompt and not any(EDITS[other].slots == edit.slots for other in config.edits):
+            with pytest.raises(UsageError):
+                list(sampler.sample(options, [prompt], [0]))
+    assert ("interpolate" in config.edits) == isinstance(sampler, BetweenImages)
+    assert ("interpolate-seeds" in config.edits) == isinstance(sampler, BetweenSeeds)
+
+
+@every_stage
+def test_every_prediction_that_it_names_is_made_and_no_other(case):
+    _, config, batch = case
+    family = samples.new_family(config).eval()
+    family.initialise_from_data([batch])
+    for what in config.predictions:
+        found = family.predict(batch, what, _generator())
+        again = family.predict(batch, what, _generator())
+        assert found and all(len(values) == len(batch["target"]) for values in found.values())
+        assert all(np.array_equal(found[name], again[name]) for name in found)
+    with pytest.raises(UsageError, match="smell"):
+        family.predict(batch, "smell", _generator())
 
 
 @every_stage

@@ -13,10 +13,12 @@ import typer
 from makar.cli import (
     data_verbs,
     demo_verb,
+    edit_verb,
     generate_verb,
     list_verbs,
     machine_verbs,
     model_verbs,
+    predict_verb,
     run_verbs,
     train_verb,
 )
@@ -34,6 +36,8 @@ VERBS: dict[str, Callable[..., None]] = {
     "plan": data_verbs.plan,
     "train": train_verb.train,
     "generate": generate_verb.generate,
+    "edit": edit_verb.edit,
+    "predict": predict_verb.predict,
     "evaluate": model_verbs.evaluate,
     "verify": model_verbs.verify,
     "import": model_verbs.import_,

@@ -1,9 +1,9 @@
-"""Names for shell completion: models, runs and recipes, read from folder names and the registry, without torch."""
+"""Names for shell completion: models, runs, recipes and predictions, read from folder names and the registry, without torch."""
 
 from pathlib import Path
 
 from makar.home import models_folder, runs_folder
-from makar.registry import names
+from makar.registry import load, names
 
 
 def model_names(incomplete: str) -> list[str]:
@@ -26,6 +26,12 @@ def medium_names(incomplete: str) -> list[str]:
     from makar.data.record import MEDIA
 
     return [name for name in MEDIA if name.startswith(incomplete)]
+
+
+def prediction_names(incomplete: str) -> list[str]:
+    """Return what the models of any recipe can predict that begins so."""
+    families = [load("recipes", name)().stages[-1].family for name in names("recipes")]
+    return sorted({what for family in families for what in family.predictions if what.startswith(incomplete)})
 
 
 def _folders(parent: Path, incomplete: str) -> list[str]:

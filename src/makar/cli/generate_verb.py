@@ -91,11 +91,11 @@ def generate(
     rows = []
     assets = maker.generate_each(words or None, count=count, seed=seed, options=options, refuse_copies=refuse_copies)
     for asset in assets:
-        path = _save(asset, output or (None if maker.makes_text else Path("out")))
+        path = save_asset(asset, output or (None if maker.makes_text else Path("out")))
         if json:
-            rows.append(_row(asset, path))
+            rows.append(row_of(asset, path))
         else:
-            _show(asset, path)
+            show_asset(asset, path)
     if json:
         print_json(rows)
 
@@ -126,10 +126,10 @@ def _stream(
             sys.stdout.flush()
         else:
             sys.stdout.write("\n")
-            _note(piece, _save(piece, output))
+            _note(piece, save_asset(piece, output))
 
 
-def _save(asset: "Asset", place: Path | None) -> Path | None:
+def save_asset(asset: "Asset", place: Path | None) -> Path | None:
     """Save to a file, or in a folder under the next free number, so that nothing is overwritten."""
     if place is None:
         return None
@@ -138,7 +138,8 @@ def _save(asset: "Asset", place: Path | None) -> Path | None:
     return asset.save(place)
 
 
-def _show(asset: "Asset", path: Path | None) -> None:
+def show_asset(asset: "Asset", path: Path | None) -> None:
+    """Print a text, or the path of an image; what is known of it goes to stderr."""
     if isinstance(asset.content, str):
         print(asset.content)
     else:
@@ -166,7 +167,8 @@ def _novelty_text(novelty: dict[str, Any]) -> str:
     )
 
 
-def _row(asset: "Asset", path: Path | None) -> dict[str, Any]:
+def row_of(asset: "Asset", path: Path | None) -> dict[str, Any]:
+    """Return what ``--json`` says of an asset."""
     return {
         "content": asset.content if isinstance(asset.content, str) else None,
         "path": None if path is None else str(path),

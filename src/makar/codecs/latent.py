@@ -39,7 +39,7 @@ class CountsClasses(Protocol):
 
 
 @runtime_checkable
-class EncodesCaptions(Protocol):
+class ReadsCaptions(Protocol):
     """A codec that turns a description into the tokens of its ``caption``."""
 
     def encode_caption(self, prompt: str) -> np.ndarray:
@@ -152,16 +152,6 @@ class LatentCodec(LearnedCodec):
         """The codec of the images."""
         return self.base.plain
 
-    def encode_caption(self, prompt: str) -> np.ndarray:
-        """Return the tokens of a prompt as the base does.
-
-        Raises:
-            UnsupportedError: The base knows no captions, or the prompt is too long.
-        """
-        if not isinstance(self.base, EncodesCaptions):
-            raise UnsupportedError("this model knows no captions")
-        return self.base.encode_caption(prompt)
-
     def encode(self, record: Record) -> dict[str, np.ndarray]:
         """Return the slots of the base with ``target`` as float16 latents or unsigned tokens; empty where the base's are."""
         return self.encode_together([record])[0]
@@ -176,6 +166,16 @@ class LatentCodec(LearnedCodec):
             for one, latents in zip(part, self._latents(images), strict=True):
                 one[TARGET] = self._kept(latents)
         return slots
+
+    def encode_caption(self, prompt: str) -> np.ndarray:
+        """Return the tokens of a description as the base makes them, int64 ``[length]``.
+
+        Raises:
+            UnsupportedError: The base knows no captions.
+        """
+        if not isinstance(self.base, ReadsCaptions):
+            raise UnsupportedError("a description for a codec without captions", expected="a class, or nothing")
+        return self.base.encode_caption(prompt)
 
     def to_model(self, slot: str, values: np.ndarray) -> np.ndarray:
         """Turn kept latents into float32, tokens into int64, and other slots into what the base makes of them."""

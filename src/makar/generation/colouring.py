@@ -22,7 +22,7 @@ def with_colours_of(pixels: np.ndarray, made: np.ndarray, *, frame: Frame) -> np
     colours = np.asarray(seen.convert("YCbCr"))
     top, left = max(0, frame.top), max(0, frame.left)
     bottom, right = min(rows, frame.top + frame.height), min(columns, frame.left + frame.width)
-    inside = np.ascontiguousarray(colours[top - frame.top : bottom - frame.top, left - frame.left : right - frame.left])
+    inside = colours[top - frame.top : bottom - frame.top, left - frame.left : right - frame.left].copy()
     inside[:, :, 0] = brightness[top:bottom, left:right, 0]
     whole[top:bottom, left:right] = np.asarray(Image.fromarray(inside, "YCbCr").convert("RGB"))
     return whole

@@ -130,8 +130,7 @@ class _Trainer:
         self.inner = sources.get("inner", self.source)
         if "inner" not in sources:
             self.log.emit("warning", message="there is no inner validation set; the training data judge the weights")
-        # The plan is made for the last stage; another may be of a family whose losses cannot be computed at once.
-        workers = plan.workers if family.concurrent else 1
+        workers = plan.workers if family.concurrent else 1  # the plan was measured on the last stage
         self.counters = Counters(micro_batches=stage.optimisation.accumulate * workers)
         self._start(family)
         later = plan.recipe.stages[[other.name for other in plan.recipe.stages].index(stage.name) :]

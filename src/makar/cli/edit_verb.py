@@ -1,0 +1,118 @@
+"""The verb ``edit``: an image that is there, changed by a model; what is done follows from the options."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from makar.cli.generate_verb import ModelName, row_of, save_asset, show_asset
+from makar.cli.output import Json, print_json
+from makar.errors import UsageError
+
+
+def edit(
+    model: ModelName,
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[FILE]...", help="Images to change; two of them with --frames; none with --to-seed."),
+    ] = None,
+    prompt: Annotated[str | None, typer.Option("--prompt", help="What it is to become.")] = None,
+    label: Annotated[str | None, typer.Option("--label", help="The class that it is to become.")] = None,
+    strength: Annotated[
+        float | None, typer.Option("--strength", help="Begin from the image: 0 leaves it, 1 does not look at it.")
+    ] = None,
+    mask: Annotated[
+        Path | None, typer.Option("--mask", help="Fill in where this image of the same size is white.")
+    ] = None,
+    box: Annotated[
+        str | None, typer.Option("--box", metavar="L,T,R,B", help="Fill in this rectangle, in pixels.")
+    ] = None,
+    left: Annotated[int, typer.Option("--left", min=0, help="Go on beyond the left side by so many pixels.")] = 0,
+    right: Annotated[int, typer.Option("--right", min=0, help="Go on beyond the right side by so many pixels.")] = 0,
+    top: Annotated[int, typer.Option("--top", min=0, help="Go on beyond the top by so many pixels.")] = 0,
+    bottom: Annotated[int, typer.Option("--bottom", min=0, help="Go on beyond the bottom by so many pixels.")] = 0,
+    denoise: Annotated[bool, typer.Option("--denoise", help="Take noise away.")] = False,
+    reconstruct: Annotated[bool, typer.Option("--reconstruct", help="Encode and decode.")] = False,
+    translate: Annotated[bool, typer.Option("--translate", help="From one kind of image to the other.")] = False,
+    direction: Annotated[
+        str | None, typer.Option("--direction", help="With --translate: which way, where a model knows both.")
+    ] = None,
+    colour: Annotated[bool, typer.Option("--colour", "--color", help="Give colours to a grey image.")] = False,
+    control: Annotated[bool, typer.Option("--control", help="A new image steered by this map of edges.")] = False,
+    enlarge: Annotated[int | None, typer.Option("--enlarge", min=2, help="So many times the pixels a side.")] = None,
+    frames: Annotated[
+        int | None, typer.Option("--frames", min=2, help="Images from the first file or seed to the second.")
+    ] = None,
+    to_seed: Annotated[int | None, typer.Option("--to-seed", min=0, help="The second seed of --frames.")] = None,
+    count: Annotated[int, typer.Option("-n", "--count", min=1, help="How many variants of every image.")] = 1,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same result.")] = 0,
+    steps: Annotated[int | None, typer.Option("--steps", help="Steps of the solver.")] = None,
+    guidance: Annotated[
+        float | None, typer.Option("--guidance", help="How strictly to follow prompt and label.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="File or folder to save to; out/ without it.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Change images with MODEL.
+
+    Pixels that are known come out unchanged; every saved image carries a signed manifest.
+    """
+    from makar.api.model import load
+
+    operations = {
+        "denoise": denoise,
+        "reconstruct": reconstruct,
+        "translate": translate,
+        "colour": colour,
+        "control": control,
+    }
+    how: dict[str, Any] = {
+        "mask": mask,
+        "box": _box(box),
+        "left": left,
+        "right": right,
+        "top": top,
+        "bottom": bottom,
+        "operation": _one_of(operations),
+        "enlarge": enlarge,
+        "frames": frames,
+        "to_seed": to_seed,
+    }
+    controls = {"strength": strength, "steps": steps, "guidance": guidance, "label": label, "direction": direction}
+    options = {name: value for name, value in controls.items() if value is not None}
+    images: list[Path | None] = list(files or [])
+    if frames is not None and len(images) == 2:
+        how["to"] = images.pop()
+    elif frames is not None and len(images) > 2:
+        raise UsageError(f"frames between {len(images)} images", expected="two")
+    if not images:
+        images = [None]
+    maker = load(model)
+    rows = []
+    for image in images:
+        for asset in maker.edit_each(image, how=how, prompt=prompt, count=count, seed=seed, options=options):
+            path = save_asset(asset, output or Path("out"))
+            if json:
+                rows.append(row_of(asset, path))
+            else:
+                show_asset(asset, path)
+    if json:
+        print_json(rows)
+
+
+def _one_of(operations: dict[str, bool]) -> str | None:
+    asked = [name for name, is_asked in operations.items() if is_asked]
+    if len(asked) > 1:
+        raise UsageError(" and ".join(f"--{name}" for name in asked), expected="one of them")
+    return asked[0] if asked else None
+
+
+def _box(text: str | None) -> tuple[int, ...] | None:
+    if text is None:
+        return None
+    parts = text.split(",")
+    if len(parts) != 4 or not all(part.strip().isdecimal() for part in parts):
+        raise UsageError(f'"{text}" is no box', expected="left,top,right,bottom in pixels", do="--box 8,8,24,24")
+    return tuple(int(part) for part in parts)

@@ -1,0 +1,30 @@
+"""The verb ``predict``: what a model says of images that are there."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from makar.cli.completion import prediction_names
+from makar.cli.generate_verb import ModelName
+from makar.cli.output import Json, print_json, print_table
+
+
+def predict(
+    model: ModelName,
+    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT...", help="Images, or folders of images.")],
+    what: Annotated[
+        str | None,
+        typer.Option("--what", help="What to predict, for example anomaly.", autocompletion=prediction_names),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same result.")] = 0,
+    json: Json = False,
+) -> None:
+    """Say something of images with MODEL.
+
+    One row an image; a score of anomaly is higher where an image is stranger to the model.
+    """
+    from makar.api.model import load
+
+    rows: list[dict[str, Any]] = load(model).predict(inputs, what=what, seed=seed)
+    print_json(rows) if json else print_table("", rows)
