@@ -34,7 +34,7 @@ from makar.training.machine import (
     likely_precision,
 )
 from makar.training.plan import TrainingPlan
-from makar.training.prediction import disk_bytes, expected_loss, memory_bytes
+from makar.training.prediction import FITTED, disk_bytes, expected_loss, memory_bytes
 
 if TYPE_CHECKING:
     from makar.data.dataset import DataSet
@@ -341,7 +341,9 @@ def _predicted(
             parameters=parameters,
             unique_items=size.content_bytes,
             seen_items=items * content_an_item,
-        ),
+        )
+        if (plan.recipe.medium, stage.family.kind) in FITTED
+        else None,
         "memory_bytes": int(memory),
         "disk_bytes": int(disk_bytes(parameters, store_bytes=size.store_bytes)),
         "energy": predicted_energy(seconds, threads=plan.threads * plan.workers, memory_bytes=memory),

@@ -45,6 +45,14 @@ SAMPLING = {
         "codec/caption_tokenizer.json plus 2, filled up with 0; a 1 and zeros mean no caption. "
         "The result is in -1..1: (point + 1) * 127.5 gives pixels."
     ),
+    "vae": (
+        "Draw every input of decode from a normal distribution, float32; the image is in -1..1: (image + 1) * 127.5 gives pixels. encode "
+        "gives the mean latents of an image, the coarsest first."
+    ),
+    "vqvae": (
+        "encode gives the tokens of an image in -1..1, decode the image of tokens: (image + 1) * 127.5 gives pixels. New tokens come from "
+        "another model."
+    ),
 }
 
 

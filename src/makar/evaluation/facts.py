@@ -119,7 +119,7 @@ def _predictions(training: dict[str, Any]) -> tuple[tuple[str, str, str], ...]:
     return tuple(
         (name.replace("_", " "), _plain(value), _plain(real[name]))
         for name, value in predicted.items()
-        if real.get(name) is not None and not isinstance(value, dict)
+        if real.get(name) is not None and value is not None and not isinstance(value, dict)
     )
 
 

@@ -12,7 +12,7 @@ from makar.families.vqvae.config import VqvaeConfig
 from makar.recipe import OptimisationConfig, Recipe, Stage
 from makar.tensor_spec import TensorSpec
 
-IMAGES_PER_PARAMETER = 1.0
+IMAGES_PER_PARAMETER = 0.1
 """Images to train on for each parameter, counted with repetition."""
 
 VALUES_PER_PARAMETER = 4.0
@@ -20,7 +20,7 @@ VALUES_PER_PARAMETER = 4.0
 
 FEATURE_STEP = 8
 LARGEST_FEATURES = 512
-LEARNING_RATE = 4e-3
+LEARNING_RATE = 8e-3
 """Peak for ``REFERENCE_FEATURES``; it falls with the root of the width."""
 
 REFERENCE_FEATURES = 32

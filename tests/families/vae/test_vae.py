@@ -69,7 +69,7 @@ def test_configuration_knows_the_exact_number_of_parameters(config: VaeConfig) -
 def test_configuration_knows_the_operations_of_a_forward_pass(config: VaeConfig) -> None:
     family = built(config)
     with FlopCounterMode(display=False) as counter:
-        family.validation_loss(batch(config, 2), generator())
+        family.phases()[0].loss(batch(config, 2), generator())
     assert counter.get_total_flops() / 2 == pytest.approx(config.training_operations() / 3, rel=1e-6)
 
 
@@ -158,8 +158,8 @@ def test_beta_and_free_bits_weigh_the_divergence_in_training_only() -> None:
     )
     losses = [family.phases()[0].loss(data, generator()) for family in (plain, heavy, free)]
     divergence = losses[0].metrics["divergence"]
-    assert float(losses[1].value - losses[0].value) == pytest.approx(2 * divergence, rel=1e-3)
-    assert float(losses[2].value) > float(losses[0].value)
+    assert float((losses[1].value - losses[0].value).detach()) == pytest.approx(2 * divergence, rel=1e-3)
+    assert losses[2].value > losses[0].value
     held_out = [float(family.validation_loss(data, generator()).value) for family in (plain, heavy, free)]
     assert held_out[0] == held_out[1] == held_out[2]
 
@@ -174,7 +174,7 @@ def test_noise_is_seen_by_the_encoder_and_never_asked_of_the_decoder() -> None:
     for values in ({"noise_share": 1.0}, {"noise_share": 1.0, "noise_deviation": 1.5}):
         loss = scattered(small(**values)).phases()[0].loss({"target": data}, generator())
         none = scattered(small(noise_share=0.0)).phases()[0].loss({"target": data}, generator())
-        assert float(loss.value) != float(none.value)
+        assert loss.value != none.value
 
 
 def test_black_and_white_keeps_the_mean_and_what_is_so_already() -> None:
@@ -207,7 +207,7 @@ def test_latents_of_one_level_go_to_an_image_and_come_from_one() -> None:
     assert small().latents() is None
     assert [tuple(level.shape) for level in ladder.encode_levels(batch(small())["target"])] == [
         (8, 6, 1, 1),
-        (8, 4, 4, 3),
+        (8, 8, 4, 3),
     ]
     with pytest.raises(UnsupportedError, match="2 levels"):
         ladder.encode(batch(small())["target"])
@@ -291,7 +291,7 @@ def test_exported_networks_compute_the_same_in_onnxruntime(tmp_path: Path) -> No
         path = tmp_path / f"{part.name}.onnx"
         shapes = tuple(dict.fromkeys(axes, torch.export.Dim.DYNAMIC) for axes in part.dynamic.values())
         program = torch.onnx.export(
-            part.module,
+            part.module.eval(),
             tuple(part.inputs.values()),
             input_names=list(part.inputs),
             output_names=list(part.outputs),

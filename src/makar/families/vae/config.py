@@ -17,7 +17,7 @@ from makar.tensor_spec import TARGET, Slot, TensorSpec
 
 FEATURE_STEP = 8
 LARGEST_FEATURES = 768
-VECTOR_FEATURES = 5
+VECTOR_FEATURES = 8
 """Width of the vector for the whole image, in features."""
 
 
@@ -40,7 +40,7 @@ class VaeConfig(FamilyConfig):
         (1,), meaning="channels of every level, in features; each level halves the resolution"
     )
     latent_channels: tuple[int, ...] = setting(
-        (4,), meaning="latent channels at every level, the finest first; 0 for a level without"
+        (8,), meaning="latent channels at every level, the finest first; 0 for a level without"
     )
     vector_latents: int = setting(32, meaning="latents of the image as a whole; 0 for none", minimum=0, maximum=4096)
     vector_width: int = setting(

@@ -143,7 +143,9 @@ class VaeNetwork(nn.Module):
         centred = (image - self.data_mean) / self.data_deviation
         return self.encoder(centred.to(self.compute_type))
 
-    def unroll(self, count: int, features: Sequence[Tensor] | None, choose: Choose) -> tuple[Tensor, Tensor | None]:
+    def unroll(
+        self, count: int | torch.SymInt, features: Sequence[Tensor] | None, choose: Choose
+    ) -> tuple[Tensor, Tensor | None]:
         """Go down the ladder.
 
         Args:
@@ -202,7 +204,7 @@ class Encoding(nn.Module):
             found.append(posterior[0])
             return posterior[0]
 
-        self.network.unroll(len(image), self.network.look(image), mean)
+        self.network.unroll(image.shape[0], self.network.look(image), mean)
         return tuple(latent.permute(0, 3, 1, 2) for latent in found)
 
 
@@ -222,5 +224,5 @@ class Decoding(nn.Module):
             del posterior
             return latents[number].permute(0, 2, 3, 1)
 
-        location, _ = self.network.unroll(len(latents[0]), None, given)
+        location, _ = self.network.unroll(latents[0].shape[0], None, given)
         return image_mean(self.network.config.likelihood, location)

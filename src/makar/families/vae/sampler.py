@@ -53,7 +53,7 @@ class VaeSampler(Sampler):
         Raises:
             UnsupportedError: A slot or a control that this model cannot honour.
         """
-        sources = [self._source(prompt) for prompt in prompts] if prompts else [None] * len(seeds)
+        sources = [self._source(prompt) for prompt in (prompts or [{} for _ in seeds])]
         self._check(options, sources)
         for start in range(0, len(seeds), BATCH):
             part = slice(start, start + BATCH)

@@ -128,10 +128,10 @@ class VqvaeConfig(FamilyConfig):
         return encoder_parameters(shape) + decoder_parameters(shape) + around
 
     def training_operations(self) -> float:
-        """Return floating-point operations to train on one image: three times the forward pass, and finding the codes once."""
+        """Return floating-point operations to train on one image: three times the forward pass, then finding codes and moving them."""
         shape, vector = self.shape, self.vector_width
         around = 2.0 * shape.places[-1] * 2 * shape.widths[-1] * vector
-        search = 2.0 * shape.places[-1] * self.codes * vector if self.quantiser == "codebook" else 0.0
+        search = 4.0 * shape.places[-1] * self.codes * vector if self.quantiser == "codebook" else 0.0
         return 3.0 * (2 * encoder_operations(shape) + around) + search
 
     def activation_bytes(self) -> float:
