@@ -200,9 +200,17 @@ def tiny(**values: object) -> DiffusionFamily:
     return family
 
 
-def test_an_untrained_ddpm_predicts_no_noise_and_its_loss_is_one() -> None:
-    data = torch.rand(64, 1, 16, 16, generator=generator(1)) * 2 - 1
-    assert float(tiny().validation_loss({"target": data}, generator()).value) == pytest.approx(1.0, abs=0.02)
+def test_an_untrained_ddpm_is_the_best_linear_guess_of_the_noise_for_gaussian_data() -> None:
+    data = MEAN + DEVIATION * torch.randn(1000, 1, 16, 16, generator=generator(1))
+    family = tiny()
+    family.initialise_from_data([{"target": data}])
+    with torch.no_grad():
+        for parameter in family.network.unet.leave.parameters():
+            parameter.zero_()
+    # What no one can know of the noise: its variance given the point, averaged over the steps.
+    left = [share * DEVIATION**2 / (share * DEVIATION**2 + 1 - share) for share in signal_shares()]
+    found = float(family.validation_loss({"target": data}, generator()).value)
+    assert found == pytest.approx(float(np.mean(left)), rel=0.01)
 
 
 def test_the_velocity_of_a_ddpm_says_the_noise_that_its_network_predicts() -> None:
@@ -214,10 +222,12 @@ def test_the_velocity_of_a_ddpm_says_the_noise_that_its_network_predicts() -> No
         time = torch.tensor([step_times()[step - 1] for step in (1, 100, 600, 1000)])
         predicted = family.network.noise(point, time, Condition())
         speed = family.velocity(point, time, Condition())
-        seen = point / (time.square() + (1 - time).square()).sqrt()[:, None, None, None]
-        steps = 1 - torch.tensor([1.0, 100.0, 600.0, 1000.0]) / NOISE_STEPS
-        assert torch.allclose(predicted, family.network.unet(seen, steps), atol=1e-3)
-    assert torch.allclose(point - time[:, None, None, None] * speed, predicted, atol=1e-4)
+        told = []
+        hook = family.network.unet.register_forward_pre_hook(lambda _, given: told.append(given[1]))
+        assert torch.equal(family.velocity(point, time, Condition()), speed)
+        hook.remove()
+    assert torch.allclose(point - time[:, None, None, None] * speed, predicted, atol=1e-5)
+    assert torch.allclose(told[0], 1 - torch.tensor([1.0, 100.0, 600.0, 1000.0]) / NOISE_STEPS, atol=1e-4)
 
 
 def test_a_ddpm_learns_a_constant_image() -> None:

@@ -58,7 +58,7 @@ class DiffusionFamily(Family):
         self.network = VelocityNetwork(config)
 
     def initialise(self, generator: torch.Generator) -> None:
-        """Draw every weight; the network then starts as the best linear guess (flow) or with no noise at all (ddpm)."""
+        """Draw every weight; the network then starts as the best linear guess."""
         initialise_modules(self.network, generator)
 
     def initialise_from_data(self, batches: Iterable[Batch]) -> None:
@@ -139,6 +139,7 @@ class DiffusionFamily(Family):
             # Even shares of [0, 1) become whole steps, each as likely as the others.
             steps = ((1 - time) * NOISE_STEPS).long().clamp(max=NOISE_STEPS - 1)
             time = torch.tensor(step_times(), device=data.device)[steps]
+            self.network.compute_in(_TYPES[self.precision])
             predicted = self.network.noise(path.point(noise, data, time), time, condition)
             return Loss(value=F.mse_loss(predicted, noise), count=len(data), unit="mse")
         predicted = self.velocity(path.point(noise, data, time), time, condition)

@@ -1,8 +1,9 @@
 """The velocity of an image from what the network predicts, the reader of captions, and the statistics of the data.
 
-With the objective ``flow`` the network learns what preconditioning leaves; with ``ddpm`` it sees the point as its schedule scales it and
-the step, and says what the noise is, as published. Either way the module is a velocity field on the straight path, so sampler and
-export are the same.
+Both objectives share one network behind one preconditioning; a ddpm is told the step of its schedule instead of the time, and its loss is
+on the noise x_t - t v. A network that has to say the noise by itself must first learn to repeat its input: where hardly anything of the
+image is left, an error of one per cent in the noise is one of 150 per cent in the image. Measured on 16 x 16 digits, 600 steps of 16: held-out
+loss 0.0602 by itself, 0.0534 preconditioned; 20 steps of ``unipc`` gave noise by itself, 10 give digits preconditioned.
 """
 
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 
 from makar.families.diffusion.condition import Condition
 from makar.families.diffusion.config import DiffusionConfig
-from makar.families.diffusion.noise_schedule import NOISE_STEPS, StepOfTime, step_times
+from makar.families.diffusion.noise_schedule import NOISE_STEPS, StepOfTime
 from makar.families.diffusion.preconditioning import preconditioned
 from makar.nn.dit import Dit
 from makar.nn.text_encoder import TextEncoder
@@ -54,21 +55,6 @@ class VelocityNetwork(nn.Module):
         text = self.reader(caption) if self.reader is not None and caption is not None else None
         return Condition(label=label, text=text)
 
-    def noise(
-        self, point: Float[Tensor, "batch channels height width"], time: Float[Tensor, " batch"], condition: Condition
-    ) -> Float[Tensor, "batch channels height width"]:
-        """Return the noise in each point as a network of the objective ``ddpm`` sees it.
-
-        Args:
-            point: Points of the straight path.
-            time: Their times, 0.006 to 0.99.
-            condition: What is asked for.
-        """
-        assert self.step_of_time is not None
-        t = time[:, None, None, None]
-        scaled = point * torch.rsqrt(t.square() + (1 - t).square())
-        return self._body(scaled, 1 - self.step_of_time(time) / NOISE_STEPS, condition)
-
     def velocity(
         self, point: Float[Tensor, "batch channels height width"], time: Float[Tensor, " batch"], condition: Condition
     ) -> Float[Tensor, "batch channels height width"]:
@@ -79,17 +65,27 @@ class VelocityNetwork(nn.Module):
             time: 0 (noise) to 1 (data).
             condition: What is asked for.
         """
-        if self.step_of_time is not None:
-            # The schedule begins a little after 0, where the division would have no limit.
-            time = time.clamp(min=step_times()[-1])
-            return (point - self.noise(point, time, condition)) / time[:, None, None, None]
+        # A ddpm is told the step, which is even over its training, where the time is not.
+        told = time if self.step_of_time is None else 1 - self.step_of_time(time) / NOISE_STEPS
         return preconditioned(
-            lambda scaled: self._body(scaled, time, condition),
+            lambda scaled: self._body(scaled, told, condition),
             point,
             time=time,
             mean=self.data_mean,
             deviation=self.data_deviation,
         )
+
+    def noise(
+        self, point: Float[Tensor, "batch channels height width"], time: Float[Tensor, " batch"], condition: Condition
+    ) -> Float[Tensor, "batch channels height width"]:
+        """Return the noise in each point: where the velocity comes from.
+
+        Args:
+            point: Points on paths from noise to data.
+            time: 0 (noise) to 1 (data).
+            condition: What is asked for.
+        """
+        return point - time[:, None, None, None] * self.velocity(point, time, condition)
 
     def forward(
         self,
