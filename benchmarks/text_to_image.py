@@ -6,7 +6,7 @@ Each recipe is trained with ``makar train --for`` on images of five drawing styl
 split. Then it makes images of 100 held-out captions, and a scorer that was trained on real images of the training split (emoji_captions)
 says which of the 100 captions each image shows. Beside it stand chance, the shuffled captions (what the same images reach for captions of
 other images), and the real held-out images. Guidance and negative prompts are measured too: similarity to the own caption by guidance, and
-to a word with and without that word as a negative prompt. A contact sheet of eight captions is written to docs/images.
+how red hearts are with and without "red heart" as a negative prompt. A contact sheet of eight captions is written to docs/images.
 """
 
 import argparse
@@ -55,12 +55,12 @@ def measured(model: object, scorer: object, captions: list[str], *, style: str, 
         own = agreement(scorer, few, captions[:25]).diagonal()
         result["by_guidance"][f"{guidance:g}"] = float(own.mean())
     plain = made(model, [f"{style}: heart"], images=24, guidance=3.0)[0]
-    without = made(model, [f"{style}: heart"], images=24, guidance=3.0, negative_prompt="red")[0]
+    without = made(model, [f"{style}: heart"], images=24, guidance=3.0, negative_prompt=f"{style}: red heart")[0]
     redness = [
         float((part[..., 0].astype(int) - part[..., 1:].astype(int).max(-1)).clip(0).mean())
         for part in (plain, without)
     ]
-    result["redness_of_hearts"] = {"plain": redness[0], "negative_prompt_red": redness[1]}
+    result["redness_of_hearts"] = {"plain": redness[0], "negative_prompt_red_heart": redness[1]}
     return result
 
 
