@@ -23,7 +23,7 @@ from makar.config import with_settings
 from makar.errors import ConfigError, UnsupportedError
 from makar.families.family_config import FamilyConfig
 from makar.recipe import OptimisationConfig, Recipe, Stage, check_fit
-from makar.tensor_spec import TensorSpec
+from makar.tensor_spec import TARGET, TensorSpec
 from makar.training.data_size import DataSize, estimated_size, text_bytes
 from makar.training.energy import predicted_energy
 from makar.training.machine import (
@@ -244,7 +244,16 @@ def _learned_spec(codec: CodecConfig, plain: TensorSpec, stages: Sequence[Stage]
             f'stage "{codec.component}" of family "{family.kind}" encodes nothing',
             expected="a family with encode and decode as the component of a learned codec",
         )
-    return latent_spec(codec, _learned_spec(codec.base, plain, stages), latents)
+    below = _learned_spec(codec.base, plain, stages)
+    made, wanted = below[TARGET].sizes, family.accepts()[TARGET].sizes
+    if made != wanted:
+        # Found now and not when the first stage has been trained.
+        raise ConfigError(
+            f'"{codec.component}" learns images of {list(wanted)}, the codec below "{codec.kind}" makes {list(made)}',
+            expected="the same channels, height and width in both stages",
+            do="change the codec of both stages alike",
+        )
+    return latent_spec(codec, below, latents)
 
 
 def _operations(stage: Stage, request: Request, size: DataSize, rate: float) -> float:

@@ -12,7 +12,7 @@ import makar
 from makar import registry
 from makar.api.runs import stop_run
 from makar.codecs.latent import LatentCodec
-from makar.errors import ArtifactError, IntegrityError, InterruptedRunError
+from makar.errors import ArtifactError, ConfigError, IntegrityError, InterruptedRunError
 from makar.home import runs_folder, stores_folder
 from tests import toy_autoencoder as toy
 
@@ -21,6 +21,8 @@ CALL = {"steps": STEPS, "recipe": "toy-latent"}
 
 
 def register(patch):
+    # The names are remembered, and another test may have asked for them before the toys were there.
+    patch.setattr(registry, "names", getattr(registry.names, "__wrapped__", registry.names))
     for table, names in (("families", toy.FAMILIES), ("recipes", toy.RECIPES)):
         for name, text in names.items():
             patch.setitem(registry.BUILT_IN[table], name, text)
@@ -76,6 +78,20 @@ def test_every_stage_is_trained_and_kept(run):
 def test_the_later_stage_learns_latents_of_the_size_that_was_planned(run):
     family = run.plan.recipe.stages[1].family
     assert (family.channels, family.height, family.width, family.limit) == (3, 4, 4, 3.0)
+
+
+def test_a_plan_knows_the_sizes_of_latents_before_anything_is_trained(run):
+    plan = makar.plan(pictures(), steps=STEPS, recipe="toy-latent")
+    assert plan.recipe.stages[1].family == run.plan.recipe.stages[1].family
+    assert plan.predicted["parameters"] == plan.recipe.stages[1].family.parameter_count()
+
+
+def test_stages_for_different_images_are_refused_before_anything_is_trained():
+    for place in (".", ".base."):
+        number = 1 if place == ".base." else 0
+        with pytest.raises(ConfigError, match="learns images of"):
+            makar.train(pictures(), settings=[f"stages.{number}.codec{place}height=20"], output="odd", **CALL)
+    assert not list(runs_folder().glob("*/metrics.jsonl"))
 
 
 def test_an_image_comes_out_is_verified_and_known_from_the_pictures(run, tmp_path):

@@ -7,11 +7,11 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from makar.nn.dit import Dit, DitBlock, place_waves
+from makar.nn.dit import Dit, DitBlock, DitSizes, place_waves
 from makar.nn.initialisation import initialise_modules
 from makar.nn.text_encoder import TextEncoder, TextStates
 from makar.nn.token_attention import TokenAttention
-from makar.nn.unet import UNet
+from makar.nn.unet import UNet, UNetSizes
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -43,8 +43,7 @@ def dit(**values: object) -> Dit:
         "embedding_width": 32,
         "classes": 3,
     }
-    network = Dit(**{**sizes, **values})
-    return network
+    return Dit(DitSizes(**{**sizes, **values}))
 
 
 def reader(**values: object) -> TextEncoder:
@@ -142,7 +141,7 @@ def test_captions_reach_the_image_as_a_whole_and_token_by_token(kind: str) -> No
         "channels": 2, "patch": 2, "widths": (16, 32), "blocks": 1, "expansion": 1, "attention_levels": (1,),
         "head_width": 16, "embedding_width": 32, "classes": 0, "text_width": 32,
     }  # fmt: skip
-    network = scattered(dit(classes=0, text_width=32) if kind == "dit" else UNet(**unet))
+    network = scattered(dit(classes=0, text_width=32) if kind == "dit" else UNet(UNetSizes(**unet)))
     time, text = torch.tensor([0.2, 0.7]), reader()(torch.tensor([[3, 4, 5], [5, 1, 0]]))
     made = network(image(), time, None, text)
     other_tokens = TextStates(tokens=text.tokens.flip(1), exists=text.exists.flip(1) | text.exists, whole=text.whole)

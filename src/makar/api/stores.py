@@ -6,7 +6,7 @@ Folder ``stores/KEY`` (KEY is the hash of the data's fingerprint, the codec's se
     train  inner  held_out               one store a split
 
 The codec is fitted before the first store and never again, so that a resumed run reads the same tokens. A second process that
-needs the same stores waits for the first.
+needs the same stores waits for the first. Every file of a finished store is compared with its hash once, when a run starts.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ from makar.codecs.codec import Codec, CodecConfig, Components, fit_codec, load_c
 from makar.data.dataset import DataSet
 from makar.data.record import Record, Split
 from makar.data.store import Store, build_store
-from makar.errors import RunLockedError
+from makar.errors import DataError, IntegrityError, RunLockedError
 from makar.home import stores_folder
 from makar.registry import config_class
 from makar.training.lock import locked
@@ -36,6 +36,8 @@ SPLITS: tuple[Split, ...] = ("train", "inner", "held_out")
 WAIT_SECONDS = 0.5
 TOGETHER = 64
 """Records encoded in one call, so that a codec with a network computes in batches."""
+LARGE_BYTES = 1 << 28
+"""Stores from this size on are announced before their hashes are compared, which takes a second or more."""
 
 OnEvent = Callable[[dict[str, Any]], None]
 
@@ -76,6 +78,7 @@ def prepare(
         stores: dict[Split, Store] = {}
         for split in SPLITS:
             ahead = _EncodedAhead(codec, dataset.records(split))
+            _remove_damaged(folder / split, on_event)
             stores[split] = build_store(
                 folder / split,
                 ahead.records(),
@@ -87,6 +90,21 @@ def prepare(
                 allow_empty=split != "train",
             )
     return TrainingData(codec=codec, stores=stores)
+
+
+def _remove_damaged(place: Path, on_event: OnEvent) -> None:
+    """Compare a finished store with its hashes, and remove it when it is damaged: it can be made again from the data."""
+    if not (place / "store.json").exists():
+        return
+    try:
+        store = Store(place)
+        if store.bytes_on_disk >= LARGE_BYTES:
+            message = f"comparing {store.bytes_on_disk / 1e9:.1f} GB of encoded data with its hashes, at the speed of the disk"
+            on_event({"event": "note", "message": message})
+        store.verify()
+    except (DataError, IntegrityError) as error:
+        on_event({"event": "note", "message": f"{error.came}; it is encoded again"})
+        shutil.rmtree(place)
 
 
 def open_stores(folder: Path) -> TrainingData | None:

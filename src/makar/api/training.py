@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from makar.api.data import Source, dataset_of, seconds_of_budget
 from makar.api.interruption import stop_on_signal
 from makar.api.model import Model
-from makar.api.novelty import build_index, remember_stores
+from makar.api.novelty import build_index, remember_stores, remembered_stores
 from makar.api.places import lasting_source, model_place
 from makar.api.stores import OnEvent, prepare, store_folder
 from makar.artifacts.components import TrainedStage, components_of
@@ -26,7 +26,8 @@ from makar.artifacts.folders import check_replaceable
 from makar.artifacts.load import load_artifact
 from makar.artifacts.save import save_artifact
 from makar.codecs.codec import fit_codec
-from makar.data.dataset import DataSet
+from makar.data.dataset import DataSet, open_dataset
+from makar.data.fingerprint import HELD_OUT_SHARE
 from makar.errors import DataError, InterruptedRunError, UnsupportedError
 from makar.families.family import build_family
 from makar.planning import Request, choose_recipe, plain_codec, size_recipe
@@ -82,6 +83,7 @@ def train(
     steps: int | None = None,
     output: str | Path | None = None,
     recipe: str | None = None,
+    medium: str | None = None,
     seed: int = 0,
     settings: Sequence[str] = (),
     on_event: OnEvent = ignore_event,
@@ -94,6 +96,7 @@ def train(
         steps: A fixed number of steps a stage; bit-reproducible on the same machine.
         output: A name, or the path of a folder; by default the name of the data.
         recipe: Name of a recipe; ``None`` chooses by medium and labels.
+        medium: Take this medium where there are several; ``None`` takes the one with the most content.
         seed: Seed of every draw.
         settings: ``PATH=VALUE`` changes to the recipe, for example ``"stages.0.family.width=128"``.
         on_event: Called with every event; see ``makar.training.progress``.
@@ -105,7 +108,7 @@ def train(
     """
     seconds = seconds_of_budget(minutes, steps)
     start = time.monotonic()
-    dataset = dataset_of(source, progress=_reading(on_event))
+    dataset = dataset_of(source, medium=medium, progress=_reading(on_event))
     place = model_place(dataset.name if output is None else output)
     check_replaceable(place, MANIFEST_NAME)
     options = {
@@ -117,6 +120,8 @@ def train(
         "seed": seed,
         "settings": list(settings),
     }
+    if dataset.held_out_share != HELD_OUT_SHARE:
+        options["held_out_share"] = dataset.held_out_share
     key = run_key(data_fingerprint=dataset.fingerprint, options=options, output=str(place))
     stored = find_resumable(key)
     if stored is None:
@@ -153,7 +158,11 @@ def resume(run: str, *, on_event: OnEvent = ignore_event) -> Run:
             expected="data in a file or folder",
             do="call makar.train again with the same data: it goes on",
         )
-    dataset = dataset_of(options["source"], medium=options["medium"], progress=_reading(on_event))
+    # Asked for in Python only; another share is another data set.
+    share = options.get("held_out_share", HELD_OUT_SHARE)
+    dataset = open_dataset(
+        options["source"], medium=options["medium"], held_out_share=share, progress=_reading(on_event)
+    )
     if run_key(data_fingerprint=dataset.fingerprint, options=options, output=state["output"]) != state["key"]:
         raise DataError(
             f"the data of {stored.id} has changed since it began",
@@ -174,10 +183,7 @@ def _carry_out(stored: StoredRun, dataset: DataSet, *, on_event: OnEvent, start:
                 stored, plan, data, budget=budget, place=place, dataset=dataset, on_event=on_event
             )
             values = {"inner_loss": results[-1].inner_loss, "stages": [result.to_dictionary() for result in results]}
-            # What is new is judged by content, so the stores of the last stage that holds content and not latents.
-            plain = [stage.codec for stage in plan.recipe.stages if not stage.codec.components]
-            stores = store_folder(dataset.fingerprint, plain[-1])
-            remember_stores(stored.folder, stores)
+            stores = remembered_stores(stored.folder)[0]
             stored.finish(place, artifact_hash=artifact.hash, result=values)
             on_event(_note("indexing the training data, so that copies of it are found"))
             build_index(stored.folder, stores, medium=dataset.medium, on_event=on_event)
@@ -204,6 +210,11 @@ def _plan_and_data(
         settings=tuple(options["settings"]),
     )
     recipe = choose_recipe(dataset, request) if plan is None else plan.recipe
+    own = [stage.codec for stage in recipe.stages if not stage.codec.components]
+    # Noted before they are built, so that cleaning up never takes the stores of a training that is under way. The first are what new
+    # content is compared with: those of the last stage that holds content and not latents.
+    folders = [store_folder(dataset.fingerprint, codec) for codec in reversed(own)]
+    remember_stores(stored.folder, folders[0], earlier=folders[1:])
     data = {
         stage.name: prepare(dataset, stage.codec, on_event=on_event)
         for stage in recipe.stages
@@ -252,7 +263,7 @@ def _train_stages(
     with stop_on_signal() as asked:
         watch = Watch(on_event=on_event, stop=lambda: asked() or stored.stop_requested())
         for stage in plan.recipe.stages:
-            part = data.get(stage.name) or _encoded(stage, dataset, trained, watch=watch)
+            part = data.get(stage.name) or _encoded(stage, dataset, trained, folder=stored.folder, watch=watch)
             family = build_family(stage.family)
             result = train_stage(
                 plan, stage, family=family, data=part, folder=stored.folder, watch=watch, budget=budget
@@ -276,7 +287,9 @@ def _train_stages(
     return artifact, tuple(results)
 
 
-def _encoded(stage: Stage, dataset: DataSet, trained: Mapping[str, TrainedStage], *, watch: Watch) -> TrainingData:
+def _encoded(
+    stage: Stage, dataset: DataSet, trained: Mapping[str, TrainedStage], *, folder: Path, watch: Watch
+) -> TrainingData:
     """Return the data of a stage whose codec works through stages that are trained by now; this takes time from the budget."""
     names = stage.codec.components
     watch.on_event(_note(f'encoding the data with {", ".join(names)} for stage "{stage.name}"'))
@@ -289,7 +302,11 @@ def _encoded(stage: Stage, dataset: DataSet, trained: Mapping[str, TrainedStage]
             )
         watch.on_event(event)
 
-    return prepare(dataset, stage.codec, on_event=look, components=components_of(trained, names))
+    components = components_of(trained, names)
+    first, *others = remembered_stores(folder)
+    here = store_folder(dataset.fingerprint, stage.codec, components)
+    remember_stores(folder, first, earlier=[*(other for other in others if other != here), here])
+    return prepare(dataset, stage.codec, on_event=look, components=components)
 
 
 def _stage_facts(stage: Stage, result: StageResult) -> dict[str, Any]:
@@ -324,6 +341,7 @@ def _data_facts(dataset: DataSet) -> dict[str, Any]:
         "fingerprint": dataset.fingerprint,
         "name": dataset.name,
         "medium": dataset.medium,
+        "held_out_share": dataset.held_out_share,
         "items": found.used,
         "licences": found.licences,
         "languages": found.languages,

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from makar.cli.generate_verb import ModelName, row_of, save_asset, show_asset
+from makar.cli.generate_verb import ModelName, check_output, row_of, save_asset, show_asset
 from makar.cli.output import Json, print_json
 from makar.errors import UsageError
 
@@ -89,6 +89,8 @@ def edit(
         raise UsageError(f"frames between {len(images)} images", expected="two")
     if not images:
         images = [None]
+    is_row = "to" in how or to_seed is not None
+    check_output(output, medium="image", count=(frames or 2) if is_row else count * len(images))
     maker = load(model)
     rows = []
     for image in images:

@@ -17,12 +17,12 @@ from makar.codecs.caption_tokens import CaptionTokens
 from makar.codecs.codec import Codec
 from makar.codecs.image_config import ImageCodecConfig
 from makar.codecs.image_fit import channels_needed, fit_image, with_channels
-from makar.data.record import Record
+from makar.data.record import Record, Records
 from makar.errors import ArtifactError, ConfigError, EmptyDataError, UnsupportedError
 from makar.tensor_spec import CAPTION, CLASS, TARGET, Slot, TensorSpec
 
 SAMPLE = 512
-"""Records looked at to find the number of channels; labels need a pass over all, which reads no further than the label."""
+"""Images decoded to find the number of channels; of the others only the labels are read."""
 
 MOST_CLASSES = 1000
 UNLABELLED = "unlabelled"
@@ -58,6 +58,7 @@ class ImageCodec(Codec):
         """
         records = iter(records)
         sample = list(islice(records, SAMPLE))
+        rest = records.without_content() if isinstance(records, Records) else records
         if not sample:
             raise EmptyDataError("there are no images to learn from", expected="at least one")
         if not config.channels:
@@ -65,7 +66,7 @@ class ImageCodec(Codec):
         counts: Counter[str] = Counter()
 
         def counted() -> Iterator[Record]:
-            for record in chain(sample, records):
+            for record in chain(sample, rest):
                 counts[record.label or UNLABELLED] += 1
                 yield record
 

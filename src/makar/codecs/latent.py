@@ -5,7 +5,6 @@ Karras et al. 2024, arXiv 2312.02696, table 6), kept in half precision, and cut 
 kept as they are. The encoding is deterministic: of a distribution the autoencoder gives the mean.
 """
 
-import itertools
 import json
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol, Self, runtime_checkable
@@ -16,12 +15,12 @@ from jaxtyping import Float
 
 from makar.codecs.codec import Codec, Component, Components, LearnedCodec, fit_codec, load_codec
 from makar.codecs.latent_config import LARGEST_DEVIATIONS, LatentCodecConfig, latent_spec
-from makar.data.record import Record
+from makar.data.record import Record, Records
 from makar.errors import ArtifactError, ConfigError, EmptyDataError, UnsupportedError
 from makar.tensor_spec import TARGET, TensorSpec
 
 SAMPLE = 1024
-"""Records whose latents give mean and deviation."""
+"""Records at most whose latents give mean and deviation."""
 
 TOGETHER = 64
 SMALLEST_DEVIATION_SHARE = 1e-3
@@ -29,6 +28,29 @@ SMALLEST_DEVIATION_SHARE = 1e-3
 
 FILE = "latent_codec.json"
 BASE_PREFIX = "base_"
+
+
+class _Noted(Records):
+    """Records on their way to the base's ``fit``, of which the first are kept."""
+
+    def __init__(self, records: Iterator[Record]) -> None:
+        self._records = iter(records)
+        self._kept: list[Record] = []
+
+    def __next__(self) -> Record:
+        record = next(self._records)
+        if len(self._kept) < SAMPLE:
+            self._kept.append(record)
+        return record
+
+    def without_content(self) -> Iterator[Record]:
+        return self._records.without_content() if isinstance(self._records, Records) else self._records
+
+    def sample(self) -> list[Record]:
+        """Return up to ``SAMPLE`` records with content: what has passed, and more where the base left some."""
+        while len(self._kept) < SAMPLE and next(self, None) is not None:
+            pass
+        return self._kept
 
 
 @runtime_checkable
@@ -82,9 +104,9 @@ class LatentCodec(LearnedCodec):
             EmptyDataError: No record could be encoded.
             ConfigError: The component encodes other images than the base makes.
         """
-        records = iter(records)
-        sample = list(itertools.islice(records, SAMPLE))
-        base = fit_codec(config.base, itertools.chain(sample, records), components)
+        noted = _Noted(records)
+        base = fit_codec(config.base, noted, components)
+        sample = noted.sample()
         component = components[config.component]
         _check_base(base, component, config.component)
         codec = cls(config, base=base, component=component, mean=np.zeros(0), deviation=np.zeros(0))

@@ -8,6 +8,7 @@ Chen et al. 2023, arXiv 2310.00426).
 Source: Peebles and Xie 2022, arXiv 2212.09748; Vaswani et al. 2017, arXiv 1706.03762, section 3.5, for the places.
 """
 
+import dataclasses
 import math
 
 import torch
@@ -78,10 +79,11 @@ class DitBlock(nn.Module):
         return x + last_gate * self.second(F.gelu(h, approximate="tanh"))
 
 
-class Dit(nn.Module):
-    """From a noisy image, a time and a condition to an image of the same shape.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DitSizes:
+    """What a DiT is made of.
 
-    Args:
+    Attributes:
         channels: Channels of the image.
         patch: Pixels of a side of a patch.
         rows: Patches from top to bottom.
@@ -95,42 +97,45 @@ class Dit(nn.Module):
         text_width: Channels of caption tokens; 0 for no captions.
     """
 
+    channels: int
+    patch: int
+    rows: int
+    columns: int
+    width: int
+    blocks: int
+    expansion: int
+    head_width: int
+    embedding_width: int
+    classes: int
+    text_width: int = 0
+
+
+class Dit(nn.Module):
+    """From a noisy image, a time and a condition to an image of the same shape.
+
+    Args:
+        sizes: What it is made of.
+    """
+
     places: Tensor
 
-    def __init__(
-        self,
-        *,
-        channels: int,
-        patch: int,
-        rows: int,
-        columns: int,
-        width: int,
-        blocks: int,
-        expansion: int,
-        head_width: int,
-        embedding_width: int,
-        classes: int,
-        text_width: int = 0,
-    ) -> None:
+    def __init__(self, sizes: DitSizes) -> None:
         super().__init__()
-        self.patch, self.rows, self.columns = patch, rows, columns
+        self.patch, self.rows, self.columns = sizes.patch, sizes.rows, sizes.columns
         self.compute_type = torch.float32
-        self.embedding = TimeEmbedding(embedding_width, classes)
-        self.caption_vector = Pointwise(text_width, embedding_width) if text_width else None
-        self.enter = Pointwise(channels * patch * patch, width)
+        width, embedding, text = sizes.width, sizes.embedding_width, sizes.text_width
+        pixels = sizes.channels * sizes.patch**2
+        self.embedding = TimeEmbedding(embedding, sizes.classes)
+        self.caption_vector = Pointwise(text, embedding) if text else None
+        self.enter = Pointwise(pixels, width)
+        heads, hidden = max(1, width // sizes.head_width), sizes.expansion * width
         self.blocks = nn.ModuleList(
-            DitBlock(
-                width,
-                max(1, width // head_width),
-                hidden=expansion * width,
-                embedding_width=embedding_width,
-                text_width=text_width,
-            )
-            for _ in range(blocks)
+            DitBlock(width, heads, hidden=hidden, embedding_width=embedding, text_width=text)
+            for _ in range(sizes.blocks)
         )
-        self.modulation = Pointwise(embedding_width, 2 * width, scale=0.0)
-        self.leave = Pointwise(width, channels * patch * patch, scale=0.0)
-        self.register_buffer("places", place_waves(rows, columns, width), persistent=False)
+        self.modulation = Pointwise(embedding, 2 * width, scale=0.0)
+        self.leave = Pointwise(width, pixels, scale=0.0)
+        self.register_buffer("places", place_waves(sizes.rows, sizes.columns, width), persistent=False)
 
     def forward(
         self,

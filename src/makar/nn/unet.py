@@ -9,6 +9,7 @@ caption (Rombach et al. 2022, arXiv 2112.10752, section 3.3), and the whole of i
 Ronneberger et al. 2015 (arXiv 1505.04597).
 """
 
+import dataclasses
 from collections.abc import Sequence
 
 import torch
@@ -68,10 +69,11 @@ class UNetBlock(nn.Module):
         return x + self.second(F.silu(self.first(h)))
 
 
-class UNet(nn.Module):
-    """From a noisy image, a time and a class to an image of the same shape.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class UNetSizes:
+    """What a U-Net is made of.
 
-    Args:
+    Attributes:
         channels: Channels of the image.
         patch: Pixels folded into one position along each side.
         widths: Channels of every level; each level has half the resolution of the one before.
@@ -84,44 +86,52 @@ class UNet(nn.Module):
         text_width: Channels of caption tokens; 0 for no captions.
     """
 
-    def __init__(
-        self,
-        *,
-        channels: int,
-        patch: int,
-        widths: Sequence[int],
-        blocks: int,
-        expansion: int,
-        attention_levels: Sequence[int],
-        head_width: int,
-        embedding_width: int,
-        classes: int,
-        text_width: int = 0,
-    ) -> None:
+    channels: int
+    patch: int
+    widths: Sequence[int]
+    blocks: int
+    expansion: int
+    attention_levels: Sequence[int]
+    head_width: int
+    embedding_width: int
+    classes: int
+    text_width: int = 0
+
+
+class UNet(nn.Module):
+    """From a noisy image, a time, a class and a caption to an image of the same shape.
+
+    Args:
+        sizes: What it is made of.
+    """
+
+    def __init__(self, sizes: UNetSizes) -> None:
         super().__init__()
-        self.patch = patch
+        widths = sizes.widths
+        self.patch = sizes.patch
         self.compute_type = torch.float32
-        self.multiple = patch * 2 ** (len(widths) - 1)
-        self.embedding = TimeEmbedding(embedding_width, classes)
-        self.caption_vector = Pointwise(text_width, embedding_width) if text_width else None
-        self.enter = Convolution(channels * patch * patch, widths[0])
-        self.leave = Convolution(widths[0], channels * patch * patch, scale=0.0)
+        self.multiple = sizes.patch * 2 ** (len(widths) - 1)
+        text_width = sizes.text_width
+        self.embedding = TimeEmbedding(sizes.embedding_width, sizes.classes)
+        self.caption_vector = Pointwise(text_width, sizes.embedding_width) if text_width else None
+        self.enter = Convolution(sizes.channels * sizes.patch**2, widths[0])
+        self.leave = Convolution(widths[0], sizes.channels * sizes.patch**2, scale=0.0)
 
         def level(number: int, count: int) -> nn.ModuleList:
             parts = nn.ModuleList()
             width = widths[number]
             for _ in range(count):
-                parts.append(UNetBlock(width, expansion * width, embedding_width))
-            if number in attention_levels:
-                heads = max(1, width // head_width)
+                parts.append(UNetBlock(width, sizes.expansion * width, sizes.embedding_width))
+            if number in sizes.attention_levels:
+                heads = max(1, width // sizes.head_width)
                 parts.insert(1, SpatialAttention(width, heads))
                 if text_width:
                     parts.insert(2, CaptionReading(width, heads, text_width))
             return parts
 
         last = len(widths) - 1
-        self.down = nn.ModuleList(level(number, blocks) for number in range(last + 1))
-        self.up = nn.ModuleList(level(number, blocks) for number in range(last + 1))
+        self.down = nn.ModuleList(level(number, sizes.blocks) for number in range(last + 1))
+        self.up = nn.ModuleList(level(number, sizes.blocks) for number in range(last + 1))
         self.shrink = nn.ModuleList(Pointwise(4 * widths[n], widths[n + 1]) for n in range(last))
         self.grow = nn.ModuleList(Pointwise(widths[n + 1], 4 * widths[n]) for n in range(last))
         self.across = nn.ModuleList(Pointwise(widths[n], widths[n]) for n in range(last))

@@ -26,6 +26,7 @@ from makar.families.diffusion.preconditioning import SMALLEST_DEVIATION
 from makar.families.diffusion.sampler import ImageSampler
 from makar.families.diffusion.time_sampling import training_times, validation_times
 from makar.families.family import Batch, Family, Loss, OnnxPart, ParameterGroup, Phase
+from makar.families.logits_hook import LogitsHook, refuse_hook
 from makar.nn.initialisation import initialise_modules
 from makar.tensor_spec import CAPTION, CLASS, NO_CAPTION_TOKEN, PADDING_TOKEN, TARGET
 
@@ -145,8 +146,9 @@ class DiffusionFamily(Family):
         predicted = self.velocity(path.point(noise, data, time), time, condition)
         return Loss(value=F.mse_loss(predicted, path.velocity(noise, data)), count=len(data), unit="mse")
 
-    def sampler(self, codec: Any) -> ImageSampler:
+    def sampler(self, codec: Any, *, hook: LogitsHook | None = None) -> ImageSampler:
         """Return a sampler over the current weights; names of classes and the tokens of captions come from the codec."""
+        refuse_hook(hook)
         counts: dict[str, int] = codec.class_counts if self.config.classes else {}
         encode: Callable[[str], Any] | None = codec.encode_caption if self.config.caption_length else None
         return ImageSampler(

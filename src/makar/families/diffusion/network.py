@@ -14,9 +14,9 @@ from makar.families.diffusion.condition import Condition
 from makar.families.diffusion.config import DiffusionConfig
 from makar.families.diffusion.noise_schedule import NOISE_STEPS, StepOfTime
 from makar.families.diffusion.preconditioning import preconditioned
-from makar.nn.dit import Dit
+from makar.nn.dit import Dit, DitSizes
 from makar.nn.text_encoder import TextEncoder
-from makar.nn.unet import UNet
+from makar.nn.unet import UNet, UNetSizes
 from makar.tensor_spec import PADDING_TOKEN
 
 
@@ -134,7 +134,7 @@ class CaptionedVelocity(nn.Module):
 
 
 def _unet(config: DiffusionConfig) -> UNet:
-    return UNet(
+    sizes = UNetSizes(
         channels=config.channels,
         patch=config.patch,
         widths=config.level_widths,
@@ -146,11 +146,12 @@ def _unet(config: DiffusionConfig) -> UNet:
         classes=config.classes,
         text_width=config.text_width,
     )
+    return UNet(sizes)
 
 
 def _dit(config: DiffusionConfig) -> Dit:
     rows, columns = config.patches
-    return Dit(
+    sizes = DitSizes(
         channels=config.channels,
         patch=config.patch,
         rows=rows,
@@ -163,6 +164,7 @@ def _dit(config: DiffusionConfig) -> Dit:
         classes=config.classes,
         text_width=config.text_width,
     )
+    return Dit(sizes)
 
 
 def _reader(config: DiffusionConfig) -> TextEncoder:
