@@ -20,6 +20,9 @@ def family(**values: object) -> VaeFamily:
     with torch.no_grad():
         for parameter in made.parameters():
             parameter.add_(0.15 * torch.randn(parameter.shape, generator=generator))
+    latents = made.network.description.latents
+    values = 0.5 * torch.randn(40, len(made.network.description.mean), generator=generator) + 0.3
+    made.network.description.update(values, torch.full((40, latents), 0.1))
     return made.eval()
 
 
@@ -63,7 +66,7 @@ def test_an_image_does_not_depend_on_the_others_in_its_batch() -> None:
         assert np.abs(together[index] - alone[0]).max() < 1e-4
 
 
-@pytest.mark.parametrize("options", [{"temperature": 0.5}, {"draw": True}], ids=str)
+@pytest.mark.parametrize("options", [{"temperature": 0.5}, {"draw": True}, {"prior": "standard"}], ids=str)
 def test_every_option_changes_the_image(options: dict[str, object]) -> None:
     assert not np.allclose(images(sampler(), seeds=[1]), images(sampler(), seeds=[1], **options), atol=1e-4)
 
@@ -123,6 +126,7 @@ def test_interpolation_between_images_begins_and_ends_with_their_reconstructions
         ({"kept_levels": 1}, {}, "kept_levels without"),
         ({"kept_levels": 3}, {"source": torch.zeros(1, 16, 12)}, "at most 2"),
         ({"temperature": 0.5}, {"source": torch.zeros(1, 16, 12)}, "temperature"),
+        ({"prior": "standard"}, {"source": torch.zeros(1, 16, 12)}, "prior"),
     ],
 )
 def test_what_it_cannot_honour_is_refused(

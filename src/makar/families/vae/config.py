@@ -110,6 +110,11 @@ class VaeConfig(FamilyConfig):
         vector = ((self.vector_latents, 1, 1),) if self.vector_latents else ()
         return (*vector, *((self.latent_channels[level], *sizes[level]) for level in self.latent_levels))
 
+    @property
+    def latent_count(self) -> int:
+        """Latents of an image, over all levels."""
+        return sum(channels * rows * columns for channels, rows, columns in self.latent_shapes)
+
     def latents(self) -> Slot | None:
         """Return what ``encode`` makes of one image; ``None`` where latents at several levels do not fit into one slot."""
         if len(self.latent_shapes) > 1:

@@ -17,6 +17,7 @@ from torch import Tensor
 from makar.errors import TensorMismatchError, UnsupportedError
 from makar.families.family import Batch, Family, Loss, OnnxPart, ParameterGroup, Phase
 from makar.families.vae.config import VaeConfig
+from makar.families.vae.description import error_cells
 from makar.families.vae.network import SMALLEST_DEVIATION, Decoding, Encoding, Posterior, VaeNetwork
 from makar.families.vae.objective import add_noise, black_and_white, divergence_of_channels, pressed_divergence
 from makar.families.vae.options import VaeOptions
@@ -31,6 +32,12 @@ STATISTICS_BATCHES = 64
 
 ANOMALY_DRAWS = 4
 """Draws of a black and white image that a score is the mean of."""
+
+DESCRIBED_EVERY = 4
+"""Steps between two looks at training images for their description, which costs a forward pass."""
+
+DESCRIBED_TOGETHER = 64
+"""Training images of a look."""
 
 _TYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
@@ -52,12 +59,14 @@ class VaeFamily(Family):
         self.config: VaeConfig = config
         self.precision = "float32"
         self.network = VaeNetwork(config)
+        self._latest: Tensor | None = None
 
     def initialise(self, generator: torch.Generator) -> None:
         """Draw every weight; the decoder then says the mean image whatever the latents are."""
         initialise_modules(self.network, generator)
         with torch.no_grad():
             self.network.start.zero_()
+            self.network.description.reset()
             if self.network.vector is not None:
                 self.network.vector.start.zero_()
             if self.config.likelihood == "gaussian":
@@ -78,8 +87,34 @@ class VaeFamily(Family):
         self.network.data_deviation.copy_(variance.sqrt().clamp(min=SMALLEST_DEVIATION)[:, None, None])
 
     def phases(self) -> list[Phase]:
-        """One phase: the bound."""
-        return [Phase(name="bound", groups=[ParameterGroup(parameters=list(self.parameters()))], loss=self._loss)]
+        """One phase: the bound; after it, now and then, training images are described."""
+        groups = [ParameterGroup(parameters=list(self.parameters()))]
+        return [Phase(name="bound", groups=groups, loss=self._loss, after_step=self._describe_latest)]
+
+    def prepare(self, batch: Batch, generator: torch.Generator) -> Batch:
+        """Pass the batch on, and keep a part of it for the description of training images."""
+        if self.training:
+            self._latest = self._seen(batch[TARGET][:DESCRIBED_TOGETHER], generator)
+        return batch
+
+    def _describe_latest(self) -> None:
+        """Look at the latest training images as they are seen without noise, every few steps."""
+        description = self.network.description
+        description.waited += 1
+        if self._latest is None or description.waited < DESCRIBED_EVERY:
+            return
+        description.waited.zero_()
+        values, levels = self._description(self._latest)
+        variances = torch.cat([torch.exp(2 * log_deviation).flatten(1) for _, log_deviation in levels], dim=1)
+        description.update(values, variances[:, : description.latents])
+        self._latest = None
+
+    def _description(self, seen: Tensor) -> tuple[Tensor, list[Posterior]]:
+        """Return how images are described ``[batch, length]``, and the posteriors of every level."""
+        location, _, levels = self._rebuilt(seen)
+        latents = torch.cat([mean.flatten(1) for mean, _ in levels], dim=1)[:, : self.network.description.latents]
+        errors = error_cells(image_mean(self.config.likelihood, location) - seen)
+        return torch.cat([latents, errors], dim=1), levels
 
     def _loss(self, batch: Batch, generator: torch.Generator) -> Loss:
         config, image = self.config, batch[TARGET]
@@ -127,7 +162,7 @@ class VaeFamily(Family):
         return Loss(value=value, count=len(reconstruction), unit=UNIT, metrics=metrics)
 
     def predict(self, batch: Batch, what: str, generator: torch.Generator) -> dict[str, np.ndarray]:
-        """Say how strange images are, in nats: what it takes to describe them.
+        """Say how strange images are: how far their latents and what is left over lie from those of training images.
 
         Args:
             batch: ``target`` ``[batch, channels, height, width]`` from -1 to 1.
@@ -135,22 +170,23 @@ class VaeFamily(Family):
             generator: Draws black and white from greys; the other likelihoods need no draw.
 
         Returns:
-            ``score`` = ``reconstruction`` + ``divergence``, float32 ``[batch]`` each; higher is stranger.
+            float32 ``[batch]`` each: ``score``, about 1 for usual images and higher for stranger ones; and the nats of the
+            image, ``reconstruction`` and ``divergence``.
         """
         if what not in self.predictions:
             return super().predict(batch, what, generator)
         image = batch[TARGET]
         draws = ANOMALY_DRAWS if self.config.likelihood == "bernoulli" else 1
-        reconstruction, divergence = torch.zeros(len(image)), torch.zeros(len(image))
+        found = {name: torch.zeros(len(image)) for name in ("score", "reconstruction", "divergence")}
         with torch.no_grad():
             for _ in range(draws):
                 seen = self._seen(image, generator)
                 location, log_scale, levels = self._rebuilt(seen)
                 nats = image_nats(self.config.likelihood, location, log_scale, seen)
-                reconstruction += nats.cpu() / draws
-                divergence += sum(divergence_of_channels(*level).sum(1).cpu() for level in levels) / draws
-        parts = {"score": reconstruction + divergence, "reconstruction": reconstruction, "divergence": divergence}
-        return {name: value.numpy() for name, value in parts.items()}
+                found["score"] += self.network.description.distance(self._description(seen)[0]).cpu() / draws
+                found["reconstruction"] += nats.cpu() / draws
+                found["divergence"] += sum(divergence_of_channels(*level).sum(1).cpu() for level in levels) / draws
+        return {name: value.numpy() for name, value in found.items()}
 
     def _rebuilt(self, seen: Tensor) -> tuple[Tensor, Tensor | None, list[Posterior]]:
         """Return location, log scale and the posteriors of every level when all latents are at their means."""

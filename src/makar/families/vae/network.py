@@ -20,6 +20,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from makar.families.vae.config import VaeConfig
+from makar.families.vae.description import CELLS, MOST_LATENTS, Description
 from makar.nn.autoencoder import DenseBlock, ImageDecoder, ImageEncoder
 from makar.nn.convolution import Pointwise
 from makar.nn.likelihood import image_mean
@@ -134,6 +135,10 @@ class VaeNetwork(nn.Module):
         self.start = nn.Parameter(torch.zeros(*shape.sizes[-1], shape.widths[-1]))
         if config.likelihood == "gaussian":
             self.log_deviation = nn.Parameter(torch.zeros(config.channels, 1, 1))
+        described = config.latent_count
+        if described > MOST_LATENTS:
+            described = min(config.vector_latents, MOST_LATENTS)
+        self.description = Description(described, min(CELLS, config.height) * min(CELLS, config.width))
         image = (config.channels, config.height, config.width)
         self.register_buffer("data_mean", torch.zeros(image))
         self.register_buffer("data_deviation", torch.full((config.channels, 1, 1), 0.5))

@@ -18,6 +18,11 @@ class VaeOptions(Config):
         minimum=0.0,
         maximum=5.0,
     )
+    prior: str = setting(
+        "fitted",
+        meaning="fitted draws latents as those of the training images are spread, standard as the model was trained",
+        choices=("fitted", "standard"),
+    )
     draw: bool = setting(False, meaning="draw every pixel from its distribution instead of showing its mean")
     kept_levels: int = setting(
         0,

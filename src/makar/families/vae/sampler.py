@@ -74,7 +74,8 @@ class VaeSampler(Sampler):
         """
         self._check(options, [None])
         ends = [self._drawn([seed])[0] for seed in (first_seed, last_seed)]
-        return self._between(options, ends, count, seed=first_seed)
+        points = self._fitted(options, _between(ends, count))
+        return self._shown(options, points, seed=first_seed)
 
     def interpolate_between(
         self, options: VaeOptions, *, first: Tensor, last: Tensor, count: int, seed: int = 0
@@ -93,23 +94,14 @@ class VaeSampler(Sampler):
         """
         given = [self._source({SOURCE: image}) for image in (first, last)]
         self._check(options, given)
-        drawn, _ = self._drawn([seed, seed])
-        together = self._kept(options, given, [seed, seed], drawn)
-        ends = [[level[number : number + 1] for level in together] for number in range(2)]
-        return self._between(options, ends, count, seed=seed)
+        noise, _ = self._drawn([seed, seed])
+        together = self._kept(options, given, [seed, seed], self._split(self._fitted(options, noise)))
+        ends = torch.cat([level.flatten(1) for level in together], dim=1)
+        return self._shown(options, _between([ends[:1], ends[1:]], count), seed=seed)
 
-    def _between(self, options: VaeOptions, ends: list[Latents], count: int, *, seed: int) -> np.ndarray:
-        if count < 2:
-            raise ConfigError(f"an interpolation of {count} images", expected="at least 2")
-        first, last = (torch.cat([level.flatten() for level in end]) for end in ends)
-        cosine = torch.dot(first, last) / (first.norm() * last.norm()).clamp(min=1e-12)
-        angle = torch.acos(cosine.clamp(-1, 1))
-        shares = torch.linspace(0, 1, count)[:, None]
-        if torch.sin(angle) < 1e-4:
-            points = (1 - shares) * first + shares * last
-        else:
-            points = (torch.sin((1 - shares) * angle) * first + torch.sin(shares * angle) * last) / torch.sin(angle)
-        latents = self._split(points)
+    def _shown(self, options: VaeOptions, points: Tensor, *, seed: int) -> np.ndarray:
+        """Return the images of points ``[count, latents]``, all with the same draws for their pixels."""
+        latents, count = self._split(points), len(points)
         uniform = torch.rand(self._image_shape, generator=torch.Generator().manual_seed(seed)).expand(count, -1, -1, -1)
         made = [
             self._decoded(options, [level[start : start + BATCH] for level in latents], uniform[start : start + BATCH])
@@ -118,8 +110,8 @@ class VaeSampler(Sampler):
         return np.concatenate(made)
 
     def _make(self, options: VaeOptions, sources: list[Tensor | None], seeds: list[int]) -> np.ndarray:
-        latents, uniform = self._drawn(seeds)
-        latents = [options.temperature * level for level in latents]
+        noise, uniform = self._drawn(seeds)
+        latents = self._split(self._fitted(options, noise))
         given = [number for number, source in enumerate(sources) if source is not None]
         if given:
             kept = self._kept(
@@ -132,15 +124,24 @@ class VaeSampler(Sampler):
                 level[given] = values
         return self._decoded(options, latents, uniform)
 
-    def _drawn(self, seeds: list[int]) -> tuple[Latents, Tensor]:
-        """Return standard normal latents and uniform draws for the pixels, each from the generator of its seed."""
-        total = sum(rows * columns * channels for rows, columns, channels in self._shapes)
+    def _fitted(self, options: VaeOptions, noise: Tensor) -> Tensor:
+        """Return latents from standard normal draws ``[count, latents]``."""
+        noise = options.temperature * noise
+        described = self._network.description.latents
+        if options.prior == "standard" or not described:
+            return noise
+        fitted = self._network.description.fitted(noise[:, :described].to(self._device)).cpu()
+        return torch.cat([fitted, noise[:, described:]], dim=1)
+
+    def _drawn(self, seeds: list[int]) -> tuple[Tensor, Tensor]:
+        """Return standard normal draws ``[count, latents]`` and uniform draws for the pixels, each from the generator of its seed."""
+        total = self._config.latent_count
         points, uniform = [], []
         for seed in seeds:
             generator = torch.Generator().manual_seed(seed)
             points.append(torch.randn(total, generator=generator))
             uniform.append(torch.rand(self._image_shape, generator=generator))
-        return self._split(torch.stack(points)), torch.stack(uniform)
+        return torch.stack(points), torch.stack(uniform)
 
     def _kept(self, options: VaeOptions, sources: list[Tensor | None], seeds: list[int], drawn: Latents) -> Latents:
         """Return latents that follow the sources where levels are kept and the draw elsewhere."""
@@ -204,10 +205,11 @@ class VaeSampler(Sampler):
         if options.kept_levels > levels:
             raise UnsupportedError(f"{options.kept_levels} kept levels", expected=f"at most {levels}")
         all_kept = options.kept_levels in (0, levels)
-        if options.temperature != 1.0 and all_kept and any(source is not None for source in sources):
+        is_changed = options.temperature != 1.0 or options.prior != "fitted"
+        if is_changed and all_kept and any(source is not None for source in sources):
             raise UnsupportedError(
-                "a temperature where nothing is drawn: all latents are those of the image",
-                expected="temperature 1, or kept_levels from 1 on that leave levels to draw",
+                "a temperature or prior where nothing is drawn: all latents are those of the image",
+                expected="the defaults, or kept_levels from 1 on that leave levels to draw",
             )
 
     @property
@@ -217,3 +219,16 @@ class VaeSampler(Sampler):
     @property
     def _device(self) -> torch.device:
         return self._network.data_mean.device
+
+
+def _between(ends: list[Tensor], count: int) -> Tensor:
+    """Return points ``[count, latents]`` on the great circle between two ``[1, latents]``, ends included."""
+    if count < 2:
+        raise ConfigError(f"an interpolation of {count} images", expected="at least 2")
+    first, last = (end.flatten() for end in ends)
+    cosine = torch.dot(first, last) / (first.norm() * last.norm()).clamp(min=1e-12)
+    angle = torch.acos(cosine.clamp(-1, 1))
+    shares = torch.linspace(0, 1, count)[:, None]
+    if torch.sin(angle) < 1e-4:
+        return (1 - shares) * first + shares * last
+    return (torch.sin((1 - shares) * angle) * first + torch.sin(shares * angle) * last) / torch.sin(angle)
