@@ -193,3 +193,21 @@ def test_the_recipes_named_after_their_objective_learn_it_and_can_be_a_dit(pictu
     plan = plan_training(pictures, steps=10, recipe=recipe, settings=["stages.0.family.network=dit"])
     family = plan.recipe.stages[0].family
     assert (family.objective, family.network, family.expansion) == (recipe, "dit", 4)
+
+
+@pytest.mark.parametrize("network", ["unet", "dit"])
+def test_latent_diffusion_learns_the_latents_that_its_autoencoder_will_make(tmp_path, network):
+    settings = [f"stages.1.family.network={network}"]
+    plan = plan_training(with_captions(tmp_path, 1.0), steps=10, recipe="latent-diffusion", settings=settings)
+    first, second = plan.recipe.stages
+    assert second.codec.components == (first.name,)
+    latents = first.family.latents()
+    assert (second.family.channels, second.family.height, second.family.width) == latents.sizes
+    assert (second.family.network, second.family.patch, second.family.limit) == (network, 1, 3.0)
+    assert second.family.caption_length == second.codec.base.caption_length
+    assert not first.codec.use_captions
+
+
+def test_latent_diffusion_without_captions_is_refused(pictures):
+    with pytest.raises(UnsupportedError, match="needs captions"):
+        choose_recipe(pictures, Request(steps=10, recipe="latent-diffusion"))
