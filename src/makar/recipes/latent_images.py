@@ -18,6 +18,10 @@ from makar.recipes.image import image_family_for
 AUTOENCODER_SHARE = 0.35
 """Of the time: what the autoencoder cannot rebuild, no denoiser will draw."""
 
+EXPECTED = (
+    "emoji of five styles, 32 x 32, 8 minutes of a third of one busy Zen 4 core: of 200 images of 100 held-out captions a scorer finds the "
+    "right caption first for 8 % (real images 11 %, shuffled captions 0 %), among the first five for 26 % (39 %, 3 %)"
+)
 LATENT_CHANNELS = 4
 DIVERGENCE_WEIGHT = 0.1
 
@@ -48,7 +52,7 @@ def latent_diffusion() -> Recipe:
         name="latent-diffusion",
         medium="image",
         summary="images of what you describe, made in the latents of an autoencoder: the design of Stable Diffusion",
-        expected="not measured",
+        expected=EXPECTED,
         stages=(
             Stage(
                 name="autoencoder",
