@@ -33,14 +33,16 @@ from makar.training.machine import (
     likely_precision,
 )
 from makar.training.plan import TrainingPlan
-from makar.training.prediction import disk_bytes, expected_loss, memory_bytes
+from makar.training.prediction import FITTED, disk_bytes, expected_loss, memory_bytes
 
 if TYPE_CHECKING:
     from makar.data.dataset import DataSet
     from makar.training.probe import Measurement
 
 RECIPES = {"text": "text", "code": "code", "image": "image"}
-LABELLED_IMAGES = "image-class"
+LABELLED_IMAGES, CAPTIONED_IMAGES = "image-class", "image-text"
+CAPTIONED_SHARE = 0.5
+"""Share of the images that must have a caption for captions to be worth learning."""
 MOST_CLASSES = 1000
 LONGEST_SIDE = 32
 """Of images, in pixels, where the recipe does not ask for more."""
@@ -115,7 +117,9 @@ def choose_recipe(dataset: "DataSet", request: Request) -> Recipe:
     """
     inspection = dataset.inspection
     labelled = dataset.medium == "image" and _is_labelled(inspection.labels, inspection.used)
-    name = request.recipe or (LABELLED_IMAGES if labelled else RECIPES[dataset.medium])
+    captioned = dataset.medium == "image" and inspection.captions >= CAPTIONED_SHARE * max(1, inspection.documents)
+    by_data = LABELLED_IMAGES if labelled else CAPTIONED_IMAGES if captioned else RECIPES[dataset.medium]
+    name = request.recipe or by_data
     recipe: Recipe = registry.load("recipes", name)()
     media = {medium for stage in recipe.stages for medium in stage.codec.media}
     if dataset.medium not in media:
@@ -140,11 +144,18 @@ def _chosen_codec(codec: CodecConfig, dataset: "DataSet", *, recipe: str) -> Cod
                 expected="images in one folder a class, or a table with labels",
                 do="use --recipe image",
             )
+        if codec.use_captions and not inspection.captions:
+            raise UnsupportedError(
+                f'recipe "{recipe}" needs captions',
+                expected="a .txt beside every image, or a table with a column of captions",
+                do="use --recipe image",
+            )
         sizes = inspection.sizes
         return choose_image_codec(
             sizes["height"]["median"],
             width=sizes["width"]["median"],
             use_labels=codec.use_labels,
+            use_captions=codec.use_captions,
             largest=max(LONGEST_SIDE, codec.height, codec.width),
         )
     if isinstance(codec, ByteCodecConfig | CharacterCodecConfig | BpeCodecConfig):
@@ -338,7 +349,9 @@ def _predicted(
             parameters=parameters,
             unique_items=size.content_bytes,
             seen_items=items * content_an_item,
-        ),
+        )
+        if (plan.recipe.medium, stage.family.kind) in FITTED
+        else None,
         "memory_bytes": int(memory),
         "disk_bytes": int(disk_bytes(parameters, store_bytes=size.store_bytes)),
         "energy": predicted_energy(seconds, threads=plan.threads * plan.workers, memory_bytes=memory),

@@ -1,9 +1,10 @@
 """The one table from names to "module:attribute": codecs, families, recipes, sizing rules and metrics, built in or plugged in.
 
-Built-ins and plug-ins go through the same table. A plug-in is an installed package with entry points in the group ``makar.codecs``,
-``makar.families``, ``makar.recipes``, ``makar.sizings`` or ``makar.metrics``; its entry point is the same "module:attribute" text that
-a built-in has here. A codec or family names its *configuration* class (which imports no torch); that class names the implementation in
-``target``. A recipe names a function that returns a complete ``Recipe``. Nothing is imported before it is asked for.
+Built-ins and plug-ins go through the same table. A plug-in is an installed package with entry points in the group
+``makar.codecs``, ``makar.families``, ``makar.recipes``, ``makar.sizings`` or ``makar.metrics``; its entry point is
+the same "module:attribute" text that a built-in has here. A codec or family names its *configuration* class (which
+imports no torch); that class names the implementation in ``target``. A recipe names a function that returns a
+complete ``Recipe``. Nothing is imported before it is asked for.
 """
 
 import functools
@@ -26,16 +27,26 @@ BUILT_IN: dict[str, dict[str, str]] = {
     "families": {
         "transformer": "makar.families.transformer.config:TransformerConfig",
         "diffusion": "makar.families.diffusion.config:DiffusionConfig",
+        "vae": "makar.families.vae.config:VaeConfig",
+        "vqvae": "makar.families.vqvae.config:VqvaeConfig",
     },
     "recipes": {
         "text": "makar.recipes.text:text",
         "code": "makar.recipes.text:code",
         "image": "makar.recipes.image:image",
         "image-class": "makar.recipes.image:image_class",
+        "image-text": "makar.recipes.image:image_text",
+        "flow": "makar.recipes.image:flow",
+        "ddpm": "makar.recipes.image:ddpm",
+        "latent-diffusion": "makar.recipes.latent_images:latent_diffusion",
+        "vae": "makar.recipes.autoencoders:vae",
+        "vqvae": "makar.recipes.autoencoders:vqvae",
     },
     "sizings": {
         "transformer": "makar.recipes.sizing:size_transformer",
         "diffusion": "makar.recipes.sizing:size_diffusion",
+        "vae": "makar.recipes.autoencoders:size_vae",
+        "vqvae": "makar.recipes.autoencoders:size_vqvae",
         "any": "makar.recipes.sizing:size_any",
     },
     "metrics": {

@@ -11,6 +11,8 @@ from typing import Literal
 TARGET = "target"
 CAPTION = "caption"
 CLASS = "class"
+PADDING_TOKEN, NO_CAPTION_TOKEN = 0, 1
+"""In a caption: what fills it up at the end, and what stands alone where there is no caption."""
 SOURCE = "source"
 """Content to start from: an image to restyle, translate, enlarge, colour or free of noise."""
 KNOWN = "known"

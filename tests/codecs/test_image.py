@@ -15,11 +15,20 @@ from makar.codecs.image_fit import border_colour, channels_needed, fit_image, wi
 from makar.data import files_source
 from makar.data.dataset import open_dataset
 from makar.data.record import Record
-from makar.errors import ConfigError, EmptyDataError, UnknownNameError
+from makar.errors import ArtifactError, ConfigError, EmptyDataError, UnknownNameError, UnsupportedError
 
 
-def record(pixels: np.ndarray, label: str | None = None) -> Record:
-    return Record(id="0" * 16, medium="image", content=pixels, document="d", source="s", split="train", label=label)
+def record(pixels: np.ndarray, label: str | None = None, caption: str | None = None) -> Record:
+    return Record(
+        id="0" * 16,
+        medium="image",
+        content=pixels,
+        document="d",
+        source="s",
+        split="train",
+        label=label,
+        caption=caption,
+    )
 
 
 def noise(*shape: int) -> np.ndarray:
@@ -217,3 +226,80 @@ def test_chosen_size_keeps_small_images_and_the_shape_of_large_ones() -> None:
     assert (wide.height, wide.width) == (16, 32)
     assert choose_image_codec(600, width=600, largest=64).height == 64
     assert choose_image_codec(9, width=9).height == 16
+
+
+def captioned(*captions: str | None, **values: object) -> ImageCodec:
+    config = ImageCodecConfig(**{"height": 16, "width": 16, "use_captions": True, "caption_length": 8, **values})
+    return fitted(config, *[record(noise(16, 16, 1), label="a", caption=caption) for caption in captions])
+
+
+def test_captions_are_rows_of_one_length() -> None:
+    codec = captioned("a red fox", "a blue fox", "a fox")
+    spec = codec.spec["caption"]
+    assert (spec.kind, spec.axes, spec.sizes) == ("tokens", ("length",), (8,))
+    rows = [codec.encode(record(noise(16, 16, 1), caption=text))["caption"] for text in ("a red fox", "fox", "")]
+    assert all(row.shape == (8,) and row.max() < spec.vocabulary for row in rows)
+    assert rows[1].tolist() == [rows[0][rows[0] > 0][-1], 0, 0, 0, 0, 0, 0, 0]
+    assert rows[2].tolist() == [1, 0, 0, 0, 0, 0, 0, 0]
+    assert np.array_equal(codec.encode(record(noise(16, 16, 1)))["caption"], rows[2])
+
+
+def test_without_captions_in_the_settings_there_is_no_caption_slot() -> None:
+    codec = fitted(ImageCodecConfig(height=16, width=16), record(noise(16, 16, 1), caption="a fox"))
+    assert "caption" not in codec.spec and set(codec.files()) == {"image_codec.json"}
+    with pytest.raises(UnsupportedError, match="no captions"):
+        codec.encode_caption("a fox")
+
+
+def test_length_and_vocabulary_of_captions_are_those_of_the_settings() -> None:
+    texts = [f"the {word} of a {other}" for word in ("colour", "shadow", "picture") for other in ("house", "garden")]
+    assert captioned(*texts, caption_length=5).spec["caption"].sizes == (5,)
+    few, many = (captioned(*texts, caption_vocabulary=size) for size in (260, 300))
+    assert few.spec["caption"].vocabulary < many.spec["caption"].vocabulary <= 302
+    assert (
+        len(few.encode_caption("colour")[few.encode_caption("colour") > 0]) > (many.encode_caption("colour") > 0).sum()
+    )
+
+
+def test_case_spaces_and_compatibility_forms_of_a_caption_do_not_count() -> None:
+    codec = captioned("a red fox")
+    expected = codec.encode_caption("a red fox")
+    for same in ("A Red FOX", "  a  red\u00a0fox\n", "\uff41 red fox"):
+        assert np.array_equal(codec.encode_caption(same), expected)
+
+
+def test_captions_in_any_script_are_told_apart() -> None:
+    codec = captioned("ein Fuchs", "\u72d0", "\u043b\u0438\u0441\u0430", caption_length=16)
+    rows = {
+        tuple(codec.encode_caption(text)) for text in ("ein Fuchs", "\u72d0", "\u043b\u0438\u0441\u0430", "\U0001f98a")
+    }
+    assert len(rows) == 4
+
+
+def test_a_caption_that_is_too_long_is_cut_in_training_and_refused_as_a_prompt() -> None:
+    codec = captioned("a red fox")
+    text = "a red fox " * 1000
+    assert codec.encode(record(noise(16, 16, 1), caption=text))["caption"].shape == (8,)
+    with pytest.raises(UnsupportedError, match="fewer words"):
+        codec.encode_caption(text)
+    with pytest.raises(UnsupportedError, match="100001 characters"):
+        codec.encode_caption("a" * 100_001)
+
+
+def test_captions_and_labels_are_learned_together() -> None:
+    codec = captioned("a red fox", None, "a fox", use_labels=True)
+    assert set(codec.spec.slots) == {"target", "class", "caption"}
+    assert codec.class_counts == {"a": 3}
+
+
+def test_captions_are_refused_where_there_are_none() -> None:
+    with pytest.raises(ConfigError, match="no image has a caption"):
+        captioned(None, "", "  ")
+
+
+def test_files_bring_the_tokens_of_captions_back() -> None:
+    codec = captioned("a red fox", "a blue fox")
+    again = load_codec(codec.config, codec.files())
+    assert np.array_equal(again.encode_caption("a blue fox"), codec.encode_caption("a blue fox"))
+    with pytest.raises(ArtifactError):
+        load_codec(codec.config, {"image_codec.json": codec.files()["image_codec.json"]})

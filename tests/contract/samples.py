@@ -23,7 +23,7 @@ TINY_PARAMETERS = 20_000
 
 
 def records(medium):
-    """Return records of a medium, with labels where images have them."""
+    """Return records of a medium, with labels and captions where images have them."""
     if medium in ("text", "code"):
         contents = TEXTS
     else:
@@ -38,6 +38,7 @@ def records(medium):
             source=f"{index}",
             split="train",
             label=("odd" if index % 2 else "even") if medium == "image" else None,
+            caption=f"a noisy picture, number {index}" if medium == "image" else None,
         )
         for index, content in enumerate(contents)
     ]

@@ -28,6 +28,15 @@ def case(recipe, index, tmp_path):
     return codec, config, BatchSource(store, codec, family=config, seed=0).batch(0, 3)
 
 
+@pytest.fixture
+def creating(case):
+    """Return the case of a family that makes examples from nothing; the others are asked by the test below."""
+    codec, config, batch = case
+    if not samples.new_family(config).creates:
+        pytest.skip("this family makes nothing from nothing")
+    return codec, config, batch
+
+
 def _generator(seed=0):
     return torch.Generator().manual_seed(seed)
 
@@ -206,8 +215,8 @@ def test_tensors_that_do_not_fit_are_refused_and_listed(case):
 
 
 @every_stage
-def test_same_seed_gives_same_sample_and_another_seed_another(case):
-    codec, config, _ = case
+def test_same_seed_gives_same_sample_and_another_seed_another(creating):
+    codec, config, _ = creating
     family = samples.new_family(config).eval()
     with torch.no_grad():
         for parameter in family.parameters():
@@ -221,8 +230,8 @@ def test_same_seed_gives_same_sample_and_another_seed_another(case):
 
 
 @every_stage
-def test_a_sample_does_not_depend_on_what_else_is_made(case):
-    codec, config, _ = case
+def test_a_sample_does_not_depend_on_what_else_is_made(creating):
+    codec, config, _ = creating
     family = samples.new_family(config).eval()
     alone = _samples(family, codec, [7])[0]
     among = _samples(family, codec, [5, 6, 7])[2]
@@ -232,11 +241,23 @@ def test_a_sample_does_not_depend_on_what_else_is_made(case):
 
 
 @every_stage
-def test_samples_can_be_decoded(case):
-    codec, config, _ = case
+def test_samples_can_be_decoded(creating):
+    codec, config, _ = creating
     for slots in _samples(samples.new_family(config).eval(), codec, [1, 2]):
         content = codec.decode(slots)
         assert isinstance(content, str) or content.dtype == np.uint8
+
+
+@every_stage
+def test_a_family_that_creates_nothing_says_so_and_names_what_does(case):
+    codec, config, _ = case
+    family = samples.new_family(config).eval()
+    if family.creates:
+        pytest.skip("this family makes examples from nothing")
+    with pytest.raises(UsageError) as caught:
+        _samples(family, codec, [1])
+    assert any(f'"{name}"' in caught.value.do for name in registry.names("recipes"))
+    assert family.edits
 
 
 @every_stage

@@ -1,5 +1,7 @@
 """The built-in families go the whole way: saved, loaded, sampled, signed, verified, exported and brought back."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -106,6 +108,42 @@ def test_images_are_made_signed_and_verified(painter, tmp_path):
     assert verify(assets[0].save(tmp_path / "a.png")).is_intact
     with pytest.raises(UnsupportedError, match='no control "temperature"'):
         generate(painter, options={"temperature": 0.5})
+
+
+@pytest.fixture
+def illustrator(own_home):
+    generator = np.random.default_rng(0)
+    images = [
+        dataclasses.replace(record(generator.integers(0, 256, (16, 16, 3), np.uint8), "image"), caption=f"a {word} fox")
+        for word in ("red", "blue", "green", "old")
+    ]
+    config = DiffusionConfig(height=16, width=16, features=16, caption_width=32, objective="ddpm")
+    codec = ImageCodecConfig(height=16, width=16, use_captions=True, caption_length=12)
+    return save(own_home / "models" / "illustrator", "image", codec, config, images)
+
+
+def test_described_images_are_made_signed_and_verified(illustrator, tmp_path):
+    options = {"steps": 2, "negative_prompt": "blue"}
+    assets = list(generate(illustrator, prompts=["a red fox", "a green fox"], seed=3, options=options))
+    assert [asset.manifest["prompt"] for asset in assets] == ["a red fox", "a green fox"]
+    assert assets[0].manifest["settings"]["negative_prompt"] == "blue"
+    assert assets[0].hash != assets[1].hash
+    assert next(generate(illustrator, prompts="A RED fox", seed=3, options=options)).hash == assets[0].hash
+    assert verify(assets[0].save(tmp_path / "a.png")).is_intact
+    assert next(generate(illustrator, prompts="", seed=3, options={"steps": 2})).content.shape == (16, 16, 3)
+    for wrong, part in ((7, "description"), ("fox " * 3000, "fewer words"), ([], "empty list")):
+        with pytest.raises(UnsupportedError, match=part):
+            generate(illustrator, prompts=wrong)
+
+
+def test_a_model_without_captions_takes_no_description(painter):
+    with pytest.raises(UnsupportedError, match="image-text"):
+        list(generate(painter, prompts="fox", options={"negative_prompt": "cat"}))
+
+
+def test_models_with_captions_go_out_to_onnx_and_come_back(illustrator, tmp_path):
+    folder = export_artifact(illustrator, to="onnx", folder=tmp_path / "onnx")
+    assert import_artifact(folder, output="back").hash == illustrator.hash
 
 
 def test_text_goes_out_to_transformers_and_comes_back(writer, tmp_path):

@@ -6,12 +6,14 @@ import sys
 import numpy as np
 import psutil
 import pytest
+from PIL import Image
 
 from makar import planning
 from makar.data.dataset import open_dataset
 from makar.errors import ConfigError, OutOfMemoryError, OutOfSpaceError, UnknownNameError, UnsupportedError
-from makar.planning import Request, choose_recipe, plan_training
+from makar.planning import Request, choose_recipe, plan_training, size_recipe
 from makar.recipes import text as text_recipes
+from makar.training.data_size import estimated_size
 from makar.training.prediction import effective_items, expected_loss, memory_bytes
 from makar.training.probe import Candidate, Measurement
 
@@ -152,3 +154,60 @@ def test_a_larger_model_on_more_data_is_expected_to_be_better():
     small = expected_loss("text", parameters=500_000, unique_items=1e6, seen_items=2e6)
     large = expected_loss("text", parameters=5_000_000, unique_items=1e7, seen_items=1e8)
     assert large["central"] < small["central"] and small["low"] < small["central"] < small["high"]
+
+
+def with_captions(folder, share, labels=False):
+    generator = np.random.default_rng(0)
+    for index in range(40):
+        place = folder / (f"class {index % 2}" if labels else "images")
+        place.mkdir(exist_ok=True)
+        Image.fromarray(generator.integers(0, 255, (20, 20, 3), dtype=np.uint8)).save(place / f"{index}.png")
+        if index < share * 40:
+            (place / f"{index}.txt").write_text(f"a picture of number {index}", encoding="utf-8")
+    return open_dataset(folder)
+
+
+def test_images_with_captions_and_no_labels_learn_their_captions(tmp_path):
+    recipe = choose_recipe(with_captions(tmp_path, 1.0), Request(steps=10))
+    assert recipe.name == "image-text" and recipe.stages[0].codec.use_captions
+    family = (
+        size_recipe(recipe, Request(steps=10), size=estimated_size(recipe.stages[0].codec, open_dataset(tmp_path)))
+        .recipe.stages[0]
+        .family
+    )
+    assert family.caption_length == recipe.stages[0].codec.caption_length and family.caption_vocabulary > 256
+
+
+@pytest.mark.parametrize("share, labels, chosen", [(0.2, False, "image"), (1.0, True, "image-class")])
+def test_few_captions_or_labels_beside_them_leave_the_choice_as_it_was(tmp_path, share, labels, chosen):
+    assert choose_recipe(with_captions(tmp_path, share, labels), Request(steps=10)).name == chosen
+
+
+def test_the_text_recipe_without_captions_is_refused(pictures):
+    with pytest.raises(UnsupportedError, match="needs captions"):
+        choose_recipe(pictures, Request(steps=10, recipe="image-text"))
+
+
+@pytest.mark.parametrize("recipe", ["flow", "ddpm"])
+def test_the_recipes_named_after_their_objective_learn_it_and_can_be_a_dit(pictures, recipe):
+    plan = plan_training(pictures, steps=10, recipe=recipe, settings=["stages.0.family.network=dit"])
+    family = plan.recipe.stages[0].family
+    assert (family.objective, family.network, family.expansion) == (recipe, "dit", 4)
+
+
+@pytest.mark.parametrize("network", ["unet", "dit"])
+def test_latent_diffusion_learns_the_latents_that_its_autoencoder_will_make(tmp_path, network):
+    settings = [f"stages.1.family.network={network}"]
+    plan = plan_training(with_captions(tmp_path, 1.0), steps=10, recipe="latent-diffusion", settings=settings)
+    first, second = plan.recipe.stages
+    assert second.codec.components == (first.name,)
+    latents = first.family.latents()
+    assert (second.family.channels, second.family.height, second.family.width) == latents.sizes
+    assert (second.family.network, second.family.patch, second.family.limit) == (network, 1, 3.0)
+    assert second.family.caption_length == second.codec.base.caption_length
+    assert not first.codec.use_captions
+
+
+def test_latent_diffusion_without_captions_is_refused(pictures):
+    with pytest.raises(UnsupportedError, match="needs captions"):
+        choose_recipe(pictures, Request(steps=10, recipe="latent-diffusion"))

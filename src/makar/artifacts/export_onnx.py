@@ -41,7 +41,17 @@ SAMPLING = {
     "diffusion": (
         "Draw a point from a normal distribution, float32 [batch, channels, height, width]. Walk from time 0 (noise) to time 1 (image): "
         "point = point + (next_time - time) * velocity(point, time). 20 to 50 equal steps of this (Euler) work. "
-        "A label equal to the number of classes means no class. The result is in -1..1: (point + 1) * 127.5 gives pixels."
+        "A label equal to the number of classes means no class. A caption is a row of tokens of "
+        "codec/caption_tokenizer.json plus 2, filled up with 0; a 1 and zeros mean no caption. "
+        "The result is in -1..1: (point + 1) * 127.5 gives pixels."
+    ),
+    "vae": (
+        "Draw every input of decode from a normal distribution, float32; the image is in -1..1: (image + 1) * 127.5 gives pixels. encode "
+        "gives the mean latents of an image, the coarsest first."
+    ),
+    "vqvae": (
+        "encode gives the tokens of an image in -1..1, decode the image of tokens: (image + 1) * 127.5 gives pixels. New tokens come from "
+        "another model."
     ),
 }
 

@@ -49,13 +49,16 @@ def generate(
     stream: Annotated[bool, typer.Option("--stream", help="Text: print while it is made.")] = False,
     steps: Annotated[int | None, typer.Option("--steps", help="Images: steps of the solver.")] = None,
     solver: Annotated[
-        str | None, typer.Option("--solver", help="Images: euler, heun, dpm++2m, unipc or adams.")
+        str | None, typer.Option("--solver", help="Images: euler, heun, dpm++2m, unipc, adams or ancestral.")
     ] = None,
     shift: Annotated[
         float | None, typer.Option("--shift", help="Images: above 1 takes more of the steps near the noise.")
     ] = None,
     guidance: Annotated[
-        float | None, typer.Option("--guidance", help="Images: how strictly to follow the label.")
+        float | None, typer.Option("--guidance", help="Images: how strictly to follow label or prompt.")
+    ] = None,
+    negative_prompt: Annotated[
+        str | None, typer.Option("--negative-prompt", help="Images: what it must not be.")
     ] = None,
     label: Annotated[str | None, typer.Option("--label", help="Images: the class to make.")] = None,
     refuse_copies: Annotated[
@@ -82,6 +85,7 @@ def generate(
         "solver": solver,
         "shift": shift,
         "guidance": guidance,
+        "negative_prompt": negative_prompt,
         "label": label,
     }
     options = {name: value for name, value in given.items() if value is not None}

@@ -119,7 +119,9 @@ def _expected_rows(expected: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         "time": duration_text(expected["seconds"]),
         "share of the machine's peak": f"{expected['peak_fraction']:.0%} of "
         f"{expected['peak_operations_per_second'] / 1e9:,.0f} Gflop/s",
-        "loss on unseen data": f"{loss['low']:g} to {loss['high']:g} {loss['unit']}, about {loss['central']:g}",
+        "loss on unseen data": f"{loss['low']:g} to {loss['high']:g} {loss['unit']}, about {loss['central']:g}"
+        if loss
+        else "not known for this kind of model",
         "memory": size_text(expected["memory_bytes"]),
         "disk": size_text(expected["disk_bytes"]),
         "energy": f"{energy['low']:.2g} to {energy['high']:.2g} Wh, about {energy['central']:.2g}",

@@ -1,23 +1,25 @@
-"""Pictures as uint8 arrays of one size, channels first, with a class where labels are used.
+"""Pictures as uint8 arrays of one size, channels first, with a class where labels are used and tokens where captions are.
 
 The channels are the least that hold a sample of the data, so grey photographs saved as colour cost a third. Where only some
-images have a label, the others form a class of their own named ``UNLABELLED``: nothing is dropped and nothing is guessed.
+images have a label, the others form a class of their own named ``UNLABELLED``: nothing is dropped and nothing is guessed. An image
+without a caption has the token for none.
 """
 
 import json
 from collections import Counter
 from collections.abc import Iterator
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, Self
 
 import numpy as np
 
+from makar.codecs.caption_tokens import CaptionTokens
 from makar.codecs.codec import Codec
 from makar.codecs.image_config import ImageCodecConfig
 from makar.codecs.image_fit import channels_needed, fit_image, with_channels
 from makar.data.record import Record, Records
-from makar.errors import ArtifactError, ConfigError, EmptyDataError
-from makar.tensor_spec import CLASS, TARGET, Slot, TensorSpec
+from makar.errors import ArtifactError, ConfigError, EmptyDataError, UnsupportedError
+from makar.tensor_spec import CAPTION, CLASS, TARGET, Slot, TensorSpec
 
 SAMPLE = 512
 """Images decoded to find the number of channels; of the others only the labels are read."""
@@ -25,6 +27,7 @@ SAMPLE = 512
 MOST_CLASSES = 1000
 UNLABELLED = "unlabelled"
 FILE = "image_codec.json"
+CAPTION_FILE = "caption_tokenizer.json"
 
 
 class ImageCodec(Codec):
@@ -33,21 +36,25 @@ class ImageCodec(Codec):
     Args:
         config: The settings, with ``channels`` found.
         class_counts: Training images of each class by name, in the order of the class numbers; empty without labels.
+        captions: Turns captions into tokens; ``None`` without captions.
     """
 
-    def __init__(self, config: ImageCodecConfig, *, class_counts: dict[str, int]) -> None:
+    def __init__(
+        self, config: ImageCodecConfig, *, class_counts: dict[str, int], captions: CaptionTokens | None = None
+    ) -> None:
         self.config: ImageCodecConfig = config
         self.class_counts = class_counts
         self.class_names = tuple(class_counts)
+        self._captions = captions
         self._numbers = {name: number for number, name in enumerate(self.class_names)}
 
     @classmethod
     def fit(cls, config: ImageCodecConfig, records: Iterator[Record]) -> Self:
-        """Find the number of channels and the names of the classes.
+        """Find the number of channels, the names of the classes and the tokens of the captions.
 
         Raises:
             EmptyDataError: There is no record.
-            ConfigError: Labels are asked for and there are none, or too many to be classes.
+            ConfigError: Labels are asked for and there are none, or too many to be classes; or captions, and there are none.
         """
         records = iter(records)
         sample = list(islice(records, SAMPLE))
@@ -57,20 +64,36 @@ class ImageCodec(Codec):
         if not config.channels:
             config = config.changed(channels=max(channels_needed(record.content) for record in sample))
         counts: Counter[str] = Counter()
-        if config.use_labels:
-            counts.update(record.label or UNLABELLED for record in sample)
-            counts.update(record.label or UNLABELLED for record in rest)
-            if set(counts) == {UNLABELLED}:
-                raise ConfigError(
-                    "no image has a label", expected="class folders or a label column", do='use the recipe "image"'
-                )
-            if len(counts) > MOST_CLASSES:
-                raise ConfigError(
-                    f"there are {len(counts)} different labels",
-                    expected=f"at most {MOST_CLASSES} classes",
-                    do='use the recipe "image"',
-                )
-        return cls(config, class_counts={name: counts[name] for name in sorted(counts)})
+
+        def counted() -> Iterator[Record]:
+            for record in chain(sample, rest):
+                counts[record.label or UNLABELLED] += 1
+                yield record
+
+        captions, every = None, counted()
+        if config.use_captions:
+            said = (record.caption for record in every)
+            captions = CaptionTokens.fit(
+                (caption for caption in said if caption),
+                length=config.caption_length,
+                vocabulary=config.caption_vocabulary,
+            )
+        if not config.use_labels:
+            return cls(config, class_counts={}, captions=captions)
+        for _ in every:
+            # Captions are read as far as they are needed, labels to the end.
+            pass
+        if set(counts) == {UNLABELLED}:
+            raise ConfigError(
+                "no image has a label", expected="class folders or a label column", do='use the recipe "image"'
+            )
+        if len(counts) > MOST_CLASSES:
+            raise ConfigError(
+                f"there are {len(counts)} different labels",
+                expected=f"at most {MOST_CLASSES} classes",
+                do='use the recipe "image"',
+            )
+        return cls(config, class_counts={name: counts[name] for name in sorted(counts)}, captions=captions)
 
     @classmethod
     def from_files(cls, config: ImageCodecConfig, files: dict[str, bytes]) -> Self:
@@ -81,27 +104,42 @@ class ImageCodec(Codec):
         """
         try:
             found = json.loads(files[FILE])
-            return cls(config.changed(channels=found["channels"]), class_counts=dict(found["classes"]))
+            captions = None
+            if config.use_captions:
+                captions = CaptionTokens.from_file(
+                    files[CAPTION_FILE], length=config.caption_length, vocabulary=config.caption_vocabulary
+                )
+            return cls(
+                config.changed(channels=found["channels"]), class_counts=dict(found["classes"]), captions=captions
+            )
         except (KeyError, TypeError, ValueError) as error:
             raise ArtifactError(f"{FILE} of the codec cannot be read: {error}", do="get the model again") from error
 
     def files(self) -> dict[str, bytes]:
-        """Return what was found in the data: the channels, and the classes with their counts."""
+        """Return what was found in the data: the channels, the classes with their counts, the tokens of the captions."""
         found = {"channels": self.config.channels, "classes": self.class_counts}
-        return {FILE: json.dumps(found, indent=1, ensure_ascii=False).encode()}
+        files = {FILE: json.dumps(found, indent=1, ensure_ascii=False).encode()}
+        return files if self._captions is None else {**files, CAPTION_FILE: self._captions.file()}
 
     @property
     def spec(self) -> TensorSpec:
-        """Pixels from -1 to 1, and a class where labels are used."""
+        """Pixels from -1 to 1, a class where labels are used, and a row of tokens where captions are."""
         config = self.config
         sizes = (config.channels, config.height, config.width)
         slots = {TARGET: Slot(kind="values", axes=("channels", "height", "width"), sizes=sizes)}
         if config.use_labels:
             slots[CLASS] = Slot(kind="tokens", axes=(), sizes=(), vocabulary=len(self.class_names))
+        if self._captions is not None:
+            slots[CAPTION] = Slot(
+                kind="tokens",
+                axes=("length",),
+                sizes=(self._captions.length,),
+                vocabulary=self._captions.vocabulary,
+            )
         return TensorSpec(slots)
 
     def encode(self, record: Record) -> dict[str, np.ndarray]:
-        """Return ``target`` uint8 ``[channels, height, width]`` and, with labels, ``class`` as an int64 scalar.
+        """Return ``target`` uint8 ``[channels, height, width]``, with labels ``class`` as an int64 scalar, and with captions ``caption``.
 
         A record whose label was in no training image is left out: there is no number for it.
         """
@@ -115,10 +153,23 @@ class ImageCodec(Codec):
             if number is None:
                 return {}
             slots[CLASS] = np.asarray(number, np.int64)
+        if self._captions is not None:
+            # Half the bytes, and no more than 100,000 tokens are ever learned.
+            slots[CAPTION] = self._captions.encode(record.caption).astype(np.uint32)
         fit: Any = config.fit
         fitted = fit_image(pixels, height=config.height, width=config.width, fit=fit)
         slots[TARGET] = np.ascontiguousarray(with_channels(fitted, config.channels).transpose(2, 0, 1))
         return slots
+
+    def encode_caption(self, prompt: str) -> np.ndarray:
+        """Return the tokens of a prompt, int64 ``[caption_length]``.
+
+        Raises:
+            UnsupportedError: The codec knows no captions, or the prompt is too long.
+        """
+        if self._captions is None:
+            raise UnsupportedError("this model knows no captions", do='train with the recipe "image-text"')
+        return self._captions.encode_prompt(prompt)
 
     def to_model(self, slot: str, values: np.ndarray) -> np.ndarray:
         """Turn uint8 0..255 into float32 -1..1; classes stay what they are."""

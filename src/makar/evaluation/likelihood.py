@@ -1,12 +1,13 @@
 """Held-out bits per byte and perplexity per token of a model that predicts token after token, with a sliding window.
 
-A long text is cut into windows. Of each window only the second half counts, so that every token but the first ones of a document has at
-least half a window of context (Press et al. 2021, arXiv:2012.15832, on sliding against cut windows). A family answers for a whole
-window only, therefore the second half is the whole minus the first half:
+A long text is cut into windows. Of each window only the second half counts, so that every token but the first ones of
+a document has at least half a window of context (Press et al. 2021, arXiv:2012.15832, on sliding against cut
+windows). A family answers for a whole window only, therefore the second half is the whole minus the first half:
 
     nats(second half | first half) = nats(whole) - nats(first half)
 
-which is exact for a model that predicts from left to right. Bits per byte do not depend on the codec: nats / ln 2 / bytes of the text.
+which is exact for a model that predicts from left to right. Bits per byte do not depend on the codec: nats / ln 2 /
+bytes of the text.
 """
 
 import dataclasses

@@ -1,9 +1,10 @@
 """What a family promises: networks that learn in phases from batches, and a sampler that makes new examples.
 
-A family is a ``torch.nn.Module`` that holds its networks. The trainer asks for ``phases`` once and then, each step, calls ``prepare``
-once a batch and the loss of every phase that is due. One phase trains a language model, two a GAN; a phase that shares the optimiser
-of another and is due every 16 steps is a lazy penalty; a phase with its own ``batch`` function is a rollout. State that is not a
-parameter lives in registered buffers, so it is checkpointed with the weights. Every draw takes the generator that is handed in.
+A family is a ``torch.nn.Module`` that holds its networks. The trainer asks for ``phases`` once and then, each step,
+calls ``prepare`` once a batch and the loss of every phase that is due. One phase trains a language model, two a GAN;
+a phase that shares the optimiser of another and is due every 16 steps is a lazy penalty; a phase with its own
+``batch`` function is a rollout. State that is not a parameter lives in registered buffers, so it is checkpointed with
+the weights. Every draw takes the generator that is handed in.
 """
 
 import abc
@@ -129,6 +130,9 @@ class Family(nn.Module, abc.ABC):
 
     precision: str = "float32"
     """Number format of matrix products, ``"float32"`` or ``"bfloat16"``; the trainer sets it. Weights and losses stay float32."""
+
+    creates: ClassVar[bool] = True
+    """Whether the sampler makes examples from nothing; one that does not raises UnsupportedError and names what does."""
 
     options: ClassVar[type[Config]]
     """Configuration class of the sampling controls that this family honours; any other control is refused."""

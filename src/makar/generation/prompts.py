@@ -1,7 +1,8 @@
-"""What a user asks for, turned into the slots of a model: text to continue, the name or number of a class, or arrays.
+"""What a user asks for, turned into the slots of a model: text to continue, a description, the name or number of a class, or arrays.
 
-What a prompt may be follows from what codec and family have in common: a model with the slot ``class`` takes names of its classes (or
-numbers), a model of text takes text (or tokens). A prompt that the codec cannot write without loss is refused, never cleaned up.
+What a prompt may be follows from what codec and family have in common: a model with the slot ``caption`` takes descriptions, a model with
+the slot ``class`` names of its classes (or numbers), a model of text takes text (or tokens). Where a model has captions and classes, text
+is a description and a number is a class. A prompt that the codec cannot write without loss is refused, never cleaned up.
 """
 
 import dataclasses
@@ -15,7 +16,7 @@ from makar.codecs.codec import Codec
 from makar.errors import UnknownNameError, UnsupportedError
 from makar.families.family import Batch, Family
 from makar.generation.change import Change
-from makar.tensor_spec import CLASS, TARGET
+from makar.tensor_spec import CAPTION, CLASS, TARGET
 
 Prompts = str | int | np.ndarray | Sequence[Any] | None
 
@@ -25,6 +26,14 @@ class EncodesText(Protocol):
     """A codec that turns a piece of text into tokens without the end token."""
 
     def encode_text(self, text: str) -> np.ndarray:
+        """Return int64 tokens ``[length]``."""
+
+
+@runtime_checkable
+class EncodesCaptions(Protocol):
+    """A codec that turns a description into the tokens of its ``caption``."""
+
+    def encode_caption(self, prompt: str) -> np.ndarray:
         """Return int64 tokens ``[length]``."""
 
 
@@ -60,7 +69,7 @@ def read_prompts(prompts: Prompts, codec: Codec, family: Family) -> list[Prompt]
 
     Args:
         prompts: ``None`` for one empty prompt; one prompt; or several: a list, or an array with one prompt a row. A prompt is
-            text, tokens ``[length]``, the name of a class, or its number.
+            text, tokens ``[length]``, a description, the name of a class, or its number.
         codec: The codec of the model.
         family: The family of the model.
 
@@ -70,14 +79,24 @@ def read_prompts(prompts: Prompts, codec: Codec, family: Family) -> list[Prompt]
     """
     if prompts is None:
         return [Prompt(stated=None, slots={})]
-    takes_classes = CLASS in codec.spec and CLASS in family.config.accepts()
-    takes_text = codec.spec[TARGET].kind == "tokens"
-    if not takes_classes and not takes_text:
+    accepted = family.config.accepts()
+    takes_classes, takes_captions = (slot in codec.spec and slot in accepted for slot in (CLASS, CAPTION))
+    takes_text = codec.spec[TARGET].kind == "tokens" and not takes_captions
+    if not takes_classes and not takes_captions and not takes_text:
         raise UnsupportedError(
-            "this model takes no prompt", expected="no prompt", do="train with labels to choose between classes"
+            "this model takes no prompt",
+            expected="no prompt",
+            do="train with labels to choose between classes, or with captions to describe what is to be made",
         )
-    read = _read_class if takes_classes else _read_text
-    return [read(item, codec) for item in _listed(prompts, one_rank=0 if takes_classes else 1)]
+    listed = _listed(prompts, one_rank=1 if takes_text else 0)
+    if takes_text:
+        return [_read_text(item, codec) for item in listed]
+    return [
+        _read_caption(item, codec)
+        if takes_captions and (isinstance(item, str) or not takes_classes)
+        else _read_class(item, codec)
+        for item in listed
+    ]
 
 
 def _listed(prompts: Any, *, one_rank: int) -> list[Any]:
@@ -120,6 +139,15 @@ def _read_text(item: Any, codec: Codec) -> Prompt:
     if not tokens.size:
         return Prompt(stated=[], slots={})
     return Prompt(stated=tokens.tolist(), slots={TARGET: torch.from_numpy(tokens.astype(np.int64))})
+
+
+def _read_caption(item: Any, codec: Codec) -> Prompt:
+    if not isinstance(item, str) or not isinstance(codec, EncodesCaptions):
+        raise UnsupportedError(f"the prompt {item!r}", expected="a description in words")
+    if not item.strip():
+        return Prompt(stated=item, slots={})
+    tokens = np.asarray(codec.encode_caption(item), np.int64)
+    return Prompt(stated=item, slots={CAPTION: torch.from_numpy(tokens)})
 
 
 def _read_class(item: Any, codec: Codec) -> Prompt:

@@ -56,10 +56,21 @@ class TimeEmbedding(nn.Module):
                 self.class_vectors.copy_(drawn.to(self.class_vectors.device))
 
     def forward(
-        self, time: Float[Tensor, " batch"], label: Int[Tensor, " batch"] | None
+        self,
+        time: Float[Tensor, " batch"],
+        label: Int[Tensor, " batch"] | None,
+        added: Float[Tensor, "batch width"] | None = None,
     ) -> Float[Tensor, "batch width"]:
-        """Return the vector after its last non-linearity, float32."""
+        """Return the vector after its last non-linearity, float32.
+
+        Args:
+            time: Position on the path, 0 to 1.
+            label: Class of every example.
+            added: What else is known, for example of a caption.
+        """
         vector = self.second(F.silu(self.first(time_waves(time))))
         if self.class_vectors is not None and label is not None:
             vector = vector + self.class_vectors[label]
+        if added is not None:
+            vector = vector + added
         return F.silu(vector)

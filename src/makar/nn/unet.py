@@ -1,10 +1,12 @@
-"""A small U-Net over channels-last images: what is computed where in an image, told the time and the class.
+"""A small U-Net over channels-last images: what is computed where in an image, told the time, the class and the caption.
 
 Decisions: the image is folded by ``patch`` first, because a pixel of full resolution costs as much as one of half the resolution that
 sees four times as much; norms are over the channels of one position (ConvNeXt, Liu et al. 2022, arXiv 2201.03545), as they are
 the fast ones in this layout; a block has one norm, one activation and one modulation by time and class (adaptive norm, Dhariwal and
 Nichol 2021, arXiv 2105.05233; started at the identity as in Peebles and Xie 2022, arXiv 2212.09748); what comes across from the way
-down is added through a 1x1 convolution instead of being concatenated. Source of the shape: Ronneberger et al. 2015 (arXiv 1505.04597).
+down is added through a 1x1 convolution instead of being concatenated. With captions, the levels that attend also look at the tokens of the
+caption (Rombach et al. 2022, arXiv 2112.10752, section 3.3), and the whole of it is added to the vector of the time. Source of the shape:
+Ronneberger et al. 2015 (arXiv 1505.04597).
 """
 
 import dataclasses
@@ -17,7 +19,30 @@ from torch import Tensor, nn
 
 from makar.nn.convolution import Convolution, Pointwise, fold, unfold
 from makar.nn.spatial_attention import SpatialAttention
+from makar.nn.text_encoder import TextStates
 from makar.nn.time_embedding import TimeEmbedding
+from makar.nn.token_attention import TokenAttention
+
+
+class CaptionReading(nn.Module):
+    """Attention of every position to the tokens of a caption, added to its input.
+
+    Args:
+        width: Channels.
+        heads: Number of heads.
+        text_width: Channels of caption tokens.
+    """
+
+    def __init__(self, width: int, heads: int, text_width: int) -> None:
+        super().__init__()
+        self.attention = TokenAttention(width, heads, context_width=text_width)
+
+    def forward(
+        self, x: Float[Tensor, "batch height width channels"], text: TextStates
+    ) -> Float[Tensor, "batch height width channels"]:
+        """Let every position read."""
+        asking = F.layer_norm(x, (x.shape[-1],)).flatten(1, 2)
+        return x + self.attention(asking, text.tokens.to(x.dtype), text.exists).view(x.shape)
 
 
 class UNetBlock(nn.Module):
@@ -58,6 +83,7 @@ class UNetSizes:
         head_width: Channels of an attention head.
         embedding_width: Length of the vector of time and class.
         classes: Number of classes; 0 for none.
+        text_width: Channels of caption tokens; 0 for no captions.
     """
 
     channels: int
@@ -69,10 +95,11 @@ class UNetSizes:
     head_width: int
     embedding_width: int
     classes: int
+    text_width: int = 0
 
 
 class UNet(nn.Module):
-    """From a noisy image, a time and a class to an image of the same shape.
+    """From a noisy image, a time, a class and a caption to an image of the same shape.
 
     Args:
         sizes: What it is made of.
@@ -84,7 +111,9 @@ class UNet(nn.Module):
         self.patch = sizes.patch
         self.compute_type = torch.float32
         self.multiple = sizes.patch * 2 ** (len(widths) - 1)
+        text_width = sizes.text_width
         self.embedding = TimeEmbedding(sizes.embedding_width, sizes.classes)
+        self.caption_vector = Pointwise(text_width, sizes.embedding_width) if text_width else None
         self.enter = Convolution(sizes.channels * sizes.patch**2, widths[0])
         self.leave = Convolution(widths[0], sizes.channels * sizes.patch**2, scale=0.0)
 
@@ -94,7 +123,10 @@ class UNet(nn.Module):
             for _ in range(count):
                 parts.append(UNetBlock(width, sizes.expansion * width, sizes.embedding_width))
             if number in sizes.attention_levels:
-                parts.insert(1, SpatialAttention(width, max(1, width // sizes.head_width)))
+                heads = max(1, width // sizes.head_width)
+                parts.insert(1, SpatialAttention(width, heads))
+                if text_width:
+                    parts.insert(2, CaptionReading(width, heads, text_width))
             return parts
 
         last = len(widths) - 1
@@ -109,6 +141,7 @@ class UNet(nn.Module):
         image: Float[Tensor, "batch channels height width"],
         time: Float[Tensor, " batch"],
         label: Int[Tensor, " batch"] | None = None,
+        text: TextStates | None = None,
     ) -> Float[Tensor, "batch channels height width"]:
         """Return the image that the network makes of a noisy one, float32.
 
@@ -116,30 +149,35 @@ class UNet(nn.Module):
             image: The noisy image, of about unit variance.
             time: Position on the path, 0 (noise) to 1 (data).
             label: Class of every example, ``classes`` for none; ignored only when the network has no classes.
+            text: Captions that were read; ignored only when the network has no captions.
         """
         height, width = image.shape[2:]
         extra_height, extra_width = -height % self.multiple, -width % self.multiple
-        embedding = self.embedding(time, label)
+        added = self.caption_vector(text.whole) if self.caption_vector is not None and text is not None else None
+        embedding = self.embedding(time, label, added)
         x = image.to(self.compute_type).permute(0, 2, 3, 1)
         if extra_height or extra_width:
             x = F.pad(x, (0, 0, 0, extra_width, 0, extra_height))
         x = self.enter(fold(x, self.patch) if self.patch > 1 else x.contiguous())
         kept = []
         for number in range(len(self.down)):
-            x = _through(self.down[number], x, embedding)
+            x = _through(self.down[number], x, embedding, text)
             kept.append(x)
             if number < len(self.shrink):
                 x = self.shrink[number](fold(x, 2))
         for number in reversed(range(len(self.up))):
             if number < len(self.grow):
                 x = unfold(self.grow[number](x), 2) + self.across[number](kept[number])
-            x = _through(self.up[number], x, embedding)
+            x = _through(self.up[number], x, embedding, text)
         x = self.leave(F.silu(F.layer_norm(x, (x.shape[-1],))))
         x = unfold(x, self.patch) if self.patch > 1 else x
         return x[:, :height, :width].permute(0, 3, 1, 2).float()
 
 
-def _through(level: nn.Module, x: Tensor, embedding: Tensor) -> Tensor:
+def _through(level: nn.Module, x: Tensor, embedding: Tensor, text: TextStates | None) -> Tensor:
     for part in level.children():
-        x = part(x, embedding) if isinstance(part, UNetBlock) else part(x)
+        if isinstance(part, CaptionReading):
+            x = part(x, text) if text is not None else x
+        else:
+            x = part(x, embedding) if isinstance(part, UNetBlock) else part(x)
     return x

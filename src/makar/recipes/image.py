@@ -1,4 +1,4 @@
-"""Recipes for images: flow matching with a small U-Net, without and with classes, and the rule that sizes it.
+"""Recipes for images that denoise: flow matching and DDPM, without and with classes and captions, and the rule that sizes them.
 
 The rule is that of compute-optimal language models (Hoffmann et al. 2022, arXiv 2203.15556) with pixels in the place of tokens: as
 compute grows, parameters and pixels seen grow alike, at ``PIXELS_PER_PARAMETER``. Measured on Fashion-MNIST with classes, one seed, one
@@ -15,13 +15,15 @@ images, real images 0.2)::
     180 s              48 features, 1 block, rate 4e-3, batch 16                  3.5
                        2 blocks, rate 3.3e-3                                      4.5
                        64 features, 1 block, rate 3e-3                            4.8
+
+A DiT is sized by the same rule, as deep as in the paper for its width; its learning rate and the width of the reader of captions are not
+measured.
 """
 
 import math
 
 from makar.codecs.image_config import ImageCodecConfig
-from makar.families.diffusion.config import FEATURE_STEP, DiffusionConfig
-from makar.families.diffusion.size import embedding_width
+from makar.families.diffusion.config import DiffusionConfig
 from makar.recipe import OptimisationConfig, Recipe, Stage
 
 PIXELS_PER_PARAMETER = 100.0
@@ -43,72 +45,93 @@ REFERENCE_OPERATIONS = 5e13
 Not measured above 2e13.
 """
 
+DIT_LEARNING_RATE = 2e-3
+DIT_FEATURES_A_BLOCK, DIT_FEWEST_BLOCKS = 32, 3
+"""384 features and 12 blocks are the DiT-S of the paper (Peebles and Xie 2022, arXiv 2212.09748, table 1)."""
+
+LARGEST_CAPTION_WIDTH = 512
+SMALLEST_FOLDED = 16
+"""Below this many places a side nothing is folded: latents have been made small already."""
+
+VALUES_A_LATENT = 8.0
+"""Values of an image that one of its latents counts for where the size of the data limits that of the network. Not measured."""
+
 LONG_SIDE = 40
 """From this many pixels on, a third level keeps attention at 8 to 16 positions a side."""
-
 
 EXPECTED = (
     "Fashion-MNIST, 28 x 28, with classes, these sizes, 3 minutes of CPU time of one Zen 4 core: "
     "Frechet distance 3.0 in 10 steps (2,000 images, features of a classifier of the training images; real images against real ones 0.2)"
 )
 
+NOT_WITHOUT_CLASSES = f"not measured without classes; with them: {EXPECTED}"
+
 
 def image() -> Recipe:
     """Return the recipe for images without classes."""
-    summary = "images like yours: flow matching with a small U-Net"
-    expected = f"not measured without classes; with them: {EXPECTED}"
-    return _recipe("image", summary=summary, expected=expected, use_labels=False, classes=0)
+    return _recipe("image", summary="images like yours: flow matching with a small U-Net", expected=NOT_WITHOUT_CLASSES)
+
+
+def flow() -> Recipe:
+    """Return the recipe for images without classes under the name of its objective."""
+    return _recipe("flow", summary="images like yours: flow matching, the default", expected=NOT_WITHOUT_CLASSES)
 
 
 def image_class() -> Recipe:
     """Return the recipe for images with classes that can be asked for."""
     summary = "images of the class you ask for: flow matching with classes and guidance"
-    return _recipe("image-class", summary=summary, expected=EXPECTED, use_labels=True, classes=1)
+    codec = ImageCodecConfig(use_labels=True)
+    return _recipe("image-class", summary=summary, expected=EXPECTED, codec=codec, family=DiffusionConfig(classes=1))
+
+
+def image_text() -> Recipe:
+    """Return the recipe for images with captions, which makes what a prompt describes."""
+    summary = "images of what you describe: flow matching with a reader of captions, guidance and negative prompts"
+    codec = ImageCodecConfig(use_captions=True)
+    family = DiffusionConfig(caption_length=codec.caption_length, caption_vocabulary=codec.caption_vocabulary)
+    return _recipe("image-text", summary=summary, expected="not measured", codec=codec, family=family)
+
+
+def ddpm() -> Recipe:
+    """Return the recipe of denoising diffusion: 1,000 linear steps, the noise is predicted."""
+    summary = "images like yours: denoising diffusion (DDPM), 1,000 ancestral steps as published or few fast ones"
+    return _recipe("ddpm", summary=summary, expected="not measured", family=DiffusionConfig(objective="ddpm"))
 
 
 def image_family_for(
-    operations: float, *, images: int, height: int, width: int, channels: int, classes: int
+    operations: float, *, images: int, family: DiffusionConfig
 ) -> tuple[DiffusionConfig, OptimisationConfig]:
     """Return the sizes and the optimisation that suit an amount of compute and of data.
 
     Args:
         operations: Floating-point operations of the whole training.
         images: Different training images.
-        height: Height of the images, in pixels.
-        width: Width of the images, in pixels.
-        channels: Channels of the images.
-        classes: Number of classes; 0 for none.
+        family: What is learned: image size, classes, captions, objective and network; other settings are chosen here.
 
     Returns:
         The family's settings and how its weights are moved.
     """
-    multipliers = (1, 2) if max(height, width) < LONG_SIDE else (1, 2, 2)
-
-    def with_features(features: int) -> DiffusionConfig:
-        return DiffusionConfig(
-            height=height,
-            width=width,
-            channels=channels,
-            classes=classes,
-            features=features,
-            multipliers=multipliers,
-            embedding_width=embedding_width(features),
-        )
-
-    values = images * height * width * channels
-    best, distance = with_features(FEATURE_STEP), math.inf
-    for features in range(FEATURE_STEP, LARGEST_FEATURES + 1, FEATURE_STEP):
-        family = with_features(features)
-        parameters = family.parameter_count()
-        if features > FEATURE_STEP and parameters * VALUES_PER_PARAMETER > values:
+    shape = _dit_with if family.network == "dit" else _unet_with
+    is_latent = max(family.height, family.width) < SMALLEST_FOLDED
+    # A place of latents stands for at least the four pixels that a place of an image is folded from, and each of its values for many.
+    places = family.height * family.width * (4 if is_latent else 1)
+    values = images * family.height * family.width * family.channels * (VALUES_A_LATENT if is_latent else 1.0)
+    step = family.changed(patch=_patch(family)).feature_step
+    best, distance = shape(family, step), math.inf
+    for features in range(step, LARGEST_FEATURES + 1, step):
+        sized = shape(family, features)
+        # The vectors of the words take part in no product: they are looked up.
+        parameters = sized.parameter_count() - sized.caption_vocabulary * sized.text_width
+        if features > step and parameters * VALUES_PER_PARAMETER > values:
             break
-        needed = PIXELS_PER_PARAMETER * parameters / (height * width) * family.training_operations()
+        needed = PIXELS_PER_PARAMETER * parameters / places * sized.training_operations()
         if abs(math.log(needed / max(operations, 1.0))) < distance:
-            best, distance = family, abs(math.log(needed / max(operations, 1.0)))
+            best, distance = sized, abs(math.log(needed / max(operations, 1.0)))
     doublings = max(0.0, math.log(max(operations, 1.0) / REFERENCE_OPERATIONS, 8))
     batch = SMALLEST_BATCH * 2 ** min(4, math.ceil(doublings))
+    rate = LEARNING_RATE if family.network == "unet" else DIT_LEARNING_RATE
     optimisation = OptimisationConfig(
-        learning_rate=LEARNING_RATE * math.sqrt(REFERENCE_FEATURES / max(REFERENCE_FEATURES, best.features)),
+        learning_rate=rate * math.sqrt(REFERENCE_FEATURES / max(REFERENCE_FEATURES, best.features)),
         batch_size=batch,
         beta_2=0.99,
         warmup_steps=50,
@@ -118,7 +141,43 @@ def image_family_for(
     return best, optimisation
 
 
-def _recipe(name: str, *, summary: str, expected: str, use_labels: bool, classes: int) -> Recipe:
-    family, optimisation = image_family_for(1e14, images=10_000, height=32, width=32, channels=3, classes=classes)
-    stage = Stage(name="image", codec=ImageCodecConfig(use_labels=use_labels), family=family, optimisation=optimisation)
+def _unet_with(family: DiffusionConfig, features: int) -> DiffusionConfig:
+    large = max(family.height, family.width) >= LONG_SIDE
+    sized = family.changed(
+        multipliers=(1, 2, 2) if large else (1, 2),
+        patch=_patch(family),
+        caption_width=_caption_width(family, features),
+    )
+    return sized.with_features(features)
+
+
+def _dit_with(family: DiffusionConfig, features: int) -> DiffusionConfig:
+    sized = family.changed(
+        blocks=max(DIT_FEWEST_BLOCKS, features // DIT_FEATURES_A_BLOCK),
+        expansion=4,
+        patch=4 if max(family.height, family.width) >= LONG_SIDE else _patch(family),
+        caption_width=_caption_width(family, features),
+    )
+    return sized.with_features(features)
+
+
+def _patch(family: DiffusionConfig) -> int:
+    return 1 if max(family.height, family.width) < SMALLEST_FOLDED else 2
+
+
+def _caption_width(family: DiffusionConfig, features: int) -> int:
+    step = family.head_width
+    return max(2 * step, min(LARGEST_CAPTION_WIDTH, 2 * features // step * step))
+
+
+def _recipe(
+    name: str,
+    *,
+    summary: str,
+    expected: str,
+    codec: ImageCodecConfig | None = None,
+    family: DiffusionConfig | None = None,
+) -> Recipe:
+    sized, optimisation = image_family_for(1e14, images=10_000, family=family or DiffusionConfig())
+    stage = Stage(name="image", codec=codec or ImageCodecConfig(), family=sized, optimisation=optimisation)
     return Recipe(name=name, medium="image", summary=summary, expected=expected, stages=(stage,))

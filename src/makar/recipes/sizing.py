@@ -5,11 +5,12 @@ A plug-in adds its own under the family's kind (entry points ``makar.sizings``).
 
 import math
 
+from makar.families.diffusion.config import DiffusionConfig
 from makar.families.family_config import FamilyConfig
 from makar.recipe import OptimisationConfig, Stage
 from makar.recipes.image import image_family_for
 from makar.recipes.text import text_family_for
-from makar.tensor_spec import CLASS, TARGET, TensorSpec
+from makar.tensor_spec import TARGET, TensorSpec
 
 ITEMS_A_PARAMETER = 20.0
 
@@ -40,10 +41,8 @@ def size_diffusion(
         items: Different training images.
         spec: What the codec makes.
     """
-    del stage
-    channels, height, width = (int(length or 1) for length in spec[TARGET].sizes)
-    classes = (spec[CLASS].vocabulary or 0) if CLASS in spec else 0
-    return image_family_for(operations, images=items, height=height, width=width, channels=channels, classes=classes)
+    assert isinstance(stage.family, DiffusionConfig)
+    return image_family_for(operations, images=items, family=stage.family.bound_to(spec))
 
 
 def size_any(

@@ -11,7 +11,7 @@ from makar.codecs.text_config import BpeCodecConfig, ByteCodecConfig, CharacterC
 from makar.data.record import Split
 from makar.data.store import Store
 from makar.errors import EmptyDataError
-from makar.tensor_spec import CLASS, TARGET, Slot, TensorSpec
+from makar.tensor_spec import CAPTION, CLASS, TARGET, Slot, TensorSpec
 
 if TYPE_CHECKING:
     from makar.data.dataset import DataSet
@@ -51,6 +51,10 @@ def estimated_size(codec: CodecConfig, dataset: "DataSet") -> DataSize:
         slots = {TARGET: Slot(kind="values", axes=("channels", "height", "width"), sizes=shape)}
         if codec.use_labels:
             slots[CLASS] = Slot(kind="tokens", axes=(), sizes=(), vocabulary=len(inspection.labels))
+        if codec.use_captions:
+            slots[CAPTION] = Slot(
+                kind="tokens", axes=("length",), sizes=(codec.caption_length,), vocabulary=codec.caption_vocabulary
+            )
         return DataSize(
             items=images,
             content_bytes=images,

@@ -61,6 +61,10 @@ LAWS = {
 }
 
 
+FITTED = {("text", "transformer"), ("code", "transformer"), ("image", "diffusion")}
+"""Medium and kind of family that the laws were made for; of others the plan says nothing."""
+
+
 def effective_items(unique: float, seen: float) -> float:
     """Return what repeated items are worth in fresh ones.
 

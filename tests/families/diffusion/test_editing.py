@@ -5,6 +5,8 @@ import pytest
 import torch
 
 from makar.errors import ConfigError, UnsupportedError
+from makar.families.diffusion.asked import Asking
+from makar.families.diffusion.condition import Condition
 from makar.families.diffusion.config import DiffusionConfig
 from makar.families.diffusion.editing import back_to_noise, between_noises, image_to_image_start, inpaint
 from makar.families.diffusion.options import ImageOptions
@@ -33,7 +35,18 @@ def velocity(points, times, label=None):
 def sampler(classes=0):
     config = DiffusionConfig(height=SIDE, width=SIDE, channels=1, classes=classes)
     counts = {f"class {number}": 1 for number in range(classes)}
-    return ImageSampler(velocity, config=config, device=torch.device("cpu"), class_counts=counts)
+    return built(ImageSampler, config, counts)
+
+
+def built(kind, config, counts):
+    """A sampler over the exact velocity."""
+    return kind(
+        velocity,
+        config=config,
+        device=torch.device("cpu"),
+        condition=lambda label, caption: Condition(label=label),
+        asking=Asking(config, class_counts=counts, encode_caption=None),
+    )
 
 
 def picture(seed=0):
@@ -163,12 +176,12 @@ def test_an_edit_is_of_no_class_unless_one_is_asked_for():
     labels = []
 
     class Noting(ImageSampler):
-        def _guided(self, guidance, label):
-            labels.append(label.tolist())
-            return super()._guided(guidance, label)
+        def _guided(self, guidance, asked, *, negative_prompt=None):
+            labels.append([label for label, _ in asked])
+            return super()._guided(guidance, asked, negative_prompt=negative_prompt)
 
     config = DiffusionConfig(height=SIDE, width=SIDE, channels=1, classes=3)
-    noting = Noting(velocity, config=config, device=torch.device("cpu"), class_counts={"ant": 1, "bee": 1, "cat": 1})
+    noting = built(Noting, config, {"ant": 1, "bee": 1, "cat": 1})
     changed({"source": picture()}, source=noting)
     changed({"source": picture(), "class": torch.tensor(1)}, source=noting)
     changed({"source": picture()}, source=noting, label="cat")

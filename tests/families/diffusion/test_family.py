@@ -14,6 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from makar.codecs.image import ImageCodec
 from makar.codecs.image_config import ImageCodecConfig
 from makar.errors import ConfigError, TensorMismatchError, UnknownNameError
+from makar.families.diffusion.condition import Condition
 from makar.families.diffusion.config import DiffusionConfig
 from makar.families.diffusion.family import DiffusionFamily
 from makar.families.family import Batch, build_family
@@ -24,11 +25,23 @@ SHAPES = [
     DiffusionConfig(height=17, width=30, channels=3, features=32, multipliers=(1, 2, 3), blocks=1),
     DiffusionConfig(height=16, width=16, channels=4, features=16, patch=1, expansion=2, attention_positions=0),
     DiffusionConfig(height=64, width=48, channels=3, features=16, patch=4, multipliers=(2,), head_width=16),
+    DiffusionConfig(height=20, width=16, features=32, caption_length=7, caption_vocabulary=300, caption_width=32),
+    DiffusionConfig(
+        height=17, width=30, features=64, network="dit", blocks=2, expansion=4, classes=5, objective="ddpm"
+    ),
+    DiffusionConfig(
+        features=32, network="dit", patch=4, caption_length=5, caption_vocabulary=9, caption_width=64, caption_layers=1
+    ),
 ]
 
 
 def small(classes: int = 3, **values: object) -> DiffusionConfig:
-    return DiffusionConfig(height=16, width=20, channels=1, classes=classes, features=16, blocks=1, **values)
+    sizes = {"height": 16, "width": 20, "channels": 1, "classes": classes, "features": 16, "blocks": 1}
+    return DiffusionConfig(**{**sizes, **values})
+
+
+def captioned(**values: object) -> DiffusionConfig:
+    return small(**{"classes": 0, "caption_length": 5, "caption_vocabulary": 20, "caption_width": 32, **values})
 
 
 def built(config: DiffusionConfig, seed: int = 0) -> DiffusionFamily:
@@ -44,7 +57,14 @@ def generator(seed: int = 0) -> torch.Generator:
 
 def batch(config: DiffusionConfig, count: int = 8) -> Batch:
     data = torch.randn(count, config.channels, config.height, config.width, generator=generator(9)).clamp(-1, 1)
-    return {"target": data, "class": torch.arange(count) % max(1, config.classes)}
+    slots = {"target": data}
+    if config.classes:
+        slots["class"] = torch.arange(count) % config.classes
+    if config.caption_length:
+        # Every word is there: the counts are those of captions of full length.
+        shape = (count, config.caption_length)
+        slots["caption"] = torch.randint(2, config.caption_vocabulary, shape, generator=generator(8))
+    return slots
 
 
 @pytest.mark.parametrize("config", SHAPES)
@@ -60,7 +80,7 @@ def test_configuration_knows_the_operations_of_a_forward_pass(config: DiffusionC
     assert counter.get_total_flops() / 2 == pytest.approx(config.training_operations() / 3, rel=1e-6)
 
 
-@pytest.mark.parametrize("config", SHAPES[:2])
+@pytest.mark.parametrize("config", [SHAPES[0], SHAPES[1], SHAPES[4], SHAPES[5], SHAPES[6]])
 def test_activation_estimate_is_right_within_a_third(config: DiffusionConfig) -> None:
     family, kept = built(config), {}
     family.precision = "bfloat16"
@@ -121,7 +141,7 @@ def test_untrained_network_is_the_best_linear_guess_for_gaussian_data() -> None:
     point = torch.randn(4, 1, config.height, config.width, generator=generator(2))
     variance = (0.3 * deviation) ** 2 + 0.7**2
     exact = mean + (0.3 * deviation**2 - 0.7) / variance * (point - 0.3 * mean)
-    assert torch.allclose(family.velocity(point, time, None), exact, atol=0.02)
+    assert torch.allclose(family.velocity(point, time, Condition()), exact, atol=0.02)
 
 
 def test_training_lowers_the_loss_in_both_precisions() -> None:
@@ -141,13 +161,24 @@ def test_training_lowers_the_loss_in_both_precisions() -> None:
         assert float(family.validation_loss(data, generator()).value) < 0.75 * before
 
 
-def test_every_parameter_learns() -> None:
-    family = built(small())
+@pytest.mark.parametrize(
+    "config",
+    [
+        small(),
+        small(objective="ddpm"),
+        small(network="dit", blocks=2),
+        captioned(classes=3),
+        captioned(network="dit", objective="ddpm"),
+    ],
+    ids=["unet", "ddpm", "dit", "unet with captions", "dit with captions"],
+)
+def test_every_parameter_learns(config: DiffusionConfig) -> None:
+    family = built(config)
     with torch.no_grad():
         # Branches start at zero, which hides what is behind them.
         for parameter in family.parameters():
             parameter.add_(0.05 * torch.randn(parameter.shape, generator=generator(3)))
-    family.phases()[0].loss(batch(small()), generator()).value.backward()
+    family.phases()[0].loss(batch(config), generator()).value.backward()
     for name, parameter in family.named_parameters():
         assert parameter.grad is not None, name
         assert parameter.grad.abs().max() > 0, name
@@ -168,6 +199,19 @@ def test_flip_mirrors_about_half_of_the_images_and_only_when_asked() -> None:
     assert 60 < int(changed.sum()) < 140
     assert torch.equal(mirrored[changed], data["target"][changed].flip(-1))
     assert built(small()).prepare(data, generator())["target"] is data["target"]
+
+
+def test_class_dropout_hides_captions() -> None:
+    data = batch(captioned())
+    other = {**data, "caption": data["caption"].flip(0)}
+    for share, hidden in ((1.0, True), (0.0, False)):
+        family = built(captioned(class_dropout=share))
+        with torch.no_grad():
+            for parameter in family.network.parameters():
+                parameter.add_(0.1 * torch.randn(parameter.shape, generator=generator(3)))
+        loss = family.phases()[0].loss
+        assert bool(loss(data, generator()).value == loss(other, generator()).value) == hidden
+        assert family.validation_loss(data, generator()).value != family.validation_loss(other, generator()).value
 
 
 def test_class_dropout_hides_classes() -> None:
@@ -217,10 +261,13 @@ def test_foreign_missing_and_misshapen_tensors_are_listed() -> None:
 
 # The exporter of torch still uses a name that torch itself calls deprecated.
 @pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning")
-@pytest.mark.parametrize("classes", [0, 3])
-def test_exported_network_computes_the_same_in_onnxruntime(classes: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "config",
+    [small(classes=0), small(), captioned(objective="ddpm"), captioned(classes=3, network="dit", blocks=2)],
+    ids=["unet", "classes", "captions", "dit"],
+)
+def test_exported_network_computes_the_same_in_onnxruntime(config: DiffusionConfig, tmp_path: Path) -> None:
     onnxruntime = pytest.importorskip("onnxruntime")
-    config = small(classes=classes)
     family = built(config)
     with torch.no_grad():
         for parameter in family.parameters():
@@ -241,13 +288,13 @@ def test_exported_network_computes_the_same_in_onnxruntime(classes: int, tmp_pat
     session = onnxruntime.InferenceSession(str(tmp_path / "velocity.onnx"), providers=["CPUExecutionProvider"])
     point = torch.randn(5, 1, 16, 20, generator=generator(6))
     time = torch.linspace(0, 1, 5)
-    label = torch.tensor([0, 1, 2, 3, 1]) if classes else None
-    feeds = {"point": point.numpy(), "time": time.numpy()}
-    if label is not None:
-        feeds["label"] = label.numpy()
-    (found,) = session.run(None, feeds)
+    label = torch.tensor([0, 1, 2, 3, 1]) if config.classes else None
+    caption = torch.tensor([[2, 3, 4, 5, 6], [9, 0, 0, 0, 0], [1, 0, 0, 0, 0], [7, 7, 7, 0, 0], [2, 3, 0, 0, 0]])
+    feeds = {"point": point, "time": time, "label": label, "caption": caption if config.caption_length else None}
+    (found,) = session.run(None, {name: value.numpy() for name, value in feeds.items() if value is not None})
     with torch.no_grad():
-        assert np.abs(found - family.velocity(point, time, label).numpy()).max() < 1e-4
+        expected = family.velocity(point, time, family.condition(label, feeds["caption"])).numpy()
+    assert np.abs(found - expected).max() < 1e-4 * max(1, np.abs(expected).max())
 
 
 def test_every_setting_of_the_network_changes_it() -> None:
@@ -257,9 +304,14 @@ def test_every_setting_of_the_network_changes_it() -> None:
         assert plain.changed(**{name: value}).parameter_count() != plain.parameter_count(), name
     assert plain.changed(attention_positions=0).parameter_count() < plain.parameter_count()
     assert plain.changed(head_width=8).parameter_count() > plain.parameter_count()
-    covered = {*changes, "attention_positions", "head_width", "height", "width", "channels", "classes"}
     assert plain.changed(limit=2.0).accepts() != plain.accepts()
-    covered |= {"class_dropout", "time_mean", "time_deviation", "flip", "limit"}
+    assert plain.changed(network="dit").parameter_count() != plain.parameter_count()
+    words = {"caption_length": 6, "caption_vocabulary": 21, "caption_width": 16, "caption_layers": 1}
+    for name, value in words.items():
+        assert captioned(**{name: value}).parameter_count() != captioned().parameter_count(), name
+    covered = {*changes, *words, "attention_positions", "head_width", "height", "width", "channels", "classes"}
+    # These do not change its size; tests of the loss and of the sampler show what they do.
+    covered |= {"class_dropout", "time_mean", "time_deviation", "flip", "network", "objective", "limit"}
     assert covered == {field.name for field in dataclasses.fields(DiffusionConfig)}
 
 
@@ -268,5 +320,25 @@ def test_impossible_shapes_are_refused() -> None:
         small(multipliers=())
     with pytest.raises(ConfigError, match="heads"):
         DiffusionConfig(features=56, head_width=32)
-    with pytest.raises(UnknownNameError):
-        small(patch=3)
+    with pytest.raises(ConfigError, match="heads"):
+        small(network="dit", features=80, head_width=24)
+    with pytest.raises(ConfigError, match="vocabulary"):
+        small(caption_length=4)
+    for values in ({"patch": 3}, {"network": "resnet"}, {"objective": "edm"}):
+        with pytest.raises(UnknownNameError):
+            small(**values)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"network": "dit", "multipliers": (1, 2, 2)},
+        {"network": "dit", "attention_positions": 0},
+        {"objective": "ddpm", "time_mean": 1.0},
+        {"objective": "ddpm", "time_deviation": 0.0},
+    ],
+    ids=str,
+)
+def test_a_setting_that_would_be_ignored_is_refused(values: dict[str, object]) -> None:
+    with pytest.raises(ConfigError, match="left at"):
+        small(**values)

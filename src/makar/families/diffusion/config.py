@@ -1,19 +1,25 @@
-"""Settings of image models by flow matching: sizes of the image and of the U-Net, classes, and at which times it is trained.
+"""Settings of image models that denoise: what is predicted, sizes of image and network, classes, captions, times of training.
 
-The exact counts are in ``size``; the sizes that suit an amount of compute and data are in ``makar.recipes.image``.
+The exact counts are in ``size``, ``size_dit`` and ``size_text``; the sizes that suit an amount of compute and data are in
+``makar.recipes.image``. Settings that only the other network or the other objective reads are refused.
 """
 
 import dataclasses
+from collections.abc import Mapping
 from typing import ClassVar, Literal, Self
 
 from makar.config import setting
 from makar.errors import ConfigError
-from makar.families.diffusion import size
+from makar.families.diffusion import size, size_dit, size_text
 from makar.families.family_config import FamilyConfig
-from makar.tensor_spec import CLASS, TARGET, Slot, TensorSpec
+from makar.tensor_spec import CAPTION, CLASS, TARGET, Slot, TensorSpec
 
 FEATURE_STEP = 16
 """Features grow in steps of this, because matrix products do."""
+
+MULTIPLIERS = (1, 2)
+ATTENTION_POSITIONS = 64
+TIME_MEAN, TIME_DEVIATION = 0.0, 1.0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -31,40 +37,86 @@ class DiffusionConfig(FamilyConfig):
     channels: int = setting(3, meaning="1 grey, 3 colour, 4 colour with alpha", minimum=1, maximum=64)
     limit: float = setting(1.0, meaning="largest value: 1 for pixels; latents go further", minimum=0.1, maximum=100.0)
     classes: int = setting(0, meaning="number of classes that can be asked for; 0 learns none", minimum=0)
-    features: int = setting(48, meaning="channels of the first level of the U-Net", minimum=8, maximum=4096)
-    multipliers: tuple[int, ...] = setting(
-        (1, 2), meaning="channels of every level, in features; each level halves the resolution"
+    caption_length: int = setting(0, meaning="tokens of a caption; 0 learns none", minimum=0, maximum=4096)
+    caption_vocabulary: int = setting(0, meaning="number of different caption tokens", minimum=0)
+    caption_width: int = setting(128, meaning="channels of a caption token", minimum=8, maximum=4096)
+    caption_layers: int = setting(2, meaning="blocks of the network that reads captions", minimum=0, maximum=48)
+    objective: str = setting(
+        "flow",
+        meaning="what is predicted: flow is the velocity on the straight path, ddpm the noise of 1,000 linear steps",
+        choices=("flow", "ddpm"),
     )
-    blocks: int = setting(1, meaning="blocks a level, on the way down and again on the way up", minimum=1, maximum=32)
+    network: str = setting(
+        "unet", meaning="unet sees places by convolution, dit patches by attention", choices=("unet", "dit")
+    )
+    features: int = setting(
+        48, meaning="channels of the first level of the U-Net, or of a token of the DiT", minimum=8, maximum=4096
+    )
+    multipliers: tuple[int, ...] = setting(
+        MULTIPLIERS, meaning="unet: channels of every level, in features; each level halves the resolution"
+    )
+    blocks: int = setting(
+        1, meaning="unet: blocks a level, on the way down and again on the way up; dit: blocks", minimum=1, maximum=48
+    )
     expansion: int = setting(1, meaning="channels inside a block, in channels of its level", minimum=1, maximum=16)
     patch: int = setting(2, meaning="pixels that are folded into one position, along each side", choices=(1, 2, 4))
     attention_positions: int = setting(
-        64, meaning="levels with at most this many positions attend to all of them; 0 never", minimum=0, maximum=4096
+        ATTENTION_POSITIONS,
+        meaning="unet: levels with at most this many positions attend to all of them; 0 never",
+        minimum=0,
+        maximum=4096,
     )
     head_width: int = setting(32, meaning="channels of an attention head", minimum=8)
-    embedding_width: int = setting(96, meaning="length of the vector of time and class", minimum=8)
+    embedding_width: int = setting(96, meaning="length of the vector of time and condition", minimum=8)
     class_dropout: float = setting(
-        0.1, meaning="share of the examples whose class is hidden, for guidance", minimum=0.0, maximum=1.0
+        0.1, meaning="share of the examples whose class and caption are hidden, for guidance", minimum=0.0, maximum=1.0
     )
     time_mean: float = setting(
-        0.0, meaning="mean logit of the training times; above 0 is nearer to the data", minimum=-5.0, maximum=5.0
+        TIME_MEAN,
+        meaning="flow: mean logit of the training times; above 0 is nearer to the data",
+        minimum=-5.0,
+        maximum=5.0,
     )
     time_deviation: float = setting(
-        1.0, meaning="deviation of the logit of the training times; 0 trains at uniform times", minimum=0.0, maximum=5.0
+        TIME_DEVIATION,
+        meaning="flow: deviation of the logit of the training times; 0 trains at uniform times",
+        minimum=0.0,
+        maximum=5.0,
     )
     flip: bool = setting(False, meaning="learn mirrored images too; wrong for letters and digits")
 
     def check(self) -> None:
-        """Check the fields, and that heads divide the channels of the levels that attend."""
+        """Check the fields, that heads divide what attends, and that nothing is set that would be ignored."""
         super().check()
         if not self.multipliers or min(self.multipliers) < 1:
             raise ConfigError(f"multipliers are {self.multipliers}", expected="at least one, each at least 1")
-        for level in self.attention_levels:
-            channels = self.level_widths[level]
+        for what, channels in self._attending():
             if channels % max(1, channels // self.head_width):
                 raise ConfigError(
-                    f"level {level} has {channels} channels, heads have {self.head_width}",
+                    f"{what} has {channels} channels, heads have {self.head_width}",
                     expected="channels that are a multiple of the head width, or fewer than twice it",
+                )
+        if self.caption_length and self.caption_vocabulary < 2:
+            raise ConfigError(f"captions of {self.caption_vocabulary} tokens", expected="a vocabulary of at least 2")
+        if self.network == "dit":
+            unread = {"multipliers": MULTIPLIERS, "attention_positions": ATTENTION_POSITIONS}
+            self._refuse(unread, "a DiT has one level, which attends")
+        if self.objective == "ddpm":
+            unread = {"time_mean": TIME_MEAN, "time_deviation": TIME_DEVIATION}
+            self._refuse(unread, "a ddpm trains at uniform steps")
+
+    def _attending(self) -> list[tuple[str, int]]:
+        """Return name and channels of everything that attends."""
+        captions = [("the reader of captions", self.caption_width)] if self.caption_length else []
+        if self.network == "dit":
+            return [*captions, ("the DiT", self.features)]
+        return [*captions, *((f"level {level}", self.level_widths[level]) for level in self.attention_levels)]
+
+    def _refuse(self, unread: Mapping[str, object], reason: str) -> None:
+        for name, default in unread.items():
+            if getattr(self, name) != default:
+                raise ConfigError(
+                    f"{name} is {getattr(self, name)}, but {reason}", expected=f"{name} left at {default}"
                 )
 
     @property
@@ -88,44 +140,81 @@ class DiffusionConfig(FamilyConfig):
         sizes = enumerate(self.level_sizes)
         return tuple(level for level, (rows, columns) in sizes if rows * columns <= self.attention_positions)
 
+    @property
+    def patches(self) -> tuple[int, int]:
+        """(rows, columns) of patches, the last of which may reach beyond the image."""
+        return -(-self.height // self.patch), -(-self.width // self.patch)
+
+    @property
+    def text_width(self) -> int:
+        """Channels of caption tokens; 0 without captions."""
+        return self.caption_width if self.caption_length else 0
+
     def accepts(self) -> TensorSpec:
-        """Images of this size, and a class where the model has classes."""
-        sizes = (self.channels, self.height, self.width)
-        axes = ("channels", "height", "width")
-        slots = {TARGET: Slot(kind="values", axes=axes, sizes=sizes, minimum=-self.limit, maximum=self.limit)}
+        """Images of this size, and a class and a caption where the model has them."""
+        slots = {
+            TARGET: Slot(
+                kind="values",
+                axes=("channels", "height", "width"),
+                sizes=(self.channels, self.height, self.width),
+                minimum=-self.limit,
+                maximum=self.limit,
+            )
+        }
         if self.classes:
             slots[CLASS] = Slot(kind="tokens", axes=(), sizes=(), vocabulary=self.classes)
+        if self.caption_length:
+            slots[CAPTION] = Slot(
+                kind="tokens", axes=("length",), sizes=(self.caption_length,), vocabulary=self.caption_vocabulary
+            )
         return TensorSpec(slots)
 
     def bound_to(self, made: TensorSpec) -> Self:
-        """Return a copy with the image size, channels, range and classes of what a codec makes."""
+        """Return a copy with the image size, channels, classes and captions of what a codec makes."""
         if TARGET not in made or made[TARGET].axes != ("channels", "height", "width"):
             raise ConfigError("the codec makes no images", expected='a "target" of channels, height and width')
         channels, height, width = made[TARGET].sizes
-        classes = made[CLASS].vocabulary if CLASS in made else 0
-        limit = made[TARGET].maximum
-        return self.changed(channels=channels, height=height, width=width, limit=limit, classes=classes or 0)
+        caption = made.slots.get(CAPTION)
+        return self.changed(
+            channels=channels,
+            height=height,
+            width=width,
+            limit=made[TARGET].maximum,
+            classes=(made[CLASS].vocabulary if CLASS in made else 0) or 0,
+            caption_length=(caption.sizes[0] if caption else 0) or 0,
+            caption_vocabulary=(caption.vocabulary if caption else 0) or 0,
+        )
 
     def scaled_to(self, parameters: int) -> Self:
         """Return the copy whose features bring it nearest to this many parameters; the shape stays."""
-
+        step = self.feature_step
         counts = {
-            features: self._with_features(features).parameter_count()
-            for features in range(FEATURE_STEP, 1024 + FEATURE_STEP, FEATURE_STEP)
+            features: self.with_features(features).parameter_count() for features in range(step, 1024 + step, step)
         }
-        return self._with_features(min(counts, key=lambda features: abs(counts[features] - parameters)))
+        return self.with_features(min(counts, key=lambda features: abs(counts[features] - parameters)))
 
-    def _with_features(self, features: int) -> Self:
-        return self.changed(features=features, embedding_width=size.embedding_width(features))
+    @property
+    def feature_step(self) -> int:
+        """Difference between two numbers of features that are worth telling apart, and of which each can be built."""
+        all_attend = self.network == "dit" or 0 in self.attention_levels
+        return max(FEATURE_STEP, self.head_width) if all_attend else FEATURE_STEP
+
+    def with_features(self, features: int) -> Self:
+        """Return a copy with this many features and the embedding that goes with them."""
+        measure = size.embedding_width if self.network == "unet" else size_dit.embedding_width
+        return self.changed(features=features, embedding_width=measure(features))
 
     def parameter_count(self) -> int:
         """Return the exact number of trainable parameters."""
-        return size.parameter_count(self)
+        network = size.parameter_count(self) if self.network == "unet" else size_dit.parameter_count(self)
+        return network + size_text.parameter_count(self)
 
     def training_operations(self) -> float:
         """Return floating-point operations to train on one image: three times the forward pass."""
-        return 3.0 * size.forward_operations(self)
+        network = size.forward_operations(self) if self.network == "unet" else size_dit.forward_operations(self)
+        return 3.0 * (network + size_text.forward_operations(self))
 
     def activation_bytes(self) -> float:
         """Return an estimate of the bytes that training keeps for one image, at two bytes a value."""
-        return 2.0 * size.activation_values(self)
+        network = size.activation_values(self) if self.network == "unet" else size_dit.activation_values(self)
+        return 2.0 * (network + size_text.activation_values(self))

@@ -1,12 +1,12 @@
-"""Images from noise along learned velocities: flow matching with a small U-Net, with or without classes.
+"""Images from noise: flow matching or a DDPM, by a U-Net or a DiT, with or without classes and captions.
 
-The loss is the mean squared error of the velocity at logit-normal times (``path``, ``time_sampling``), in float32 whatever the network
-computes in. Classes are forgotten in a share of the examples, so that the same network also knows the velocity without a class and can
-be guided (Ho and Salimans 2022, arXiv 2207.12598). The optimum of the loss is the conditional mean of the velocity (Lipman et al. 2022,
-arXiv 2210.02747, theorem 2).
+The loss is the mean squared error of what is predicted, in float32 whatever the network computes in: the velocity at logit-normal times
+(``path``, ``time_sampling``), whose optimum is its conditional mean (Lipman et al. 2022, arXiv 2210.02747, theorem 2), or the noise at
+uniform steps (``noise_schedule``; Ho et al. 2020, arXiv 2006.11239, eq. 14). Class and caption are forgotten in a share of the examples,
+so that the same network also knows images in general and can be guided (Ho and Salimans 2022, arXiv 2207.12598).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from typing import Any, ClassVar
 
@@ -16,8 +16,11 @@ from torch import Tensor, nn
 
 from makar.errors import TensorMismatchError
 from makar.families.diffusion import path
+from makar.families.diffusion.asked import Asking
+from makar.families.diffusion.condition import Condition
 from makar.families.diffusion.config import DiffusionConfig
-from makar.families.diffusion.network import VelocityNetwork
+from makar.families.diffusion.network import CaptionedVelocity, VelocityNetwork
+from makar.families.diffusion.noise_schedule import NOISE_STEPS, step_times
 from makar.families.diffusion.options import ImageOptions
 from makar.families.diffusion.preconditioning import SMALLEST_DEVIATION
 from makar.families.diffusion.sampler import ImageSampler
@@ -25,16 +28,19 @@ from makar.families.diffusion.time_sampling import training_times, validation_ti
 from makar.families.family import Batch, Family, Loss, OnnxPart, ParameterGroup, Phase
 from makar.families.logits_hook import LogitsHook, refuse_hook
 from makar.nn.initialisation import initialise_modules
-from makar.tensor_spec import CLASS, TARGET
+from makar.tensor_spec import CAPTION, CLASS, NO_CAPTION_TOKEN, PADDING_TOKEN, TARGET
 
 STATISTICS_BATCHES = 64
 """Batches looked at for mean and deviation of the data."""
+
+READING_RATE = 0.25
+"""Learning rate of the transformer that reads captions, as a share of that of the rest; see ``makar.nn.text_encoder``."""
 
 _TYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 class DiffusionFamily(Family):
-    """Flow matching over images.
+    """Denoising of images.
 
     Args:
         config: Sizes, bound to what the codec makes.
@@ -71,8 +77,15 @@ class DiffusionFamily(Family):
         self.network.data_deviation.copy_(deviation[:, None, None])
 
     def phases(self) -> list[Phase]:
-        """One phase: the velocity."""
-        return [Phase(name="velocity", groups=[ParameterGroup(parameters=list(self.parameters()))], loss=self._loss)]
+        """One phase: what is predicted."""
+        name = "velocity" if self.config.objective == "flow" else "noise"
+        reader = self.network.reader
+        reading = list(reader.blocks.parameters()) if reader is not None else []
+        others = [part for part in self.parameters() if all(part is not one for one in reading)]
+        groups = [ParameterGroup(parameters=others)]
+        if reading:
+            groups.append(ParameterGroup(parameters=reading, learning_rate_scale=READING_RATE))
+        return [Phase(name=name, groups=groups, loss=self._loss)]
 
     def prepare(self, batch: Batch, generator: torch.Generator) -> Batch:
         """Mirror half of the images where the configuration says that left and right do not matter."""
@@ -82,40 +95,68 @@ class DiffusionFamily(Family):
         mirrored = (torch.rand(len(data), generator=generator) < 0.5).to(data.device)
         return {**batch, TARGET: torch.where(mirrored[:, None, None, None], data.flip(-1), data)}
 
-    def velocity(self, point: Tensor, time: Tensor, label: Tensor | None) -> Tensor:
+    def condition(self, label: Tensor | None, caption: Tensor | None) -> Condition:
+        """Read captions in the number format of ``precision``, no further than the longest of them.
+
+        Args:
+            label: Class of each example; ``None`` where the model has no classes.
+            caption: Tokens ``[batch, length]``; ``None`` where the model has no captions.
+        """
+        self.network.compute_in(_TYPES[self.precision])
+        if caption is not None:
+            caption = caption[:, : int((caption != PADDING_TOKEN).sum(1).max())]
+        return self.network.condition(label, caption)
+
+    def velocity(self, point: Tensor, time: Tensor, condition: Condition) -> Tensor:
         """Return the velocity at each point in the number format of ``precision``, as float32."""
-        self.network.unet.compute_type = _TYPES[self.precision]
-        return self.network(point, time, label)
+        self.network.compute_in(_TYPES[self.precision])
+        return self.network.velocity(point, time, condition)
 
     def _loss(self, batch: Batch, generator: torch.Generator) -> Loss:
         data, config = batch[TARGET], self.config
         count = len(data)
         noise = torch.randn(data.shape, generator=generator).to(data.device)
-        time = training_times(count, mean=config.time_mean, deviation=config.time_deviation, generator=generator)
-        label = None
-        if config.classes:
+        deviation = config.time_deviation if config.objective == "flow" else 0.0
+        time = training_times(count, mean=config.time_mean, deviation=deviation, generator=generator)
+        label, caption = batch.get(CLASS), batch.get(CAPTION)
+        if config.classes or config.caption_length:
             forgotten = (torch.rand(count, generator=generator) < config.class_dropout).to(data.device)
-            label = torch.where(forgotten, config.classes, batch[CLASS])
-        return self._error(data, noise, time.to(data.device), label)
+            if label is not None:
+                label = torch.where(forgotten, config.classes, label)
+            if caption is not None:
+                caption = torch.where(forgotten[:, None], no_captions(caption), caption)
+        return self._error(data, noise, time.to(data.device), self.condition(label, caption))
 
     def validation_loss(self, batch: Batch, generator: torch.Generator) -> Loss:
-        """Return the error at evenly spread times, with every class known and nothing mirrored."""
+        """Return the error at evenly spread times, with every class and caption known and nothing mirrored."""
         data = batch[TARGET]
         noise = torch.randn(data.shape, generator=generator).to(data.device)
         time = validation_times(len(data)).to(data.device)
         with torch.no_grad():
-            return self._error(data, noise, time, batch[CLASS] if self.config.classes else None)
+            return self._error(data, noise, time, self.condition(batch.get(CLASS), batch.get(CAPTION)))
 
-    def _error(self, data: Tensor, noise: Tensor, time: Tensor, label: Tensor | None) -> Loss:
-        predicted = self.velocity(path.point(noise, data, time), time, label)
+    def _error(self, data: Tensor, noise: Tensor, time: Tensor, condition: Condition) -> Loss:
+        if self.config.objective == "ddpm":
+            # Even shares of [0, 1) become whole steps, each as likely as the others.
+            steps = ((1 - time) * NOISE_STEPS).long().clamp(max=NOISE_STEPS - 1)
+            time = torch.tensor(step_times(), device=data.device)[steps]
+            self.network.compute_in(_TYPES[self.precision])
+            predicted = self.network.noise(path.point(noise, data, time), time, condition)
+            return Loss(value=F.mse_loss(predicted, noise), count=len(data), unit="mse")
+        predicted = self.velocity(path.point(noise, data, time), time, condition)
         return Loss(value=F.mse_loss(predicted, path.velocity(noise, data)), count=len(data), unit="mse")
 
     def sampler(self, codec: Any, *, hook: LogitsHook | None = None) -> ImageSampler:
-        """Return a sampler over the current weights; class names and their frequencies come from the codec."""
+        """Return a sampler over the current weights; names of classes and the tokens of captions come from the codec."""
         refuse_hook(hook)
         counts: dict[str, int] = codec.class_counts if self.config.classes else {}
+        encode: Callable[[str], Any] | None = codec.encode_caption if self.config.caption_length else None
         return ImageSampler(
-            self.velocity, config=self.config, device=self.network.data_mean.device, class_counts=counts
+            self.velocity,
+            config=self.config,
+            device=self.network.data_mean.device,
+            condition=self.condition,
+            asking=Asking(self.config, class_counts=counts, encode_caption=encode),
         )
 
     def tensors(self) -> dict[str, Tensor]:
@@ -143,7 +184,7 @@ class DiffusionFamily(Family):
                 value.copy_(tensors[name])
 
     def onnx_parts(self) -> list[OnnxPart]:
-        """Return the velocity network in float32: point, time and, with classes, label to velocity."""
+        """Return the velocity network in float32: point, time and what it is conditioned on to velocity."""
         config = self.config
         network = VelocityNetwork(config).eval()
         network.load_state_dict({name: value.detach().float().cpu() for name, value in self.tensors().items()})
@@ -153,7 +194,9 @@ class DiffusionFamily(Family):
         }
         if config.classes:
             inputs["label"] = torch.zeros(2, dtype=torch.int64)
-        part: nn.Module = network
+        if config.caption_length:
+            inputs["caption"] = no_captions(torch.zeros(2, config.caption_length, dtype=torch.int64))
+        part: nn.Module = network if config.classes or not config.caption_length else CaptionedVelocity(network).eval()
         return [
             OnnxPart(
                 name="velocity",
@@ -163,3 +206,10 @@ class DiffusionFamily(Family):
                 dynamic={name: {0: "batch"} for name in inputs},
             )
         ]
+
+
+def no_captions(like: Tensor) -> Tensor:
+    """Return captions that say that there is none, in the shape of others."""
+    captions = torch.full_like(like, PADDING_TOKEN)
+    captions[:, 0] = NO_CAPTION_TOKEN
+    return captions

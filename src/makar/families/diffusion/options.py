@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from makar.config import Config, setting
 
-SOLVER_NAMES = ("euler", "heun", "dpm++2m", "unipc", "adams")
+SOLVER_NAMES = ("euler", "heun", "dpm++2m", "unipc", "adams", "ancestral")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -23,18 +23,26 @@ class ImageOptions(Config):
     steps: int = setting(
         10, meaning="steps from noise to image; the network runs once a step, with heun twice", minimum=1, maximum=1000
     )
-    solver: str = setting("unipc", meaning="how a step is taken", choices=SOLVER_NAMES)
-    shift: float = setting(
-        2.0, meaning="above 1: more of the steps near the noise; below 1: near the image", minimum=0.05, maximum=20.0
+    solver: str = setting(
+        "unipc", meaning="how a step is taken; ancestral draws new noise in each, as DDPM does", choices=SOLVER_NAMES
     )
-    guidance: float = setting(
-        1.0,
-        meaning="how strongly the class is insisted on; 1 is the model itself, 0 ignores the class",
+    shift: float | None = setting(
+        None,
+        meaning="above 1: more of the steps near the noise; below 1: near the image; none takes 2 for flow and 1 for ddpm",
+        minimum=0.05,
+        maximum=20.0,
+    )
+    guidance: float | None = setting(
+        None,
+        meaning="how strongly class and prompt are insisted on; 1 is the model itself, 0 ignores them; none takes 3 for prompts",
         minimum=0.0,
         maximum=20.0,
     )
     label: str | None = setting(
         None, meaning="name of the class to make; none draws classes as frequent as in the data"
+    )
+    negative_prompt: str | None = setting(
+        None, meaning="what the image must not be: guidance leads away from it instead of from images in general"
     )
     strength: float | None = setting(
         None,

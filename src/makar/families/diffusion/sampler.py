@@ -1,40 +1,50 @@
 """Images from seeds: noise drawn for each seed alone, then followed along the velocity in batches, guided where asked.
 
-Guidance (Ho and Salimans 2022, arXiv 2207.12598, eq. 6, with weight w + 1 = ``guidance``) runs both velocities, with and without the
-class, in one batch. Noise comes from a generator a seed on the CPU, so an image depends neither on the batch it is made in nor on the
-device. An image that is given is changed as ``editing`` says; it is of no class unless one is asked for.
+Guidance (Ho and Salimans 2022, arXiv 2207.12598, eq. 6, with weight w + 1 = ``guidance``) runs both velocities, with what is asked for and
+without, in one batch; a negative prompt takes the place of the second. Noise comes from a generator a seed on the CPU, so an image
+depends neither on the batch it is made in nor on the device. An image that is given is changed as ``editing`` says; it is of no class
+unless one is asked for.
 """
 
+import math
 from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from makar.errors import ConfigError, UnknownNameError, UnsupportedError
+from makar.errors import ConfigError, UnsupportedError
+from makar.families.diffusion.ancestral import ancestral
+from makar.families.diffusion.asked import Asked, Asking
+from makar.families.diffusion.condition import Condition
 from makar.families.diffusion.config import DiffusionConfig
 from makar.families.diffusion.editing import back_to_noise, between_noises, image_to_image_start, inpaint
 from makar.families.diffusion.given import STRENGTH, Given, read_given
+from makar.families.diffusion.noise_schedule import schedule_grid
 from makar.families.diffusion.options import ImageOptions
 from makar.families.diffusion.solvers import SOLVERS
 from makar.families.diffusion.time_grid import time_grid
 from makar.families.family import Batch, Sampler
-from makar.tensor_spec import CLASS, KNOWN, MASK, SOURCE, TARGET
+from makar.tensor_spec import KNOWN, MASK, SOURCE, TARGET
 
 BATCH = 64
 """Images made together. More is not faster on a CPU: the activations leave its cache."""
 
-VelocityField = Callable[[Tensor, Tensor, Tensor | None], Tensor]
+FLOW_SHIFT, DDPM_SHIFT = 2.0, 1.0
+"""Taken where no shift is given."""
+
+VelocityField = Callable[[Tensor, Tensor, Condition], Tensor]
 
 
 class ImageSampler(Sampler):
     """Makes images.
 
     Args:
-        velocity: From points, times and labels to velocities.
+        velocity: From points, times and conditions to velocities.
         config: Sizes of the model.
         device: Where the network is.
-        class_counts: Training images of each class by name, in the order of the class numbers.
+        condition: From labels and caption tokens of a batch to its condition.
+        asking: Reads what images are asked to be.
     """
 
     def __init__(
@@ -43,13 +53,14 @@ class ImageSampler(Sampler):
         *,
         config: DiffusionConfig,
         device: torch.device,
-        class_counts: dict[str, int],
+        condition: Callable[[Tensor | None, Tensor | None], Condition],
+        asking: Asking,
     ) -> None:
         self._velocity = velocity
         self._config = config
         self._device = device
-        self._names = list(class_counts)
-        self._shares = torch.tensor([float(count) for count in class_counts.values()])
+        self._condition = condition
+        self._asking = asking
 
     def sample(
         self, options: ImageOptions, prompts: list[Batch], seeds: list[int]
@@ -63,29 +74,27 @@ class ImageSampler(Sampler):
             UnsupportedError: Guidance, a label, an edit or another slot that this model cannot honour.
             UnknownNameError: The label is not a class of the model.
         """
-        given, asked = read_given(prompts, options, shape=self._shape)
+        given, rest = read_given(prompts, options, shape=self._shape)
         drawn = [self._draw(seed) for seed in seeds]
-        labels = [
-            self._label(options, asked[index] if asked else {}, draw, is_edit=given is not None)
+        asked = [
+            self._asking.read(options, rest[index] if rest else {}, draw, is_edit=given is not None)
             for index, (_, draw, _) in enumerate(drawn)
         ]
         for start in range(0, len(seeds), BATCH):
-            part = drawn[start : start + BATCH]
+            part, wanted = drawn[start : start + BATCH], asked[start : start + BATCH]
             noise = torch.stack([noise for noise, _, _ in part])
+            generators = [generator for _, _, generator in part]
             if given is None:
-                images = self._follow(options, noise, labels[start : start + BATCH])
+                images = self._follow(options, noise, wanted, generators=generators)
             else:
-                generators = [generator for _, _, generator in part]
-                images = self._change(
-                    options, given.part(start, BATCH), noise, labels[start : start + BATCH], generators=generators
-                )
+                images = self._change(options, given.part(start, BATCH), noise, wanted, generators=generators)
             for offset, image in enumerate(images):
                 yield start + offset, {TARGET: image}, True
 
     def interpolate(
         self, options: ImageOptions, *, first_seed: int, last_seed: int, count: int, prompt: Batch | None = None
     ) -> np.ndarray:
-        """Make images on the great circle between the noises of two seeds, ends included, all of one class.
+        """Make images on the great circle between the noises of two seeds, ends included, all of one class and caption.
 
         Args:
             options: The controls; without a label, the class is the one drawn for the first seed.
@@ -103,8 +112,8 @@ class ImageSampler(Sampler):
         if count < 2:
             raise ConfigError(f"an interpolation of {count} images", expected="at least 2")
         (first, draw, _), (last, _, _) = self._draw(first_seed), self._draw(last_seed)
-        label = self._label(options, prompt or {}, draw)
-        return self._between(options, (first, last), count, label)
+        asked = self._asking.read(options, prompt or {}, draw)
+        return self._between(options, (first, last), count, asked)
 
     def interpolate_between(
         self, options: ImageOptions, *, first: Tensor, last: Tensor, count: int, seed: int = 0
@@ -125,17 +134,17 @@ class ImageSampler(Sampler):
             raise ConfigError(f"an interpolation of {count} images", expected="at least 2")
         given, _ = read_given([{SOURCE: first}, {SOURCE: last}], options, shape=self._shape)
         assert given is not None
-        label = self._label(options, {}, self._draw(seed)[1], is_edit=True)
+        asked = self._asking.read(options, {}, self._draw(seed)[1], is_edit=True)
         with torch.inference_mode():
             images = given.stacked(SOURCE).to(self._device)
-            noises = back_to_noise(self._field(options, [label, label]), images, steps=options.steps).cpu()
-        return self._between(options, (noises[0], noises[1]), count, label)
+            noises = back_to_noise(self._field(options, [asked, asked]), images, steps=options.steps).cpu()
+        return self._between(options, (noises[0], noises[1]), count, asked)
 
-    def _between(self, options: ImageOptions, ends: tuple[Tensor, Tensor], count: int, label: int | None) -> np.ndarray:
+    def _between(self, options: ImageOptions, ends: tuple[Tensor, Tensor], count: int, asked: Asked) -> np.ndarray:
         points = [between_noises(*ends, float(share)) for share in torch.linspace(0, 1, count)]
         batches = [
             self._follow(
-                options, torch.stack(points[start : start + BATCH]), [label] * len(points[start : start + BATCH])
+                options, torch.stack(points[start : start + BATCH]), [asked] * len(points[start : start + BATCH])
             )
             for start in range(0, count, BATCH)
         ]
@@ -149,65 +158,66 @@ class ImageSampler(Sampler):
         generator = torch.Generator().manual_seed(seed)
         return torch.randn(self._shape, generator=generator), torch.rand((), generator=generator), generator
 
-    def _label(self, options: ImageOptions, prompt: Batch, draw: Tensor, *, is_edit: bool = False) -> int | None:
-        """Return the class of one image: the one asked for, else one drawn as often as it is in the data, of an edit none."""
-        unknown = set(prompt) - {CLASS}
-        if unknown:
-            raise UnsupportedError(
-                f"this image model cannot use {', '.join(sorted(unknown))}", expected="a class at most"
-            )
-        if not self._config.classes:
-            if options.guidance != 1.0:
-                raise UnsupportedError(
-                    f"guidance {options.guidance:g} on a model without classes",
-                    expected="guidance 1",
-                    do='train with the recipe "image-class" to have classes to guide towards',
-                )
-            if options.label is not None or prompt:
-                raise UnsupportedError(
-                    "a class was asked for, and this model has none", do='train with the recipe "image-class"'
-                )
-            return None
-        if options.label is not None:
-            if prompt:
-                raise UnsupportedError("a label and a class were both given", expected="one of them")
-            if options.label not in self._names:
-                raise UnknownNameError("label", options.label, self._names)
-            return self._names.index(options.label)
-        if prompt:
-            label = int(prompt[CLASS])
-            if not 0 <= label < self._config.classes:
-                raise UnsupportedError(f"class {label}", expected=f"0 to {self._config.classes - 1}")
-            return label
-        if is_edit:
-            return self._config.classes
-        edges = torch.cumsum(self._shares / self._shares.sum(), 0)
-        return min(int((draw >= edges).sum()), self._config.classes - 1)
+    def _times(self, options: ImageOptions) -> list[float]:
+        if self._config.objective == "ddpm":
+            return schedule_grid(options.steps, shift=DDPM_SHIFT if options.shift is None else options.shift)
+        return time_grid(options.steps, shift=FLOW_SHIFT if options.shift is None else options.shift)
 
-    def _follow(self, options: ImageOptions, noise: Tensor, labels: list[int | None]) -> np.ndarray:
-        field = self._field(options, labels)
-        times = time_grid(options.steps, shift=options.shift)
+    def _follow(
+        self,
+        options: ImageOptions,
+        noise: Tensor,
+        asked: list[Asked],
+        *,
+        generators: list[torch.Generator] | None = None,
+    ) -> np.ndarray:
+        times = self._times(options)
+        # Where a schedule begins a little of the image is left, and the noise is that much smaller.
+        start = noise.to(self._device) * math.hypot(times[0], 1 - times[0])
+        return self._solved(options, start, asked, times=times, generators=generators)
+
+    def _solved(
+        self,
+        options: ImageOptions,
+        start: Tensor,
+        asked: list[Asked],
+        *,
+        times: list[float],
+        generators: list[torch.Generator] | None,
+    ) -> np.ndarray:
         with torch.inference_mode():
-            images = SOLVERS[options.solver](field, noise.to(self._device), times)
-        return self._finished(images)
+            field = self._field(options, asked)
+            if options.solver != "ancestral":
+                return self._finished(SOLVERS[options.solver](field, start, times))
+            if generators is None:
+                raise UnsupportedError(
+                    "an interpolation with new noise in every step", expected="another solver than ancestral"
+                )
+            draw = self._fresh(generators)
+            return self._finished(ancestral(field, start, times, draw=draw, limit=self._config.limit))
+
+    def _fresh(self, generators: list[torch.Generator]) -> Callable[[], Tensor]:
+        def draw() -> Tensor:
+            return torch.stack([torch.randn(self._shape, generator=generator) for generator in generators]).to(
+                self._device
+            )
+
+        return draw
 
     def _change(
         self,
         options: ImageOptions,
         given: Given,
         noise: Tensor,
-        labels: list[int | None],
+        asked: list[Asked],
         *,
         generators: list[torch.Generator],
     ) -> np.ndarray:
-        field = self._field(options, labels)
         with torch.inference_mode():
             if given.edit == "inpaint":
                 images = inpaint(
-                    field,
-                    lambda: torch.stack([torch.randn(self._shape, generator=generator) for generator in generators]).to(
-                        self._device
-                    ),
+                    self._field(options, asked),
+                    self._fresh(generators),
                     known=given.stacked(KNOWN).to(self._device),
                     mask=given.stacked(MASK).to(self._device),
                     steps=options.steps,
@@ -217,31 +227,34 @@ class ImageSampler(Sampler):
             source = given.stacked(SOURCE).to(self._device)
             if strength == 0:
                 return self._finished(source)
-            times = time_grid(options.steps, shift=options.shift)
-            start, times = image_to_image_start(noise.to(self._device), source, strength=strength, times=times)
-            return self._finished(SOLVERS[options.solver](field, start, times))
+            start, times = image_to_image_start(
+                noise.to(self._device), source, strength=strength, times=self._times(options)
+            )
+            return self._solved(options, start, asked, times=times, generators=generators)
 
     def _finished(self, images: Tensor) -> np.ndarray:
         limit = self._config.limit
         return images.clamp(-limit, limit).float().cpu().numpy()
 
-    def _field(self, options: ImageOptions, labels: list[int | None]) -> Callable[[Tensor, float], Tensor]:
-        label = None
-        if self._config.classes:
-            label = torch.tensor(labels, dtype=torch.int64, device=self._device)
-        return self._guided(options.guidance, label)
+    def _field(self, options: ImageOptions, asked: list[Asked]) -> Callable[[Tensor, float], Tensor]:
+        weight = self._asking.guidance(options, asked)
+        return self._guided(weight, asked, negative_prompt=options.negative_prompt)
 
-    def _guided(self, guidance: float, label: Tensor | None) -> Callable[[Tensor, float], Tensor]:
+    def _guided(
+        self, guidance: float, asked: list[Asked], *, negative_prompt: str | None = None
+    ) -> Callable[[Tensor, float], Tensor]:
+        nothing = [self._asking.nothing(negative_prompt)] * len(asked)
+        chosen = {1.0: asked, 0.0: nothing}.get(guidance, [*asked, *nothing])
+        rows = (None if row is None else row.to(self._device) for row in self._asking.rows(chosen))
+        # Read once, whatever the number of steps.
+        condition = self._condition(*rows)
+
         def field(points: Tensor, time: float) -> Tensor:
-            count = len(points)
-            times = torch.full((count,), time, device=points.device)
-            if label is None or guidance == 1.0:
-                return self._velocity(points, times, label)
-            none = torch.full_like(label, self._config.classes)
-            if guidance == 0.0:
-                return self._velocity(points, times, none)
-            both = self._velocity(points.repeat(2, 1, 1, 1), times.repeat(2), torch.cat([label, none]))
-            with_class, without_class = both.chunk(2)
-            return without_class + guidance * (with_class - without_class)
+            times = torch.full((len(points),), time, device=points.device)
+            if len(chosen) == len(asked):
+                return self._velocity(points, times, condition)
+            both = self._velocity(points.repeat(2, 1, 1, 1), times.repeat(2), condition)
+            towards, away = both.chunk(2)
+            return away + guidance * (towards - away)
 
         return field

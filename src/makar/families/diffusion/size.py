@@ -33,6 +33,18 @@ class Sizes(Protocol):
     @property
     def embedding_width(self) -> int: ...
     @property
+    def features(self) -> int: ...
+    @property
+    def patches(self) -> tuple[int, int]: ...
+    @property
+    def text_width(self) -> int: ...
+    @property
+    def caption_length(self) -> int: ...
+    @property
+    def caption_vocabulary(self) -> int: ...
+    @property
+    def caption_layers(self) -> int: ...
+    @property
     def level_widths(self) -> tuple[int, ...]: ...
     @property
     def level_sizes(self) -> tuple[tuple[int, int], ...]: ...
@@ -48,26 +60,24 @@ def embedding_width(features: int) -> int:
 def parameter_count(sizes: Sizes) -> int:
     """Return the number of trainable parameters."""
     embedding, widths = sizes.embedding_width, sizes.level_widths
-    count = _affine(TIME_WAVES, embedding) + _affine(embedding, embedding)
-    if sizes.classes:
-        count += (sizes.classes + 1) * embedding
+    count = embedding_parameters(sizes)
     pixels = sizes.channels * sizes.patch**2
-    count += _affine(9 * pixels, widths[0]) + _affine(9 * widths[0], pixels)
+    count += affine(9 * pixels, widths[0]) + affine(9 * widths[0], pixels)
     for level, width in enumerate(widths):
         hidden = sizes.expansion * width
-        block = _affine(embedding, 2 * width) + _affine(9 * width, hidden) + _affine(9 * hidden, width)
+        block = affine(embedding, 2 * width) + affine(9 * width, hidden) + affine(9 * hidden, width)
         count += 2 * sizes.blocks * block
         if level in sizes.attention_levels:
-            count += 2 * (3 * width * width + _affine(width, width) + max(1, width // sizes.head_width))
+            count += 2 * (attention_parameters(sizes, width) + reading_parameters(sizes, width))
     for width, below in itertools.pairwise(widths):
-        count += _affine(4 * width, below) + _affine(below, 4 * width) + _affine(width, width)
+        count += affine(4 * width, below) + affine(below, 4 * width) + affine(width, width)
     return count
 
 
 def forward_operations(sizes: Sizes) -> float:
     """Return operations of one pass over one image."""
     embedding, widths = sizes.embedding_width, sizes.level_widths
-    products = TIME_WAVES * embedding + embedding * embedding
+    products = TIME_WAVES * embedding + embedding * embedding + sizes.text_width * embedding
     pixels = sizes.channels * sizes.patch**2
     positions = [rows * columns for rows, columns in sizes.level_sizes]
     products += 2 * positions[0] * 9 * pixels * widths[0]
@@ -76,6 +86,7 @@ def forward_operations(sizes: Sizes) -> float:
         products += 2 * sizes.blocks * (embedding * 2 * width + places * 18 * width * hidden)
         if level in sizes.attention_levels:
             products += 2 * (places * 4 * width * width + 2 * places * places * width)
+            products += 2 * reading_products(sizes, width, places)
     for places, width, below in zip(positions[1:], widths[:-1], widths[1:]):
         products += places * (8 * width * below + 4 * width * width)
     return 2.0 * products
@@ -90,8 +101,47 @@ def activation_values(sizes: Sizes) -> float:
         values += 2 * sizes.blocks * places * width * (outer + inner * sizes.expansion) + 8 * places * width
         if level in sizes.attention_levels:
             values += 2 * (places * width * 10 + 2 * places * places * max(1, width // sizes.head_width))
+            values += 2 * reading_values(sizes, width, places)
     return values
 
 
-def _affine(inputs: int, outputs: int) -> int:
+def embedding_parameters(sizes: Sizes) -> int:
+    """Return the parameters of the vector of time, class and caption."""
+    embedding = sizes.embedding_width
+    count = affine(TIME_WAVES, embedding) + affine(embedding, embedding)
+    if sizes.classes:
+        count += (sizes.classes + 1) * embedding
+    return count + (affine(sizes.text_width, embedding) if sizes.text_width else 0)
+
+
+def attention_parameters(sizes: Sizes, width: int) -> int:
+    """Return the parameters of attention of ``width`` channels to itself."""
+    return 3 * width * width + affine(width, width) + max(1, width // sizes.head_width)
+
+
+def reading_parameters(sizes: Sizes, width: int) -> int:
+    """Return the parameters of attention of ``width`` channels to a caption; none without captions."""
+    if not sizes.text_width:
+        return 0
+    return width * width + 2 * width * sizes.text_width + affine(width, width) + max(1, width // sizes.head_width)
+
+
+def reading_products(sizes: Sizes, width: int, places: int) -> int:
+    """Return the multiplications of attention of so many places to a caption; none without captions."""
+    if not sizes.text_width:
+        return 0
+    length = sizes.caption_length
+    return 2 * places * width * width + 2 * length * sizes.text_width * width + 2 * places * length * width
+
+
+def reading_values(sizes: Sizes, width: int, places: int) -> float:
+    """Return about how many values attention to a caption keeps for its backward pass; none without captions."""
+    if not sizes.text_width:
+        return 0.0
+    length = sizes.caption_length
+    return places * width * 6 + 2 * places * length * max(1, width // sizes.head_width) + 4 * length * width
+
+
+def affine(inputs: int, outputs: int) -> int:
+    """Return the parameters of a linear layer with a bias."""
     return inputs * outputs + outputs

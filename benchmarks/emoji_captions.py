@@ -1,0 +1,173 @@
+"""The emoji of the development data with captions from names and keywords, split by code point; and a scorer of image against caption.
+
+The scorer is a small network trained with the contrastive objective of CLIP (Radford et al. 2021, arXiv 2103.00020, figure 3) on images and
+captions of the training split: four convolutions for the image, the mean of word vectors for the caption. Images are shifted, mirrored
+and given noise while it learns, so that samples are not judged by what only real files have. It knows nothing of the models it judges.
+"""
+
+import gzip
+import io
+import itertools
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+import torch.nn.functional as F
+from measure import data_folder
+from PIL import Image
+from torch import Tensor, nn
+
+STYLES = ("noto", "twemoji", "openmoji", "blob", "emojitwo")
+MOST_KEYWORDS = 6
+SIDE = 32
+WIDTH = 96
+
+
+def rows(styles: tuple[str, ...] = STYLES) -> list[dict]:
+    """Return style, code points, caption, split and encoded image of every emoji without a skin tone."""
+    folder = data_folder() / "emoji"
+    with gzip.open(folder / "emoji_names_multilingual.jsonl.gz", "rt", encoding="utf-8") as lines:
+        keywords = {row["codepoints"]: row["keywords"] for row in map(json.loads, lines)}
+    found = []
+    for row in pq.read_table(folder / "emoji_64px_webp.parquet").to_pylist():
+        if row["style"] not in styles or row["skin_tone"]:
+            continue
+        said = set(words(row["name"]))
+        more = [word for word in keywords.get(row["codepoints"], []) if not said & set(words(word))][:MOST_KEYWORDS]
+        found.append(
+            {
+                "style": row["style"],
+                "codepoints": row["codepoints"],
+                "caption": ", ".join([row["name"], *more]),
+                "part": row["split"],
+                "image": row["image"],
+            }
+        )
+    return found
+
+
+def words(text: str) -> list[str]:
+    """Return the lower-case words of a text."""
+    return re.findall(r"\w+", text.lower())
+
+
+def write_table(folder: Path, found: list[dict]) -> Path:
+    """Write images, captions with their style, and the split as a table that makar reads."""
+    parts = {"train": "train", "valid": "test", "validation": "test", "test": "test"}
+    table = pa.table(
+        {
+            "image": [row["image"] for row in found],
+            "caption": [f"{row['style']}: {row['caption']}" for row in found],
+            "split": [parts[row["part"]] for row in found],
+        }
+    )
+    path = folder / "emoji.parquet"
+    pq.write_table(table, path)
+    return path
+
+
+def pixels(found: list[dict]) -> np.ndarray:
+    """Return uint8 ``[count, 32, 32, 3]``."""
+    images = []
+    for row in found:
+        picture = Image.open(io.BytesIO(row["image"])).convert("RGB").resize((SIDE, SIDE), Image.Resampling.LANCZOS)
+        images.append(np.asarray(picture))
+    return np.stack(images)
+
+
+class Scorer(nn.Module):
+    """How well images and captions go together.
+
+    Args:
+        vocabulary: Words that are known.
+    """
+
+    def __init__(self, vocabulary: list[str]) -> None:
+        super().__init__()
+        self.numbers = {word: number for number, word in enumerate(vocabulary)}
+        widths = (3, 32, 64, 96, 128)
+        self.layers = nn.ModuleList(
+            nn.Conv2d(before, after, 3, stride=2 if number else 1, padding=1)
+            for number, (before, after) in enumerate(itertools.pairwise(widths))
+        )
+        self.norms = nn.ModuleList(nn.GroupNorm(8, after) for after in widths[1:])
+        self.image_head = nn.Linear(128 * 16, WIDTH)
+        self.word_vectors = nn.EmbeddingBag(len(vocabulary), 128, mode="mean")
+        self.caption_head = nn.Linear(128, WIDTH)
+        self.sharpness = nn.Parameter(torch.tensor(2.0))
+
+    def images(self, x: Tensor) -> Tensor:
+        for layer, norm in zip(self.layers, self.norms, strict=True):
+            x = F.silu(norm(layer(x)))
+        return F.normalize(self.image_head(x.flatten(1)), dim=1)
+
+    def captions(self, texts: list[str]) -> Tensor:
+        known = [[self.numbers[word] for word in words(text) if word in self.numbers] or [0] for text in texts]
+        offsets = np.cumsum([0, *map(len, known)])[:-1]
+        vectors = self.word_vectors(torch.tensor(list(itertools.chain.from_iterable(known))), torch.tensor(offsets))
+        return F.normalize(self.caption_head(vectors), dim=1)
+
+
+def train_scorer(found: list[dict], *, epochs: int = 12, batch: int = 128, seed: int = 0) -> Scorer:
+    """Train on images and captions; see the top of the file."""
+    torch.manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed)
+    counts: dict[str, int] = {}
+    for row in found:
+        for word in set(words(row["caption"])):
+            counts[word] = counts.get(word, 0) + 1
+    scorer = Scorer(sorted(word for word, count in counts.items() if count >= 2))
+    data = torch.from_numpy(pixels(found)).permute(0, 3, 1, 2).float() / 127.5 - 1
+    optimiser = torch.optim.AdamW(scorer.parameters(), 2e-3, weight_decay=0.1)
+    steps = epochs * (len(found) // batch)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 2e-3, total_steps=steps + 1)
+    for _ in range(epochs):
+        for pick in torch.randperm(len(found), generator=generator).split(batch):
+            if len(pick) < batch:
+                continue
+            images = _varied(data[pick], generator)
+            texts = [_fewer(found[index]["caption"], generator) for index in pick.tolist()]
+            logits = scorer.images(images) @ scorer.captions(texts).T * scorer.sharpness.exp()
+            # The same code point in two styles is right both times.
+            names = [found[index]["codepoints"] for index in pick.tolist()]
+            right = torch.tensor([[a == b for b in names] for a in names]).float()
+            right = right / right.sum(1, keepdim=True)
+            loss = (F.cross_entropy(logits, right) + F.cross_entropy(logits.T, right)) / 2
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            schedule.step()
+    return scorer.eval()
+
+
+def _varied(images: Tensor, generator: torch.Generator) -> Tensor:
+    down, right = (int(shift) for shift in torch.randint(-3, 4, (2,), generator=generator))
+    images = torch.roll(images, (down, right), (2, 3))
+    mirrored = torch.rand(len(images), generator=generator) < 0.5
+    images = torch.where(mirrored[:, None, None, None], images.flip(-1), images)
+    amount = 0.3 * torch.rand(len(images), 1, 1, 1, generator=generator)
+    return images + amount * torch.randn(images.shape, generator=generator)
+
+
+def _fewer(caption: str, generator: torch.Generator) -> str:
+    name, *more = caption.split(", ")
+    kept = [word for word in more if float(torch.rand((), generator=generator)) < 0.7]
+    return ", ".join([name, *kept])
+
+
+@torch.inference_mode()
+def agreement(scorer: Scorer, images: np.ndarray, captions: list[str]) -> np.ndarray:
+    """Return the similarity of every image ``uint8 [count, 32, 32, 3]`` to every caption."""
+    data = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float() / 127.5 - 1
+    return (scorer.images(data) @ scorer.captions(captions).T).numpy()
+
+
+def top_shares(similarity: np.ndarray, right: np.ndarray) -> dict[str, float]:
+    """Return how often the right caption is the first, and among the first five."""
+    order = np.argsort(-similarity, axis=1)
+    places = (order == right[:, None]).argmax(1)
+    return {"top_1": float((places < 1).mean()), "top_5": float((places < 5).mean()), "images": len(places)}

@@ -1,0 +1,141 @@
+"""Settings of the autoencoder of tokens: sizes, how many tokens an image has, and which quantiser makes them."""
+
+import dataclasses
+import math
+from typing import ClassVar, Literal, Self
+
+from makar.config import setting
+from makar.errors import ConfigError
+from makar.families.autoencoder_size import (
+    Levels,
+    activation_values,
+    affine,
+    decoder_parameters,
+    encoder_operations,
+    encoder_parameters,
+    level_sizes,
+)
+from makar.families.family_config import FamilyConfig
+from makar.tensor_spec import TARGET, Slot, TensorSpec
+
+FEATURE_STEP = 8
+LARGEST_FEATURES = 768
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class VqvaeConfig(FamilyConfig):
+    """Settings of an autoencoder with discrete codes."""
+
+    kind: ClassVar[str] = "vqvae"
+    target: ClassVar[str] = "makar.families.vqvae.family:VqvaeFamily"
+    item_name: ClassVar[str] = "image"
+    batching: ClassVar[Literal["items", "windows"]] = "items"
+    edits: ClassVar[tuple[str, ...]] = ("reconstruct",)
+
+    height: int = setting(32, meaning="height of the images", unit="pixels", minimum=4, maximum=256)
+    width: int = setting(32, meaning="width of the images", unit="pixels", minimum=4, maximum=256)
+    channels: int = setting(3, meaning="1 grey, 3 colour, 4 colour with alpha", minimum=1, maximum=64)
+    features: int = setting(64, meaning="channels of the finest level", minimum=8, maximum=4096)
+    multipliers: tuple[int, ...] = setting(
+        (1,), meaning="channels of every level, in features; each level halves the resolution, tokens are at the last"
+    )
+    blocks: int = setting(2, meaning="blocks a level, in the encoder and again in the decoder", minimum=1, maximum=32)
+    patch: int = setting(4, meaning="pixels that are folded into one position, along each side", choices=(1, 2, 4))
+    quantiser: str = setting(
+        "codebook",
+        meaning="codebook learns its codes; finite-scalar rounds every value of a short vector",
+        choices=("codebook", "finite-scalar"),
+    )
+    codes: int = setting(512, meaning="codes of the codebook", minimum=2, maximum=65536)
+    code_width: int = setting(32, meaning="length of a code of the codebook", minimum=2, maximum=1024)
+    decay: float = setting(
+        0.99, meaning="share of the running means behind the codes that stays at each step", minimum=0.0, maximum=0.9999
+    )
+    restart_share: float = setting(
+        0.05,
+        meaning="a code used less than this share of the even use is moved onto a vector of the batch; 0 never",
+        minimum=0.0,
+        maximum=1.0,
+    )
+    commitment: float = setting(
+        0.25, meaning="weight of the distance between the encoder's vectors and their codes", minimum=0.0
+    )
+    scalar_levels: tuple[int, ...] = setting(
+        (8, 5, 5, 5),
+        meaning="levels of every value of the finite-scalar quantiser; their product is the number of tokens",
+    )
+
+    def check(self) -> None:
+        """Check the fields, that every level has channels, and that scalars have at least two levels."""
+        super().check()
+        if not self.multipliers or min(self.multipliers) < 1:
+            raise ConfigError(f"multipliers are {self.multipliers}", expected="at least one, each at least 1")
+        if not self.scalar_levels or min(self.scalar_levels) < 2:
+            raise ConfigError(f"scalar_levels are {self.scalar_levels}", expected="at least one, each at least 2")
+
+    @property
+    def vocabulary(self) -> int:
+        """Number of different tokens."""
+        return self.codes if self.quantiser == "codebook" else math.prod(self.scalar_levels)
+
+    @property
+    def vector_width(self) -> int:
+        """Length of the vector that becomes a token."""
+        return self.code_width if self.quantiser == "codebook" else len(self.scalar_levels)
+
+    @property
+    def token_shape(self) -> tuple[int, int]:
+        """(rows, columns) of the tokens of an image."""
+        return self.shape.sizes[-1]
+
+    @property
+    def shape(self) -> Levels:
+        """The shape of the encoder and of the decoder."""
+        sizes = level_sizes(self.height, self.width, patch=self.patch, levels=len(self.multipliers))
+        widths = tuple(self.features * multiplier for multiplier in self.multipliers)
+        return Levels(pixels=self.channels * self.patch**2, widths=widths, sizes=sizes, blocks=self.blocks)
+
+    def latents(self) -> Slot:
+        """Return what ``encode`` makes of one image: its tokens, row by row."""
+        rows, columns = self.token_shape
+        return Slot(kind="tokens", axes=("length",), sizes=(rows * columns,), vocabulary=self.vocabulary)
+
+    def accepts(self) -> TensorSpec:
+        """Images of this size."""
+        sizes = (self.channels, self.height, self.width)
+        return TensorSpec({TARGET: Slot(kind="values", axes=("channels", "height", "width"), sizes=sizes)})
+
+    def bound_to(self, made: TensorSpec) -> Self:
+        """Return a copy with the image size and channels of what a codec makes."""
+        if TARGET not in made or made[TARGET].axes != ("channels", "height", "width"):
+            raise ConfigError("the codec makes no images", expected='a "target" of channels, height and width')
+        channels, height, width = made[TARGET].sizes
+        return self.changed(channels=channels, height=height, width=width)
+
+    def scaled_to(self, parameters: int) -> Self:
+        """Return the copy whose features bring it nearest to this many parameters; the shape stays."""
+        counts = {
+            features: self.changed(features=features).parameter_count()
+            for features in range(FEATURE_STEP, LARGEST_FEATURES + 1, FEATURE_STEP)
+        }
+        return self.changed(features=min(counts, key=lambda features: abs(counts[features] - parameters)))
+
+    def parameter_count(self) -> int:
+        """Return the exact number of trainable parameters; the codes are running means and are not counted."""
+        shape, vector = self.shape, self.vector_width
+        deepest = shape.widths[-1]
+        around = affine(deepest, vector) + affine(vector, deepest)
+        return encoder_parameters(shape) + decoder_parameters(shape) + around
+
+    def training_operations(self) -> float:
+        """Return floating-point operations to train on one image: three times the forward pass, then finding codes and moving them."""
+        shape, vector = self.shape, self.vector_width
+        around = 2.0 * shape.places[-1] * 2 * shape.widths[-1] * vector
+        search = 4.0 * shape.places[-1] * self.codes * vector if self.quantiser == "codebook" else 0.0
+        return 3.0 * (2 * encoder_operations(shape) + around) + search
+
+    def activation_bytes(self) -> float:
+        """Return an estimate of the bytes that training keeps for one image, at two bytes a value."""
+        shape = self.shape
+        chosen = shape.places[-1] * (4 * self.vector_width + (4 * self.codes if self.quantiser == "codebook" else 0))
+        return 2.0 * (2 * activation_values(shape) + chosen)

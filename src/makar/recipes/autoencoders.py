@@ -1,0 +1,106 @@
+"""Recipes for autoencoders of images, ``vae`` and ``vqvae``, and the rules that size them.
+
+The rule is that of ``makar.recipes.image``: parameters and pixels seen grow alike with compute.
+"""
+
+import math
+
+from makar.codecs.image_config import ImageCodecConfig
+from makar.families.family_config import FamilyConfig
+from makar.families.vae.config import VaeConfig
+from makar.families.vqvae.config import VqvaeConfig
+from makar.recipe import OptimisationConfig, Recipe, Stage
+from makar.tensor_spec import TensorSpec
+
+IMAGES_PER_PARAMETER = 0.1
+"""Images to train on for each parameter, counted with repetition."""
+
+VALUES_PER_PARAMETER = 4.0
+"""Different values that the data must hold for each parameter. Not measured."""
+
+FEATURE_STEP = 8
+LARGEST_FEATURES = 512
+LEARNING_RATE = 8e-3
+"""Peak for ``REFERENCE_FEATURES``; it falls with the root of the width."""
+
+REFERENCE_FEATURES = 32
+BATCH = 64
+
+
+def vae() -> Recipe:
+    """Return the recipe for a variational autoencoder."""
+    return _recipe(
+        "vae",
+        VaeConfig(),
+        summary="images by a variational autoencoder: samples, codes, denoising and a score of strangeness",
+        expected="not measured yet",
+    )
+
+
+def vqvae() -> Recipe:
+    """Return the recipe for an autoencoder of tokens."""
+    return _recipe(
+        "vqvae",
+        VqvaeConfig(),
+        summary="images to tokens and back, for models that predict tokens; makes no new images by itself",
+        expected="not measured yet",
+    )
+
+
+def size_vae(
+    stage: Stage, *, operations: float, items: int, spec: TensorSpec
+) -> tuple[FamilyConfig, OptimisationConfig]:
+    """Size a variational autoencoder.
+
+    Args:
+        stage: The stage as its recipe describes it.
+        operations: Floating-point operations of the whole training.
+        items: Different training images.
+        spec: What the codec makes.
+    """
+    family = stage.family.bound_to(spec)
+    assert isinstance(family, VaeConfig), "the registry's table pairs kind and rule"
+    return _sized(family, stage.optimisation, operations=operations, items=items)
+
+
+def size_vqvae(
+    stage: Stage, *, operations: float, items: int, spec: TensorSpec
+) -> tuple[FamilyConfig, OptimisationConfig]:
+    """Size an autoencoder of tokens; the arguments are those of ``size_vae``."""
+    family = stage.family.bound_to(spec)
+    assert isinstance(family, VqvaeConfig), "the registry's table pairs kind and rule"
+    return _sized(family, stage.optimisation, operations=operations, items=items)
+
+
+def _sized(
+    family: VaeConfig | VqvaeConfig, optimisation: OptimisationConfig, *, operations: float, items: int
+) -> tuple[FamilyConfig, OptimisationConfig]:
+    values = items * family.height * family.width * family.channels
+    best, distance = _with_features(family, FEATURE_STEP), math.inf
+    for features in range(FEATURE_STEP, LARGEST_FEATURES + 1, FEATURE_STEP):
+        trial = _with_features(family, features)
+        parameters = trial.parameter_count()
+        if features > FEATURE_STEP and parameters * VALUES_PER_PARAMETER > values:
+            break
+        needed = IMAGES_PER_PARAMETER * parameters * trial.training_operations()
+        if abs(math.log(needed / max(operations, 1.0))) < distance:
+            best, distance = trial, abs(math.log(needed / max(operations, 1.0)))
+    rate = LEARNING_RATE * math.sqrt(REFERENCE_FEATURES / max(REFERENCE_FEATURES, best.features))
+    return best, optimisation.changed(learning_rate=rate)
+
+
+def _with_features(family: VaeConfig | VqvaeConfig, features: int) -> VaeConfig | VqvaeConfig:
+    return family.with_features(features) if isinstance(family, VaeConfig) else family.changed(features=features)
+
+
+def _recipe(name: str, family: VaeConfig | VqvaeConfig, *, summary: str, expected: str) -> Recipe:
+    optimisation = OptimisationConfig(
+        learning_rate=LEARNING_RATE,
+        batch_size=BATCH,
+        beta_2=0.99,
+        warmup_steps=100,
+        descent_share=0.6,
+        average_share=0.05,
+    )
+    stage = Stage(name="image", codec=ImageCodecConfig(), family=family, optimisation=optimisation)
+    return Recipe(name=name, medium="image", summary=summary, expected=expected, stages=(stage,))
