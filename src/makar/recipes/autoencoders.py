@@ -20,11 +20,11 @@ VALUES_PER_PARAMETER = 4.0
 
 FEATURE_STEP = 8
 LARGEST_FEATURES = 512
-LEARNING_RATE = 8e-3
+LEARNING_RATE = 1e-2
 """Peak for ``REFERENCE_FEATURES``; it falls with the root of the width."""
 
 REFERENCE_FEATURES = 32
-BATCH = 64
+BATCH = 128
 
 
 def vae() -> Recipe:

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from makar.errors import TensorMismatchError, UnsupportedError
 from makar.families.family import Batch, Family, Loss, OnnxPart, ParameterGroup, Phase
+from makar.families.logits_hook import LogitsHook, refuse_hook
 from makar.families.vae.config import VaeConfig
 from makar.families.vae.description import error_cells
 from makar.families.vae.network import SMALLEST_DEVIATION, Decoding, Encoding, Posterior, VaeNetwork
@@ -255,9 +256,10 @@ class VaeFamily(Family):
     def _compute(self) -> None:
         self.network.compute_type = _TYPES[self.precision]
 
-    def sampler(self, codec: Any) -> VaeSampler:
+    def sampler(self, codec: Any, *, hook: LogitsHook | None = None) -> VaeSampler:
         """Return a sampler over the current weights."""
         del codec
+        refuse_hook(hook)
         self._compute()
         return VaeSampler(self.network, seen=self._seen)
 
