@@ -288,22 +288,25 @@ class VaeFamily(Family):
                 value.copy_(tensors[name])
 
     def onnx_parts(self) -> list[OnnxPart]:
-        """Return ``encode``, an image to the mean latents of every level, and ``decode``, latents to the mean image."""
+        """Return ``encode``, an image to its mean latents in one row, the coarsest first, and ``decode``, such a row to the image."""
         config = self.config
         network = VaeNetwork(config).eval()
         network.load_state_dict({name: value.detach().float().cpu() for name, value in self.tensors().items()})
-        names = tuple(f"latents_{number}" for number in range(len(config.latent_shapes)))
         image = {"image": torch.ones(2, config.channels, config.height, config.width)}
-        latents = {name: torch.zeros(2, *shape) for name, shape in zip(names, config.latent_shapes)}
+        latents = {"latents": torch.zeros(2, config.latent_count)}
         return [
             OnnxPart(
-                name="encode", module=Encoding(network), inputs=image, outputs=names, dynamic={"image": {0: "batch"}}
+                name="encode",
+                module=Encoding(network),
+                inputs=image,
+                outputs=("latents",),
+                dynamic={"image": {0: "batch"}},
             ),
             OnnxPart(
                 name="decode",
                 module=Decoding(network),
                 inputs=latents,
                 outputs=("image",),
-                dynamic={name: {0: "batch"} for name in names},
+                dynamic={"latents": {0: "batch"}},
             ),
         ]
