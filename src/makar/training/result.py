@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from makar.training.machine import peak_memory_bytes
 from makar.training.whole_files import write_json
 
 
@@ -25,6 +26,7 @@ class StageResult:
         rollbacks: How often the run went back to a good state.
         energy: Range, method and assumptions.
         curve: The ``metrics.jsonl`` that holds the curves.
+        peak_memory_bytes: Most memory that the process held until the stage ended, on the device where it trains on one.
     """
 
     stage: str
@@ -39,6 +41,7 @@ class StageResult:
     rollbacks: int
     energy: dict[str, Any]
     curve: str
+    peak_memory_bytes: int | None = dataclasses.field(default_factory=peak_memory_bytes)
 
     def to_dictionary(self) -> dict[str, Any]:
         """Return plain values for the artifact's header and the report."""
