@@ -20,11 +20,11 @@ VALUES_PER_PARAMETER = 4.0
 
 FEATURE_STEP = 8
 LARGEST_FEATURES = 512
-LEARNING_RATE = 8e-3
+LEARNING_RATE = 1e-2
 """Peak for ``REFERENCE_FEATURES``; it falls with the root of the width."""
 
 REFERENCE_FEATURES = 32
-BATCH = 64
+BATCH = 128
 
 
 def vae() -> Recipe:
@@ -33,7 +33,8 @@ def vae() -> Recipe:
         "vae",
         VaeConfig(),
         summary="images by a variational autoencoder: samples, codes, denoising and a score of strangeness",
-        expected="not measured yet",
+        expected="fashion_mnist, 25 s of one shared core: Frechet distance 66 (1,000 images, features of a classifier; "
+        "real images 5); anomalies, trained on one class of ten: mean area under the ROC curve 0.93",
     )
 
 
@@ -43,7 +44,8 @@ def vqvae() -> Recipe:
         "vqvae",
         VqvaeConfig(),
         summary="images to tokens and back, for models that predict tokens; makes no new images by itself",
-        expected="not measured yet",
+        expected="fashion_mnist, 12 s of one shared core: mean squared error 0.041 of a variance of 0.503, "
+        "393 of 512 codes in even use",
     )
 
 

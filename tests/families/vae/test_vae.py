@@ -290,20 +290,8 @@ def test_foreign_missing_and_misshapen_tensors_are_listed() -> None:
 @pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning")
 def test_exported_networks_compute_the_same_in_onnxruntime(tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime")
-    from makar.artifacts.export_onnx import check_part
+    from makar.artifacts.export_onnx import _export_part, check_part
 
     for part in scattered(small()).onnx_parts():
-        path = tmp_path / f"{part.name}.onnx"
-        shapes = tuple(dict.fromkeys(axes, torch.export.Dim.DYNAMIC) for axes in part.dynamic.values())
-        program = torch.onnx.export(
-            part.module.eval(),
-            tuple(part.inputs.values()),
-            input_names=list(part.inputs),
-            output_names=list(part.outputs),
-            dynamic_shapes=(shapes,) if part.name == "decode" else shapes,
-            dynamo=True,
-            verbose=False,
-        )
-        assert program is not None
-        program.save(str(path))
-        assert check_part(part, path) < 1e-4
+        _export_part(part, tmp_path / f"{part.name}.onnx")
+        assert check_part(part, tmp_path / f"{part.name}.onnx") < 1e-4

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from makar.errors import TensorMismatchError, UnsupportedError
 from makar.families.family import Batch, Family, Loss, OnnxPart, ParameterGroup, Phase
+from makar.families.logits_hook import LogitsHook, refuse_hook
 from makar.families.vae.config import VaeConfig
 from makar.families.vae.description import error_cells
 from makar.families.vae.network import SMALLEST_DEVIATION, Decoding, Encoding, Posterior, VaeNetwork
@@ -255,9 +256,10 @@ class VaeFamily(Family):
     def _compute(self) -> None:
         self.network.compute_type = _TYPES[self.precision]
 
-    def sampler(self, codec: Any) -> VaeSampler:
+    def sampler(self, codec: Any, *, hook: LogitsHook | None = None) -> VaeSampler:
         """Return a sampler over the current weights."""
         del codec
+        refuse_hook(hook)
         self._compute()
         return VaeSampler(self.network, seen=self._seen)
 
@@ -286,22 +288,25 @@ class VaeFamily(Family):
                 value.copy_(tensors[name])
 
     def onnx_parts(self) -> list[OnnxPart]:
-        """Return ``encode``, an image to the mean latents of every level, and ``decode``, latents to the mean image."""
+        """Return ``encode``, an image to its mean latents in one row, the coarsest first, and ``decode``, such a row to the image."""
         config = self.config
         network = VaeNetwork(config).eval()
         network.load_state_dict({name: value.detach().float().cpu() for name, value in self.tensors().items()})
-        names = tuple(f"latents_{number}" for number in range(len(config.latent_shapes)))
         image = {"image": torch.ones(2, config.channels, config.height, config.width)}
-        latents = {name: torch.zeros(2, *shape) for name, shape in zip(names, config.latent_shapes)}
+        latents = {"latents": torch.zeros(2, config.latent_count)}
         return [
             OnnxPart(
-                name="encode", module=Encoding(network), inputs=image, outputs=names, dynamic={"image": {0: "batch"}}
+                name="encode",
+                module=Encoding(network),
+                inputs=image,
+                outputs=("latents",),
+                dynamic={"image": {0: "batch"}},
             ),
             OnnxPart(
                 name="decode",
                 module=Decoding(network),
                 inputs=latents,
                 outputs=("image",),
-                dynamic={name: {0: "batch"} for name in names},
+                dynamic={"latents": {0: "batch"}},
             ),
         ]

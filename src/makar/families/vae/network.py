@@ -191,7 +191,7 @@ class VaeNetwork(nn.Module):
 
 
 class Encoding(nn.Module):
-    """For export: an image to the means of its latents, the coarsest level first, each ``[batch, channels, rows, columns]``.
+    """For export: an image to the means of its latents, all levels in one row, the coarsest first.
 
     Args:
         network: The network.
@@ -201,7 +201,7 @@ class Encoding(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, image: Float[Tensor, "batch channels height width"]) -> tuple[Tensor, ...]:
+    def forward(self, image: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch latents"]:
         found: list[Tensor] = []
 
         def mean(number: int, posterior: Posterior | None) -> Tensor:
@@ -210,11 +210,11 @@ class Encoding(nn.Module):
             return posterior[0]
 
         self.network.unroll(image.shape[0], self.network.look(image), mean)
-        return tuple(latent.permute(0, 3, 1, 2) for latent in found)
+        return torch.cat([latent.flatten(1) for latent in found], dim=1)
 
 
 class Decoding(nn.Module):
-    """For export: latents, the coarsest level first, to the mean image, -1 to 1.
+    """For export: latents as ``Encoding`` gives them to the mean image, -1 to 1.
 
     Args:
         network: The network.
@@ -224,10 +224,13 @@ class Decoding(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, *latents: Tensor) -> Float[Tensor, "batch channels height width"]:
+    def forward(self, latents: Float[Tensor, "batch latents"]) -> Float[Tensor, "batch channels height width"]:
+        shapes = [(rows, columns, channels) for channels, rows, columns in self.network.config.latent_shapes]
+        parts = latents.split([rows * columns * channels for rows, columns, channels in shapes], dim=1)
+
         def given(number: int, posterior: Posterior | None) -> Tensor:
             del posterior
-            return latents[number].permute(0, 2, 3, 1)
+            return parts[number].reshape(-1, *shapes[number])
 
-        location, _ = self.network.unroll(latents[0].shape[0], None, given)
+        location, _ = self.network.unroll(latents.shape[0], None, given)
         return image_mean(self.network.config.likelihood, location)

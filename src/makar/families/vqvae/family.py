@@ -16,6 +16,7 @@ from torch import Tensor
 
 from makar.errors import TensorMismatchError
 from makar.families.family import Batch, Family, Loss, OnnxPart, ParameterGroup, Phase
+from makar.families.logits_hook import LogitsHook, refuse_hook
 from makar.families.vqvae.config import VqvaeConfig
 from makar.families.vqvae.network import Rebuilt, Tokens, VqvaeNetwork
 from makar.families.vqvae.options import VqvaeOptions
@@ -133,9 +134,10 @@ class VqvaeFamily(Family):
     def _compute(self) -> None:
         self.network.compute_type = _TYPES[self.precision]
 
-    def sampler(self, codec: Any) -> VqvaeSampler:
+    def sampler(self, codec: Any, *, hook: LogitsHook | None = None) -> VqvaeSampler:
         """Return a sampler that rebuilds images over the current weights."""
         del codec
+        refuse_hook(hook)
         return VqvaeSampler(self.encode, self.decode, config=self.config, device=self.network.data_mean.device)
 
     def tensors(self) -> dict[str, Tensor]:
