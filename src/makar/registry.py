@@ -25,16 +25,22 @@ BUILT_IN: dict[str, dict[str, str]] = {
     "families": {
         "transformer": "makar.families.transformer.config:TransformerConfig",
         "diffusion": "makar.families.diffusion.config:DiffusionConfig",
+        "dcgan": "makar.families.gan.dcgan_config:DcganConfig",
+        "stylegan": "makar.families.gan.stylegan_config:StyleganConfig",
     },
     "recipes": {
         "text": "makar.recipes.text:text",
         "code": "makar.recipes.text:code",
         "image": "makar.recipes.image:image",
         "image-class": "makar.recipes.image:image_class",
+        "dcgan": "makar.recipes.gan:dcgan",
+        "stylegan": "makar.recipes.gan:stylegan",
     },
     "sizings": {
         "transformer": "makar.recipes.sizing:size_transformer",
         "diffusion": "makar.recipes.sizing:size_diffusion",
+        "dcgan": "makar.recipes.sizing:size_gan",
+        "stylegan": "makar.recipes.sizing:size_gan",
         "any": "makar.recipes.sizing:size_any",
     },
     "metrics": {

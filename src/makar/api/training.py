@@ -264,6 +264,7 @@ def _training_facts(stored: StoredRun, plan: TrainingPlan, results: list[StageRe
         "energy_kwh": energy | {"method": results[-1].energy["method"]},
         "machine": f"{platform.machine()}, {plan.device}, {plan.threads} threads, {plan.precision}",
         "predicted": plan.predicted,
+        "incidents": [incident for result in results for incident in result.incidents],
     }
 
 

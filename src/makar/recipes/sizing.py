@@ -6,7 +6,9 @@ A plug-in adds its own under the family's kind (entry points ``makar.sizings``).
 import math
 
 from makar.families.family_config import FamilyConfig
+from makar.families.gan.config import GanConfig
 from makar.recipe import OptimisationConfig, Stage
+from makar.recipes.gan import gan_family_for
 from makar.recipes.image import image_family_for
 from makar.recipes.text import text_family_for
 from makar.tensor_spec import CLASS, TARGET, TensorSpec
@@ -44,6 +46,22 @@ def size_diffusion(
     channels, height, width = (int(length or 1) for length in spec[TARGET].sizes)
     classes = (spec[CLASS].vocabulary or 0) if CLASS in spec else 0
     return image_family_for(operations, images=items, height=height, width=width, channels=channels, classes=classes)
+
+
+def size_gan(
+    stage: Stage, *, operations: float, items: int, spec: TensorSpec
+) -> tuple[FamilyConfig, OptimisationConfig]:
+    """Size an adversarial image model; see ``gan_family_for``.
+
+    Args:
+        stage: The stage as its recipe describes it.
+        operations: Floating-point operations of the whole training.
+        items: Different training images.
+        spec: What the codec makes.
+    """
+    family = stage.family.bound_to(spec)
+    assert isinstance(family, GanConfig), "the rule is registered for adversarial models"
+    return gan_family_for(family, operations=operations, images=items)
 
 
 def size_any(

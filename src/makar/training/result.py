@@ -25,6 +25,7 @@ class StageResult:
         rollbacks: How often the run went back to a good state.
         energy: Range, method and assumptions.
         curve: The ``metrics.jsonl`` that holds the curves.
+        incidents: In words, what went wrong on the way and what was done about it.
     """
 
     stage: str
@@ -39,6 +40,7 @@ class StageResult:
     rollbacks: int
     energy: dict[str, Any]
     curve: str
+    incidents: list[str] = dataclasses.field(default_factory=list)
 
     def to_dictionary(self) -> dict[str, Any]:
         """Return plain values for the artifact's header and the report."""
