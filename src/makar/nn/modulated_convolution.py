@@ -57,11 +57,10 @@ class ModulatedConvolution(nn.Module):
         weight = self.weight.to(x.dtype)
         x = x * scale.to(x.dtype)[:, None, None]
         x = F.conv2d(x.permute(0, 3, 1, 2), weight, padding=1).permute(0, 2, 3, 1)
-        return x * self.output_scale(scale).to(x.dtype)[:, None, None]
-
-    def output_scale(self, scale: Float[Tensor, "batch inputs"]) -> Float[Tensor, "batch outputs"]:
-        """Return what the output is multiplied by: the gain over the expected size, or the gain alone without demodulation."""
         if not self.demodulates:
-            return torch.full((len(scale), len(self.weight)), self.gain, device=scale.device)
+            return x * self.gain
+        return x * self._demodulation(scale).to(x.dtype)[:, None, None]
+
+    def _demodulation(self, scale: Tensor) -> Tensor:
         power = self.weight.square().sum((2, 3))
         return self.gain * torch.rsqrt(F.linear(scale.square(), power) + EPSILON)

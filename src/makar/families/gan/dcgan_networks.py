@@ -149,7 +149,7 @@ class DcganDiscriminator(nn.Module):
             bias = self.enter_bias.to(x.dtype) if index == 0 else None
             x = F.conv2d(x, filters.to(x.dtype), bias, stride=2, padding=1)
             x = F.leaky_relu(self.norms[index - 1](x) if index else x, SLOPE)
-        x = x.float()
+        x = x.to(self.answer.dtype)
         answer = F.linear(x.flatten(1), self.answer, self.answer_bias)[:, 0]
         if self.class_vectors is not None:
             answer = answer + (x.mean((2, 3)) * self.class_vectors[label]).sum(1)

@@ -28,6 +28,9 @@ LOOKED_AT = 64
 """Images of one look at the health; also the size of the sets whose nearest neighbours are compared."""
 
 REFERENCE_IMAGES = 1024
+REFERENCE_SETS = 16
+SMALLEST_DISTANCE = 1e-3
+"""Added to distances before they are divided, so that data that are all the same are like images that are all the same."""
 MARGIN_SHARE = 0.02
 """Weight of one step in the running mean of the discriminator's loss."""
 
@@ -101,9 +104,11 @@ class GanFamily(Family, abc.ABC):
             return
         self.features.fit(raw)
         vectors = self.features.scaled(raw)
-        sets = vectors.split(LOOKED_AT)
         self.data_spread.copy_(spread(vectors))
-        self.data_nearest.copy_(torch.stack([nearest(part) for part in sets if len(part) == len(sets[0])]).mean())
+        # Drawn with replacement, as a perfect generator draws: of a small collection it makes the same image twice.
+        drawing = torch.Generator().manual_seed(len(raw))
+        sets = torch.randint(len(raw), (REFERENCE_SETS, LOOKED_AT), generator=drawing)
+        self.data_nearest.copy_(torch.stack([nearest(vectors[chosen]) for chosen in sets]).mean())
 
     def phases(self) -> list[Phase]:
         """Return the discriminator, the penalties on its slope, and the generator."""
@@ -200,8 +205,8 @@ class GanFamily(Family, abc.ABC):
         with torch.no_grad():
             vectors = self.features(self.make(LOOKED_AT, label, generator))
             monitors = Monitors(
-                spread=float(spread(vectors) / self.data_spread),
-                nearest=float(nearest(vectors) / self.data_nearest),
+                spread=_ratio(spread(vectors), self.data_spread),
+                nearest=_ratio(nearest(vectors), self.data_nearest),
                 margin=float(self.margin),
             )
         found = alarm(monitors, was_varied=bool(self.was_varied), progress=progress)
@@ -235,3 +240,7 @@ class GanFamily(Family, abc.ABC):
         with torch.no_grad():
             for name, value in own.items():
                 value.copy_(tensors[name])
+
+
+def _ratio(made: Tensor, real: Tensor) -> float:
+    return float((made + SMALLEST_DISTANCE) / (real + SMALLEST_DISTANCE))

@@ -18,8 +18,11 @@ class DcganOptions(Config):
     towards_seed: int | None = setting(
         None, meaning="another seed, to make what lies between its image and the own", minimum=0
     )
-    towards: float = setting(
-        0.5, meaning="how far towards the other seed: 0 is the own image, 1 the other's", minimum=0.0, maximum=1.0
+    towards: float | None = setting(
+        None,
+        meaning="how far towards the other seed: 0 is the own image, 1 the other's; none is half-way",
+        minimum=0.0,
+        maximum=1.0,
     )
 
 
@@ -34,6 +37,8 @@ class StyleganOptions(DcganOptions):
         maximum=2.0,
     )
     mix_seed: int | None = setting(None, meaning="another seed, whose style the finer layers take", minimum=0)
-    mix_from: int = setting(
-        2, meaning="first layer that takes the other seed's style; low mixes shape, high mixes colour", minimum=0
+    mix_from: int | None = setting(
+        None,
+        meaning="first layer that takes the other seed's style; low mixes shape, high mixes colour; none is the third",
+        minimum=0,
     )

@@ -1,6 +1,7 @@
 """What both samplers share: which class an image gets, draws that belong to a seed alone, and the way between two random vectors."""
 
 import abc
+import hashlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +17,7 @@ from makar.families.gan.options import DcganOptions
 from makar.tensor_spec import CLASS, TARGET
 
 BATCH = 64
+HALF_WAY = 0.5
 
 
 class GanSampler(Sampler, abc.ABC):
@@ -58,7 +60,7 @@ class GanSampler(Sampler, abc.ABC):
         """
         self._check(options)
         labels = [self.label(options, prompts[index] if prompts else {}, seed=seed) for index, seed in enumerate(seeds)]
-        share = options.towards if options.towards_seed is not None else 0.0
+        share = HALF_WAY if options.towards is None else options.towards
         for start in range(0, len(seeds), BATCH):
             part = seeds[start : start + BATCH]
             images = self._images(options, part, labels[start : start + BATCH], [share] * len(part))
@@ -124,8 +126,10 @@ class GanSampler(Sampler, abc.ABC):
         draw = torch.rand((), generator=drawing(seed, "label"))
         return min(int((draw >= edges).sum()), self._config.classes - 1)
 
-    def _check(self, options: Any) -> None:
-        """Refuse controls that do not go together; nothing by default."""
+    def _check(self, options: DcganOptions) -> None:
+        """Refuse controls that do not go together."""
+        if options.towards is not None and options.towards_seed is None:
+            raise UnsupportedError("towards without another seed to go to", expected="towards_seed as well")
 
     def _images(self, options: Any, seeds: list[int], labels: list[int | None], shares: list[float]) -> np.ndarray:
         with torch.inference_mode():
@@ -148,9 +152,9 @@ def drawing(seed: int, purpose: str) -> torch.Generator:
         seed: Seed of the image.
         purpose: ``"latent"``, ``"noise"`` or ``"label"``.
     """
-    number = ("latent", "noise", "label").index(purpose)
-    # A seed of a generator is 64 bits wide; the seeds of images end at 2^62.
-    return torch.Generator().manual_seed(seed * 3 + number if seed < 1 << 60 else seed ^ (number << 62))
+    # The generator of torch reads 32 bits of a seed, so all of ours must be in any of them.
+    digest = hashlib.blake2b(f"{seed}/{purpose}".encode(), digest_size=4).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest, "little"))
 
 
 def great_circle(

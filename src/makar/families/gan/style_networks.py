@@ -139,7 +139,7 @@ class Synthesis(nn.Module):
             noise: Normal random numbers, ``config.noise_positions`` an image.
         """
         config = self.config
-        x = self.constant.to(self.compute_type).expand(len(styles), -1, -1, -1)
+        x = self.constant.to(self.compute_type).expand(styles.shape[0], -1, -1, -1)
         start = 0
         for index, layer in enumerate(self.layers):
             end = start + layer.size[0] * layer.size[1]
@@ -209,7 +209,7 @@ class ResidualDiscriminator(nn.Module):
             x = block(x)
         x = F.leaky_relu(self.last(x), SLOPE).flatten(1)
         # The answer itself is in float32: differences between answers are small beside the answers.
-        x = F.leaky_relu(self.gather(x).float(), SLOPE)
+        x = F.leaky_relu(self.gather(x).to(self.answer.weight.dtype), SLOPE)
         answer = self.answer(x)[:, 0]
         if self.class_vectors is not None:
             answer = answer + (x * self.class_vectors[label]).sum(1) / math.sqrt(x.shape[1])

@@ -17,6 +17,9 @@ from makar.families.gan.stylegan_config import StyleganConfig
 
 Render = Callable[[Tensor, Tensor], Tensor]
 
+USUAL_MIX = 2
+"""First layer of the other seed where none is named: the coarsest level stays."""
+
 
 class StyleganSampler(GanSampler):
     """Makes images.
@@ -54,7 +57,8 @@ class StyleganSampler(GanSampler):
         styles = style[:, None].repeat(1, self._layers, 1)
         if options.mix_seed is not None:
             other = self._mapping(self._latents([options.mix_seed] * len(seeds)), label)
-            styles[:, options.mix_from :] = other[:, None]
+            first = min(USUAL_MIX, self._layers - 1) if options.mix_from is None else options.mix_from
+            styles[:, first:] = other[:, None]
         mean = self._mean_style[label if label is not None else torch.zeros(len(seeds), dtype=torch.int64)][:, None]
         if options.truncation_psi != 1.0:
             styles = mean + options.truncation_psi * (styles - mean)
@@ -62,7 +66,10 @@ class StyleganSampler(GanSampler):
         return self._render(styles, noise.to(self._device))
 
     def _check(self, options: StyleganOptions) -> None:
-        if options.mix_seed is not None and options.mix_from >= self._layers:
+        super()._check(options)
+        if options.mix_from is not None and options.mix_seed is None:
+            raise UnsupportedError("mix_from without another seed to mix with", expected="mix_seed as well")
+        if options.mix_from is not None and options.mix_from >= self._layers:
             raise UnsupportedError(
                 f"mixing from layer {options.mix_from}, which this model does not have",
                 expected=f"mix_from 0 to {self._layers - 1}",
