@@ -6,9 +6,9 @@ The peer is ``dcgan/main.py`` of a checkout of pytorch/examples: its own classes
 taken from the file and run as they are; only its data set, which needs torchvision, is replaced by our arrays, and as its networks are
 fixed to 64 x 64, the level of 8 times the width is left out for 32 x 32. fashion_mnist is padded to 32 x 32 for it and cut back. It
 runs at its own default width (64) and at the width of our DCGAN's plan, each at its better number of threads; the better of the two
-counts. Ours gets the same minutes for everything up to the saved model. Nobody uses labels. The samples of both sides (5,000, or 2,000 of emoji) are
-judged by one frozen extractor: on fashion_mnist that of ``fashion_torchcfm.py``, on emoji the same network trained to tell the nine
-groups on the training split of all six styles. The floor is the held-out split judged in the same way.
+counts. Ours gets the same minutes for everything up to the saved model. Nobody uses labels. The samples of both sides (5,000, or
+2,000 of emoji) are judged by one frozen extractor: on fashion_mnist that of ``fashion_torchcfm.py``, on emoji the same network trained
+to tell the nine groups on the training split of all six styles. The floor is the held-out split judged in the same way.
 """
 
 import argparse

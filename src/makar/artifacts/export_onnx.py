@@ -43,6 +43,15 @@ SAMPLING = {
         "point = point + (next_time - time) * velocity(point, time). 20 to 50 equal steps of this (Euler) work. "
         "A label equal to the number of classes means no class. The result is in -1..1: (point + 1) * 127.5 gives pixels."
     ),
+    "dcgan": (
+        "Draw a latent from a normal distribution, float32 [batch, width], and, with classes, a label. The image is in -1..1: "
+        "(image + 1) * 127.5 gives pixels."
+    ),
+    "stylegan": (
+        "Draw a latent from a normal distribution, float32 [batch, width], and, with classes, a label; the mapping turns it into a style. "
+        "Give the synthesis that style once a layer (other styles for later layers mix two images; styles nearer to their mean are more "
+        "typical) and normal noise. Clip the image to -1..1: (image + 1) * 127.5 gives pixels."
+    ),
 }
 
 

@@ -4,6 +4,14 @@ The sizes follow the arithmetic there is: the features with which ``IMAGES_AT`` 
 exponent when there is more. Little data does not make the networks smaller, as it does for likelihoods: the discriminator is kept
 from learning it by heart by changing what it sees, in a share that grows with the number of times it sees the same image (Karras et al.
 2020, arXiv 2006.06676, figure 1; Zhao et al. 2020, arXiv 2006.10738).
+
+Measured on Fashion-MNIST without classes, 30 s of CPU time of one busy Zen 4 core, bfloat16, one seed, energy distance to 1,024 images
+(``makar.families.gan.distance``) and Frechet distance of 2,000 (features of a small classifier, real images 3.5)::
+
+    dcgan     64 features, rate 2e-4, batch 64, as published           0.71   472
+              the same with R1                                         0.75   434
+              32 features, rate 2e-3, batch 32, R1                     0.06 after 20 s
+    stylegan  32 features, rate 5e-3, batch 32, gamma 0.1; 1     0.36; 0.33   304; 245
 """
 
 import math
@@ -14,35 +22,42 @@ from makar.families.gan.dcgan_config import DcganConfig
 from makar.families.gan.stylegan_config import StyleganConfig
 from makar.recipe import OptimisationConfig, Recipe, Stage
 
-IMAGES_AT = 250_000.0
-"""Images to train on with 10^14 operations."""
+IMAGES_AT = 400_000.0
+"""Images to train on with 10^14 operations. Not measured."""
 
 REFERENCE_OPERATIONS = 1e14
 GROWTH = 0.5
-"""Exponent with which the number of images grows with the operations; the rest makes the networks larger."""
+"""Exponent with which the number of images grows with the operations; the rest makes the networks larger. Not measured."""
 
 CALM_EPOCHS, MOST_EPOCHS = 10.0, 60.0
-"""Below the first nothing is changed in what the discriminator sees; from the second on the largest share is."""
+"""Below the first nothing is changed in what the discriminator sees; from the second on the largest share is. Not measured."""
 
 LARGEST_AUGMENTATION = 0.5
+SMALLEST_BATCH, LARGEST_BATCH = 32, 256
+"""The batch doubles for every eightfold of the reference operations. Not measured above them."""
 
-DCGAN_EXPECTED = "not measured yet"
-STYLEGAN_EXPECTED = "not measured yet"
+DCGAN_RATE, DCGAN_REFERENCE_FEATURES = 2e-3, 32
+"""Ten times the published rate, which is for days; it falls with the root of the width."""
+
+STYLEGAN_RATE = 1e-2
+
+DCGAN_EXPECTED = "not measured yet at a length of use"
+STYLEGAN_EXPECTED = "not measured yet at a length of use"
 
 
 def dcgan() -> Recipe:
     """Return the recipe of Radford et al. 2015, with an average of the weights and a penalty on the slope."""
-    summary = (
-        "images from one pass: convolutional generator and discriminator as published in 2015, made to train reliably"
-    )
+    summary = "images in one pass: convolutional generator and discriminator as published, made to train reliably"
     family = DcganConfig(objective="non-saturating", penalised="real", penalty=0.1, latent_width=100)
     return _recipe("dcgan", family, summary=summary, expected=DCGAN_EXPECTED)
 
 
 def stylegan() -> Recipe:
     """Return the recipe of a style-based generator under the relativistic objective with both penalties."""
-    summary = "images from one pass, with styles to mix and truncate: a small StyleGAN with the R3GAN objective"
-    return _recipe("stylegan", StyleganConfig(), summary=summary, expected=STYLEGAN_EXPECTED)
+    summary = (
+        "images in one pass, with styles to mix and truncate: a small StyleGAN, judged in pairs under two penalties"
+    )
+    return _recipe("stylegan", StyleganConfig(penalty=1.0), summary=summary, expected=STYLEGAN_EXPECTED)
 
 
 def gan_family_for(family: GanConfig, *, operations: float, images: int) -> tuple[GanConfig, OptimisationConfig]:
@@ -61,27 +76,30 @@ def gan_family_for(family: GanConfig, *, operations: float, images: int) -> tupl
     # Each doubling of the times that an image is seen counts alike.
     seen = (math.log(max(epochs, 1e-9)) - math.log(CALM_EPOCHS)) / (math.log(MOST_EPOCHS) - math.log(CALM_EPOCHS))
     share = round(LARGEST_AUGMENTATION * min(1.0, max(0.0, seen)), 2)
-    return best.changed(augmentation=share), optimisation_of(best)
+    doublings = max(0, math.ceil(math.log(operations / REFERENCE_OPERATIONS, 8)))
+    batch = min(LARGEST_BATCH, SMALLEST_BATCH * 2**doublings)
+    return best.changed(augmentation=share), optimisation_of(best).changed(batch_size=batch)
 
 
 def optimisation_of(family: GanConfig) -> OptimisationConfig:
-    """Return how a layout is moved."""
+    """Return how a layout of some width is moved."""
     if isinstance(family, DcganConfig):
+        width = max(DCGAN_REFERENCE_FEATURES, family.features)
         return OptimisationConfig(
-            learning_rate=2e-4,
-            batch_size=64,
+            learning_rate=DCGAN_RATE * math.sqrt(DCGAN_REFERENCE_FEATURES / width),
+            batch_size=SMALLEST_BATCH,
             beta_1=0.5,
-            beta_2=0.999,
-            warmup_steps=0,
-            descent_share=0.3,
+            beta_2=0.99,
+            warmup_steps=20,
+            descent_share=0.5,
             average_share=0.05,
         )
     return OptimisationConfig(
-        learning_rate=5e-3,
-        batch_size=32,
+        learning_rate=STYLEGAN_RATE,
+        batch_size=SMALLEST_BATCH,
         beta_1=0.0,
         beta_2=0.99,
-        warmup_steps=50,
+        warmup_steps=20,
         descent_share=0.5,
         average_share=0.05,
     )
