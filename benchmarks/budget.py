@@ -60,6 +60,7 @@ def train(data: str, *, seconds: int, seed: int, home: Path) -> dict[str, Any]:
         "items": result["items"],
         "peak_fraction": result["peak_fraction"],
         "threads": run["plan"]["threads"],
+        "workers": run["plan"]["workers"],
         "precision": run["plan"]["precision"],
         "predicted": {name: predicted[name] for name in ("parameters", "steps", "items", "epochs", "inner_loss")},
     }
@@ -71,6 +72,7 @@ def main() -> None:
     parser.add_argument("data", nargs="+")
     parser.add_argument("--times", type=int, nargs="+", default=[60, 180, 600])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--label", help="a word in the name of the result, for measuring some data sets beside others")
     options = parser.parse_args()
     rows, at_start = [], machine()
     with tempfile.TemporaryDirectory() as folder:
@@ -95,7 +97,7 @@ def main() -> None:
     ]
     summary = {"means": means, "outside_5_percent": len(late), "worse": worse}
     print(json.dumps(summary, indent=1))
-    write_result("budget", {"machine": at_start, **summary, "rows": rows})
+    write_result("-".join(["budget", *filter(None, [options.label])]), {"machine": at_start, **summary, "rows": rows})
     sys.exit(bool(late or worse))
 
 

@@ -181,6 +181,7 @@ def size_recipe(recipe: Recipe, request: Request, *, size: DataSize, store_is_fi
         seed=request.seed,
         device=device,
         threads=found_first.best.threads if found_first else 1,
+        workers=found_first.best.workers if found_first else 1,
         precision=found_first.best.precision
         if found_first
         else (wanted if wanted != "auto" else likely_precision(device)),
@@ -283,7 +284,7 @@ def _predicted(
         ),
         "memory_bytes": int(memory),
         "disk_bytes": int(disk_bytes(parameters, store_bytes=size.store_bytes)),
-        "energy": predicted_energy(seconds, threads=plan.threads, memory_bytes=memory),
+        "energy": predicted_energy(seconds, threads=plan.threads * plan.workers, memory_bytes=memory),
         "measured": found is not None,
         "probe_seconds": round(probe_seconds, 3),
     }

@@ -228,3 +228,39 @@ def test_every_setting_of_the_optimisation_changes_the_result(workshop, tmp_path
     shop.optimisation = dataclasses.replace(shop.optimisation, **settings)
     _, changed = train(shop, tmp_path / "changed", steps=20)
     assert not same(plain, changed)
+
+
+def test_progress_shows_the_loss_of_every_phase_and_what_losses_say_of_themselves(workshop, tmp_path, monkeypatch):
+    monkeypatch.setattr("makar.training.progress.PROGRESS_SECONDS", 0.0)
+    events = []
+    shop = workshop("gan")
+    family = shop.family()
+    plain = family.phases
+
+    def talkative():
+        phases = plain()
+        first = phases[0]
+
+        def loss(batch, generator):
+            found = first.loss(batch, generator)
+            return dataclasses.replace(found, metrics={"margin": 1.5})
+
+        return [dataclasses.replace(first, loss=loss), *phases[1:]]
+
+    family.phases = talkative
+    train(shop, tmp_path / "run", steps=12, family=family, on_event=events.append)
+    last = [event for event in events if event["event"] == "progress"][-1]
+    assert last["losses"].keys() == {phase.name for phase in plain()}
+    assert last["metrics"] == {"margin": 1.5}
+
+
+def test_steps_at_which_no_phase_is_due_change_nothing_and_end_nothing(workshop, tmp_path):
+    shop = workshop("language")
+    family = shop.family()
+    plain = family.phases
+    moved = []
+    family.phases = lambda: [
+        dataclasses.replace(phase, every=3, after_step=lambda: moved.append(True)) for phase in plain()
+    ]
+    result, _ = train(shop, tmp_path / "run", steps=10, family=family)
+    assert result.steps == 10 and len(moved) == 4

@@ -215,7 +215,7 @@ def _said(plan: TrainingPlan) -> str:
     expected = plan.predicted
     return (
         f"recipe {plan.recipe.name}: {expected['parameters']:,} parameters, about {expected['steps']:,} steps, "
-        f"{expected['epochs']:g} times through the data; {plan.device}, {plan.threads} threads, {plan.precision}"
+        f"{expected['epochs']:g} times through the data; {plan.device}, {plan.computing}"
     )
 
 
@@ -262,7 +262,7 @@ def _training_facts(stored: StoredRun, plan: TrainingPlan, results: list[StageRe
         "parameters": plan.recipe.stages[-1].family.parameter_count(),
         "inner_loss": results[-1].inner_loss,
         "energy_kwh": energy | {"method": results[-1].energy["method"]},
-        "machine": f"{platform.machine()}, {plan.device}, {plan.threads} threads, {plan.precision}",
+        "machine": f"{platform.machine()}, {plan.device}, {plan.computing}",
         "predicted": plan.predicted,
         "incidents": [incident for result in results for incident in result.incidents],
     }

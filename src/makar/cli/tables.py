@@ -47,8 +47,9 @@ def print_plan(name: str, values: Mapping[str, Any]) -> None:
     recipe, expected = values["recipe"], values["predicted"]
     budget = duration_text(values["seconds"]) if values["seconds"] else f"{values['steps']:,} steps"
     print(f"{name}: recipe {recipe['name']} for {budget} ({recipe['summary']})")
+    workers = f"{values['workers']} workers" if values["workers"] > 1 else ""
     threads = "1 thread" if values["threads"] == 1 else f"{values['threads']} threads"
-    how = f"{values['device']}, {threads}, {values['precision']}"
+    how = ", ".join(part for part in (values["device"], workers or threads, values["precision"]) if part)
     print(f"on {how}, {'measured' if expected['measured'] else 'assumed, not measured'}; seed {values['seed']}\n")
     for stage in recipe["stages"]:
         rows = [

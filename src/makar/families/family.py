@@ -147,6 +147,9 @@ class Family(nn.Module, abc.ABC):
     options: ClassVar[type[Config]]
     """Configuration class of the sampling controls that this family honours; any other control is refused."""
 
+    concurrent: ClassVar[bool] = False
+    """Whether several threads may compute losses at once: a loss then changes nothing but gradients and draws from its generator alone."""
+
     edits: ClassVar[tuple[str, ...]] = ()
     """What the sampler can do to given content, of ``makar.families.edits``; prompts then carry ``source``, or ``known`` and ``mask``."""
 

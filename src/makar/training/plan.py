@@ -24,6 +24,9 @@ class TrainingPlan(Config):
     seed: int = setting(0, meaning="seed of every draw", minimum=0)
     device: str = setting("cpu", meaning="torch device", choices=("cpu", "cuda"))
     threads: int = setting(1, meaning="CPU threads inside an operation", minimum=1)
+    workers: int = setting(
+        1, meaning="parts of a batch computed at the same time, each with its own threads", minimum=1
+    )
     precision: str = setting("float32", meaning="number format of matrix products", choices=("float32", "bfloat16"))
     data_fingerprint: str = setting("", meaning="hash of the data set")
     predicted: dict[str, Any] = setting(
@@ -35,3 +38,10 @@ class TrainingPlan(Config):
         super().check()
         if (self.seconds is None) == (self.steps is None):
             raise ConfigError("a plan needs seconds or steps, and not both", expected="--for 10m or --steps 1000")
+
+    @property
+    def computing(self) -> str:
+        """How the machine is used, in words: ``"2 workers, bfloat16"``."""
+        parts = [(self.workers, "worker"), (self.threads, "thread")]
+        shown = [f"{count} {name}{'s' if count > 1 else ''}" for count, name in parts if count > 1]
+        return ", ".join([" of ".join(shown) or "1 thread", self.precision])

@@ -1,4 +1,4 @@
-"""Measures what this machine does with a given family and batch: number format, threads and speed, in a few seconds.
+"""Measures what this machine does with a given family and batch: number format, workers, threads and speed, in seconds.
 
 Nothing is assumed: two threads can be ten times slower than one for small networks (many tiny operations meet a spinning barrier), and
 bfloat16 is several times faster than float32 on one processor and slower on the next. Each candidate takes a few steps on random
@@ -7,24 +7,30 @@ The timing function is passed in, so that a test can be a machine of any kind.
 """
 
 import dataclasses
+import functools
+import itertools
 import os
 import time
 from collections.abc import Callable
 
 import torch
+from torch import Tensor
 
-from makar.families.family import Batch, build_family
+from makar.families.family import Batch, Phase, build_family
 from makar.families.family_config import FamilyConfig
 from makar.recipe import OptimisationConfig
 from makar.tensor_spec import TensorSpec
 from makar.training.learner import Learner
 from makar.training.randomness import torch_generator
+from makar.training.workers import gradients_of
 
 WARM_STEPS = 2
 TIMED_STEPS = 5
 PRODUCT_SIZE = {"cpu": 768, "cuda": 4096}
 HOPELESS_FACTOR = 2.0
 HOPELESS_COOPERATION = 3.0
+GOOD_SHARE = 0.7
+"""Workers that bring this share of their number leave nothing for threads to win."""
 ELEMENTS_A_THREAD = 32768
 SMALL_OPERATIONS = 40
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -32,10 +38,11 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 @dataclasses.dataclass(frozen=True)
 class Candidate:
-    """One way to run: ``precision`` of matrix products and ``threads`` inside an operation."""
+    """One way to run: ``precision`` of matrix products, ``threads`` inside an operation, ``workers`` on parts of the batch."""
 
     precision: str
     threads: int
+    workers: int = 1
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -55,22 +62,25 @@ class Measurement:
     seconds: float
 
 
-def candidates(device: str, *, precision: str = "auto", processors: int | None = None) -> list[Candidate]:
-    """Return the ways worth measuring, the likeliest first: one thread, then twice as many up to all processors.
+def candidates(
+    device: str, *, precision: str = "auto", processors: int | None = None, most_workers: int = 1
+) -> list[Candidate]:
+    """Return the ways worth measuring, the likeliest first: one thread, then workers, then threads, doubling up to all processors.
 
     Args:
         device: ``"cpu"`` or ``"cuda"``.
         precision: ``"auto"`` for both number formats, otherwise the one that was asked for.
         processors: Processors this process may use; by default asked of the system.
+        most_workers: Parts that a batch can be cut into; 1 for families whose losses cannot be computed at once.
     """
     formats = ["bfloat16", "float32"] if precision == "auto" else [precision]
+    ways = [Candidate(name, 1) for name in formats]
     if device != "cpu":
-        return [Candidate(name, 1) for name in formats]
+        return ways
     available = processors or len(os.sched_getaffinity(0))
-    counts = [1]
-    while 2 * counts[-1] <= available:
-        counts.append(2 * counts[-1])
-    return [Candidate(name, threads) for threads in counts for name in formats]
+    counts = [2**power for power in range(1, available.bit_length()) if 2**power <= available]
+    ways += [Candidate(name, 1, count) for count in counts if count <= most_workers for name in formats]
+    return ways + [Candidate(name, count) for count in counts for name in formats]
 
 
 def fastest(
@@ -78,7 +88,8 @@ def fastest(
 ) -> dict[Candidate, float]:
     """Time candidates and return their seconds a step.
 
-    With more threads only the better number format is tried again, and only as long as more threads help.
+    More workers or threads are tried with the better number format only, as long as doubling them helps; threads only where as many
+    workers did not bring most of what they could.
 
     Args:
         ways: From ``candidates``.
@@ -88,17 +99,30 @@ def fastest(
     found: dict[Candidate, float] = {}
     begin = time.monotonic()
     for way in ways:
-        best = min(found, key=lambda key: found[key], default=None)
-        if best is not None:
-            if time.monotonic() - begin > limit_seconds:
-                break
-            more_threads = way.threads > ways[0].threads
-            most_so_far = max(key.threads for key in found)
-            stopped_helping = best.threads < most_so_far
-            if more_threads and (way.precision != best.precision or stopped_helping):
-                continue
+        if found and time.monotonic() - begin > limit_seconds:
+            break
+        if found and max(way.threads, way.workers) > 1 and not _is_worth_trying(way, found):
+            continue
         found[way] = time_step(way, min(found.values(), default=float("inf")))
     return found
+
+
+def _is_worth_trying(way: Candidate, found: dict[Candidate, float]) -> bool:
+    alone = {key: seconds for key, seconds in found.items() if key.threads == key.workers == 1}
+    base = min(alone, key=lambda key: alone[key], default=None)
+    if base is None:
+        return True
+    if way.precision != base.precision:
+        return False
+    if way.threads > 1:
+        with_workers = found.get(Candidate(way.precision, 1, way.threads), float("inf"))
+        if found[base] / with_workers > GOOD_SHARE * way.threads:
+            return False
+    half, quarter = (
+        found.get(Candidate(way.precision, max(1, way.threads // part), max(1, way.workers // part))) for part in (2, 4)
+    )
+    is_second = max(way.threads, way.workers) == 2
+    return half is not None and (is_second or quarter is None or half < quarter)
 
 
 def probe(
@@ -127,7 +151,13 @@ def probe(
     learner = Learner(network.to(device).train(), optimisation=optimisation)
     batch = random_batch(family, spec, batch_size=optimisation.batch_size, device=device)
 
-    def step(draw: int) -> None:
+    def loss_of(phase: Phase, own: Batch, draw: int) -> Tensor:
+        if phase.batch is not None:
+            with torch.no_grad():
+                own = phase.batch(own, torch_generator(0, "batch", draw))
+        return phase.loss(own, torch_generator(0, "loss", draw)).value
+
+    def step(draw: int, workers: int) -> None:
         with torch.no_grad():
             prepared = network.prepare(batch, torch_generator(0, "prepare", draw))
         for phase in learner.phases:
@@ -136,11 +166,8 @@ def probe(
             learner.focus(phase)
             optimiser = learner.optimisers[phase.optimiser]
             optimiser.clear()
-            own = prepared
-            if phase.batch is not None:
-                with torch.no_grad():
-                    own = phase.batch(prepared, torch_generator(0, "batch", draw))
-            phase.loss(own, torch_generator(0, "loss", draw)).value.backward()
+            tasks = [functools.partial(loss_of, phase, part, draw) for part in parts_of(prepared, workers)]
+            gradients_of(tasks, optimiser.parameters, workers=workers)
             optimiser.step(0.0, gradient_clip=optimisation.gradient_clip)
         if device != "cpu":
             torch.cuda.synchronize()
@@ -153,7 +180,7 @@ def probe(
         # The first step of the first candidate allocates; the first of each chooses kernels.
         for draw in range(WARM_STEPS):
             start = time.monotonic()
-            step(draw)
+            step(draw, way.workers)
             taken = time.monotonic() - start
             if taken > max(10 * HOPELESS_FACTOR * best, limit_seconds):
                 return taken
@@ -163,18 +190,21 @@ def probe(
         start = time.monotonic()
         while len(times) < TIMED_STEPS or (len(times) < 50 and time.monotonic() - start < 0.05 * limit_seconds):
             now = time.monotonic()
-            step(len(times))
+            step(len(times), way.workers)
             times.append(time.monotonic() - now)
             if sum(times) > limit_seconds / 3 or times[-1] > 5 * HOPELESS_FACTOR * best:
                 break
         # The lower quartile: other programs disturb some steps, and the minimum would be luck.
         return sorted(times)[len(times) // 4]
 
+    most_workers = optimisation.batch_size if network.concurrent else 1
     found = fastest(
-        ways or candidates(device, precision=optimisation.precision), time_step, limit_seconds=limit_seconds
+        ways or candidates(device, precision=optimisation.precision, most_workers=most_workers),
+        time_step,
+        limit_seconds=limit_seconds,
     )
     best = min(found, key=lambda key: found[key])
-    torch.set_num_threads(best.threads)
+    torch.set_num_threads(best.threads * best.workers)
     peak = product_operations_per_second(best.precision, device=device)
     torch.set_num_threads(threads_before)
     return Measurement(
@@ -183,6 +213,13 @@ def probe(
         peak_operations_per_second=peak,
         seconds=time.monotonic() - begin,
     )
+
+
+def parts_of(batch: Batch, count: int) -> list[Batch]:
+    """Return a batch cut into parts of about the same size."""
+    rows = len(next(iter(batch.values())))
+    edges = [rows * part // count for part in range(count + 1)]
+    return [{name: tensor[start:end] for name, tensor in batch.items()} for start, end in itertools.pairwise(edges)]
 
 
 def threads_cooperate(threads: int) -> bool:

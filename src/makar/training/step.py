@@ -4,6 +4,7 @@ When memory runs out, the batch is cut into twice as many parts and the same pha
 of the parts' gradients is the whole batch's gradient.
 """
 
+import functools
 import gc
 from collections.abc import Callable
 
@@ -17,6 +18,7 @@ from makar.training.batches import BatchSource
 from makar.training.distributed import Team
 from makar.training.learner import Learner
 from makar.training.randomness import seed_global_draws, torch_generator
+from makar.training.workers import gradients_of
 
 OUT_OF_MEMORY_WORDS = ("out of memory", "can't allocate memory", "not enough memory", "cannot allocate memory")
 
@@ -30,6 +32,7 @@ class Stepper:
         optimisation: Sizes and clipping.
         seed: Seed of the run.
         team: The processes that share a batch.
+        workers: Parts of a batch that are computed at the same time.
         on_smaller: Called with the new number of parts when memory ran out.
     """
 
@@ -41,6 +44,7 @@ class Stepper:
         optimisation: OptimisationConfig,
         seed: int,
         team: Team,
+        workers: int,
         on_smaller: Callable[[int], None],
     ) -> None:
         self._learner = learner
@@ -48,8 +52,11 @@ class Stepper:
         self._optimisation = optimisation
         self._seed = seed
         self._team = team
+        self._workers = workers
         self._on_smaller = on_smaller
         self._device = next(learner.family.parameters()).device
+        self.metrics: dict[str, float] = {}
+        """What the losses said of themselves when they were computed last, by name."""
         self.positions = optimisation.batch_size * optimisation.accumulate
         """Windows or items a step, over all processes."""
 
@@ -106,18 +113,24 @@ class Stepper:
         optimiser = self._learner.optimisers[phase.optimiser]
         self._learner.focus(phase)
         optimiser.clear()
-        total = torch.zeros((), device=self._device)
-        for part, (count, batch) in enumerate(prepared):
-            place = (index, draw, part, self._team.rank)
+        tasks = [
+            functools.partial(self._loss, phase, batch, count, (index, draw, part, self._team.rank))
+            for part, (count, batch) in enumerate(prepared)
+        ]
+        return gradients_of(tasks, optimiser.parameters, workers=self._workers)
+
+    def _loss(self, phase: Phase, batch: Batch, count: int, place: tuple[int, ...]) -> Tensor:
+        """Return the loss of one part, weighted by its share of the batch."""
+        if self._workers == 1:
+            # The global generator is one for all threads; families that several may run at once do not use it.
             seed_global_draws(self._seed, "dropout", *place)
-            if phase.batch is not None:
-                with torch.no_grad():
-                    batch = phase.batch(batch, torch_generator(self._seed, "phase batch", *place))
-            loss = phase.loss(batch, torch_generator(self._seed, "loss", *place))
-            weight = count * self._team.size / self.positions
-            (loss.value if weight == 1 else loss.value * weight).backward()
-            total += loss.value.detach() * weight
-        return total
+        if phase.batch is not None:
+            with torch.no_grad():
+                batch = phase.batch(batch, torch_generator(self._seed, "phase batch", *place))
+        loss = phase.loss(batch, torch_generator(self._seed, "loss", *place))
+        self.metrics.update(loss.metrics)
+        weight = count * self._team.size / self.positions
+        return loss.value if weight == 1 else loss.value * weight
 
     def _halve(self, micro_batches: int) -> int:
         self._learner.family.zero_grad(set_to_none=True)

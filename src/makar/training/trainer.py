@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import NoReturn
 
 import torch
-from torch import Tensor
 
 from makar.codecs.codec import Codec
 from makar.data.record import Split
@@ -35,12 +34,12 @@ from makar.training.result import StageResult, finished_result, write_result
 from makar.training.schedule import learning_rate_multiplier
 from makar.training.states import KeptStates
 from makar.training.step import Stepper
+from makar.training.throughput import RecentLosses, Throughput
 from makar.training.validation import MOMENTS, validation_count, validation_loss
 
 MOST_ROLLBACKS = 3
 GOOD_STATE_OPERATIONS = 5e11
 GOOD_STATE_STEPS = 200
-RECENT_LOSSES = 20
 CLOSING_MARGIN = 1.3
 SAMPLE_SHARE = 0.005
 LOSSES_READ_TOGETHER = {"cpu": 1, "cuda": 10}
@@ -128,7 +127,7 @@ class _Trainer:
         self.inner = sources.get("inner", self.source)
         if "inner" not in sources:
             self.log.emit("warning", message="there is no inner validation set; the training data judge the weights")
-        self.counters = Counters(micro_batches=stage.optimisation.accumulate)
+        self.counters = Counters(micro_batches=stage.optimisation.accumulate * plan.workers)
         self._start(family)
         later = plan.recipe.stages[[other.name for other in plan.recipe.stages].index(stage.name) :]
         share = stage.share / sum(other.share for other in later)
@@ -139,17 +138,22 @@ class _Trainer:
             optimisation=stage.optimisation,
             seed=plan.seed,
             team=self.team,
+            workers=plan.workers,
             on_smaller=lambda parts: self.log.emit(
                 "smaller_batches", message=f"memory ran out; a batch is now computed in {parts} parts", parts=parts
             ),
         )
-        self.items_a_step = self.stepper.positions * self.source.items_per_position
-        operations = stage.family.training_operations() * self.items_a_step
+        self.throughput = Throughput(
+            self.stepper.positions * self.source.items_per_position,
+            operations_an_item=stage.family.training_operations(),
+            peak_operations_per_second=plan.predicted.get("peak_operations_per_second"),
+        )
+        operations = stage.family.training_operations() * self.throughput.items_a_step
         self.good_every = int(min(GOOD_STATE_STEPS, max(1, GOOD_STATE_OPERATIONS // max(1.0, operations))))
         self.check_every = LOSSES_READ_TOGETHER[torch.device(plan.device).type]
-        self.pending: list[Tensor] = []
-        self.recent: list[float] = []
-        self.step_seconds, self.sample_seconds, self.has_given_up = 0.0, 0.0, False
+        self.losses = RecentLosses()
+        self.watched = self.learner.phases[0].name
+        self.sample_seconds, self.has_given_up = 0.0, False
 
     def _start(self, family: Family) -> None:
         """Take up the newest whole checkpoint, or draw the first weights."""
@@ -178,7 +182,9 @@ class _Trainer:
         """Train until the pace is over and return the result."""
         while True:
             step = self.counters.step
-            over = self.has_given_up or (step > 0 and self.pace.is_over(step, step_seconds=self.step_seconds))
+            over = self.has_given_up or (
+                step > 0 and self.pace.is_over(step, step_seconds=self.throughput.step_seconds)
+            )
             progress, ends, stop = self.team.agree([self.pace.progress(step), over, self.watch.stop()])
             if stop:
                 self._interrupt()
@@ -205,13 +211,10 @@ class _Trainer:
             counters.step, draw=counters.draw, multiplier=multiplier, micro_batches=counters.micro_batches
         )
         counters.step += 1
-        self.pending.append(next(iter(losses.values())))
+        self.losses.add(losses)
         if counters.step % WeightAverage.EVERY_STEPS == 0:
             self._update_average()
-        seconds = time.perf_counter() - begin
-        self.step_seconds = (
-            seconds if not self.step_seconds else self.step_seconds + 0.1 * (seconds - self.step_seconds)
-        )
+        self.throughput.add(time.perf_counter() - begin)
         if self.log.progress_is_due():
             self._report_progress(multiplier * optimisation.learning_rate)
 
@@ -236,14 +239,10 @@ class _Trainer:
             self.log.emit("checkpoint", step=self.states.save_good(self._spent()))
 
     def _losses_are_healthy(self) -> bool:
-        if not self.pending:
-            return True
-        losses = [self.team.average(loss) for loss in torch.stack(self.pending).tolist()]
-        self.pending.clear()
-        self.recent = [*self.recent, *losses][-RECENT_LOSSES:]
-        for loss in losses:
+        found = self.losses.read(self.team.average)
+        for loss in found.get(self.watched, ()):
             self.counters.loss_watch.add(loss)
-        if not all(map(math.isfinite, losses)):
+        if not all(math.isfinite(loss) for losses in found.values() for loss in losses):
             return False
         # Losses of adversaries and policies swing by nature.
         return len(self.learner.phases) > 1 or not self.counters.loss_watch.is_spike()
@@ -345,27 +344,22 @@ class _Trainer:
 
     def _report_progress(self, learning_rate: float) -> None:
         counters = self.counters
-        recent = [loss for loss in self.recent if math.isfinite(loss)]
+        means = self.losses.means()
         self.log.emit(
             "progress",
             step=counters.step,
             steps=self.plan.steps,
             progress=round(self.pace.progress(counters.step), 5),
-            loss=sum(recent) / len(recent) if recent else None,
+            loss=means.get(self.watched),
+            losses=means,
+            metrics=self.stepper.metrics,
             inner_loss=counters.inner_loss if math.isfinite(counters.inner_loss) else None,
-            items=counters.step * self.items_a_step,
-            items_per_second=self._rate(),
-            seconds_left=round(self.pace.seconds_left(counters.step, step_seconds=self.step_seconds), 2),
-            peak_fraction=self._peak_fraction(),
+            items=counters.step * self.throughput.items_a_step,
+            items_per_second=self.throughput.items_per_second,
+            seconds_left=round(self.pace.seconds_left(counters.step, step_seconds=self.throughput.step_seconds), 2),
+            peak_fraction=self.throughput.peak_fraction,
             learning_rate=learning_rate,
         )
-
-    def _rate(self) -> float:
-        return self.items_a_step / self.step_seconds if self.step_seconds else 0.0
-
-    def _peak_fraction(self) -> float | None:
-        peak = self.plan.predicted.get("peak_operations_per_second")
-        return round(self._rate() * self.stage.family.training_operations() / peak, 4) if peak else None
 
     def _finish(self) -> StageResult:
         if self.states.best is None:
@@ -383,11 +377,11 @@ class _Trainer:
             inner_loss=inner_loss,
             best_step=best_step,
             steps=self.counters.step,
-            items=self.counters.step * self.items_a_step,
+            items=self.counters.step * self.throughput.items_a_step,
             seconds=spent.training_seconds,
             consumed_seconds=spent.consumed_seconds,
-            items_per_second=self._rate(),
-            peak_fraction=self._peak_fraction(),
+            items_per_second=self.throughput.items_per_second,
+            peak_fraction=self.throughput.peak_fraction,
             rollbacks=self.counters.rollbacks,
             energy=energy_range(spent.consumption),
             curve=str(self.folder / "metrics.jsonl"),

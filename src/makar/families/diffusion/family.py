@@ -43,6 +43,7 @@ class DiffusionFamily(Family):
     """
 
     options: ClassVar[type[ImageOptions]] = ImageOptions
+    concurrent: ClassVar[bool] = True
 
     def __init__(self, config: DiffusionConfig) -> None:
         super().__init__()

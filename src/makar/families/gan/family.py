@@ -54,6 +54,7 @@ class GanFamily(Family, abc.ABC):
         super().__init__()
         self.config: GanConfig = config
         self.precision = "float32"
+        self._latest: list[Tensor] = []
         self.discriminator = discriminator
         self.features = FixedFeatures(config.channels)
         self.register_buffer("data_spread", torch.ones(()))
@@ -115,7 +116,14 @@ class GanFamily(Family, abc.ABC):
         config = self.config
         judging = self.discriminator_groups()
         phases = [
-            Phase(name="discriminator", groups=judging, loss=self._judge, optimiser="discriminator", averaged=False)
+            Phase(
+                name="discriminator",
+                groups=judging,
+                loss=self._judge,
+                optimiser="discriminator",
+                averaged=False,
+                after_step=self._remember,
+            )
         ]
         if config.penalised != "none" and config.penalty > 0:
             phases.append(
@@ -157,9 +165,13 @@ class GanFamily(Family, abc.ABC):
             seen = self._seen(data, generator)
         real, fake = self.answers(seen, label), self.answers(made, label)
         value = discriminator_loss(real, fake, objective=self.config.objective)
-        with torch.no_grad():
-            self.margin.lerp_(value.detach(), MARGIN_SHARE)
+        # Taken into the running mean after the step: several threads may be here at once.
+        self._latest.append(value.detach())
         return Loss(value=value, count=len(data), unit="nats")
+
+    def _remember(self) -> None:
+        self.margin.lerp_(torch.stack(sorted(self._latest, key=float)).mean(), MARGIN_SHARE)
+        self._latest.clear()
 
     def _penalise(self, batch: Batch, generator: torch.Generator) -> Loss:
         config, label = self.config, self._label(batch)

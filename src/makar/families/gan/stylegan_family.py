@@ -33,6 +33,7 @@ class StyleganFamily(GanFamily):
     """
 
     options: ClassVar[type[StyleganOptions]] = StyleganOptions
+    concurrent: ClassVar[bool] = True
 
     mean_style: Tensor
 

@@ -37,6 +37,7 @@ class TransformerFamily(Family):
     """
 
     options: ClassVar[type[TextOptions]] = TextOptions
+    concurrent: ClassVar[bool] = True
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
