@@ -2,18 +2,21 @@
 # make test    set up, then the default tests (no network, under 10 minutes)
 # make check   format, lint, types, tests, docs
 # make slow    the tests that take minutes
+# make offline the default tests where no network exists at all, not even 127.0.0.1
 SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-# An index of PyTorch wheels other than the default, for example the one without CUDA.
+# Where to look for PyTorch wheels before the usual place: the address of an index, for example of the wheels without CUDA, which are a
+# tenth of the size. Empty takes what is usual for this machine: make install TORCH_INDEX=https://...
+TORCH_INDEX ?=
 # Real data for benchmarks and the tests that use it; absent from a user's clone, and then those tests skip.
 ifneq ($(wildcard ../shared/data),)
 export MAKAR_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: install run test check format lint types docs slow snapshot wheel clean
+.PHONY: install run test offline check format lint types docs slow snapshot wheel clean
 
 install: $(STAMP)
 
@@ -23,7 +26,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "error: this Python cannot make virtual environments (Debian and Ubuntu ship that part by itself)"; echo "do: sudo apt-get install python3-venv"; exit 1; }
 	@test -x $(BIN)/pip || { rm -rf $(VENV); $(PYTHON) -m venv $(VENV); } || { rm -rf $(VENV); echo "error: $(PYTHON) -m venv failed"; echo "do: sudo apt-get install python3-venv"; exit 1; }
 	@echo "installing into $(VENV) (a few minutes the first time) ..."
-	$(BIN)/pip install --disable-pip-version-check --quiet --constraint constraints.txt torch==2.13.0
+	$(BIN)/pip install --disable-pip-version-check --quiet --constraint constraints.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) torch==2.13.0
 	$(BIN)/pip install --disable-pip-version-check --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch $(STAMP)
 
@@ -32,6 +35,11 @@ run: install
 
 test: install
 	$(BIN)/python -m pytest
+
+# A user of its own with a network of its own, in which there is nothing.
+offline: install
+	@if unshare -rn true 2>/dev/null; then unshare -rn $(BIN)/python -m pytest; \
+	else echo "skipped: this machine does not let a user make a network of their own (unshare -rn)"; fi
 
 slow: install
 	$(BIN)/python -m pytest -m slow

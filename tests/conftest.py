@@ -5,6 +5,7 @@ The import hook of jaxtyping gives every annotated function of the modules that 
 """
 
 import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -37,3 +38,21 @@ def own_folder(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("MAKAR_HOME", str(folder))
     monkeypatch.delenv("MAKAR_DEBUG", raising=False)
     return folder
+
+
+def has_loopback():
+    """Return whether this process can talk to itself over 127.0.0.1; inside ``unshare -rn`` it cannot."""
+    with socket.socket() as listening, socket.socket() as calling:
+        try:
+            listening.bind(("127.0.0.1", 0))
+            listening.listen()
+            calling.connect(listening.getsockname())
+        except OSError:
+            return False
+    return True
+
+
+def pytest_runtest_setup(item):
+    """Skip what needs 127.0.0.1 where that is not there."""
+    if item.get_closest_marker("loopback") and not has_loopback():
+        pytest.skip("there is no 127.0.0.1 here")

@@ -10,8 +10,10 @@ import pytest
 import makar
 from makar.api.places import lasting_source, model_place
 from makar.api.runs import all_runs, compare_runs, run_details, stop_run
+from makar.data.dataset import open_dataset
 from makar.errors import DataError, InterruptedRunError, UnknownNameError, UnsupportedError, UsageError
 from makar.home import home, models_folder, runs_folder
+from tests.cli.small_models import write_images, write_texts
 
 TEXTS = ["It was a dark and stormy night; the rain fell in torrents, except at occasional intervals.\n" * 20] * 1 + [
     f"Chapter {number}. In which the {number} bears go to town and buy {number * 7} loaves of bread.\n" * 12
@@ -149,7 +151,8 @@ def test_a_stopped_run_goes_on_and_ends_as_if_it_had_not_been_stopped(tmp_path):
     assert files[0].read_bytes() == files[1].read_bytes()
 
 
-def test_resume_finds_data_and_refuses_changed_data(tmp_path):
+@pytest.mark.parametrize("share", [None, 0.2])
+def test_resume_finds_data_and_refuses_changed_data(tmp_path, share):
     folder = tmp_path / "texts"
     folder.mkdir()
     for number, text in enumerate(TEXTS):
@@ -160,7 +163,8 @@ def test_resume_finds_data_and_refuses_changed_data(tmp_path):
             stop_run(next(runs_folder().iterdir()).name)
 
     with pytest.raises(InterruptedRunError):
-        makar.train(folder, steps=20, output=tmp_path / "model", on_event=stop_at_once)
+        data = folder if share is None else open_dataset(folder, held_out_share=share)
+        makar.train(data, steps=20, output=tmp_path / "model", on_event=stop_at_once)
     name = next(runs_folder().iterdir()).name
     changed = folder / "0.txt"
     before = changed.read_text(encoding="utf-8")
@@ -223,3 +227,13 @@ def test_plan_and_inspect_in_python():
     planned = makar.plan("builtin:digits", minutes=1, probe=False)
     assert planned.seconds == 60 and planned.predicted["steps"] > 0
     assert Path(home() / "stores").exists() is False
+
+
+def test_medium_is_chosen_in_python_too(tmp_path):
+    write_texts(tmp_path / "both" / "texts", count=4)
+    write_images(tmp_path / "both" / "images", count=10)
+    for medium in ("text", "image"):
+        assert makar.plan(tmp_path / "both", steps=2, probe=False, medium=medium).recipe.medium == medium
+    settings = ["stages.0.family.width=32", "stages.0.family.depth=1", "stages.0.family.heads=1"]
+    run = makar.train(tmp_path / "both", steps=1, medium="text", settings=settings, output=tmp_path / "model")
+    assert run.model.medium == "text"

@@ -16,6 +16,7 @@ from makar.config import Config, setting
 from makar.errors import TensorMismatchError
 from makar.families.family import Batch, Family, Loss, OnnxPart, ParameterGroup, Phase, Sampler
 from makar.families.family_config import FamilyConfig
+from makar.families.logits_hook import LogitsHook, refuse_hook
 from makar.recipe import Recipe, Stage
 from makar.registry import BUILT_IN
 from makar.tensor_spec import CLASS, TARGET, Slot, TensorSpec
@@ -136,8 +137,8 @@ class TinyText(_Plain):
         value = nn.functional.cross_entropy(self(tokens[:, :-1]).flatten(0, 1), tokens[:, 1:].flatten())
         return Loss(value=value, count=tokens[:, 1:].numel(), unit="nats/token")
 
-    def sampler(self, codec: Any) -> Sampler:
-        return TinyTextSampler(self)
+    def sampler(self, codec: Any, *, hook: LogitsHook | None = None) -> Sampler:
+        return TinyTextSampler(self, hook)
 
     def onnx_parts(self) -> list[OnnxPart]:
         return [
@@ -155,8 +156,9 @@ class TinyText(_Plain):
 
 
 class TinyTextSampler(Sampler):
-    def __init__(self, family: TinyText) -> None:
+    def __init__(self, family: TinyText, hook: LogitsHook | None) -> None:
         self.family = family
+        self.hook = hook
 
     def sample(
         self, options: Any, prompts: list[Batch], seeds: list[int]
@@ -167,6 +169,8 @@ class TinyTextSampler(Sampler):
             for position in range(options.length):
                 for index, generator in enumerate(generators):
                     logits = self.family.table.weight[last[index]]
+                    if self.hook is not None:
+                        logits = self.hook(logits, torch.tensor([last[index]]))
                     if options.temperature == 0:
                         last[index] = int(logits.argmax())
                     else:
@@ -283,7 +287,8 @@ class TinyImage(_Plain):
         value = (self(noise, batch[CLASS]) - target).square().mean()
         return Loss(value=value, count=target.shape[0], unit="mse")
 
-    def sampler(self, codec: Any) -> Sampler:
+    def sampler(self, codec: Any, *, hook: LogitsHook | None = None) -> Sampler:
+        refuse_hook(hook)
         return TinyImageSampler(self)
 
     def onnx_parts(self) -> list[OnnxPart]:

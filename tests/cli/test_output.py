@@ -1,5 +1,6 @@
 """Streams, colours, progress, completion and small parsers of the shell."""
 
+import json
 import os
 import signal
 import subprocess
@@ -16,6 +17,8 @@ from makar.cli.progress import Display
 from makar.cli.values import seconds_of
 from makar.errors import UsageError
 from makar.home import models_folder, runs_folder
+from makar.training.progress import read_curve
+from tests.cli.small_models import IMAGE_SETTINGS
 
 SOURCE = Path(__file__).parents[2] / "src"
 
@@ -149,10 +152,11 @@ def test_ctrl_c_saves_and_the_same_command_goes_on(tmp_path, wait_for):
         "from makar.cli import progress\nprogress.PLAIN_SECONDS = 0.2\n"
         "from makar.cli.app import run\nsys.exit(run(sys.argv[1:]))"
     )
-    words = ["train", "builtin:digits", "--steps", "400", "-o", str(tmp_path / "model")]
+    words = ["train", "builtin:digits", "--steps", "300", *IMAGE_SETTINGS, "-o", str(tmp_path / "model")]
+    command = [sys.executable, "-c", code, *words]
     environment = os.environ | {"PYTHONPATH": str(SOURCE)}
     with subprocess.Popen(
-        [sys.executable, "-c", code, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
     ) as process:
         for line in process.stderr:
             if wait_for in line:
@@ -165,4 +169,15 @@ def test_ctrl_c_saves_and_the_same_command_goes_on(tmp_path, wait_for):
     assert "Traceback" not in rest
     assert "stopped: " in rest and "same command" in rest
     assert not (tmp_path / "model").exists()
-    assert len(list(runs_folder().iterdir())) == 1
+    (run_folder,) = runs_folder().iterdir()
+    reached = [line["step"] for line in read_curve(run_folder / "metrics.jsonl")]
+    again = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert again.returncode == 0, again.stderr
+    assert f"going on with the unfinished run {run_folder.name}" in again.stderr
+    assert list(runs_folder().iterdir()) == [run_folder]
+    assert again.stdout.strip() == str(tmp_path / "model") and (tmp_path / "model" / "model.safetensors").exists()
+    events = [json.loads(line) for line in (run_folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
+    resumed = [event["step"] for event in events if event["event"] == "resumed"]
+    if wait_for == "step":
+        assert resumed and resumed[0] >= max(reached) > 0
+    assert read_curve(run_folder / "metrics.jsonl")[-1]["step"] == 300

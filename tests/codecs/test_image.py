@@ -1,14 +1,19 @@
 """The image codec: sizes, channels, crop and pad, classes, and the way there and back."""
 
 import time
+from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from makar.codecs.codec import fit_codec, load_codec
-from makar.codecs.image import UNLABELLED, ImageCodec
+from makar.codecs.image import SAMPLE, UNLABELLED, ImageCodec
 from makar.codecs.image_config import ImageCodecConfig, choose_image_codec
 from makar.codecs.image_fit import border_colour, channels_needed, fit_image, with_channels
+from makar.data import files_source
+from makar.data.dataset import open_dataset
 from makar.data.record import Record
 from makar.errors import ConfigError, EmptyDataError, UnknownNameError
 
@@ -126,6 +131,29 @@ def test_classes_are_numbered_by_name_and_counted() -> None:
     assert codec.class_counts == {"ant": 1, "cat": 2}
     assert codec.encode(records[0])["class"] == 1
     assert codec.spec["class"].vocabulary == 2
+
+
+def test_labels_are_counted_without_decoding_every_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(SAMPLE + 88):
+        folder = tmp_path / ("cat" if number % 3 else "dog")
+        folder.mkdir(exist_ok=True)
+        pixels = np.random.default_rng(number).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / f"{number}.png")
+    dataset = open_dataset(tmp_path)
+    wanted = Counter(record.label for record in dataset.records("train"))
+    decoded = []
+    real = files_source.read_image
+
+    def counted(content: bytes) -> np.ndarray:
+        decoded.append(1)
+        return real(content)
+
+    monkeypatch.setattr(files_source, "read_image", counted)
+    config = ImageCodecConfig(height=16, width=16, use_labels=True)
+    codec = ImageCodec.fit(config, dataset.records("train"))
+    assert codec.class_counts == dict(wanted)
+    assert len(decoded) == SAMPLE < wanted.total()
+    assert ImageCodec.fit(config, iter(list(dataset.records("train")))).class_counts == codec.class_counts
 
 
 def test_images_without_a_label_are_a_class_of_their_own() -> None:

@@ -8,9 +8,9 @@ import torch
 
 from makar import registry
 from makar.data.store import build_store
-from makar.errors import TensorMismatchError, UsageError
+from makar.errors import TensorMismatchError, UnsupportedError, UsageError
 from makar.recipe import Stage, check_fit
-from makar.tensor_spec import Slot, TensorSpec
+from makar.tensor_spec import TARGET, Slot, TensorSpec
 from makar.training.batches import BatchSource
 from tests.contract import samples
 
@@ -176,6 +176,23 @@ def test_unknown_controls_are_refused(case):
 
 
 @every_stage
+def test_a_hook_on_the_logits_is_honoured_or_refused(case):
+    codec, config, _ = case
+    family = samples.new_family(config).eval()
+
+    def only_the_first(logits, history):
+        del history
+        return torch.where(torch.arange(len(logits)) == 0, 0.0, float("-inf"))
+
+    try:
+        family.sampler(codec, hook=only_the_first)
+    except UnsupportedError:
+        return
+    plain, marked = _samples(family, codec, [3])[0], _samples(family, codec, [3], hook=only_the_first)[0]
+    assert not np.array_equal(plain[TARGET], marked[TARGET]) and not marked[TARGET].any()
+
+
+@every_stage
 def test_onnx_parts_run(case):
     _, config, _ = case
     family = samples.new_family(config).eval()
@@ -187,11 +204,11 @@ def test_onnx_parts_run(case):
         assert len(part.outputs) == (1 if isinstance(result, torch.Tensor) else len(result))
 
 
-def _samples(family, codec, seeds):
+def _samples(family, codec, seeds, *, hook=None):
     """Return the slots of one example a seed, pieces of a streaming sampler joined."""
     options = family.options.from_dictionary(_short(family))
     parts = {}
-    for index, slots, _ in family.sampler(codec).sample(options, [{} for _ in seeds], seeds):
+    for index, slots, _ in family.sampler(codec, hook=hook).sample(options, [{} for _ in seeds], seeds):
         parts.setdefault(index, []).append(slots)
     return [
         {

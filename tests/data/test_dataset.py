@@ -239,15 +239,44 @@ def test_a_csv_without_text_is_refused_with_its_columns(tmp_path):
     assert open_dataset(tmp_path).inspection.used == 30
 
 
-def test_three_texts_are_cut_and_three_images_are_shared_out(tmp_path):
+def test_three_texts_are_cut(tmp_path):
     write(tmp_path / "texts", {f"{n}.txt": "".join(prose(50 * n + k, 30) for k in range(40)) for n in range(3)})
     dataset = open_dataset(tmp_path / "texts")
     assert dataset.inspection.splits["origin"].startswith("the end of each document")
     found = all_records(dataset)
     for number in range(3):
-        pieces = [record.content for split in found.values() for record in split if record.source == f"{number}.txt"]
-        assert len(pieces) == 3
-        assert "".join(pieces) == (tmp_path / "texts" / f"{number}.txt").read_text()
+        text = (tmp_path / "texts" / f"{number}.txt").read_text()
+        train, inner, held_out = (
+            next(record.content for record in found[split] if record.source == f"{number}.txt")
+            for split in ("train", "inner", "held_out")
+        )
+        # The inner part lies within what is learned from, so what is learned goes up to what is held out.
+        before, after = text.split(inner)
+        assert train + held_out == before + after
+        assert text.endswith(held_out) and before and len(after) > len(held_out)
+
+
+def test_the_inner_part_of_a_long_text_is_spread_over_what_is_learned_from(tmp_path):
+    text = "".join(f"{line:06d} {prose(line, 12)}" for line in range(4000))
+    write(tmp_path, {"long.txt": text})
+    dataset = open_dataset(tmp_path)
+    parts = {
+        split: "".join(record.content for record in dataset.records(split)) for split in ("train", "inner", "held_out")
+    }
+    lines = {
+        split: [int(line[:6]) for line in part.splitlines() if line[:6].isdigit()] for split, part in parts.items()
+    }
+    assert sorted(line for some in lines.values() for line in some) == list(range(4000))
+    assert lines["held_out"] == list(range(min(lines["held_out"]), 4000))
+    stretches = [after for before, after in zip(lines["inner"], lines["inner"][1:]) if after > before + 1]
+    assert len(stretches) >= 3
+    assert max(lines["train"]) == min(lines["held_out"]) - 1
+    splits = dataset.inspection.splits
+    for split, part in parts.items():
+        assert abs(splits[split]["characters"] - len(part)) < 0.1 * len(text) / 20 + 400
+
+
+def test_three_images_are_shared_out(tmp_path):
     write(tmp_path / "images", {f"{n}.png": png(picture(n)) for n in range(3)})
     assert [len(records) for records in all_records(open_dataset(tmp_path / "images")).values()] == [1, 1, 1]
 
@@ -259,6 +288,26 @@ def test_too_little_says_what_is_missing(tmp_path):
     write(tmp_path / "texts", {"a.txt": "Hello."})
     with pytest.raises(DataError, match="only 6 usable characters"):
         open_dataset(tmp_path / "texts")
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {},
+        {"a.txt": "", "b.txt": b"OggS" + bytes(100)},
+        {"a.txt": "Hello.", "b.txt": ""},
+        {"a.txt": " \n"},
+        {"a.png": png(picture(0)), "b.png": png(picture(1)), "c.png": png(picture(2))[:60]},
+        {"a.png": png(picture(2))[:60]},
+    ],
+)
+def test_data_that_cannot_be_inspected_says_what_was_left_out_and_does_not_advise_inspecting_it(tmp_path, files):
+    with pytest.raises(DataError) as refused:
+        open_dataset(write(tmp_path, files))
+    assert "inspect" not in str(refused.value)
+    assert refused.value.do
+    if any(len(content) < 100 for name, content in files.items() if name != "a.txt"):
+        assert any(word in refused.value.came for word in ("zero bytes", "damaged"))
 
 
 def test_a_damaged_compressed_file_is_skipped(novels):
@@ -282,6 +331,22 @@ def test_exact_copies_are_used_once_and_near_copies_leave_the_held_out_part(tmp_
     assert duplicates["near"] == 1 and duplicates["near_across_split"] == 1
     held_out = {record.source for record in dataset.records("held_out")}
     assert held_out == {f"test/{number}.txt" for number in range(10)}
+
+
+def test_copies_count_neither_in_characters_nor_in_bytes(tmp_path):
+    texts = {f"{number}.txt": "größe " + prose(number) for number in range(30)}
+    expected = {
+        "characters": sum(map(len, texts.values())),
+        "bytes": sum(len(text.encode()) for text in texts.values()),
+    }
+    write(tmp_path / "once", texts)
+    write(tmp_path / "often", texts | {f"copy{number}.txt": "größe " + prose(3) for number in range(40)})
+    for folder in ("once", "often"):
+        sizes = open_dataset(tmp_path / folder).inspection.sizes
+        assert {key: sizes[key] for key in expected} == expected
+    pictures = {f"{number}.png": png(picture(number)) for number in range(8)}
+    write(tmp_path / "pictures", pictures | {f"copy{number}.png": png(picture(3)) for number in range(20)})
+    assert open_dataset(tmp_path / "pictures").inspection.sizes["bytes"] == 8 * 16 * 16 * 3
 
 
 def test_images_that_look_alike_are_found_and_others_are_not(tmp_path):

@@ -2,12 +2,14 @@
 
 import errno
 import json
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from makar.data.record import Record
-from makar.data.store import Store, build_store
+from makar.data.store import Store, build_store, write_arrays
 from makar.errors import DataError, EmptyDataError, IntegrityError, OutOfSpaceError
 
 
@@ -119,3 +121,54 @@ def test_a_store_of_another_version_or_with_a_missing_part_is_built_again(tmp_pa
     header = json.loads((tmp_path / "s" / "store.json").read_text())
     (tmp_path / "s" / "store.json").write_text(json.dumps(header | {"schema": 99}))
     assert len(build_store(tmp_path / "s", records(10), encode, key="k")) == 10
+
+
+needs_full = pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is a device of Linux")
+
+
+@needs_full
+def test_a_full_disk_has_a_number_however_arrays_are_written():
+    with pytest.raises(OSError) as caught:
+        write_arrays(Path("/dev/full"), [np.zeros(10)])
+    assert caught.value.errno == errno.ENOSPC
+    with pytest.raises(OSError) as caught:
+        np.zeros(100_000).tofile("/dev/full")  # the reason for write_arrays
+    assert caught.value.errno is None
+
+
+@needs_full
+@pytest.mark.parametrize("part", [".lengths", ".offsets.bin", ".bin", "sources.jsonl"])
+def test_a_disk_that_is_full_for_any_part_is_named_and_the_next_call_goes_on(tmp_path, monkeypatch, part):
+    real = Path.open
+
+    def full(path, mode="r", *arguments, **options):
+        # The folder of the tests may not be replaced by a device.
+        return real(
+            Path("/dev/full") if "w" in mode and path.name.endswith(part) else path, mode, *arguments, **options
+        )
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", full)
+        with pytest.raises(OutOfSpaceError):
+            build_store(tmp_path / "s", records(50), encode, key="k", shard_bytes=5000)
+    assert not (tmp_path / "s" / "store.json").exists()
+    store = build_store(tmp_path / "s", records(50), encode, key="k", shard_bytes=5000)
+    store.verify()
+    assert len(store) == 50
+
+
+def test_every_file_of_a_store_is_on_the_disk_before_its_header(tmp_path, monkeypatch):
+    synced = []
+    real = os.fsync
+
+    def noted(descriptor):
+        synced.append(Path(f"/proc/self/fd/{descriptor}").resolve().name)
+        real(descriptor)
+
+    if not Path("/proc/self/fd").exists():
+        pytest.skip("open files are listed in /proc on Linux only")
+    monkeypatch.setattr(os, "fsync", noted)
+    store = build_store(tmp_path / "s", records(5), encode, key="k")
+    for name in store.header["files"]:
+        assert name in synced[: synced.index("store.json.tmp")]
+    assert synced[-1] == "s"

@@ -139,15 +139,20 @@ def test_elsewhere_it_is_measured_on_given_data_and_says_what_it_does_not_know(t
     assert "cannot be said here" in " ".join(values["verdict"])
     assert values["novelty"].keys() <= {"distinct_2", "overlap", "compression"}
     assert "bits_per_byte" in values["scores"] or medium == "image"
+    # A report is shown around: it holds none of the data, and what was encoded for it is gone.
+    assert not [path for path in report.html.parent.rglob("*") if path.suffix in (".bin", ".jsonl")]
+    assert not [path for path in stores_folder().iterdir() if path.name.startswith("evaluation.")]
 
 
 def test_without_data_and_run_it_is_refused_with_what_to_do(tmp_path):
     with pytest.raises(DataError, match="not on this machine") as caught:
         evaluate(trained(tmp_path, "text", with_run=False), folder=tmp_path / "report")
     assert "makar evaluate model DATA" in str(caught.value)
+    assert not (tmp_path / "report").exists()
 
 
 def test_data_of_another_medium_is_refused(tmp_path):
     images = open_dataset(np.stack(contents("image", 0)), medium="image")
     with pytest.raises(DataError, match="image"):
         evaluate(trained(tmp_path, "text"), images, folder=tmp_path / "report")
+    assert not (tmp_path / "report").exists()

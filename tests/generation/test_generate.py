@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+import torch
 from tiny_models import TinyImageOptions, TinyTextOptions
 
 from makar.errors import CopyRefusedError, UnknownNameError, UnsupportedError, UsageError
+from makar.generation import request
 from makar.generation.generate import TOGETHER, generate
 from makar.generation.guards import seed_of_attempt
 from makar.generation.request import shareable_novelty
@@ -174,3 +176,43 @@ def test_streaming_checks_before_it_begins(text_artifact, image_artifact):
         stream_text(text_artifact, options={"steps": 3})
     with pytest.raises(UnsupportedError, match="streamed"):
         stream_text(image_artifact)
+
+
+class RefusesContent:
+    """A guard that refuses what it was told to."""
+
+    name = "taste"
+
+    def __init__(self, *contents):
+        self.contents = contents
+
+    def refusal(self, draft):
+        return "it is not to be shown" if draft.new_content in self.contents else None
+
+
+def test_a_stream_under_guard_gives_nothing_that_a_guard_refuses(text_artifact, monkeypatch):
+    refused = next(generate(text_artifact, seed=3)).new_text
+    assert "".join(list(stream_text(text_artifact, seed=3))[:-1]) == refused
+    monkeypatch.setattr(request, "GUARDS", (RefusesContent(refused),))
+    *pieces, asset = stream_text(text_artifact, seed=3)
+    assert refused not in "".join(pieces)
+    assert "".join(pieces) == asset.content == next(generate(text_artifact, seed=3)).content
+    assert (asset.manifest["guards"], asset.manifest["attempt"]) == (["taste"], 1)
+
+
+def test_a_hook_on_the_logits_changes_text_and_stream_and_is_stated(text_artifact):
+    def only_the_letter_b(logits, history):
+        assert len(history)
+        return torch.where(torch.arange(len(logits)) == ord("b"), 0.0, float("-inf"))
+
+    asset = next(generate(text_artifact, hook=only_the_letter_b))
+    assert set(asset.content) == {"b"} != set(next(generate(text_artifact)).content)
+    assert asset.manifest["hook"] == "only_the_letter_b"
+    assert next(generate(text_artifact)).manifest["hook"] is None
+    *pieces, _ = stream_text(text_artifact, hook=only_the_letter_b)
+    assert set("".join(pieces)) == {"b"}
+
+
+def test_a_hook_is_refused_by_a_model_that_draws_no_tokens(image_artifact):
+    with pytest.raises(UnsupportedError, match="logits"):
+        generate(image_artifact, hook=lambda logits, history: logits)

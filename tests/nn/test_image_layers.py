@@ -11,7 +11,7 @@ from makar.nn.convolution import Convolution, Pointwise, fold, unfold
 from makar.nn.initialisation import initialise_modules
 from makar.nn.spatial_attention import SpatialAttention
 from makar.nn.time_embedding import FREQUENCIES, HIGHEST_FREQUENCY, TimeEmbedding, time_waves
-from makar.nn.unet import UNet, UNetBlock
+from makar.nn.unet import UNet, UNetBlock, UNetSizes
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -42,7 +42,7 @@ def unet(**values: object) -> UNet:
         "embedding_width": 32,
         "classes": 3,
     }
-    network = scattered(UNet(**{**sizes, **values}))
+    network = scattered(UNet(UNetSizes(**{**sizes, **values})))
     assert isinstance(network, UNet)
     return network
 

@@ -157,3 +157,13 @@ def test_windows_are_of_equal_length_and_spread(tmp_path):
     windows = text_windows(store, BytesCodec(), words=100)
     assert [len(window.split()) for window in windows] == [100] * 10 + [20]
     assert len(text_windows(store, BytesCodec(), words=100, most=4)) == 4
+
+
+def test_what_a_killed_build_left_is_removed_also_when_the_index_is_finished(tmp_path):
+    store = text_store(tmp_path / "train", [random_words(np.random.default_rng(0), 300)])
+    for _ in range(2):
+        left = tmp_path / "novelty.x1y2z3"
+        left.mkdir()
+        (left / "shard-00000.words").write_bytes(b"half")
+        NoveltyIndex.build(store, None, BytesCodec(), medium="text", folder=tmp_path / "novelty")
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["novelty", "train"]

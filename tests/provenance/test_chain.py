@@ -13,7 +13,7 @@ from PIL.PngImagePlugin import PngInfo
 from tiny_models import DATA, save_tiny_text
 
 from makar.artifacts.save import update_artifact_report
-from makar.errors import UsageError
+from makar.errors import DataError, EmptyDataError, UsageError
 from makar.generation.generate import generate
 from makar.home import runs_folder
 from makar.provenance.chain import find_artifact, verify
@@ -122,15 +122,43 @@ def test_another_model_than_the_one_that_made_it_is_found(poem, image_artifact):
 
 
 def test_data_is_read_again_only_on_request(trained, poem, tmp_path):
-    ask = {"fingerprint": lambda place: DATA["fingerprint"]}
+    asked = []
+
+    def same(place, stated):
+        asked.append((place, stated["medium"]))
+        return DATA["fingerprint"]
+
+    ask = {"fingerprint": same}
     assert statuses(poem, **ask)["data", "fingerprint"] == "unknown"
     (tmp_path / "notes").mkdir()
     remember_place("data", DATA["fingerprint"], str(tmp_path / "notes"))
     assert statuses(poem, **ask)["data", "fingerprint"] == "ok"
-    assert broken(poem, fingerprint=lambda place: "00") == ("data", "fingerprint")
+    assert asked == [(str(tmp_path / "notes"), "unknown")]
+    assert broken(poem, fingerprint=lambda place, stated: "00") == ("data", "fingerprint")
     (tmp_path / "notes").rmdir()
     assert statuses(poem, **ask)["data", "fingerprint"] == "unknown"
     assert known_place("data", "../../etc/passwd") is None
+
+
+@pytest.mark.parametrize(
+    "error", [DataError("the disk is gone"), EmptyDataError("nothing left"), PermissionError("no")]
+)
+def test_data_that_cannot_be_compared_is_unknown_and_not_an_escape(trained, poem, tmp_path, error):
+    remember_place("data", DATA["fingerprint"], str(tmp_path))
+
+    def fails(place, stated):
+        raise error
+
+    check = verify(poem, fingerprint=fails).checks[-1]
+    assert (check.link, check.name, check.status) == ("data", "fingerprint", "unknown")
+    assert str(error.args[0]) in check.detail
+
+
+def test_data_from_memory_is_not_confused_with_a_folder_of_that_name(trained, poem, tmp_path, monkeypatch):
+    (tmp_path / "list").mkdir()
+    monkeypatch.chdir(tmp_path)
+    remember_place("data", DATA["fingerprint"], "list")
+    assert statuses(poem, fingerprint=lambda place, stated: "00")["data", "fingerprint"] == "unknown"
 
 
 def test_a_valid_signature_of_a_stranger_is_said_to_be_one(picture):
@@ -250,9 +278,12 @@ def test_lossless_recompression_keeps_the_proof(picture):
     assert broken(picture) is None
 
 
-def test_a_bomb_is_refused_before_it_is_unpacked(picture):
+@pytest.mark.parametrize(
+    "size", [(200_000, 200_000), (16_384, 16_384), (13_500, 13_500), (12_000, 12_000), (1, 1 << 31)]
+)
+def test_a_bomb_is_refused_before_it_is_unpacked(picture, size):
     data = picture.read_bytes()
-    header = struct.pack(">II", 200_000, 200_000) + data[24:29]
+    header = struct.pack(">II", *size) + data[24:29]
     picture.write_bytes(data[:8] + _chunk(b"IHDR", header) + data[33:])
     assert broken(picture) == ("asset", "content")
 

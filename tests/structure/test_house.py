@@ -7,11 +7,15 @@ import subprocess
 
 import pytest
 
+import makar
+from makar.cli.app import GROUPS, VERBS
 from tests.structure import tree
 
 FORBIDDEN_CALLS = {"eval", "exec", "os.system", "os.popen", "torch.load", "torch.save", "yaml.load", "joblib.load"}
 FORBIDDEN_MODULES = {"pickle", "cPickle", "dill", "shelve", "marshal", "joblib", "cloudpickle"}
 LARGEST_LINES = 400
+MOST_ARGUMENTS = 7
+"""Beyond the first."""
 MEDIAN_LINES = 250
 
 
@@ -100,6 +104,63 @@ def test_a_function_without_docstring_is_found():
     assert list(_undocumented(ast.parse("def made(x):\n    y = x\n    z = y\n    w = z\n    return w"))) == ["made"]
 
 
+def test_functions_take_few_arguments():
+    verbs = {verb.__name__ for group in [VERBS, *(verbs for _, verbs in GROUPS.values())] for verb in group.values()}
+    found = []
+    for path in tree.files():
+        # An argument of a verb is an option of the shell, and a test shows that each of them does something.
+        part = tree.part_of(tree.module_name(path))
+        exempt = verbs if part == "cli" else set(makar.__all__) if part == "api" else set()
+        found += [f"{_identifier(path)}: {name} takes {count}" for name, count in _crowded(tree.syntax(path), exempt)]
+    assert not found, "\n".join(found)
+
+
+def test_a_function_with_many_arguments_is_found():
+    names = [f"a{number}" for number in range(MOST_ARGUMENTS + 1)]
+    assert not list(_crowded(ast.parse(f"def f(self, x, *, {', '.join(names[1:])}): pass"), set()))
+    assert list(_crowded(ast.parse(f"def f(x, *, {', '.join(names)}): pass"), set()))
+    assert list(_crowded(ast.parse(f"class A:\n    async def f(self, x, *, {', '.join(names)}): pass"), set()))
+    assert not list(_crowded(ast.parse(f"def f(x, *, {', '.join(names)}): pass"), {"f"}))
+
+
+def test_no_function_hands_on_arguments_that_it_does_not_read():
+    found = [f"{_identifier(path)}: {name}" for path in tree.files() for name in _passed_on(tree.syntax(path))]
+    assert not found, found
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "def f(**k): return g(**k)",
+        "def f(x, **k):\n    y = g(x, 1, **k)\n    return y",
+        "def f(**k): return g(**{'a': 1, **k})",
+    ],
+)
+def test_a_pass_through_is_found(code):
+    assert list(_passed_on(ast.parse(code)))
+
+
+def test_arguments_that_are_looked_at_are_no_pass_through():
+    assert not list(_passed_on(ast.parse("def f(**k):\n    for n in k: check(n)\n    return g(**k)")))
+    assert not list(_passed_on(ast.parse("def f(**k): return {'a': 1, **k}")))
+
+
+def test_only_generation_draws_from_a_sampler():
+    """Whatever leaves Makar is judged and signed on its way out, so nothing else may ask a model for content."""
+    found = [
+        f"{_identifier(path)}:{line}"
+        for path in tree.files()
+        if tree.part_of(tree.module_name(path)) not in ("generation", "families")
+        for line in _draws(tree.syntax(path))
+    ]
+    assert not found, found
+
+
+@pytest.mark.parametrize("code", ["family.sampler(codec)", "model.family().sampler(codec, hook=None).sample(o, p, s)"])
+def test_a_draw_past_generation_is_found(code):
+    assert list(_draws(ast.parse(code)))
+
+
 @every_file
 def test_nothing_forbidden_is_called(path):
     found = list(_forbidden(tree.syntax(path)))
@@ -119,6 +180,7 @@ def test_nothing_forbidden_is_called(path):
         "import yaml\nyaml.load('x')",
         "import numpy\nnumpy.load('x', allow_pickle=True)",
         "hasattr(x, 'y')",
+        "getattr(x, 'y', None)",
         "from __future__ import annotations",
     ],
 )
@@ -165,6 +227,42 @@ def _undocumented(module):
                 yield item.name
 
 
+def _crowded(module, exempt):
+    """Yield (name, number) of every function with more arguments beyond the first than are allowed."""
+    for node in ast.walk(module):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name not in exempt:
+            given = node.args
+            names = [item.arg for item in [*given.posonlyargs, *given.args, *given.kwonlyargs]]
+            names = [name for name in names if name not in ("self", "cls")]
+            if len(names) > MOST_ARGUMENTS + 1:
+                yield node.name, len(names)
+
+
+def _passed_on(module):
+    """Yield the functions that hand on ``**kwargs`` to a call and never look at them."""
+    for node in ast.walk(module):
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or node.args.kwarg is None:
+            continue
+        uses = [item for item in ast.walk(node) if isinstance(item, ast.Name) and item.id == node.args.kwarg.arg]
+        calls = [call for call in ast.walk(node) if isinstance(call, ast.Call)]
+        handed = {id(item) for call in calls for word in call.keywords if word.arg is None for item in _spread_in(word)}
+        if uses and all(id(use) in handed for use in uses):
+            yield node.name
+
+
+def _spread_in(word):
+    """Return what ``**x`` or ``**{..., **x}`` spreads."""
+    if isinstance(word.value, ast.Dict):
+        return [item for key, item in zip(word.value.keys, word.value.values) if key is None]
+    return [word.value]
+
+
+def _draws(module):
+    for node in ast.walk(module):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "sampler":
+            yield node.lineno
+
+
 def _overrides(node):
     return bool(node.bases)
 
@@ -182,6 +280,8 @@ def _forbidden(module):
             name = ast.unparse(node.func)
             if name in FORBIDDEN_CALLS or name == "hasattr":
                 yield name
+            if name == "getattr" and len(node.args) == 3:
+                yield "getattr with a default, which is hasattr"
             for word in node.keywords:
                 if word.arg in ("shell", "allow_pickle") and getattr(word.value, "value", None) is True:
                     yield f"{name}({word.arg}=True)"

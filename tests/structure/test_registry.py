@@ -4,6 +4,7 @@ import ast
 import dataclasses
 import importlib
 import inspect
+import re
 import subprocess
 import sys
 
@@ -81,25 +82,60 @@ def test_every_setting_has_a_meaning():
     assert not missing
 
 
-def test_every_setting_is_read_somewhere():
-    """A setting that nothing reads would be an option that does nothing."""
+PLANS = {"Recipe": "recipe", "Stage": "stage", "TrainingPlan": "plan"}
+"""What the values of these classes are called wherever they are read: at the end of a name, ``plan.recipe.stages[-1]`` included.
+
+Settings of codecs, families, optimisation and sampling are changed one by one in ``tests/contract/test_settings.py``.
+"""
+
+
+def _read_of(word, modules):
+    """Return the names of the fields that are read from values called so, as attributes or from their plain form."""
+    bases = {word, f"{word}s"} | ({"complete", "chosen", "made"} if word == "recipe" else set())
     read = set()
-    for path in tree.files():
-        for node in ast.walk(tree.syntax(path)):
+    for module in modules:
+        for node in ast.walk(module):
             if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
-                read.add(node.attr)
-            # Configurations also travel as plain values: recipe["name"].
+                base, name = node.value, node.attr
             elif isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
-                read.add(node.slice.value)
-            elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith(".get") and node.args:
-                read.add(getattr(node.args[0], "value", None))
+                base, name = node.value, node.slice.value
+            else:
+                continue
+            last = re.sub(r"\[[^\[\]]*\]$", "", ast.unparse(base)).rpartition(".")[2].lstrip("_")
+            if last in bases and isinstance(name, str):
+                read.add(name)
+    return read
+
+
+def test_every_setting_of_a_plan_is_read_from_a_plan():
+    """A setting that nothing reads would be an option that does nothing."""
+    modules = [tree.syntax(path) for path in tree.files()]
+    kinds = {kind.__name__: kind for kind in _config_classes()}
     unread = [
-        f"{kind.__name__}.{field.name}"
-        for kind in _config_classes()
-        for field in dataclasses.fields(kind)
-        if field.name not in read
+        f"{name}.{field.name}"
+        for name, word in PLANS.items()
+        for field in dataclasses.fields(kinds[name])
+        if field.name not in _read_of(word, modules)
     ]
     assert not unread
+
+
+def test_a_field_of_the_same_name_elsewhere_does_not_count():
+    module = ast.parse("x = device.seed\ny = plan.steps\nz = self.plan['seconds']\nw = stages[0].share\nplan.unset = 1")
+    assert _read_of("plan", [module]) == {"steps", "seconds"}
+    assert _read_of("stage", [module]) == {"share"}
+
+
+def test_every_configuration_is_shown_to_matter():
+    """Whoever adds a configuration adds it to one of the two tests above."""
+    from makar.codecs.codec import CodecConfig
+    from makar.families.family_config import FamilyConfig
+
+    options = {"ImageOptions", "TextOptions", "OptimisationConfig"}
+    registered = {registry.load(table, name) for table in ("codecs", "families") for name in registry.names(table)}
+    left = [kind for kind in _config_classes() if kind not in registered | {CodecConfig, FamilyConfig}]
+    unknown = {kind.__name__ for kind in left} - set(PLANS) - options
+    assert not {name for name in unknown if not name.endswith("Options")}, unknown
 
 
 def test_configurations_recipes_and_the_registry_import_no_torch():

@@ -75,7 +75,7 @@ class TinyFamily(Family):
             for parameter in self.parameters():
                 parameter.copy_(0.3 * torch.randn(parameter.shape, generator=generator))
 
-    def sampler(self, codec: Any) -> Sampler:
+    def sampler(self, codec: Any, *, hook: Any = None) -> Sampler:
         raise NotImplementedError
 
     def tensors(self) -> dict[str, Tensor]:

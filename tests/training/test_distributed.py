@@ -29,6 +29,7 @@ def test_parts_cover_a_batch_without_overlap():
 
 
 @pytest.mark.slow
+@pytest.mark.loopback
 def test_two_processes_end_with_the_same_weights(tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

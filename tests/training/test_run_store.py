@@ -6,7 +6,7 @@ import textwrap
 
 import pytest
 
-from makar.errors import RunLockedError, UnknownNameError
+from makar.errors import RunLockedError, UnknownNameError, UsageError
 from makar.home import home
 from makar.training.catalogue import Catalogue
 from makar.training.lock import lock_holder, locked
@@ -99,3 +99,12 @@ def test_stop_is_only_asked_of_a_running_run():
         assert run.request_stop() and run.stop_requested()
     run.clear_stop()
     assert not run.stop_requested()
+
+
+def test_a_beginning_that_several_runs_have_is_called_that():
+    runs = [create_run(key=str(number), name="cats", output="", options={}) for number in range(2)]
+    with pytest.raises(UsageError, match="2 runs begin with") as caught:
+        open_run("2")
+    assert not isinstance(caught.value, UnknownNameError)
+    assert all(run.id in caught.value.came for run in runs)
+    assert open_run(runs[0].id).id == runs[0].id

@@ -35,6 +35,7 @@ def plan(
     minutes: float | None = None,
     steps: int | None = None,
     recipe: str | None = None,
+    medium: str | None = None,
     seed: int = 0,
     settings: Sequence[str] = (),
     probe: bool = True,
@@ -46,6 +47,7 @@ def plan(
         minutes: Wall-clock time, from the finished store to the saved model. Either this or ``steps``.
         steps: A fixed number of steps; the sizes then come from the data alone.
         recipe: Name of a recipe; ``None`` chooses by medium and labels.
+        medium: Take this medium where there are several; ``None`` takes the one with the most content.
         seed: Seed of every draw.
         settings: ``PATH=VALUE`` changes to the recipe, for example ``"stages.0.family.width=128"``.
         probe: Whether to measure this machine for a few seconds; without it known figures are used.
@@ -55,7 +57,7 @@ def plan(
     """
     from makar.planning import plan_training
 
-    dataset = dataset_of(source)
+    dataset = dataset_of(source, medium=medium)
     seconds = seconds_of_budget(minutes, steps)
     return plan_training(
         dataset, recipe=recipe, seconds=seconds, steps=steps, seed=seed, settings=list(settings), probe=probe
@@ -65,8 +67,14 @@ def plan(
 def dataset_of(
     source: Source, *, medium: str | None = None, progress: Callable[[str, int, int | None], None] | None = None
 ) -> DataSet:
-    """Open a source, or pass on a data set that is open already."""
+    """Open a source, or pass on a data set that is open already.
+
+    Raises:
+        UsageError: An open data set is of another medium than the one asked for.
+    """
     if isinstance(source, DataSet):
+        if medium is not None and medium != source.medium:
+            raise UsageError(f'the open data set is {source.medium}, not "{medium}"', do="open the source again")
         return source
     return open_dataset(source, medium=medium, progress=progress)
 

@@ -1,6 +1,7 @@
 """A saved model in Python: generate, stream, evaluate, export; and ``load``, ``verify`` and ``import_model``."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,6 +9,7 @@ import numpy as np
 
 from makar.api.data import Source, dataset_of
 from makar.api.places import model_place
+from makar.errors import UsageError
 from makar.home import models_folder
 from makar.training.progress import ignore_event
 
@@ -187,21 +189,32 @@ def verify(path: str | Path) -> "Verification":
     """Say what made a file and whether it is intact, back to the training data.
 
     Args:
-        path: An image, a file with its sidecar, or the folder of a model.
+        path: An image, a file with its sidecar, or the folder or name of a model.
 
     Returns:
         Every check: ``.is_intact``, ``.is_complete``, ``.first_broken``, ``.checks``.
     """
+    from makar.artifacts.load import find_model, model_names
     from makar.provenance.chain import verify as check
 
+    if str(path) in model_names() and not Path(path).is_file():
+        path = find_model(path)
+    elif not Path(path).exists() and len(Path(path).parts) == 1:
+        near = get_close_matches(str(path), model_names(), n=1, cutoff=0.5)
+        if near:
+            raise UsageError(
+                f"there is no file and no model {path}",
+                expected="a generated file, the folder of a model, or its name",
+                do=f'did you mean the model "{near[0]}"?',
+            )
     return check(path, fingerprint=_fingerprint_of)
 
 
 def import_model(path: str | Path, *, output: str | Path) -> Model:
-    """Bring in a model from a standard format.
+    """Bring back a model that ``export`` wrote, trained on elsewhere or not.
 
     Args:
-        path: A folder that ``export`` wrote, or of the transformers library.
+        path: A folder that ``export`` wrote. A folder that says nothing of its codec (no ``makar.json``) is refused.
         output: Name or folder of the model.
 
     Raises:
@@ -212,5 +225,8 @@ def import_model(path: str | Path, *, output: str | Path) -> Model:
     return Model(import_artifact(path, output=model_place(output)))
 
 
-def _fingerprint_of(source: str) -> str:
-    return dataset_of(source).fingerprint
+def _fingerprint_of(place: str, stated: Mapping[str, Any]) -> str:
+    from makar.data.fingerprint import HELD_OUT_SHARE, fingerprint_of
+
+    share = stated.get("held_out_share", HELD_OUT_SHARE)
+    return fingerprint_of(place, medium=str(stated.get("medium")), held_out_share=share)

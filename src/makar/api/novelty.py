@@ -4,6 +4,7 @@ The index is the training data in another form, so it lies beside the run; where
 """
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from makar.home import runs_folder
 from makar.novelty.index import NoveltyIndex
 from makar.provenance.folder import is_safe_name
 from makar.training.progress import ignore_event
+from makar.training.whole_files import write_json
 
 if TYPE_CHECKING:
     from makar.artifacts.artifact import Artifact
@@ -20,9 +22,24 @@ FOLDER = "novelty"
 STORES_NAME = "stores.json"
 
 
-def remember_stores(run: Path, stores: Path) -> None:
-    """Note in a run's folder where the stores of its last stage are."""
-    (run / STORES_NAME).write_text(json.dumps({"stores": str(stores)}), encoding="utf-8")
+def remember_stores(run: Path, stores: Path, *, earlier: Sequence[Path] = ()) -> None:
+    """Note in a run's folder where its stores are, so that they are found and not taken for unused.
+
+    Args:
+        run: Folder of the run.
+        stores: Folder of the stores of its last stage.
+        earlier: Folders of the stores of the stages before.
+    """
+    values = {"stores": str(stores), "earlier": [str(path) for path in earlier]}
+    write_json(run / STORES_NAME, values)
+
+
+def remembered_stores(run: Path) -> list[Path]:
+    """Return the folders of all stores of a run, those of its last stage first; whether they are there or not."""
+    if not (run / STORES_NAME).is_file():
+        return []
+    values = json.loads((run / STORES_NAME).read_text(encoding="utf-8"))
+    return [Path(values["stores"]), *(Path(path) for path in values.get("earlier", []))]
 
 
 def build_index(run: Path, stores: Path, *, medium: str, on_event: OnEvent = ignore_event) -> NoveltyIndex | None:
@@ -63,7 +80,5 @@ def run_folder(artifact: "Artifact") -> Path | None:
 def stores_of(artifact: "Artifact") -> Path | None:
     """Return the folder of the stores that a model learned from, ``None`` when they are gone."""
     run = run_folder(artifact)
-    if run is None or not (run / STORES_NAME).is_file():
-        return None
-    folder = Path(json.loads((run / STORES_NAME).read_text(encoding="utf-8"))["stores"])
-    return folder if folder.is_dir() else None
+    folders = [] if run is None else remembered_stores(run)
+    return folders[0] if folders and folders[0].is_dir() else None

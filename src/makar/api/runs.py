@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from makar.api.cleaning import folder_megabytes
 from makar.errors import UsageError
 from makar.training.catalogue import Catalogue
 from makar.training.progress import read_curve
@@ -11,7 +12,8 @@ from makar.training.run_store import open_run, rebuild_catalogue, stored_runs
 
 def all_runs() -> list[dict[str, Any]]:
     """Return one row a run, newest first; the catalogue is rebuilt when it does not match the folders."""
-    running = {run.id: run.is_running() for run in stored_runs()}
+    stored = {run.id: run for run in stored_runs()}
+    running = {name: run.is_running() for name, run in stored.items()}
     rows = Catalogue().rows()
     if {row["id"] for row in rows} != set(running):
         rebuild_catalogue()
@@ -25,6 +27,7 @@ def all_runs() -> list[dict[str, Any]]:
             values["status"] = "running"
         elif values["status"] == "training":
             values["status"] = "stopped"
+        values["megabytes"] = folder_megabytes(stored[row["id"]].folder)
         result.append(values)
     return result
 

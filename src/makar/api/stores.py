@@ -6,7 +6,7 @@ Folder ``stores/KEY`` (KEY is the hash of the data's fingerprint and the codec's
     train  inner  held_out               one store a split
 
 The codec is fitted before the first store and never again, so that a resumed run reads the same tokens. A second process that
-needs the same stores waits for the first.
+needs the same stores waits for the first. Every file of a finished store is compared with its hash once, when a run starts.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ from makar.codecs.codec import Codec, CodecConfig, fit_codec, load_codec
 from makar.data.dataset import DataSet
 from makar.data.record import Split
 from makar.data.store import Store, build_store
-from makar.errors import RunLockedError
+from makar.errors import DataError, IntegrityError, RunLockedError
 from makar.home import stores_folder
 from makar.registry import config_class
 from makar.training.lock import locked
@@ -31,6 +31,8 @@ from makar.training.trainer import TrainingData
 
 SPLITS: tuple[Split, ...] = ("train", "inner", "held_out")
 WAIT_SECONDS = 0.5
+LARGE_BYTES = 1 << 28
+"""Stores from this size on are announced before their hashes are compared, which takes a second or more."""
 
 OnEvent = Callable[[dict[str, Any]], None]
 
@@ -64,6 +66,7 @@ def prepare(dataset: DataSet, config: CodecConfig, *, on_event: OnEvent) -> Trai
         codec = _fitted(folder, dataset, config)
         stores: dict[Split, Store] = {}
         for split in SPLITS:
+            _remove_damaged(folder / split, on_event)
             stores[split] = build_store(
                 folder / split,
                 dataset.records(split),
@@ -75,6 +78,21 @@ def prepare(dataset: DataSet, config: CodecConfig, *, on_event: OnEvent) -> Trai
                 allow_empty=split != "train",
             )
     return TrainingData(codec=codec, stores=stores)
+
+
+def _remove_damaged(place: Path, on_event: OnEvent) -> None:
+    """Compare a finished store with its hashes, and remove it when it is damaged: it can be made again from the data."""
+    if not (place / "store.json").exists():
+        return
+    try:
+        store = Store(place)
+        if store.bytes_on_disk >= LARGE_BYTES:
+            message = f"comparing {store.bytes_on_disk / 1e9:.1f} GB of encoded data with its hashes, at the speed of the disk"
+            on_event({"event": "note", "message": message})
+        store.verify()
+    except (DataError, IntegrityError) as error:
+        on_event({"event": "note", "message": f"{error.came}; it is encoded again"})
+        shutil.rmtree(place)
 
 
 def open_stores(folder: Path) -> TrainingData | None:

@@ -23,7 +23,8 @@ from makar.api.stores import OnEvent, prepare, store_folder
 from makar.artifacts.folders import check_replaceable
 from makar.artifacts.load import load_artifact
 from makar.artifacts.save import save_artifact
-from makar.data.dataset import DataSet
+from makar.data.dataset import DataSet, open_dataset
+from makar.data.fingerprint import HELD_OUT_SHARE
 from makar.errors import DataError, InterruptedRunError, UnsupportedError
 from makar.families.family import build_family
 from makar.planning import Request, choose_recipe, size_recipe
@@ -78,6 +79,7 @@ def train(
     steps: int | None = None,
     output: str | Path | None = None,
     recipe: str | None = None,
+    medium: str | None = None,
     seed: int = 0,
     settings: Sequence[str] = (),
     on_event: OnEvent = ignore_event,
@@ -90,6 +92,7 @@ def train(
         steps: A fixed number of steps a stage; bit-reproducible on the same machine.
         output: A name, or the path of a folder; by default the name of the data.
         recipe: Name of a recipe; ``None`` chooses by medium and labels.
+        medium: Take this medium where there are several; ``None`` takes the one with the most content.
         seed: Seed of every draw.
         settings: ``PATH=VALUE`` changes to the recipe, for example ``"stages.0.family.width=128"``.
         on_event: Called with every event; see ``makar.training.progress``.
@@ -101,7 +104,7 @@ def train(
     """
     seconds = seconds_of_budget(minutes, steps)
     start = time.monotonic()
-    dataset = dataset_of(source, progress=_reading(on_event))
+    dataset = dataset_of(source, medium=medium, progress=_reading(on_event))
     place = model_place(dataset.name if output is None else output)
     check_replaceable(place, MANIFEST_NAME)
     options = {
@@ -113,6 +116,8 @@ def train(
         "seed": seed,
         "settings": list(settings),
     }
+    if dataset.held_out_share != HELD_OUT_SHARE:
+        options["held_out_share"] = dataset.held_out_share
     key = run_key(data_fingerprint=dataset.fingerprint, options=options, output=str(place))
     stored = find_resumable(key)
     if stored is None:
@@ -149,7 +154,11 @@ def resume(run: str, *, on_event: OnEvent = ignore_event) -> Run:
             expected="data in a file or folder",
             do="call makar.train again with the same data: it goes on",
         )
-    dataset = dataset_of(options["source"], medium=options["medium"], progress=_reading(on_event))
+    # Asked for in Python only; another share is another data set.
+    share = options.get("held_out_share", HELD_OUT_SHARE)
+    dataset = open_dataset(
+        options["source"], medium=options["medium"], held_out_share=share, progress=_reading(on_event)
+    )
     if run_key(data_fingerprint=dataset.fingerprint, options=options, output=state["output"]) != state["key"]:
         raise DataError(
             f"the data of {stored.id} has changed since it began",
@@ -171,7 +180,6 @@ def _carry_out(stored: StoredRun, dataset: DataSet, *, on_event: OnEvent, start:
             )
             values = {"inner_loss": results[-1].inner_loss, "stages": [result.to_dictionary() for result in results]}
             stores = store_folder(dataset.fingerprint, plan.recipe.stages[-1].codec)
-            remember_stores(stored.folder, stores)
             stored.finish(place, artifact_hash=artifact.hash, result=values)
             on_event(_note("indexing the training data, so that copies of it are found"))
             build_index(stored.folder, stores, medium=dataset.medium, on_event=on_event)
@@ -198,6 +206,9 @@ def _plan_and_data(
         settings=tuple(options["settings"]),
     )
     recipe = choose_recipe(dataset, request) if plan is None else plan.recipe
+    # Noted before they are built, so that cleaning up never takes the stores of a training that is under way.
+    folders = [store_folder(dataset.fingerprint, stage.codec) for stage in recipe.stages]
+    remember_stores(stored.folder, folders[-1], earlier=folders[:-1])
     data = [prepare(dataset, stage.codec, on_event=on_event) for stage in recipe.stages]
     on_event(_note(f"data ready after {time.monotonic() - start:.1f} s"))
     budget = Budget(math.inf if options["seconds"] is None else options["seconds"])
@@ -274,6 +285,7 @@ def _data_facts(dataset: DataSet) -> dict[str, Any]:
         "fingerprint": dataset.fingerprint,
         "name": dataset.name,
         "medium": dataset.medium,
+        "held_out_share": dataset.held_out_share,
         "items": found.used,
         "licences": found.licences,
         "languages": found.languages,

@@ -53,6 +53,8 @@ def find_model(path: Path | str) -> Path:
         places.append(models_folder() / folder)
     for place in places:
         recover(place.absolute())
+    # A model has the name of its data unless another is given, so the folder of the data often lies where the name is typed.
+    for place in sorted(places, key=lambda place: not (place / MANIFEST_NAME).is_file()):
         if place.is_dir():
             return place
     raise UnknownNameError("model", str(path), model_names())

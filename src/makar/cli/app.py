@@ -48,13 +48,15 @@ GROUPS: dict[str, tuple[str, dict[str, Callable[..., None]]]] = {
         {"recipes": list_verbs.recipes, "models": list_verbs.models, "media": list_verbs.media},
     ),
     "runs": (
-        "List, show, compare, resume or stop trainings.",
+        "List, show, compare, resume, stop or remove trainings.",
         {
             "list": run_verbs.list_,
             "show": run_verbs.show,
             "compare": run_verbs.compare,
             "resume": run_verbs.resume,
             "stop": run_verbs.stop,
+            "remove": run_verbs.remove,
+            "clean": run_verbs.clean,
         },
     ),
 }

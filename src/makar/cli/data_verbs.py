@@ -1,5 +1,6 @@
 """The verbs ``inspect`` and ``plan``: what is there, and what would be done with it."""
 
+import shlex
 from typing import Annotated
 
 import typer
@@ -56,7 +57,7 @@ def plan(
     medium: Medium = None,
     seed: Seed = 0,
     settings: Settings = None,
-    probe: Annotated[bool, typer.Option(help="Measure this machine for a few seconds.")] = True,
+    probe: Annotated[bool, typer.Option(help="With --for: measure this machine for a few seconds.")] = True,
     json: Json = False,
 ) -> None:
     """Plan a training without doing it.
@@ -71,7 +72,7 @@ def plan(
     seconds_of_budget(None if seconds is None else seconds / 60, steps)
     with Display() as display:
         dataset = dataset_of(data, medium=medium, progress=display.reading)
-        if probe:
+        if probe and seconds is not None:
             display.say("measuring this machine")
         planned = plan_training(
             dataset, recipe=recipe, seconds=seconds, steps=steps, seed=seed, settings=settings or [], probe=probe
@@ -80,4 +81,8 @@ def plan(
         print_json(planned.to_dictionary())
         return
     print_plan(dataset.name, planned.to_dictionary())
-    note(f"Nothing was trained. To do it: makar train {data} " + (f"--for {time}" if time else f"--steps {steps}"))
+    given = {"--for": time, "--steps": steps, "--recipe": recipe, "--medium": medium, "--seed": seed or None}
+    words = ["makar", "train", data]
+    words += [str(word) for option, value in given.items() if value is not None for word in (option, value)]
+    words += [word for setting in settings or [] for word in ("--set", setting)]
+    note(f"Nothing was trained. To do it: {shlex.join(words)}")

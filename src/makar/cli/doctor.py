@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from makar.home import home
+from makar.provenance.keys import KEY_NAME, keys_folder
 
 EXTRAS = {"transformers": ("transformers",), "diffusers": ("diffusers",), "onnx": ("onnx", "onnxruntime", "onnxscript")}
 """Import names that each extra of the package brings."""
@@ -124,7 +125,7 @@ def extras() -> dict[str, str]:
     result = {}
     for extra, packages in EXTRAS.items():
         if all(importlib.util.find_spec(package) for package in packages):
-            result[extra] = ", ".join(f"{package} {importlib.metadata.version(package)}" for package in packages)
+            result[extra] = ", ".join(_named(package) for package in packages)
         else:
             result[extra] = f"absent: pip install 'makar[{extra}]'"
     return result
@@ -136,15 +137,11 @@ def home_state() -> dict[str, Any]:
     nearest = folder
     while not nearest.exists():
         nearest = nearest.parent
-    keys = (
-        [str(path) for path in sorted(folder.rglob("*")) if path.is_file() and "key" in path.name]
-        if folder.exists()
-        else []
-    )
+    key = keys_folder() / KEY_NAME
     return {
         "folder": str(folder),
         "writable": os.access(nearest, os.W_OK),
-        "key": keys[0] if keys else "made at the first signature",
+        "key": str(key) if key.is_file() else "made at the first signature",
         "models": _count(folder / "models"),
         "runs": _count(folder / "runs"),
     }
@@ -167,6 +164,13 @@ def advice(found: dict[str, Any]) -> list[str]:
 
 def _installed(name: str) -> bool:
     return any(True for _ in importlib.metadata.Distribution.discover(name=name))
+
+
+def _named(package: str) -> str:
+    """Return the distributions that bring an importable package, with their versions; one can have several (onnxruntime-gpu)."""
+    distributions = importlib.metadata.packages_distributions().get(package, [])
+    found = [f"{name} {importlib.metadata.version(name)}" for name in sorted(set(distributions))]
+    return " and ".join(found) or f"{package}, of unknown version"
 
 
 def _processor_name() -> str:

@@ -7,9 +7,11 @@ import os
 import re
 import sys
 import traceback
+from collections.abc import Mapping
 from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 from makar.errors import InterruptedRunError, MakarError, UnknownNameError, UsageError
 
@@ -78,7 +80,7 @@ def usage_failure(error: typer.TyperException, root: Any, arguments: list[str]) 
         return _unknown("option", option[1], known, path)
     verb = re.match(r"No such command '([^']*)'", message)
     if verb:
-        return _unknown("verb", verb[1], list(getattr(command, "commands", {})), path)
+        return _unknown("verb", verb[1], list(_verbs(command)), path)
     if message.startswith("Usage:"):
         return UsageError(
             f"{path} needs a verb", expected="one of: " + ", ".join(command.commands), do=f"{path} --help"
@@ -92,11 +94,16 @@ def _unknown(kind: str, name: str, known: list[str], path: str) -> MakarError:
     return UnknownNameError(kind, name, known, do=do)
 
 
+def _verbs(command: Any) -> Mapping[str, Any]:
+    """Return the verbs of a group, none for a single verb."""
+    return command.commands if isinstance(command, TyperGroup) else {}
+
+
 def _command_of(root: Any, arguments: list[str]) -> tuple[Any, str]:
     """Return the command that a line reaches, and its words."""
     command, path = root, "makar"
     for word in arguments:
-        inner = getattr(command, "commands", {}).get(word)
+        inner = _verbs(command).get(word)
         if inner is None:
             break
         command, path = inner, f"{path} {word}"

@@ -44,10 +44,16 @@ def generate(
     ] = None,
     max_tokens: Annotated[int | None, typer.Option("--max-tokens", help="Text: length at most.")] = None,
     stop: Annotated[list[str] | None, typer.Option("--stop", help="Text: end before this; may be repeated.")] = None,
+    precision: Annotated[
+        str | None, typer.Option("--precision", help="Text: arithmetic; float32, bfloat16 or int8 (small and fast).")
+    ] = None,
     stream: Annotated[bool, typer.Option("--stream", help="Text: print while it is made.")] = False,
     steps: Annotated[int | None, typer.Option("--steps", help="Images: steps of the solver.")] = None,
     solver: Annotated[
         str | None, typer.Option("--solver", help="Images: euler, heun, dpm++2m, unipc or adams.")
+    ] = None,
+    shift: Annotated[
+        float | None, typer.Option("--shift", help="Images: above 1 takes more of the steps near the noise.")
     ] = None,
     guidance: Annotated[
         float | None, typer.Option("--guidance", help="Images: how strictly to follow the label.")
@@ -76,8 +82,10 @@ def generate(
         "repetition_penalty": repetition_penalty,
         "max_tokens": max_tokens,
         "stop": tuple(stop) if stop else None,
+        "precision": precision,
         "steps": steps,
         "solver": solver,
+        "shift": shift,
         "guidance": guidance,
         "label": label,
     }
@@ -85,6 +93,7 @@ def generate(
     options |= controls_of(controls or [], taken=options)
     words = [sys.stdin.read() if prompt == "-" else prompt for prompt in prompts or []]
     maker = load(model)
+    _check_output(output, medium=maker.medium, count=count * max(1, len(words)))
     if stream:
         if json:
             raise UsageError("--stream with --json", expected="one of them")
@@ -129,6 +138,23 @@ def _stream(
         else:
             sys.stdout.write("\n")
             _note(piece, _save(piece, output))
+
+
+def _check_output(output: Path | None, *, medium: str, count: int) -> None:
+    """Refuse a place that cannot take everything that is asked for, before anything is drawn."""
+    from makar.generation.asset import check_file
+
+    if output is None or output.is_dir():
+        return
+    if not output.suffix:
+        if output.exists():
+            raise UsageError(f"{output} is a file", expected="a folder, or a new file with a suffix")
+        return
+    if count > 1:
+        raise UsageError(
+            f"{count} assets for the one file {output}", expected="a folder", do=f"-o {output.with_suffix('')}"
+        )
+    check_file(output, medium=medium)
 
 
 def _save(asset: "Asset", place: Path | None) -> Path | None:

@@ -44,7 +44,10 @@ def evaluate(
 
 def verify(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="An image, a text with its manifest beside it, or a model's folder.")
+        Path,
+        typer.Argument(
+            metavar="FILE", help="An image, a text with its manifest beside it, or a model's name or folder."
+        ),
     ],
     json: Json = False,
 ) -> None:
@@ -61,15 +64,13 @@ def verify(
 
 
 def import_(
-    path: Annotated[
-        Path, typer.Argument(metavar="PATH", help="A folder that makar export wrote, or a transformers model.")
-    ],
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="A folder that makar export wrote, trained on or not.")],
     output: Annotated[str, typer.Option("-o", "--output", help="Name or folder of the model.")],
     json: Json = False,
 ) -> None:
-    """Bring in a model from a standard format.
+    """Bring back a model that makar export wrote.
 
-    Refused when one tensor is missing, foreign or of another shape.
+    Also after training on elsewhere; refused when one tensor is missing, foreign or of another shape.
     """
     from makar.api.model import import_model
 

@@ -1,10 +1,11 @@
-"""The verbs ``runs list``, ``show``, ``compare``, ``resume`` and ``stop``."""
+"""The verbs ``runs list``, ``show``, ``compare``, ``resume``, ``stop``, ``remove`` and ``clean``."""
 
 from typing import Annotated, Any
 
 import typer
 
 from makar.cli.completion import run_names
+from makar.cli.confirm import Yes, confirm
 from makar.cli.output import Json, note, print_json, print_pairs, print_table
 
 RunName = Annotated[
@@ -64,3 +65,42 @@ def stop(run: RunName, json: Json = False) -> None:
         note(f"asked {run} to save and stop; makar runs resume {run} goes on")
     else:
         note(f"{run} is not running")
+
+
+def remove(run: RunName, yes: Yes = False, json: Json = False) -> None:
+    """Delete a training; the model that it made stays.
+
+    Says what is lost and asks before. A training that is running is refused.
+    """
+    from makar.api.cleaning import losses, remove_run
+
+    values = losses(run)
+    if not json:
+        note(f"{values['run']}, {values['megabytes']:.1f} MB. Lost would be:")
+        for sentence in values["loses"]:
+            note(f"  {sentence}")
+        if values["keeps"]:
+            note(f"The model stays: {values['keeps']}")
+    confirm(f"delete {values['run']}?", yes=yes)
+    remove_run(values["run"])
+    print_json(values) if json else print(values["folder"])
+
+
+def clean(yes: Yes = False, json: Json = False) -> None:
+    """Delete encoded data that no training uses any more.
+
+    Lists it and asks before. It is encoded again when the same data is trained on once more.
+    """
+    from makar.api.cleaning import remove_unused_stores, unused_stores
+
+    rows = unused_stores()
+    if rows:
+        if not json:
+            print_table("", rows)
+        total = sum(row["megabytes"] for row in rows)
+        confirm(f"delete {len(rows)} unused stores, {total:.1f} MB?", yes=yes)
+        rows = remove_unused_stores()
+    if json:
+        print_json(rows)
+    else:
+        note(f"deleted {len(rows)}, {sum(row['megabytes'] for row in rows):.1f} MB" if rows else "nothing is unused")

@@ -1,6 +1,6 @@
 """The tables of ``inspect`` and ``plan``: what a reader wants first on top, every number beside its name."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from makar.cli.output import duration_text, print_table, text_of
@@ -30,6 +30,7 @@ def print_inspection(values: Mapping[str, Any]) -> None:
         ],
         "languages": _counted("language", values["languages"]),
         "licences": _counted("licence", values["licences"]),
+        "where licences are stated": _statements(values["licence_statements"]),
         "labels": _counted("label", values["labels"]),
         "captions": [{"documents with a caption": values["captions"]}] if values["captions"] else [],
     }
@@ -79,6 +80,16 @@ def _counted(heading: str, counts: Mapping[str, int]) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = [{heading: name, "documents": count} for name, count in ordered[:MOST_ROWS]]
     if rest := ordered[MOST_ROWS:]:
         rows.append({heading: f"{len(rest):,} others", "documents": sum(count for _, count in rest)})
+    return rows
+
+
+def _statements(stated: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the first places that state a licence, and one row for all others."""
+    rows: list[dict[str, Any]] = [
+        {"licence": row["licence"], "stated in": row["stated_in"]} for row in stated[:MOST_ROWS]
+    ]
+    if rest := stated[MOST_ROWS:]:
+        rows.append({"licence": f"{len(rest):,} others", "stated in": "see --json"})
     return rows
 
 

@@ -1,5 +1,6 @@
 """The verb ``train``: from data to a saved model; the same command goes on where an interrupted one stopped."""
 
+import shlex
 from typing import Annotated
 
 import typer
@@ -50,4 +51,5 @@ def train(
         print_json(run.to_dictionary())
         return
     print(run.model.path)
-    note(f"Try it: makar generate {run.model.short_name} ; measure it: makar evaluate {run.model.short_name}")
+    name = shlex.quote(run.model.short_name)
+    note(f"Try it: makar generate {name} ; measure it: makar evaluate {name}")

@@ -15,12 +15,12 @@ import numpy as np
 from makar.codecs.codec import Codec
 from makar.codecs.image_config import ImageCodecConfig
 from makar.codecs.image_fit import channels_needed, fit_image, with_channels
-from makar.data.record import Record
+from makar.data.record import Record, Records
 from makar.errors import ArtifactError, ConfigError, EmptyDataError
 from makar.tensor_spec import CLASS, TARGET, Slot, TensorSpec
 
 SAMPLE = 512
-"""Records looked at to find the number of channels; labels need a pass over all, which reads no further than the label."""
+"""Images decoded to find the number of channels; of the others only the labels are read."""
 
 MOST_CLASSES = 1000
 UNLABELLED = "unlabelled"
@@ -51,6 +51,7 @@ class ImageCodec(Codec):
         """
         records = iter(records)
         sample = list(islice(records, SAMPLE))
+        rest = records.without_content() if isinstance(records, Records) else records
         if not sample:
             raise EmptyDataError("there are no images to learn from", expected="at least one")
         if not config.channels:
@@ -58,7 +59,7 @@ class ImageCodec(Codec):
         counts: Counter[str] = Counter()
         if config.use_labels:
             counts.update(record.label or UNLABELLED for record in sample)
-            counts.update(record.label or UNLABELLED for record in records)
+            counts.update(record.label or UNLABELLED for record in rest)
             if set(counts) == {UNLABELLED}:
                 raise ConfigError(
                     "no image has a label", expected="class folders or a label column", do='use the recipe "image"'

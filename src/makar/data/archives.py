@@ -9,7 +9,6 @@ import dataclasses
 import io
 import stat
 import zipfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -40,11 +39,15 @@ class ArchiveLimits:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Member:
-    """A regular file in an archive; ``stream`` can be read once, before the next member is asked for."""
+    """A regular file in an archive; ``stream`` can be read once, before the next member is asked for.
+
+    ``problem`` says why its content cannot be read where that is known beforehand; the other members can be.
+    """
 
     name: str
     size_bytes: int
     stream: IO[bytes]
+    problem: str = ""
 
 
 def archive_members(
@@ -61,7 +64,7 @@ def archive_members(
 
     Raises:
         UnsafeArchiveError: A link, a device, an escaping name or an expansion beyond the limits.
-        DataError: The archive is damaged or encrypted.
+        DataError: The archive as a whole is damaged.
     """
     name, limits = name or path.name, limits or ArchiveLimits()
     found = _zip_members(path, name) if form == "zip" else _tar_members(path, name, compression)
@@ -138,15 +141,25 @@ def _zip_members(path: Path, name: str) -> Iterator[Member]:
             end = entry.header_offset + 30 + entry.compress_size
             check_member_name(entry.filename, archive=name, limits=ArchiveLimits())
         for entry in archive.infolist():
-            if entry.flag_bits & 1:
-                raise DataError(f'"{entry.filename}" in {name} is encrypted', do="unpack it and name the folder")
             if entry.is_dir():
                 yield Member(name=entry.filename, size_bytes=0, stream=io.BytesIO())
                 continue
-            try:
-                with archive.open(entry) as raw:
-                    # The size in the directory may lie; more than it says never comes out.
-                    bounded = compressed.BoundedStream(raw, name=f"{name}!/{entry.filename}", limit=entry.file_size)
-                    yield Member(name=entry.filename, size_bytes=entry.file_size, stream=io.BufferedReader(bounded))
-            except (zipfile.BadZipFile, NotImplementedError, zlib.error) as error:
-                raise DataError(f"{name}!/{entry.filename} is damaged: {error}") from error
+            problem, raw = _opened_member(archive, entry)
+            if raw is None:
+                yield Member(name=entry.filename, size_bytes=0, stream=io.BytesIO(), problem=problem)
+                continue
+            with raw:
+                # The size in the directory may lie; more than it says never comes out.
+                bounded = compressed.BoundedStream(raw, name=f"{name}!/{entry.filename}", limit=entry.file_size)
+                yield Member(name=entry.filename, size_bytes=entry.file_size, stream=io.BufferedReader(bounded))
+
+
+def _opened_member(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> tuple[str, IO[bytes] | None]:
+    if entry.flag_bits & 1:
+        return "encrypted; unpack it and name the folder", None
+    try:
+        return "", archive.open(entry)
+    except NotImplementedError as error:
+        return f"compressed in a way that is not read: {error}", None
+    except (*compressed.FAILURES, RuntimeError, ValueError) as error:
+        return f"damaged: {error}", None

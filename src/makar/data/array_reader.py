@@ -7,13 +7,14 @@ their names once "images", "labels", "x", "y" and the name of a split are taken 
 """
 
 import dataclasses
+import math
 import zipfile
-import zlib
 from collections.abc import Iterator
 from typing import IO, Any
 
 import numpy as np
 
+from makar.data.compressed import FAILURES
 from makar.data.split_names import split_of_words
 from makar.errors import DataError
 
@@ -26,12 +27,16 @@ WHOLE_LIMIT_BYTES = 1 << 30
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ImageArray:
-    """One array of images in a file: its member name, shape, the split it is named after, and its labels."""
+    """One array of images in a file: its member name, shape, the split it is named after, and its labels.
+
+    ``problem`` says why a member cannot be read; it has no shape then, and the others can be used.
+    """
 
     member: str
     shape: tuple[int, ...]
     official: str | None
     labels: np.ndarray | None
+    problem: str = ""
 
 
 def shape_problem(shape: tuple[int, ...], dtype: np.dtype[Any]) -> str | None:
@@ -59,16 +64,20 @@ def image_arrays(stream: IO[bytes], form: str) -> list[ImageArray]:
         return [ImageArray(member="", shape=shape, official=None, labels=None)]
     shapes: dict[str, tuple[tuple[int, ...], np.dtype[Any]]] = {}
     labels: dict[str, np.ndarray] = {}
+    damaged: dict[str, str] = {}
     with _opened(stream) as archive:
         for info in archive.infolist():
             if not info.filename.endswith(".npy"):
                 continue
-            with archive.open(info) as member:
-                shape, _, dtype = _header(member)
-                name = info.filename.removesuffix(".npy")
-                shapes[name] = (shape, dtype)
-                if len(shape) == 1 and dtype.kind in "iuU":
-                    labels[name] = np.frombuffer(_exactly(member, shape[0] * dtype.itemsize), dtype)
+            name = info.filename.removesuffix(".npy")
+            try:
+                with _opened_member(archive, info.filename) as member:
+                    shape, _, dtype = _header(member)
+                    if len(shape) == 1 and dtype.kind in "iuU":
+                        labels[name] = _label_values(_exactly(member, shape[0] * dtype.itemsize), dtype)
+                    shapes[name] = (shape, dtype)
+            except DataError as error:
+                damaged[name] = error.came
     found = [
         ImageArray(
             member=name,
@@ -80,9 +89,13 @@ def image_arrays(stream: IO[bytes], form: str) -> list[ImageArray]:
         if shape_problem(shape, dtype) is None
     ]
     if not found:
-        listed = ", ".join(f"{name} {list(shape)} {dtype}" for name, (shape, dtype) in list(shapes.items())[:8])
-        raise DataError(f"no array of images among: {listed or 'nothing'}")
-    return found
+        listed = [f"{name} {list(shape)} {dtype}" for name, (shape, dtype) in list(shapes.items())[:8]]
+        listed += [f"{name} ({problem})" for name, problem in list(damaged.items())[:8]]
+        raise DataError(f"no array of images among: {', '.join(listed) or 'nothing'}")
+    return found + [
+        ImageArray(member=name, shape=(), official=None, labels=None, problem=problem)
+        for name, problem in damaged.items()
+    ]
 
 
 def array_rows(stream: IO[bytes], form: str, array: ImageArray) -> Iterator[np.ndarray]:
@@ -94,14 +107,14 @@ def array_rows(stream: IO[bytes], form: str, array: ImageArray) -> Iterator[np.n
     if form == "npy":
         yield from _rows(stream)
         return
-    with _opened(stream) as archive, archive.open(array.member + ".npy") as member:
+    with _opened(stream) as archive, _opened_member(archive, array.member + ".npy") as member:
         yield from _rows(member)
 
 
 def _rows(stream: IO[bytes]) -> Iterator[np.ndarray]:
     shape, fortran, dtype = _header(stream)
     item = shape[1:] if len(shape) == 4 else (*shape[1:], 1)
-    size = int(np.prod(item))
+    size = math.prod(item)
     if fortran:
         whole = np.frombuffer(_exactly(stream, size * shape[0]), dtype).reshape(shape[::-1]).T
         for row in whole:
@@ -116,8 +129,12 @@ def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
         version = np.lib.format.read_magic(stream)
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, fortran, dtype = read(stream)
-    except (ValueError, OSError, EOFError, zlib.error) as error:
+    except DataError:
+        raise
+    except Exception as error:  # NumPy's reader of headers raises any kind of exception on damaged ones
         raise DataError(f"damaged array: {error}") from error
+    if any(size < 0 for size in shape):
+        raise DataError(f"damaged array: shape {list(shape)}")
     return tuple(int(size) for size in shape), bool(fortran), dtype
 
 
@@ -131,7 +148,7 @@ def _exactly(stream: IO[bytes], size: int) -> bytes:
             if not more:
                 raise DataError("the array is cut short")
             content += more
-    except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+    except FAILURES as error:
         raise DataError(f"damaged array: {error}") from error
     return content
 
@@ -141,6 +158,23 @@ def _opened(stream: IO[bytes]) -> zipfile.ZipFile:
         return zipfile.ZipFile(stream)
     except (zipfile.BadZipFile, OSError, ValueError) as error:
         raise DataError(f"damaged .npz file: {error}") from error
+
+
+def _opened_member(archive: zipfile.ZipFile, name: str) -> IO[bytes]:
+    try:
+        return archive.open(name)
+    except (*FAILURES, RuntimeError, ValueError, KeyError) as error:
+        # RuntimeError: encrypted, or compressed in a way that Python does not know (NotImplementedError).
+        raise DataError(f"damaged or encrypted: {error}") from error
+
+
+def _label_values(content: bytes, dtype: np.dtype[Any]) -> np.ndarray:
+    if dtype.kind == "U" and dtype.itemsize:
+        codes = np.frombuffer(content, np.dtype("u4").newbyteorder(dtype.byteorder))
+        # Numbers that are no characters raise only when a string is made of them.
+        if ((codes > 0x10FFFF) | ((codes >= 0xD800) & (codes < 0xE000))).any():
+            raise DataError("damaged array: labels that are no text")
+    return np.frombuffer(content, dtype) if dtype.itemsize else np.zeros(0, dtype)
 
 
 def _words(name: str) -> list[str]:

@@ -8,6 +8,7 @@ import bz2
 import gzip
 import io
 import lzma
+import zipfile
 import zlib
 from pathlib import Path
 from typing import IO, Any
@@ -16,7 +17,7 @@ from makar.errors import DataError, UnsafeArchiveError
 
 RATIO = 200
 FREE_BYTES = 64 << 20
-FAILURES = (EOFError, OSError, zlib.error, lzma.LZMAError)
+FAILURES = (EOFError, OSError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
 """What damaged compressed data raises."""
 
 

@@ -2,49 +2,58 @@
 
 Three passes over the data: what is there (``inventory``), what is in it (``examination``), then one for each split that is read.
 The verdict on each document is one byte, kept by its place in the order of the source; a source that changes between passes is
-noticed by count and hash.
+noticed by count and hash. The second pass is not made again for a source that nobody has touched since (``kept``).
 """
 
 import hashlib
+import itertools
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
+from makar.data import kept
 from makar.data.document import Document, Progress, Source
+from makar.data.entries import readable_name
 from makar.data.examination import Examination, examine
 from makar.data.files_source import FilesSource
+from makar.data.fingerprint import BUILT_IN_PREFIX, HELD_OUT_SHARE, READING_VERSION, fingerprint_of_lines
 from makar.data.inspection import Inspection, make_inspection
 from makar.data.memory_source import ArraySource, ListSource
-from makar.data.record import MEDIA, Record, Split
-from makar.data.splitting import CUT, HELD_OUT, INNER, TRAIN, Decision, decide
+from makar.data.record import MEDIA, Record, Records, Split
+from makar.data.splitting import CUT, HELD_OUT, INNER, TRAIN, Decision, decide, split_of_stretch
 from makar.data.text_stream import divided, parts
 from makar.errors import ConfigError, DataError, EmptyDataError, UnknownNameError
 
-READING_VERSION = 1
-"""Part of every fingerprint; raised when the same files come out as other records."""
-
 SPLIT_CODES: dict[str, int] = {"train": TRAIN, "inner": INNER, "held_out": HELD_OUT}
 SLACK_CHARACTERS = 2000
-BUILT_IN_PREFIX = "builtin:"
 
 
 class DataSet:
     """Records of one medium in three splits. Made by ``open_dataset``."""
 
     def __init__(
-        self, source: Source, *, seen: Examination, decision: Decision, inspection: Inspection, fingerprint: str
+        self,
+        source: Source,
+        *,
+        seen: Examination,
+        decision: Decision,
+        inspection: Inspection,
+        fingerprint: str,
+        held_out_share: float,
     ) -> None:
         self.name = source.name
         self.medium = source.medium
         self.inspection = inspection
         self.fingerprint = fingerprint
+        self.held_out_share = held_out_share
         self._source = source
         self._seen = seen
         self._decision = decision
 
-    def records(self, split: Split) -> Iterator[Record]:
-        """Yield the records of a split, always in the same order, reading as it goes.
+    def records(self, split: Split) -> Records:
+        """Return the records of a split, always in the same order, read as they are asked for.
 
         Args:
             split: ``"train"``, ``"inner"`` or ``"held_out"``.
@@ -55,15 +64,19 @@ class DataSet:
         """
         if split not in SPLIT_CODES:
             raise UnknownNameError("split", split, SPLIT_CODES)
+        return _SplitRecords(self._documents(split))
+
+    def _documents(self, split: Split) -> Iterator[tuple[Record, Iterator[Record]]]:
+        """Yield every document of a split without its content, and its records; nothing is read before those are asked for."""
         codes, wanted = self._decision.codes, SPLIT_CODES[split]
         index = -1
         for index, document in enumerate(self._source.documents(lambda source, reason: None)):
             if index >= len(codes):
                 break
             if codes[index] == wanted:
-                yield from self._whole(document, index, split)
+                yield self._record(document, index, split), self._whole(document, index, split)
             elif codes[index] == CUT:
-                yield from self._stretch(document, index, split)
+                yield self._record(document, index, split), self._stretch(document, index, split)
         if index + 1 != len(codes):
             raise DataError(
                 f'"{self.name}" changed while it was read: {index + 1} documents, {len(codes)} when it was examined',
@@ -83,17 +96,19 @@ class DataSet:
 
     def _stretch(self, document: Document, index: int, split: Split) -> Iterator[Record]:
         places = self._decision.places[index]
-        shortest = min(places[1] - places[0], int(self._seen.sizes[index]) - places[1]) // 2
-        if places[1] == int(self._seen.sizes[index]):
-            shortest = (places[1] - places[0]) // 2
-        pieces = divided(document.read(), places, slack=max(0, min(SLACK_CHARACTERS, shortest)))
+        edges = itertools.pairwise([0, *places, int(self._seen.sizes[index])])
+        shortest = min((end - start for start, end in edges if end > start), default=0) // 2
+        pieces = divided(document.read(), places, slack=min(SLACK_CHARACTERS, shortest))
         document.name = f"{document.name} ({split})"
-        for part in parts(text for stretch, text in pieces if stretch == SPLIT_CODES[split]):
+        wanted = SPLIT_CODES[split]
+        for part in parts(text for stretch, text in pieces if split_of_stretch(stretch, places) == wanted):
             yield self._record(document, index, split, part, part.encode("utf-8", "replace"))
 
-    def _record(self, document: Document, index: int, split: Split, content: object, encoded: bytes) -> Record:
+    def _record(
+        self, document: Document, index: int, split: Split, content: object = None, encoded: bytes | None = None
+    ) -> Record:
         return Record(
-            id=hashlib.sha256(encoded).hexdigest()[:16],
+            id="" if encoded is None else hashlib.sha256(encoded).hexdigest()[:16],
             medium=self.medium,
             content=content,
             document=document.name,
@@ -107,11 +122,27 @@ class DataSet:
         )
 
 
+class _SplitRecords(Records):
+    def __init__(self, documents: Iterator[tuple[Record, Iterator[Record]]]) -> None:
+        self._documents = documents
+        self._records: Iterator[Record] = iter(())
+
+    def __next__(self) -> Record:
+        while True:
+            for record in self._records:
+                return record
+            _, self._records = next(self._documents)
+
+    def without_content(self) -> Iterator[Record]:
+        for record, _ in self._documents:
+            yield record
+
+
 def open_dataset(
     source: str | Path | np.ndarray | list[str],
     *,
     medium: str | None = None,
-    held_out_share: float = 0.05,
+    held_out_share: float = HELD_OUT_SHARE,
     progress: Progress | None = None,
 ) -> DataSet:
     """Open and examine data of any kind.
@@ -134,18 +165,23 @@ def open_dataset(
     if not 0 < held_out_share <= 0.5:
         raise ConfigError(f"held_out_share is {held_out_share}", expected="more than 0 and at most 0.5")
     opened, typed = _opened(source, medium, progress)
-    seen = examine(opened, progress=progress)
+    seen, fingerprint = _examined(opened, held_out_share, progress)
     _check_any(opened, typed, seen)
-    decision = decide(
-        seen.codes,
-        digests=seen.digests,
-        sizes=seen.sizes,
-        officials=seen.officials,
-        pairs=seen.pairs,
-        medium=opened.medium,
-        held_out_share=held_out_share,
-    )
-    fingerprint = _fingerprint(opened, held_out_share, progress)
+    try:
+        decision = decide(
+            seen.codes,
+            digests=seen.digests,
+            sizes=seen.sizes,
+            officials=seen.officials,
+            pairs=seen.pairs,
+            medium=opened.medium,
+            held_out_share=held_out_share,
+        )
+    except DataError as error:
+        # Nobody can inspect this data either, so what was left out is said here.
+        left_out = _left_out(seen)
+        came = f"{error.came}; not used: {left_out}" if left_out else error.came
+        raise DataError(came, expected=error.expected, do=error.do) from error
     inspection = make_inspection(
         name=opened.name,
         medium=opened.medium,
@@ -155,7 +191,14 @@ def open_dataset(
         seen=seen,
         decision=decision,
     )
-    return DataSet(opened, seen=seen, decision=decision, inspection=inspection, fingerprint=fingerprint)
+    return DataSet(
+        opened,
+        seen=seen,
+        decision=decision,
+        inspection=inspection,
+        fingerprint=fingerprint,
+        held_out_share=held_out_share,
+    )
 
 
 def _opened(
@@ -176,26 +219,54 @@ def _opened(
         return built_in_source(typed.removeprefix(BUILT_IN_PREFIX), medium=medium), typed
     path = Path(source).expanduser()
     if not path.exists():
-        raise DataError(f"{typed} does not exist", expected="a folder, a file, an archive or builtin:NAME")
+        raise DataError(
+            f"{readable_name(typed)} does not exist", expected="a folder, a file, an archive or builtin:NAME"
+        )
+    if readable_name(str(path.absolute())) != os.fspath(path.absolute()):
+        raise DataError(
+            f"the path {readable_name(str(path.absolute()))} is not UTF-8, so no plan can name it",
+            expected="a source whose own path is UTF-8; the files inside may have any name",
+            do="rename the folder or file",
+        )
     return FilesSource(path, medium=medium, progress=progress), typed
 
 
 def _check_any(source: Source, typed: str, seen: Examination) -> None:
     if (seen.codes == TRAIN).any():
         return
-    reasons = sorted(seen.skipped.reasons.items(), key=lambda item: -item[1][0])[:3]
-    listed = "; ".join(f"{count} x {reason}" for reason, (count, _) in reasons)
     raise EmptyDataError(
-        f"nothing in {typed} can be used: {listed or 'it is empty'}",
+        f"nothing in {typed} can be used: {_left_out(seen) or 'it is empty'}",
         expected=f"at least some {source.medium} that can be read",
-        do=f"run: makar inspect {typed}",
+        do=f"add {source.medium}, or repair what is named above",
     )
 
 
-def _fingerprint(source: Source, held_out_share: float, progress: Progress | None) -> str:
-    digest = hashlib.sha256(f"{READING_VERSION}\t{source.medium}\t{held_out_share}\n".encode())
-    for count, line in enumerate(source.identity(), start=1):
-        digest.update(line.encode("utf-8", "surrogateescape") + b"\n")
-        if progress is not None and count % 1000 == 0:
-            progress("hashing", count, None)
-    return digest.hexdigest()
+def _left_out(seen: Examination) -> str:
+    reasons = sorted(seen.skipped.reasons.items(), key=lambda item: -item[1][0])[:5]
+    return "; ".join(f"{count} x {reason} ({examples[0]})" for reason, (count, examples) in reasons)
+
+
+def _examined(source: Source, held_out_share: float, progress: Progress | None) -> tuple[Examination, str]:
+    """Return what is known of every document and the fingerprint: as they were found, where nothing was touched since."""
+    listing = source.listing()
+    examination_key = kept.key_of("examination", READING_VERSION, listing, source.reading())
+    fingerprint_key = kept.key_of("fingerprint", READING_VERSION, listing, source.medium, held_out_share)
+    known = kept.load_examination(examination_key) if listing is not None else None
+    fingerprint = kept.load_fingerprint(fingerprint_key) if listing is not None else None
+    if known is not None:
+        seen, warnings = known
+        for warning in warnings:
+            source.found.warn(warning)
+        if progress is not None:
+            progress("reading", len(seen.codes), len(seen.codes))
+    else:
+        seen = examine(source, progress=progress)
+    made = fingerprint or fingerprint_of_lines(
+        source.identity(), medium=source.medium, held_out_share=held_out_share, progress=progress
+    )
+    if listing is not None and (known is None or fingerprint is None) and source.listing() == listing:
+        if known is None:
+            kept.save_examination(examination_key, seen, source.found.warnings)
+        if fingerprint is None:
+            kept.save_fingerprint(fingerprint_key, made)
+    return seen, made

@@ -80,6 +80,14 @@ class Source(abc.ABC):
     def documents(self, skip: Skip) -> Iterator[Document]:
         """Yield every document in a fixed order; what cannot be used goes to ``skip``."""
 
+    def listing(self) -> str | None:
+        """Return a hash that changes whenever the content may have, found without reading it; ``None`` where there is none."""
+        return None
+
+    def reading(self) -> str:
+        """Return what of the first look decides how documents are read; with ``listing`` it fixes what an examination finds."""
+        return self.medium
+
     @abc.abstractmethod
     def identity(self) -> Iterator[str]:
         """Yield lines that change when and only when the content changes; they make up the fingerprint."""

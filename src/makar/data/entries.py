@@ -1,7 +1,8 @@
 """Every file below a source in a fixed order, whether it lies in a folder, inside a compressed file or inside an archive.
 
 An entry's stream can be opened once in a pass (members of an archive come one after the other). Folders are walked sorted by name;
-hidden files and links to folders are left out and said so. Archives inside archives are not opened.
+hidden files and links to folders are left out and said so. Archives inside archives are not opened. A name is text from here on:
+bytes of it that are not UTF-8 are written out, because no plan, store or table could hold them; the file is opened by its path.
 """
 
 import dataclasses
@@ -73,10 +74,15 @@ class Entry:
         return content
 
 
+def readable_name(name: str) -> str:
+    """Return a name of a file as text that can be written anywhere: bytes that are not UTF-8 become ``\\xNN``."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
 def files(root: Path, skip: Skip) -> Iterator[tuple[str, Path]]:
     """Yield name and path of every ordinary file below a folder, or of the one file, sorted by name."""
     if root.is_file():
-        yield root.name, root
+        yield readable_name(root.name), root
         return
     yield from _walk(root, "", skip)
 
@@ -130,6 +136,9 @@ def _expanded(name: str, path: Path, skip: Skip) -> Iterator[Entry]:
         return
     for member in archive_members(path, form=kind.form, compression=compression, name=name):
         inner = f"{name}!/{member.name}"
+        if member.problem:
+            skip(inner, member.problem)
+            continue
         if _is_hidden(member.name):
             skip(inner, "hidden file")
             continue
@@ -159,7 +168,7 @@ def _walk(folder: Path, prefix: str, skip: Skip) -> Iterator[tuple[str, Path]]:
         skip(prefix or folder.name, f"cannot be read: {error.strerror}")
         return
     for child in children:
-        name = prefix + child.name
+        name = prefix + readable_name(child.name)
         if child.name.startswith(".") or child.name == "__MACOSX":
             skip(name, "hidden folder" if child.is_dir(follow_symlinks=False) else "hidden file")
         elif child.is_dir(follow_symlinks=False):

@@ -1,6 +1,6 @@
 """The second pass: every document is read once, hashed, measured and sketched; a few bytes of each are kept.
 
-For a document 15 bytes stay in arrays (hash, size, official part, language, verdict), for one that is compared with the others its
+For a document 23 bytes stay in arrays (hash, two sizes, official part, language, verdict), for one that is compared with the others its
 signature too. Twenty million documents stay below two gigabytes.
 """
 
@@ -46,13 +46,13 @@ class Examination:
 
     digests: np.ndarray
     sizes: np.ndarray
+    byte_sizes: np.ndarray
     officials: np.ndarray
     codes: np.ndarray
     languages: np.ndarray
     language_names: list[str]
     pairs: np.ndarray
     compared: int
-    bytes: int
     skipped: SkipLedger
     labels: Counter[str]
     licences: Counter[str]
@@ -70,7 +70,7 @@ class _Collector:
 
     def __init__(self, medium: str) -> None:
         self.medium = medium
-        self.digests, self.sizes = array("Q"), array("I")
+        self.digests, self.sizes, self.byte_sizes = array("Q"), array("I"), array("Q")
         self.officials, self.codes, self.languages = array("B"), array("B"), array("B")
         self.large: dict[int, int] = {}
         self.language_names: list[str] = []
@@ -80,6 +80,7 @@ class _Collector:
         self.licences: Counter[str] = Counter()
         self.shapes: Counter[tuple[int, int, int]] = Counter()
         self.captions = self.bytes = 0
+        # ``bytes`` is of the document that is being read.
         self.signatures: list[np.ndarray] = []
         self.thumbnails: list[np.ndarray] = []
         self.hashes: list[np.ndarray] = []
@@ -88,6 +89,7 @@ class _Collector:
 
     def add(self, document: Document) -> None:
         code, digest, size, language = TRAIN, 0, 0, None
+        self.bytes = 0
         if document.consent == "refused":
             code = REFUSED
             self.skipped(document.name, "consent refused")
@@ -104,6 +106,7 @@ class _Collector:
             self.large[len(self.sizes)] = size
         self.digests.append(digest)
         self.sizes.append(min(size, SIZE_LIMIT))
+        self.byte_sizes.append(self.bytes)
         self.officials.append(OFFICIAL_CODES[document.official])
         self.codes.append(code)
         self.languages.append(self._language_code(document.language or language))
@@ -122,7 +125,7 @@ class _Collector:
         shape = (height, width, channels)
         if shape in self.shapes or len(self.shapes) < LABEL_LIMIT:
             self.shapes[shape] += 1
-        self.bytes += pixels.nbytes
+        self.bytes = pixels.nbytes
         if len(self.compared) < near_image.IMAGE_LIMIT:
             self.thumbnails.append(near_image.thumbnail(pixels))
             self.compared.append(len(self.digests))
@@ -212,7 +215,7 @@ def examine(source: Source, *, progress: Progress | None = None) -> Examination:
         language_names=collector.language_names,
         pairs=_pairs(collector, progress),
         compared=len(collector.compared),
-        bytes=collector.bytes,
+        byte_sizes=_as_numpy(collector.byte_sizes, np.uint64),
         skipped=collector.skipped,
         labels=collector.labels,
         licences=collector.licences,

@@ -1,7 +1,6 @@
 """Documents out of files: a text file, a source file, an image, a row of a table, an image of an array."""
 
 import functools
-import hashlib
 import io
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,10 +11,12 @@ import numpy as np
 from makar.data import licences
 from makar.data.array_reader import array_rows
 from makar.data.document import Document, Found, Progress, Skip, Source
-from makar.data.entries import Entry, entries, files
+from makar.data.entries import Entry, entries
+from makar.data.fingerprint import file_lines
 from makar.data.html_text import html_text
 from makar.data.image_reader import FILE_LIMIT_BYTES, read_image
 from makar.data.inventory import take_inventory
+from makar.data.listing import listing
 from makar.data.record import UNKNOWN_LICENCE
 from makar.data.split_names import official_split_of, split_of_value
 from makar.data.table_columns import Columns, image_bytes, text_of
@@ -68,13 +69,17 @@ class FilesSource(Source):
 
     def identity(self) -> Iterator[str]:
         """Yield name, size and sha256 of every file."""
-        for name, path in files(self.root, lambda source, reason: None):
-            try:
-                with path.open("rb") as stream:
-                    digest = hashlib.file_digest(stream, "sha256").hexdigest()
-                yield f"{name}\t{path.stat().st_size}\t{digest}"
-            except OSError:
-                yield f"{name}\tunreadable"
+        yield from file_lines(self.root)
+
+    def listing(self) -> str | None:
+        """Return the hash of names, sizes and times; ``None`` while files are being written."""
+        return listing(self.root)
+
+    def reading(self) -> str:
+        """Return medium, columns, parts, licences and what is left out."""
+        known = self._inventory
+        chosen = (known.columns, known.label_names, known.splits, known.licences, known.unusable)
+        return repr((self.medium, *(sorted(table.items(), key=lambda item: item[0]) for table in chosen)))
 
     def _medium_of(self, entry: Entry) -> str:
         if entry.kind.group == "table":
@@ -147,6 +152,9 @@ class FilesSource(Source):
         with seekable(entry) as stream:
             for array in self._inventory.arrays[entry.name]:
                 place = f"{entry.name}:{array.member}" if array.member else entry.name
+                if array.problem:
+                    skip(place, array.problem)
+                    continue
                 try:
                     stream.seek(0)
                     for number, pixels in enumerate(array_rows(stream, entry.kind.form, array)):

@@ -8,7 +8,7 @@ import numpy as np
 from makar.data.document import Found
 from makar.data.examination import Examination
 from makar.data.record import UNKNOWN_LICENCE
-from makar.data.splitting import CUT, DUPLICATE, HELD_OUT, INNER, NEAR, TRAIN, UNUSED, Decision
+from makar.data.splitting import CUT, DUPLICATE, HELD_OUT, INNER, NEAR, TRAIN, UNUSED, Decision, stretch_lengths
 
 SHOWN_LABELS = 1000
 
@@ -116,10 +116,10 @@ def _splits(seen: Examination, decision: Decision, medium: str) -> dict[str, Any
     for name, code in (("train", TRAIN), ("inner", INNER), ("held_out", HELD_OUT)):
         mask = decision.codes == code
         splits[name] = {"documents": int(mask.sum()), unit: int(seen.sizes[mask].sum())}
-    for index, (inner, held_out) in decision.places.items():
-        length = int(seen.sizes[index])
-        for name, amount in (("train", inner), ("inner", held_out - inner), ("held_out", length - held_out)):
-            splits[name][unit] += amount
+    for index, places in decision.places.items():
+        lengths = stretch_lengths(places, int(seen.sizes[index]))
+        for name, code in (("train", TRAIN), ("inner", INNER), ("held_out", HELD_OUT)):
+            splits[name][unit] += lengths[code]
     splits["cut_documents"] = len(decision.places)
     if decision.counts.get("unused_validation"):
         splits["unused"] = {"validation": decision.counts["unused_validation"]}
@@ -138,7 +138,7 @@ def _sizes(seen: Examination, decision: Decision, medium: str) -> dict[str, Any]
         sizes = seen.sizes[decision.codes <= CUT]
         return {
             "characters": int(sizes.sum()),
-            "bytes": seen.bytes,
+            "bytes": int(seen.byte_sizes[decision.codes <= CUT].sum()),
             "document_characters": {
                 "least": int(sizes.min()),
                 "median": int(np.median(sizes)),
@@ -151,7 +151,7 @@ def _sizes(seen: Examination, decision: Decision, medium: str) -> dict[str, Any]
     heights, widths = _spread(seen, 0), _spread(seen, 1)
     return {
         "images": int((decision.codes <= CUT).sum()),
-        "bytes": seen.bytes,
+        "bytes": int(seen.byte_sizes[decision.codes <= CUT].sum()),
         "height": heights,
         "width": widths,
         "channels": channels,

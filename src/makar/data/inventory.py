@@ -13,7 +13,7 @@ from makar.data import licences
 from makar.data.array_reader import ImageArray, image_arrays
 from makar.data.captions import CAPTION_LIMIT_BYTES, METADATA_NAMES, Captions
 from makar.data.document import Found, Progress
-from makar.data.entries import Entry, entries
+from makar.data.entries import Entry, entries, readable_name
 from makar.data.record import UNKNOWN_LICENCE
 from makar.data.split_names import WORDS, official_splits
 from makar.data.table_columns import Columns, choose_columns
@@ -194,7 +194,7 @@ def _see_descriptions_beside(root: Path, inventory: Inventory) -> None:
         is_licence = licences.is_licence_file(path.name)
         if (is_licence or licences.is_description(path.name)) and path.stat().st_size <= DESCRIPTION_LIMIT_BYTES:
             text = path.read_text(encoding="utf-8", errors="replace")
-            _keep_licence(text, f"../{path.name}", inventory, is_licence=is_licence, folder="")
+            _keep_licence(text, f"../{readable_name(path.name)}", inventory, is_licence=is_licence, folder="")
 
 
 def _remember_for_splits(name: str, group: str, names: dict[str, str]) -> None:
@@ -236,7 +236,7 @@ def _decided(root: Path, inventory: Inventory, medium: str | None, seen: int) ->
             f"nothing in {root} can be used: {detail}"
             + (f" ({'; '.join(inventory.reasons)})" if inventory.reasons else ""),
             expected="text, source code or images, alone, in folders or in archives",
-            do=f"run: makar inspect {root}",
+            do="add files of those kinds, or name the folder that holds them",
         )
     if medium is not None:
         if medium not in weight:

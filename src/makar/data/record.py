@@ -1,6 +1,8 @@
 """One example: its content, medium, caption, label and target, and where it comes from and under which licence."""
 
+import abc
 import dataclasses
+from collections.abc import Iterator
 from typing import Any, Literal
 
 MEDIA = ("text", "code", "image")
@@ -44,3 +46,11 @@ class Record:
     licence: str = UNKNOWN_LICENCE
     consent: str = "unknown"
     language: str | None = None
+
+
+class Records(Iterator[Record]):
+    """The records of a split, one after the other; what is left can be had without its content, which nothing is decoded for."""
+
+    @abc.abstractmethod
+    def without_content(self) -> Iterator[Record]:
+        """Yield one record for every document that has not come yet: label, caption, licence and names; no content and no id."""

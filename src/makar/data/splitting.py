@@ -4,11 +4,13 @@
 * Otherwise whole documents are held out by the hash of their content: the same document is on the same side on every machine and
   whatever is added later.
 * Fewer than ``FEW`` documents of text, or one that holds more than a quarter of everything, are cut instead: the end is held out.
-* The inner part is always cut from the training part in the same ways.
+* The inner part is always cut from the training part in the same ways, but from a document that is cut as stretches spread over it: the
+  end of a play has people of its own, and a model that never met them would be chosen, and would write, as if they did not exist.
 * Copies are used once. The copy in the training part stays, so that nothing held out has been learned.
 """
 
 import dataclasses
+import itertools
 
 import numpy as np
 
@@ -22,6 +24,8 @@ FEW = 20
 LARGE_SHARE = 0.25
 INNER_SHARE = 0.03
 INNER_LIMIT = {"text": 2_000_000, "code": 2_000_000, "image": 2000}
+STRETCH_CHARACTERS = 2000
+MOST_STRETCHES = 32
 LEAST_CHARACTERS = 200
 LEAST_IMAGES = 3
 _ODD = np.uint64(0x9E3779B97F4A7C15)
@@ -33,7 +37,7 @@ class Decision:
 
     Attributes:
         codes: ``uint8 [documents]``: ``TRAIN``, ``INNER`` ... ``REFUSED``.
-        places: For documents that are ``CUT``: where the inner and the held-out stretch begin, in characters.
+        places: For documents that are ``CUT``: where stretches end, in characters; see ``split_of_stretch``.
         origin: How the held-out part came about.
         counts: Documents that were copies, near copies, and copies across the split.
         warnings: What a reader should know.
@@ -44,6 +48,19 @@ class Decision:
     origin: str = ""
     counts: dict[str, int] = dataclasses.field(default_factory=dict)
     warnings: list[str] = dataclasses.field(default_factory=list)
+
+
+def split_of_stretch(stretch: int, places: list[int]) -> int:
+    """Return whether a stretch of a cut document is ``TRAIN``, ``INNER`` or, the last one, ``HELD_OUT``; the first two take turns."""
+    return HELD_OUT if stretch == len(places) else (TRAIN, INNER)[stretch % 2]
+
+
+def stretch_lengths(places: list[int], length: int) -> dict[int, int]:
+    """Return the characters of a cut document in each of the three parts."""
+    lengths = {TRAIN: 0, INNER: 0, HELD_OUT: 0}
+    for stretch, (start, end) in enumerate(itertools.pairwise([0, *places, length])):
+        lengths[split_of_stretch(stretch, places)] += end - start
+    return lengths
 
 
 def decide(
@@ -96,7 +113,7 @@ def decide(
             _cut(decision, usable, sizes, 0.0, medium)
     _choose_inner(decision, digests, sizes, medium)
     _separate_near(decision, pairs)
-    _check_parts(decision)
+    _check_parts(decision, sizes)
     return decision
 
 
@@ -164,7 +181,11 @@ def _cut(decision: Decision, documents: np.ndarray, sizes: np.ndarray, held_out_
     for index in documents.tolist():
         length = int(sizes[index])
         end = round(length * (1 - held_out_share))
-        decision.places[index] = [max(0, round(end - length * inner_share)), end]
+        inner = min(end, round(length * inner_share))
+        count = max(1, min(MOST_STRETCHES, inner // STRETCH_CHARACTERS))
+        starts = [round((end * (2 * number + 1) / count - inner / count) / 2) for number in range(count)]
+        stretches = [place for start in starts for place in (start, start + inner // count)]
+        decision.places[index] = [*stretches, end]
         decision.codes[index] = CUT
 
 
@@ -173,7 +194,8 @@ def _choose_inner(decision: Decision, digests: np.ndarray, sizes: np.ndarray, me
     if not len(training):
         return
     total = float(sizes[training].sum())
-    if decision.places and total < sum(places[0] for places in decision.places.values()):
+    cut = sum(stretch_lengths(places, int(sizes[index]))[TRAIN] for index, places in decision.places.items())
+    if decision.places and total < cut:
         return
     share = min(INNER_SHARE, INNER_LIMIT[medium] / total)
     # Multiplied by an odd number the hash draws anew, independent of what was held out.
@@ -210,18 +232,18 @@ def _check_enough(documents: int, total: int, medium: str) -> None:
         raise DataError(
             f"only {documents} usable image{'s' * (documents != 1)}",
             expected=f"at least {LEAST_IMAGES}: to learn from, to choose the weights, and to hold out for the report",
-            do="add images; makar inspect shows what was skipped and why",
+            do="add images",
         )
     if medium != "image" and total < LEAST_CHARACTERS:
         raise DataError(
             f"only {total} usable characters of {medium}",
             expected=f"at least {LEAST_CHARACTERS}, better 100,000",
-            do=f"add {medium}; makar inspect shows what was skipped and why",
+            do=f"add {medium}",
         )
 
 
-def _check_parts(decision: Decision) -> None:
-    cut_held_out = any(places[1] > places[0] for places in decision.places.values())
+def _check_parts(decision: Decision, sizes: np.ndarray) -> None:
+    cut_held_out = any(places[-1] < int(sizes[index]) for index, places in decision.places.items())
     has = {code: bool((decision.codes == code).any()) for code in (TRAIN, INNER, HELD_OUT)}
     missing = [
         name

@@ -14,6 +14,7 @@ not depend on chance.
 """
 
 import dataclasses
+import errno
 import hashlib
 import json
 import os
@@ -72,6 +73,11 @@ class Store:
 
     def __len__(self) -> int:
         return int(self.header["examples"])
+
+    @property
+    def bytes_on_disk(self) -> int:
+        """Bytes that ``verify`` reads."""
+        return sum((self.path / name).stat().st_size for name in self.header["files"] if (self.path / name).exists())
 
     @property
     def key(self) -> str:
@@ -152,7 +158,7 @@ def build_store(
         shards.append(shard.close())
         return _join(path, building, shards, key, allow_empty)
     except OSError as error:
-        if error.errno in (28, 122):  # no space left, quota exceeded
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise OutOfSpaceError(
                 f"the disk is full while building {path}",
                 do="free some space and run the same command; finished parts are kept",
@@ -211,13 +217,10 @@ class _Shard:
         }
         for name in self.examples[0] if self.examples else []:
             arrays = [np.asarray(example[name]) for example in self.examples]
-            with (temporary / f"{name}.bin").open("wb") as file:
-                for array in arrays:
-                    file.write(np.ascontiguousarray(array).tobytes())
+            write_arrays(temporary / f"{name}.bin", arrays)
             shapes = {array.shape for array in arrays}
-            np.array([array.shape[0] if array.ndim else 0 for array in arrays], np.int64).tofile(
-                temporary / f"{name}.lengths"
-            )
+            lengths = np.array([array.shape[0] if array.ndim else 0 for array in arrays], np.int64)
+            write_arrays(temporary / f"{name}.lengths", [lengths])
             tails = {shape[1:] for shape in shapes}
             if len(tails) > 1 or len({array.dtype for array in arrays}) > 1:
                 raise DataError(f'slot "{name}" has arrays of different shape or dtype: {sorted(map(str, shapes))[:4]}')
@@ -226,9 +229,10 @@ class _Shard:
                 "shape": list(arrays[0].shape),
                 "uniform": len(shapes) == 1,
             }
-        (temporary / "sources.jsonl").write_text("".join(line + "\n" for line in self.sources), encoding="utf-8")
-        (temporary / "shard.json").write_text(json.dumps(entry), encoding="utf-8")
+        _write(temporary / "sources.jsonl", ("".join(line + "\n" for line in self.sources)).encode())
+        _write(temporary / "shard.json", json.dumps(entry).encode())
         temporary.replace(self.folder)
+        _sync_names(self.folder.parent)
         return entry
 
 
@@ -265,18 +269,48 @@ def _join(path: Path, building: Path, shards: list[dict[str, Any]], key: str, al
             lengths = np.concatenate(
                 [np.fromfile(building / shard["folder"] / f"{name}.lengths", np.int64) for shard in filled]
             )
-            np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64).tofile(path / f"{name}.offsets.bin")
+            offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+            write_arrays(path / f"{name}.offsets.bin", [offsets])
             header["files"][f"{name}.offsets.bin"] = _sha256(path / f"{name}.offsets.bin")
     _concatenate(path / "sources.jsonl", [building / shard["folder"] / "sources.jsonl" for shard in filled])
     header["files"]["sources.jsonl"] = _sha256(path / "sources.jsonl")
     temporary = path / "store.json.tmp"
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(json.dumps(header, indent=1))
-        file.flush()
-        os.fsync(file.fileno())
+    _write(temporary, json.dumps(header, indent=1).encode())
     temporary.replace(path / "store.json")
+    _sync_names(path)
     shutil.rmtree(building)
     return Store(path)
+
+
+def write_arrays(path: Path, arrays: Iterable[np.ndarray]) -> None:
+    """Write the values of arrays one after the other and wait until the disk has them.
+
+    ``ndarray.tofile`` says of a full disk only that fewer values were written; here it is an ``OSError`` with its number.
+    """
+    with path.open("wb") as file:
+        for array in arrays:
+            file.write(np.ascontiguousarray(array).tobytes())
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _write(path: Path, content: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_names(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        # Some file systems cannot sync a folder.
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(descriptor)
 
 
 def _concatenate(target: Path, parts: list[Path]) -> None:

@@ -13,7 +13,7 @@ from typing import IO, Any
 from makar.data.document import Skip
 from makar.data.entries import Entry
 from makar.data.split_names import WORDS
-from makar.data.text_stream import decoded
+from makar.data.text_stream import decoded, repaired
 from makar.errors import DataError
 
 LINE_LIMIT = 64_000_000
@@ -61,10 +61,10 @@ def parquet_label_names(entry: Entry, column: str | None) -> list[str] | None:
         with seekable(entry) as stream:
             metadata = pyarrow.parquet.read_schema(stream).metadata or {}
         if b"label_names" in metadata:
-            return [str(name) for name in json.loads(metadata[b"label_names"])]
+            return [repaired(str(name)) for name in json.loads(metadata[b"label_names"])]
         features = json.loads(metadata.get(b"huggingface", b"{}")).get("info", {}).get("features", {})
         names = features.get(column, {}).get("names") if isinstance(features, dict) else None
-        return [str(name) for name in names] if isinstance(names, list) else None
+        return [repaired(str(name)) for name in names] if isinstance(names, list) else None
     except (ValueError, OSError, AttributeError, pyarrow.ArrowException):
         return None
 
@@ -87,7 +87,7 @@ def _json_rows(entry: Entry) -> Iterator[dict[str, Any]]:
     content = entry.whole(limit_bytes=WHOLE_LIMIT_BYTES)
     text = "".join(decoded(io.BytesIO(content)))
     try:
-        value = json.loads(text)
+        value = _parsed(text)
     except (ValueError, RecursionError) as error:
         raise DataError(f"not valid JSON: {str(error)[:120]}") from error
     if isinstance(value, dict):
@@ -115,11 +115,21 @@ def _json_lines(lines: Iterator[str], name: str, skip: Skip) -> Iterator[dict[st
         if not line.strip():
             continue
         try:
-            value = json.loads(line)
+            value = _parsed(line)
         except (ValueError, RecursionError):
             skip(f"{name}#{number}", "a line that is not valid JSON")
             continue
         yield value if isinstance(value, dict) else {"text": value}
+
+
+def _parsed(text: str) -> Any:
+    """Parse JSON; half of a character that only an escape can write (``"\\ud83d"`` alone) is replaced, for no file can hold it."""
+    value = json.loads(text)
+    if "\\ud" in text or "\\uD" in text:
+        written = json.dumps(value, ensure_ascii=False)
+        if repaired(written) != written:
+            return json.loads(repaired(written))
+    return value
 
 
 def _csv_rows(lines: Iterator[str], form: str, name: str, skip: Skip) -> Iterator[dict[str, Any]]:

@@ -85,7 +85,7 @@ def members(stream: IO[bytes], *, name: str) -> Iterator[TarMember]:
             elif kind == b"x":
                 fields = _pax_fields(content, name)
                 long_name = fields.get("path", long_name)
-                long_size = int(fields["size"]) if fields.get("size", "").isdigit() else long_size
+                long_size = _size_of(fields.get("size"), name) if "size" in fields else long_size
                 if any(field.startswith("GNU.sparse") for field in fields):
                     raise UnsafeArchiveError(f"{name} holds a sparse file", expected="regular files only")
             continue
@@ -113,6 +113,13 @@ def _name(header: bytes) -> str:
     name = header[:100].partition(b"\0")[0]
     prefix = header[345:500].partition(b"\0")[0] if header[257:263] == b"ustar\0" else b""
     return (prefix + b"/" + name if prefix else name).decode("utf-8", "replace")
+
+
+def _size_of(digits: str | None, name: str) -> int:
+    # "²" is a digit to Python and no number, and a number of thousands of digits is refused by int().
+    if digits is None or not (digits.isascii() and digits.isdigit() and len(digits) < 20):
+        raise DataError(f"{name} is damaged: a size is no number")
+    return int(digits)
 
 
 def _number(field: bytes, name: str) -> int:

@@ -1,14 +1,17 @@
 """Measures any model and writes its report: gathers the material, calls the metric of the medium, adds what is known about the model."""
 
 import datetime
+from contextlib import nullcontext
 from pathlib import Path
 
 from makar.artifacts.artifact import Artifact
 from makar.data.dataset import DataSet
+from makar.data.workplace import workplace
 from makar.evaluation.facts import gather_facts
 from makar.evaluation.findings import Findings
 from makar.evaluation.material import OnEvent, gather
 from makar.evaluation.report import Report, write_report
+from makar.home import stores_folder
 from makar.registry import load
 
 
@@ -44,8 +47,12 @@ def evaluate(
         UnknownNameError: No metric for this medium.
     """
     measure = load("metrics", artifact.medium)
-    folder.mkdir(parents=True, exist_ok=True)
-    material = gather(artifact, data, folder=folder, seed=seed, samples=samples, on_event=on_event)
-    findings: Findings = measure(material)
-    facts = gather_facts(material, date=datetime.datetime.now(datetime.UTC).date().isoformat())
-    return write_report(facts, findings, folder)
+    # The data is encoded beside the other stores and not in the report, which is made to be shown around.
+    with nullcontext() if data is None else workplace(stores_folder(), prefix="evaluation.") as place:
+        material = gather(
+            artifact, data, folder=folder, encoded_in=place, seed=seed, samples=samples, on_event=on_event
+        )
+        folder.mkdir(parents=True, exist_ok=True)
+        findings: Findings = measure(material)
+        facts = gather_facts(material, date=datetime.datetime.now(datetime.UTC).date().isoformat())
+        return write_report(facts, findings, folder)

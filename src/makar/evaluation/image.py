@@ -6,7 +6,7 @@ other.
 """
 
 import dataclasses
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from makar.evaluation.material import Material
 from makar.evaluation.pictures import grid_png, pairs_png
 from makar.evaluation.precision_recall import PrecisionRecall, precision_recall
 from makar.generation.generate import generate
+from makar.generation.interpolate import can_interpolate, interpolate
 from makar.novelty.novelty import Novelty
 
 SAMPLES = 1000
@@ -29,14 +30,6 @@ NEAREST_SHOWN = 16
 STRIP = 9
 STRIPS = 3
 LEAST_IMAGES = 8
-
-
-@runtime_checkable
-class Interpolates(Protocol):
-    """A sampler that can go from one seed to another."""
-
-    def interpolate(self, options: Any, *, first_seed: int, last_seed: int, count: int) -> np.ndarray:
-        """Return float32 ``[count, channels, height, width]`` in -1..1."""
 
 
 def evaluate_image(material: Material) -> Findings:
@@ -224,16 +217,13 @@ def _nearest_picture(material: Material, samples: list[np.ndarray], novelties: l
 
 
 def _interpolation(material: Material) -> tuple[Picture, ...]:
-    family = material.artifact.family()
-    sampler = family.sampler(material.codec)
-    if not isinstance(sampler, Interpolates):
+    if not can_interpolate(material.artifact):
         return ()
     images = []
     for strip in range(STRIPS):
-        points = sampler.interpolate(
-            family.options(), first_seed=material.seed + 2 * strip, last_seed=material.seed + 2 * strip + 1, count=STRIP
-        )
-        images += [material.codec.decode({"target": point}) for point in points]
+        first = material.seed + 2 * strip
+        assets = interpolate(material.artifact, first_seed=first, last_seed=first + 1, count=STRIP)
+        images += [asset.content for asset in assets]
     return (
         Picture(
             key="interpolation",

@@ -61,6 +61,7 @@ def gather(
     data: DataSet | None,
     *,
     folder: Path,
+    encoded_in: Path | None,
     seed: int,
     samples: int,
     on_event: OnEvent,
@@ -70,7 +71,8 @@ def gather(
     Args:
         artifact: The model.
         data: What to measure on; ``None`` takes the held-out part of what the model learned from, if its run is on this machine.
-        folder: Where the report goes; stores of ``data`` are built below it.
+        folder: Where the report goes.
+        encoded_in: Where stores of ``data`` are built; needed with ``data`` only.
         seed: Seed of the samples.
         samples: Number of samples; 0 takes the number of the medium.
         on_event: Called with what is being done.
@@ -85,8 +87,8 @@ def gather(
         raise DataError(
             f'"{data.name}" is {data.medium}, the model makes {artifact.medium}', expected=f"data of {artifact.medium}"
         )
-    if data is not None:
-        held_out = _encoded(data, codec, folder, on_event)
+    if data is not None and encoded_in is not None:
+        held_out = _encoded(data, codec, encoded_in, on_event)
         measured_on = f"the held-out part of {data.name}"
     elif own:
         held_out = own["held_out"] if len(own["held_out"]) else own["inner"]
@@ -152,8 +154,9 @@ def _encoded(data: DataSet, codec: Codec, folder: Path, on_event: OnEvent) -> St
         on_event({"event": "storing", "split": "held_out", "records": records})
 
     key = f"{data.fingerprint} {config} held_out"
-    place = folder / "data" / "held_out"
-    store = build_store(place, data.records("held_out"), encode, key=key, progress=progress, allow_empty=True)
+    store = build_store(
+        folder / "held_out", data.records("held_out"), encode, key=key, progress=progress, allow_empty=True
+    )
     if len(store):
         return store
-    return build_store(folder / "data" / "all", data.records("train"), encode, key=key, progress=progress)
+    return build_store(folder / "all", data.records("train"), encode, key=key, progress=progress)

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from makar.config import Config
 from makar.errors import UnsupportedError
 from makar.families.family_config import FamilyConfig
+from makar.families.logits_hook import LogitsHook
 from makar.registry import resolve
 
 Batch = dict[str, Tensor]
@@ -218,8 +219,16 @@ class Family(nn.Module, abc.ABC):
         """Return the loss on held-out data, with neither dropout nor augmentation, comparable between runs."""
 
     @abc.abstractmethod
-    def sampler(self, codec: Any) -> Sampler:
-        """Return a sampler over the current weights."""
+    def sampler(self, codec: Any, *, hook: LogitsHook | None = None) -> Sampler:
+        """Return a sampler over the current weights.
+
+        Args:
+            codec: The codec of the model.
+            hook: Reshapes the logits of every token before it is drawn: a watermark; ``None`` for none.
+
+        Raises:
+            UnsupportedError: There is a hook and the family draws no tokens; ``refuse_hook`` says so.
+        """
 
     @abc.abstractmethod
     def tensors(self) -> dict[str, Tensor]:

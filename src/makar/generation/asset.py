@@ -89,23 +89,11 @@ class Asset:
         raise MakarError(f"{path} is full", expected=f"fewer than {LARGEST_NUMBER} files", do="choose another folder")
 
     def _write(self, path: Path) -> Path:
-        suffix = path.suffix.lower()
+        check_file(path, medium=self.medium)
         if isinstance(self.content, str):
-            if suffix == ".png":
-                raise UnsupportedError(
-                    f"{path} is named as an image, the asset is {self.medium}", expected=".txt or .py"
-                )
             files = {sidecar_path(path): sidecar_bytes(self.signed), path: self.content.encode("utf-8")}
         else:
-            if suffix != ".png":
-                raise UnsupportedError(
-                    f'an image cannot be written as "{suffix or path.name}"',
-                    expected=".png, which keeps pixels and manifest",
-                    do=f"use {path.with_suffix('.png').name}",
-                )
             files = {path: png_bytes(self.content, self.signed)}
-        if path.exists() or path.is_symlink():
-            raise UsageError(f"{path} exists", expected="a new file", do="choose another name, or a folder for numbers")
         written: list[Path] = []
         for place, content in files.items():
             try:
@@ -116,6 +104,34 @@ class Asset:
                 raise
             written.append(place)
         return path
+
+
+def check_file(path: Path, *, medium: str) -> None:
+    """Refuse a file that an asset could not be written to; asked before drawing too, so that no work is lost.
+
+    Args:
+        path: The file.
+        medium: Medium of the asset.
+
+    Raises:
+        UsageError: It exists, or the manifest beside it does.
+        UnsupportedError: Its suffix is of a format that cannot carry the manifest.
+    """
+    suffix = path.suffix.lower()
+    is_text = SUFFIXES[medium] != ".png"
+    if is_text and suffix == ".png":
+        raise UnsupportedError(f"{path} is named as an image, the asset is {medium}", expected=".txt or .py")
+    if not is_text and suffix != ".png":
+        raise UnsupportedError(
+            f'an image cannot be written as "{suffix or path.name}"',
+            expected=".png, which keeps pixels and manifest",
+            do=f"use {path.with_suffix('.png').name}",
+        )
+    for place in (path, sidecar_path(path)) if is_text else (path,):
+        if place.exists() or place.is_symlink():
+            raise UsageError(
+                f"{place} exists", expected="a new file", do="choose another name, or a folder for numbers"
+            )
 
 
 def _write_new(path: Path, content: bytes) -> None:

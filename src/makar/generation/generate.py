@@ -2,8 +2,8 @@
 
 Everything that leaves Makar comes through here, so that what is evaluated is what is served and nothing unmarked leaves. Decisions: the
 seed of the n-th asset for one prompt is ``seed + n``, whatever other prompts are asked for, so that any asset can be made again alone;
-a text asset is the prompt and its continuation, and its manifest says how many characters were given; later marks on the content
-(watermarks) belong between drawing and guards.
+a text asset is the prompt and its continuation, and its manifest says how many characters were given; a watermark of text is a hook on
+the logits, later marks on finished content belong between drawing and guards.
 """
 
 from collections.abc import Iterator
@@ -12,6 +12,7 @@ from typing import Any
 from makar.artifacts.artifact import Artifact
 from makar.config import Config
 from makar.errors import CopyRefusedError
+from makar.families.logits_hook import LogitsHook
 from makar.generation.asset import Asset
 from makar.generation.guards import Draft, NoveltyCheck, first_refusal
 from makar.generation.prompts import Prompts, read_prompts
@@ -30,6 +31,7 @@ def generate(
     options: dict[str, Any] | Config | None = None,
     novelty: NoveltyCheck | None = None,
     refuse_copies: bool = False,
+    hook: LogitsHook | None = None,
 ) -> Iterator[Asset]:
     """Make new content.
 
@@ -41,6 +43,7 @@ def generate(
         options: Sampling controls by name, or an instance of the family's options.
         novelty: Compares each asset with the training data; ``None`` where that is not on this machine.
         refuse_copies: Draw again what is too close to the training data, up to 8 times an asset.
+        hook: Reshapes the logits of every token before it is drawn: a watermark.
 
     Yields:
         Signed assets, prompt after prompt, in the order of their seeds.
@@ -50,12 +53,24 @@ def generate(
         CopyRefusedError: Every draw for an asset was too close to the training data.
     """
     # A function with yield would check nothing before the first asset is asked for.
-    request = Request(artifact, options=options, novelty=novelty, refuse_copies=refuse_copies)
+    request = Request(artifact, options=options, novelty=novelty, refuse_copies=refuse_copies, hook=hook)
     jobs = make_jobs(read_prompts(prompts, request.codec, request.family), count, seed)
-    return _make(request, jobs)
+    return make_assets(request, jobs)
 
 
-def _make(request: Request, jobs: list[Job]) -> Iterator[Asset]:
+def make_assets(request: Request, jobs: list[Job]) -> Iterator[Asset]:
+    """Draw, judge and sign: what no guard refuses becomes an asset.
+
+    Args:
+        request: The request in force.
+        jobs: What to make.
+
+    Yields:
+        One asset a job, in their order.
+
+    Raises:
+        CopyRefusedError: Every draw for an asset was refused.
+    """
     for start in range(0, len(jobs), TOGETHER):
         yield from _make_together(request, jobs[start : start + TOGETHER])
 

@@ -5,7 +5,8 @@ import dataclasses
 import hashlib
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from typing import Any
+from types import FunctionType
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from makar.codecs.codec import Codec
 from makar.config import Config
 from makar.errors import UnknownNameError, UnsupportedError, UsageError
 from makar.families.family import Family, Sampler
+from makar.families.logits_hook import LogitsHook
 from makar.generation.asset import Asset
 from makar.generation.guards import CopyGuard, Draft, Guard, NoveltyCheck, seed_of_attempt
 from makar.generation.prompts import Prompt
@@ -37,16 +39,46 @@ SHOWN_TEXT = "text"
 Slots = dict[str, np.ndarray]
 
 
+@runtime_checkable
+class Interpolates(Protocol):
+    """A sampler that can go from one seed to another."""
+
+    def interpolate(self, options: Any, *, first_seed: int, last_seed: int, count: int) -> np.ndarray:
+        """Return the examples on the way, ends included, ``[count, ...]`` in the range of the spec."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Between:
+    """Where an asset lies on the way from its seed to another.
+
+    Attributes:
+        last_seed: The other seed.
+        share: How far along the way, 0 to 1.
+    """
+
+    last_seed: int
+    share: float
+
+
 @dataclasses.dataclass(frozen=True)
 class Job:
     """One asset to make."""
 
     prompt: Prompt
     seed: int
+    between: Between | None = None
 
 
 class Request:
-    """What is the same for every asset of one call."""
+    """What is the same for every asset of one call.
+
+    Args:
+        artifact: The model.
+        options: Sampling controls.
+        novelty: Compares with the training data, ``None`` where that is not here.
+        refuse_copies: Whether copies of it are refused.
+        hook: Reshapes logits before a token is drawn: the place of a watermark; the manifest names it.
+    """
 
     def __init__(
         self,
@@ -55,6 +87,7 @@ class Request:
         options: dict[str, Any] | Config | None,
         novelty: NoveltyCheck | None,
         refuse_copies: bool,
+        hook: LogitsHook | None = None,
     ) -> None:
         if refuse_copies and novelty is None:
             raise UnsupportedError(
@@ -67,7 +100,8 @@ class Request:
         self.options = read_options(options, self.family)
         self.novelty = novelty
         self.guards: tuple[Guard, ...] = (*GUARDS, CopyGuard()) if refuse_copies else GUARDS
-        self.sampler: Sampler = self.family.sampler(self.codec)
+        self.hook = hook
+        self.sampler: Sampler = self.family.sampler(self.codec, hook=hook)
         self.key = signing_key()
 
     def draw(self, jobs: list[Job], attempt: int) -> Iterator[tuple[int, Slots]]:
@@ -88,6 +122,18 @@ class Request:
             for _, slots, is_finished in self.sampler.sample(self.options, [job.prompt.slots], [job.seed]):
                 parts.append(slots)
                 yield slots, join_slots(parts) if is_finished else None
+
+    def draw_between(self, first_seed: int, last_seed: int, count: int) -> list[Slots]:
+        """Return the examples on the way from one seed to another.
+
+        Raises:
+            UnsupportedError: The sampler knows no such way.
+        """
+        if not isinstance(self.sampler, Interpolates):
+            raise UnsupportedError("this model knows no way from one seed to another", expected="a model of images")
+        with self._threads():
+            points = self.sampler.interpolate(self.options, first_seed=first_seed, last_seed=last_seed, count=count)
+        return [{TARGET: point} for point in points]
 
     def _threads(self) -> AbstractContextManager[None]:
         """Use the threads that suit this model while it samples."""
@@ -120,7 +166,9 @@ class Request:
             else 0,
             "settings": self.options.to_dictionary(),
             "seed": job.seed,
+            "between": None if job.between is None else dataclasses.asdict(job.between),
             "attempt": attempt,
+            "hook": None if self.hook is None else _name_of(self.hook),
             "guards": [guard.name for guard in self.guards],
             "novelty": shareable_novelty(novelty),
             "content": describe_content(draft.content),
@@ -214,3 +262,7 @@ def join_slots(parts: list[Slots]) -> Slots:
     if len(parts) == 1:
         return parts[0]
     return {name: np.concatenate([part[name] for part in parts if name in part]) for name in parts[0]}
+
+
+def _name_of(hook: LogitsHook) -> str:
+    return hook.__name__ if isinstance(hook, FunctionType) else type(hook).__name__

@@ -2,7 +2,8 @@
 
 A token may end inside a character, and a later token may still change how the last one is shown; so a piece is held back while it ends
 in the replacement character, and text is decoded from a little before the last piece (the two-offset method of incremental
-detokenisation). Guards judge the whole, so a guarded stream would show what is then refused: refusing copies needs ``generate``.
+detokenisation). Guards judge the whole, and what was shown cannot be taken back: where a guard is in force nothing is given before the
+whole has passed, and then it comes in one piece.
 """
 
 from collections.abc import Iterator
@@ -14,7 +15,9 @@ from makar.artifacts.artifact import Artifact
 from makar.codecs.codec import Codec
 from makar.config import Config
 from makar.errors import UnsupportedError, UsageError
+from makar.families.logits_hook import LogitsHook
 from makar.generation.asset import Asset
+from makar.generation.generate import make_assets
 from makar.generation.guards import NoveltyCheck
 from makar.generation.prompts import Prompts, read_prompts
 from makar.generation.request import SHOWN_TEXT, Job, Request, make_jobs, shown_text
@@ -66,6 +69,7 @@ def stream_text(
     seed: int = 0,
     options: dict[str, Any] | Config | None = None,
     novelty: NoveltyCheck | None = None,
+    hook: LogitsHook | None = None,
 ) -> Iterator[str | Asset]:
     """Make one text and give it piece by piece.
 
@@ -75,20 +79,29 @@ def stream_text(
         seed: Seed of the draw; the text is the one that ``generate`` makes.
         options: Sampling controls by name, or an instance of the family's options.
         novelty: Compares the finished text with the training data.
+        hook: Reshapes the logits of every token before it is drawn: a watermark.
 
     Yields:
         Pieces of new text, then the asset.
 
     Raises:
         UnsupportedError: The model makes no text, or a control or prompt cannot be honoured.
+        CopyRefusedError: A guard refused every draw; nothing was given.
     """
-    request = Request(artifact, options=options, novelty=novelty, refuse_copies=False)
+    request = Request(artifact, options=options, novelty=novelty, refuse_copies=False, hook=hook)
     if request.codec.spec[TARGET].kind != "tokens" or artifact.medium not in ("text", "code"):
         raise UnsupportedError(f"{artifact.medium} cannot be streamed", expected="a model of text or code")
     jobs = make_jobs(read_prompts(prompt, request.codec, request.family), 1, seed)
     if len(jobs) != 1:
         raise UsageError(f"{len(jobs)} prompts to stream", expected="one")
-    return _pieces(request, jobs[0])
+    return _judged(request, jobs[0]) if request.guards else _pieces(request, jobs[0])
+
+
+def _judged(request: Request, job: Job) -> Iterator[str | Asset]:
+    for asset in make_assets(request, [job]):
+        if asset.new_text:
+            yield asset.new_text
+        yield asset
 
 
 def _pieces(request: Request, job: Job) -> Iterator[str | Asset]:

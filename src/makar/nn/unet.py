@@ -7,6 +7,7 @@ Nichol 2021, arXiv 2105.05233; started at the identity as in Peebles and Xie 202
 down is added through a 1x1 convolution instead of being concatenated. Source of the shape: Ronneberger et al. 2015 (arXiv 1505.04597).
 """
 
+import dataclasses
 from collections.abc import Sequence
 
 import torch
@@ -43,10 +44,11 @@ class UNetBlock(nn.Module):
         return x + self.second(F.silu(self.first(h)))
 
 
-class UNet(nn.Module):
-    """From a noisy image, a time and a class to an image of the same shape.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class UNetSizes:
+    """What a U-Net is made of.
 
-    Args:
+    Attributes:
         channels: Channels of the image.
         patch: Pixels folded into one position along each side.
         widths: Channels of every level; each level has half the resolution of the one before.
@@ -58,39 +60,46 @@ class UNet(nn.Module):
         classes: Number of classes; 0 for none.
     """
 
-    def __init__(
-        self,
-        *,
-        channels: int,
-        patch: int,
-        widths: Sequence[int],
-        blocks: int,
-        expansion: int,
-        attention_levels: Sequence[int],
-        head_width: int,
-        embedding_width: int,
-        classes: int,
-    ) -> None:
+    channels: int
+    patch: int
+    widths: Sequence[int]
+    blocks: int
+    expansion: int
+    attention_levels: Sequence[int]
+    head_width: int
+    embedding_width: int
+    classes: int
+
+
+class UNet(nn.Module):
+    """From a noisy image, a time and a class to an image of the same shape.
+
+    Args:
+        sizes: What it is made of.
+    """
+
+    def __init__(self, sizes: UNetSizes) -> None:
         super().__init__()
-        self.patch = patch
+        widths = sizes.widths
+        self.patch = sizes.patch
         self.compute_type = torch.float32
-        self.multiple = patch * 2 ** (len(widths) - 1)
-        self.embedding = TimeEmbedding(embedding_width, classes)
-        self.enter = Convolution(channels * patch * patch, widths[0])
-        self.leave = Convolution(widths[0], channels * patch * patch, scale=0.0)
+        self.multiple = sizes.patch * 2 ** (len(widths) - 1)
+        self.embedding = TimeEmbedding(sizes.embedding_width, sizes.classes)
+        self.enter = Convolution(sizes.channels * sizes.patch**2, widths[0])
+        self.leave = Convolution(widths[0], sizes.channels * sizes.patch**2, scale=0.0)
 
         def level(number: int, count: int) -> nn.ModuleList:
             parts = nn.ModuleList()
             width = widths[number]
             for _ in range(count):
-                parts.append(UNetBlock(width, expansion * width, embedding_width))
-            if number in attention_levels:
-                parts.insert(1, SpatialAttention(width, max(1, width // head_width)))
+                parts.append(UNetBlock(width, sizes.expansion * width, sizes.embedding_width))
+            if number in sizes.attention_levels:
+                parts.insert(1, SpatialAttention(width, max(1, width // sizes.head_width)))
             return parts
 
         last = len(widths) - 1
-        self.down = nn.ModuleList(level(number, blocks) for number in range(last + 1))
-        self.up = nn.ModuleList(level(number, blocks) for number in range(last + 1))
+        self.down = nn.ModuleList(level(number, sizes.blocks) for number in range(last + 1))
+        self.up = nn.ModuleList(level(number, sizes.blocks) for number in range(last + 1))
         self.shrink = nn.ModuleList(Pointwise(4 * widths[n], widths[n + 1]) for n in range(last))
         self.grow = nn.ModuleList(Pointwise(widths[n + 1], 4 * widths[n]) for n in range(last))
         self.across = nn.ModuleList(Pointwise(widths[n], widths[n]) for n in range(last))

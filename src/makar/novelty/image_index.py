@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from makar.data.store import Store
+from makar.data.store import Store, write_arrays
 from makar.errors import DataError
 from makar.novelty.alignment import best_views, blurred, resized, work_images, work_size
 from makar.novelty.image_search import (
@@ -93,8 +93,8 @@ def build_image_index(store: Store, folder: Path, *, progress: Callable[[int, in
             file.write(part.half().numpy().tobytes())
             if progress is not None:
                 progress(count + start, 2 * count)
-    mean.numpy().astype("<f4").tofile(folder / "mean.bin")
-    matrix.numpy().astype("<f4").tofile(folder / "matrix.bin")
+    write_arrays(folder / "mean.bin", [mean.numpy().astype("<f4")])
+    write_arrays(folder / "matrix.bin", [matrix.numpy().astype("<f4")])
     shape = {"images": count, "channels": channels, "height": size[0], "width": size[1], "features": len(mean)}
     (folder / "shape.json").write_text(json.dumps(shape), encoding="utf-8")
     return count

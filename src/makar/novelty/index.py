@@ -6,7 +6,6 @@ artifact. ``novelty.json`` says what it was built from; the same stores give the
 
 import json
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Self
@@ -15,6 +14,7 @@ import numpy as np
 
 from makar.codecs.codec import Codec
 from makar.data.store import Store
+from makar.data.workplace import remove_abandoned, workplace
 from makar.errors import DataError, UnsupportedError
 from makar.novelty.calibration import lower_limit, upper_limit
 from makar.novelty.image_index import ImageIndex, ImageMatch, build_image_index
@@ -103,10 +103,9 @@ class NoveltyIndex:
             raise UnsupportedError(f"novelty of {medium}", expected="one of: " + ", ".join((*TEXT_MEDIA, "image")))
         key = f"{store.key}:{held_out.key if held_out is not None else ''}"
         if _key_of(folder) == key:
+            remove_abandoned(folder.parent, prefix=folder.name + ".")
             return cls(folder)
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        building = Path(tempfile.mkdtemp(prefix=folder.name + ".", dir=folder.parent))
-        try:
+        with workplace(folder.parent, prefix=folder.name + ".") as building:
             header = {"schema": SCHEMA, "medium": medium, "key": key, "threshold": 0.0, "baseline": {}, "items": 0}
 
             def progress(done: int, total: int) -> None:
@@ -123,8 +122,6 @@ class NoveltyIndex:
             (building / "novelty.json").write_text(json.dumps(header, indent=1), encoding="utf-8")
             shutil.rmtree(folder, ignore_errors=True)
             building.replace(folder)
-        finally:
-            shutil.rmtree(building, ignore_errors=True)
         return cls(folder)
 
     def check(self, content: Any) -> Novelty:

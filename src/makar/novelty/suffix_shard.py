@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from pydivsufsort import divsufsort
 
+from makar.data.store import write_arrays
 from makar.novelty.words import SEPARATOR
 
 BLOCK = 16
@@ -24,8 +25,9 @@ def write_shard(path: Path, words: np.ndarray) -> None:
     # Big-endian bytes sort like the numbers; every second suffix of the byte string starts a word.
     suffixes = divsufsort(words.astype(">u2").view(np.uint8))
     suffixes = suffixes[(suffixes & 1) == 0] >> 1
-    np.concatenate([words, np.full(BLOCK, SEPARATOR, np.uint16)]).astype("<u2").tofile(path.with_suffix(".words"))
-    suffixes.astype("<i4").tofile(path.with_suffix(".suffixes"))
+    padded = np.concatenate([words, np.full(BLOCK, SEPARATOR, np.uint16)])
+    write_arrays(path.with_suffix(".words"), [padded.astype("<u2")])
+    write_arrays(path.with_suffix(".suffixes"), [suffixes.astype("<i4")])
 
 
 class SuffixShard:

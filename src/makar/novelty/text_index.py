@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from makar.codecs.codec import Codec
-from makar.data.store import Store
+from makar.data.store import Store, write_arrays
 from makar.novelty.suffix_shard import BREAK, SuffixShard, write_shard
 from makar.novelty.words import SEPARATOR, WordHasher, word_ends
 
@@ -153,7 +153,7 @@ class _ShardWriter:
         path = self.folder / f"shard-{self.number:05d}"
         words = np.concatenate(self.parts) if self.parts else np.zeros(1, np.uint16)
         write_shard(path, words)
-        np.array(self.starts or [(0, 0)], "<i8").tofile(path.with_suffix(".starts"))
+        write_arrays(path.with_suffix(".starts"), [np.array(self.starts or [(0, 0)], "<i8")])
         self.number += 1
         self._clear()
 
@@ -250,7 +250,7 @@ def write_sources(store: Store, folder: Path) -> None:
         for source in store.sources():
             file.write((json.dumps(source, ensure_ascii=False) + "\n").encode())
             starts.append(file.tell())
-    np.array(starts, "<i8").tofile(folder / "sources.starts")
+    write_arrays(folder / "sources.starts", [np.array(starts, "<i8")])
 
 
 def read_source(folder: Path, record: int) -> dict[str, Any]:

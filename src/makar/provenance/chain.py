@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from makar.errors import IntegrityError, UsageError
+from makar.errors import IntegrityError, MakarError, UsageError
 from makar.home import models_folder, runs_folder
 from makar.provenance.asset_check import check_asset, signer_check
 from makar.provenance.embedding import SIDECAR_SUFFIX
@@ -18,16 +18,17 @@ from makar.provenance.links import METRICS_NAME, PLAN_NAME
 from makar.provenance.manifest import manifest_hash, read_signed, read_strict_json
 from makar.provenance.verification import Check, Link, Status, Verification
 
+Fingerprint = Callable[[str, dict[str, Any]], str]
+"""From the place of a data set and what its manifest states (medium, share held out) to its fingerprint."""
 
-def verify(
-    path: Path | str, *, artifact: Path | None = None, fingerprint: Callable[[str], str] | None = None
-) -> Verification:
+
+def verify(path: Path | str, *, artifact: Path | None = None, fingerprint: Fingerprint | None = None) -> Verification:
     """Check a generated file or a saved model, and everything behind it that this machine has.
 
     Args:
         path: An asset (an image, or a file with its sidecar; naming the sidecar is the same) or the folder of an artifact.
         artifact: Where the artifact of the asset is; without, the places known to this machine are tried.
-        fingerprint: Computes the fingerprint of a data set from its path; with it, data that is still there is read again.
+        fingerprint: Computes the fingerprint of a data set; with it, data that is still there is compared.
 
     Returns:
         Every check, from the asset back to the data.
@@ -44,7 +45,7 @@ def verify(
         manifest, checks = _check_artifact(path, fingerprint)
         return Verification(path=path, checks=tuple(checks), manifest=manifest)
     if not path.is_file():
-        raise UsageError(f"there is no file {path}", expected="a generated file or the folder of a model")
+        raise UsageError(f"there is no file {path}", expected="a generated file, the folder of a model, or its name")
     signed, checks = check_asset(path)
     if signed is not None:
         checks += _check_origin(signed.manifest, artifact, fingerprint)
@@ -76,7 +77,7 @@ def find_artifact(digest: str, name: str) -> Path | None:
     return next((folder for folder in candidates[:2] if (folder / MANIFEST_NAME).exists()), None)
 
 
-def _check_origin(asset: dict[str, Any], given: Path | None, fingerprint: Callable[[str], str] | None) -> list[Check]:
+def _check_origin(asset: dict[str, Any], given: Path | None, fingerprint: Fingerprint | None) -> list[Check]:
     stated = asset.get("artifact")
     if not isinstance(stated, dict) or not isinstance(stated.get("hash"), str):
         return [_check("artifact", "found", "failed", "the asset does not say which artifact made it")]
@@ -99,9 +100,7 @@ def _check_origin(asset: dict[str, Any], given: Path | None, fingerprint: Callab
     return [link, *checks]
 
 
-def _check_artifact(
-    folder: Path, fingerprint: Callable[[str], str] | None
-) -> tuple[dict[str, Any] | None, list[Check]]:
+def _check_artifact(folder: Path, fingerprint: Fingerprint | None) -> tuple[dict[str, Any] | None, list[Check]]:
     found = check_folder(folder)
     if found.signed is None:
         return None, [_check("artifact", "manifest", "failed", found.problems[0])]
@@ -157,7 +156,7 @@ def _check_run_file(path: Path, label: str, stated: Any) -> Check:
     return _check("run", label, "ok", f"{path.name} is the one the model was saved with")
 
 
-def _check_data(run: dict[str, Any], data: dict[str, Any], fingerprint: Callable[[str], str] | None) -> list[Check]:
+def _check_data(run: dict[str, Any], data: dict[str, Any], fingerprint: Fingerprint | None) -> list[Check]:
     if run.get("previous") != manifest_hash(data):
         return [_check("data", "link", "failed", "the run names another data set than the one it carries")]
     stated = str(data.get("fingerprint"))
@@ -165,12 +164,22 @@ def _check_data(run: dict[str, Any], data: dict[str, Any], fingerprint: Callable
     if fingerprint is None:
         return checks
     place = known_place("data", stated)
-    if place is None or not (place.startswith("builtin:") or Path(place).exists()):
+    # What came from the memory of a program is noted as a word, which is no path.
+    if place is None or not (place.startswith("builtin:") or (Path(place).is_absolute() and Path(place).exists())):
         detail = "the data is not where it was" if place else "this machine does not know where the data was"
         return [*checks, _check("data", "fingerprint", "unknown", detail)]
-    if fingerprint(place) == stated:
-        return [*checks, _check("data", "fingerprint", "ok", f"{place} was read again and is the same")]
+    try:
+        found = fingerprint(place, data)
+    except (MakarError, OSError) as error:
+        # What cannot be read proves nothing either way.
+        return [*checks, _check("data", "fingerprint", "unknown", f"{place} cannot be compared: {_first_line(error)}")]
+    if found == stated:
+        return [*checks, _check("data", "fingerprint", "ok", f"{place} is still the same")]
     return [*checks, _check("data", "fingerprint", "failed", f"{place} has changed since the training")]
+
+
+def _first_line(error: Exception) -> str:
+    return error.came if isinstance(error, MakarError) else str(error)
 
 
 def _check(link: Link, name: str, status: Status, detail: str) -> Check:

@@ -74,8 +74,11 @@ def png_pixel_hash(data: bytes) -> str:
                 if image.mode not in ("L", "RGB", "RGBA"):
                     raise IntegrityError(f"the pixels are of mode {image.mode}", expected="L, RGB or RGBA")
                 pixels = np.asarray(image)
-    except (OSError, SyntaxError, ValueError) as error:
-        raise IntegrityError(f"the pixels cannot be decoded: {error}", do="get the file again") from error
+    except IntegrityError:
+        raise
+    except Exception as error:  # Pillow's decoders raise any kind of exception on hostile files, of its size limit too
+        reason = str(error) or type(error).__name__
+        raise IntegrityError(f"the pixels cannot be decoded: {reason}", do="get the file again") from error
     return pixel_hash(pixels if pixels.ndim == 3 else pixels[:, :, None])
 
 

@@ -20,14 +20,15 @@ def data_manifest(data: dict[str, Any]) -> dict[str, Any]:
     """Return what is stated about a data set.
 
     Args:
-        data: ``fingerprint`` (required), ``name``, ``medium``, ``licences`` (SPDX id to number of items), ``items``.
+        data: ``fingerprint`` (required), ``name``, ``medium``, ``licences`` (SPDX id to number of items), ``items``,
+            ``held_out_share`` (part of the fingerprint; left out where nobody knows it).
 
     Raises:
         ConfigError: There is no fingerprint, so nothing could be proved.
     """
     if not isinstance(data.get("fingerprint"), str):
         raise ConfigError("the data set has no fingerprint", expected='data["fingerprint"], the hash of the data set')
-    return {
+    stated = {
         "schema": SCHEMA,
         "type": "data",
         "fingerprint": data["fingerprint"],
@@ -36,6 +37,7 @@ def data_manifest(data: dict[str, Any]) -> dict[str, Any]:
         "licences": data.get("licences", {}),
         "items": data.get("items"),
     }
+    return stated | ({"held_out_share": data["held_out_share"]} if "held_out_share" in data else {})
 
 
 def run_manifest(run_id: str, folder: Path | None, data: dict[str, Any]) -> dict[str, Any]:

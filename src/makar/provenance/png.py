@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from makar.errors import IntegrityError
 
 MAGIC = b"\x89PNG\r\n\x1a\n"
-LARGEST_PIXELS = 1 << 28
+LARGEST_PIXELS = 1 << 27
+"""Pillow refuses from 179 million on; more than Makar ever writes."""
 PIXEL_CHUNKS = frozenset({b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS"})
 HARMLESS_CHUNKS = frozenset({b"tEXt", b"zTXt", b"iTXt", b"tIME", b"pHYs"})
 

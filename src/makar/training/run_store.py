@@ -22,7 +22,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from makar.errors import IntegrityError, UnknownNameError
+from makar.errors import IntegrityError, UnknownNameError, UsageError
 from makar.home import runs_folder
 from makar.training.catalogue import Catalogue
 from makar.training.lock import lock_holder, locked
@@ -124,6 +124,18 @@ class Run:
         for name in ("checkpoints", "best"):
             shutil.rmtree(self.folder / name, ignore_errors=True)
 
+    def remove(self) -> None:
+        """Delete the folder and forget the run; the saved model is elsewhere and stays.
+
+        Raises:
+            RunLockedError: A process is training it.
+        """
+        with self.lock():
+            # Without its state a folder is no run any more, so a deletion that is cut short leaves none that looks whole.
+            (self.folder / "state.json").unlink(missing_ok=True)
+            shutil.rmtree(self.folder)
+        rebuild_catalogue()
+
 
 def create_run(*, key: str, name: str, output: str, options: dict[str, Any]) -> Run:
     """Make the folder of a new run.
@@ -158,11 +170,18 @@ def open_run(name: str) -> Run:
     """Return a run by its id, or by a beginning that only it has.
 
     Raises:
-        UnknownNameError: There is none, or several.
+        UnknownNameError: There is none.
+        UsageError: Several begin so.
     """
     known = [run.id for run in stored_runs()]
     found = [run_id for run_id in known if run_id == name] or [run_id for run_id in known if run_id.startswith(name)]
-    if len(found) != 1:
+    if len(found) > 1:
+        raise UsageError(
+            f'{len(found)} runs begin with "{name}": {", ".join(found)}',
+            expected="a beginning that only one of them has",
+            do="type more of the name",
+        )
+    if not found:
         raise UnknownNameError("run", name, known, do="" if known else "makar train DATA --for 10m makes one")
     return Run(runs_folder() / found[0])
 

@@ -8,7 +8,7 @@ import pytest
 from makar.config import with_settings
 from makar.errors import ConfigError, UnknownNameError
 from makar.families.family import build_family
-from makar.families.transformer.config import TransformerConfig
+from makar.families.transformer.config import LARGEST_CONTEXT, TransformerConfig
 from makar.tensor_spec import Slot, TensorSpec, mismatches
 
 CONFIGS = [
@@ -69,6 +69,8 @@ def test_window_is_the_context():
 
 
 def test_shapes_that_do_not_divide_are_refused():
+    with pytest.raises(ConfigError, match="context"):
+        TransformerConfig(context=LARGEST_CONTEXT + 1)
     with pytest.raises(ConfigError, match="width 100"):
         TransformerConfig(width=100, heads=3)
     with pytest.raises(ConfigError, match="cannot share"):

@@ -1,5 +1,6 @@
 """The sampler on real small models: equal to transformers when greedy, the same alone and in company, and it honours every option."""
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ import torch
 
 from makar.errors import DataError, UnsupportedError
 from makar.families.transformer.options import TextOptions
-from makar.families.transformer.sampler import TransformerSampler
+from makar.families.transformer.sampler import POSITIONS_STEP, TransformerSampler
 from makar.families.transformer.sampling import LogitsHook
 
 from .decoding_models import END, Example, decode_bytes, make_example
@@ -177,3 +178,16 @@ def test_wrong_prompts_are_refused(prompts: list, seeds: list, error: type[Excep
 def test_foreign_options_are_refused() -> None:
     with pytest.raises(UnsupportedError):
         make_sampler(make_example("mainstream")).sample({"temperature": 1}, [{}], [0])
+
+
+def test_a_context_that_a_file_only_states_sets_nothing_aside(example: Example) -> None:
+    large = dataclasses.replace(example, shape=dataclasses.replace(example.shape, context_length=1 << 20))
+    sampler = make_sampler(large)
+    wanted = continuations(make_sampler(example), GREEDY, [[1, 2, 3]], [0])
+    assert continuations(sampler, GREEDY, [[1, 2, 3]], [0]) == wanted
+    assert len(sampler.weights("float32", positions=7).rotations) == POSITIONS_STEP
+    first = sampler.weights("float32", positions=7).rotations
+    further = sampler.weights("float32", positions=POSITIONS_STEP + 1).rotations
+    assert len(further) == 2 * POSITIONS_STEP
+    assert torch.equal(further[:POSITIONS_STEP], first)
+    assert len(make_sampler(example).weights("float32", positions=10**9).rotations) == example.shape.context_length

@@ -23,6 +23,7 @@ from makar.families.diffusion.preconditioning import SMALLEST_DEVIATION
 from makar.families.diffusion.sampler import ImageSampler
 from makar.families.diffusion.time_sampling import training_times, validation_times
 from makar.families.family import Batch, Family, Loss, OnnxPart, ParameterGroup, Phase
+from makar.families.logits_hook import LogitsHook, refuse_hook
 from makar.nn.initialisation import initialise_modules
 from makar.tensor_spec import CLASS, TARGET
 
@@ -109,8 +110,9 @@ class DiffusionFamily(Family):
         predicted = self.velocity(path.point(noise, data, time), time, label)
         return Loss(value=F.mse_loss(predicted, path.velocity(noise, data)), count=len(data), unit="mse")
 
-    def sampler(self, codec: Any) -> ImageSampler:
+    def sampler(self, codec: Any, *, hook: LogitsHook | None = None) -> ImageSampler:
         """Return a sampler over the current weights; class names and their frequencies come from the codec."""
+        refuse_hook(hook)
         counts: dict[str, int] = codec.class_counts if self.config.classes else {}
         return ImageSampler(
             self.velocity, config=self.config, device=self.network.data_mean.device, class_counts=counts

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from makar.families.diffusion.config import DiffusionConfig
 from makar.families.diffusion.preconditioning import preconditioned
-from makar.nn.unet import UNet
+from makar.nn.unet import UNet, UNetSizes
 
 
 class VelocityNetwork(nn.Module):
@@ -24,7 +24,7 @@ class VelocityNetwork(nn.Module):
 
     def __init__(self, config: DiffusionConfig) -> None:
         super().__init__()
-        self.unet = UNet(
+        sizes = UNetSizes(
             channels=config.channels,
             patch=config.patch,
             widths=config.level_widths,
@@ -35,6 +35,7 @@ class VelocityNetwork(nn.Module):
             embedding_width=config.embedding_width,
             classes=config.classes,
         )
+        self.unet = UNet(sizes)
         self.register_buffer("data_mean", torch.zeros(config.channels, 1, 1))
         self.register_buffer("data_deviation", torch.full((config.channels, 1, 1), 0.5))
 

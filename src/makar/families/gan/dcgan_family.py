@@ -11,6 +11,7 @@ from makar.families.gan.dcgan_networks import BatchNorm, DcganDiscriminator, Dcg
 from makar.families.gan.dcgan_sampler import DcganSampler
 from makar.families.gan.family import GanFamily
 from makar.families.gan.options import DcganOptions
+from makar.families.logits_hook import LogitsHook, refuse_hook
 
 SETTLING_IMAGES = 256
 """Images whose batch statistics the generator's norms keep."""
@@ -27,6 +28,7 @@ class DcganFamily(GanFamily):
 
     def __init__(self, config: DcganConfig) -> None:
         super().__init__(config, DcganDiscriminator(config))
+        self.config: DcganConfig = config
         self.generator = DcganGenerator(config)
 
     def make(self, count: int, label: Tensor | None, generator: torch.Generator) -> Tensor:
@@ -64,8 +66,9 @@ class DcganFamily(GanFamily):
             for norm in norms:
                 norm.measures = False
 
-    def sampler(self, codec: Any) -> DcganSampler:
+    def sampler(self, codec: Any, *, hook: LogitsHook | None = None) -> DcganSampler:
         """Return a sampler over the current weights; class names and their frequencies come from the codec."""
+        refuse_hook(hook)
         counts: dict[str, int] = codec.class_counts if self.config.classes else {}
         return DcganSampler(self.render, config=self.config, device=self.device, class_counts=counts)
 

@@ -10,16 +10,18 @@ import abc
 from collections.abc import Iterable, Mapping
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from makar.errors import TensorMismatchError
 from makar.families.family import Batch, Family, Health, Loss, ParameterGroup, Phase
 from makar.families.gan.augmentation import augmented
 from makar.families.gan.collapse import Monitors, alarm
 from makar.families.gan.config import GanConfig
+from makar.families.gan.dcgan_networks import DcganDiscriminator
 from makar.families.gan.distance import energy_distance, nearest, spread
 from makar.families.gan.features import FixedFeatures
 from makar.families.gan.objective import discriminator_loss, generator_loss, slope_penalty
+from makar.families.gan.style_networks import ResidualDiscriminator
 from makar.nn.initialisation import initialise_modules
 from makar.tensor_spec import CLASS, TARGET
 
@@ -50,7 +52,7 @@ class GanFamily(Family, abc.ABC):
     margin: Tensor
     was_varied: Tensor
 
-    def __init__(self, config: GanConfig, discriminator: nn.Module) -> None:
+    def __init__(self, config: GanConfig, discriminator: DcganDiscriminator | ResidualDiscriminator) -> None:
         super().__init__()
         self.config: GanConfig = config
         self.precision = "float32"

@@ -126,7 +126,7 @@ class GanSampler(Sampler, abc.ABC):
         draw = torch.rand((), generator=drawing(seed, "label"))
         return min(int((draw >= edges).sum()), self._config.classes - 1)
 
-    def _check(self, options: DcganOptions) -> None:
+    def _check(self, options: Any) -> None:
         """Refuse controls that do not go together."""
         if options.towards is not None and options.towards_seed is None:
             raise UnsupportedError("towards without another seed to go to", expected="towards_seed as well")

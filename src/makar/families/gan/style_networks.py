@@ -118,6 +118,8 @@ class Synthesis(nn.Module):
             coarse, fine = widths[level + 1], widths[level]
             self.layers.append(StyledLayer(coarse, fine, style_width=style, size=sizes[level], grows=True))
             self.layers.append(StyledLayer(fine, fine, style_width=style, size=sizes[level], grows=False))
+        places = [rows * columns for rows, columns in sizes]
+        self.positions = [places[last], *(place for place in reversed(places[:last]) for _ in range(2))]
         self.out = ModulatedConvolution(
             widths[0], config.folded_channels, style_width=style, demodulates=False, gain=1.0
         )
@@ -141,10 +143,9 @@ class Synthesis(nn.Module):
         config = self.config
         x = self.constant.to(self.compute_type).expand(styles.shape[0], -1, -1, -1)
         start = 0
-        for index, layer in enumerate(self.layers):
-            end = start + layer.size[0] * layer.size[1]
-            x = layer(x, styles[:, index], noise[:, start:end])
-            start = end
+        for index, (layer, positions) in enumerate(zip(self.layers, self.positions)):
+            x = layer(x, styles[:, index], noise[:, start : start + positions])
+            start += positions
         x = self.out(x, styles[:, len(self.layers)]) + self.out_bias.to(x.dtype)
         x = unfold(x, config.patch) if config.patch > 1 else x
         return x[:, : config.height, : config.width].permute(0, 3, 1, 2).float()

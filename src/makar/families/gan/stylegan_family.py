@@ -17,6 +17,7 @@ from makar.families.gan.options import StyleganOptions
 from makar.families.gan.style_networks import Mapping, ResidualDiscriminator, Synthesis
 from makar.families.gan.stylegan_config import StyleganConfig
 from makar.families.gan.stylegan_sampler import StyleganSampler
+from makar.families.logits_hook import LogitsHook, refuse_hook
 
 MAPPING_RATE = 0.1
 """Learning rate of the mapping, in that of the other layers."""
@@ -81,8 +82,9 @@ class StyleganFamily(GanFamily):
                 label = torch.full((SETTLING_VECTORS,), number, device=self.device)
             self.mean_style[number] = self.mapping(latent, label).mean(0)
 
-    def sampler(self, codec: Any) -> StyleganSampler:
+    def sampler(self, codec: Any, *, hook: LogitsHook | None = None) -> StyleganSampler:
         """Return a sampler over the current weights; class names and their frequencies come from the codec."""
+        refuse_hook(hook)
         counts: dict[str, int] = codec.class_counts if self.config.classes else {}
         return StyleganSampler(
             self.mapping, self.render, config=self.config, mean_style=self.mean_style, class_counts=counts

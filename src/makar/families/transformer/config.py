@@ -15,6 +15,9 @@ from makar.errors import ConfigError
 from makar.families.family_config import FamilyConfig
 from makar.tensor_spec import TARGET, Slot, TensorSpec
 
+LARGEST_CONTEXT = 1 << 20
+"""No weight depends on it, so nothing else limits what a foreign configuration could make a program set aside."""
+
 HEAD_WIDTH = 32
 """Width of a head below 512 channels; 64 from there on."""
 
@@ -30,7 +33,9 @@ class TransformerConfig(FamilyConfig):
 
     layout: str = setting("mainstream", meaning="shape of the network", choices=("mainstream", "compact"))
     vocabulary: int = setting(0, meaning="number of tokens; 0 takes it from the codec", unit="tokens", minimum=0)
-    context: int = setting(256, meaning="positions that a prediction can look back on", unit="tokens", minimum=1)
+    context: int = setting(
+        256, meaning="positions that a prediction can look back on", unit="tokens", minimum=1, maximum=LARGEST_CONTEXT
+    )
     depth: int = setting(4, meaning="number of blocks", minimum=1)
     width: int = setting(128, meaning="channels of the residual stream", minimum=2)
     heads: int = setting(4, meaning="attention heads a block", minimum=1)

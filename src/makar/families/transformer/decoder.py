@@ -156,7 +156,7 @@ class DecoderWeights:
 
     Attributes:
         embedding: What enters the first layer, by token.
-        rotations: exp(i * position * frequency), sign by layout.
+        rotations: exp(i * position * frequency), sign by layout; as far as they were asked for.
         score_bound: No attention score can be larger (Cauchy-Schwarz on normalised queries and keys).
     """
 
@@ -167,9 +167,21 @@ class DecoderWeights:
     rotations: Complex[Tensor, "positions half_head_width"]
     score_bound: float
 
+    def reaching(self, positions: int) -> Self:
+        """Return the same weights with rotations for at least so many positions, or for the whole context if that is less."""
+        wanted = min(positions, self.shape.context_length)
+        if len(self.rotations) >= wanted:
+            return self
+        return dataclasses.replace(self, rotations=_rotations(self.shape, wanted).to(self.rotations.device))
+
 
 def pack_weights(
-    shape: DecoderShape, tensors: Mapping[str, Tensor], *, precision: str = "float32", device: str = "cpu"
+    shape: DecoderShape,
+    tensors: Mapping[str, Tensor],
+    *,
+    precision: str = "float32",
+    device: str = "cpu",
+    positions: int | None = None,
 ) -> DecoderWeights:
     """Fuse, fold and interleave the tensors of a model.
 
@@ -178,6 +190,7 @@ def pack_weights(
         tensors: Its tensors by their names in transformers; ``lm_head.weight`` may come along when it is tied.
         precision: ``"float32"``, ``"bfloat16"`` or ``"int8"`` (weights only).
         device: Where to run.
+        positions: How far the rotations reach; ``None`` is the whole context. See ``DecoderWeights.reaching``.
 
     Raises:
         TensorMismatchError: Tensors are missing, unexpected or of another shape.
@@ -241,16 +254,16 @@ def pack_weights(
         embedding=embedding.contiguous(),
         layers=tuple(layers),
         head=pack(head),
-        rotations=_rotations(shape).to(device),
+        rotations=_rotations(shape, shape.context_length if positions is None else positions).to(device),
         score_bound=bound,
     )
 
 
-def _rotations(shape: DecoderShape) -> Tensor:
+def _rotations(shape: DecoderShape, positions: int) -> Tensor:
     # The same float32 arithmetic as transformers, so that far positions do not drift apart.
     exponents = torch.arange(0, shape.head_width, 2, dtype=torch.float32) / shape.head_width
     frequencies = 1.0 / (shape.rope_theta**exponents)
-    angles = torch.arange(shape.context_length, dtype=torch.float32)[:, None] * frequencies
+    angles = torch.arange(min(positions, shape.context_length), dtype=torch.float32)[:, None] * frequencies
     sign = 1.0 if shape.layout == "mainstream" else -1.0
     return torch.complex(angles.cos(), angles.sin() * sign)
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from makar.errors import ConfigError, TensorMismatchError
 from makar.families.family import Batch, Family, Loss, OnnxPart, ParameterGroup, Phase, Sampler
+from makar.families.logits_hook import LogitsHook
 from makar.families.transformer.config import TransformerConfig
 from makar.families.transformer.decoder import DecoderShape
 from makar.families.transformer.layouts import saved_names, settings_files, transformers_settings
@@ -100,14 +101,15 @@ class TransformerFamily(Family):
             value = next_token_loss(self.network, batch[TARGET], dtype=PRECISIONS[self.precision])
         return Loss(value=value, count=batch[TARGET][:, 1:].numel(), unit=UNIT)
 
-    def sampler(self, codec: Any) -> Sampler:
-        """Return a sampler over a copy of the current weights."""
+    def sampler(self, codec: Any, *, hook: LogitsHook | None = None) -> Sampler:
+        """Return a sampler over a copy of the current weights; the hook comes after the filters of the options."""
         shape = DecoderShape.from_transformers(transformers_settings(self.config, end_token=codec.end_token))
         return TransformerSampler(
             shape,
             self.tensors(),
             end_token=codec.end_token,
             decode_tokens=codec.decode_tokens,
+            hooks=() if hook is None else (hook,),
             device=str(self.network.embeddings.device),
         )
 

@@ -20,17 +20,20 @@ from torch import Tensor
 
 from makar.errors import DataError, UnsupportedError
 from makar.families.family import Batch, Sampler
+from makar.families.logits_hook import LogitsHook
 from makar.families.transformer.block_decoder import read_block
 from makar.families.transformer.cache import KeyValueCache
 from makar.families.transformer.decoder import DecoderShape, DecoderWeights, pack_weights
 from makar.families.transformer.options import TextOptions
 from makar.families.transformer.row_decoder import RowDecoder
-from makar.families.transformer.sampling import LogitsHook, choose, strategies
+from makar.families.transformer.sampling import choose, strategies
 from makar.families.transformer.text_stream import TextStream
 from makar.tensor_spec import TARGET
 
 TEXT = "text"
 """Slot of the sampler's output with the text of the new tokens, as UTF-8 bytes; it ends before a stop text, tokens may not."""
+
+POSITIONS_STEP = 1024
 
 
 class TransformerSampler(Sampler):
@@ -97,10 +100,16 @@ class TransformerSampler(Sampler):
         )
         return self._run(options, waiting)
 
-    def weights(self, precision: str) -> DecoderWeights:
-        """Return the packed weights in a precision; packed at first use."""
-        if precision not in self._packed:
-            self._packed[precision] = pack_weights(self.shape, self._tensors, precision=precision, device=self._device)
+    def weights(self, precision: str, *, positions: int) -> DecoderWeights:
+        """Return the packed weights in a precision, usable up to a number of positions; packed at first use."""
+        # Whole steps, so that a slightly longer text needs no new table. A context is only a number that a file states.
+        positions = -(-positions // POSITIONS_STEP) * POSITIONS_STEP
+        packed = self._packed.get(precision)
+        if packed is None:
+            packed = pack_weights(
+                self.shape, self._tensors, precision=precision, device=self._device, positions=positions
+            )
+        self._packed[precision] = packed.reaching(positions)
         return self._packed[precision]
 
     @torch.inference_mode()
@@ -109,15 +118,16 @@ class TransformerSampler(Sampler):
     ) -> Iterator[tuple[int, dict[str, np.ndarray], bool]]:
         if not waiting:
             return
-        weights = self.weights(options.precision)
-        chain = strategies(options, self.hooks)
         longest = max(len(example.tokens) for example in waiting) + options.max_tokens
+        capacity = min(self.shape.context_length, longest)
+        weights = self.weights(options.precision, positions=capacity)
+        chain = strategies(options, self.hooks)
         free = list(range(min(self._slots, len(waiting))))
         cache = KeyValueCache(
             depth=self.shape.depth,
             slots=len(free),
             heads=self.shape.key_value_heads,
-            capacity=min(self.shape.context_length, longest),
+            capacity=capacity,
             head_width=self.shape.head_width,
             device=self._device,
         )

@@ -13,30 +13,15 @@ Sources: top-k Fan et al. 2018 (arXiv:1805.04833); top-p Holtzman et al. 2019 (a
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Protocol
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from makar.families.logits_hook import LogitsHook
 from makar.families.transformer.options import TextOptions
 
 NEVER = float("-inf")
-
-
-class LogitsHook(Protocol):
-    """Reshapes the logits of one example; every strategy is one, a watermark will be one."""
-
-    def __call__(
-        self, logits: Float[Tensor, " vocabulary"], history: Int[Tensor, " length"]
-    ) -> Float[Tensor, " vocabulary"]:
-        """Return new logits.
-
-        Args:
-            logits: Unnormalised log-probabilities of the next token; must not be changed in place.
-            history: Prompt and continuation so far.
-        """
-        ...
 
 
 @dataclasses.dataclass(frozen=True)

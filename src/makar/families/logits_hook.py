@@ -1,0 +1,38 @@
+"""What may reshape the logits of a token before it is drawn: the place of a watermark, handed in with a request.
+
+A hook is part of the contract and not of one family: generation hands it to whatever family a model has, and a family that draws no tokens
+refuses it, because a mark that is silently left out is worse than an error.
+"""
+
+from typing import Protocol, runtime_checkable
+
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from makar.errors import UnsupportedError
+
+
+@runtime_checkable
+class LogitsHook(Protocol):
+    """Reshapes the logits of one example; every strategy is one, a watermark will be one."""
+
+    def __call__(
+        self, logits: Float[Tensor, " vocabulary"], history: Int[Tensor, " length"]
+    ) -> Float[Tensor, " vocabulary"]:
+        """Return new logits.
+
+        Args:
+            logits: Unnormalised log-probabilities of the next token; must not be changed in place.
+            history: Prompt and continuation so far.
+        """
+        ...
+
+
+def refuse_hook(hook: LogitsHook | None) -> None:
+    """Refuse a hook, for families that draw no tokens.
+
+    Raises:
+        UnsupportedError: There is a hook.
+    """
+    if hook is not None:
+        raise UnsupportedError("this model draws no tokens, so nothing can reshape their logits", expected="no hook")

@@ -1,0 +1,328 @@
+"""Every option of every verb changes what can be seen: an option that does nothing would be a lie in the help.
+
+A case gives a command line, the words that the option adds, and what is looked at. The same command twice must look the same, so that a
+difference is the option's. What is looked at is content and files, not the settings that a manifest repeats.
+"""
+
+import json
+import re
+import shutil
+import time
+
+import pytest
+
+from makar.cli import demo
+from makar.home import home, models_folder, runs_folder, stores_folder
+from tests.cli.small_models import IMAGE_SETTINGS, TEXT_SETTINGS, hashes, see
+from tests.structure.cli_snapshot import current
+
+CASES = {}
+"""(verb, option) to a test; filled by the tables and functions below."""
+
+
+# --- generate ---------------------------------------------------------------------------------------------------------------------
+
+WRITE = ["generate", "writer", "In which", "--max-tokens", "40", "--temperature", "1", "--top-p", "1"]
+DRAW = ["generate", "painter", "--steps", "4"]
+GENERATE = {
+    "--max-tokens": (WRITE, ["--max-tokens", "20"]),
+    "--temperature": (WRITE, ["--temperature", "0"]),
+    "--top-p": (WRITE, ["--top-p", "0.1"]),
+    "--top-k": (WRITE, ["--top-k", "1"]),
+    "--min-p": (WRITE, ["--min-p", "0.9"]),
+    "--repetition-penalty": (WRITE, ["--repetition-penalty", "4"]),
+    "--stop": (WRITE, ["--stop", "e"]),
+    "--precision": ([*WRITE, "--max-tokens", "200"], ["--precision", "int8"]),
+    "--seed": (WRITE, ["--seed", "5"]),
+    "-n": (WRITE, ["-n", "2"]),
+    "<prompts>?": (["generate", "writer", "--max-tokens", "20"], ["Chapter"]),
+    "--steps": (DRAW, ["--steps", "2"]),
+    "--solver": (DRAW, ["--solver", "euler"]),
+    "--shift": (DRAW, ["--shift", "0.5"]),
+    "--guidance": (DRAW, ["--guidance", "4"]),
+    "--label": ([*DRAW, "--guidance", "20", "--label", "fox"], ["--label", "cat"]),
+}
+CASES |= {("makar generate", option): "test_an_option_of_generate_changes_the_content" for option in GENERATE}
+
+
+def made(words, folder):
+    """Return what a command line of ``generate`` printed, and the pictures that it saved."""
+    seen = see(*words)
+    pictures = hashes(folder)
+    shutil.rmtree(folder / "out", ignore_errors=True)
+    return (seen.output, pictures)
+
+
+@pytest.mark.parametrize("option", GENERATE)
+def test_an_option_of_generate_changes_the_content(option, place, tmp_path):
+    base, more = GENERATE[option]
+    plain = made(base, tmp_path)
+    assert made(base, tmp_path) == plain
+    assert made([*base, *more], tmp_path) != plain
+
+
+CASES["makar generate", "-o"] = "test_output_of_generate_is_where_it_was_asked_for"
+
+
+def test_output_of_generate_is_where_it_was_asked_for(place, tmp_path):
+    see(*DRAW)
+    see(*DRAW, "-o", "there/cat.png")
+    see(*WRITE, "-o", "stories")
+    assert {"out/0001.png", "there/cat.png", "stories/0001.txt", "stories/0001.txt.makar.json"} == set(hashes(tmp_path))
+
+
+CASES["makar generate", "--stream"] = "test_a_stream_comes_in_pieces"
+
+
+def test_a_stream_comes_in_pieces(place):
+    words = [*WRITE, "--max-tokens", "4000"]
+    whole, streamed = see(*words), see(*words, "--stream")
+    assert whole.output == streamed.output
+    assert len(streamed.pieces) > len(whole.pieces) + 2
+
+
+CASES["makar generate", "--refuse-copies"] = "test_copies_are_refused_only_when_asked_for"
+
+
+def test_copies_are_refused_only_when_asked_for(own_place):
+    # A limit above every distance calls everything a copy.
+    for path in runs_folder().glob("*images*/novelty/*.json"):
+        values = json.loads(path.read_text(encoding="utf-8"))
+        if "threshold" in values:
+            path.write_text(json.dumps(values | {"threshold": 1e9}), encoding="utf-8")
+    assert "TOO CLOSE" in see(*DRAW).messages
+    refused = see(*DRAW, "--refuse-copies", code=1)
+    assert "copies" in refused.messages and refused.output == ""
+
+
+# --- train and plan ---------------------------------------------------------------------------------------------------------------
+
+BOTH = ["both", "--steps", "3", "--medium", "image", *IMAGE_SETTINGS]
+TRAIN = {
+    "--steps": (BOTH, ["--steps", "4"]),
+    "--seed": (BOTH, ["--seed", "1"]),
+    "--set": (BOTH, ["--set", "stages.0.family.features=16"]),
+    "--recipe": (BOTH, ["--recipe", "image"]),
+    "--medium": (["both", "--steps", "3", "--set", "stages.0.optimisation.batch_size=4"], ["--medium", "text"]),
+}
+CASES |= {("makar train", option): "test_an_option_of_train_changes_the_weights" for option in TRAIN}
+
+
+def weights(words, place, name):
+    """Return the hashes of the tensors after ``train`` with these words."""
+    see("train", place / words[0], *words[1:], "-o", name)
+    return hashes(models_folder() / name, suffixes=(".safetensors",))
+
+
+@pytest.fixture(scope="module")
+def trained_before():
+    """Return what was trained, by words; every model of this module is trained once."""
+    return {}
+
+
+@pytest.mark.parametrize("option", TRAIN)
+def test_an_option_of_train_changes_the_weights(option, place, trained_before):
+    base, more = TRAIN[option]
+    more = [*base, *more]
+    for words in (base, more):
+        if str(words) not in trained_before:
+            trained_before[str(words)] = weights(words, place, f"model-{len(trained_before)}")
+    assert trained_before[str(base)] != trained_before[str(more)]
+
+
+def test_the_same_training_gives_the_same_weights(place, trained_before):
+    """The twin of the test above: without an option nothing differs."""
+    trained_before.setdefault(str(BOTH), weights(BOTH, place, "first"))
+    assert weights(BOTH, place, "second") == trained_before[str(BOTH)]
+
+
+CASES["makar train", "--for"] = CASES["makar train", "-o"] = "test_time_and_place_of_a_training_are_kept"
+
+
+def test_time_and_place_of_a_training_are_kept(place, tmp_path):
+    start = time.monotonic()
+    values = see("train", place / "images", "--for", "4s", "-o", "./here", *IMAGE_SETTINGS, "--json").values
+    assert values["plan"]["seconds"] == 4 and values["results"][-1]["steps"] > 6
+    assert time.monotonic() - start < 60
+    assert values["model"] == str(tmp_path / "here") and (tmp_path / "here" / "model.safetensors").exists()
+
+
+PLAN = ["both", "--medium", "image", "--steps", "3", "--no-probe"]
+PLANS = {
+    "--for": (PLAN, ["both", "--medium", "image", "--for", "60s", "--no-probe"]),
+    "--probe": (["both", "--for", "20s", "--no-probe"], ["both", "--for", "20s", "--probe"]),
+    "--steps": (PLAN, [*PLAN, "--steps", "5"]),
+    "--seed": (PLAN, [*PLAN, "--seed", "1"]),
+    "--set": (PLAN, [*PLAN, "--set", "stages.0.family.features=24"]),
+    "--recipe": (PLAN, [*PLAN, "--recipe", "image"]),
+    "--medium": (PLAN, [*PLAN, "--medium", "text"]),
+}
+CASES |= {("makar plan", option): "test_an_option_of_plan_changes_the_plan" for option in PLANS}
+
+
+def planned(words, place):
+    """Return a plan, without how long planning took."""
+    values = see("plan", place / words[0], "--json", *words[1:]).values
+    values["predicted"].pop("probe_seconds")
+    return values
+
+
+@pytest.mark.parametrize("option", PLANS)
+def test_an_option_of_plan_changes_the_plan(option, place):
+    base, more = PLANS[option]
+    plain = planned(base, place)
+    assert planned(base, place) == plain
+    assert planned(more, place) != plain
+
+
+def test_a_plan_says_that_it_measures_only_when_it_does(place):
+    assert "measuring" not in see("plan", place / "texts", "--steps", "3").messages
+    assert "measuring" in see("plan", place / "texts", "--for", "20s").messages
+
+
+# --- the other verbs --------------------------------------------------------------------------------------------------------------
+
+CASES["makar inspect", "--medium"] = "test_medium_of_inspect"
+
+
+def test_medium_of_inspect(place):
+    found = {
+        medium: see("inspect", place / "both", "--medium", medium, "--json").values for medium in ("text", "image")
+    }
+    assert [values["medium"] for values in found.values()] == ["text", "image"]
+    assert found["text"]["used"] != found["image"]["used"]
+
+
+CASES["makar evaluate", "-o"] = CASES["makar evaluate", "<data>?"] = "test_place_and_data_of_evaluate"
+
+
+def test_place_and_data_of_evaluate(place, tmp_path):
+    plain = see("evaluate", "painter", "--json").values
+    assert (tmp_path / "report-painter" / "report.html").exists()
+    other = see("evaluate", "painter", place / "both" / "images", "-o", "there", "--json").values
+    assert (tmp_path / "there" / "report.html").exists()
+    assert plain["html"] != other["html"]
+    volatile = {"html", "json"}
+    differing = {name for name in plain if plain[name] != other[name]} - volatile
+    assert differing and "both" not in json.dumps(plain["measured_on"] if "measured_on" in plain else plain["model"])
+    assert "images" in json.dumps(other)
+
+
+CASES["makar export", "--to"] = CASES["makar import", "-o"] = "test_format_of_export_and_name_of_import"
+
+
+def test_format_of_export_and_name_of_import(place, tmp_path):
+    see("export", "writer", "--to", "transformers", "hf")
+    see("export", "writer", "--to", "onnx", "onnx")
+    assert (tmp_path / "hf" / "config.json").exists() and not list((tmp_path / "hf").glob("*.onnx"))
+    assert list((tmp_path / "onnx").glob("*.onnx"))
+    see("import", "hf", "-o", "back")
+    see("import", "hf", "-o", "./beside")
+    assert (models_folder() / "back").is_dir() and (tmp_path / "beside").is_dir()
+
+
+CASES["makar runs remove", "--yes"] = CASES["makar runs clean", "--yes"] = "test_nothing_is_deleted_without_a_yes"
+
+
+def test_nothing_is_deleted_without_a_yes(own_place):
+    run = next(runs_folder().glob("*texts*"))
+    model = see("runs", "show", run.name, "--json").values["artifact"]
+    asked = see("runs", "remove", run.name, code=2)
+    assert run.is_dir() and "novelty" in asked.messages and "--yes" in asked.messages
+    see("runs", "remove", run.name, "--yes")
+    assert not run.exists() and run.name not in see("runs", "list").output
+    assert (models_folder() / "writer").is_dir() and model.endswith("writer")
+    assert see("generate", "writer", "--max-tokens", "5").output
+    stores = set(stores_folder().iterdir())
+    see("runs", "clean", code=2)
+    assert set(stores_folder().iterdir()) == stores
+    assert len(see("runs", "clean", "--yes", "--json").values) == 1
+    assert len(set(stores_folder().iterdir())) == len(stores) - 1
+    assert "nothing" in see("runs", "clean").messages
+
+
+CASES |= {("makar demo", option): "test_options_of_demo" for option in ("--for", "--seed", "<folder>?")}
+
+
+def test_options_of_demo(place, tmp_path, monkeypatch):
+    job = demo.Job(source=str(place / "images"), name="letters", what="pictures", count=2, options={"steps": 2})
+    monkeypatch.setattr(demo, "JOBS", (job,))
+    see("demo", "--for", "1s")
+    see("demo", "there", "--for", "5s", "--seed", "3")
+    pages = [(tmp_path / name / "index.html").read_text(encoding="utf-8") for name in ("makar-demo", "there")]
+    assert [f"generated image, seed {seed}'" in page for seed, page in zip((0, 3), pages)] == [True, True]
+    assert "generated image, seed 0'" not in pages[1]
+    trained = [int(re.search(r"<dt>trained for</dt><dd>(\d+) s</dd>", page)[1]) for page in pages]
+    assert trained[0] <= 2 < trained[1]
+
+
+# --- --json -----------------------------------------------------------------------------------------------------------------------
+
+
+def lines(place):
+    """Return a command line for every verb, in an order in which each can run; what changes things comes last."""
+    run, other = (next(runs_folder().glob(f"*{name}*")).name for name in ("texts", "images"))
+    see(*WRITE, "-o", "story.txt")
+    see("export", "writer", "--to", "transformers", "hf")
+    return {
+        "inspect": ["inspect", place / "texts"],
+        "plan": ["plan", place / "texts", "--steps", "3", "--no-probe"],
+        "train": ["train", place / "texts", "--steps", "2", *TEXT_SETTINGS, "-o", "again"],
+        "generate": WRITE,
+        "evaluate": ["evaluate", "painter"],
+        "verify": ["verify", "story.txt"],
+        "import": ["import", "hf", "-o", "imported"],
+        "export": ["export", "writer", "--to", "transformers", "exported"],
+        "doctor": ["doctor"],
+        "version": ["version"],
+        "list recipes": ["list", "recipes"],
+        "list models": ["list", "models"],
+        "list media": ["list", "media"],
+        "runs list": ["runs", "list"],
+        "runs show": ["runs", "show", run],
+        "runs compare": ["runs", "compare", run, other],
+        "runs resume": ["runs", "resume", run],
+        "runs stop": ["runs", "stop", run],
+        "runs remove": ["runs", "remove", run, "--yes"],
+        "runs clean": ["runs", "clean", "--yes"],
+    }
+
+
+WITH_JSON = sorted(verb.removeprefix("makar ") for verb, options in current().items() if "--json" in options)
+CASES |= {(f"makar {verb}", "--json"): "test_json_is_json" for verb in WITH_JSON}
+
+
+def test_json_is_json(own_place):
+    table = lines(own_place)
+    assert sorted(table) == WITH_JSON
+    before = home().with_name("before")
+    shutil.copytree(home(), before)
+    for verb, words in table.items():
+        plain = see(*words)
+        if verb in ("export", "import", "runs remove", "runs clean"):
+            # Each can be done only once, so it is done again from what was there before.
+            shutil.rmtree("exported", ignore_errors=True)
+            shutil.rmtree(home())
+            shutil.copytree(before, home())
+        shown = see(*words, "--json")
+        assert isinstance(shown.values, dict | list), verb
+        assert shown.output != plain.output, verb
+        with pytest.raises(ValueError):
+            json.loads(plain.output)
+
+
+# --- the table is complete --------------------------------------------------------------------------------------------------------
+
+
+def test_every_option_has_a_case():
+    required = {
+        (verb, option.split(", ")[0])
+        for verb, options in current().items()
+        for option in options
+        if not option.startswith("<") or option.endswith("?")
+    }
+    assert required == set(CASES), (
+        f"without a case: {sorted(required - set(CASES))}; gone: {sorted(set(CASES) - required)}"
+    )
+    for name in CASES.values():
+        assert name in globals()
