@@ -15,7 +15,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from makar.families.gan.stylegan_config import StyleganConfig
-from makar.nn.convolution import Convolution, Pointwise, fold, unfold
+from makar.nn.convolution import Convolution, Pointwise, fold
 from makar.nn.modulated_convolution import ModulatedConvolution
 
 SLOPE = 0.2
@@ -91,8 +91,7 @@ class StyledLayer(nn.Module):
         x = self.convolution(x, style)
         rows, columns = self.size
         if self.grows:
-            wide = F.interpolate(x.permute(0, 3, 1, 2), scale_factor=2.0, mode="bilinear", align_corners=False)
-            x = wide[:, :, :rows, :columns].permute(0, 2, 3, 1)
+            x = _enlarged(x, 2, size=self.size)
         speckle = (self.noise_strength * noise).reshape(-1, rows, columns, 1).to(x.dtype)
         return F.leaky_relu(x + speckle + self.bias.to(x.dtype), SLOPE)
 
@@ -120,10 +119,8 @@ class Synthesis(nn.Module):
             self.layers.append(StyledLayer(fine, fine, style_width=style, size=sizes[level], grows=False))
         places = [rows * columns for rows, columns in sizes]
         self.positions = [places[last], *(place for place in reversed(places[:last]) for _ in range(2))]
-        self.out = ModulatedConvolution(
-            widths[0], config.folded_channels, style_width=style, demodulates=False, gain=1.0
-        )
-        self.out_bias = nn.Parameter(torch.zeros(config.folded_channels))
+        self.out = ModulatedConvolution(widths[0], config.channels, style_width=style, demodulates=False, gain=1.0)
+        self.out_bias = nn.Parameter(torch.zeros(config.channels))
 
     def initialise(self, generator: torch.Generator) -> None:
         """Draw the constant from a normal distribution; the layers draw themselves."""
@@ -146,9 +143,11 @@ class Synthesis(nn.Module):
         for index, (layer, positions) in enumerate(zip(self.layers, self.positions)):
             x = layer(x, styles[:, index], noise[:, start : start + positions])
             start += positions
+        if config.patch > 1:
+            # Enlarged before the last convolution: four filters side by side, one a pixel, would leave a pattern of the patches.
+            x = _enlarged(x, config.patch, size=(config.height, config.width))
         x = self.out(x, styles[:, len(self.layers)]) + self.out_bias.to(x.dtype)
-        x = unfold(x, config.patch) if config.patch > 1 else x
-        return x[:, : config.height, : config.width].permute(0, 3, 1, 2).float()
+        return x.permute(0, 3, 1, 2).float()
 
 
 class ResidualBlock(nn.Module):
@@ -221,6 +220,12 @@ def _halved(x: Tensor) -> Tensor:
     # An odd edge is averaged over what is there.
     view = F.avg_pool2d(x.permute(0, 3, 1, 2), 2, ceil_mode=True, count_include_pad=False)
     return view.permute(0, 2, 3, 1)
+
+
+def _enlarged(x: Tensor, factor: int, *, size: tuple[int, int]) -> Tensor:
+    """Enlarge linearly and cut to a size."""
+    view = F.interpolate(x.permute(0, 3, 1, 2), scale_factor=float(factor), mode="bilinear", align_corners=False)
+    return view[:, :, : size[0], : size[1]].permute(0, 2, 3, 1)
 
 
 def _unit(x: Tensor) -> Tensor:

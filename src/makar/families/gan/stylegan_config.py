@@ -1,8 +1,9 @@
 """Settings and exact sizes of the style-based adversarial model (Karras et al. 2018, 1812.04948; 2019, 1912.04958); no torch.
 
-Departures, all for minutes on a processor: the image is folded by ``patch``, so that the finest level has half the resolution; a level
-grows by convolving first and enlarging then, which costs a quarter and commutes with the linear filter; one output instead of a sum
-over levels; few layers of mapping. A test compares the counts with the built networks.
+Departures, all for minutes on a processor: the finest level has a ``patch``-th of the resolution, the last convolution alone is at the
+full one, and the discriminator sees the image folded; a level grows by convolving first and enlarging then, which costs a quarter and
+commutes with the linear filter; one output instead of a sum over levels; few layers of mapping. A test compares the counts with the
+built networks.
 """
 
 import dataclasses
@@ -49,7 +50,7 @@ class StyleganConfig(GanConfig):
 
     @property
     def folded_channels(self) -> int:
-        """Channels of the folded image."""
+        """Channels of the folded image that the discriminator begins with."""
         return self.channels * self.patch**2
 
     def parameter_count(self) -> int:
@@ -63,7 +64,7 @@ class StyleganConfig(GanConfig):
         for fine, coarse in itertools.pairwise(widths):
             generator += _styled(coarse, fine, latent) + _styled(fine, fine, latent)
             discriminator += 9 * fine * fine + fine + 9 * fine * coarse + coarse + fine * coarse
-        generator += 9 * widths[0] * pixels + latent * widths[0] + widths[0] + pixels
+        generator += 9 * widths[0] * self.channels + latent * widths[0] + widths[0] + self.channels
         last = widths[-1]
         discriminator += 9 * last * last + last + rows * columns * last * last + last + last + 1
         if self.classes:
@@ -83,7 +84,7 @@ class StyleganConfig(GanConfig):
             here, below = places[level], places[level + 1]
             generator += _styled_products(coarse, fine, latent, below) + _styled_products(fine, fine, latent, here)
             discriminator += 9 * fine * fine * here + 10 * fine * coarse * below
-        generator += 9 * widths[0] * pixels * places[0] + latent * widths[0]
+        generator += 9 * widths[0] * self.channels * self.height * self.width + latent * widths[0]
         last = widths[-1]
         discriminator += 10 * last * last * places[-1] + last
         return 2.0 * generator, 2.0 * discriminator

@@ -22,6 +22,9 @@ from makar.families.logits_hook import LogitsHook, refuse_hook
 MAPPING_RATE = 0.1
 """Learning rate of the mapping, in that of the other layers."""
 
+NOISE_RATE = 0.1
+"""The same for the strength of the noise, which begins at zero and would be as large as everything else after a few dozen steps."""
+
 SETTLING_VECTORS = 1024
 """Random vectors a class whose styles the mean style is taken over."""
 
@@ -131,5 +134,6 @@ def equal_rates(network: nn.Module, *, scale: float = 1.0) -> list[ParameterGrou
     groups: dict[float, list[nn.Parameter]] = {}
     for name, parameter in network.named_parameters():
         size = parameter[0].numel() if name.endswith("weight") else 1
-        groups.setdefault(scale / math.sqrt(size), []).append(parameter)
+        rate = NOISE_RATE if name.endswith("noise_strength") else 1.0
+        groups.setdefault(scale * rate / math.sqrt(size), []).append(parameter)
     return [ParameterGroup(parameters=found, learning_rate_scale=rate) for rate, found in groups.items()]
