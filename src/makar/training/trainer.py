@@ -259,17 +259,18 @@ class _Trainer:
             if self.states.best is None:
                 raise DivergedError(message, do=HINT)
             self.has_given_up = True
-            self._note("gave_up", f"{message}; the best weights so far, of step {self.states.best[1]}, are kept")
+            kept = f"the best weights so far, of step {self.states.best[1]}, are kept"
+            self._note("gave_up", f"{message}; {kept}", broken_step=broken.step)
             return
         self.learner.load(self.states.good_tensors)
         self.counters = broken.rolled_back_to(self.states.good_body)
         message = return_message(reason, broken_step=broken.step, good_step=self.counters.step)
         self._note("rolled_back", message, broken_step=broken.step)
 
-    def _note(self, event: str, message: str, **values: int) -> None:
+    def _note(self, event: str, message: str, *, broken_step: int) -> None:
         """Log what went wrong, and remember it for the report."""
         self.counters.incidents.append(message)
-        self.log.emit(event, message=message, step=self.counters.step, **values)
+        self.log.emit(event, message=message, step=self.counters.step, broken_step=broken_step)
 
     def _spent(self) -> Counters:
         """Return the counters with seconds and energy up to date."""
@@ -330,7 +331,8 @@ class _Trainer:
             found = {"inner_loss": loss, "is_best": is_best, "examples": counters.validation_count, **health.metrics}
             self.log.emit("validation", step=counters.step, **found)
             if health.alarm:
-                self._note("unhealthy", f"{health.alarm} (averaged weights, step {counters.step}); they are not kept")
+                message = f"{health.alarm} (averaged weights, step {counters.step}); they are not kept"
+                self._note("unhealthy", message, broken_step=counters.step)
             self._sample()
 
     def _sample(self) -> None:
