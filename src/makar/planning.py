@@ -12,8 +12,6 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import psutil
-
 from makar import registry
 from makar.codecs.image_config import ImageCodecConfig, choose_image_codec
 from makar.codecs.text_config import BpeCodecConfig, ByteCodecConfig, CharacterCodecConfig, choose_text_codec
@@ -26,6 +24,7 @@ from makar.training.machine import (
     ASSUMED_OPERATIONS_PER_SECOND,
     ASSUMED_PEAK,
     check_room,
+    free_memory_bytes,
     has_cuda,
     likely_precision,
 )
@@ -170,7 +169,7 @@ def size_recipe(recipe: Recipe, request: Request, *, size: DataSize, store_is_fi
             measured.append(found)
         stages.append(sized)
     if request.seconds is not None:
-        stages = [_fitting(stage) for stage in stages]
+        stages = [_fitting(stage, device) for stage in stages]
     complete: Recipe = recipe.changed(stages=tuple(stages))
     found_first = measured[0] if measured else None
     wanted = complete.stages[0].optimisation.precision
@@ -188,7 +187,7 @@ def size_recipe(recipe: Recipe, request: Request, *, size: DataSize, store_is_fi
         data_fingerprint=size.fingerprint,
     )
     plan = plan.changed(predicted=_predicted(plan, size, found_first, probe_seconds=time.monotonic() - begin))
-    check_room(plan.predicted, store_bytes=0 if not store_is_finished else size.store_bytes)
+    check_room(plan.predicted, store_bytes=0 if not store_is_finished else size.store_bytes, device=device)
     return plan
 
 
@@ -290,10 +289,10 @@ def _predicted(
     }
 
 
-def _fitting(stage: Stage) -> Stage:
+def _fitting(stage: Stage, device: str) -> Stage:
     """Cut the batch into more parts until a part fits into the memory that is free."""
     optimisation, parameters = stage.optimisation, stage.family.parameter_count()
-    free = psutil.virtual_memory().available
+    free = free_memory_bytes(device)
     while optimisation.batch_size > 1 and free < memory_bytes(
         parameters, activation_bytes=stage.family.activation_bytes(), batch_size=optimisation.batch_size
     ):

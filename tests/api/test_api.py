@@ -1,17 +1,30 @@
 """The verbs in Python, on real data: train, generate, verify, export, import, resume; the same call finds its run again."""
 
+import shutil
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
+from PIL import Image
 
 import makar
+from makar.api import training
 from makar.api.places import lasting_source, model_place
 from makar.api.runs import all_runs, compare_runs, run_details, stop_run
 from makar.data.dataset import open_dataset
-from makar.errors import DataError, InterruptedRunError, UnknownNameError, UnsupportedError, UsageError
+from makar.errors import (
+    DataError,
+    InterruptedRunError,
+    OutOfSpaceError,
+    UnknownNameError,
+    UnsupportedError,
+    UsageError,
+)
+from makar.evaluation.comparison import compare
 from makar.home import home, models_folder, runs_folder
 from tests.cli.small_models import write_images, write_texts
 
@@ -106,8 +119,6 @@ def test_export_and_import_come_back_equal(runs, tmp_path):
 
 
 def test_a_copied_model_knows_no_novelty(runs, tmp_path, monkeypatch):
-    import shutil
-
     copied = shutil.copytree(runs["text"].model.path, tmp_path / "copied")
     monkeypatch.setenv("MAKAR_HOME", str(tmp_path / "elsewhere"))
     asset = makar.load(copied).generate("It was", options={"max_tokens": 8})[0]
@@ -149,6 +160,93 @@ def test_a_stopped_run_goes_on_and_ends_as_if_it_had_not_been_stopped(tmp_path):
     straight = makar.train("builtin:digits", steps=60, output=tmp_path / "straight")
     files = [folder / "model.safetensors" for folder in (stopped.model.path, straight.model.path)]
     assert files[0].read_bytes() == files[1].read_bytes()
+
+
+@pytest.mark.parametrize("stopped_by", ["signal", "makar runs stop"])
+def test_a_run_interrupted_while_indexing_only_indexes_on(tmp_path, stopped_by):
+    def interrupt(event):
+        if event["event"] == "novelty" or "indexing" in event.get("message", ""):
+            if stopped_by == "signal":
+                raise KeyboardInterrupt
+            stop_run(next(runs_folder().iterdir()).name)
+
+    words = {"steps": 4, "output": tmp_path / "model"}
+    with pytest.raises(InterruptedRunError):
+        makar.train("builtin:digits", **words, on_event=interrupt)
+    first = makar.load(tmp_path / "model").hash
+    assert [row["status"] for row in all_runs()] == ["stopped"]
+    assert not (next(runs_folder().iterdir()) / "novelty").exists()
+    events = []
+    run = makar.train("builtin:digits", **words, on_event=events.append)
+    assert len(list(runs_folder().iterdir())) == 1 and run.model.hash == first
+    assert not {"started", "resumed", "storing"} & {event["event"] for event in events}
+    assert run.results[-1].steps == 4 and (run.folder / "novelty" / "novelty.json").exists()
+    assert [row["status"] for row in all_runs()] == ["saved"]
+
+
+def test_a_model_that_was_removed_while_its_data_was_not_indexed_yet_is_saved_again(tmp_path):
+    def interrupt(event):
+        if "indexing" in event.get("message", ""):
+            raise KeyboardInterrupt
+
+    words = {"steps": 4, "output": tmp_path / "model"}
+    with pytest.raises(InterruptedRunError):
+        makar.train("builtin:digits", **words, on_event=interrupt)
+    weights = (tmp_path / "model" / "model.safetensors").read_bytes()
+    shutil.rmtree(tmp_path / "model")
+    run = makar.train("builtin:digits", **words)
+    assert (run.model.path / "model.safetensors").read_bytes() == weights
+    assert len(list(runs_folder().iterdir())) == 1
+
+
+def test_samples_are_shown_while_it_trains(tmp_path):
+    events = []
+    makar.train(TEXTS, steps=4, output=tmp_path / "text", on_event=events.append)
+    texts = [event for event in events if event["event"] == "sample"]
+    assert texts and all(isinstance(event["sample"][0], str) for event in texts)
+    assert "sample at step 4: " in texts[-1]["message"] and "\n" not in texts[-1]["message"]
+    events.clear()
+    run = makar.train("builtin:digits", steps=4, output=tmp_path / "image", on_event=events.append)
+    (*_, event) = [event for event in events if event["event"] == "sample"]
+    with Image.open(event["path"]) as picture:
+        assert picture.format == "PNG" and picture.width > picture.height
+    assert Path(event["path"]).parent == run.folder / "samples"
+
+
+def test_samples_leave_the_bits_of_a_training_alone(tmp_path, monkeypatch):
+    files = []
+    for name in ("with", "without"):
+        run = makar.train("builtin:digits", steps=12, output=tmp_path / name)
+        files.append((run.model.path / "model.safetensors").read_bytes())
+        monkeypatch.setattr(training, "sample_maker", lambda codec: None)
+    assert files[0] == files[1]
+
+
+def test_a_training_is_compared_with_its_plan(runs):
+    for medium, unit in (("text", "nats a byte"), ("image", "mean squared error")):
+        found = {row.what: row for row in compare(runs[medium].model.artifact.header["training"])}
+        loss = found["loss on data it did not learn from"]
+        assert loss.unit == unit and loss.real > 0
+        assert {"energy", "memory", "steps"} <= set(found)
+        assert found["memory"].real > 1e8 and found["steps"].verdict == "+0 %"
+    training_facts = runs["text"].model.artifact.header["training"]
+    assert loss.real == pytest.approx(runs["image"].results[-1].inner_loss)
+    assert 0.9 <= training_facts["bytes_per_token"] < 8
+
+
+def test_a_full_disk_is_said_before_anything_is_encoded(tmp_path, monkeypatch):
+    monkeypatch.setattr(psutil, "disk_usage", lambda path: types.SimpleNamespace(free=1000))
+    events = []
+    with pytest.raises(OutOfSpaceError, match="GB"):
+        makar.train(TEXTS, steps=4, output=tmp_path / "model", on_event=events.append)
+    assert "storing" not in {event["event"] for event in events}
+    assert not list((home() / "stores").rglob("*.bin")) and not (tmp_path / "model").exists()
+
+
+def test_evaluate_takes_seed_and_number_of_samples(runs, tmp_path):
+    report = runs["text"].model.evaluate(folder=tmp_path, samples=3, seed=5)
+    assert report.to_dictionary()["details"]["samples"] == 3
+    assert "bits per byte" in (runs["text"].model.path / "README.md").read_text().replace("_", " ")
 
 
 @pytest.mark.parametrize("share", [None, 0.2])

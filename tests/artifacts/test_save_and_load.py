@@ -6,12 +6,14 @@ import pytest
 import torch
 from tiny_models import END, TinyText, TinyTextConfig, save_tiny_image, save_tiny_text
 
+from makar.artifacts import artifact
 from makar.artifacts import save as saving
 from makar.artifacts.folders import recover
 from makar.artifacts.load import load_artifact
 from makar.artifacts.save import read_report, update_artifact_report
 from makar.errors import ArtifactError, ConfigError, OutOfSpaceError, UnknownNameError, UsageError
 from makar.home import models_folder
+from makar.nn import device
 
 
 def test_tensors_codec_and_recipe_come_back(text_artifact):
@@ -29,6 +31,23 @@ def test_tensors_codec_and_recipe_come_back(text_artifact):
 def test_codec_and_family_are_built_once(text_artifact):
     assert text_artifact.codec() is text_artifact.codec()
     assert text_artifact.family() is text_artifact.family()
+
+
+def test_the_family_works_on_the_device_and_can_be_fetched_back(text_artifact, monkeypatch):
+    def places(family):
+        return {tensor.device.type for tensor in family.state_dict().values()}
+
+    assert places(text_artifact.family()) == {device.working_device().type}
+    assert places(load_artifact("poe").family("cpu")) == {"cpu"}
+    # A device that every build of torch has stands for the one that this machine may lack.
+    monkeypatch.setattr(artifact, "working_device", lambda: torch.device("meta"))
+    assert places(load_artifact("poe").family()) == {"meta"}
+
+
+def test_the_working_device_is_cuda_where_there_is_one(monkeypatch):
+    for is_there, kind in ((True, "cuda"), (False, "cpu")):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda is_there=is_there: is_there)
+        assert device.working_device() == torch.device(kind)
 
 
 def test_unknown_name_proposes_the_nearest(text_artifact):

@@ -2,17 +2,20 @@
 
 import dataclasses
 import json
+import types
 
 import numpy as np
 import pytest
 
 from makar import registry
-from makar.artifacts.save import save_artifact
+from makar.artifacts import folders
+from makar.artifacts.load import load_artifact
+from makar.artifacts.save import read_report, save_artifact
 from makar.codecs.codec import fit_codec
 from makar.data.dataset import open_dataset
 from makar.data.record import Record
 from makar.data.store import build_store
-from makar.errors import DataError
+from makar.errors import DataError, UsageError
 from makar.evaluation import extractor, image, text
 from makar.evaluation.evaluate import evaluate
 from makar.home import runs_folder, stores_folder
@@ -74,7 +77,14 @@ def trained(tmp_path, medium, *, with_run=True):
             "items": 40,
             "seconds": 2.5,
             "inner_loss": 2.6,
-            "predicted": {"steps": 6, "memory_bytes": 3},
+            "unit": "nats a token",
+            "bytes_per_token": 2.0,
+            "peak_memory_bytes": 2,
+            "predicted": {
+                "steps": 6,
+                "memory_bytes": 3,
+                "inner_loss": {"low": 1.0, "central": 1.2, "high": 1.4, "unit": "nats a byte"},
+            },
             "energy_kwh": {"low": 0.001, "central": 0.002, "high": 0.004, "method": "guess"},
         },
         data={"fingerprint": "f" * 64, "name": "tiny", "medium": medium, "items": 6, "licences": {"CC0-1.0": 6}},
@@ -99,7 +109,11 @@ def test_a_model_is_measured_from_its_run(tmp_path, medium):
         "writing samples"
     } or medium == "image"
     assert values["licences"] == {"CC0-1.0": "6"}
-    assert {"what": "steps", "predicted": "6", "real": "5"} in values["predicted_and_real"]
+    found = {
+        row["what"]: (row["predicted"]["central"], row["real"], row["verdict"]) for row in values["predicted_and_real"]
+    }
+    assert found["steps"] == (6, 5, "-17 %") and found["memory"] == (3, 2, "hit")
+    assert found["loss on data it did not learn from"] == (1.2, 1.3, "hit")
     assert "2 Wh (1 to 4; guess)" in page
     assert "Curves of the loss" in page
     assert values["hashes"]["training data"] == "f" * 64
@@ -120,6 +134,43 @@ def test_a_model_is_measured_from_its_run(tmp_path, medium):
         assert page.count("<img") == 4
     assert (runs_folder() / RUN / "novelty" / "novelty.json").exists()
     assert not list((tmp_path / "model").glob("novelty*"))
+
+
+@pytest.mark.parametrize("medium", ["text", "image"])
+def test_the_scores_go_onto_the_card_and_nothing_of_the_training_data_does(tmp_path, medium):
+    artifact = trained(tmp_path, medium)
+    assert "Not measured yet" in (artifact.path / "README.md").read_text(encoding="utf-8")
+    report = evaluate(artifact, folder=tmp_path / "report", samples=12)
+    assert "train-" in report.json.read_text(encoding="utf-8") or medium == "text"
+    again = load_artifact(artifact.path)
+    assert again.hash == artifact.hash
+    card, carried = (again.path / "README.md").read_text(encoding="utf-8"), read_report(again)
+    assert "Not measured yet" not in card and "held-out part of the training data" in card
+    for name, score in {**report.values["scores"], **report.values["novelty"]}.items():
+        assert carried["scores"][name] == score and f"| {name} |" in card
+    assert carried.keys() == {"schema", "date", "measured_on", "scores"}
+    travels = card + json.dumps(carried)
+    assert "train-" not in travels and "held_out-" not in travels
+    assert not any(sentence[:30] in travels for sentence in contents("text", 0)) or medium == "image"
+
+
+def test_a_model_that_cannot_be_written_is_measured_all_the_same(tmp_path, monkeypatch):
+    artifact, events = trained(tmp_path, "text", with_run=False), []
+
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(folders, "tempfile", types.SimpleNamespace(mkdtemp=refuse))
+    report = evaluate(
+        artifact, open_dataset(contents("text", 5)), folder=tmp_path / "r", samples=2, on_event=events.append
+    )
+    assert report.html.exists()
+    assert any("card" in event.get("message", "") for event in events if event["event"] == "warning")
+
+
+def test_a_negative_number_of_samples_is_refused(tmp_path):
+    with pytest.raises(UsageError, match="-1"):
+        evaluate(trained(tmp_path, "text"), folder=tmp_path / "report", samples=-1)
 
 
 def test_the_same_seed_gives_the_same_figures(tmp_path):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from makar.evaluation.bootstrap import Interval
+from makar.evaluation.comparison import Comparison
 from makar.evaluation.facts import Facts
 from makar.evaluation.findings import Findings, Picture, Sample, Score, Table
 from makar.evaluation.pictures import curves_png, grid_png, pairs_png
@@ -45,7 +46,9 @@ def facts():
         model=(("recipe", "text"),),
         data=(("name", EVIL),),
         licences=(("CC0-1.0", "12"),),
-        predictions=(("loss", "1.5", "1.6"),),
+        predictions=(
+            Comparison(what="loss", low=1.0, central=1.5, high=2.0, real=1.6, unit="nats a byte", verdict="hit"),
+        ),
         energy="3 Wh (1 to 9)",
         hashes=(("model", "abc"),),
         curves=Picture(key="curves", caption="c", alternative="Curves", png=curves_png(curve)),
@@ -110,6 +113,9 @@ def test_the_json_holds_every_figure_and_no_number_that_json_lacks(tmp_path, fac
     values = json.loads(report.json.read_text(encoding="utf-8"))
     assert values == report.to_dictionary()
     assert values["scores"]["bits"]["baselines"]["n-gram"]["value"] == 4
+    assert values["predicted_and_real"][0]["predicted"] == {"low": 1.0, "central": 1.5, "high": 2.0}
+    row = '<td>loss</td><td class="number">1 to 2 nats a byte, about 1.5</td><td class="number">1.6 nats a byte</td><td>hit</td>'
+    assert row in report.html.read_text(encoding="utf-8")
     assert values["scores"]["bits"]["baselines"]["unknown"]["value"] is None
     assert values["details"] == {"a": None, "b": [None, 1]}
     assert values["model"] == EVIL

@@ -1,15 +1,22 @@
 """Runs are found again, locked by one process, listed, and the list can be rebuilt."""
 
+import fcntl
+import os
+import sqlite3
 import subprocess
 import sys
 import textwrap
+import threading
+import time
 
 import pytest
 
+from makar.api.runs import all_runs
 from makar.errors import RunLockedError, UnknownNameError, UsageError
 from makar.home import home
+from makar.training import catalogue
 from makar.training.catalogue import Catalogue
-from makar.training.lock import lock_holder, locked
+from makar.training.lock import UNKNOWN_PROCESS, lock_holder, locked
 from makar.training.run_store import create_run, find_resumable, open_run, rebuild_catalogue, run_key, stored_runs
 
 
@@ -62,6 +69,43 @@ def test_a_damaged_catalogue_is_started_afresh():
     assert rebuild_catalogue() == 1 == len(Catalogue().rows())
 
 
+def test_a_catalogue_damaged_in_the_middle_is_started_afresh():
+    for number in range(300):
+        Catalogue().put({"id": f"r{number}", "created": "2026", "name": "n" * 200})
+    path = home() / "makar.db"
+    content = bytearray(path.read_bytes())
+    content[4096 * 3 : 4096 * 20] = b"\xff" * (4096 * 17)
+    path.write_bytes(content)
+    with pytest.raises(sqlite3.DatabaseError):
+        Catalogue().rows()
+    assert Catalogue().rows() == []
+
+
+def test_a_busy_catalogue_is_neither_deleted_nor_in_the_way_of_a_run(monkeypatch):
+    run = make()
+    monkeypatch.setattr(catalogue, "WAIT_SECONDS", 0.01)
+    path = home() / "makar.db"
+    holder = sqlite3.connect(path)
+    holder.execute("BEGIN EXCLUSIVE")
+    identity = path.stat().st_ino
+    run.update({"status": "training"})
+    assert run.state()["status"] == "training" and path.stat().st_ino == identity
+    with pytest.raises(sqlite3.OperationalError, match="locked"):
+        Catalogue().rows()
+    assert [row["status"] for row in all_runs()] == ["stopped"]
+    holder.rollback()
+    holder.close()
+    assert [row["id"] for row in Catalogue().rows()] == [run.id]
+
+
+def test_a_stale_row_is_renewed_from_the_folder():
+    run = make()
+    run.finish(home() / "m", artifact_hash="h", result={"inner_loss": 1.5})
+    Catalogue().put({**run.state(), "status": "training", "updated": "2000", "result": {}})
+    assert [(row["status"], row["inner_loss"]) for row in all_runs()] == [("saved", 1.5)]
+    assert [row["status"] for row in Catalogue().rows()] == ["saved"]
+
+
 def test_a_damaged_state_is_passed_over():
     run = make()
     (run.folder / "state.json").write_text("{")
@@ -90,6 +134,32 @@ def test_two_processes_cannot_hold_one_lock(tmp_path):
     assert lock_holder(tmp_path) is None
     with locked(tmp_path):
         assert lock_holder(tmp_path) is not None
+
+
+def test_asking_for_the_holder_never_makes_a_run_fail(tmp_path):
+    with locked(tmp_path):
+        pass
+    asking = threading.Event()
+
+    def ask():
+        with (tmp_path / "lock").open() as file:
+            fcntl.flock(file, fcntl.LOCK_SH)
+            asking.set()
+            time.sleep(0.05)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    asking.wait()
+    with locked(tmp_path):
+        assert lock_holder(tmp_path) == os.getpid()
+    thread.join()
+
+
+def test_a_holder_that_has_not_written_its_number_holds_the_lock_all_the_same(tmp_path):
+    with (tmp_path / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert lock_holder(tmp_path) == UNKNOWN_PROCESS
+    assert lock_holder(tmp_path) is None
 
 
 def test_stop_is_only_asked_of_a_running_run():

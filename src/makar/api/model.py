@@ -134,13 +134,17 @@ class Model:
         data: Source | None = None,
         *,
         folder: str | Path | None = None,
+        seed: int = 0,
+        samples: int = 0,
         on_event: Callable[[dict[str, Any]], None] = ignore_event,
     ) -> "Report":
-        """Measure the model against baselines and against its training data.
+        """Measure the model against baselines and against its training data; the scores also go onto its card.
 
         Args:
             data: What to measure on; ``None`` takes the held-out part of the training data.
             folder: Where the report goes; ``None`` makes ``report-NAME`` in the current folder.
+            seed: Seed of the samples.
+            samples: Number of samples to make and measure; 0 takes the usual number of the medium.
             on_event: Called with what is being measured.
 
         Returns:
@@ -150,7 +154,7 @@ class Model:
 
         place = Path(f"report-{self.path.name}") if folder is None else Path(folder)
         dataset = None if data is None else dataset_of(data, medium=self.medium)
-        return evaluate(self.artifact, dataset, folder=place, on_event=on_event)
+        return evaluate(self.artifact, dataset, folder=place, seed=seed, samples=samples, on_event=on_event)
 
     def export(self, folder: str | Path, *, to: str) -> Path:
         """Write the model in a standard format and check it against the model itself.

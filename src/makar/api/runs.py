@@ -1,35 +1,57 @@
 """The trainings of this machine: list, details, comparison, and asking one to stop."""
 
+import contextlib
+import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
 from makar.api.cleaning import folder_megabytes
-from makar.errors import UsageError
-from makar.training.catalogue import Catalogue
+from makar.errors import IntegrityError, UsageError
+from makar.training.catalogue import Catalogue, catalogue_rows
 from makar.training.progress import read_curve
-from makar.training.run_store import open_run, rebuild_catalogue, stored_runs
+from makar.training.run_store import FINISHED, open_run, rebuild_catalogue, stored_runs
 
 
 def all_runs() -> list[dict[str, Any]]:
-    """Return one row a run, newest first; the catalogue is rebuilt when it does not match the folders."""
+    """Return one row a run, newest first; the catalogue is rebuilt when it does not say what the folders say."""
     stored = {run.id: run for run in stored_runs()}
     running = {name: run.is_running() for name, run in stored.items()}
-    rows = Catalogue().rows()
-    if {row["id"] for row in rows} != set(running):
-        rebuild_catalogue()
-        rows = Catalogue().rows()
+    rows = _catalogued(_recorded())
     shown = ("id", "name", "medium", "recipe", "status", "inner_loss", "created", "artifact")
     result = []
     for row in rows:
         values = {name: row[name] for name in shown}
         # What a killed process wrote last would say that it still trains.
-        if running[row["id"]]:
+        if running.get(row["id"], False):
             values["status"] = "running"
-        elif values["status"] == "training":
+        elif values["status"] != FINISHED:
             values["status"] = "stopped"
         values["megabytes"] = folder_megabytes(stored[row["id"]].folder)
         result.append(values)
     return result
+
+
+def _recorded() -> dict[str, tuple[str, str]]:
+    """Return (status, time of the last change) of every run whose state can be read, as its folder says."""
+    found = {}
+    for run in stored_runs():
+        with contextlib.suppress(IntegrityError):
+            state = run.state()
+            found[run.id] = (state["status"], state["updated"])
+    return found
+
+
+def _catalogued(recorded: dict[str, tuple[str, str]]) -> list[dict[str, Any]]:
+    """Return the rows of the catalogue, after rebuilding it when it says something else than the folders."""
+    for _ in range(2):
+        with contextlib.suppress(sqlite3.Error):
+            rows = Catalogue().rows()
+            if {row["id"]: (row["status"], row["updated"]) for row in rows} == recorded:
+                return rows
+        with contextlib.suppress(sqlite3.Error):
+            rebuild_catalogue()
+    # It cannot be written, or somebody trains on meanwhile: the folders themselves are the truth.
+    return catalogue_rows([run.state() for run in stored_runs() if run.id in recorded])
 
 
 def run_details(run: str) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 In order: open the data, find an unfinished run of the same command or make one, choose the recipe, fit the codec and build the
 stores, measure the machine and freeze the plan, train every stage, save the model, index the training data for novelty. The promise of
 time begins when the stores are finished, so the probe is inside it; the index comes after it. A run that was stopped or killed
-anywhere goes on with the same call.
+anywhere goes on with the same call. Started by ``torchrun``, the first process does all of this and the others take part in the stages.
 """
 
 import math
@@ -17,24 +17,33 @@ from typing import TYPE_CHECKING, Any
 from makar.api.data import Source, dataset_of, seconds_of_budget
 from makar.api.interruption import stop_on_signal
 from makar.api.model import Model
-from makar.api.novelty import build_index, remember_stores
+from makar.api.novelty import build_index, remember_stores, stores_of
 from makar.api.places import lasting_source, model_place
+from makar.api.real_figures import real_figures
+from makar.api.samples import shown_samples
+from makar.api.several import Lead, follow
 from makar.api.stores import OnEvent, prepare, store_folder
 from makar.artifacts.folders import check_replaceable
 from makar.artifacts.load import load_artifact
 from makar.artifacts.save import save_artifact
 from makar.data.dataset import DataSet, open_dataset
 from makar.data.fingerprint import HELD_OUT_SHARE
-from makar.errors import DataError, InterruptedRunError, UnsupportedError
+from makar.errors import DataError, InterruptedRunError, MakarError, UnsupportedError
 from makar.families.family import build_family
+from makar.generation.preview import sample_maker
+from makar.home import stores_folder
 from makar.planning import Request, choose_recipe, size_recipe
 from makar.provenance.folder import MANIFEST_NAME
+from makar.recipe import Recipe
 from makar.training.budget import Budget
-from makar.training.data_size import measured_size
+from makar.training.data_size import estimated_store_bytes, measured_size
+from makar.training.distributed import Team
+from makar.training.machine import check_disks, has_cuda
 from makar.training.plan import TrainingPlan
+from makar.training.prediction import WEIGHT_BYTES
 from makar.training.progress import Watch, ignore_event
-from makar.training.result import StageResult
-from makar.training.run_store import FINISHED, create_run, find_resumable, open_run, run_key
+from makar.training.result import StageResult, finished_result
+from makar.training.run_store import FINISHED, INDEXING, create_run, find_resumable, open_run, run_key
 from makar.training.run_store import Run as StoredRun
 from makar.training.trainer import TrainingData, train_stage
 
@@ -104,29 +113,33 @@ def train(
     """
     seconds = seconds_of_budget(minutes, steps)
     start = time.monotonic()
-    dataset = dataset_of(source, medium=medium, progress=_reading(on_event))
-    place = model_place(dataset.name if output is None else output)
-    check_replaceable(place, MANIFEST_NAME)
-    options = {
-        "source": lasting_source(dataset.inspection.source),
-        "medium": dataset.medium,
-        "seconds": seconds,
-        "steps": steps,
-        "recipe": recipe,
-        "seed": seed,
-        "settings": list(settings),
-    }
-    if dataset.held_out_share != HELD_OUT_SHARE:
-        options["held_out_share"] = dataset.held_out_share
-    key = run_key(data_fingerprint=dataset.fingerprint, options=options, output=str(place))
-    stored = find_resumable(key)
-    if stored is None:
-        stored = create_run(key=key, name=dataset.name, output=str(place), options=options)
-        if place.exists():
-            on_event(_note(f"{place} holds a model; it is replaced when the new one is complete"))
-    else:
-        on_event(_note(f"going on with the unfinished run {stored.id}"))
-    return _carry_out(stored, dataset, on_event=on_event, start=start)
+    lead = Lead(Team("cuda" if has_cuda() else "cpu"))
+    if not lead.team.leads:
+        return _followed(lead.team)
+    with lead.failures_told():
+        dataset = dataset_of(source, medium=medium, progress=_reading(on_event))
+        place = model_place(dataset.name if output is None else output)
+        check_replaceable(place, MANIFEST_NAME)
+        options = {
+            "source": lasting_source(dataset.inspection.source),
+            "medium": dataset.medium,
+            "seconds": seconds,
+            "steps": steps,
+            "recipe": recipe,
+            "seed": seed,
+            "settings": list(settings),
+        }
+        if dataset.held_out_share != HELD_OUT_SHARE:
+            options["held_out_share"] = dataset.held_out_share
+        key = run_key(data_fingerprint=dataset.fingerprint, options=options, output=str(place))
+        stored = find_resumable(key)
+        if stored is None:
+            stored = create_run(key=key, name=dataset.name, output=str(place), options=options)
+            if place.exists():
+                on_event(_note(f"{place} holds a model; it is replaced when the new one is complete"))
+        else:
+            on_event(_note(f"going on with the unfinished run {stored.id}"))
+        return _carry_out(stored, dataset, lead=lead, on_event=on_event, start=start)
 
 
 def resume(run: str, *, on_event: OnEvent = ignore_event) -> Run:
@@ -142,47 +155,62 @@ def resume(run: str, *, on_event: OnEvent = ignore_event) -> Run:
         DataError: The data has changed since.
     """
     start = time.monotonic()
-    stored = open_run(run)
-    state = stored.state()
-    if state["status"] == FINISHED:
-        on_event(_note(f"{stored.id} is finished"))
-        return _opened(stored, load_artifact(Path(state["artifact"])), ())
-    options = state["options"]
-    if options["source"] in ("array", "list"):
-        raise UnsupportedError(
-            f"the data of {stored.id} was in the memory of a program",
-            expected="data in a file or folder",
-            do="call makar.train again with the same data: it goes on",
+    lead = Lead(Team("cuda" if has_cuda() else "cpu"))
+    if not lead.team.leads:
+        return _followed(lead.team)
+    with lead.failures_told():
+        stored = open_run(run)
+        state = stored.state()
+        if state["status"] == FINISHED:
+            on_event(_note(f"{stored.id} is finished"))
+            lead.saved(stored, Path(state["artifact"]))
+            return _opened(stored, load_artifact(Path(state["artifact"])), ())
+        options = state["options"]
+        if options["source"] in ("array", "list"):
+            raise UnsupportedError(
+                f"the data of {stored.id} was in the memory of a program",
+                expected="data in a file or folder",
+                do="call makar.train again with the same data: it goes on",
+            )
+        # Asked for in Python only; another share is another data set.
+        share = options.get("held_out_share", HELD_OUT_SHARE)
+        dataset = open_dataset(
+            options["source"], medium=options["medium"], held_out_share=share, progress=_reading(on_event)
         )
-    # Asked for in Python only; another share is another data set.
-    share = options.get("held_out_share", HELD_OUT_SHARE)
-    dataset = open_dataset(
-        options["source"], medium=options["medium"], held_out_share=share, progress=_reading(on_event)
-    )
-    if run_key(data_fingerprint=dataset.fingerprint, options=options, output=state["output"]) != state["key"]:
-        raise DataError(
-            f"the data of {stored.id} has changed since it began",
-            expected="the same files",
-            do="put them back, or train anew with makar train",
-        )
-    return _carry_out(stored, dataset, on_event=on_event, start=start)
+        if run_key(data_fingerprint=dataset.fingerprint, options=options, output=state["output"]) != state["key"]:
+            raise DataError(
+                f"the data of {stored.id} has changed since it began",
+                expected="the same files",
+                do="put them back, or train anew with makar train",
+            )
+        return _carry_out(stored, dataset, lead=lead, on_event=on_event, start=start)
 
 
-def _carry_out(stored: StoredRun, dataset: DataSet, *, on_event: OnEvent, start: float) -> Run:
-    state = stored.state()
-    place = Path(state["output"])
+def _followed(team: Team) -> Run:
+    """Compute along with the first process and return the run that it has finished."""
+    stored, place = follow(team)
+    return _opened(stored, load_artifact(place), _known_results(stored))
+
+
+def _carry_out(stored: StoredRun, dataset: DataSet, *, lead: Lead, on_event: OnEvent, start: float) -> Run:
+    place = Path(stored.state()["output"])
     with stored.lock():
         stored.clear_stop()
         try:
-            plan, data, budget = _plan_and_data(stored, dataset, on_event=on_event, start=start)
-            artifact, results = _train_stages(
-                stored, plan, data, budget=budget, place=place, dataset=dataset, on_event=on_event
-            )
+            saved = _saved_before(stored)
+            if saved is None:
+                plan, data, budget = _plan_and_data(stored, dataset, lead=lead, on_event=on_event, start=start)
+                saved = _train_stages(stored, plan, data, budget=budget, dataset=dataset, lead=lead, on_event=on_event)
+            artifact, results = saved
             values = {"inner_loss": results[-1].inner_loss, "stages": [result.to_dictionary() for result in results]}
-            stores = store_folder(dataset.fingerprint, plan.recipe.stages[-1].codec)
-            stored.finish(place, artifact_hash=artifact.hash, result=values)
+            stored.note_saved(place, artifact_hash=artifact.hash, result=values)
             on_event(_note("indexing the training data, so that copies of it are found"))
-            build_index(stored.folder, stores, medium=dataset.medium, on_event=on_event)
+            stores = stores_of(artifact)
+            if stores is not None:
+                build_index(stored.folder, stores, medium=dataset.medium, on_event=_until_stopped(stored, on_event))
+            # Only now, so that a run that was stopped or killed while it was indexed goes on there.
+            stored.finish(place, artifact_hash=artifact.hash, result=values)
+            lead.saved(stored, place)
         except KeyboardInterrupt as error:
             raise InterruptedRunError(
                 f"interrupted; what is finished of {stored.id} is kept",
@@ -192,8 +220,44 @@ def _carry_out(stored: StoredRun, dataset: DataSet, *, on_event: OnEvent, start:
     return _opened(stored, artifact, results)
 
 
+def _saved_before(stored: StoredRun) -> tuple["Artifact", tuple[StageResult, ...]] | None:
+    """Return the model and the results of a run that only lacks its index; ``None`` when there is anything else to do."""
+    state, plan = stored.state(), stored.plan()
+    if state["status"] != INDEXING or plan is None:
+        return None
+    results = _known_results(stored)
+    try:
+        artifact = load_artifact(Path(state["artifact"]))
+    except MakarError:
+        return None  # it was removed or changed since; the run's folder still has the weights to save it again
+    is_whole = artifact.hash == state["artifact_hash"] and len(results) == len(plan.recipe.stages)
+    return (artifact, results) if is_whole else None
+
+
+def _known_results(stored: StoredRun) -> tuple[StageResult, ...]:
+    """Return the results of the stages that are over, in order."""
+    plan = stored.plan()
+    stages = () if plan is None else plan.recipe.stages
+    found = (finished_result(stored.folder, stage.name) for stage in stages)
+    return tuple(result for result in found if result is not None)
+
+
+def _until_stopped(stored: StoredRun, on_event: OnEvent) -> OnEvent:
+    """Return a listener that ends the work that it listens to when somebody asks to stop."""
+
+    def listen(event: dict[str, Any]) -> None:
+        if stored.stop_requested():
+            raise InterruptedRunError(
+                f"stopped while the data of {stored.id} was indexed; the model is saved",
+                do="run the same command again: it goes on there",
+            )
+        on_event(event)
+
+    return listen
+
+
 def _plan_and_data(
-    stored: StoredRun, dataset: DataSet, *, on_event: OnEvent, start: float
+    stored: StoredRun, dataset: DataSet, *, lead: Lead, on_event: OnEvent, start: float
 ) -> tuple[TrainingPlan, list[TrainingData], Budget]:
     """Return the frozen plan, the data of every stage, and the promise of time, which begins when the data is ready."""
     options = stored.state()["options"]
@@ -209,6 +273,7 @@ def _plan_and_data(
     # Noted before they are built, so that cleaning up never takes the stores of a training that is under way.
     folders = [store_folder(dataset.fingerprint, stage.codec) for stage in recipe.stages]
     remember_stores(stored.folder, folders[-1], earlier=folders[:-1])
+    check_disks([(stores_folder(), _missing_store_bytes(dataset, recipe))])
     data = [prepare(dataset, stage.codec, on_event=on_event) for stage in recipe.stages]
     on_event(_note(f"data ready after {time.monotonic() - start:.1f} s"))
     budget = Budget(math.inf if options["seconds"] is None else options["seconds"])
@@ -216,10 +281,20 @@ def _plan_and_data(
         if options["seconds"] is not None:
             on_event(_note("measuring this machine"))
         size = measured_size(dataset, codec=data[0].codec, stores=data[0].stores)
-        plan = size_recipe(recipe, request, size=size, store_is_finished=True)
+        plan = lead.shared(size_recipe(recipe, request, size=size, store_is_finished=True))
+        check_disks([(Path(stored.state()["output"]), WEIGHT_BYTES * plan.predicted["parameters"])])
         stored.write_plan(plan)
     on_event(_note(_said(plan)))
     return plan, data, budget
+
+
+def _missing_store_bytes(dataset: DataSet, recipe: Recipe) -> int:
+    """Return the disk space that the stores will take which are not there yet; stages with one codec share theirs."""
+    wanted = {store_folder(dataset.fingerprint, stage.codec): stage.codec for stage in recipe.stages}
+    missing = {folder: codec for folder, codec in wanted.items() if not (folder / "train" / "store.json").exists()}
+    needed = sum(estimated_store_bytes(codec, dataset) for codec in missing.values())
+    # What a killed build has written is not needed again.
+    return needed - sum(path.stat().st_size for folder in missing for path in folder.rglob("*.bin"))
 
 
 def _said(plan: TrainingPlan) -> str:
@@ -236,24 +311,30 @@ def _train_stages(
     data: list[TrainingData],
     *,
     budget: Budget,
-    place: Path,
     dataset: DataSet,
+    lead: Lead,
     on_event: OnEvent,
 ) -> tuple["Artifact", tuple[StageResult, ...]]:
     results = []
     with stop_on_signal() as asked:
-        watch = Watch(on_event=on_event, stop=lambda: asked() or stored.stop_requested())
         for stage, part in zip(plan.recipe.stages, data, strict=True):
-            family = build_family(stage.family)
-            results.append(
-                train_stage(plan, stage, family=family, data=part, folder=stored.folder, watch=watch, budget=budget)
+            watch = Watch(
+                on_event=shown_samples(stored.folder, on_event),
+                stop=lambda: asked() or stored.stop_requested(),
+                sample=sample_maker(part.codec),
             )
+            family = build_family(stage.family)
+            with lead.stage(stored, stage.name, stores=store_folder(dataset.fingerprint, stage.codec)):
+                results.append(
+                    train_stage(plan, stage, family=family, data=part, folder=stored.folder, watch=watch, budget=budget)
+                )
         artifact = save_artifact(
-            place,
+            Path(stored.state()["output"]),
             recipe=plan.recipe,
             codec=data[-1].codec,
             family=family.to("cpu"),
-            training=_training_facts(stored, plan, results),
+            training=_training_facts(stored, plan, results, processes=lead.team.size)
+            | real_figures(family, data[-1], results),
             data=_data_facts(dataset),
         )
     if plan.seconds is not None:
@@ -261,18 +342,22 @@ def _train_stages(
     return artifact, tuple(results)
 
 
-def _training_facts(stored: StoredRun, plan: TrainingPlan, results: list[StageResult]) -> dict[str, Any]:
+def _training_facts(
+    stored: StoredRun, plan: TrainingPlan, results: list[StageResult], *, processes: int
+) -> dict[str, Any]:
     energy = {
         name: sum(result.energy["watt_hours"][name] for result in results) / 1000 for name in ("low", "central", "high")
     }
+    whose = "" if processes == 1 else f"; the first of {processes} processes only"
     return {
         "run": stored.id,
+        "processes": processes,
         "seconds": sum(result.seconds for result in results),
         "steps": sum(result.steps for result in results),
         "items": sum(result.items for result in results),
         "parameters": plan.recipe.stages[-1].family.parameter_count(),
         "inner_loss": results[-1].inner_loss,
-        "energy_kwh": energy | {"method": results[-1].energy["method"]},
+        "energy_kwh": energy | {"method": results[-1].energy["method"] + whose},
         "machine": f"{platform.machine()}, {plan.device}, {plan.computing}",
         "predicted": plan.predicted,
         "incidents": [incident for result in results for incident in result.incidents],

@@ -24,6 +24,7 @@ from makar.config import Config
 from makar.errors import ArtifactError, IntegrityError, UsageError
 from makar.families.family import Family, build_family
 from makar.families.family_config import FamilyConfig
+from makar.nn.device import working_device
 from makar.provenance.folder import is_safe_name, read_limited
 from makar.provenance.manifest import SignedManifest, read_strict_json
 from makar.recipe import Recipe
@@ -86,8 +87,11 @@ class Artifact:
             self._codec = rebuild_codec(self.header, read_codec_files(self.path))
         return self._codec
 
-    def family(self) -> Family:
+    def family(self, device: str | None = None) -> Family:
         """Return the family with its weights, ready to sample; it is loaded at the first call.
+
+        Args:
+            device: Where it is to be; ``None`` takes the CUDA device when there is one. There is one family, which moves.
 
         Raises:
             TensorMismatchError: Tensors are missing, foreign or of another shape; the message lists them.
@@ -95,7 +99,7 @@ class Artifact:
         """
         if self._family is None:
             self._family = rebuild_family(self.header, [self.path / TENSORS_NAME])
-        return self._family
+        return self._family.to(working_device() if device is None else device)
 
 
 def read_header(folder: Path) -> dict[str, Any]:

@@ -103,7 +103,7 @@ def _scores(report: dict[str, Any] | None) -> list[str]:
     scores = report.get("scores") if report else None
     if not isinstance(scores, dict) or not scores:
         return ["## Scores", "", "Not measured yet: run `makar evaluate`.", ""]
-    rows = []
+    rows = [(key.replace("_", " "), str(report[key])) for key in ("measured_on", "date") if report and report.get(key)]
     for name, score in sorted(scores.items()):
         if isinstance(score, dict) and isinstance(score.get("value"), int | float):
             low, high = score.get("low"), score.get("high")

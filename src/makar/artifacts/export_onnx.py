@@ -63,7 +63,8 @@ def write_onnx(artifact: Artifact, folder: Path) -> None:
         ArtifactError: A network cannot be exported, or its outputs differ.
     """
     require_onnx()
-    family = artifact.family()
+    # The example inputs, and onnxruntime, are on the processor.
+    family = artifact.family("cpu")
     described = []
     for part in family.onnx_parts():
         _export_part(part, folder / f"{part.name}.onnx")

@@ -21,6 +21,11 @@ def evaluate(
         typer.Argument(metavar="[DATA]", help="Data to measure on; without it the held-out part of the training data."),
     ] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Folder of the report.")] = None,
+    samples: Annotated[
+        int,
+        typer.Option("--samples", min=0, help="Samples to make and measure; 0 takes the usual number of the medium."),
+    ] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the samples.")] = 0,
     json: Json = False,
 ) -> None:
     """Measure MODEL and write a report.
@@ -31,7 +36,7 @@ def evaluate(
     from makar.cli.progress import Display
 
     with Display() as display:
-        report = load(model).evaluate(data, folder=output, on_event=display)
+        report = load(model).evaluate(data, folder=output, seed=seed, samples=samples, on_event=display)
     if json:
         print_json(report.to_dictionary() | {"html": str(report.html), "json": str(report.json)})
         return

@@ -48,7 +48,11 @@ def resume(run: RunName, json: Json = False) -> None:
     """Go on with a training that was stopped or killed."""
     from makar.api.training import resume as resume_run
     from makar.cli.progress import Display
+    from makar.training.machine import process_number
 
+    if process_number():
+        resume_run(run)
+        return
     with Display() as display:
         done = resume_run(run, on_event=display)
     print_json(done.to_dictionary()) if json else print(done.model.path)

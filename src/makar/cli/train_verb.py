@@ -31,11 +31,16 @@ def train(
     from makar.api.data import dataset_of, seconds_of_budget
     from makar.api.training import train as train_model
     from makar.cli.progress import Display
+    from makar.training.machine import process_number
 
     seconds = seconds_of(time)
     minutes = None if seconds is None else seconds / 60
     # Wrong use is said before an hour of reading.
     seconds_of_budget(minutes, steps)
+    if process_number():
+        # torchrun started several: the first reads, says and prints, and this one computes along.
+        train_model(data, minutes=minutes, steps=steps)
+        return
     with Display() as display:
         run = train_model(
             dataset_of(data, medium=medium, progress=display.reading),

@@ -1,12 +1,19 @@
-"""Measures any model and writes its report: gathers the material, calls the metric of the medium, adds what is known about the model."""
+"""Measures any model and writes its report: gathers the material, calls the metric of the medium, adds what is known about the model.
+
+The scores also go onto the model's card. The card travels with the model and the report does not: figures and the names of baselines
+go along, and no sample, no passage and no name of a file of the training data.
+"""
 
 import datetime
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 from makar.artifacts.artifact import Artifact
+from makar.artifacts.save import update_artifact_report
 from makar.data.dataset import DataSet
 from makar.data.workplace import workplace
+from makar.errors import ArtifactError, IntegrityError, OutOfSpaceError, UsageError
 from makar.evaluation.facts import gather_facts
 from makar.evaluation.findings import Findings
 from makar.evaluation.material import OnEvent, gather
@@ -37,7 +44,8 @@ def evaluate(
         folder: Where ``report.html`` and ``report.json`` go.
         seed: Seed of the samples.
         samples: Number of samples to make; 0 takes the number of the medium.
-        on_event: Called with ``{"event": "evaluation", "measuring": ..., "done": ..., "total": ...}``.
+        on_event: Called with ``{"event": "evaluation", "measuring": ..., "done": ..., "total": ...}``, and with a warning where the
+            model's folder cannot be written and its card keeps what it said.
 
     Returns:
         The report.
@@ -45,7 +53,11 @@ def evaluate(
     Raises:
         DataError: There is nothing to measure on, or it is of another medium.
         UnknownNameError: No metric for this medium.
+        IntegrityError: The model was changed on the disk since it was opened.
+        UsageError: The number of samples is negative.
     """
+    if samples < 0:
+        raise UsageError(f"{samples} samples", expected="at least 1, or 0 for the usual number")
     measure = load("metrics", artifact.medium)
     # The data is encoded beside the other stores and not in the report, which is made to be shown around.
     with nullcontext() if data is None else workplace(stores_folder(), prefix="evaluation.") as place:
@@ -55,4 +67,33 @@ def evaluate(
         folder.mkdir(parents=True, exist_ok=True)
         findings: Findings = measure(material)
         facts = gather_facts(material, date=datetime.datetime.now(datetime.UTC).date().isoformat())
-        return write_report(facts, findings, folder)
+        report = write_report(facts, findings, folder)
+    # Whether the data are the model's own decides what the figures mean, and the name of other data is nobody else's business.
+    measured_on = "held-out part of the training data" if data is None else "other data"
+    _put_onto_card(artifact, card_scores(report.values, measured_on=measured_on), on_event)
+    return report
+
+
+def card_scores(values: dict[str, Any], *, measured_on: str) -> dict[str, Any]:
+    """Return the part of a report that goes along with the model.
+
+    Args:
+        values: The whole report.
+        measured_on: In words, without names of data.
+    """
+    return {
+        "schema": values["schema"],
+        "date": values["date"],
+        "measured_on": measured_on,
+        "scores": {**values["scores"], **values["novelty"]},
+    }
+
+
+def _put_onto_card(artifact: Artifact, scores: dict[str, Any], on_event: OnEvent) -> None:
+    try:
+        update_artifact_report(artifact, scores)
+    except (ArtifactError, OutOfSpaceError) as error:
+        if isinstance(error, IntegrityError):
+            raise
+        message = f"the scores are not on the model's card: {error.came}"
+        on_event({"event": "warning", "message": message})

@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Any
 
+from makar.evaluation.comparison import Comparison, compare
 from makar.evaluation.findings import Picture
 from makar.evaluation.material import Material
 from makar.evaluation.pictures import curves_png
@@ -20,7 +21,7 @@ class Facts:
         model: Pairs of a name and a value for people.
         data: Pairs about the training data.
         licences: (SPDX identifier, number of items) of the training data.
-        predictions: (what, predicted, real) of the plan.
+        predictions: What the plan predicted beside what happened.
         energy: Energy range in words, empty when unknown.
         hashes: Pairs of what and its hash.
         curves: The loss curves, ``None`` where the run is not on this machine.
@@ -34,7 +35,7 @@ class Facts:
     model: tuple[tuple[str, str], ...]
     data: tuple[tuple[str, str], ...]
     licences: tuple[tuple[str, str], ...]
-    predictions: tuple[tuple[str, str, str], ...]
+    predictions: tuple[Comparison, ...]
     energy: str
     hashes: tuple[tuple[str, str], ...]
     curves: Picture | None
@@ -50,9 +51,7 @@ class Facts:
             "about": dict(self.model),
             "data": dict(self.data),
             "licences": dict(self.licences),
-            "predicted_and_real": [
-                {"what": what, "predicted": predicted, "real": real} for what, predicted, real in self.predictions
-            ],
+            "predicted_and_real": [comparison.to_dictionary() for comparison in self.predictions],
             "energy": self.energy,
             "hashes": dict(self.hashes),
             "training": self.training,
@@ -92,7 +91,7 @@ def gather_facts(material: Material, *, date: str) -> Facts:
         model=tuple(model),
         data=tuple((key, _plain(data[key])) for key in ("name", "items", "languages") if data.get(key)),
         licences=tuple((str(name), _plain(count)) for name, count in _pairs(data.get("licences"))),
-        predictions=_predictions(training),
+        predictions=compare(training),
         energy=_energy(training.get("energy_kwh")),
         hashes=(
             ("model (signed manifest)", material.artifact.hash),
@@ -109,19 +108,6 @@ def gather_facts(material: Material, *, date: str) -> Facts:
             png=curves,
         ),
         training=training,
-    )
-
-
-def _predictions(training: dict[str, Any]) -> tuple[tuple[str, str, str], ...]:
-    """Pair what the plan predicted with what happened, where both are known under one name."""
-    predicted = training.get("predicted") or {}
-    real = {**training, "loss": training.get("inner_loss"), "inner_loss": training.get("inner_loss")}
-    if training.get("seconds") and training.get("items"):
-        real["items_per_second"] = float(training["items"]) / float(training["seconds"])
-    return tuple(
-        (name.replace("_", " "), _plain(value), _plain(real[name]))
-        for name, value in predicted.items()
-        if real.get(name) is not None and not isinstance(value, dict)
     )
 
 

@@ -1,14 +1,18 @@
 """Energy of a run: counters of the machine where it has them, otherwise load times assumed watts, always as a range with its method.
 
-Order: the GPU's own energy counter (NVML), the processor's (RAPL under ``/sys/class/powercap``), else processor seconds times watts a
-busy thread and memory times watts a gigabyte. A single number without a range is never given when nothing was measured. The watts,
-the overhead of the room (PUE) and the grid are assumptions, and are listed in every result.
+Order: the GPU's own energy counter (NVML, only the devices that this process uses), the processor's (RAPL under
+``/sys/class/powercap``, which wraps around within minutes to hours, so that a thread reads it), else processor seconds times watts a busy
+thread and memory times watts a gigabyte. A single number without a range is never given when nothing was measured. The watts, the
+overhead of the room (PUE) and the grid are assumptions, and are listed in every result.
 """
 
 import ctypes
 import dataclasses
 import resource
+import sys
+import threading
 import time
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +25,8 @@ ROOM_OVERHEAD = (1.0, 1.2, 1.6)
 GRID_GRAMS_A_KILOWATT_HOUR = (30.0, 400.0, 800.0)
 COUNTER_SPREAD = (0.95, 1.0, 1.1)
 JOULES_A_WATT_HOUR = 3600.0
+RAPL_SECONDS = 60.0
+"""How often the processor's counters are read; at 500 W the usual range of 262 kJ lasts for more than eight minutes."""
 
 
 @dataclasses.dataclass
@@ -52,8 +58,9 @@ class EnergyMeter:
 
     def __init__(self, earlier: Consumption | None = None, *, rapl_folder: Path = RAPL_FOLDER) -> None:
         self._earlier = earlier or Consumption()
-        self._rapl_folder = rapl_folder
-        self._gpu = _GpuCounter.open()
+        self._processor = _ProcessorCounter(rapl_folder)
+        self._processor.keep_reading()
+        self._gpu = _GpuCounter.open(devices_in_use())
         self._start = self._read()
 
     def _read(self) -> Consumption:
@@ -61,7 +68,7 @@ class EnergyMeter:
         return Consumption(
             wall_seconds=time.monotonic(),
             processor_seconds=usage.ru_utime + usage.ru_stime,
-            processor_joules=_rapl_joules(self._rapl_folder),
+            processor_joules=self._processor.joules(),
             gpu_joules=self._gpu.joules() if self._gpu is not None else 0.0,
         )
 
@@ -74,8 +81,8 @@ class EnergyMeter:
             wall_seconds=earlier.wall_seconds + wall,
             processor_seconds=earlier.processor_seconds + now.processor_seconds - start.processor_seconds,
             memory_gigabyte_seconds=earlier.memory_gigabyte_seconds + wall * resident_gigabytes,
-            # A counter that wrapped around would give a negative difference.
-            processor_joules=earlier.processor_joules + max(0.0, now.processor_joules - start.processor_joules),
+            processor_joules=earlier.processor_joules + now.processor_joules - start.processor_joules,
+            # The driver counts from its loading on; one that is loaded anew begins at nothing.
             gpu_joules=earlier.gpu_joules + max(0.0, now.gpu_joules - start.gpu_joules),
         )
 
@@ -131,43 +138,99 @@ def predicted_energy(seconds: float, *, threads: int, memory_bytes: float) -> di
     )
 
 
-def _rapl_joules(folder: Path) -> float:
-    """Return the sum of the packages' counters, 0 where there is none or it may not be read."""
-    total = 0.0
-    for package in folder.glob("intel-rapl:*"):
-        if package.name.count(":") != 1:
-            continue  # parts of a package are already in it
-        try:
-            total += int((package / "energy_uj").read_text()) / 1e6
-        except (OSError, ValueError):
-            return 0.0
-    return total
+def devices_in_use() -> list[str]:
+    """Return the identities (UUID) of the CUDA devices that this process uses; empty while it uses none."""
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_available() or not torch.cuda.is_initialized():
+        return []
+    # Weights and batches live on the current device; the others of the machine may work for somebody else.
+    return [f"GPU-{torch.cuda.get_device_properties(torch.cuda.current_device()).uuid}"]
+
+
+class _ProcessorCounter:
+    """The energy counters of all processor packages, summed over their wraps.
+
+    Args:
+        folder: Where the packages are.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        # Parts of a package (``intel-rapl:0:0``) are already in it.
+        packages = sorted(package for package in folder.glob("intel-rapl:*") if package.name.count(":") == 1)
+        self._ranges = {package: _microjoules(package / "max_energy_range_uj") for package in packages}
+        self._last = {package: _microjoules(package / "energy_uj") for package in packages}
+        self._total = 0.0
+        self._lock = threading.Lock()
+
+    def joules(self) -> float:
+        """Return joules since the making of the counter; 0 where there is no counter or it may not be read."""
+        with self._lock:
+            for package, before in self._last.items():
+                now = _microjoules(package / "energy_uj")
+                if now is None or before is None:
+                    continue
+                span = self._ranges[package]
+                difference = now - before
+                if difference < 0:
+                    # Without a known range what was counted before the wrap is lost, and what came after it is not.
+                    difference = difference + span + 1 if span else now
+                self._last[package] = now
+                self._total += difference / 1e6
+            return self._total
+
+    def keep_reading(self) -> None:
+        """Read every minute as long as the counter lives, so that no wrap passes unseen."""
+        if not any(value is not None for value in self._last.values()):
+            return
+        counter = weakref.ref(self)
+        threading.Thread(target=_read_on, args=(counter,), name="energy", daemon=True).start()
+
+
+def _read_on(counter: "weakref.ref[_ProcessorCounter]") -> None:
+    while True:
+        time.sleep(RAPL_SECONDS)
+        living = counter()
+        if living is None:
+            return
+        living.joules()
+        del living
+
+
+def _microjoules(path: Path) -> int | None:
+    """Return a counter, ``None`` where there is none or it may not be read."""
+    try:
+        return int(path.read_text())
+    except (OSError, ValueError):
+        return None
 
 
 class _GpuCounter:
-    """The energy counters of all NVIDIA devices, through the driver's own library."""
+    """The energy counters of some NVIDIA devices, through the driver's own library."""
 
     def __init__(self, library: Any, handles: list[ctypes.c_void_p]) -> None:
         self._library = library
         self._handles = handles
 
     @classmethod
-    def open(cls) -> "_GpuCounter | None":
+    def open(cls, devices: list[str]) -> "_GpuCounter | None":
+        """Return the counters of devices, given by their UUID; ``None`` where there are none or the driver has no such counter."""
+        if not devices:
+            return None
         try:
             library = ctypes.CDLL("libnvidia-ml.so.1")
         except OSError:
             return None
-        count = ctypes.c_uint()
-        if library.nvmlInit_v2() != 0 or library.nvmlDeviceGetCount_v2(ctypes.byref(count)) != 0:
+        if library.nvmlInit_v2() != 0:
             return None
         handles = []
-        for index in range(count.value):
+        for device in devices:
             handle = ctypes.c_void_p()
-            if library.nvmlDeviceGetHandleByIndex_v2(index, ctypes.byref(handle)) == 0:
+            if library.nvmlDeviceGetHandleByUUID(device.encode(), ctypes.byref(handle)) == 0:
                 handles.append(handle)
         return cls(library, handles) if handles else None
 
     def joules(self) -> float:
+        """Return joules since the driver was loaded."""
         total = 0.0
         for handle in self._handles:
             millijoules = ctypes.c_ulonglong()

@@ -1,12 +1,14 @@
 """Events of a training: dictionaries to whoever watches, and one JSON line each in the run's append-only ``metrics.jsonl``.
 
 Every event has ``event``, ``stage`` and ``seconds`` (consumed so far). ``progress`` comes at most twice a second. After a resume a
-step may appear twice in the file: the later line counts, which ``read_curve`` honours.
+step may appear twice in the file: the later line counts, which ``read_curve`` honours. A line that a kill cut short is closed before the
+next one begins. What is not a number is ``null`` in the file, because JSON has no NaN.
 """
 
 import dataclasses
 import json
 import math
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -63,6 +65,8 @@ class EventLog:
         consumed: Callable[[], float],
     ) -> None:
         self._path = path
+        if path is not None:
+            _close_torn_line(path)
         self._stage = stage
         self._on_event = on_event
         self._consumed = consumed
@@ -72,7 +76,8 @@ class EventLog:
         """Send one event; the file leaves out ``sample``, which may be a picture."""
         line = {"event": event, "stage": self._stage, "seconds": round(self._consumed(), 4), **values}
         if self._path is not None:
-            text = json.dumps({key: value for key, value in line.items() if key != "sample"}, ensure_ascii=False)
+            kept = {key: _finite(value) for key, value in line.items() if key != "sample"}
+            text = json.dumps(kept, ensure_ascii=False, allow_nan=False)
             with self._path.open("a", encoding="utf-8") as file:
                 file.write(text + "\n")
         self._on_event(line)
@@ -96,7 +101,8 @@ def read_curve(path: Path, *, stage: str | None = None) -> list[dict[str, Any]]:
     curve: list[dict[str, Any]] = []
     if not path.exists():
         return curve
-    for text in path.read_text(encoding="utf-8").splitlines():
+    # A kill can cut a line inside a character.
+    for text in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
             line = json.loads(text)
         except ValueError:
@@ -108,3 +114,21 @@ def read_curve(path: Path, *, stage: str | None = None) -> list[dict[str, Any]]:
         elif line.get("event") in ("progress", "validation"):
             curve.append(line)
     return curve
+
+
+def _close_torn_line(path: Path) -> None:
+    """End the last line of a file that has one without its end."""
+    if not path.exists() or not path.stat().st_size:
+        return
+    with path.open("rb+") as file:
+        file.seek(-1, os.SEEK_END)
+        if file.read(1) != b"\n":
+            file.write(b"\n")
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

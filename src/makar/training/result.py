@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from makar.training.machine import peak_memory_bytes
 from makar.training.whole_files import write_json
 
 
@@ -26,6 +27,7 @@ class StageResult:
         energy: Range, method and assumptions.
         curve: The ``metrics.jsonl`` that holds the curves.
         incidents: In words, what went wrong on the way and what was done about it.
+        peak_memory_bytes: Most memory that the process held until the stage ended, on the device where it trains on one.
     """
 
     stage: str
@@ -41,6 +43,7 @@ class StageResult:
     energy: dict[str, Any]
     curve: str
     incidents: list[str] = dataclasses.field(default_factory=list)
+    peak_memory_bytes: int | None = dataclasses.field(default_factory=peak_memory_bytes)
 
     def to_dictionary(self) -> dict[str, Any]:
         """Return plain values for the artifact's header and the report."""

@@ -31,6 +31,8 @@ from makar.training.whole_files import write_json
 
 SCHEMA = 1
 FINISHED = "saved"
+INDEXING = "indexing"
+"""The model is saved, and the training data are being indexed; the same command goes on with that."""
 
 
 def run_key(*, data_fingerprint: str, options: dict[str, Any], output: str) -> str:
@@ -118,8 +120,12 @@ class Run:
         """Forget that somebody asked to stop; called when the run begins or goes on."""
         (self.folder / "stop").unlink(missing_ok=True)
 
+    def note_saved(self, artifact: Path, *, artifact_hash: str, result: dict[str, Any]) -> None:
+        """Note that the artifact is saved while something is still to be done, so that a resume neither trains nor saves again."""
+        self.update({"status": INDEXING, "artifact": str(artifact), "artifact_hash": artifact_hash, "result": result})
+
     def finish(self, artifact: Path, *, artifact_hash: str, result: dict[str, Any]) -> None:
-        """Note that the artifact is saved, and drop what only a resume needs."""
+        """Note that everything is done, and drop what only a resume needs."""
         self.update({"status": FINISHED, "artifact": str(artifact), "artifact_hash": artifact_hash, "result": result})
         for name in ("checkpoints", "best"):
             shutil.rmtree(self.folder / name, ignore_errors=True)

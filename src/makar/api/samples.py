@@ -1,0 +1,58 @@
+"""Samples while a training runs: a few words as an event, a few images as one picture in the run's folder ``samples/``.
+
+They are drawn by ``makar.generation.preview``.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from makar.api.stores import OnEvent
+from makar.errors import OutOfSpaceError
+from makar.evaluation.pictures import grid_png
+from makar.generation.preview import IMAGES
+
+FOLDER = "samples"
+SHOWN_CHARACTERS = 160
+
+
+def shown_samples(folder: Path, on_event: OnEvent) -> OnEvent:
+    """Return a listener that turns ``sample`` events into something to show and passes every other event on.
+
+    Args:
+        folder: The run's folder; pictures go to ``samples/STAGE-STEP.png``.
+        on_event: Gets ``sample`` events with ``message``, and ``path`` where there is a picture.
+    """
+
+    def listen(event: dict[str, Any]) -> None:
+        if event.get("event") != "sample":
+            on_event(event)
+        elif event["sample"]:
+            on_event(_shown(folder, event))
+
+    return listen
+
+
+def _shown(folder: Path, event: dict[str, Any]) -> dict[str, Any]:
+    sample = event["sample"]
+    if isinstance(sample[0], str):
+        return event | {"message": f"sample at step {event['step']:,}: {_in_one_line(sample[0])}"}
+    if not isinstance(sample[0], np.ndarray):
+        return event
+    path = folder / FOLDER / f"{event['stage']}-{event['step']:09d}.png"
+    try:
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(grid_png(sample, columns=IMAGES))
+    except OSError as error:
+        raise OutOfSpaceError(
+            f"{path} cannot be written: {error.strerror}", do="free some space and run the same command; it goes on"
+        ) from error
+    return event | {"path": str(path), "message": f"samples at step {event['step']:,}: {path}"}
+
+
+def _in_one_line(text: str) -> str:
+    # A model writes whatever its tokens hold, and a terminal obeys control characters.
+    plain = "".join(letter if letter.isprintable() else " " for letter in text)
+    line = " ".join(plain.split())
+    return line if len(line) <= SHOWN_CHARACTERS else line[: SHOWN_CHARACTERS - 1] + "…"

@@ -1,0 +1,54 @@
+"""A few samples of a model that is still being trained, for whoever watches: no assets, and nothing that is kept is signed.
+
+The seeds are always the same, so that what changes from one sample to the next is the model. Drawing takes generators of its own and
+leaves the bits of the training alone.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+from makar.codecs.codec import Codec
+from makar.config import Config
+from makar.errors import UnsupportedError
+from makar.families.family import Family
+from makar.generation.prompts import read_prompts
+from makar.generation.request import Slots, decode_example, join_slots
+
+IMAGES = 8
+LIMITS = {"max_tokens": 48, "steps": 10}
+"""Controls that are lowered to so much where a family has them, because a sample must not cost the training more than a moment."""
+
+
+def sample_maker(codec: Codec) -> Callable[[Family], list[Any]]:
+    """Return a function that makes a few samples with the current weights.
+
+    Args:
+        codec: The codec of the stage.
+
+    Returns:
+        From a family to its samples: one text, or ``IMAGES`` images uint8 ``[height, width, channels]``; empty for a stage that makes
+        nothing by itself.
+    """
+    count = IMAGES if "image" in codec.config.media else 1
+
+    def make(family: Family) -> list[Any]:
+        try:
+            (prompt,) = read_prompts(None, codec, family)
+            parts: dict[int, list[Slots]] = {}
+            sampler = family.sampler(codec)
+            for index, slots, _ in sampler.sample(short_options(family), [prompt.slots] * count, list(range(count))):
+                parts.setdefault(index, []).append(slots)
+        except UnsupportedError:
+            return []  # an autoencoder has nothing to show before the stage after it
+        return [decode_example(codec, prompt, join_slots(parts[index]))[0] for index in sorted(parts)]
+
+    return make
+
+
+def short_options(family: Family) -> Config:
+    """Return the sampling controls of a family, those of ``LIMITS`` lowered."""
+    options = family.options()
+    values = {field.name: getattr(options, field.name) for field in dataclasses.fields(options)}
+    lowered = {name: most for name, most in LIMITS.items() if isinstance(values.get(name), int) and values[name] > most}
+    return options.changed(**lowered)
