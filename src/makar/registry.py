@@ -29,6 +29,8 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "diffusion": "makar.families.diffusion.config:DiffusionConfig",
         "vae": "makar.families.vae.config:VaeConfig",
         "vqvae": "makar.families.vqvae.config:VqvaeConfig",
+        "dcgan": "makar.families.gan.dcgan_config:DcganConfig",
+        "stylegan": "makar.families.gan.stylegan_config:StyleganConfig",
     },
     "recipes": {
         "text": "makar.recipes.text:text",
@@ -41,12 +43,16 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "latent-diffusion": "makar.recipes.latent_images:latent_diffusion",
         "vae": "makar.recipes.autoencoders:vae",
         "vqvae": "makar.recipes.autoencoders:vqvae",
+        "dcgan": "makar.recipes.gan:dcgan",
+        "stylegan": "makar.recipes.gan:stylegan",
     },
     "sizings": {
         "transformer": "makar.recipes.sizing:size_transformer",
         "diffusion": "makar.recipes.sizing:size_diffusion",
         "vae": "makar.recipes.autoencoders:size_vae",
         "vqvae": "makar.recipes.autoencoders:size_vqvae",
+        "dcgan": "makar.recipes.sizing:size_gan",
+        "stylegan": "makar.recipes.sizing:size_gan",
         "any": "makar.recipes.sizing:size_any",
     },
     "metrics": {

@@ -17,6 +17,7 @@ import torch
 import makar
 from makar import registry
 from makar.codecs.codec import fit_codec
+from makar.codecs.image_config import ImageCodecConfig
 from makar.config import Config, setting
 from makar.data.store import build_store
 from makar.errors import ConfigError, MakarError
@@ -30,6 +31,9 @@ GROUNDS = {
     "transformer": [{}, {"layout": "compact"}, {"heads": 2}],
 }
 """By kind: settings on top of which the others are tried; a cap of the logits is only there in one layout."""
+
+CONTROL_GROUNDS = {"towards": {"towards_seed": 5}, "mix_from": {"mix_seed": 5}}
+"""By control: other controls that it needs to matter."""
 
 OPTIMISATION = {
     "learning_rate": 1e-3,
@@ -64,7 +68,8 @@ def others(field, value):
     elif isinstance(value, tuple):
         found = [value[:-1], value + value[-1:], value[::-1], ("e",), ("a", "t")]
     else:
-        found = ["odd", "even"]
+        # Nothing was set: a name of a class, a seed, a share; those of another type are refused.
+        found = ["odd", "even", 5, 0.25]
     inside = [other for other in found if other is not None and other != value]
     if isinstance(value, int | float) and not choices:
         inside = [other for other in inside if (least is None or other >= least) and (most is None or other <= most)]
@@ -141,7 +146,12 @@ def cases(kind):
     for recipe, index in samples.stage_cases():
         codec, config = samples.fitted_stage(recipe, index)
         if config.kind == kind:
-            found.append((codec, config, registry.load("recipes", recipe)().medium))
+            made = registry.load("recipes", recipe)()
+            found.append((codec, config, made.medium))
+            if isinstance(codec.config, ImageCodecConfig) and not codec.config.use_labels:
+                # What a recipe does not do by itself it may be told to do.
+                labelled = fit_codec(codec.config.changed(use_labels=True), iter(samples.records(made.medium)))
+                found.append((labelled, config.bound_to(labelled.spec), made.medium))
     return found
 
 
@@ -239,11 +249,12 @@ def test_every_control_changes_the_sample(kind, name):
 
     for codec, config, _ in cases(kind):
         family = new_network(config)
+        options = short(family).changed(**CONTROL_GROUNDS.get(name, {}))
         # Some controls hold only where an image is given.
         given = [{"source": torch.zeros(codec.spec["target"].sizes)}] if "image-to-image" in family.edits else []
         for prompt in [{}, *given]:
-            before = drawn(family, codec, short(family), prompt)
-            if matters(short(family), name, look):
+            before = drawn(family, codec, options, prompt)
+            if matters(options, name, look):
                 return
     pytest.fail(f"{name} changes nothing")
 

@@ -16,6 +16,8 @@ from makar.data.record import Record
 from makar.errors import UnsupportedError
 from makar.families.diffusion.config import DiffusionConfig
 from makar.families.family import build_family
+from makar.families.gan.dcgan_config import DcganConfig
+from makar.families.gan.stylegan_config import StyleganConfig
 from makar.families.transformer.config import TransformerConfig
 from makar.families.transformer.family import TransformerFamily
 from makar.generation.generate import generate
@@ -63,6 +65,19 @@ def painter(own_home):
     config = DiffusionConfig(height=16, width=16, features=16, multipliers=(1, 2), blocks=1, head_width=8)
     codec = ImageCodecConfig(height=16, width=16, use_labels=True)
     return save(own_home / "models" / "painter", "image", codec, config, images)
+
+
+@pytest.fixture(params=[DcganConfig, StyleganConfig])
+def player(request, own_home):
+    generator = np.random.default_rng(0)
+    images = [
+        record(generator.integers(0, 256, (16, 16, 3), np.uint8), "image", label)
+        for label in ("cat", "fox")
+        for _ in range(4)
+    ]
+    config = request.param(height=16, width=16, features=8, latent_width=8)
+    codec = ImageCodecConfig(height=16, width=16, use_labels=True)
+    return save(own_home / "models" / "player", "image", codec, config, images)
 
 
 writes = pytest.mark.skipif("options" not in vars(TransformerFamily), reason="the text family names no options yet")
@@ -144,6 +159,34 @@ def test_a_model_without_captions_takes_no_description(painter):
 def test_models_with_captions_go_out_to_onnx_and_come_back(illustrator, tmp_path):
     folder = export_artifact(illustrator, to="onnx", folder=tmp_path / "onnx")
     assert import_artifact(folder, output="back").hash == illustrator.hash
+
+
+def test_adversarial_images_are_made_signed_and_verified(player, tmp_path):
+    assets = list(generate(player, prompts=["fox", "cat"], count=2, seed=3))
+    assert [asset.manifest["prompt"] for asset in assets] == ["fox", "fox", "cat", "cat"]
+    assert next(generate(player, prompts="cat", seed=4)).hash == assets[3].hash
+    assert verify(assets[0].save(tmp_path / "a.png")).is_intact
+    between = next(generate(player, prompts="cat", seed=4, options={"towards_seed": 9, "towards": 0.3}))
+    assert between.hash != assets[3].hash and between.manifest["settings"]["towards_seed"] == 9
+    with pytest.raises(UnsupportedError, match='no control "guidance"'):
+        generate(player, options={"guidance": 2.0})
+
+
+def test_styles_are_truncated_and_a_model_without_styles_says_so(player):
+    if player.header["family"]["kind"] == "stylegan":
+        plain, typical = (
+            next(generate(player, prompts="cat", seed=4, options={"truncation_psi": psi})) for psi in (1, 0.2)
+        )
+        assert plain.hash != typical.hash
+    else:
+        with pytest.raises(UnsupportedError, match="truncation_psi"):
+            generate(player, options={"truncation_psi": 0.5})
+
+
+@pytest.mark.slow
+def test_adversarial_images_go_out_to_onnx_and_come_back(player, tmp_path):
+    folder = export_artifact(player, to="onnx", folder=tmp_path / "onnx")
+    assert import_artifact(folder, output="back").hash == player.hash
 
 
 def test_text_goes_out_to_transformers_and_comes_back(writer, tmp_path):

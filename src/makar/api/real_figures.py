@@ -109,6 +109,7 @@ def training_facts(run: str, plan: TrainingPlan, results: list[StageResult], *, 
         "energy_kwh": energy | {"method": results[-1].energy["method"] + whose},
         "machine": f"{platform.machine()}, {plan.device}, {plan.computing}",
         "predicted": plan.predicted,
+        "incidents": [incident for result in results for incident in result.incidents],
     }
 
 

@@ -300,16 +300,8 @@ def _plan_and_data(
         plan = lead.shared(size_recipe(recipe, request, size=size, plain_specs=specs, store_is_finished=True))
         check_disks([(Path(stored.state()["output"]), WEIGHT_BYTES * plan.predicted["parameters"])])
         stored.write_plan(plan)
-    on_event(_note(_said(plan)))
+    on_event(_note(plan.summary))
     return plan, data, budget
-
-
-def _said(plan: TrainingPlan) -> str:
-    expected = plan.predicted
-    return (
-        f"recipe {plan.recipe.name}: {expected['parameters']:,} parameters, about {expected['steps']:,} steps, "
-        f"{expected['epochs']:g} times through the data; {plan.device}, {plan.computing}"
-    )
 
 
 def _train_stages(

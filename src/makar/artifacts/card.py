@@ -97,6 +97,7 @@ def _training_rows(training: dict[str, Any]) -> list[tuple[str, str]]:
     loss = training.get("inner_loss")
     if isinstance(loss, int | float):
         rows.append(("loss on data it did not learn from", f"{loss:.4f} {training.get('unit', '')}".strip()))
+    rows += [("what went wrong on the way", str(incident)) for incident in training.get("incidents", ())]
     return rows
 
 

@@ -53,6 +53,15 @@ SAMPLING = {
         "encode gives the tokens of an image in -1..1, decode the image of tokens: (image + 1) * 127.5 gives pixels. New tokens come from "
         "another model."
     ),
+    "dcgan": (
+        "Draw a latent from a normal distribution, float32 [batch, width], and, with classes, a label. The image is in -1..1: "
+        "(image + 1) * 127.5 gives pixels."
+    ),
+    "stylegan": (
+        "Draw a latent from a normal distribution, float32 [batch, width], and, with classes, a label; the mapping turns it into a style. "
+        "Give the synthesis that style once a layer (other styles for later layers mix two images; styles nearer to their mean are more "
+        "typical) and normal noise. Clip the image to -1..1: (image + 1) * 127.5 gives pixels."
+    ),
 }
 
 

@@ -12,6 +12,7 @@ import typer
 
 from makar.cli.completion import model_names
 from makar.cli.output import Json, note, print_json
+from makar.cli.values import controls_of
 from makar.errors import UsageError
 
 if TYPE_CHECKING:
@@ -61,6 +62,10 @@ def generate(
         str | None, typer.Option("--negative-prompt", help="Images: what it must not be.")
     ] = None,
     label: Annotated[str | None, typer.Option("--label", help="Images: the class to make.")] = None,
+    controls: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Any other control of the model; may be repeated."),
+    ] = None,
     refuse_copies: Annotated[
         bool, typer.Option("--refuse-copies", help="Redraw what is too close to the training data.")
     ] = False,
@@ -89,6 +94,7 @@ def generate(
         "label": label,
     }
     options = {name: value for name, value in given.items() if value is not None}
+    options |= controls_of(controls or [], taken=options)
     words = [sys.stdin.read() if prompt == "-" else prompt for prompt in prompts or []]
     maker = load(model)
     check_output(output, medium=maker.medium, count=count * max(1, len(words)))

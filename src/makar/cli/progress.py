@@ -28,6 +28,8 @@ _MILESTONES = {
     "smaller_batches",
     "warning",
     "rolled_back",
+    "unhealthy",
+    "gave_up",
     "resumed",
     "note",
     "plan",

@@ -1,6 +1,9 @@
-"""Reads the values of options: durations such as 90s, 10m and 2h."""
+"""Reads the values of options: durations such as 90s, 10m and 2h, and controls such as truncation_psi=0.7."""
 
+import json
 import re
+from collections.abc import Collection
+from typing import Any
 
 from makar.errors import UsageError
 
@@ -30,3 +33,27 @@ def seconds_of(text: str | None) -> float | None:
     if total <= 0:
         raise UsageError(f'"{text}" is no time at all', expected="more than 0 seconds")
     return total
+
+
+def controls_of(assignments: list[str], *, taken: Collection[str] = ()) -> dict[str, Any]:
+    """Read ``NAME=VALUE`` controls of a model; values are JSON where they parse, otherwise text.
+
+    Args:
+        assignments: The assignments.
+        taken: Names that were set in another way already.
+
+    Raises:
+        UsageError: An assignment has no ``=``, or a name comes twice.
+    """
+    found: dict[str, Any] = {}
+    for assignment in assignments:
+        name, equals, text = assignment.partition("=")
+        if not equals or not name:
+            raise UsageError(f'"{assignment}" sets nothing', expected="NAME=VALUE, for example truncation_psi=0.7")
+        if name in found or name in taken:
+            raise UsageError(f'"{name}" is set twice', expected="each control once")
+        try:
+            found[name] = json.loads(text)
+        except ValueError:
+            found[name] = text
+    return found

@@ -80,6 +80,8 @@ def gather_facts(material: Material, *, date: str) -> Facts:
             model.append((label, _plain(training[key])))
     if "seconds" in training:
         model.append(("trained for", _duration(float(training["seconds"]))))
+    if training.get("incidents"):
+        model.append(("what went wrong on the way", "; ".join(map(str, training["incidents"]))))
     curves = curves_png(material.metrics)
     return Facts(
         name=material.artifact.name,

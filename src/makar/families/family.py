@@ -43,6 +43,21 @@ class Loss:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Health:
+    """Whether a training is still worth going on with, apart from its losses.
+
+    Attributes:
+        alarm: What is broken, in words; empty when nothing is. The trainer then goes back to the last good state.
+        is_good: Whether the present state is worth going back to later.
+        metrics: The figures behind it, for the log.
+    """
+
+    alarm: str = ""
+    is_good: bool = True
+    metrics: Mapping[str, float] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class ParameterGroup:
     """Parameters that share a multiplier of the learning rate and a weight decay.
 
@@ -185,6 +200,27 @@ class Family(nn.Module, abc.ABC):
         """Turn a batch of the store into what all phases share; the default passes it on."""
         del generator
         return batch
+
+    def health(self, generator: torch.Generator, *, progress: float) -> Health:
+        """Say whether the training goes well, where losses cannot tell (adversaries, policies); the default is content.
+
+        The trainer asks when it would keep a state to go back to, in training mode without gradients, and with the averaged weights at
+        every validation.
+
+        Args:
+            generator: Source of every draw.
+            progress: Share of the run that is over.
+        """
+        del generator, progress
+        return Health()
+
+    def settle(self, generator: torch.Generator) -> None:
+        """Renew what follows from the weights and is not averaged with them: statistics of norms, means of styles.
+
+        Called in evaluation mode, without gradients, when the averaged weights are in place and before they are judged and kept; the
+        default does nothing.
+        """
+        del generator
 
     @abc.abstractmethod
     def validation_loss(self, batch: Batch, generator: torch.Generator) -> Loss:

@@ -7,7 +7,9 @@ import math
 
 from makar.families.diffusion.config import DiffusionConfig
 from makar.families.family_config import FamilyConfig
+from makar.families.gan.config import GanConfig
 from makar.recipe import OptimisationConfig, Stage
+from makar.recipes.gan import gan_family_for
 from makar.recipes.image import image_family_for
 from makar.recipes.text import text_family_for
 from makar.tensor_spec import TARGET, TensorSpec
@@ -43,6 +45,22 @@ def size_diffusion(
     """
     assert isinstance(stage.family, DiffusionConfig)
     return image_family_for(operations, images=items, family=stage.family.bound_to(spec))
+
+
+def size_gan(
+    stage: Stage, *, operations: float, items: int, spec: TensorSpec
+) -> tuple[FamilyConfig, OptimisationConfig]:
+    """Size an adversarial image model; see ``gan_family_for``.
+
+    Args:
+        stage: The stage as its recipe describes it.
+        operations: Floating-point operations of the whole training.
+        items: Different training images.
+        spec: What the codec makes.
+    """
+    family = stage.family.bound_to(spec)
+    assert isinstance(family, GanConfig), "the rule is registered for adversarial models"
+    return gan_family_for(family, operations=operations, images=items)
 
 
 def size_any(

@@ -7,6 +7,7 @@ that were touched are given back, so that resident memory stays small however la
 """
 
 import functools
+from collections.abc import Iterator
 from typing import Any, Literal
 
 import numpy as np
@@ -20,6 +21,9 @@ from makar.families.family_config import FamilyConfig
 from makar.tensor_spec import TARGET
 from makar.training.randomness import numpy_generator
 
+FIRST_LOOK_TOKENS = 1_000_000
+FIRST_LOOK_ITEMS = 1024
+FIRST_LOOK_BATCH = 128
 LARGEST_SHUFFLE = 1 << 22
 RELEASE_BYTES = 256 << 20
 PAGE_BYTES = 4096
@@ -104,6 +108,13 @@ class BatchSource:
                 chosen = order[ranks]
             parts.append(chosen * self.window_length + offset if self.batching == "windows" else chosen)
         return self._gather(np.concatenate(parts))
+
+    def first_look(self) -> Iterator[Batch]:
+        """Yield the first examples of the order, up to an epoch, for a start that is better than blind."""
+        most = FIRST_LOOK_TOKENS // self.window_length if self.batching == "windows" else FIRST_LOOK_ITEMS
+        total = min(self.count, most)
+        for first in range(0, total, FIRST_LOOK_BATCH):
+            yield self.batch(first, min(FIRST_LOOK_BATCH, total - first))
 
     def fixed(self, first: int, count: int, *, of: int) -> Batch:
         """Return the examples ``first`` to ``first + count`` of ``of`` that lie evenly over the store: the same at every call."""

@@ -19,6 +19,7 @@ class Counters:
         learning_rate_scale: Factor left over from rolling back.
         rollbacks: How often the run rolled back.
         rollbacks_in_row: How often since the last good state.
+        incidents: In words, what went wrong and what was done about it.
         good_step: Step of the state that a rollback returns to.
         average_step: Step of the last update of the weight average.
         moment: Number of validations done.
@@ -37,6 +38,7 @@ class Counters:
     learning_rate_scale: float = 1.0
     rollbacks: int = 0
     rollbacks_in_row: int = 0
+    incidents: list[str] = dataclasses.field(default_factory=list)
     good_step: int = 0
     average_step: int = 0
     moment: int = 0
@@ -73,6 +75,7 @@ class Counters:
         counters.learning_rate_scale = 0.5 * self.learning_rate_scale
         counters.rollbacks = self.rollbacks + 1
         counters.rollbacks_in_row = self.rollbacks_in_row + 1
+        counters.incidents = list(self.incidents)
         counters.micro_batches = self.micro_batches
         counters.training_seconds = self.training_seconds
         counters.validation_count = self.validation_count

@@ -45,3 +45,12 @@ class TrainingPlan(Config):
         parts = [(self.workers, "worker"), (self.threads, "thread")]
         shown = [f"{count} {name}{'s' if count > 1 else ''}" for count, name in parts if count > 1]
         return ", ".join([" of ".join(shown) or "1 thread", self.precision])
+
+    @property
+    def summary(self) -> str:
+        """What is going to be done, in a sentence."""
+        expected = self.predicted
+        return (
+            f"recipe {self.recipe.name}: {expected['parameters']:,} parameters, about {expected['steps']:,} steps, "
+            f"{expected['epochs']:g} times through the data; {self.device}, {self.computing}"
+        )

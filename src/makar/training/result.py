@@ -26,6 +26,7 @@ class StageResult:
         rollbacks: How often the run went back to a good state.
         energy: Range, method and assumptions.
         curve: The ``metrics.jsonl`` that holds the curves.
+        incidents: In words, what went wrong on the way and what was done about it.
         peak_memory_bytes: Most memory that the process held until the stage ended, on the device where it trains on one.
     """
 
@@ -41,6 +42,7 @@ class StageResult:
     rollbacks: int
     energy: dict[str, Any]
     curve: str
+    incidents: list[str] = dataclasses.field(default_factory=list)
     peak_memory_bytes: int | None = dataclasses.field(default_factory=peak_memory_bytes)
 
     def to_dictionary(self) -> dict[str, Any]:

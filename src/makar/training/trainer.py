@@ -8,7 +8,6 @@ and resumed ends with the same bits as one that was left alone. With a time budg
 import dataclasses
 import math
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
@@ -18,7 +17,7 @@ from makar.codecs.codec import Codec
 from makar.data.record import Split
 from makar.data.store import Store
 from makar.errors import DivergedError, InterruptedRunError
-from makar.families.family import Batch, Family
+from makar.families.family import Family, Health
 from makar.recipe import Stage
 from makar.training.averaging import WeightAverage
 from makar.training.batches import BatchSource
@@ -26,6 +25,7 @@ from makar.training.budget import Budget, Pace
 from makar.training.counters import Counters
 from makar.training.distributed import Team
 from makar.training.energy import EnergyMeter, energy_range
+from makar.training.health import HINT, family_health, return_message, settle
 from makar.training.learner import Learner
 from makar.training.plan import TrainingPlan
 from makar.training.progress import EventLog, Watch
@@ -37,9 +37,6 @@ from makar.training.step import Stepper
 from makar.training.throughput import RecentLosses, Throughput
 from makar.training.validation import MOMENTS, validation_count, validation_loss
 
-FIRST_LOOK_TOKENS = 1_000_000
-FIRST_LOOK_ITEMS = 1024
-FIRST_LOOK_BATCH = 128
 MOST_ROLLBACKS = 3
 GOOD_STATE_OPERATIONS = 5e11
 GOOD_STATE_STEPS = 200
@@ -157,7 +154,7 @@ class _Trainer:
         self.check_every = LOSSES_READ_TOGETHER[torch.device(plan.device).type]
         self.losses = RecentLosses()
         self.watched = self.learner.phases[0].name
-        self.sample_seconds = 0.0
+        self.sample_seconds, self.has_given_up = 0.0, False
 
     def _start(self, family: Family) -> None:
         """Take up the newest whole checkpoint, or draw the first weights."""
@@ -166,7 +163,7 @@ class _Trainer:
             self.log.emit("warning", message=f"{reason}; going on from the state before")
         if saved is None:
             family.initialise(torch_generator(self.plan.seed, "initialise"))
-            family.initialise_from_data(self._first_look())
+            family.initialise_from_data(self.source.first_look())
         family.precision = self.plan.precision
         self.learner = Learner(family.to(self.plan.device).train(), optimisation=self.stage.optimisation)
         if saved is None:
@@ -182,23 +179,18 @@ class _Trainer:
         event = "started" if saved is None else "resumed"
         self.log.emit(event, step=self.counters.step, parameters=parameters, data=self.plan.data_fingerprint)
 
-    def _first_look(self) -> Iterator[Batch]:
-        """Yield the first training examples, up to an epoch, for a start that is better than blind."""
-        most = FIRST_LOOK_TOKENS // self.source.window_length if self.source.batching == "windows" else FIRST_LOOK_ITEMS
-        total = min(self.source.count, most)
-        for first in range(0, total, FIRST_LOOK_BATCH):
-            yield self.source.batch(first, min(FIRST_LOOK_BATCH, total - first))
-
     def run(self) -> StageResult:
         """Train until the pace is over and return the result."""
         while True:
             step = self.counters.step
-            over = step > 0 and self.pace.is_over(step, step_seconds=self.throughput.step_seconds)
+            over = self.has_given_up or (
+                step > 0 and self.pace.is_over(step, step_seconds=self.throughput.step_seconds)
+            )
             progress, ends, stop = self.team.agree([self.pace.progress(step), over, self.watch.stop()])
             if stop:
                 self._interrupt()
             if ends:
-                if self._losses_are_healthy():
+                if self.has_given_up or self._losses_are_healthy():
                     break
                 self._roll_back()
                 continue
@@ -221,9 +213,8 @@ class _Trainer:
         )
         counters.step += 1
         self.losses.add(losses)
-        average = self.learner.average
-        if average is not None and counters.step % average.EVERY_STEPS == 0:
-            self._update_average(average)
+        if counters.step % WeightAverage.EVERY_STEPS == 0:
+            self._update_average()
         self.throughput.add(time.perf_counter() - begin)
         if self.log.progress_is_due():
             self._report_progress(multiplier * optimisation.learning_rate)
@@ -236,10 +227,14 @@ class _Trainer:
             self._roll_back()
             return
         (progress,) = self.team.agree([self.pace.progress(counters.step)])
+        health = self._health(progress) if is_good_moment else Health()
+        if health.alarm:
+            self._roll_back(health.alarm)
+            return
         if progress < 1.0 and progress >= MOMENTS[counters.moment]:
             self._validate(progress)
         is_calm = len(self.learner.phases) > 1 or counters.loss_watch.is_calm()
-        if is_good_moment and is_calm and self.learner.is_finite():
+        if is_good_moment and health.is_good and is_calm and self.learner.is_finite():
             self.states.keep_good(self.learner, counters)
         if self.states.checkpoint_is_due(counters, shortest_seconds=self.watch.checkpoint_seconds):
             self.log.emit("checkpoint", step=self.states.save_good(self._spent()))
@@ -253,22 +248,30 @@ class _Trainer:
         # Losses of adversaries and policies swing by nature.
         return len(self.learner.phases) > 1 or not self.counters.loss_watch.is_spike()
 
-    def _roll_back(self) -> None:
+    def _health(self, progress: float) -> Health:
+        place = (self.plan.seed, self.counters.draw)
+        return family_health(self.learner.family, team=self.team, place=place, progress=progress)
+
+    def _roll_back(self, reason: str = "the loss broke") -> None:
+        """Go back to the last good state; after too many returns in a row end with the best weights there are, or with an error."""
         broken = self.counters
         if broken.rollbacks_in_row >= MOST_ROLLBACKS:
-            raise DivergedError(
-                f"the loss broke at step {broken.step}, again after {broken.rollbacks_in_row} returns to step {broken.good_step}",
-                do="lower the learning rate, for example --set stages.0.optimisation.learning_rate=0.001",
-            )
+            message = f"{reason} (step {broken.step}), again after {broken.rollbacks_in_row} returns to step {broken.good_step}"
+            if self.states.best is None:
+                raise DivergedError(message, do=HINT)
+            self.has_given_up = True
+            kept = f"the best weights so far, of step {self.states.best[1]}, are kept"
+            self._note("gave_up", f"{message}; {kept}", broken_step=broken.step)
+            return
         self.learner.load(self.states.good_tensors)
         self.counters = broken.rolled_back_to(self.states.good_body)
-        self.log.emit(
-            "rolled_back",
-            message=f"the loss broke at step {broken.step}; back to step {self.counters.step} with other data "
-            "and half the learning rate",
-            step=self.counters.step,
-            broken_step=broken.step,
-        )
+        message = return_message(reason, broken_step=broken.step, good_step=self.counters.step)
+        self._note("rolled_back", message, broken_step=broken.step)
+
+    def _note(self, event: str, message: str, *, broken_step: int) -> None:
+        """Log what went wrong, and remember it for the report."""
+        self.counters.incidents.append(message)
+        self.log.emit(event, message=message, step=self.counters.step, broken_step=broken_step)
 
     def _spent(self) -> Counters:
         """Return the counters with seconds and energy up to date."""
@@ -291,29 +294,27 @@ class _Trainer:
             do="run the same command again: it goes on from there",
         )
 
-    def _update_average(self, average: WeightAverage) -> None:
-        if self.counters.step > self.counters.average_step:
-            average.update(step=self.counters.step, previous_step=self.counters.average_step)
-            self.counters.average_step = self.counters.step
+    def _update_average(self) -> None:
+        average, counters = self.learner.average, self.counters
+        if average is not None and counters.step > counters.average_step:
+            average.update(step=counters.step, previous_step=counters.average_step)
+            counters.average_step = counters.step
 
     def _validate(self, progress: float) -> None:
         """Measure the averaged weights on the inner set, write them if they are the best so far, and make a sample."""
         counters, begin = self.counters, time.monotonic()
-        if self.learner.average is not None:
-            self._update_average(self.learner.average)
+        self._update_average()
         if counters.validation_count == 0:
             expected = self.plan.steps or counters.step / max(progress, 1e-6)
-            (count,) = self.team.agree(
-                [
-                    validation_count(
-                        self.inner.count,
-                        expected_positions=expected * self.stepper.positions,
-                        batch_size=self.stage.optimisation.batch_size,
-                    )
-                ]
+            count = validation_count(
+                self.inner.count,
+                expected_positions=expected * self.stepper.positions,
+                batch_size=self.stage.optimisation.batch_size,
             )
-            counters.validation_count = int(count)
+            counters.validation_count = int(self.team.agree([count])[0])
         with self.learner.averaged():
+            settle(self.learner.family, seed=self.plan.seed)
+            health = self._health(progress)
             loss = validation_loss(
                 self.learner.family,
                 source=self.inner,
@@ -321,15 +322,18 @@ class _Trainer:
                 batch_size=max(1, self.stepper.positions // counters.micro_batches),
                 seed=self.plan.seed,
             )
-            is_best = math.isfinite(loss) and (self.states.best is None or loss < self.states.best[0])
+            is_better = self.states.best is None or loss < self.states.best[0]
+            is_best = math.isfinite(loss) and is_better and not health.alarm
             if is_best:
                 self.states.save_best(self.learner, inner_loss=loss, step=counters.step)
             self.pace.closing_seconds = CLOSING_MARGIN * (time.monotonic() - begin)
             counters.inner_loss = loss
             counters.moment = sum(moment <= progress for moment in MOMENTS)
-            self.log.emit(
-                "validation", step=counters.step, inner_loss=loss, is_best=is_best, examples=counters.validation_count
-            )
+            found = {"inner_loss": loss, "is_best": is_best, "examples": counters.validation_count, **health.metrics}
+            self.log.emit("validation", step=counters.step, **found)
+            if health.alarm:
+                message = f"{health.alarm} (averaged weights, step {counters.step}); they are not kept"
+                self._note("unhealthy", message, broken_step=counters.step)
             self._sample()
 
     def _sample(self) -> None:
@@ -363,8 +367,7 @@ class _Trainer:
     def _finish(self) -> StageResult:
         if self.states.best is None:
             raise DivergedError(
-                "no validation gave a finite loss",
-                do="lower the learning rate, for example --set stages.0.optimisation.learning_rate=0.001",
+                "no validation gave weights worth keeping", expected="a finite loss and a healthy model", do=HINT
             )
         inner_loss, best_step = self.states.best
         self.team.agree([0.0])  # the leader has written the best weights before anybody reads them
@@ -385,6 +388,7 @@ class _Trainer:
             rollbacks=self.counters.rollbacks,
             energy=energy_range(spent.consumption),
             curve=str(self.folder / "metrics.jsonl"),
+            incidents=self.counters.incidents,
         )
         if self.team.leads:
             write_result(self.folder, result)

@@ -1,0 +1,95 @@
+"""A real pair under the real trainer: a planted collapse is found, told and undone; without one nothing is told."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from makar.data.record import Record
+from makar.data.store import build_store
+from makar.families.gan.dcgan_family import DcganFamily
+from makar.families.gan.family import GanFamily
+from makar.recipe import OptimisationConfig, Recipe, Stage
+from makar.training.plan import TrainingPlan
+from makar.training.progress import Watch
+from makar.training.trainer import TrainingData, train_stage
+from tests.families.gan.models import built, codec, config, images
+
+both = pytest.mark.parametrize("kind", ["dcgan", pytest.param("stylegan", marks=pytest.mark.slow)])
+
+STEPS = 450
+PLANTED_STEP = 399
+"""One step before the look at step 400."""
+
+
+def trained(kind, folder, *, plant):
+    """Train a tiny pair for a while and return (result, events)."""
+    settings = config(kind, height=16, width=16, features=8 if kind == "dcgan" else 4, penalised="none")
+    made = codec(settings)
+    stores = {}
+    for split, count in (("train", 128), ("inner", 24)):
+        pixels = ((images(count, height=16, width=16, seed=len(split)) + 1) * 127.5).round().to(torch.uint8)
+        records = [
+            Record(
+                id=f"{index:016x}", medium="image", content=content, document="d", source="s", split="train", label=None
+            )
+            for index, content in enumerate(pixels.permute(0, 2, 3, 1).numpy().astype(np.uint8))
+        ]
+        stores[split] = build_store(folder / split, records, made.encode, key=split)
+    optimisation = OptimisationConfig(
+        learning_rate=1e-3 if kind == "dcgan" else 1e-2, batch_size=8, beta_1=0.5, average_share=0.1
+    )
+    stage = Stage(name="image", codec=made.config, family=settings, optimisation=optimisation)
+    plan = TrainingPlan(recipe=Recipe(name="toy", medium="image", summary="a toy", stages=(stage,)), steps=STEPS)
+    family, events = built(settings), []
+    if plant:
+        collapse_at(family, PLANTED_STEP)
+    result = train_stage(
+        plan,
+        stage,
+        family=family,
+        data=TrainingData(codec=made, stores=stores),
+        folder=folder / "run",
+        watch=Watch(on_event=events.append),
+    )
+    return result, events, family
+
+
+def collapse_at(family: GanFamily, step: int) -> None:
+    """Make every random vector give the same image after a step, once."""
+    phases, seen = family.phases, [0]
+
+    def collapse() -> None:
+        seen[0] += 1
+        if seen[0] == step:
+            for parameter in (
+                family.generator.parameters() if isinstance(family, DcganFamily) else [family.mapping.layers[-1].weight]
+            ):
+                parameter.zero_()
+            if not isinstance(family, DcganFamily):
+                for layer in family.synthesis.layers:
+                    layer.noise_strength.zero_()
+
+    family.phases = lambda: [  # type: ignore[method-assign]
+        dataclasses.replace(phase, after_step=collapse) if phase.name == "generator" else phase for phase in phases()
+    ]
+
+
+@both
+def test_a_planted_collapse_is_found_told_and_undone(kind, tmp_path):
+    result, events, family = trained(kind, tmp_path, plant=True)
+    (event,) = [event for event in events if event["event"] == "rolled_back"]
+    assert "collapsed" in event["message"] and (event["step"], event["broken_step"]) == (200, 400)
+    assert result.incidents == [event["message"]] and result.steps == STEPS
+    assert family.health(torch.Generator().manual_seed(1), progress=1.0).alarm == ""
+
+
+@both
+def test_a_healthy_pair_is_left_alone_and_comes_nearer_to_the_data(kind, tmp_path):
+    result, events, _ = trained(kind, tmp_path, plant=False)
+    assert result.rollbacks == 0 and result.incidents == []
+    losses = [event["inner_loss"] for event in events if event["event"] == "validation"]
+    assert len(losses) == 10 and result.inner_loss == min(losses) < 0.8 * losses[0]
+    spreads = [event["spread"] for event in events if event["event"] == "validation"]
+    assert spreads[-1] > 0.5
