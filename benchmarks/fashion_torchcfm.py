@@ -4,12 +4,13 @@ Run: python benchmarks/fashion_torchcfm.py --torchcfm FOLDER [--minutes 3 10] [-
 
 The peer is the training loop of torchcfm's notebook ``conditional_mnist`` (its U-Net, its batch of 128, Adam with its defaults, its
 dopri5 sampling at tolerance 1e-4) fed with fashion_mnist, at its better number of threads, stopped after the minutes. Ours is
-``makar train --for`` with the class-conditional recipe. Both make 500 samples of each class. One feature extractor, a small classifier
-trained on the real training split and then frozen, judges both against the real training split; the floor is the official test split
-(5,000 images, 500 a class) judged the same way. Minutes count training alone for the peer, and everything up to the saved artifact for us.
+``makar train --for`` with the class-conditional recipe. Both make 5,000 samples, as many of each class. One feature extractor, a small
+classifier trained on the real training split and then frozen, judges both against the real training split; the floor is the official
+test split (as many images) judged the same way. Minutes count training alone for the peer, and everything up to the saved artifact for us.
 """
 
 import argparse
+import os
 import sys
 import tempfile
 import time
@@ -78,7 +79,7 @@ def frechet(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def peer_samples(
-    folder: Path, minutes: float, threads: int, seed: int, images: np.ndarray, labels: np.ndarray
+    folder: Path, minutes: float, threads: int, seed: int, images: np.ndarray, labels: np.ndarray, a_class: int
 ) -> tuple[np.ndarray, dict]:
     sys.path.insert(0, str(folder))
     import torchdiffeq
@@ -102,14 +103,14 @@ def peer_samples(
             loss.backward()
             optimiser.step()
             steps += 1
-    torch.set_num_threads(2)
+    torch.set_num_threads(len(os.sched_getaffinity(0)))
     model.eval()
     made = []
     with torch.no_grad():
         for _ in range(10):
-            classes = torch.arange(10).repeat(50)
+            classes = torch.arange(10).repeat(a_class // 10)
             path = torchdiffeq.odeint(
-                lambda t, x, classes=classes: model(t, x, classes), torch.randn(500, 1, 28, 28), torch.linspace(0, 1, 2),
+                lambda t, x, classes=classes: model(t, x, classes), torch.randn(len(classes), 1, 28, 28), torch.linspace(0, 1, 2),
                 atol=1e-4, rtol=1e-4, method="dopri5",
             )  # fmt: skip
             made.append(path[-1].clip(-1, 1))
@@ -120,7 +121,7 @@ def peer_samples(
 def faster_threads(folder: Path, images: np.ndarray, labels: np.ndarray) -> int:
     """Return the peer's better number of threads: its steps in six seconds with one and with two."""
     rates = {}
-    for threads in (1, 2):
+    for threads in sorted({1, len(os.sched_getaffinity(0))}):
         torch.set_num_threads(threads)
         sys.path.insert(0, str(folder))
         from torchcfm.models.unet import UNetModel
@@ -153,25 +154,25 @@ def our_model(data: Path, home: Path, minutes: float, seed: int) -> tuple[Path, 
     return home / "model", seconds
 
 
-def our_samples(model_folder: Path, options: dict) -> tuple[np.ndarray, float]:
-    """Return 500 uint8 samples of each class and the seconds they took, with network sampling only (the same sampler as generate)."""
+def our_samples(model_folder: Path, options: dict, a_class: int) -> tuple[np.ndarray, float]:
+    """Return uint8 samples of each class and the seconds they took, with network sampling only (the same sampler as generate)."""
     import makar
     from makar.families.diffusion.options import ImageOptions
 
-    torch.set_num_threads(2)
+    torch.set_num_threads(len(os.sched_getaffinity(0)))
     artifact = makar.load(str(model_folder)).artifact
     codec, sampler = artifact.codec(), artifact.family().sampler(artifact.codec())
     made: list[np.ndarray] = []
     start = time.perf_counter()
     for label, name in enumerate(codec.class_names):
-        prompts = [{"class": torch.tensor(label)} for _ in range(500)]
-        seeds = [1_000 * label + index for index in range(500)]
+        prompts = [{"class": torch.tensor(label)} for _ in range(a_class)]
+        seeds = [1_000 * label + index for index in range(a_class)]
         finished = {
             index: slots
             for index, slots, done in sampler.sample(ImageOptions(label=name, **options), prompts, seeds)
             if done
         }
-        made += [codec.decode(finished[index]) for index in range(500)]
+        made += [codec.decode(finished[index]) for index in range(a_class)]
     return np.stack(made)[..., 0], time.perf_counter() - start
 
 
@@ -184,19 +185,22 @@ def main() -> None:
     )
     parser.add_argument("--minutes", type=float, nargs="+", default=[3, 10])
     parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--samples", type=int, default=5000, help="images of each side, a multiple of 100")
     options = parser.parse_args()
+    a_class = options.samples // 10
     images, labels, test_images, test_labels = real()
     result: dict = {"machine": machine(), "runs": []}
-    torch.set_num_threads(2)
+    torch.set_num_threads(len(os.sched_getaffinity(0)))
     extractor = train_extractor(images, labels)
     reference = features(extractor, images)
-    picked = np.concatenate([np.flatnonzero(test_labels == label)[:500] for label in range(10)])
+    picked = np.concatenate([np.flatnonzero(test_labels == label)[:a_class] for label in range(10)])
     floor = frechet(features(extractor, test_images[picked]), reference)
     with torch.inference_mode():
         right = (extractor(as_tensor(test_images)).argmax(1).numpy() == test_labels).mean()
     result["extractor_test_accuracy"], result["floor"] = float(right), floor
     print(
-        f"extractor: {right:.4f} accurate on the test split; real against real, 5,000 images: {floor:.3f}", flush=True
+        f"extractor: {right:.4f} accurate on the test split; real against real, {options.samples:,} images: {floor:.3f}",
+        flush=True,
     )
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder) / "fashion_mnist.npz"
@@ -206,7 +210,9 @@ def main() -> None:
                 run: dict = {"minutes": minutes, "seed": seed}
                 if options.torchcfm:
                     threads = faster_threads(options.torchcfm, images, labels)
-                    samples, run["peer"] = peer_samples(options.torchcfm, minutes, threads, seed, images, labels)
+                    samples, run["peer"] = peer_samples(
+                        options.torchcfm, minutes, threads, seed, images, labels, a_class
+                    )
                     run["peer"]["fid"] = frechet(features(extractor, samples), reference)
                     print(f"torchcfm {minutes:g} min: FID {run['peer']['fid']:.2f}", run["peer"], flush=True)
                 home = Path(folder) / f"{minutes}-{seed}"
@@ -217,7 +223,7 @@ def main() -> None:
                     ("10 steps", {"steps": 10}),
                     ("euler 50", {"solver": "euler", "steps": 50}),
                 ):
-                    samples, seconds = our_samples(model, settings)
+                    samples, seconds = our_samples(model, settings, a_class)
                     run[name] = {"fid": frechet(features(extractor, samples), reference), "seconds": seconds}
                     print(f"makar {minutes:g} min, {name}: FID {run[name]['fid']:.2f} in {seconds:.0f} s", flush=True)
                 if options.torchcfm:

@@ -26,6 +26,7 @@ class GanConfig(FamilyConfig, abc.ABC):
 
     item_name: ClassVar[str] = "image"
     batching: ClassVar[Literal["items", "windows"]] = "items"
+    edits: ClassVar[tuple[str, ...]] = ("interpolate-seeds",)
 
     height: int = setting(32, meaning="height of the images", unit="pixels", minimum=8, maximum=256)
     width: int = setting(32, meaning="width of the images", unit="pixels", minimum=8, maximum=256)
