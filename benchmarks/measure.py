@@ -47,12 +47,19 @@ def machine() -> dict[str, Any]:
 
 
 def write_result(name: str, result: dict[str, Any]) -> Path:
-    """Write a dated result beside the scripts and print where."""
+    """Write a dated result beside the scripts and print where; paths of this machine are left out."""
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{datetime.date.today().isoformat()}-{name}.json"
-    path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(_without_paths(result), indent=1) + "\n", encoding="utf-8")
     print(f"written: benchmarks/results/{path.name}")
     return path
+
+
+def _without_paths(value: Any) -> Any:
+    if isinstance(value, dict):
+        kept = {key: item for key, item in value.items() if not (isinstance(item, str) and item.startswith("/"))}
+        return {key: _without_paths(item) for key, item in kept.items()}
+    return [_without_paths(item) for item in value] if isinstance(value, list) else value
 
 
 def timed(
