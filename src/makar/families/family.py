@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from makar.config import Config
-from makar.errors import UnsupportedError
+from makar.errors import TensorMismatchError, UnsupportedError
 from makar.families.family_config import FamilyConfig
 from makar.families.logits_hook import LogitsHook
 from makar.registry import resolve
@@ -242,13 +242,29 @@ class Family(nn.Module, abc.ABC):
     def tensors(self) -> dict[str, Tensor]:
         """Return every tensor to save, by its name in the saved model."""
 
-    @abc.abstractmethod
     def load_tensors(self, tensors: Mapping[str, Tensor]) -> None:
         """Take every tensor; the names and shapes must be exactly those of ``tensors``.
 
         Raises:
             TensorMismatchError: Some are missing, unexpected or of another shape; the message lists them.
         """
+        own = self.tensors()
+        problems = [f"missing: {name}" for name in own if name not in tensors]
+        problems += [f"unexpected: {name}" for name in tensors if name not in own]
+        problems += [
+            f"{name} is {tuple(tensors[name].shape)} instead of {tuple(value.shape)}"
+            for name, value in own.items()
+            if name in tensors and tensors[name].shape != value.shape
+        ]
+        if problems:
+            raise TensorMismatchError(
+                f"the tensors do not fit this {self.config.kind} model:\n  " + "\n  ".join(problems),
+                expected="exactly the tensors of its configuration",
+                do="use the configuration that was saved with them",
+            )
+        with torch.no_grad():
+            for name, value in own.items():
+                value.copy_(tensors[name])
 
     def files(self, codec: Any) -> dict[str, bytes]:
         """Return further files that a saved model needs for other programs (``config.json`` for transformers); none by default."""

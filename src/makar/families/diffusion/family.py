@@ -6,7 +6,7 @@ uniform steps (``noise_schedule``; Ho et al. 2020, arXiv 2006.11239, eq. 14). Cl
 so that the same network also knows images in general and can be guided (Ho and Salimans 2022, arXiv 2207.12598).
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import Any, ClassVar
 
@@ -14,7 +14,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from makar.errors import TensorMismatchError
 from makar.families.diffusion import path
 from makar.families.diffusion.asked import Asking
 from makar.families.diffusion.condition import Condition
@@ -162,26 +161,6 @@ class DiffusionFamily(Family):
     def tensors(self) -> dict[str, Tensor]:
         """Return weights, and the statistics of the data, under the names of the network's parts."""
         return dict(self.network.state_dict())
-
-    def load_tensors(self, tensors: Mapping[str, Tensor]) -> None:
-        """Take every tensor; names and shapes must be exactly those of ``tensors``."""
-        own = self.tensors()
-        problems = [f"missing: {name}" for name in own if name not in tensors]
-        problems += [f"unexpected: {name}" for name in tensors if name not in own]
-        problems += [
-            f"{name} is {tuple(tensors[name].shape)} instead of {tuple(value.shape)}"
-            for name, value in own.items()
-            if name in tensors and tensors[name].shape != value.shape
-        ]
-        if problems:
-            raise TensorMismatchError(
-                "the tensors do not fit this image model:\n  " + "\n  ".join(problems),
-                expected="exactly the tensors of its configuration",
-                do="use the configuration that was saved with them",
-            )
-        with torch.no_grad():
-            for name, value in own.items():
-                value.copy_(tensors[name])
 
     def onnx_parts(self) -> list[OnnxPart]:
         """Return the velocity network in float32: point, time and what it is conditioned on to velocity."""

@@ -7,12 +7,11 @@ fixed features: it is comparable between runs and layouts, which the adversarial
 """
 
 import abc
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor
 
-from makar.errors import TensorMismatchError
 from makar.families.family import Batch, Family, Health, Loss, ParameterGroup, Phase
 from makar.families.gan.augmentation import augmented
 from makar.families.gan.collapse import Monitors, alarm
@@ -234,26 +233,6 @@ class GanFamily(Family, abc.ABC):
     def tensors(self) -> dict[str, Tensor]:
         """Return the weights of both networks and the statistics of the data, under the names of the parts."""
         return dict(self.state_dict())
-
-    def load_tensors(self, tensors: Mapping[str, Tensor]) -> None:
-        """Take every tensor; names and shapes must be exactly those of ``tensors``."""
-        own = self.tensors()
-        problems = [f"missing: {name}" for name in own if name not in tensors]
-        problems += [f"unexpected: {name}" for name in tensors if name not in own]
-        problems += [
-            f"{name} is {tuple(tensors[name].shape)} instead of {tuple(value.shape)}"
-            for name, value in own.items()
-            if name in tensors and tensors[name].shape != value.shape
-        ]
-        if problems:
-            raise TensorMismatchError(
-                "the tensors do not fit this image model:\n  " + "\n  ".join(problems),
-                expected="exactly the tensors of its configuration",
-                do="use the configuration that was saved with them",
-            )
-        with torch.no_grad():
-            for name, value in own.items():
-                value.copy_(tensors[name])
 
 
 def _ratio(made: Tensor, real: Tensor) -> float:

@@ -5,7 +5,7 @@ the validation loss is the plain bound whatever ``beta`` and ``free_bits`` are, 
 and Welling 2013 (arXiv 1312.6114).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from itertools import islice
 from typing import Any, ClassVar
 
@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from makar.errors import TensorMismatchError, UnsupportedError
+from makar.errors import UnsupportedError
 from makar.families.family import Batch, Family, Loss, OnnxPart, ParameterGroup, Phase
 from makar.families.logits_hook import LogitsHook, refuse_hook
 from makar.families.vae.config import VaeConfig
@@ -266,26 +266,6 @@ class VaeFamily(Family):
     def tensors(self) -> dict[str, Tensor]:
         """Return weights, and the statistics of the data, under the names of the network's parts."""
         return dict(self.network.state_dict())
-
-    def load_tensors(self, tensors: Mapping[str, Tensor]) -> None:
-        """Take every tensor; names and shapes must be exactly those of ``tensors``."""
-        own = self.tensors()
-        problems = [f"missing: {name}" for name in own if name not in tensors]
-        problems += [f"unexpected: {name}" for name in tensors if name not in own]
-        problems += [
-            f"{name} is {tuple(tensors[name].shape)} instead of {tuple(value.shape)}"
-            for name, value in own.items()
-            if name in tensors and tensors[name].shape != value.shape
-        ]
-        if problems:
-            raise TensorMismatchError(
-                "the tensors do not fit this autoencoder:\n  " + "\n  ".join(problems),
-                expected="exactly the tensors of its configuration",
-                do="use the configuration that was saved with them",
-            )
-        with torch.no_grad():
-            for name, value in own.items():
-                value.copy_(tensors[name])
 
     def onnx_parts(self) -> list[OnnxPart]:
         """Return ``encode``, an image to its mean latents in one row, the coarsest first, and ``decode``, such a row to the image."""

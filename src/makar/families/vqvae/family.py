@@ -5,7 +5,7 @@ Oord et al. 2017, arXiv 1711.00937, equation 3; their codebook term is the runni
 The validation loss is the squared error alone. It makes no new images by itself: tokens have to come from somewhere.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from itertools import islice
 from typing import Any, ClassVar
 
@@ -14,7 +14,6 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from makar.errors import TensorMismatchError
 from makar.families.family import Batch, Family, Loss, OnnxPart, ParameterGroup, Phase
 from makar.families.logits_hook import LogitsHook, refuse_hook
 from makar.families.vqvae.config import VqvaeConfig
@@ -143,26 +142,6 @@ class VqvaeFamily(Family):
     def tensors(self) -> dict[str, Tensor]:
         """Return weights, codes, and the statistics of the data, under the names of the network's parts."""
         return dict(self.network.state_dict())
-
-    def load_tensors(self, tensors: Mapping[str, Tensor]) -> None:
-        """Take every tensor; names and shapes must be exactly those of ``tensors``."""
-        own = self.tensors()
-        problems = [f"missing: {name}" for name in own if name not in tensors]
-        problems += [f"unexpected: {name}" for name in tensors if name not in own]
-        problems += [
-            f"{name} is {tuple(tensors[name].shape)} instead of {tuple(value.shape)}"
-            for name, value in own.items()
-            if name in tensors and tensors[name].shape != value.shape
-        ]
-        if problems:
-            raise TensorMismatchError(
-                "the tensors do not fit this autoencoder:\n  " + "\n  ".join(problems),
-                expected="exactly the tensors of its configuration",
-                do="use the configuration that was saved with them",
-            )
-        with torch.no_grad():
-            for name, value in own.items():
-                value.copy_(tensors[name])
 
     def onnx_parts(self) -> list[OnnxPart]:
         """Return ``encode``, an image to its tokens, and ``decode``, tokens to an image."""
