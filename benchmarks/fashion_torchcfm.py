@@ -165,7 +165,7 @@ def our_samples(model_folder: Path, options: dict, a_class: int) -> tuple[np.nda
     made: list[np.ndarray] = []
     start = time.perf_counter()
     for label, name in enumerate(codec.class_names):
-        prompts = [{"class": torch.tensor(label)} for _ in range(a_class)]
+        prompts = [{}] * a_class  # the class is asked for by its name
         seeds = [1_000 * label + index for index in range(a_class)]
         finished = {
             index: slots

@@ -22,7 +22,7 @@ from makar.data.store import Store, write_arrays
 from makar.novelty.suffix_shard import BREAK, SuffixShard, write_shard
 from makar.novelty.words import SEPARATOR, WordHasher, word_ends
 
-SHARD_WORDS = 32 << 20
+SHARD_WORDS = 8 << 20
 OVERLAP = 1024
 PIECE_TOKENS = 4 << 20
 
