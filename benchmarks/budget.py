@@ -1,9 +1,11 @@
 """Measure ``makar train --for T``: when it ends as a share of T, and the held-out score, over times, data sets and seeds.
 
 The end is what the budget promises: from the finished store to the saved model, by the clock of this process. The score is the loss on
-the inner validation set. More time must give a better mean score, for every pair of times. Usage::
+the inner validation set. More time must give a better mean score, for every pair of times. A series takes hours: each run is appended to
+``--rows`` when it ends, and runs that are in those files already are not made again, so that a series can go on after an interruption
+and parts of it can be made beside each other and put together. Usage::
 
-    python benchmarks/budget.py DATA [DATA ...] --times 60 180 600 --seeds 0 1 2
+    python benchmarks/budget.py DATA [DATA ...] --times 60 180 600 --seeds 0 1 2 [--rows FILE ...]
 """
 
 import argparse
@@ -48,7 +50,7 @@ def train(data: str, *, seconds: int, seed: int, home: Path) -> dict[str, Any]:
     result, predicted = run["results"][-1], run["plan"]["predicted"]
     elapsed = seen[MODEL_SAVED] - seen[DATA_READY]
     return {
-        "data": data,
+        "data": Path(data).name,
         "seconds": seconds,
         "seed": seed,
         "elapsed_seconds": round(elapsed, 2),
@@ -66,6 +68,11 @@ def train(data: str, *, seconds: int, seed: int, home: Path) -> dict[str, Any]:
     }
 
 
+def read_rows(files: list[Path]) -> list[dict[str, Any]]:
+    """Return the runs of earlier series."""
+    return [json.loads(line) for file in files if file.exists() for line in file.read_text().splitlines()]
+
+
 def main() -> None:
     """Measure, print and write the results; the exit code says whether every promise was kept."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -73,20 +80,28 @@ def main() -> None:
     parser.add_argument("--times", type=int, nargs="+", default=[60, 180, 600])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--label", help="a word in the name of the result, for measuring some data sets beside others")
+    parser.add_argument(
+        "--rows", type=Path, nargs="+", default=[], help="runs that were made; new ones are appended to the first"
+    )
     options = parser.parse_args()
-    rows, at_start = [], machine()
+    rows, at_start = read_rows(options.rows), machine()
     with tempfile.TemporaryDirectory() as folder:
-        for data, seconds, seed in itertools.product(options.data, options.times, options.seeds):
+        for seed, seconds, data in itertools.product(options.seeds, options.times, options.data):
+            if any((row["data"], row["seconds"], row["seed"]) == (Path(data).name, seconds, seed) for row in rows):
+                continue
             rows.append(train(data, seconds=seconds, seed=seed, home=Path(folder)))
             print(json.dumps(rows[-1]), flush=True)
+            if options.rows:
+                with options.rows[0].open("a") as file:
+                    file.write(json.dumps(rows[-1]) + "\n")
     means = {
         data: {
             seconds: statistics.mean(
                 row["inner_loss"] for row in rows if row["data"] == data and row["seconds"] == seconds
             )
-            for seconds in options.times
+            for seconds in sorted({row["seconds"] for row in rows if row["data"] == data})
         }
-        for data in options.data
+        for data in sorted({row["data"] for row in rows})
     }
     late = [row for row in rows if abs(row["end_over_promise"] - 1) > LARGEST_DEVIATION]
     worse = [
