@@ -26,6 +26,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
     },
     "families": {
         "transformer": "makar.families.transformer.config:TransformerConfig",
+        "image-transformer": "makar.families.transformer.image_config:ImageTransformerConfig",
         "diffusion": "makar.families.diffusion.config:DiffusionConfig",
         "vae": "makar.families.vae.config:VaeConfig",
         "vqvae": "makar.families.vqvae.config:VqvaeConfig",
@@ -40,6 +41,8 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "image-text": "makar.recipes.image:image_text",
         "flow": "makar.recipes.image:flow",
         "ddpm": "makar.recipes.image:ddpm",
+        "dalle": "makar.recipes.image_tokens:dalle",
+        "image-tokens": "makar.recipes.image_tokens:image_tokens",
         "latent-diffusion": "makar.recipes.latent_images:latent_diffusion",
         "vae": "makar.recipes.autoencoders:vae",
         "vqvae": "makar.recipes.autoencoders:vqvae",
@@ -48,6 +51,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
     },
     "sizings": {
         "transformer": "makar.recipes.sizing:size_transformer",
+        "image-transformer": "makar.recipes.image_tokens:size_image_transformer",
         "diffusion": "makar.recipes.sizing:size_diffusion",
         "vae": "makar.recipes.autoencoders:size_vae",
         "vqvae": "makar.recipes.autoencoders:size_vqvae",

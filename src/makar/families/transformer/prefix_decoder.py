@@ -42,9 +42,7 @@ class PrefixDecoder:
         self._cache.lengths[row] = 0
         return read_vectors(self._weights, self._cache, [vectors], slots=[row])[0].cpu()
 
-    def step(
-        self, rows: Sequence[int], vectors: Float[Tensor, "rows width"]
-    ) -> Float[Tensor, "rows vocabulary"]:
+    def step(self, rows: Sequence[int], vectors: Float[Tensor, "rows width"]) -> Float[Tensor, "rows vocabulary"]:
         """Append one vector to each row and return the logits that follow, on the CPU; the next step overwrites them.
 
         Args:
