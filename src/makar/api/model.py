@@ -184,14 +184,20 @@ class Model:
         )
 
     def predict(
-        self, inputs: "Sequence[ImageSource] | ImageSource", *, what: str | None = None, seed: int = 0
+        self,
+        inputs: "Sequence[ImageSource] | ImageSource",
+        *,
+        what: str | None = None,
+        seed: int = 0,
+        write_captions: bool = False,
     ) -> list[dict[str, Any]]:
         """Say something of images that exist.
 
         Args:
             inputs: Files, folders of images, arrays uint8 ``[rows, columns, channels]``, or several of these.
-            what: For example ``"anomaly"``; ``None`` where the model predicts one thing only.
+            what: For example ``"anomaly"`` or ``"caption"``; ``None`` where the model predicts one thing only.
             seed: Seed of draws, where the prediction needs any.
+            write_captions: Write each caption beside its image, as a text file of the same name; one that exists is kept.
 
         Returns:
             One dictionary an image: ``input``, ``what`` and what the model says; a ``score`` of anomaly is higher where it is stranger.
@@ -201,7 +207,7 @@ class Model:
         """
         from makar.generation.predict import predict
 
-        return list(predict(self.artifact, inputs, what=what, seed=seed))
+        return list(predict(self.artifact, inputs, what=what, seed=seed, write_captions=write_captions))
 
     def evaluate(
         self,

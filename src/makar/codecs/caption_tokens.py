@@ -93,6 +93,14 @@ class CaptionTokens:
             )
         return self._row(tokens)
 
+    def decode(self, tokens: np.ndarray) -> str:
+        """Return the caption of a row of tokens; empty for none.
+
+        Args:
+            tokens: int64 ``[length]``, filled up at the end.
+        """
+        return self._text.decode_tokens(tokens[tokens >= RESERVED] - RESERVED).strip()
+
     def _tokens(self, caption: str) -> np.ndarray:
         text = normal(caption)
         return self._text.encode_text(text) + RESERVED if text else np.zeros(0, np.int64)

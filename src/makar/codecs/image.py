@@ -171,6 +171,16 @@ class ImageCodec(Codec):
             raise UnsupportedError("this model knows no captions", do='train with the recipe "image-text"')
         return self._captions.encode_prompt(prompt)
 
+    def decode_caption(self, tokens: np.ndarray) -> str:
+        """Return the caption of a row of tokens, as it was read: in lower case, with single spaces.
+
+        Raises:
+            UnsupportedError: The codec knows no captions.
+        """
+        if self._captions is None:
+            raise UnsupportedError("this model knows no captions", do='train with the recipe "caption"')
+        return self._captions.decode(np.asarray(tokens, np.int64))
+
     def to_model(self, slot: str, values: np.ndarray) -> np.ndarray:
         """Turn uint8 0..255 into float32 -1..1; classes stay what they are."""
         return values.astype(np.float32) * (2 / 255) - 1 if slot == TARGET else values

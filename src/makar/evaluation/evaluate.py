@@ -19,7 +19,7 @@ from makar.evaluation.findings import Findings
 from makar.evaluation.material import OnEvent, gather
 from makar.evaluation.report import Report, write_report
 from makar.home import stores_folder
-from makar.registry import load
+from makar.registry import load, names
 
 
 def ignore_event(event: dict) -> None:
@@ -58,7 +58,7 @@ def evaluate(
     """
     if samples < 0:
         raise UsageError(f"{samples} samples", expected="at least 1, or 0 for the usual number")
-    measure = load("metrics", artifact.medium)
+    measure = load("metrics", metric_of(artifact))
     # The data is encoded beside the other stores and not in the report, which is made to be shown around.
     with nullcontext() if data is None else workplace(stores_folder(), prefix="evaluation.") as place:
         material = gather(
@@ -72,6 +72,12 @@ def evaluate(
     measured_on = "held-out part of the training data" if data is None else "other data"
     _put_onto_card(artifact, card_scores(report.values, measured_on=measured_on), on_event)
     return report
+
+
+def metric_of(artifact: Artifact) -> str:
+    """Return the name of the metric of a model: that of what it predicts where there is one, else that of the medium it makes."""
+    named = [what for what in artifact.recipe.stages[-1].family.predictions if what in names("metrics")]
+    return named[0] if named else artifact.medium
 
 
 def card_scores(values: dict[str, Any], *, measured_on: str) -> dict[str, Any]:

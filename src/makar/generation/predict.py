@@ -1,9 +1,12 @@
-"""``predict``: what a model says of images that exist, one row an image; nothing is made, so nothing is signed."""
+"""``predict``: what a model says of images that exist, one row an image; no image is made, so nothing is signed.
+
+Captions may also be written beside the images, from where a later training reads them; what is there already is kept.
+"""
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -11,18 +14,32 @@ import torch
 from makar.artifacts.artifact import Artifact
 from makar.errors import EmptyDataError, UnsupportedError, UsageError
 from makar.generation.able import recipes_with_prediction
+from makar.generation.asset import write_new
 from makar.generation.given_image import ImageSource, read_given_image
 from makar.generation.image_slots import encoded
 from makar.generation.request import LARGEST_SEED
 from makar.nn.threads import threads_for
-from makar.tensor_spec import TARGET
+from makar.tensor_spec import CAPTION, TARGET
 
 TOGETHER = 64
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 
 
+@runtime_checkable
+class DecodesCaptions(Protocol):
+    """A codec that turns the tokens of a ``caption`` into text."""
+
+    def decode_caption(self, tokens: np.ndarray) -> str:
+        """Return the text of tokens ``[length]``."""
+
+
 def predict(
-    artifact: Artifact, inputs: Sequence[ImageSource] | ImageSource, *, what: str | None = None, seed: int = 0
+    artifact: Artifact,
+    inputs: Sequence[ImageSource] | ImageSource,
+    *,
+    what: str | None = None,
+    seed: int = 0,
+    write_captions: bool = False,
 ) -> Iterator[dict[str, Any]]:
     """Say something of each image.
 
@@ -31,13 +48,15 @@ def predict(
         inputs: Files, folders of images, arrays uint8 ``[rows, columns, channels]``, or several of these.
         what: One of the model's predictions, for example ``"anomaly"``; ``None`` where it has one only.
         seed: Seed of draws, where the prediction needs any.
+        write_captions: Write each caption beside its image, in a text file of the same name; one that exists is kept.
 
     Yields:
         One dictionary an image: ``input`` (its path, or its number for an array), ``what``, and what the model says, for
-        ``"anomaly"`` a ``score``, higher is stranger.
+        ``"anomaly"`` a ``score``, higher is stranger, for ``"caption"`` a ``caption``. With ``write_captions`` also ``file`` and
+        ``written``, which is false where there was a file already.
 
     Raises:
-        UsageError: A path does not exist, or it is not said what to predict.
+        UsageError: A path does not exist, it is not said what to predict, or there is no caption to write or no file to write it beside.
         UnsupportedError: The model cannot predict that; the message names recipes that can.
         DataError: A file cannot be read as an image.
         EmptyDataError: There is nothing to look at.
@@ -49,7 +68,15 @@ def predict(
     images = _listed(inputs)
     if not images:
         raise EmptyDataError("there is no image to look at", expected="image files, or a folder that has some")
-    return _rows(artifact, images, chosen, seed)
+    rows = _rows(artifact, images, chosen, seed)
+    if not write_captions:
+        return rows
+    if chosen != CAPTION or any(isinstance(source, np.ndarray) for _, source in images):
+        raise UsageError(
+            f'captions to write for the prediction "{chosen}"' if chosen != CAPTION else "captions of arrays to write",
+            expected="a model that predicts captions, and files",
+        )
+    return _written(rows)
 
 
 def _chosen(what: str | None, able: tuple[str, ...]) -> str:
@@ -80,7 +107,19 @@ def _rows(artifact: Artifact, images: list[tuple[str, ImageSource]], what: str, 
             found = family.predict({TARGET: batch.to(device)}, what, generator)
         for row, (name, _) in enumerate(part):
             said = {key: np.asarray(values[row]).tolist() for key, values in found.items()}
+            if what == CAPTION:
+                assert isinstance(codec, DecodesCaptions), "a family that says captions fits a codec of captions"
+                said = {CAPTION: codec.decode_caption(found[CAPTION][row])}
             yield {"input": name, "what": what, **said}
+
+
+def _written(rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for row in rows:
+        path = Path(row["input"]).with_suffix(".txt")
+        is_free = not (path.exists() or path.is_symlink())
+        if is_free:
+            write_new(path, (row[CAPTION] + "\n").encode())
+        yield {**row, "file": str(path), "written": is_free}
 
 
 def _listed(inputs: Sequence[ImageSource] | ImageSource) -> list[tuple[str, ImageSource]]:
