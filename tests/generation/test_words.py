@@ -145,3 +145,13 @@ def test_a_model_without_words_names_the_recipe_that_has_them(reader, own_home, 
         with pytest.raises(UnsupportedError) as caught:
             predict(detector, photo(), **asked)
         assert "clip" in caught.value.do
+
+
+def test_what_is_proposed_after_training_is_what_the_model_can_do(reader, own_home):
+    from makar.api.model import Model
+    from makar.cli.train_verb import _first_try
+    from makar.families.diffusion.config import DiffusionConfig
+
+    assert _first_try(Model(reader), "eyes") == "predict eyes IMAGES"
+    painter = saved_plain(own_home / "models" / "painter", DiffusionConfig(features=16, blocks=1, head_width=8))
+    assert _first_try(Model(painter), "painter") == "generate painter"
