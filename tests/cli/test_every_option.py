@@ -337,6 +337,16 @@ def test_samples_and_seed_of_evaluate(place):
     assert plain["novelty"] != other["novelty"] or plain["details"] != other["details"]
 
 
+CASES["makar evaluate", "--inception"] = "test_weights_of_inception_are_read_and_refused"
+
+
+def test_weights_of_inception_are_read_and_refused(place, tmp_path):
+    # With real weights every image takes a moment, so what is seen here is that the file is opened before anything is made.
+    (tmp_path / "weights.pth").write_bytes(b"PK")
+    assert "pickle" in see("evaluate", "painter", "--inception", "weights.pth", code=1).messages
+    assert "model of images" in see("evaluate", "writer", "--inception", "weights.pth", code=2).messages
+
+
 CASES["makar export", "--to"] = CASES["makar import", "-o"] = "test_format_of_export_and_name_of_import"
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from makar.data.store import build_store
-from makar.errors import DataError
+from makar.errors import DataError, UnsupportedError
 from makar.evaluation.captioned import caption_rows, colours_and_words, distinct_pairs
 from makar.evaluation.evaluate import evaluate
 from makar.evaluation.material import Material
@@ -44,6 +44,7 @@ def material(places, monkeypatch, tmp_path):
             measured_on="held-out squares",
             seed=0,
             samples=0,
+            inception=None,
             folder=tmp_path,
             on_event=lambda event: None,
         )
@@ -86,6 +87,12 @@ def test_too_few_captions_are_refused(material):
     none = [dataclasses.replace(record, caption=None) for record in captioned(6)]
     with pytest.raises(DataError, match="0 different captions"):
         evaluate_retrieval(material("new", none))
+
+
+def test_weights_of_inception_are_refused_for_what_makes_no_images(material, tmp_path):
+    made = dataclasses.replace(material("old", captioned(12)), inception=tmp_path / "weights")
+    with pytest.raises(UnsupportedError, match="Inception"):
+        evaluate_retrieval(made)
 
 
 def test_pairs_are_the_first_image_of_each_caption(material):

@@ -218,6 +218,7 @@ class Model:
         folder: str | Path | None = None,
         seed: int = 0,
         samples: int = 0,
+        inception: str | Path | None = None,
         on_event: Callable[[dict[str, Any]], None] = ignore_event,
     ) -> "Report":
         """Measure the model against baselines and against its training data; the scores also go onto its card.
@@ -227,6 +228,8 @@ class Model:
             folder: Where the report goes; ``None`` makes ``report-NAME`` in the current folder.
             seed: Seed of the samples.
             samples: Number of samples to make and measure; 0 takes the usual number of the medium.
+            inception: A safetensors file with the weights of the Inception network, for figures of images that are to be compared
+                with published ones.
             on_event: Called with what is being measured.
 
         Returns:
@@ -236,7 +239,15 @@ class Model:
 
         place = Path(f"report-{self.path.name}") if folder is None else Path(folder)
         dataset = None if data is None else dataset_of(data, medium=self.medium)
-        return evaluate(self.artifact, dataset, folder=place, seed=seed, samples=samples, on_event=on_event)
+        return evaluate(
+            self.artifact,
+            dataset,
+            folder=place,
+            seed=seed,
+            samples=samples,
+            inception=None if inception is None else Path(inception),
+            on_event=on_event,
+        )
 
     def export(self, folder: str | Path, *, to: str) -> Path:
         """Write the model in a standard format and check it against the model itself.

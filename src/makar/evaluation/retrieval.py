@@ -35,10 +35,13 @@ def evaluate_retrieval(material: Material) -> Findings:
 
     Raises:
         DataError: There are fewer than two different captions.
+        UnsupportedError: Weights of the Inception network were given: there are no samples to look at.
     """
     family, store = material.artifact.family(), material.held_out
     if not isinstance(family, ContrastiveFamily):
         raise UnsupportedError(f"retrieval with a model of family {family.config.kind}", expected="contrastive")
+    if material.inception is not None:
+        raise UnsupportedError("the Inception network for a model that makes no images", expected="no file of weights")
     chosen = distinct_pairs(store)
     if len(chosen) < LEAST_PAIRS:
         raise DataError(
