@@ -19,6 +19,7 @@ from makar.cli import demo
 from makar.home import home, models_folder, runs_folder, stores_folder
 from tests.cli.small_models import IMAGE_SETTINGS, TEXT_SETTINGS, hashes, see
 from tests.generation.test_edit import saved
+from tests.generation.test_words import saved_reader
 from tests.structure.cli_snapshot import current
 from tests.toy_autoencoder import FAMILIES, ToyDoublerConfig
 
@@ -222,6 +223,21 @@ def test_options_of_predict(changer):
     luck, again, other = (see(*words, "luck", "--seed", seed).output for seed in (1, 1, 2))
     assert luck == again != other
     assert see(*words, "brightness").output not in (luck, other)
+
+
+CASES["makar predict", "--labels"] = CASES["makar predict", "--query"] = "test_words_of_predict"
+
+
+def test_words_of_predict(changer):
+    if not (models_folder() / "reader").exists():
+        saved_reader(models_folder() / "reader", steps=4)
+    words = ["predict", "reader", "a.png", "b.png"]
+    two, other, found = (
+        see(*words, *more).output
+        for more in (["--labels", "a red square,blue"], ["--labels", "a red square,green"], ["--query", "red"])
+    )
+    assert "blue" in two and "green" in other and two != other
+    assert "rank" in found and found != see(*words, "--query", "blue").output
 
 
 # --- train and plan ---------------------------------------------------------------------------------------------------------------

@@ -220,13 +220,21 @@ class Model:
         )
 
     def predict(
-        self, inputs: "Sequence[ImageSource] | ImageSource", *, what: str | None = None, seed: int = 0
+        self,
+        inputs: "Sequence[ImageSource] | ImageSource",
+        *,
+        what: str | None = None,
+        labels: Sequence[str] | str | None = None,
+        query: str | None = None,
+        seed: int = 0,
     ) -> list[dict[str, Any]]:
         """Say something of images that exist.
 
         Args:
             inputs: Files, folders of images, arrays uint8 ``[rows, columns, channels]``, or several of these.
-            what: For example ``"anomaly"``; ``None`` where the model predicts one thing only.
+            what: For example ``"anomaly"``; ``None`` where the model predicts one thing only, or where words say it.
+            labels: Descriptions of which each image is to get the likeliest; a text is split at its commas.
+            query: A description that the images are ordered by, the most similar first.
             seed: Seed of draws, where the prediction needs any.
 
         Returns:
@@ -237,7 +245,7 @@ class Model:
         """
         from makar.generation.predict import predict
 
-        return list(predict(self.artifact, inputs, what=what, seed=seed))
+        return list(predict(self.artifact, inputs, what=what, labels=labels, query=query, seed=seed))
 
     def evaluate(
         self,

@@ -19,7 +19,7 @@ from makar.evaluation.findings import Findings
 from makar.evaluation.material import OnEvent, gather
 from makar.evaluation.report import Report, write_report
 from makar.home import stores_folder
-from makar.registry import load
+from makar.registry import load, names
 
 
 def ignore_event(event: dict) -> None:
@@ -63,7 +63,9 @@ def evaluate(
         raise UsageError(f"{samples} samples", expected="at least 1, or 0 for the usual number")
     if inception is not None and artifact.medium != "image":
         raise UnsupportedError(f"the Inception network for a model of {artifact.medium}", expected="a model of images")
-    measure = load("metrics", artifact.medium)
+    # A family that makes nothing of its medium has a metric of its own.
+    kind = artifact.recipe.stages[-1].family.kind
+    measure = load("metrics", kind if kind in names("metrics") else artifact.medium)
     # The data is encoded beside the other stores and not in the report, which is made to be shown around.
     with nullcontext() if data is None else workplace(stores_folder(), prefix="evaluation.") as place:
         material = gather(
