@@ -21,7 +21,12 @@ NOTHING, PARENT, KEPT = "nothing", "parent", "kept"
 """Where a stage begins."""
 
 GENTLE_RATE = 0.3
-"""Learning rate of a training that goes on with finished weights, as a share of the rate that made them."""
+"""Learning rate of a training that goes on with finished weights, as a share of the rate that made them.
+
+Measured with a text model of 0.13 million parameters, 800 steps on documentation of Python and then 200 on tiny_shakespeare, one seed,
+held-out nats a token of the new text and of the old (1.52 before): share 0.03 2.15 and 1.76, 0.1 1.94 and 1.95, 0.3 1.79 and 2.15, 1
+1.70 and 2.46. The higher, the more is learned and the more forgotten (Ibrahim et al. 2024, arXiv 2403.08763).
+"""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
