@@ -126,7 +126,11 @@ def test_a_killed_training_ends_with_the_same_bits(folder, monkeypatch, after):
         os._exit(0)
     _, status = os.waitpid(child, 0)
     assert os.WIFSIGNALED(status)
-    name = next(run.name for run in sorted(runs_folder().iterdir(), reverse=True) if "killed" in (run / "state.json").read_text())
+    name = next(
+        run.name
+        for run in sorted(runs_folder().iterdir(), reverse=True)
+        if "killed" in (run / "state.json").read_text()
+    )
     again = makar.resume(name)
     assert toys.tensors(again.model) == toys.tensors(whole.model)
 
@@ -148,7 +152,9 @@ def test_a_resume_says_when_the_model_is_gone(folder, tmp_path):
     with pytest.raises(Stop):
         makar.train(folder / "stories", steps=4, output="orphan", from_model="lost", on_event=stop)
     shutil.rmtree(model.path)
-    run = next(run for run in sorted(runs_folder().iterdir(), reverse=True) if "orphan" in (run / "state.json").read_text())
+    run = next(
+        run for run in sorted(runs_folder().iterdir(), reverse=True) if "orphan" in (run / "state.json").read_text()
+    )
     with pytest.raises(ArtifactError, match="from which the training began"):
         makar.resume(run.name)
 
@@ -172,7 +178,7 @@ def test_a_damaged_model_behind_breaks_the_chain(folder):
     try:
         checks = makar.verify("second")
         assert not checks.is_intact and checks.first_broken.link == "parent"
-        with pytest.raises(IntegrityError, match="model.safetensors"):
+        with pytest.raises(IntegrityError, match=r"model\.safetensors"):
             makar.train(folder / "other", steps=1, output="third", from_model="first")
     finally:
         path.write_bytes(whole)
