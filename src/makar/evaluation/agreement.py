@@ -98,13 +98,9 @@ def _pixels(store: Store, chosen: np.ndarray) -> np.ndarray:
     return np.asarray(store.columns[TARGET].values[chosen])
 
 
-def _score(
-    judge: Judge, key: str, first: int, words: str, places: dict[str, np.ndarray], *, captions: int
-) -> Score:
+def _score(judge: Judge, key: str, first: int, words: str, places: dict[str, np.ndarray], *, captions: int) -> Score:
     # Images of one caption are not independent: the mean of each caption counts once.
-    shares = {
-        name: mean_interval((found < first).reshape(captions, -1).mean(1)) for name, found in places.items()
-    }
+    shares = {name: mean_interval((found < first).reshape(captions, -1).mean(1)) for name, found in places.items()}
     chance = min(1.0, first / captions)
     return Score(
         key=key,
