@@ -182,6 +182,16 @@ class ImageCodec(Codec):
             raise UnsupportedError("this model knows no captions", do='train with the recipe "image-text"')
         return self._captions.encode_prompt(prompt)
 
+    def decode_caption(self, tokens: np.ndarray) -> str:
+        """Return the words of a row of caption tokens, in the form in which captions are read.
+
+        Raises:
+            UnsupportedError: The codec knows no captions.
+        """
+        if self._captions is None:
+            raise UnsupportedError("this model knows no captions", do='train with the recipe "image-text"')
+        return self._captions.decode(tokens)
+
     def to_model(self, slot: str, values: np.ndarray) -> np.ndarray:
         """Turn uint8 0..255 into float32 -1..1, colours multiplied by opacity where there is one; classes stay what they are."""
         return model_values(values) if slot == TARGET else values
