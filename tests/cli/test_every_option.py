@@ -19,6 +19,7 @@ from makar.cli import demo
 from makar.home import home, models_folder, runs_folder, stores_folder
 from tests.cli.small_models import IMAGE_SETTINGS, TEXT_SETTINGS, hashes, see, write_images
 from tests.generation.test_edit import saved
+from tests.generation.test_words import saved_reader
 from tests.structure.cli_snapshot import current
 from tests.toy_autoencoder import FAMILIES, ToyDoublerConfig
 
@@ -48,6 +49,8 @@ GENERATE = {
     "--guidance": (DRAW, ["--guidance", "4"]),
     "--set": (["generate", "painter"], ["--set", "steps=2"]),
     "--label": ([*DRAW, "--guidance", "20", "--label", "fox"], ["--label", "cat"]),
+    "--palette": (DRAW, ["--palette", "#102030,#d0e0f0"]),
+    "--svg": (DRAW, ["--svg"]),
 }
 CASES |= {("makar generate", option): "test_an_option_of_generate_changes_the_content" for option in GENERATE}
 
@@ -76,6 +79,28 @@ def test_output_of_generate_is_where_it_was_asked_for(place, tmp_path):
     see(*DRAW, "-o", "there/cat.png")
     see(*WRITE, "-o", "stories")
     assert {"out/0001.png", "there/cat.png", "stories/0001.txt", "stories/0001.txt.makar.json"} == set(hashes(tmp_path))
+
+
+CASES["makar generate", "--augment"] = CASES["makar generate", "--spread"] = "test_samples_for_a_training_set"
+
+
+def test_samples_for_a_training_set(place, tmp_path):
+    for label, count in (("cat", 4), ("fox", 2)):
+        (tmp_path / "few" / label).mkdir(parents=True)
+        for file in sorted((place / "images" / label).iterdir())[:count]:
+            shutil.copy(file, tmp_path / "few" / label)
+    before = hashes(tmp_path / "few")
+    words = ["generate", "painter", "--steps", "2", "--augment", "few", "-n", "4"]
+    assert len(see(*words, "-o", "more").output.splitlines()) == 4
+    see(*words, "-o", "even", "--spread", "even")
+    counts = [
+        [len(list((tmp_path / name / label).glob("*.png"))) for label in ("cat", "fox")] for name in ("more", "even")
+    ]
+    assert counts[0][0] < counts[0][1] and counts[1] == [2, 2] and hashes(tmp_path / "few") == before
+    assert "-o" in see(*words, code=2).messages
+    assert "in the data" in see(*words, "-o", "few/new", code=2).messages
+    assert "come from the data" in see(*words, "-o", "x", "--label", "cat", code=2).messages
+    assert "--augment" in see(*DRAW, "--spread", "even", code=2).messages
 
 
 CASES["makar generate", "--stream"] = "test_a_stream_comes_in_pieces"
@@ -123,6 +148,7 @@ FRAMES = ["edit", "painter", "--steps", "2", "--to-seed", "4", "--frames", "2"]
 EDIT = {
     "--box": (PAINT, ["--box", "4,4,8,8"]),
     "--mask": (PAINT, ["--mask", "mask.png"]),
+    "--background": ([*PAINT[:2], "cut.png", "--steps", "2"], ["--background"]),
     "--left": (PAINT, ["--left", "3"]),
     "--right": (PAINT, ["--right", "3"]),
     "--top": (PAINT, ["--top", "3"]),
@@ -156,7 +182,9 @@ def add_changer(place, folder, patch):
     pixels = np.asarray(Image.open(next((place / "images").rglob("*.png"))))
     mask = np.zeros((16, 16), np.uint8)
     mask[4:8, 9:12] = 255
-    for name, picture in (("a.png", pixels), ("b.png", pixels[::-1]), ("mask.png", mask)):
+    cut = np.dstack([pixels, np.full((16, 16), 255, np.uint8)])
+    cut[:4, :, 3], cut[4, :, 3] = 0, 160
+    for name, picture in (("a.png", pixels), ("b.png", pixels[::-1]), ("mask.png", mask), ("cut.png", cut)):
         Image.fromarray(picture).save(folder / name)
 
 
@@ -217,6 +245,21 @@ def test_captions_are_written_beside_the_images(place, tmp_path):
     assert (bare / "cat" / "0.txt").read_text(encoding="utf-8") == "mine"
 
 
+CASES["makar predict", "--labels"] = CASES["makar predict", "--query"] = "test_words_of_predict"
+
+
+def test_words_of_predict(changer):
+    if not (models_folder() / "reader").exists():
+        saved_reader(models_folder() / "reader", steps=4)
+    words = ["predict", "reader", "a.png", "b.png"]
+    two, other, found = (
+        see(*words, *more).output
+        for more in (["--labels", "a red square,blue"], ["--labels", "a red square,green"], ["--query", "red"])
+    )
+    assert "blue" in two and "green" in other and two != other
+    assert "rank" in found and found != see(*words, "--query", "blue").output
+
+
 # --- train and plan ---------------------------------------------------------------------------------------------------------------
 
 BOTH = ["both", "--steps", "3", "--medium", "image", *IMAGE_SETTINGS]
@@ -225,6 +268,7 @@ TRAIN = {
     "--seed": (BOTH, ["--seed", "1"]),
     "--set": (BOTH, ["--set", "stages.0.family.features=16"]),
     "--recipe": (BOTH, ["--recipe", "image"]),
+    "--from": (BOTH, ["--from", "painter"]),
     "--medium": (["both", "--steps", "3", "--set", "stages.0.optimisation.batch_size=4"], ["--medium", "text"]),
 }
 CASES |= {("makar train", option): "test_an_option_of_train_changes_the_weights" for option in TRAIN}
@@ -277,6 +321,7 @@ PLANS = {
     "--seed": (PLAN, [*PLAN, "--seed", "1"]),
     "--set": (PLAN, [*PLAN, "--set", "stages.0.family.features=24"]),
     "--recipe": (PLAN, [*PLAN, "--recipe", "image"]),
+    "--from": (PLAN, [*PLAN, "--from", "painter"]),
     "--medium": (PLAN, [*PLAN, "--medium", "text"]),
 }
 CASES |= {("makar plan", option): "test_an_option_of_plan_changes_the_plan" for option in PLANS}
@@ -339,6 +384,16 @@ def test_samples_and_seed_of_evaluate(place):
     other = see("evaluate", "writer", "-o", "c", "--samples", "3", "--seed", "7", "--json").values
     assert (plain["details"]["samples"], more["details"]["samples"]) == (3, 4)
     assert plain["novelty"] != other["novelty"] or plain["details"] != other["details"]
+
+
+CASES["makar evaluate", "--inception"] = "test_weights_of_inception_are_read_and_refused"
+
+
+def test_weights_of_inception_are_read_and_refused(place, tmp_path):
+    # With real weights every image takes a moment, so what is seen here is that the file is opened before anything is made.
+    (tmp_path / "weights.pth").write_bytes(b"PK")
+    assert "pickle" in see("evaluate", "painter", "--inception", "weights.pth", code=1).messages
+    assert "model of images" in see("evaluate", "writer", "--inception", "weights.pth", code=2).messages
 
 
 CASES["makar export", "--to"] = CASES["makar import", "-o"] = "test_format_of_export_and_name_of_import"

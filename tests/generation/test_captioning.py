@@ -11,7 +11,8 @@ from makar.errors import UnsupportedError, UsageError
 SETTINGS = [
     *("stages.0.family.stream_width=32", "stages.0.family.heads=1", "stages.0.family.depth=1"),
     *("stages.0.family.features=8", "stages.0.optimisation.batch_size=16", "stages.0.optimisation.learning_rate=0.01"),
-    "stages.0.codec.caption_length=16", "stages.0.optimisation.warmup_steps=5",
+    "stages.0.codec.caption_length=16",
+    "stages.0.optimisation.warmup_steps=5",
 ]
 COLOURS = {"red": (220, 30, 30), "blue": (30, 30, 220), "сердце": (30, 200, 60), "心": (250, 220, 30)}
 

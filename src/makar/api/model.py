@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from makar.generation.asset import Asset
     from makar.generation.given_image import ImageSource
     from makar.novelty.index import NoveltyIndex
+    from makar.novelty.lineage import LineageIndex
     from makar.provenance.verification import Verification
 
 
@@ -31,7 +32,7 @@ class Model:
 
     def __init__(self, artifact: "Artifact") -> None:
         self.artifact = artifact
-        self._index: NoveltyIndex | None = None
+        self._index: NoveltyIndex | LineageIndex | None = None
         self._index_is_known = False
 
     def __repr__(self) -> str:
@@ -111,6 +112,42 @@ class Model:
             refuse_copies=refuse_copies,
         )
 
+    def augment(
+        self,
+        data: Source,
+        *,
+        count: int,
+        folder: str | Path,
+        spread: str = "balance",
+        seed: int = 0,
+        options: Mapping[str, Any] | None = None,
+    ) -> list[Path]:
+        """Make labelled samples for a training set, in its layout: class folders, or images with a ``metadata.csv``.
+
+        A call that was killed goes on where it was when it is made again; a larger count adds to a smaller one. Samples that are copies
+        of the model's training images are drawn again.
+
+        Args:
+            data: The training set, with labels that the model knows; nothing is written into it.
+            count: Samples in all.
+            folder: Where they go.
+            spread: ``"balance"`` brings the classes as near to one size as the count allows, ``"even"`` gives each the same.
+            seed: Seed of the first sample of every class.
+            options: Sampling controls by name.
+
+        Returns:
+            The files that were made by this call.
+
+        Raises:
+            UsageError: The folder lies in the data or holds samples of another make, or the data has no labels.
+            UnsupportedError: The model takes no classes, or its training data is not on this machine.
+            UnknownNameError: The data has a class that the model does not know.
+        """
+        from makar.api.augmenting import augment_each
+
+        made = augment_each(self, data, count=count, folder=folder, spread=spread, seed=seed, options=options)
+        return [file for _, file in made]
+
     def stream(
         self, prompt: str | np.ndarray | None = None, *, seed: int = 0, options: Mapping[str, Any] | None = None
     ) -> Iterator["str | Asset"]:
@@ -188,6 +225,8 @@ class Model:
         inputs: "Sequence[ImageSource] | ImageSource",
         *,
         what: str | None = None,
+        labels: Sequence[str] | str | None = None,
+        query: str | None = None,
         seed: int = 0,
         write_captions: bool = False,
     ) -> list[dict[str, Any]]:
@@ -195,7 +234,9 @@ class Model:
 
         Args:
             inputs: Files, folders of images, arrays uint8 ``[rows, columns, channels]``, or several of these.
-            what: For example ``"anomaly"`` or ``"caption"``; ``None`` where the model predicts one thing only.
+            what: For example ``"anomaly"`` or ``"caption"``; ``None`` where the model predicts one thing only, or where words say it.
+            labels: Descriptions of which each image is to get the likeliest; a text is split at its commas.
+            query: A description that the images are ordered by, the most similar first.
             seed: Seed of draws, where the prediction needs any.
             write_captions: Write each caption beside its image, as a text file of the same name; one that exists is kept.
 
@@ -207,7 +248,17 @@ class Model:
         """
         from makar.generation.predict import predict
 
-        return list(predict(self.artifact, inputs, what=what, seed=seed, write_captions=write_captions))
+        return list(
+            predict(
+                self.artifact,
+                inputs,
+                what=what,
+                labels=labels,
+                query=query,
+                seed=seed,
+                write_captions=write_captions,
+            )
+        )
 
     def evaluate(
         self,
@@ -216,6 +267,7 @@ class Model:
         folder: str | Path | None = None,
         seed: int = 0,
         samples: int = 0,
+        inception: str | Path | None = None,
         on_event: Callable[[dict[str, Any]], None] = ignore_event,
     ) -> "Report":
         """Measure the model against baselines and against its training data; the scores also go onto its card.
@@ -225,6 +277,8 @@ class Model:
             folder: Where the report goes; ``None`` makes ``report-NAME`` in the current folder.
             seed: Seed of the samples.
             samples: Number of samples to make and measure; 0 takes the usual number of the medium.
+            inception: A safetensors file with the weights of the Inception network, for figures of images that are to be compared
+                with published ones.
             on_event: Called with what is being measured.
 
         Returns:
@@ -234,7 +288,15 @@ class Model:
 
         place = Path(f"report-{self.path.name}") if folder is None else Path(folder)
         dataset = None if data is None else dataset_of(data, medium=self.medium)
-        return evaluate(self.artifact, dataset, folder=place, seed=seed, samples=samples, on_event=on_event)
+        return evaluate(
+            self.artifact,
+            dataset,
+            folder=place,
+            seed=seed,
+            samples=samples,
+            inception=None if inception is None else Path(inception),
+            on_event=on_event,
+        )
 
     def export(self, folder: str | Path, *, to: str) -> Path:
         """Write the model in a standard format and check it against the model itself.
@@ -247,8 +309,8 @@ class Model:
 
         return export_artifact(self.artifact, to=to, folder=Path(folder))
 
-    def novelty_index(self) -> "NoveltyIndex | None":
-        """Return the index of the data it learned from; ``None`` where its run is not on this machine."""
+    def novelty_index(self) -> "NoveltyIndex | LineageIndex | None":
+        """Return the index of the data it, and what it began from, learned from; ``None`` where its run is not on this machine."""
         if not self._index_is_known:
             from makar.api.novelty import open_index
 

@@ -1,13 +1,16 @@
 """The verb ``train``: from data to a saved model; the same command goes on where an interrupted one stopped."""
 
 import shlex
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from makar.cli.data_verbs import Data, Medium, RecipeName, Seed, Settings, Steps, Time
+from makar.cli.data_verbs import Data, From, Medium, RecipeName, Seed, Settings, Steps, Time, check_from
 from makar.cli.output import Json, note, print_json
 from makar.cli.values import seconds_of
+
+if TYPE_CHECKING:
+    from makar.api.model import Model
 
 
 def train(
@@ -22,6 +25,7 @@ def train(
     medium: Medium = None,
     seed: Seed = 0,
     settings: Settings = None,
+    from_model: From = None,
     json: Json = False,
 ) -> None:
     """Train a model on DATA.
@@ -37,6 +41,7 @@ def train(
     minutes = None if seconds is None else seconds / 60
     # Wrong use is said before an hour of reading.
     seconds_of_budget(minutes, steps)
+    check_from(from_model)
     if process_number():
         # torchrun started several: the first reads, says and prints, and this one computes along.
         train_model(data, minutes=minutes, steps=steps)
@@ -50,6 +55,7 @@ def train(
             recipe=recipe,
             seed=seed,
             settings=settings or [],
+            from_model=from_model,
             on_event=display,
         )
     if json:
@@ -57,4 +63,12 @@ def train(
         return
     print(run.model.path)
     name = shlex.quote(run.model.short_name)
-    note(f"Try it: makar generate {name} ; measure it: makar evaluate {name}")
+    note(f"Try it: makar {_first_try(run.model, name)} ; measure it: makar evaluate {name}")
+
+
+def _first_try(model: "Model", name: str) -> str:
+    """Return verb and arguments of what the model can do: not all make something from nothing."""
+    if model.artifact.family().creates:
+        return f"generate {name}"
+    config = model.artifact.recipe.stages[-1].family
+    return f"predict {name} IMAGES" if config.predictions else f"edit {name} IMAGE"

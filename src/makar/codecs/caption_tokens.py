@@ -93,12 +93,9 @@ class CaptionTokens:
             )
         return self._row(tokens)
 
-    def decode(self, tokens: np.ndarray) -> str:
-        """Return the caption of a row of tokens; empty for none.
-
-        Args:
-            tokens: int64 ``[length]``, filled up at the end.
-        """
+    def decode(self, row: np.ndarray) -> str:
+        """Return what a row of tokens says, as it is read; empty for no caption."""
+        tokens = np.asarray(row, np.int64)
         return self._text.decode_tokens(tokens[tokens >= RESERVED] - RESERVED).strip()
 
     def _tokens(self, caption: str) -> np.ndarray:

@@ -13,6 +13,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from makar.codecs.alpha import model_values, pixels_of
 from makar.codecs.caption_tokens import CaptionTokens
 from makar.codecs.codec import Codec
 from makar.codecs.image_config import ImageCodecConfig
@@ -161,6 +162,16 @@ class ImageCodec(Codec):
         slots[TARGET] = np.ascontiguousarray(with_channels(fitted, config.channels).transpose(2, 0, 1))
         return slots
 
+    def counted(self, records: Iterator[Record]) -> "ImageCodec":
+        """Return the codec with the images of each class counted in other data; a class that is not there has none."""
+        if not self.class_names:
+            return self
+        every = records.without_content() if isinstance(records, Records) else records
+        counts = Counter(record.label or UNLABELLED for record in every)
+        return ImageCodec(
+            self.config, class_counts={name: counts[name] for name in self.class_names}, captions=self._captions
+        )
+
     def encode_caption(self, prompt: str) -> np.ndarray:
         """Return the tokens of a prompt, int64 ``[caption_length]``.
 
@@ -172,20 +183,19 @@ class ImageCodec(Codec):
         return self._captions.encode_prompt(prompt)
 
     def decode_caption(self, tokens: np.ndarray) -> str:
-        """Return the caption of a row of tokens, as it was read: in lower case, with single spaces.
+        """Return the words of a row of caption tokens, in the form in which captions are read.
 
         Raises:
             UnsupportedError: The codec knows no captions.
         """
         if self._captions is None:
-            raise UnsupportedError("this model knows no captions", do='train with the recipe "caption"')
-        return self._captions.decode(np.asarray(tokens, np.int64))
+            raise UnsupportedError("this model knows no captions", do='train with the recipe "image-text" or "caption"')
+        return self._captions.decode(tokens)
 
     def to_model(self, slot: str, values: np.ndarray) -> np.ndarray:
-        """Turn uint8 0..255 into float32 -1..1; classes stay what they are."""
-        return values.astype(np.float32) * (2 / 255) - 1 if slot == TARGET else values
+        """Turn uint8 0..255 into float32 -1..1, colours multiplied by opacity where there is one; classes stay what they are."""
+        return model_values(values) if slot == TARGET else values
 
     def decode(self, slots: dict[str, np.ndarray]) -> np.ndarray:
         """Return uint8 ``[height, width, channels]`` from ``target`` in -1..1; values outside are clipped."""
-        values = np.clip(slots[TARGET], -1, 1).transpose(1, 2, 0)
-        return np.rint((values + 1) * 127.5).astype(np.uint8)
+        return pixels_of(slots[TARGET])

@@ -6,13 +6,15 @@ Source: Efron & Tibshirani 1993, "An Introduction to the Bootstrap" (percentile 
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 RESAMPLES = 2000
 CONFIDENCE = 0.95
 Z_95 = 1.959963984540054
+T_95 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
+"""Quantiles of Student's distribution for 1 to 9 degrees of freedom."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,6 +79,19 @@ def interval_of(
     tail = (1 - CONFIDENCE) / 2
     low, high = np.quantile([score(times) for times in _resampled_counts(items, resamples, seed)], [tail, 1 - tail])
     return Interval(value, float(low), float(high))
+
+
+def repeated_interval(values: Sequence[float]) -> Interval:
+    """Return the mean of a figure that was measured several times anew, with Student's interval of that mean.
+
+    Args:
+        values: One figure a repetition, 1 to 10; of one alone nothing is known about its spread.
+    """
+    mean = float(np.mean(values))
+    if len(values) < 2:
+        return Interval(mean, mean, mean)
+    half = T_95[len(values) - 2] * float(np.std(values, ddof=1)) / len(values) ** 0.5
+    return Interval(mean, mean - half, mean + half)
 
 
 def share_interval(hits: int, items: int) -> Interval:

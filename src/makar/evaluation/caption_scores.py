@@ -1,9 +1,9 @@
 """BLEU and CIDEr-D of captions, image by image, so that intervals can be had by drawing images anew.
 
-Captions are compared word by word: runs of letters and digits, in lower case, of any script. BLEU has clipped precisions of one to four
-words, their geometric mean, and the brevity penalty, over all images together and without smoothing (Papineni et al. 2002, equations 1 to 3).
-CIDEr-D weighs runs of one to four words by how few of the references have them, takes the cosine of the clipped counts, and a factor for another
-length with sigma 6, times 10 (Vedantam et al. 2015, arXiv 1411.5726, equations 1, 2 and 4).
+Captions are compared word by word: runs of letters and digits, in lower case, of any script. BLEU has clipped precisions of one to
+four words, their geometric mean, and the brevity penalty, over all images together and without smoothing (Papineni et al. 2002,
+equations 1 to 3). CIDEr-D weighs runs of one to four words by how few of the references have them, takes the cosine of the clipped
+counts, and a factor for another length with sigma 6, times 10 (Vedantam et al. 2015, arXiv 1411.5726, equations 1, 2 and 4).
 """
 
 import dataclasses

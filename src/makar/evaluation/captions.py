@@ -95,9 +95,7 @@ def _vectors(images: np.ndarray) -> np.ndarray:
     return flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-6)
 
 
-def _scores(
-    written: list[str], references: list[list[str]], baselines: dict[str, list[str]]
-) -> tuple[Score, ...]:
+def _scores(written: list[str], references: list[list[str]], baselines: dict[str, list[str]]) -> tuple[Score, ...]:
     return (
         Score(
             key="cider",

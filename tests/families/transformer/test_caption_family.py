@@ -1,4 +1,4 @@
-"""Describing images: which tokens are learned, losses that do not know their neighbours, greedy captions, images that are moved a little."""
+"""Describing images: which tokens are learned, losses that know no neighbours, greedy captions, images that are moved a little."""
 
 import doctest
 
@@ -107,7 +107,9 @@ def test_it_learns_to_tell_images_apart() -> None:
     family.eval()
     assert family.predict(data, "caption", generator())["caption"][:2].tolist() == CAPTIONS[:2].tolist()
     swapped = {**data, "caption": CAPTIONS[[1, 0, 2]]}
-    assert float(family.validation_loss(swapped, generator()).value) > 3 * float(family.validation_loss(data, generator()).value)
+    assert float(family.validation_loss(swapped, generator()).value) > 3 * float(
+        family.validation_loss(data, generator()).value
+    )
 
 
 def test_images_move_by_whole_pixels_and_their_border_is_drawn_out() -> None:

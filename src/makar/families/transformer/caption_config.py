@@ -47,9 +47,7 @@ class CaptionerConfig(FamilyConfig):
     depth: int = setting(2, meaning="decoder: number of blocks", minimum=1)
     stream_width: int = setting(96, meaning="decoder: channels of the residual stream", minimum=2)
     heads: int = setting(3, meaning="decoder: attention heads a block", minimum=1)
-    dropout: float = setting(
-        0.1, meaning="decoder: share of channels dropped while training", minimum=0.0, maximum=0.9
-    )
+    dropout: float = setting(0.1, meaning="decoder: share of channels dropped while training", minimum=0.0, maximum=0.9)
     largest_shift: int = setting(
         2, meaning="images are moved by at most so much while training", unit="pixels", minimum=0, maximum=64
     )

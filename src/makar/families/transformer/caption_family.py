@@ -1,10 +1,11 @@
 """Describes images: what a convolutional encoder says of each place begins the stream of a text decoder, which goes on with the caption.
 
-The loss is the mean surprise at the caption's tokens and at its end (Vinyals et al. 2014, arXiv 1411.4555, equation 1; an image as the
-beginning of a decoder's stream: Tsimpoukelli et al. 2021, arXiv 2106.13884). Encoder and decoder learn together from nothing. Places carry
-learned vectors of row and column, and their mean is added to every word: 16 colours with captions of four random words, 100 steps of 32, one
-seed, loss 0.354 without and 0.169 with it at a rate of 0.003, 0.081 and 0.055 at 0.01. Images without a caption teach nothing, and a
-caption that was cut off has no end to learn. The caption that is written is the likeliest token after the likeliest token.
+The loss is the mean surprise at the caption's tokens and at its end (Vinyals et al. 2014, arXiv 1411.4555, equation 1; an image as
+the beginning of a decoder's stream: Tsimpoukelli et al. 2021, arXiv 2106.13884). Encoder and decoder learn together from nothing.
+Places carry learned vectors of row and column, and their mean is added to every word: 16 colours with captions of four random words,
+100 steps of 32, one seed, loss 0.354 without and 0.169 with it at a rate of 0.003, 0.081 and 0.055 at 0.01. Images without a caption
+teach nothing, and a caption that was cut off has no end to learn. The caption that is written is the likeliest token after the
+likeliest token.
 """
 
 import copy
@@ -51,7 +52,9 @@ class Reader(nn.Module):
         self.places = GridPlaces(*shape.sizes[-1], config.stream_width)
         self.compute_type = torch.float32
 
-    def forward(self, image: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch places stream_width"]:
+    def forward(
+        self, image: Float[Tensor, "batch channels height width"]
+    ) -> Float[Tensor, "batch places stream_width"]:
         """Return the vectors, float32.
 
         Args:
