@@ -209,6 +209,9 @@ def behaviour(config, codec, batch):
         family = new_network(config)
         seen = [{name: tuple(tensor.shape) for name, tensor in family.tensors().items()}, config.window_length]
         seen += [sorted(family.files(codec).items()), drawn(family, codec, short(family)) if family.creates else None]
+        for what in () if family.creates else family.predictions:
+            said = family.predict(batch, what, torch.Generator().manual_seed(4))
+            seen += [(name, values.shape, values.tobytes()) for name, values in sorted(said.items())]
         family.train()
         for phase in family.phases():
             generator = torch.Generator().manual_seed(2)
