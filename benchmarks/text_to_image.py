@@ -5,9 +5,10 @@ Run: python benchmarks/text_to_image.py [--recipes image-text latent-diffusion d
 Each recipe is trained with ``makar train --for`` on images of five drawing styles with captions (style, name, keywords) of the training
 split. Then it makes images of 100 held-out captions, and a scorer that was trained on real images of all but these (emoji_captions)
 says which of the 100 captions each image shows. Beside it stand chance, the shuffled captions (what the same images reach for captions of
-other images), and the real held-out images. The bar is the right caption for 10 % of the images of each recipe, and 25 % of those of the
-best; where it is missed the script ends with 1. Guidance and negative prompts are measured too: similarity to the own caption by guidance, and
-how red hearts are with and without "red heart" as a negative prompt. A contact sheet of eight captions is written to docs/images.
+other images), and the real held-out images. The bar is the right caption for 10 % of the images of each recipe, and 25 % of those of
+the best; where it is missed the script ends with 1. Guidance and negative prompts are measured too: similarity to the own caption by
+guidance, and how red hearts are with and without "red heart" as a negative prompt. A contact sheet of eight captions is written to
+docs/images.
 """
 
 import argparse
