@@ -50,3 +50,9 @@ class ImageOptions(Config):
         minimum=0.0,
         maximum=1.0,
     )
+    source_noise: float | None = setting(
+        None,
+        meaning="how noisy the source is: deviation as a share of black to white; what may be noise is not kept; none takes it as clean",
+        minimum=0.0,
+        maximum=1.0,
+    )
