@@ -125,10 +125,9 @@ class Asking:
                 f"strength {options.strength:g} for a model that was trained to {config.source_edit}",
                 expected="no strength: it begins from noise",
             )
-        if options.source_noise is not None and options.source_noise > config.source_noise:
+        if options.source_noise is not None and not config.source_noise:
             raise UnsupportedError(
-                f"a source with noise {options.source_noise:g}",
-                expected=f"at most {config.source_noise:g}, which this model has seen",
+                f"a source with noise {options.source_noise:g}", expected="a model that was trained on noisy sources"
             )
         source = prompt[SOURCE]
         shape = (config.source_channels, config.source_height, config.source_width)
@@ -188,7 +187,7 @@ class Asking:
 
         Args:
             asked: Of each example.
-            source_noise: How noisy the sources are; ``None`` for clean ones.
+            source_noise: How noisy the sources are, as a share of the noisiest in training; ``None`` for clean ones.
         """
         config = self._config
         label = caption = source = amount = None
@@ -202,5 +201,5 @@ class Asking:
                     row.copy_(one.caption)
         if config.has_source:
             source = torch.stack([one.source for one in asked if one.source is not None])
-            amount = torch.full((len(asked),), source_noise or 0.0)
+            amount = torch.full((len(asked),), (source_noise or 0.0) * config.source_noise)
         return Rows(label=label, caption=caption, source=source, amount=amount)
