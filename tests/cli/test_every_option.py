@@ -137,6 +137,8 @@ EDIT = {
     "--guidance": ([*PAINT, "--label", "cat"], ["--guidance", "20"]),
     "--label": ([*PAINT, "--guidance", "20", "--label", "cat"], ["--label", "fox"]),
     "--prompt": ([*PAINT, "--guidance", "20", "--prompt", "cat"], ["--prompt", "fox"]),
+    "--reference": ([*PAINT, "--strength", "0.6"], ["--reference", "b.png"]),
+    "--style": ([*PAINT, "--reference", "b.png"], ["--style", "1"]),
     "--frames": (FRAMES, ["--frames", "3"]),
     "--to-seed": (FRAMES, ["--to-seed", "5"]),
     "<files>?": (PAINT, ["b.png"]),
