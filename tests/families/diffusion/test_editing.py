@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from makar.errors import ConfigError, UnsupportedError
-from makar.families.diffusion.asked import Asking
+from makar.families.asked import Asking
 from makar.families.diffusion.condition import Condition
 from makar.families.diffusion.config import DiffusionConfig
 from makar.families.diffusion.editing import back_to_noise, between_noises, image_to_image_start, inpaint

@@ -14,8 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from makar.families.asked import Asking
 from makar.families.diffusion import path
-from makar.families.diffusion.asked import Asking
 from makar.families.diffusion.condition import Condition
 from makar.families.diffusion.config import DiffusionConfig
 from makar.families.diffusion.network import CaptionedVelocity, VelocityNetwork

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from makar.errors import ConfigError, UnsupportedError
+from makar.families.asked import Asked, Asking
 from makar.families.diffusion.ancestral import ancestral
-from makar.families.diffusion.asked import Asked, Asking
 from makar.families.diffusion.condition import Condition
 from makar.families.diffusion.config import DiffusionConfig
 from makar.families.diffusion.editing import back_to_noise, between_noises, image_to_image_start, inpaint
