@@ -91,6 +91,7 @@ def test_every_edit_that_it_names_is_done_and_no_other(case):
     is_image, is_grid = image.ndim == 3, codec.plain is not codec and image.ndim == 2
     image = image.float() if is_image else image
     slots = {"source": batch["source"][0] if "source" in batch else image, "known": image}
+    slots["reference"] = image.flip(-1)
     if is_image:
         slots["mask"] = (torch.arange(image.shape[-1]) >= image.shape[-1] // 2).float().expand(1, *image.shape[1:])
     elif is_grid:
