@@ -31,6 +31,8 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "vqvae": "makar.families.vqvae.config:VqvaeConfig",
         "dcgan": "makar.families.gan.dcgan_config:DcganConfig",
         "stylegan": "makar.families.gan.stylegan_config:StyleganConfig",
+        "pix2pix": "makar.families.gan.translation_config:Pix2pixConfig",
+        "cyclegan": "makar.families.gan.translation_config:CycleganConfig",
     },
     "recipes": {
         "text": "makar.recipes.text:text",
@@ -45,6 +47,8 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "vqvae": "makar.recipes.autoencoders:vqvae",
         "dcgan": "makar.recipes.gan:dcgan",
         "stylegan": "makar.recipes.gan:stylegan",
+        "pix2pix": "makar.recipes.translation:pix2pix",
+        "cyclegan": "makar.recipes.translation:cyclegan",
     },
     "sizings": {
         "transformer": "makar.recipes.sizing:size_transformer",
@@ -53,6 +57,8 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "vqvae": "makar.recipes.autoencoders:size_vqvae",
         "dcgan": "makar.recipes.sizing:size_gan",
         "stylegan": "makar.recipes.sizing:size_gan",
+        "pix2pix": "makar.recipes.translation:size_translation",
+        "cyclegan": "makar.recipes.translation:size_translation",
         "any": "makar.recipes.sizing:size_any",
     },
     "metrics": {
