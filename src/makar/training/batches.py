@@ -149,7 +149,7 @@ class BatchSource:
             for epoch in np.unique(ranks // len(own)).tolist():
                 here = ranks // len(own) == epoch
                 # Orders differ between classes, so that what lies at the same place of two is no pair.
-                order = numpy_generator(self._seed, "epoch", epoch, number).permutation(len(own))
+                order = _class_order(self._seed, epoch, len(own), number)
                 chosen[mine[here]] = own[order[ranks[here] % len(own)]]
         return chosen
 
@@ -194,3 +194,9 @@ def _order(seed: int, epoch: int, count: int, window_length: int) -> tuple[np.nd
     offset = int(generator.integers(window_length)) if epoch else 0
     # Beyond four million examples a run hardly sees one twice, and drawing with replacement is as good.
     return (generator.permutation(count) if count <= LARGEST_SHUFFLE else None), offset
+
+
+@functools.lru_cache(maxsize=4)
+def _class_order(seed: int, epoch: int, count: int, number: int) -> np.ndarray:
+    """Return the order of one class in an epoch of its own."""
+    return numpy_generator(seed, "epoch", epoch, number).permutation(count)
