@@ -40,6 +40,7 @@ CONTROL_GROUNDS = {"towards": {"towards_seed": 5}, "mix_from": {"mix_seed": 5}}
 
 SHOWN_ELSEWHERE = {
     ("vae", "prior"): "families/vae/test_vae_sampler.py",
+    ("cyclegan", "history"): "families/gan/test_cyclegan.py",
     ("vqvae", "decay"): "families/vqvae/test_vqvae.py",
     ("vqvae", "restart_share"): "nn/test_quantiser.py",
 }
@@ -275,9 +276,9 @@ def test_every_control_changes_the_sample(kind, name):
         family = new_network(config)
         options = short(family).changed(**CONTROL_GROUNDS.get(name, {}))
         # Some controls hold only where an image is given.
-        takes = {"image-to-image", "reconstruct"} & set(family.edits)
+        takes = {"image-to-image", "reconstruct", "translate"} & set(family.edits)
         given = [{"source": torch.zeros(codec.spec["target"].sizes)}] if takes else []
-        for prompt in [{}, *given]:
+        for prompt in [*([{}] if family.creates else []), *given]:
             before = drawn(family, codec, options, prompt)
             if matters(options, name, look):
                 return
