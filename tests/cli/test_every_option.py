@@ -16,9 +16,11 @@ from PIL import Image
 
 from makar import registry
 from makar.cli import demo
+from makar.families.diffusion.config import DiffusionConfig
 from makar.home import home, models_folder, runs_folder, stores_folder
 from tests.cli.small_models import IMAGE_SETTINGS, TEXT_SETTINGS, hashes, see
 from tests.generation.test_edit import saved
+from tests.generation.test_words import saved_reader
 from tests.structure.cli_snapshot import current
 from tests.toy_autoencoder import FAMILIES, ToyDoublerConfig
 
@@ -119,6 +121,7 @@ def test_copies_are_refused_only_when_asked_for(own_place):
 
 PAINT = ["edit", "painter", "a.png", "--steps", "2"]
 CHANGE = ["edit", "changer", "a.png"]
+ENLARGE = ["edit", "sharpener", "a.png", "--enlarge", "2", "--steps", "2"]
 FRAMES = ["edit", "painter", "--steps", "2", "--to-seed", "4", "--frames", "2"]
 EDIT = {
     "--box": (PAINT, ["--box", "4,4,8,8"]),
@@ -144,6 +147,7 @@ EDIT = {
     "--colour": ([*CHANGE, "--translate"], [*CHANGE, "--colour"]),
     "--control": ([*CHANGE, "--reconstruct"], [*CHANGE, "--control"]),
     "--enlarge": ([*CHANGE, "--reconstruct"], [*CHANGE, "--enlarge", "2"]),
+    "--source-noise": (ENLARGE, ["--source-noise", "1"]),
 }
 CASES |= {("makar edit", option): "test_an_option_of_edit_changes_the_content" for option in EDIT}
 
@@ -153,6 +157,9 @@ def add_changer(place, folder, patch):
     patch.setitem(registry.BUILT_IN["families"], "toy-doubler", FAMILIES["toy-doubler"])
     if not (models_folder() / "changer").exists():
         saved(models_folder() / "changer", ToyDoublerConfig(), labels=(None,))
+        enlarging = {"source_channels": 3, "source_height": 8, "source_width": 8, "source_edit": "enlarge"}
+        sharpener = DiffusionConfig(features=8, head_width=8, source_noise=0.5, **enlarging)
+        saved(models_folder() / "sharpener", sharpener, labels=(None,), source="reduced")
     pixels = np.asarray(Image.open(next((place / "images").rglob("*.png"))))
     mask = np.zeros((16, 16), np.uint8)
     mask[4:8, 9:12] = 255
@@ -195,6 +202,21 @@ def test_options_of_predict(changer):
     luck, again, other = (see(*words, "luck", "--seed", seed).output for seed in (1, 1, 2))
     assert luck == again != other
     assert see(*words, "brightness").output not in (luck, other)
+
+
+CASES["makar predict", "--labels"] = CASES["makar predict", "--query"] = "test_words_of_predict"
+
+
+def test_words_of_predict(changer):
+    if not (models_folder() / "reader").exists():
+        saved_reader(models_folder() / "reader", steps=4)
+    words = ["predict", "reader", "a.png", "b.png"]
+    two, other, found = (
+        see(*words, *more).output
+        for more in (["--labels", "a red square,blue"], ["--labels", "a red square,green"], ["--query", "red"])
+    )
+    assert "blue" in two and "green" in other and two != other
+    assert "rank" in found and found != see(*words, "--query", "blue").output
 
 
 # --- train and plan ---------------------------------------------------------------------------------------------------------------
@@ -319,6 +341,16 @@ def test_samples_and_seed_of_evaluate(place):
     other = see("evaluate", "writer", "-o", "c", "--samples", "3", "--seed", "7", "--json").values
     assert (plain["details"]["samples"], more["details"]["samples"]) == (3, 4)
     assert plain["novelty"] != other["novelty"] or plain["details"] != other["details"]
+
+
+CASES["makar evaluate", "--inception"] = "test_weights_of_inception_are_read_and_refused"
+
+
+def test_weights_of_inception_are_read_and_refused(place, tmp_path):
+    # With real weights every image takes a moment, so what is seen here is that the file is opened before anything is made.
+    (tmp_path / "weights.pth").write_bytes(b"PK")
+    assert "pickle" in see("evaluate", "painter", "--inception", "weights.pth", code=1).messages
+    assert "model of images" in see("evaluate", "writer", "--inception", "weights.pth", code=2).messages
 
 
 CASES["makar export", "--to"] = CASES["makar import", "-o"] = "test_format_of_export_and_name_of_import"

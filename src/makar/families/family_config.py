@@ -25,11 +25,13 @@ class FamilyConfig(Config, abc.ABC):
     balanced_by: ClassVar[str | None] = None
     """Slot of a class: batches then hold as many of each, one after the other, however many the data have; ``None`` draws as they come."""
 
-    edits: ClassVar[tuple[str, ...]] = ()
-    """What the sampler can do to given content, of ``makar.families.edits``; prompts then carry the slots that are named there."""
-
     predictions: ClassVar[tuple[str, ...]] = ()
     """What the family's ``predict`` can say of existing content: ``"anomaly"`` ..."""
+
+    @property
+    def edits(self) -> tuple[str, ...]:
+        """What the sampler can do to given content, of ``makar.families.edits``; prompts then carry the slots that are named there."""
+        return ()
 
     @property
     def window_length(self) -> int:
