@@ -1,7 +1,7 @@
 """Settings of the image codec: one size for every image, how another shape is made to fit, whether labels, captions and a source are used.
 
-A source is a second image of every example, to which a model is to find the first: it is computed from the first (``image_sources``), or the
-data holds it: the other image of a pair, or one half of an image that shows both.
+A source is a second image of every example, to which a model is to find the first: it is computed from the first (``image_sources``), or
+the data holds it: the other image of a pair, or one half of an image that shows both.
 """
 
 import dataclasses

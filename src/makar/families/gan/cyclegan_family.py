@@ -31,7 +31,7 @@ class CycleganFamily(TranslationFamily):
     """
 
     options: ClassVar[type[CycleganOptions]] = CycleganOptions
-    passing = (*PASSING, "history", "history_count")
+    passing: ClassVar[tuple[str, ...]] = (*PASSING, "history", "history_count")
 
     history: Tensor
     history_count: Tensor

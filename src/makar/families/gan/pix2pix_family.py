@@ -1,8 +1,9 @@
 """Pix2pix as a family: one image of a pair is made from the other (Isola et al. 2017, arXiv 1611.07004).
 
 The translator lowers what the judge of (image, given image) says and a weighted mean of |made - real| (equation 4). The dropout that the
-paper uses as noise is left out: the paper itself found little change from it, and here one image has one translation. The validation loss is
-the mean distance between a made image and the real one in fixed features, which counts a lost texture that a pixel-wise mean would not.
+paper uses as noise is left out: the paper itself found little change from it, and here one image has one translation. The validation
+loss is the mean distance between a made image and the real one in fixed features, which counts a lost texture that a pixel-wise mean
+would not.
 """
 
 from typing import Any, ClassVar

@@ -46,7 +46,9 @@ class TranslationConfig(AdversarialConfig, abc.ABC):
 
     penalty: float = setting(1.0, meaning="weight of the penalty, the gamma of R1 and R2", minimum=0.0, maximum=1000.0)
     depth: int = setting(8, meaning="times that a translator halves the image, as far as 4 x 4", minimum=1, maximum=8)
-    blocks: int = setting(2, meaning="residual blocks a level, on the way down and on the way up", minimum=1, maximum=16)
+    blocks: int = setting(
+        2, meaning="residual blocks a level, on the way down and on the way up", minimum=1, maximum=16
+    )
 
     @property
     def patch(self) -> int:

@@ -12,6 +12,7 @@ made or learned from.
 import abc
 import dataclasses
 from collections.abc import Iterable
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -64,8 +65,8 @@ class TranslationFamily(Family, abc.ABC):
         departs: Whether a translation is the given image and a change.
     """
 
-    creates = False
-    passing: tuple[str, ...] = PASSING
+    creates: ClassVar[bool] = False
+    passing: ClassVar[tuple[str, ...]] = PASSING
 
     recent_made: Tensor
     recent_real: Tensor
@@ -263,7 +264,7 @@ class TranslationFamily(Family, abc.ABC):
         return [side for side in self.sides(batch) if side.pairs]
 
     def health(self, generator: torch.Generator, *, progress: float) -> Health:
-        """Look at how varied the latest translations are beside the real images of the same steps, and at whether the judges still teach."""
+        """Look at how varied the latest translations are beside real images of the same steps, and whether the judges still teach."""
         del generator
         if int(self.recent_count.min()) < LOOKED_AT:
             return Health(is_good=not bool(self.was_varied))
@@ -312,4 +313,3 @@ def _mean(values: list[Tensor], networks: nn.ModuleList) -> Tensor:
     if values:
         return torch.stack(values).mean()
     return torch.stack([parameter.sum() for parameter in networks.parameters()]).sum() * 0.0
-

@@ -1,12 +1,12 @@
 """The two networks of a translation: one from image to image, one that judges patches.
 
-Translator: a U-Net (Ronneberger et al. 2015, arXiv 1505.04597) of the encoder and decoder that the autoencoders have, every level joined to
-its equal through a 1x1 convolution. The last two convolutions are at full resolution and see the given image, so that lines stay sharp where
-the image is folded. ``departs`` adds the given image to the result: untrained it changes nothing, and two of them form a cycle
-that is closed from the first step.
+Translator: a U-Net (Ronneberger et al. 2015, arXiv 1505.04597) of the encoder and decoder that the autoencoders have, every level joined
+to its equal through a 1x1 convolution. The last two convolutions are at full resolution and see the given image, so that lines stay sharp
+where the image is folded. ``departs`` adds the given image to the result: untrained it changes little, and two of them form a cycle
+that is nearly closed from the first step.
 
-Judge: answers about patches instead of the whole (Isola et al. 2017, arXiv 1611.07004, section 3.2.2), with residual blocks and without norm,
-so that the penalties are of one image each.
+Judge: answers about patches instead of the whole (Isola et al. 2017, arXiv 1611.07004, section 3.2.2), with residual blocks and without
+norm, so that the penalties are of one image each.
 """
 
 import itertools
@@ -38,9 +38,7 @@ class Translator(nn.Module):
         self.compute_type = torch.float32
         self.departs = departs
         widths, detail = config.level_widths, config.detail
-        self.encoder = ImageEncoder(
-            channels=config.channels, patch=config.patch, widths=widths, blocks=config.blocks
-        )
+        self.encoder = ImageEncoder(channels=config.channels, patch=config.patch, widths=widths, blocks=config.blocks)
         self.across = nn.ModuleList(Pointwise(width, width) for width in widths[:-1])
         self.decoder = ImageDecoder(
             outputs=detail, patch=config.patch, widths=widths, sizes=config.level_sizes, blocks=config.blocks

@@ -57,7 +57,9 @@ class TranslationSampler(Sampler):
             made = torch.zeros_like(images)
             with torch.inference_mode():
                 for number in sorted(set(part)):
-                    chosen = torch.tensor([index for index, own in enumerate(part) if own == number], device=self._device)
+                    chosen = torch.tensor(
+                        [index for index, own in enumerate(part) if own == number], device=self._device
+                    )
                     made[chosen] = self._translate(number, images[chosen])
             for offset, image in enumerate(made.clamp(-1, 1).cpu().numpy()):
                 yield start + offset, {TARGET: image}, True
