@@ -88,9 +88,7 @@ def test_the_judge_of_pairs_sees_what_an_image_was_made_from():
     family, data = shaken(built(settings)), batch(settings)
     (side,) = family.sides(data)
     (other,) = family.sides({**data, "source": data["target"]})
-    first, second = (
-        family.answers(one, family.looks(one, data["target"], generator())) for one in (side, other)
-    )
+    first, second = (family.answers(one, family.looks(one, data["target"], generator())) for one in (side, other))
     assert first.shape == (8, 20) and not torch.allclose(first, second)
 
 
@@ -143,7 +141,9 @@ def test_one_image_or_one_domain_alone_is_no_error(kind):
 def test_images_of_one_colour_are_learned_without_an_alarm(kind):
     settings = config(kind)
     family = built(settings).train()
-    data = {name: torch.full_like(values, 0.5) if values.ndim > 1 else values for name, values in batch(settings).items()}
+    data = {
+        name: torch.full_like(values, 0.5) if values.ndim > 1 else values for name, values in batch(settings).items()
+    }
     family.initialise_from_data([data])
     (phase,) = [phase for phase in family.phases() if phase.name == "generator"]
     for step in range(20):
@@ -218,7 +218,9 @@ def test_the_direction_names_what_is_made_and_both_go_at_once():
     assert np.array_equal(made(**{"class": torch.tensor(1)}), night)
     assert np.array_equal(made(**{"class": torch.tensor(0)}), day) and not np.array_equal(day, night)
     both = list(
-        sampler.sample(CycleganOptions(), [{"source": source, "class": torch.tensor(number)} for number in (0, 1)], [0, 0])
+        sampler.sample(
+            CycleganOptions(), [{"source": source, "class": torch.tensor(number)} for number in (0, 1)], [0, 0]
+        )
     )
     assert np.allclose(both[0][1]["target"], day, atol=1e-5) and np.allclose(both[1][1]["target"], night, atol=1e-5)
     with pytest.raises(UnknownNameError, match="nigt"):
