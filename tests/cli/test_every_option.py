@@ -137,6 +137,8 @@ EDIT = {
     "--guidance": ([*PAINT, "--label", "cat"], ["--guidance", "20"]),
     "--label": ([*PAINT, "--guidance", "20", "--label", "cat"], ["--label", "fox"]),
     "--prompt": ([*PAINT, "--guidance", "20", "--prompt", "cat"], ["--prompt", "fox"]),
+    "--reference": ([*PAINT, "--strength", "0.6"], ["--reference", "b.png"]),
+    "--style": ([*PAINT, "--reference", "b.png"], ["--style", "1"]),
     "--frames": (FRAMES, ["--frames", "3"]),
     "--to-seed": (FRAMES, ["--to-seed", "5"]),
     "<files>?": (PAINT, ["b.png"]),
@@ -227,6 +229,7 @@ TRAIN = {
     "--seed": (BOTH, ["--seed", "1"]),
     "--set": (BOTH, ["--set", "stages.0.family.features=16"]),
     "--recipe": (BOTH, ["--recipe", "image"]),
+    "--from": (BOTH, ["--from", "painter"]),
     "--medium": (["both", "--steps", "3", "--set", "stages.0.optimisation.batch_size=4"], ["--medium", "text"]),
 }
 CASES |= {("makar train", option): "test_an_option_of_train_changes_the_weights" for option in TRAIN}
@@ -279,6 +282,7 @@ PLANS = {
     "--seed": (PLAN, [*PLAN, "--seed", "1"]),
     "--set": (PLAN, [*PLAN, "--set", "stages.0.family.features=24"]),
     "--recipe": (PLAN, [*PLAN, "--recipe", "image"]),
+    "--from": (PLAN, [*PLAN, "--from", "painter"]),
     "--medium": (PLAN, [*PLAN, "--medium", "text"]),
 }
 CASES |= {("makar plan", option): "test_an_option_of_plan_changes_the_plan" for option in PLANS}

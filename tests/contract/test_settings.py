@@ -283,6 +283,8 @@ def test_every_control_changes_the_sample(kind, name):
         takes = {"image-to-image", "reconstruct", "translate"} & set(family.edits)
         shown = codec.spec["source" if "source" in codec.spec else "target"]
         given = [{"source": torch.zeros(shown.sizes)}] if takes or "source" in codec.spec else []
+        if "restyle" in family.edits:
+            given.append(given[0] | {"reference": torch.ones(shown.sizes)})
         for prompt in [*([{}] if family.creates else []), *given]:
             before = drawn(family, codec, options, prompt)
             if matters(options, name, look):

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from makar.cli.completion import medium_names, recipe_names
+from makar.cli.completion import medium_names, model_names, recipe_names
 from makar.cli.output import Json, note, print_json
 from makar.cli.tables import print_inspection, print_plan
 from makar.cli.values import seconds_of
@@ -30,6 +30,28 @@ Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="A.B=C", help="Change one setting of the recipe; may be repeated."),
 ]
+
+From = Annotated[
+    str | None,
+    typer.Option(
+        "--from",
+        metavar="MODEL",
+        help="Begin from this saved model; without --recipe it is trained on.",
+        autocompletion=model_names,
+    ),
+]
+
+
+def check_from(model: str | None) -> None:
+    """Refuse a model that is not there, before the data is read.
+
+    Raises:
+        UnknownNameError: There is none of that name; the nearest is proposed.
+    """
+    if model is not None:
+        from makar.artifacts.load import find_model
+
+        find_model(model)
 
 
 def inspect(data: Data, medium: Medium = None, json: Json = False) -> None:
@@ -57,6 +79,7 @@ def plan(
     medium: Medium = None,
     seed: Seed = 0,
     settings: Settings = None,
+    from_model: From = None,
     probe: Annotated[bool, typer.Option(help="With --for: measure this machine for a few seconds.")] = True,
     json: Json = False,
 ) -> None:
@@ -65,23 +88,39 @@ def plan(
     Says which recipe and size fit DATA, this machine and this time, and what to expect.
     """
     from makar.api.data import dataset_of, seconds_of_budget
+    from makar.api.data import plan as plan_training
     from makar.cli.progress import Display
-    from makar.planning import plan_training
 
     seconds = seconds_of(time)
-    seconds_of_budget(None if seconds is None else seconds / 60, steps)
+    minutes = None if seconds is None else seconds / 60
+    seconds_of_budget(minutes, steps)
+    check_from(from_model)
     with Display() as display:
         dataset = dataset_of(data, medium=medium, progress=display.reading)
         if probe and seconds is not None:
             display.say("measuring this machine")
         planned = plan_training(
-            dataset, recipe=recipe, seconds=seconds, steps=steps, seed=seed, settings=settings or [], probe=probe
+            dataset,
+            minutes=minutes,
+            steps=steps,
+            recipe=recipe,
+            seed=seed,
+            settings=settings or [],
+            from_model=from_model,
+            probe=probe,
         )
     if json:
         print_json(planned.to_dictionary())
         return
     print_plan(dataset.name, planned.to_dictionary())
-    given = {"--for": time, "--steps": steps, "--recipe": recipe, "--medium": medium, "--seed": seed or None}
+    given = {
+        "--for": time,
+        "--steps": steps,
+        "--recipe": recipe,
+        "--medium": medium,
+        "--seed": seed or None,
+        "--from": from_model,
+    }
     words = ["makar", "train", data]
     words += [str(word) for option, value in given.items() if value is not None for word in (option, value)]
     words += [word for setting in settings or [] for word in ("--set", setting)]

@@ -183,6 +183,16 @@ class ImageCodec(Codec):
             return stored
         return {**stored, SOURCE: source_of_images(stored[TARGET], self.config)}
 
+    def counted(self, records: Iterator[Record]) -> "ImageCodec":
+        """Return the codec with the images of each class counted in other data; a class that is not there has none."""
+        if not self.class_names:
+            return self
+        every = records.without_content() if isinstance(records, Records) else records
+        counts = Counter(record.label or UNLABELLED for record in every)
+        return ImageCodec(
+            self.config, class_counts={name: counts[name] for name in self.class_names}, captions=self._captions
+        )
+
     def encode_caption(self, prompt: str) -> np.ndarray:
         """Return the tokens of a prompt, int64 ``[caption_length]``.
 

@@ -51,6 +51,10 @@ class FamilyConfig(Config, abc.ABC):
         """
         return None
 
+    def teacher(self) -> "FamilyConfig | None":
+        """Return the family of the model that has to stand beside this one while it learns (``Family.attach``); none by default."""
+        return None
+
     @abc.abstractmethod
     def bound_to(self, made: TensorSpec) -> Self:
         """Return a copy whose sizes (vocabulary, channels, classes) are taken from what a codec makes."""

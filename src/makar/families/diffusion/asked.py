@@ -120,11 +120,12 @@ class Asking:
                 expected="an image",
                 do='makar edit MODEL FILE, or train with the recipe "image" to make new images',
             )
-        if options.strength is not None:
-            raise UnsupportedError(
-                f"strength {options.strength:g} for a model that was trained to {config.source_edit}",
-                expected="no strength: it begins from noise",
-            )
+        for name, value in (("strength", options.strength), ("style", options.style)):
+            if value is not None:
+                raise UnsupportedError(
+                    f"{name} {value:g} for a model that was trained to {config.source_edit}",
+                    expected=f"no {name}: it begins from noise",
+                )
         if options.source_noise is not None and not config.source_noise:
             raise UnsupportedError(
                 f"a source with noise {options.source_noise:g}", expected="a model that was trained on noisy sources"

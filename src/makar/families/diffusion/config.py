@@ -21,7 +21,7 @@ FEATURE_STEP = 16
 MULTIPLIERS = (1, 2)
 ATTENTION_POSITIONS = 64
 TIME_MEAN, TIME_DEVIATION = 0.0, 1.0
-WITHOUT_SOURCE = ("image-to-image", "inpaint", "interpolate", "interpolate-seeds")
+WITHOUT_SOURCE = ("image-to-image", "restyle", "inpaint", "interpolate", "interpolate-seeds")
 SOURCE_EDIT = "control"
 SOURCE_EDITS = tuple(name for name, edit in EDITS.items() if edit.slots == (SOURCE,) and name != "image-to-image")
 

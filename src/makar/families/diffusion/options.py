@@ -56,3 +56,9 @@ class ImageOptions(Config):
         minimum=0.0,
         maximum=1.0,
     )
+    style: float | None = setting(
+        None,
+        meaning="with a reference: how fast its colours and textures are approached in every step; 0 not at all; none takes 0.5",
+        minimum=0.0,
+        maximum=1.0,
+    )

@@ -19,13 +19,14 @@ from makar.families.diffusion.asked import Asked, Asking
 from makar.families.diffusion.condition import Condition
 from makar.families.diffusion.config import DiffusionConfig
 from makar.families.diffusion.editing import back_to_noise, between_noises, image_to_image_start, inpaint
-from makar.families.diffusion.given import STRENGTH, Given, read_given
+from makar.families.diffusion.given import STRENGTH, STYLE, Given, read_given
 from makar.families.diffusion.noise_schedule import schedule_grid
 from makar.families.diffusion.options import ImageOptions
 from makar.families.diffusion.solvers import SOLVERS
+from makar.families.diffusion.style import styled
 from makar.families.diffusion.time_grid import time_grid
 from makar.families.family import Batch, Sampler
-from makar.tensor_spec import KNOWN, MASK, SOURCE, TARGET
+from makar.tensor_spec import KNOWN, MASK, REFERENCE, SOURCE, TARGET
 
 BATCH = 64
 """Images made together. More is not faster on a CPU: the activations leave its cache."""
@@ -194,9 +195,13 @@ class ImageSampler(Sampler):
         *,
         times: list[float],
         generators: list[torch.Generator] | None,
+        reference: Tensor | None = None,
     ) -> np.ndarray:
         with torch.inference_mode():
             field = self._field(options, asked)
+            weight = STYLE if options.style is None else options.style
+            if reference is not None and weight:
+                field = styled(field, reference.to(self._device), weight=weight)
             if options.solver != "ancestral":
                 return self._finished(SOLVERS[options.solver](field, start, times))
             if generators is None:
@@ -239,7 +244,8 @@ class ImageSampler(Sampler):
             start, times = image_to_image_start(
                 noise.to(self._device), source, strength=strength, times=self._times(options)
             )
-            return self._solved(options, start, asked, times=times, generators=generators)
+            reference = given.stacked(REFERENCE) if given.edit == "restyle" else None
+            return self._solved(options, start, asked, times=times, generators=generators, reference=reference)
 
     def _finished(self, images: Tensor) -> np.ndarray:
         limit = self._config.limit
