@@ -10,7 +10,7 @@ a saved model has the sizes of that. No torch is imported unless the probe runs.
 import dataclasses
 import time
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from makar import registry
 from makar.codecs.codec import CodecConfig
