@@ -179,3 +179,11 @@ def test_a_table_of_two_columns_learns_both_ways(tmp_path):
 def test_recipes_that_translate_refuse_text(tmp_path):
     with pytest.raises(UnsupportedError, match="learns from image"):
         choose_recipe(open_dataset(write_texts(tmp_path / "t")), Request(steps=5, recipe="pix2pix"))
+
+
+def test_images_of_one_colour_each_are_learned_and_translated(tmp_path):
+    for number in range(16):
+        for name, pixels in (("a", 10 * number), ("b", 255 - 10 * number)):
+            write(tmp_path / "d" / name / f"{number}.png", np.full((16, 16, 3), pixels, np.uint8))
+    model = makar.train(tmp_path / "d", recipe="pix2pix", steps=3, output="flat", settings=SMALL).model
+    assert model.edit(np.full((16, 16), 90, np.uint8))[0].content.shape[:2] == (16, 16)

@@ -174,6 +174,22 @@ def test_the_watch_finds_translations_that_are_all_alike(kind):
 
 
 @every_kind
+def test_a_blurred_beginning_is_no_collapse_but_one_image_for_all_is(kind):
+    settings = config(kind)
+    for translate, is_broken in ((lambda number, given: 0.3 * given, False), (lambda number, given: 0 * given, True)):
+        family = shaken(built(settings)).train()
+        family.initialise_from_data([batch(settings, 64)])
+        (phase,) = [phase for phase in family.phases() if phase.name == "generator"]
+        family.translate = lambda number, given, translate=translate: translate(number, given.clone().requires_grad_())
+        for step in range(2 * LOOKED_AT // 4):
+            phase.loss(batch(settings, seed=step), generator(step))
+            phase.after_step()
+        assert family.health(generator(), progress=0.1).alarm == ""
+        late = family.health(generator(), progress=0.9)
+        assert bool(late.alarm) == is_broken and late.metrics["spread"] < 0.5
+
+
+@every_kind
 def test_a_saved_model_holds_nothing_that_was_made_or_seen(kind):
     family = built(config(kind))
     assert {name.split(".")[0] for name in family.tensors()} == {
