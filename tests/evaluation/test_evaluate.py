@@ -141,6 +141,15 @@ def test_a_model_is_measured_from_its_run(tmp_path, medium):
     assert not list((tmp_path / "model").glob("novelty*"))
 
 
+def test_a_model_that_needs_a_source_is_measured_on_those_of_held_out_images(tmp_path):
+    report = evaluate(trained(tmp_path, "image", recipe="super-resolution"), folder=tmp_path / "report", samples=12)
+    values = json.loads(report.json.read_text(encoding="utf-8"))
+    score = values["scores"]["distance_from_source"]
+    assert {"what was given", "another held-out image"} <= set(score["baselines"])
+    assert values["details"]["samples"] == 12 and values["scores"]["fid"]["value"] > 0
+    assert score["value"] > 0
+
+
 @pytest.mark.parametrize("medium", ["text", "image"])
 def test_the_scores_go_onto_the_card_and_nothing_of_the_training_data_does(tmp_path, medium):
     artifact = trained(tmp_path, medium)

@@ -1,15 +1,18 @@
 """How well a model changes images that are given: rebuilds, takes noise away, fills in, on held-out images and by a perceptual distance.
 
 Every edit goes the way of ``makar edit``. Beside each figure stand the same distance of what costs nothing (the noisy image itself, the
-mean colour of what is known) and of an unrelated image.
+mean colour of what is known, the source as it was given) and of an unrelated image.
 """
 
 from collections.abc import Callable
 
 import numpy as np
+from PIL import Image
 
+from makar.codecs.image_fit import with_channels
 from makar.evaluation.extractor import Extractor
 from makar.evaluation.findings import Score
+from makar.evaluation.from_sources import held_out_sources, needs_sources
 from makar.evaluation.image_scores import mean_scores, spread
 from makar.evaluation.material import Material
 from makar.evaluation.perceptual import distance_name, perceptual_distance
@@ -40,7 +43,27 @@ def edit_scores(material: Material, extractor: Extractor) -> tuple[Score, ...]:
         for name, measure in _MEASURES.items()
         if name in able and images.shape[1:3] == _size(material)
     ]
-    return tuple(scores)
+    return (*scores, *([_from_source(material, extractor, images)] if needs_sources(material) else []))
+
+
+def _from_source(material: Material, extractor: Extractor, images: Images) -> Score:
+    """Compare what is made to the source of each image with the image, beside the source as it is, enlarged bicubically."""
+    sources = held_out_sources(material, len(images)).transpose(0, 2, 3, 1)
+    (edit_name,) = material.artifact.recipe.stages[-1].family.edits
+    factor = images.shape[1] // sources.shape[1]
+    made = _edited(
+        material, edit_name, sources, {"enlarge": factor} if edit_name == "enlarge" else {"operation": edit_name}
+    )
+    rows, columns = images.shape[1:3]
+    shown = [with_channels(bicubic(source, height=rows, width=columns), images.shape[3]) for source in sources]
+    return _score(extractor, "from_source", f"images by {edit_name}", images, made, {"what was given": np.stack(shown)})
+
+
+def bicubic(pixels: np.ndarray, *, height: int, width: int) -> np.ndarray:
+    """Return an image at another size by Pillow's bicubic resampling, uint8 ``[height, width, channels]``."""
+    shown = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
+    array = np.asarray(shown.resize((width, height), Image.Resampling.BICUBIC))
+    return array[:, :, None] if array.ndim == 2 else array
 
 
 def _rebuilt(material: Material, extractor: Extractor, images: Images) -> Score:
