@@ -25,6 +25,9 @@ class FamilyConfig(Config, abc.ABC):
     balanced_by: ClassVar[str | None] = None
     """Slot of a class: batches then hold as many of each, one after the other, however many the data have; ``None`` draws as they come."""
 
+    fills_any_part: ClassVar[bool] = True
+    """Where it can inpaint: whether any part of an image, or only one that goes on to its last row."""
+
     predictions: ClassVar[tuple[str, ...]] = ()
     """What the family's ``predict`` can say of existing content: ``"anomaly"`` ..."""
 
