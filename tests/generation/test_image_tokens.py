@@ -18,7 +18,7 @@ COLOURS = {"red": (220, 30, 30), "синий": (30, 30, 220)}
 def write(folder):
     """Write pictures of two colours, in a folder each, with captions in two scripts."""
     draw = np.random.default_rng(0)
-    for number in range(200):
+    for number in range(40):
         name = list(COLOURS)[number % 2]
         place = folder / name
         place.mkdir(parents=True, exist_ok=True)
@@ -96,4 +96,3 @@ def test_classes_are_asked_for_by_name_and_captions_are_not_known(models):
 def test_it_is_measured_like_any_model_of_images(models, tmp_path):
     report = models[1].evaluate(folder=tmp_path / "report", samples=8).to_dictionary()
     assert report["details"]["samples"] == 8
-    assert "mean colour" in report["scores"]["filled_in"]["baselines"]
