@@ -88,7 +88,7 @@ def test_every_edit_that_it_names_is_done_and_no_other(case):
     family = samples.new_family(config).eval()
     sampler, options = family.sampler(codec), family.options.from_dictionary(_short(family))
     image = batch["target"][0].float()
-    slots = {"source": batch["source"][0] if "source" in batch else image, "known": image}
+    slots = {"source": batch["source"][0] if "source" in batch else image, "known": image, "reference": image.flip(-1)}
     if image.ndim == 3:
         slots["mask"] = (torch.arange(image.shape[-1]) >= image.shape[-1] // 2).float().expand(1, *image.shape[1:])
     for name, edit in EDITS.items():
