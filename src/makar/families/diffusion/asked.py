@@ -95,7 +95,7 @@ class Asking:
             raise UnsupportedError(
                 "a class was asked for, and this model has none", do='train with the recipe "image-class"'
             )
-        if not config.classes and not config.caption_length and options.guidance not in (None, 1.0):
+        if not config.classes and not config.text_width and options.guidance not in (None, 1.0):
             raise UnsupportedError(
                 f"guidance {options.guidance:g} on a model without classes",
                 expected="guidance 1",
@@ -162,7 +162,7 @@ class Asking:
         Raises:
             UnsupportedError: There is nothing to be guided to, or a negative prompt with a weight that does not lead away from it.
         """
-        is_asked = self._config.classes or any(one.caption is not None for one in asked)
+        is_asked = self._config.classes or self._config.source_is_vector or any(one.caption is not None for one in asked)
         if not is_asked and options.negative_prompt is None:
             if options.guidance not in (None, 1.0):
                 raise UnsupportedError(f"guidance {options.guidance:g} without a prompt", expected="a prompt")
@@ -181,7 +181,11 @@ class Asking:
         caption = None
         if negative_prompt is not None and self._encode_caption is not None:
             caption = torch.from_numpy(np.asarray(self._encode_caption(negative_prompt), np.int64))
-        return Asked(label=self._config.classes, caption=caption, source=asked.source)
+        source = asked.source
+        if source is not None and self._config.source_is_vector:
+            # Unlike an image that another is found to, a vector is asked for as a caption is.
+            source = torch.zeros_like(source)
+        return Asked(label=self._config.classes, caption=caption, source=source)
 
     def rows(self, asked: list[Asked], *, source_noise: float | None) -> Rows:
         """Return what a batch is asked to be as tensors.
