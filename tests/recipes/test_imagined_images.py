@@ -71,7 +71,9 @@ def test_an_image_is_varied_and_leads_to_another(run, tmp_path):
     frames = run.model.edit(first, how={"to": last, "frames": 3}, options=QUICK)
     assert len(frames) == 3 and np.array_equal(frames[0].content, varied[0].content)
     between = run.model.edit(None, how={"to_seed": 4, "frames": 3}, options=QUICK)
-    assert len(between) == 3 and np.array_equal(between[0].content, run.model.generate(seed=0, options=QUICK)[0].content)
+    assert len(between) == 3 and np.array_equal(
+        between[0].content, run.model.generate(seed=0, options=QUICK)[0].content
+    )
 
 
 def test_what_a_vector_cannot_do_is_refused(run):

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from makar.codecs.alpha import model_values
 from makar.codecs.codec import Codec
 from makar.codecs.image_config import ImageCodecConfig
 from makar.codecs.image_fit import fit_image, with_channels
@@ -82,5 +83,4 @@ def source_of(pixels: np.ndarray, codec: Codec, family: Family) -> Tensor:
         return torch.from_numpy(codec.encode_source(pixels))
     channels, height, width = (int(size or 1) for size in accepted[SOURCE].sizes)
     fitted = with_channels(fit_image(pixels, height=height, width=width, fit=fit_of(codec)), channels)
-    values = np.ascontiguousarray(fitted.transpose(2, 0, 1), np.float32) * np.float32(2 / 255) - 1
-    return torch.from_numpy(values)
+    return torch.from_numpy(model_values(np.ascontiguousarray(fitted.transpose(2, 0, 1))))

@@ -31,9 +31,7 @@ def dalle2() -> Recipe:
     described = DiffusionConfig(caption_length=images.caption_length, caption_vocabulary=images.caption_vocabulary)
     vectors = described.changed(channels=pairs.vector_width, height=1, width=1, patch=1, network="dit")
     prior, prior_optimisation = image_family_for(1e13, images=10_000, family=vectors)
-    seen = described.changed(
-        source_channels=pairs.vector_width, source_height=1, source_width=1, source_edit="vary"
-    )
+    seen = described.changed(source_channels=pairs.vector_width, source_height=1, source_width=1, source_edit="vary")
     decoder, optimisation = image_family_for(1e14, images=10_000, family=seen)
     return Recipe(
         name="dalle2",

@@ -162,7 +162,9 @@ class Asking:
         Raises:
             UnsupportedError: There is nothing to be guided to, or a negative prompt with a weight that does not lead away from it.
         """
-        is_asked = self._config.classes or self._config.source_is_vector or any(one.caption is not None for one in asked)
+        is_asked = (
+            self._config.classes or self._config.source_is_vector or any(one.caption is not None for one in asked)
+        )
         if not is_asked and options.negative_prompt is None:
             if options.guidance not in (None, 1.0):
                 raise UnsupportedError(f"guidance {options.guidance:g} without a prompt", expected="a prompt")

@@ -50,7 +50,10 @@ class DiffusionConfig(FamilyConfig):
     )
     source_width: int = setting(0, meaning="width of the source", minimum=0)
     source_channels: int = setting(
-        0, meaning="channels of the source; one of a single pixel is a vector, which is read like a caption", minimum=0, maximum=1024
+        0,
+        meaning="channels of the source; one of a single pixel is a vector, which is read like a caption",
+        minimum=0,
+        maximum=1024,
     )
     source_edit: str = setting(
         SOURCE_EDIT, meaning="with a source: what making an image from it is called", choices=SOURCE_EDITS
