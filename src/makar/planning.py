@@ -17,10 +17,10 @@ from makar.codecs.codec import CodecConfig, LearnedCodecConfig
 from makar.codecs.image_config import ImageCodecConfig, choose_image_codec
 from makar.codecs.text_config import BpeCodecConfig, ByteCodecConfig, CharacterCodecConfig, choose_text_codec
 from makar.config import with_settings
-from makar.errors import ConfigError, UnsupportedError
+from makar.errors import UnsupportedError
 from makar.families.family_config import FamilyConfig
 from makar.recipe import KEPT, NOTHING, Origin, Recipe, Stage, check_fit, continued
-from makar.tensor_spec import TARGET, TensorSpec
+from makar.tensor_spec import TensorSpec
 from makar.training.data_size import DataSize, estimated_size, text_bytes
 from makar.training.expectation import WORKING_SHARE, expectation, measured_rate
 from makar.training.machine import (

@@ -1,8 +1,8 @@
 """One vector an example, such as the embedding of an image, as a few tokens for attention and as a whole beside the time.
 
-As in the decoder of DALL-E 2 (Ramesh et al. 2022, arXiv 2204.06125, section 2.1): the vector is projected and added to the vector of the time,
-and projected into four further tokens that stand behind those of the caption. It is normed first, so a vector of zeros says that there is
-none, and what the network makes of that is learned.
+As in the decoder of DALL-E 2 (Ramesh et al. 2022, arXiv 2204.06125, section 2.1): the vector is projected and added to the vector of the
+time, and projected into four further tokens that stand behind those of the caption. It is normed first, so a vector of zeros says that
+there is none, and what the network makes of that is learned.
 """
 
 import torch

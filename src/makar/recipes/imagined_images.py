@@ -1,13 +1,14 @@
-"""The recipe that imagines before it draws: a pair of encoders, a prior from captions to vectors, a decoder from vectors to images (DALL-E 2).
+"""The recipe that imagines before it draws: a pair of encoders, a prior from captions to vectors, a decoder to images (DALL-E 2).
 
-Stage one puts images and captions into one space (``clip``). Stage two learns to draw the vector of an image from its caption: the denoiser of
-``image-text`` on images of one pixel, a small transformer that reads the caption, by flow matching, which is free of dimension; guidance
-insists on the caption. Stage three is the U-Net of ``image-text`` with the vector as its source, read as four tokens and beside the time;
-half of the captions and a tenth of the vectors are hidden, so it can be guided by both. What the vector does not say, the decoder makes up:
-``makar edit MODEL IMAGE`` draws new images of what an image shows, and two images lead to frames between their vectors.
+Stage one puts images and captions into one space (``clip``). Stage two learns to draw the vector of an image from its caption: the
+denoiser of ``image-text`` on images of one pixel, a small transformer that reads the caption, by flow matching, which is free of
+dimension; guidance insists on the caption. Stage three is the U-Net of ``image-text`` with the vector as its source, read as four tokens
+and beside the time; half of the captions and a tenth of the vectors are hidden, so it can be guided by both. What the vector does not
+say, the decoder makes up: ``makar edit MODEL IMAGE`` draws new images of what an image shows, and two images lead to frames between
+their vectors.
 
-What differs from the paper: the prior denoises the vector itself and no text vector stands beside the tokens; there are no enlarging stages.
-Shares of the time and sizes are not measured.
+What differs from the paper: the prior predicts the velocity of the vector itself and no text vector stands beside the tokens; there are
+no enlarging stages. Shares of the time and sizes are not measured.
 
 Source: Ramesh et al. 2022, arXiv 2204.06125.
 """
@@ -36,7 +37,7 @@ def dalle2() -> Recipe:
     return Recipe(
         name="dalle2",
         medium="image",
-        summary="images of what you describe, imagined first and then drawn, and new ones of what an image shows: the design of DALL-E 2",
+        summary="images of what you describe, imagined first and then drawn; new ones of what an image shows: DALL-E 2's design",
         expected="not measured",
         stages=(
             Stage(name=PAIRS, codec=images, family=pairs, optimisation=OPTIMISATION, share=PAIRS_SHARE),
