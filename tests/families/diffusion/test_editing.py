@@ -5,12 +5,13 @@ import pytest
 import torch
 
 from makar.errors import ConfigError, UnsupportedError
-from makar.families.diffusion.asked import Asking
+from makar.families.asked import Asking
 from makar.families.diffusion.condition import Condition
 from makar.families.diffusion.config import DiffusionConfig
 from makar.families.diffusion.editing import back_to_noise, between_noises, image_to_image_start, inpaint
 from makar.families.diffusion.options import ImageOptions
 from makar.families.diffusion.sampler import ImageSampler
+from makar.families.diffusion.wanted import Wanting
 from makar.families.diffusion.solvers import SOLVERS
 from makar.families.diffusion.time_grid import time_grid
 
@@ -45,7 +46,7 @@ def built(kind, config, counts):
         config=config,
         device=torch.device("cpu"),
         condition=lambda label, *rest: Condition(label=label),
-        asking=Asking(config, class_counts=counts, encode_caption=None),
+        asking=Wanting(config, Asking(config, class_counts=counts, encode_caption=None)),
         noise_deviation=torch.ones(1, 1, 1),
     )
 
