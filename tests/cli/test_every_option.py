@@ -18,7 +18,7 @@ from makar import registry
 from makar.cli import demo
 from makar.families.diffusion.config import DiffusionConfig
 from makar.home import home, models_folder, runs_folder, stores_folder
-from tests.cli.small_models import IMAGE_SETTINGS, TEXT_SETTINGS, hashes, see
+from tests.cli.small_models import IMAGE_SETTINGS, TEXT_SETTINGS, hashes, see, write_images
 from tests.generation.test_edit import saved
 from tests.generation.test_words import saved_reader
 from tests.structure.cli_snapshot import current
@@ -231,6 +231,26 @@ def test_options_of_predict(changer):
     luck, again, other = (see(*words, "luck", "--seed", seed).output for seed in (1, 1, 2))
     assert luck == again != other
     assert see(*words, "brightness").output not in (luck, other)
+
+
+CASES["makar predict", "--write-captions"] = "test_captions_are_written_beside_the_images"
+
+
+def test_captions_are_written_beside_the_images(place, tmp_path):
+    folder = write_images(tmp_path / "described", count=4)
+    for picture in folder.rglob("*.png"):
+        picture.with_suffix(".txt").write_text(f"a {picture.parent.name}", encoding="utf-8")
+    small = [f"stages.0.{text}" for text in ("family.stream_width=32", "family.heads=1", "optimisation.batch_size=4")]
+    words = [word for setting in small for word in ("--set", setting)]
+    see("train", folder, "--recipe", "caption", "--steps", "2", "-o", "describer", *words)
+    bare = write_images(tmp_path / "bare", count=2)
+    (bare / "cat" / "0.txt").write_text("mine", encoding="utf-8")
+    see("predict", "describer", bare)
+    assert len(list(bare.rglob("*.txt"))) == 1
+    said = see("predict", "describer", bare, "--write-captions")
+    assert "3 captions written; 1 text files were there already and are kept" in said.messages
+    assert len(list(bare.rglob("*.txt"))) == 4
+    assert (bare / "cat" / "0.txt").read_text(encoding="utf-8") == "mine"
 
 
 CASES["makar predict", "--labels"] = CASES["makar predict", "--query"] = "test_words_of_predict"

@@ -203,7 +203,7 @@ class ImageCodec(Codec):
             UnsupportedError: The codec knows no captions.
         """
         if self._captions is None:
-            raise UnsupportedError("this model knows no captions", do='train with the recipe "image-text"')
+            raise UnsupportedError("this model knows no captions", do='train with the recipe "image-text" or "caption"')
         return self._captions.decode(tokens)
 
     def to_model(self, slot: str, values: np.ndarray) -> np.ndarray:

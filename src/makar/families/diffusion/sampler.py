@@ -15,7 +15,6 @@ from torch import Tensor
 
 from makar.errors import ConfigError, UnsupportedError
 from makar.families.diffusion.ancestral import ancestral
-from makar.families.diffusion.asked import Asked, Asking
 from makar.families.diffusion.condition import Condition
 from makar.families.diffusion.config import DiffusionConfig
 from makar.families.diffusion.editing import back_to_noise, between_noises, image_to_image_start, inpaint
@@ -25,6 +24,7 @@ from makar.families.diffusion.options import ImageOptions
 from makar.families.diffusion.solvers import SOLVERS
 from makar.families.diffusion.style import styled
 from makar.families.diffusion.time_grid import time_grid
+from makar.families.diffusion.wanted import Wanted, Wanting
 from makar.families.family import Batch, Sampler
 from makar.tensor_spec import KNOWN, MASK, REFERENCE, SOURCE, TARGET
 
@@ -56,7 +56,7 @@ class ImageSampler(Sampler):
         config: DiffusionConfig,
         device: torch.device,
         condition: Callable[[Tensor | None, Tensor | None, Tensor | None, Tensor | None], Condition],
-        asking: Asking,
+        asking: Wanting,
         noise_deviation: Tensor,
     ) -> None:
         self._velocity = velocity
@@ -171,7 +171,7 @@ class ImageSampler(Sampler):
             [self._follow(options, noises[start : start + BATCH], asked[start : start + BATCH]) for start in parts]
         )
 
-    def _between(self, options: ImageOptions, ends: tuple[Tensor, Tensor], count: int, asked: Asked) -> np.ndarray:
+    def _between(self, options: ImageOptions, ends: tuple[Tensor, Tensor], count: int, asked: Wanted) -> np.ndarray:
         points = [between_noises(*ends, float(share)) for share in torch.linspace(0, 1, count)]
         batches = [
             self._follow(
@@ -199,7 +199,7 @@ class ImageSampler(Sampler):
         self,
         options: ImageOptions,
         noise: Tensor,
-        asked: list[Asked],
+        asked: list[Wanted],
         *,
         generators: list[torch.Generator] | None = None,
     ) -> np.ndarray:
@@ -212,7 +212,7 @@ class ImageSampler(Sampler):
         self,
         options: ImageOptions,
         start: Tensor,
-        asked: list[Asked],
+        asked: list[Wanted],
         *,
         times: list[float],
         generators: list[torch.Generator] | None,
@@ -244,7 +244,7 @@ class ImageSampler(Sampler):
         options: ImageOptions,
         given: Given,
         noise: Tensor,
-        asked: list[Asked],
+        asked: list[Wanted],
         *,
         generators: list[torch.Generator],
     ) -> np.ndarray:
@@ -272,11 +272,11 @@ class ImageSampler(Sampler):
         limit = self._config.limit
         return images.clamp(-limit, limit).float().cpu().numpy()
 
-    def _field(self, options: ImageOptions, asked: list[Asked]) -> Callable[[Tensor, float], Tensor]:
+    def _field(self, options: ImageOptions, asked: list[Wanted]) -> Callable[[Tensor, float], Tensor]:
         weight = self._asking.guidance(options, asked)
         return self._guided(weight, asked, options)
 
-    def _guided(self, guidance: float, asked: list[Asked], options: ImageOptions) -> Callable[[Tensor, float], Tensor]:
+    def _guided(self, guidance: float, asked: list[Wanted], options: ImageOptions) -> Callable[[Tensor, float], Tensor]:
         nothing = [self._asking.nothing(one, options.negative_prompt) for one in asked]
         chosen = {1.0: asked, 0.0: nothing}.get(guidance, [*asked, *nothing])
         told = self._asking.rows(chosen, source_noise=options.source_noise)
