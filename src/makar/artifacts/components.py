@@ -13,7 +13,7 @@ list, and the hash is compared again with the tensors once they are loaded, beca
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -22,7 +22,7 @@ from torch import Tensor
 from makar.codecs.codec import Autoencoder, Codec, Component, Components, Encoder
 from makar.errors import ConfigError
 from makar.families.family import Family
-from makar.tensor_spec import CAPTION, TARGET
+from makar.families.vector_maker import VectorMaker, makes_vectors
 
 COMPONENTS_FOLDER = "components"
 
@@ -66,23 +66,6 @@ class _Decodes(_Encodes):
         return self._autoencoder.decode(latents.to(_device(self._family))).cpu()
 
 
-class _Makes:
-    """Makes examples of captions with the usual controls of a family."""
-
-    def __init__(self, family: Family, codec: Codec) -> None:
-        self._family = family
-        self._codec = codec
-
-    def make(self, captions: Tensor, seeds: Sequence[int]) -> Tensor:
-        """Return one example a caption, on the CPU."""
-        sampler = self._family.sampler(self._codec)
-        made: dict[int, Tensor] = {}
-        prompts = [{CAPTION: row} for row in captions]
-        for index, slots, _ in sampler.sample(self._family.options(), prompts, list(seeds)):
-            made[index] = torch.from_numpy(slots[TARGET])
-        return torch.stack([made[index] for index in range(len(seeds))])
-
-
 def _device(family: Family) -> torch.device:
     return next(family.parameters()).device
 
@@ -92,10 +75,10 @@ def component_of(family: Family, codec: Codec | None = None) -> Component:
 
     Args:
         family: In evaluation mode, with its final weights.
-        codec: The codec that it was trained with; with it, what makes examples of captions is a component too.
+        codec: The codec that it was trained with; with it, what makes vectors of captions is a component too.
 
     Raises:
-        ConfigError: The family encodes nothing, and makes nothing of captions.
+        ConfigError: The family encodes nothing, and makes no vectors of captions.
     """
     encoded, accepted = family.config.latents(), family.config.accepts()
     encoder: Encoder | None = None
@@ -103,11 +86,11 @@ def component_of(family: Family, codec: Codec | None = None) -> Component:
         encoder = _Decodes(family, family)
     elif encoded is not None and isinstance(family, Encoder):
         encoder = _Encodes(family, family)
-    makes = codec is not None and family.creates and CAPTION in accepted
-    if encoder is None and not makes:
+    maker = VectorMaker(family, codec) if codec is not None and makes_vectors(family, codec) else None
+    if encoder is None and maker is None:
         raise ConfigError(
             f'a model of family "{family.config.kind}" encodes nothing',
-            expected="a family with encode, or one that makes something of captions",
+            expected="a family with encode, or one that makes vectors of captions",
         )
     return Component(
         encoder=encoder,
@@ -115,7 +98,7 @@ def component_of(family: Family, codec: Codec | None = None) -> Component:
         accepted=accepted,
         hash=family_hash(family),
         codec=codec,
-        maker=_Makes(family, codec) if codec is not None and makes else None,
+        maker=maker,
     )
 
 
