@@ -65,13 +65,13 @@ def words(text: str) -> list[str]:
     return re.findall(r"\w+", text.lower())
 
 
-def write_table(folder: Path, found: list[dict]) -> Path:
-    """Write images, captions with their style, and the split as a table that makar reads."""
+def write_table(folder: Path, found: list[dict], *, with_style: bool = True) -> Path:
+    """Write images, captions (which begin with their style or not), and the split as a table that makar reads."""
     parts = {"train": "train", "valid": "test", "validation": "test", "test": "test"}
     table = pa.table(
         {
             "image": [row["image"] for row in found],
-            "caption": [f"{row['style']}: {row['caption']}" for row in found],
+            "caption": [(f"{row['style']}: " if with_style else "") + row["caption"] for row in found],
             "split": [parts[row["part"]] for row in found],
         }
     )
