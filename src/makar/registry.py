@@ -23,6 +23,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "bpe": "makar.codecs.text_config:BpeCodecConfig",
         "image": "makar.codecs.image_config:ImageCodecConfig",
         "latent": "makar.codecs.latent_config:LatentCodecConfig",
+        "embedded": "makar.codecs.embedded_config:EmbeddedCodecConfig",
     },
     "families": {
         "transformer": "makar.families.transformer.config:TransformerConfig",
@@ -34,6 +35,8 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "dcgan": "makar.families.gan.dcgan_config:DcganConfig",
         "contrastive": "makar.families.contrastive.config:ContrastiveConfig",
         "stylegan": "makar.families.gan.stylegan_config:StyleganConfig",
+        "pix2pix": "makar.families.gan.translation_config:Pix2pixConfig",
+        "cyclegan": "makar.families.gan.translation_config:CycleganConfig",
     },
     "recipes": {
         "text": "makar.recipes.text:text",
@@ -49,11 +52,14 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "latent-diffusion": "makar.recipes.latent_images:latent_diffusion",
         "super-resolution": "makar.recipes.conditional_images:super_resolution",
         "colorize": "makar.recipes.conditional_images:colorize",
+        "dalle2": "makar.recipes.imagined_images:dalle2",
         "vae": "makar.recipes.autoencoders:vae",
         "vqvae": "makar.recipes.autoencoders:vqvae",
         "dcgan": "makar.recipes.gan:dcgan",
         "clip": "makar.recipes.contrastive:clip",
         "stylegan": "makar.recipes.gan:stylegan",
+        "pix2pix": "makar.recipes.translation:pix2pix",
+        "cyclegan": "makar.recipes.translation:cyclegan",
     },
     "sizings": {
         "transformer": "makar.recipes.sizing:size_transformer",
@@ -65,6 +71,8 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "dcgan": "makar.recipes.sizing:size_gan",
         "contrastive": "makar.recipes.contrastive:size_contrastive",
         "stylegan": "makar.recipes.sizing:size_gan",
+        "pix2pix": "makar.recipes.translation:size_translation",
+        "cyclegan": "makar.recipes.translation:size_translation",
         "any": "makar.recipes.sizing:size_any",
     },
     "metrics": {
