@@ -23,6 +23,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "bpe": "makar.codecs.text_config:BpeCodecConfig",
         "image": "makar.codecs.image_config:ImageCodecConfig",
         "latent": "makar.codecs.latent_config:LatentCodecConfig",
+        "prompted-image": "makar.codecs.prompted_image_config:PromptedImageCodecConfig",
     },
     "families": {
         "transformer": "makar.families.transformer.config:TransformerConfig",
@@ -31,6 +32,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "vqvae": "makar.families.vqvae.config:VqvaeConfig",
         "dcgan": "makar.families.gan.dcgan_config:DcganConfig",
         "stylegan": "makar.families.gan.stylegan_config:StyleganConfig",
+        "pretrained": "makar.families.pretrained.config:PretrainedConfig",
     },
     "recipes": {
         "text": "makar.recipes.text:text",
@@ -45,6 +47,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "vqvae": "makar.recipes.autoencoders:vqvae",
         "dcgan": "makar.recipes.gan:dcgan",
         "stylegan": "makar.recipes.gan:stylegan",
+        "lora": "makar.recipes.adapters:lora",
     },
     "sizings": {
         "transformer": "makar.recipes.sizing:size_transformer",
@@ -53,6 +56,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "vqvae": "makar.recipes.autoencoders:size_vqvae",
         "dcgan": "makar.recipes.sizing:size_gan",
         "stylegan": "makar.recipes.sizing:size_gan",
+        "pretrained": "makar.recipes.adapters:size_adapter",
         "any": "makar.recipes.sizing:size_any",
     },
     "metrics": {

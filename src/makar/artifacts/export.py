@@ -8,7 +8,7 @@ Formats: ``transformers`` (where the family writes what that library needs) and 
 from collections.abc import Callable
 from pathlib import Path
 
-from makar.artifacts.artifact import CARD_NAME, CODEC_FOLDER, HEADER_NAME, TENSORS_NAME, Artifact, read_plain
+from makar.artifacts.artifact import CARD_NAME, CODEC_FOLDER, HEADER_NAME, Artifact, read_plain, tensors_name
 from makar.artifacts.components import COMPONENTS_FOLDER
 from makar.artifacts.export_onnx import write_onnx
 from makar.artifacts.folders import check_replaceable, new_folder, write_file
@@ -61,7 +61,7 @@ def _export_transformers(artifact: Artifact, folder: Path) -> None:
 
 def _export_onnx(artifact: Artifact, folder: Path) -> None:
     with new_folder(folder, replaces=None) as building:
-        _write_parts(artifact, building, [HEADER_NAME, TENSORS_NAME])
+        _write_parts(artifact, building, [HEADER_NAME, tensors_name(artifact.header)])
         write_onnx(artifact, building)
 
 

@@ -33,6 +33,15 @@ class FamilyConfig(Config, abc.ABC):
         """Positions a window, without the one that only serves as the last target; 1 for ``items``."""
         return 1
 
+    @property
+    def tensors_name(self) -> str:
+        """File of a saved model with the tensors of the family; empty where it has none of its own."""
+        return "model.safetensors"
+
+    def frozen_bytes(self) -> float:
+        """Return the memory that training takes for what is not trained: the base of an adapter; none by default."""
+        return 0.0
+
     @abc.abstractmethod
     def accepts(self) -> TensorSpec:
         """Return the slots that the family can use, with ``optional`` where it works without."""

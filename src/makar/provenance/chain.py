@@ -15,7 +15,8 @@ from makar.provenance.embedding import SIDECAR_SUFFIX
 from makar.provenance.folder import MANIFEST_NAME, check_folder, file_hash, is_safe_name, read_limited
 from makar.provenance.ledger import known_place
 from makar.provenance.links import METRICS_NAME, PLAN_NAME
-from makar.provenance.manifest import manifest_hash, read_signed, read_strict_json
+from makar.provenance.manifest import SignedManifest, manifest_hash, read_signed, read_strict_json
+from makar.provenance.pipelines import known_pipeline, pipeline_problems
 from makar.provenance.verification import Check, Link, Status, Verification
 
 Fingerprint = Callable[[str, dict[str, Any]], str]
@@ -83,6 +84,8 @@ def _check_origin(asset: dict[str, Any], given: Path | None, fingerprint: Finger
         return [_check("artifact", "found", "failed", "the asset does not say which artifact made it")]
     name = str(stated.get("name"))
     folder = given if given is not None else find_artifact(stated["hash"], name)
+    if folder is None and (pipeline := known_pipeline(stated["hash"])) is not None:
+        return _check_pipeline(asset, pipeline)
     if folder is None:
         return [
             _check("artifact", "found", "unknown", f'the model "{name}" ({stated["hash"][:16]}) is not on this machine')
@@ -120,6 +123,22 @@ def _check_artifact(folder: Path, fingerprint: Fingerprint | None) -> tuple[dict
     checks += _check_run(manifest, run, data)
     checks += _check_data(run, data, fingerprint)
     return manifest, checks
+
+
+def _check_pipeline(asset: dict[str, Any], statement: SignedManifest) -> list[Check]:
+    """Compare the folder of a pretrained pipeline with what was stated of it when it made the asset."""
+    stated = statement.manifest
+    folder, problems = pipeline_problems(stated)
+    checks = [_check("artifact", "link", "ok", f"the asset was made by a pretrained {stated['pipeline']}")]
+    if any(asset.get(part) != stated[part] for part in ("run", "data")):
+        checks = [_check("artifact", "link", "failed", "asset and pipeline state another run or data")]
+    if folder is None:
+        checks.append(_check("artifact", "found", "unknown", "its folder is not where it was"))
+    elif problems:
+        checks += [_check("artifact", "files", "failed", f"{folder}: {problem}") for problem in problems]
+    else:
+        checks.append(_check("artifact", "files", "ok", f"all {len(stated['files'])} files of {folder} match"))
+    return [*checks, _check("data", "found", "unknown", str(stated["training_data"]))]
 
 
 def _check_run(artifact: dict[str, Any], run: dict[str, Any], data: dict[str, Any]) -> list[Check]:
