@@ -187,7 +187,7 @@ def flux():
         guidance_embeds=True,
     )
     return FluxPipeline(
-        scheduler=FlowMatchEulerDiscreteScheduler(),
+        scheduler=FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True),
         vae=autoencoder(),
         text_encoder=text_encoder(),
         tokenizer=clip_tokenizer(),

@@ -7,6 +7,7 @@ pipeline (``lora_files``), a ControlNet makes a pipeline with one.
 
 import contextlib
 import importlib.util
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,11 @@ def quiet() -> Iterator[None]:
         remarks.set_verbosity_error()
         remarks.disable_progress_bar()
     try:
-        yield
+        with warnings.catch_warnings():
+            # What they warn of they do themselves: the schedulers hand tensors to NumPy in a way that it will give up.
+            for kind in (DeprecationWarning, FutureWarning):
+                warnings.simplefilter("ignore", kind)
+            yield
     finally:
         for remarks, level, had_bar in zip((theirs, others), levels, had_bars, strict=True):
             remarks.set_verbosity(level)
