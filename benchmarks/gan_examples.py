@@ -213,13 +213,13 @@ def peer_samples(
 ) -> tuple[np.ndarray, dict[str, Any]]:
     """Train the peer at its better number of threads and return (its samples, what happened)."""
     pixels, rates = subject.for_peer(), {}
-    for threads in range(1, (os.cpu_count() or 1) + 1):
+    for threads in range(1, len(os.sched_getaffinity(0)) + 1):
         torch.set_num_threads(threads)
         rates[threads] = run_peer(examples, pixels, width=width, seconds=THREAD_TRIAL_SECONDS, seed=seed)[1]
     best = max(rates, key=lambda threads: rates[threads])
     torch.set_num_threads(best)
     network, steps = run_peer(examples, pixels, width=width, seconds=60 * minutes, seed=seed)
-    torch.set_num_threads(os.cpu_count() or 1)
+    torch.set_num_threads(len(os.sched_getaffinity(0)))
     count = SAMPLES[subject.name]
     with torch.inference_mode():
         network.eval()
@@ -290,7 +290,7 @@ def main() -> None:
     result: dict[str, Any] = {"machine": machine(), "minutes": options.minutes, "subjects": []}
     with tempfile.TemporaryDirectory() as folder:
         for name in options.data:
-            torch.set_num_threads(os.cpu_count() or 1)
+            torch.set_num_threads(len(os.sched_getaffinity(0)))
             subject = Subject(name, Path(folder))
             print(
                 f"{name}: extractor {subject.accuracy:.3f} accurate; floor {subject.floor:.2f} ({subject.floor_images} "

@@ -31,6 +31,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "vae": "makar.families.vae.config:VaeConfig",
         "vqvae": "makar.families.vqvae.config:VqvaeConfig",
         "dcgan": "makar.families.gan.dcgan_config:DcganConfig",
+        "contrastive": "makar.families.contrastive.config:ContrastiveConfig",
         "stylegan": "makar.families.gan.stylegan_config:StyleganConfig",
         "pretrained": "makar.families.pretrained.config:PretrainedConfig",
     },
@@ -46,6 +47,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "vae": "makar.recipes.autoencoders:vae",
         "vqvae": "makar.recipes.autoencoders:vqvae",
         "dcgan": "makar.recipes.gan:dcgan",
+        "clip": "makar.recipes.contrastive:clip",
         "stylegan": "makar.recipes.gan:stylegan",
         "lora": "makar.recipes.adapters:lora",
     },
@@ -55,6 +57,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "vae": "makar.recipes.autoencoders:size_vae",
         "vqvae": "makar.recipes.autoencoders:size_vqvae",
         "dcgan": "makar.recipes.sizing:size_gan",
+        "contrastive": "makar.recipes.contrastive:size_contrastive",
         "stylegan": "makar.recipes.sizing:size_gan",
         "pretrained": "makar.recipes.adapters:size_adapter",
         "any": "makar.recipes.sizing:size_any",
@@ -63,6 +66,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "text": "makar.evaluation.text:evaluate_text",
         "code": "makar.evaluation.text:evaluate_text",
         "image": "makar.evaluation.image:evaluate_image",
+        "contrastive": "makar.evaluation.retrieval:evaluate_retrieval",
     },
 }
 

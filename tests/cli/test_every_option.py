@@ -19,6 +19,7 @@ from makar.cli import demo
 from makar.home import home, models_folder, runs_folder, stores_folder
 from tests.cli.small_models import IMAGE_SETTINGS, TEXT_SETTINGS, hashes, see
 from tests.generation.test_edit import saved
+from tests.generation.test_words import saved_reader
 from tests.structure.cli_snapshot import current
 from tests.toy_autoencoder import FAMILIES, ToyDoublerConfig
 
@@ -197,6 +198,21 @@ def test_options_of_predict(changer):
     assert see(*words, "brightness").output not in (luck, other)
 
 
+CASES["makar predict", "--labels"] = CASES["makar predict", "--query"] = "test_words_of_predict"
+
+
+def test_words_of_predict(changer):
+    if not (models_folder() / "reader").exists():
+        saved_reader(models_folder() / "reader", steps=4)
+    words = ["predict", "reader", "a.png", "b.png"]
+    two, other, found = (
+        see(*words, *more).output
+        for more in (["--labels", "a red square,blue"], ["--labels", "a red square,green"], ["--query", "red"])
+    )
+    assert "blue" in two and "green" in other and two != other
+    assert "rank" in found and found != see(*words, "--query", "blue").output
+
+
 # --- train and plan ---------------------------------------------------------------------------------------------------------------
 
 BOTH = ["both", "--steps", "3", "--medium", "image", *IMAGE_SETTINGS]
@@ -319,6 +335,16 @@ def test_samples_and_seed_of_evaluate(place):
     other = see("evaluate", "writer", "-o", "c", "--samples", "3", "--seed", "7", "--json").values
     assert (plain["details"]["samples"], more["details"]["samples"]) == (3, 4)
     assert plain["novelty"] != other["novelty"] or plain["details"] != other["details"]
+
+
+CASES["makar evaluate", "--inception"] = "test_weights_of_inception_are_read_and_refused"
+
+
+def test_weights_of_inception_are_read_and_refused(place, tmp_path):
+    # With real weights every image takes a moment, so what is seen here is that the file is opened before anything is made.
+    (tmp_path / "weights.pth").write_bytes(b"PK")
+    assert "pickle" in see("evaluate", "painter", "--inception", "weights.pth", code=1).messages
+    assert "model of images" in see("evaluate", "writer", "--inception", "weights.pth", code=2).messages
 
 
 CASES["makar export", "--to"] = CASES["makar import", "-o"] = "test_format_of_export_and_name_of_import"

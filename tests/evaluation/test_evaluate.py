@@ -15,8 +15,8 @@ from makar.codecs.codec import fit_codec
 from makar.data.dataset import open_dataset
 from makar.data.record import Record
 from makar.data.store import build_store
-from makar.errors import DataError, UsageError
-from makar.evaluation import extractor, image, text
+from makar.errors import DataError, UnsupportedError, UsageError
+from makar.evaluation import classifier, extractor, image, image_edits, text
 from makar.evaluation.evaluate import evaluate
 from makar.home import runs_folder, stores_folder
 from tests.contract.samples import TINY_PARAMETERS, new_family
@@ -33,7 +33,7 @@ def contents(medium, seed):
     return [random_words(generator, 150, vocabulary=60) + "." for _ in range(6)]
 
 
-def records(medium, split, seed):
+def records(medium, split, seed, label=None):
     for number, content in enumerate(contents(medium, seed)):
         yield Record(
             id=f"{split}{number}",
@@ -43,15 +43,16 @@ def records(medium, split, seed):
             source=f"{split}-{number}",
             split=split,
             licence="CC0-1.0",
+            label=None if label is None else label[number % len(label)],
         )
 
 
-def trained(tmp_path, medium, *, with_run=True):
+def trained(tmp_path, medium, *, with_run=True, recipe=None, labels=None):
     """Return a saved model with drawn weights, and the run and stores it would have left behind."""
-    recipe = registry.load("recipes", medium)()
+    recipe = registry.load("recipes", recipe or medium)()
     stage = recipe.stages[-1]
     settings = {"height": 32, "width": 32} if medium == "image" else {}
-    codec = fit_codec(stage.codec.changed(**settings), records(medium, "train", 0))
+    codec = fit_codec(stage.codec.changed(**settings), records(medium, "train", 0, labels))
     family = new_family(stage.family.bound_to(codec.spec).scaled_to(TINY_PARAMETERS))
     stage = dataclasses.replace(stage, codec=codec.config, family=family.config, share=1.0)
     recipe = dataclasses.replace(recipe, stages=(stage,))
@@ -65,7 +66,7 @@ def trained(tmp_path, medium, *, with_run=True):
         ]
         (run / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines) + '{"event": "prog')
         for seed, split in enumerate(SPLITS):
-            build_store(stores / split, records(medium, split, seed), codec.encode, key=split)
+            build_store(stores / split, records(medium, split, seed, labels), codec.encode, key=split)
     return save_artifact(
         tmp_path / "model",
         recipe=recipe,
@@ -97,6 +98,8 @@ def small(monkeypatch):
     monkeypatch.setattr(image, "SHOWN", 16)
     monkeypatch.setattr(extractor, "STEPS", 2)
     monkeypatch.setattr(extractor, "BATCH", 16)
+    monkeypatch.setattr(image_edits, "IMAGES", 3)
+    monkeypatch.setattr(classifier, "STEPS", 3)
 
 
 @pytest.mark.parametrize("medium", ["text", "image"])
@@ -130,7 +133,9 @@ def test_a_model_is_measured_from_its_run(tmp_path, medium):
             values["scores"]["fid"]["value"]
             > values["scores"]["fid"]["baselines"]["real against real, 12 images"]["value"]
         )
-        assert values["details"]["extractor"]["name"] in page
+        assert values["details"]["extractor"]["name"] in page and values["details"]["sets"] == 3
+        assert {"density", "coverage", "distance_filled_in"} <= set(values["scores"])
+        assert not {"classification_accuracy", "inception_score"} & set(values["scores"])
         assert page.count("<img") == 4
     assert (runs_folder() / RUN / "novelty" / "novelty.json").exists()
     assert not list((tmp_path / "model").glob("novelty*"))
@@ -193,6 +198,44 @@ def test_elsewhere_it_is_measured_on_given_data_and_says_what_it_does_not_know(t
     # A report is shown around: it holds none of the data, and what was encoded for it is gone.
     assert not [path for path in report.html.parent.rglob("*") if path.suffix in (".bin", ".jsonl")]
     assert not [path for path in stores_folder().iterdir() if path.name.startswith("evaluation.")]
+
+
+def test_a_model_with_classes_is_asked_what_its_samples_are_good_for(tmp_path):
+    artifact = trained(tmp_path, "image", recipe="image-class", labels=("cat", "fox"))
+    values = evaluate(artifact, folder=tmp_path / "report", samples=12).to_dictionary()
+    score, certainty = values["scores"]["classification_accuracy"], values["scores"]["inception_score"]
+    assert 0 <= score["value"] <= 1 and list(score["baselines"]) == ["trained on 12 real images"]
+    assert 1 <= certainty["value"] <= 2
+
+
+def test_a_model_that_rebuilds_is_measured_by_what_it_rebuilds(tmp_path):
+    values = evaluate(trained(tmp_path, "image", recipe="vae"), folder=tmp_path / "r", samples=8).to_dictionary()
+    assert {"distance_rebuilt", "distance_denoised"} <= set(values["scores"])
+    assert "with the noise" in values["scores"]["distance_denoised"]["baselines"]
+
+
+def test_the_inception_network_is_for_images_only(tmp_path):
+    with pytest.raises(UnsupportedError, match="Inception"):
+        evaluate(trained(tmp_path, "text"), folder=tmp_path / "report", inception=tmp_path / "weights.safetensors")
+
+
+def test_figures_of_the_inception_network_are_named_so(tmp_path, monkeypatch):
+    """The file is read before anything is drawn, and its network is the one that every distance is measured with."""
+
+    class Tiny:
+        name, hash, task, accuracy = "Inception[0123abcd]", "0123abcd" * 8, "classes", None
+
+        def features(self, images):
+            return images.reshape(len(images), -1)[:, :40].astype(np.float64)
+
+        def class_probabilities(self, images):
+            return np.full((len(images), 5), 0.2)
+
+    monkeypatch.setattr(image, "read_inception", lambda path: Tiny())
+    report = evaluate(trained(tmp_path, "image"), folder=tmp_path / "r", samples=10, inception=tmp_path / "weights")
+    assert "FID-Inception[0123abcd], 10 images" in report.html.read_text(encoding="utf-8")
+    assert report.values["details"]["extractor"]["hash"] == Tiny.hash
+    assert report.values["scores"]["inception_score"]["value"] == pytest.approx(1)
 
 
 def test_without_data_and_run_it_is_refused_with_what_to_do(tmp_path):

@@ -184,13 +184,21 @@ class Model:
         )
 
     def predict(
-        self, inputs: "Sequence[ImageSource] | ImageSource", *, what: str | None = None, seed: int = 0
+        self,
+        inputs: "Sequence[ImageSource] | ImageSource",
+        *,
+        what: str | None = None,
+        labels: Sequence[str] | str | None = None,
+        query: str | None = None,
+        seed: int = 0,
     ) -> list[dict[str, Any]]:
         """Say something of images that exist.
 
         Args:
             inputs: Files, folders of images, arrays uint8 ``[rows, columns, channels]``, or several of these.
-            what: For example ``"anomaly"``; ``None`` where the model predicts one thing only.
+            what: For example ``"anomaly"``; ``None`` where the model predicts one thing only, or where words say it.
+            labels: Descriptions of which each image is to get the likeliest; a text is split at its commas.
+            query: A description that the images are ordered by, the most similar first.
             seed: Seed of draws, where the prediction needs any.
 
         Returns:
@@ -201,7 +209,7 @@ class Model:
         """
         from makar.generation.predict import predict
 
-        return list(predict(self.artifact, inputs, what=what, seed=seed))
+        return list(predict(self.artifact, inputs, what=what, labels=labels, query=query, seed=seed))
 
     def evaluate(
         self,
@@ -210,6 +218,7 @@ class Model:
         folder: str | Path | None = None,
         seed: int = 0,
         samples: int = 0,
+        inception: str | Path | None = None,
         on_event: Callable[[dict[str, Any]], None] = ignore_event,
     ) -> "Report":
         """Measure the model against baselines and against its training data; the scores also go onto its card.
@@ -219,6 +228,8 @@ class Model:
             folder: Where the report goes; ``None`` makes ``report-NAME`` in the current folder.
             seed: Seed of the samples.
             samples: Number of samples to make and measure; 0 takes the usual number of the medium.
+            inception: A safetensors file with the weights of the Inception network, for figures of images that are to be compared
+                with published ones.
             on_event: Called with what is being measured.
 
         Returns:
@@ -228,7 +239,15 @@ class Model:
 
         place = Path(f"report-{self.path.name}") if folder is None else Path(folder)
         dataset = None if data is None else dataset_of(data, medium=self.medium)
-        return evaluate(self.artifact, dataset, folder=place, seed=seed, samples=samples, on_event=on_event)
+        return evaluate(
+            self.artifact,
+            dataset,
+            folder=place,
+            seed=seed,
+            samples=samples,
+            inception=None if inception is None else Path(inception),
+            on_event=on_event,
+        )
 
     def export(self, folder: str | Path, *, to: str) -> Path:
         """Write the model in a standard format and check it against the model itself.

@@ -26,6 +26,12 @@ def evaluate(
         typer.Option("--samples", min=0, help="Samples to make and measure; 0 takes the usual number of the medium."),
     ] = 0,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the samples.")] = 0,
+    inception: Annotated[
+        Path | None,
+        typer.Option(
+            "--inception", metavar="FILE", help="Images: weights of Inception-v3, safetensors; FID-Inception."
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Measure MODEL and write a report.
@@ -36,7 +42,9 @@ def evaluate(
     from makar.cli.progress import Display
 
     with Display() as display:
-        report = load(model).evaluate(data, folder=output, seed=seed, samples=samples, on_event=display)
+        report = load(model).evaluate(
+            data, folder=output, seed=seed, samples=samples, inception=inception, on_event=display
+        )
     if json:
         print_json(report.to_dictionary() | {"html": str(report.html), "json": str(report.json)})
         return

@@ -17,6 +17,15 @@ def predict(
         str | None,
         typer.Option("--what", help="What to predict, for example anomaly.", autocompletion=prediction_names),
     ] = None,
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            "--labels", metavar="TEXT,TEXT...", help="Tell which of these descriptions each image is likeliest to show."
+        ),
+    ] = None,
+    query: Annotated[
+        str | None, typer.Option("--query", metavar="TEXT", help="Order the images by how well they fit this text.")
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same result.")] = 0,
     json: Json = False,
 ) -> None:
@@ -26,5 +35,5 @@ def predict(
     """
     from makar.api.model import load
 
-    rows: list[dict[str, Any]] = load(model).predict(inputs, what=what, seed=seed)
+    rows: list[dict[str, Any]] = load(model).predict(inputs, what=what, labels=labels, query=query, seed=seed)
     print_json(rows) if json else print_table("", rows)

@@ -1,13 +1,16 @@
 """The verb ``train``: from data to a saved model; the same command goes on where an interrupted one stopped."""
 
 import shlex
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from makar.cli.data_verbs import Data, Medium, RecipeName, Seed, Settings, Steps, Time
 from makar.cli.output import Json, note, print_json
 from makar.cli.values import seconds_of
+
+if TYPE_CHECKING:
+    from makar.api.model import Model
 
 
 def train(
@@ -57,4 +60,12 @@ def train(
         return
     print(run.model.path)
     name = shlex.quote(run.model.short_name)
-    note(f"Try it: makar generate {name} ; measure it: makar evaluate {name}")
+    note(f"Try it: makar {_first_try(run.model, name)} ; measure it: makar evaluate {name}")
+
+
+def _first_try(model: "Model", name: str) -> str:
+    """Return verb and arguments of what the model can do: not all make something from nothing."""
+    if model.artifact.family().creates:
+        return f"generate {name}"
+    config = model.artifact.recipe.stages[-1].family
+    return f"predict {name} IMAGES" if config.predictions else f"edit {name} IMAGE"

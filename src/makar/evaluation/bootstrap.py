@@ -6,12 +6,15 @@ Source: Efron & Tibshirani 1993, "An Introduction to the Bootstrap" (percentile 
 
 import dataclasses
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
 RESAMPLES = 2000
 CONFIDENCE = 0.95
 Z_95 = 1.959963984540054
+T_95 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
+"""Quantiles of Student's distribution for 1 to 9 degrees of freedom."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,6 +60,19 @@ def mean_interval(values: np.ndarray, *, seed: int = 0) -> Interval:
     """Return the mean of one number an item with its interval."""
     values = np.asarray(values, np.float64)
     return ratio_interval(values, np.ones(len(values)), seed=seed)
+
+
+def repeated_interval(values: Sequence[float]) -> Interval:
+    """Return the mean of a figure that was measured several times anew, with Student's interval of that mean.
+
+    Args:
+        values: One figure a repetition, 1 to 10; of one alone nothing is known about its spread.
+    """
+    mean = float(np.mean(values))
+    if len(values) < 2:
+        return Interval(mean, mean, mean)
+    half = T_95[len(values) - 2] * float(np.std(values, ddof=1)) / len(values) ** 0.5
+    return Interval(mean, mean - half, mean + half)
 
 
 def share_interval(hits: int, items: int) -> Interval:

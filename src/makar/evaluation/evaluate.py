@@ -13,13 +13,13 @@ from makar.artifacts.artifact import Artifact
 from makar.artifacts.save import update_artifact_report
 from makar.data.dataset import DataSet
 from makar.data.workplace import workplace
-from makar.errors import ArtifactError, IntegrityError, OutOfSpaceError, UsageError
+from makar.errors import ArtifactError, IntegrityError, OutOfSpaceError, UnsupportedError, UsageError
 from makar.evaluation.facts import gather_facts
 from makar.evaluation.findings import Findings
 from makar.evaluation.material import OnEvent, gather
 from makar.evaluation.report import Report, write_report
 from makar.home import stores_folder
-from makar.registry import load
+from makar.registry import load, names
 
 
 def ignore_event(event: dict) -> None:
@@ -34,6 +34,7 @@ def evaluate(
     folder: Path,
     seed: int = 0,
     samples: int = 0,
+    inception: Path | None = None,
     on_event: OnEvent = ignore_event,
 ) -> Report:
     """Measure a model against baselines and against its training data.
@@ -44,6 +45,7 @@ def evaluate(
         folder: Where ``report.html`` and ``report.json`` go.
         seed: Seed of the samples.
         samples: Number of samples to make; 0 takes the number of the medium.
+        inception: File with the weights of the Inception network, for images; ``None`` measures with the own extractor.
         on_event: Called with ``{"event": "evaluation", "measuring": ..., "done": ..., "total": ...}``, and with a warning where the
             model's folder cannot be written and its card keeps what it said.
 
@@ -55,14 +57,26 @@ def evaluate(
         UnknownNameError: No metric for this medium.
         IntegrityError: The model was changed on the disk since it was opened.
         UsageError: The number of samples is negative.
+        UnsupportedError: Weights of the Inception network for a model that makes no images.
     """
     if samples < 0:
         raise UsageError(f"{samples} samples", expected="at least 1, or 0 for the usual number")
-    measure = load("metrics", artifact.medium)
+    if inception is not None and artifact.medium != "image":
+        raise UnsupportedError(f"the Inception network for a model of {artifact.medium}", expected="a model of images")
+    # A family that makes nothing of its medium has a metric of its own.
+    kind = artifact.recipe.stages[-1].family.kind
+    measure = load("metrics", kind if kind in names("metrics") else artifact.medium)
     # The data is encoded beside the other stores and not in the report, which is made to be shown around.
     with nullcontext() if data is None else workplace(stores_folder(), prefix="evaluation.") as place:
         material = gather(
-            artifact, data, folder=folder, encoded_in=place, seed=seed, samples=samples, on_event=on_event
+            artifact,
+            data,
+            folder=folder,
+            encoded_in=place,
+            seed=seed,
+            samples=samples,
+            inception=inception,
+            on_event=on_event,
         )
         folder.mkdir(parents=True, exist_ok=True)
         findings: Findings = measure(material)

@@ -5,7 +5,8 @@ has labels, otherwise to tell by how much an image was turned (Gidaris et al. 20
 what was done to an image (nothing, noise, blur, tiles exchanged, two images mixed): a network that has only seen clean images may
 take noise for one of them, and samples of a bad model are such images. A figure names its extractor
 ("FID-own[hash]"), and two figures compare only with the same hash and the same number of images; an FID with Inception features is another
-figure. The steps are fixed, so the same data give the same network on the same machine, and it is kept under the key of its store.
+figure (``inception``). The steps are fixed, so the same data give the same network on the same machine, and it is kept under the key of
+its store.
 """
 
 import dataclasses
@@ -87,11 +88,17 @@ class FeatureNetwork(nn.Module):
         self.norms = nn.ModuleList(nn.GroupNorm(8, after) for after in widths[1:])
         self.head = nn.Linear(FEATURES, classes + len(DAMAGES))
 
-    def features(self, images: Float[Tensor, "batch channels 32 32"]) -> Float[Tensor, "batch features"]:
-        """Return the features of images in -1..1."""
+    def depths(self, images: Float[Tensor, "batch channels 32 32"]) -> list[Tensor]:
+        """Return what every layer makes of images in -1..1, the first first, ``[batch, channels, height, width]`` each."""
+        found = []
         for layer, norm in zip(self.layers, self.norms):
             images = functional.silu(norm(layer(images)))
-        return images.mean((2, 3))
+            found.append(images)
+        return found
+
+    def features(self, images: Float[Tensor, "batch channels 32 32"]) -> Float[Tensor, "batch features"]:
+        """Return the features of images in -1..1."""
+        return self.depths(images)[-1].mean((2, 3))
 
     def forward(self, images: Float[Tensor, "batch channels 32 32"]) -> Float[Tensor, "batch logits"]:
         """Return the logits of the classes and, after them, of the damages."""
@@ -128,9 +135,24 @@ class Extractor:
         Returns:
             float64 ``[batch, 64]``.
         """
+        return self._in_parts(images, lambda seen: self.network.features(seen))
+
+    def class_probabilities(self, images: np.ndarray) -> np.ndarray | None:
+        """Return p(class | image), float64 ``[batch, classes]``; ``None`` where it did not learn classes."""
+        if self.task != "classes":
+            return None
+        classes = self.network.head.out_features - len(DAMAGES)
+        return self._in_parts(images, lambda seen: self.network(seen)[:, :classes].softmax(1))
+
+    def depths(self, images: np.ndarray) -> list[Tensor]:
+        """Return what every layer makes of images, uint8 ``[batch, channels, height, width]``, see ``FeatureNetwork.depths``."""
+        with torch.inference_mode():
+            return self.network.depths(prepared(images, channels=self.network.channels))
+
+    def _in_parts(self, images: np.ndarray, compute: Callable[[Tensor], Tensor]) -> np.ndarray:
         with torch.inference_mode():
             parts = [
-                self.network.features(_prepared(images[start : start + 256])).double().numpy()
+                compute(prepared(images[start : start + 256], channels=self.network.channels)).double().numpy()
                 for start in range(0, len(images), 256)
             ]
         return np.concatenate(parts)
@@ -147,7 +169,7 @@ def extractor_for(store: Store, *, progress: Callable[[int, int], None] | None =
     path = home() / "extractors" / f"{identity}.safetensors"
     if path.exists():
         return _opened(path.read_bytes())
-    labels = _labels(store)
+    labels = labels_of(store)
     task = "turns" if labels is None else "classes"
     classes = 4 if labels is None else int(labels.max()) + 1
     network, accuracy = _trained(store.columns["target"].values, labels, classes, progress)
@@ -171,7 +193,7 @@ def _opened(content: bytes) -> Extractor:
     return Extractor(network, hashlib.sha256(content).hexdigest(), facts["task"], facts["accuracy"])
 
 
-def _labels(store: Store) -> np.ndarray | None:
+def labels_of(store: Store) -> np.ndarray | None:
     """Return a class for every image, ``None`` when the data has no labels worth learning."""
     if "class" in store.columns:
         labels = np.asarray(store.columns["class"].values).reshape(-1).astype(np.int64)
@@ -196,7 +218,7 @@ def _trained(
     right: list[float] = []
     for step in range(STEPS):
         chosen = np.sort(generator.integers(0, len(values), BATCH))
-        images = _prepared(values[chosen])
+        images = prepared(values[chosen], channels=network.channels)
         if labels is None:
             turns = generator.integers(0, 4, BATCH)
             images = torch.stack([torch.rot90(image, int(turn), (1, 2)) for image, turn in zip(images, turns)])
@@ -220,12 +242,20 @@ def _trained(
     return network, float(np.mean(right[-20:]))
 
 
-def _prepared(images: np.ndarray) -> Tensor:
-    """Return images at 32 pixels a side in -1..1, alpha laid over white."""
+def prepared(images: np.ndarray, *, channels: int) -> Tensor:
+    """Return images as the network sees them: 32 pixels a side, -1..1, alpha laid over white.
+
+    Args:
+        images: uint8 ``[batch, channels, height, width]`` with 1, 3 or 4 channels.
+        channels: 1 for grey, 3 for colour.
+    """
     values = torch.from_numpy(np.array(images, order="C")).float() / 255
     if values.shape[1] == 4:
         alpha = values[:, 3:]
         values = values[:, :3] * alpha + (1 - alpha)
+    if values.shape[1] != channels:
+        # A palette gives grey images colours, and a colour model can be asked for grey ones.
+        values = values.mean(1, keepdim=True).repeat(1, channels, 1, 1)
     if tuple(values.shape[2:]) != (SIZE, SIZE):
         values = functional.interpolate(values, size=(SIZE, SIZE), mode="bilinear", antialias=True)
     return values * 2 - 1

@@ -9,12 +9,10 @@ number of items; it may fall below 0 by chance.
 
 import numpy as np
 
-from makar.evaluation.bootstrap import Interval
+from makar.evaluation.bootstrap import Interval, repeated_interval
 
 BLOCKS = 10
 LEAST_BLOCK = 4
-T_95 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
-"""Quantiles of Student's distribution for 1 to 9 degrees of freedom."""
 
 
 def kernel_distance(features: np.ndarray, other: np.ndarray) -> float:
@@ -46,8 +44,8 @@ def kernel_interval(features: np.ndarray, other: np.ndarray, *, seed: int = 0) -
         return Interval(value, value, value)
     parts = [np.array_split(generator.permutation(len(items)), blocks) for items in (features, other)]
     distances = [kernel_distance(features[first], other[second]) for first, second in zip(*parts)]
-    half = T_95[blocks - 2] * float(np.std(distances, ddof=1)) / blocks**0.5
-    return Interval(value, value - half, value + half)
+    spread = repeated_interval(distances)
+    return Interval(value, value - (spread.value - spread.low), value + (spread.high - spread.value))
 
 
 def _kernel(first: np.ndarray, second: np.ndarray) -> np.ndarray:

@@ -35,6 +35,7 @@ class Material:
         measured_on: In words, what ``held_out`` is.
         seed: Seed of the samples.
         samples: Number of samples to make; 0 takes the number of the medium.
+        inception: File with the weights of the Inception network, ``None`` for the own extractor.
         folder: Where pictures and other files of the report go.
         on_event: Called with what is being done.
     """
@@ -48,6 +49,7 @@ class Material:
     measured_on: str
     seed: int
     samples: int
+    inception: Path | None
     folder: Path
     on_event: OnEvent
 
@@ -64,6 +66,7 @@ def gather(
     encoded_in: Path | None,
     seed: int,
     samples: int,
+    inception: Path | None,
     on_event: OnEvent,
 ) -> Material:
     """Find or make what an evaluation of a model needs.
@@ -75,6 +78,7 @@ def gather(
         encoded_in: Where stores of ``data`` are built; needed with ``data`` only.
         seed: Seed of the samples.
         samples: Number of samples; 0 takes the number of the medium.
+        inception: File with the weights of the Inception network.
         on_event: Called with what is being done.
 
     Raises:
@@ -111,6 +115,7 @@ def gather(
         measured_on=measured_on,
         seed=seed,
         samples=samples,
+        inception=inception,
         folder=folder,
         on_event=on_event,
     )

@@ -32,15 +32,16 @@ def precision_recall(samples: np.ndarray, real: np.ndarray, *, neighbours: int =
         neighbours: Which nearest neighbour gives the radius of an item.
     """
     samples, real = np.asarray(samples, np.float64), np.asarray(real, np.float64)
-    precision = _share_inside(samples, real, _radii(real, neighbours))
-    recall = _share_inside(real, samples, _radii(samples, neighbours))
+    precision = _share_inside(samples, real, radii(real, neighbours))
+    recall = _share_inside(real, samples, radii(samples, neighbours))
     return PrecisionRecall(precision, recall, len(samples), len(real))
 
 
-def _radii(items: np.ndarray, neighbours: int) -> np.ndarray:
+def radii(items: np.ndarray, neighbours: int) -> np.ndarray:
+    """Return the squared distance of every item to its nearest neighbour number ``neighbours``, float64 ``[items]``."""
     parts = []
     for start in range(0, len(items), CHUNK):
-        distances = _squared_distances(items[start : start + CHUNK], items)
+        distances = squared_distances(items[start : start + CHUNK], items)
         # Position 0 is the item itself.
         parts.append(np.partition(distances, neighbours, axis=1)[:, neighbours])
     return np.concatenate(parts)
@@ -49,10 +50,11 @@ def _radii(items: np.ndarray, neighbours: int) -> np.ndarray:
 def _share_inside(points: np.ndarray, items: np.ndarray, radii: np.ndarray) -> float:
     inside = 0
     for start in range(0, len(points), CHUNK):
-        inside += int((_squared_distances(points[start : start + CHUNK], items) <= radii).any(axis=1).sum())
+        inside += int((squared_distances(points[start : start + CHUNK], items) <= radii).any(axis=1).sum())
     return inside / len(points)
 
 
-def _squared_distances(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+def squared_distances(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Return the squared distance of every item of one set to every item of another, ``[first, second]``."""
     squares = (first**2).sum(1)[:, None] + (second**2).sum(1) - 2 * first @ second.T
     return np.clip(squares, 0, None)

@@ -1,5 +1,10 @@
-"""``predict``: what a model says of images that exist, one row an image; nothing is made, so nothing is signed."""
+"""``predict``: what a model says of images that exist, one row an image; nothing is made, so nothing is signed.
 
+A model of images and captions in one space (``makar.families.contrastive``) is asked with words: ``labels`` tells how likely each of some
+labels is, ``query`` puts the images in the order in which they fit a text.
+"""
+
+import dataclasses
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -13,28 +18,49 @@ from makar.errors import EmptyDataError, UnsupportedError, UsageError
 from makar.generation.able import recipes_with_prediction
 from makar.generation.given_image import ImageSource, read_given_image
 from makar.generation.image_slots import encoded
+from makar.generation.prompts import EncodesCaptions
 from makar.generation.request import LARGEST_SEED
 from makar.nn.threads import threads_for
-from makar.tensor_spec import TARGET
+from makar.tensor_spec import CAPTION, TARGET
 
 TOGETHER = 64
+LABELS, SIMILARITY = "labels", "similarity"
+"""Predictions that compare images with words."""
+
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Question:
+    """What is asked of every image: one of the model's predictions, and the words that it is compared with."""
+
+    what: str
+    words: tuple[str, ...] = ()
+
+
 def predict(
-    artifact: Artifact, inputs: Sequence[ImageSource] | ImageSource, *, what: str | None = None, seed: int = 0
+    artifact: Artifact,
+    inputs: Sequence[ImageSource] | ImageSource,
+    *,
+    what: str | None = None,
+    labels: Sequence[str] | str | None = None,
+    query: str | None = None,
+    seed: int = 0,
 ) -> Iterator[dict[str, Any]]:
     """Say something of each image.
 
     Args:
         artifact: The model.
         inputs: Files, folders of images, arrays uint8 ``[rows, columns, channels]``, or several of these.
-        what: One of the model's predictions, for example ``"anomaly"``; ``None`` where it has one only.
+        what: One of the model's predictions, for example ``"anomaly"``; ``None`` where it has one only, or where words say it.
+        labels: Descriptions of which each image is to get the likeliest; a text is split at its commas.
+        query: A description that the images are ordered by.
         seed: Seed of draws, where the prediction needs any.
 
     Yields:
-        One dictionary an image: ``input`` (its path, or its number for an array), ``what``, and what the model says, for
-        ``"anomaly"`` a ``score``, higher is stranger.
+        One dictionary an image: ``input`` (its path, or its number for an array), ``what``, and what the model says. For
+        ``"anomaly"`` a ``score``, higher is stranger; with labels the likeliest ``label``, its ``probability`` and all
+        ``probabilities``; with a query a ``similarity``, -1 to 1, and the ``rank``, the most similar first.
 
     Raises:
         UsageError: A path does not exist, or it is not said what to predict.
@@ -43,13 +69,34 @@ def predict(
         EmptyDataError: There is nothing to look at.
     """
     config = artifact.recipe.stages[-1].family
-    chosen = _chosen(what, config.predictions)
+    question = _asked(what, labels, query, config.predictions)
     if not 0 <= seed < LARGEST_SEED:
         raise UsageError(f"the seed {seed}", expected=f"0 to {LARGEST_SEED - 1}")
     images = _listed(inputs)
     if not images:
         raise EmptyDataError("there is no image to look at", expected="image files, or a folder that has some")
-    return _rows(artifact, images, chosen, seed)
+    rows = _rows(artifact, images, question, seed)
+    return _ranked(rows) if question.what == SIMILARITY else rows
+
+
+def _asked(what: str | None, labels: Sequence[str] | str | None, query: str | None, able: tuple[str, ...]) -> _Question:
+    if labels is not None and query is not None:
+        raise UsageError("labels and a query", expected="one of them")
+    listed = labels.split(",") if isinstance(labels, str) else labels
+    words = {LABELS: listed, SIMILARITY: None if query is None else [query]}
+    given = next((name for name, value in words.items() if value is not None), None)
+    if given is not None and what not in (None, given):
+        raise UsageError(f'words for "{given}" and "{what}" to be predicted', expected="one of them")
+    chosen = _chosen(given or what, able)
+    if chosen not in words:
+        return _Question(what=chosen)
+    said = tuple(" ".join(word.split()) for word in words[chosen] or ())
+    if not said or "" in said or len(set(said)) < len(said):
+        raise UsageError(
+            f"{chosen} of {', '.join(map(repr, said)) or 'no words'}",
+            expected="different labels, for example a cat,a dog" if chosen == LABELS else "a query in words",
+        )
+    return _Question(what=chosen, words=said)
 
 
 def _chosen(what: str | None, able: tuple[str, ...]) -> str:
@@ -67,20 +114,45 @@ def _chosen(what: str | None, able: tuple[str, ...]) -> str:
     )
 
 
-def _rows(artifact: Artifact, images: list[tuple[str, ImageSource]], what: str, seed: int) -> Iterator[dict[str, Any]]:
+def _rows(
+    artifact: Artifact, images: list[tuple[str, ImageSource]], question: _Question, seed: int
+) -> Iterator[dict[str, Any]]:
     codec, family = artifact.codec(), artifact.family()
     waiting = iter(images)
     device = next(family.parameters()).device
+    words = {}
+    if question.words:
+        if not isinstance(codec, EncodesCaptions):
+            raise UnsupportedError("words for a model that reads none", do='train with the recipe "clip"')
+        rows = np.stack([np.asarray(codec.encode_caption(word), np.int64) for word in question.words])
+        words = {CAPTION: torch.from_numpy(rows).to(device)}
     number = 0
     while part := list(islice(waiting, TOGETHER)):
         batch = torch.stack([encoded(read_given_image(source).pixels, codec) for _, source in part])
         generator = torch.Generator().manual_seed(seed + number)
         number += 1
         with threads_for(family.config.parameter_count(), convolutional=True), torch.no_grad():
-            found = family.predict({TARGET: batch.to(device)}, what, generator)
+            found = family.predict({TARGET: batch.to(device), **words}, question.what, generator)
         for row, (name, _) in enumerate(part):
             said = {key: np.asarray(values[row]).tolist() for key, values in found.items()}
-            yield {"input": name, "what": what, **said}
+            yield {"input": name, "what": question.what, **_in_words(said, question)}
+
+
+def _in_words(said: dict[str, Any], question: _Question) -> dict[str, Any]:
+    """Return what a family says of one image beside the words that it was compared with."""
+    if question.what == LABELS:
+        shares = dict(zip(question.words, said["probability"], strict=True))
+        label = max(shares, key=lambda word: shares[word])
+        return {"label": label, "probability": shares[label], "probabilities": shares}
+    if question.what == SIMILARITY:
+        return {"query": question.words[0], "similarity": said["similarity"][0]}
+    return said
+
+
+def _ranked(rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield rows from the most similar on, with their rank; equal ones stay in their order."""
+    for rank, row in enumerate(sorted(rows, key=lambda row: -row["similarity"]), start=1):
+        yield row | {"rank": rank}
 
 
 def _listed(inputs: Sequence[ImageSource] | ImageSource) -> list[tuple[str, ImageSource]]:

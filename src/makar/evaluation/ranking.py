@@ -1,0 +1,61 @@
+"""Where the right one stands among others, by similarity: first, among the first five, and the middle of all places.
+
+"Among 100" is not measured on one draw of 99 others but as its expectation over all of them: with b of the o others more similar than the
+right one, the chance that fewer than k of c - 1 drawn ones are among these b is hypergeometric ::
+
+    sum over j < k of C(b, j) C(o - b, c - 1 - j) / C(o, c - 1)
+
+What is exactly as similar as the right one counts as more similar, so that a model which says the same of everything finds nothing.
+"""
+
+import functools
+import math
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from makar.evaluation.bootstrap import RESAMPLES, Interval, mean_interval
+
+
+def more_similar(
+    similarity: Float[np.ndarray, "items choices"], right: Int[np.ndarray, " items"]
+) -> Int[np.ndarray, " items"]:
+    """Return how many choices are at least as similar to each item as the right one, itself not counted."""
+    own = np.take_along_axis(similarity, right[:, None], 1)
+    return (similarity >= own).sum(1) - 1
+
+
+def place_shares(
+    better: Int[np.ndarray, " items"], *, others: int, among: int, first: int
+) -> Float[np.ndarray, " items"]:
+    """Return for each item the chance that the right one is among the first, of so many choices in all.
+
+    Args:
+        better: From ``more_similar``.
+        others: Wrong choices that there are.
+        among: Choices that are looked at together, the right one included; at most ``others`` + 1.
+        first: How many places count.
+    """
+    return np.array([_place_share(int(count), others, min(among, others + 1) - 1, first) for count in better])
+
+
+@functools.cache
+def _place_share(better: int, others: int, drawn: int, first: int) -> float:
+    ways = math.comb(others, drawn)
+    return (
+        sum(math.comb(better, j) * math.comb(others - better, drawn - j) for j in range(min(first, drawn + 1))) / ways
+    )
+
+
+def place_interval(better: Int[np.ndarray, " items"], *, others: int, among: int, first: int) -> Interval:
+    """Return the mean of ``place_shares`` with its interval over items."""
+    return mean_interval(place_shares(better, others=others, among=among, first=first))
+
+
+def median_interval(values: Float[np.ndarray, " items"] | Int[np.ndarray, " items"], *, seed: int = 0) -> Interval:
+    """Return the median of one number an item with the interval over resampled items."""
+    values = np.asarray(values, np.float64)
+    draws = np.random.default_rng(seed).integers(0, len(values), (RESAMPLES, len(values)))
+    medians = np.median(values[draws], axis=1)
+    low, high = np.quantile(medians, [0.025, 0.975])
+    return Interval(float(np.median(values)), float(low), float(high))
