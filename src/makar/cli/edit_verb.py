@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from makar.cli.generate_verb import ModelName, check_output, row_of, save_asset, show_asset
+from makar.cli.generate_verb import ControlNet, Loras, ModelName, check_output, row_of, save_asset, show_asset
 from makar.cli.output import Json, print_json
 from makar.errors import UsageError
 
@@ -50,6 +50,9 @@ def edit(
     guidance: Annotated[
         float | None, typer.Option("--guidance", help="How strictly to follow prompt and label.")
     ] = None,
+    negative_prompt: Annotated[str | None, typer.Option("--negative-prompt", help="What it must not become.")] = None,
+    lora: Loras = None,
+    controlnet: ControlNet = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="File or folder to save to; out/ without it.")
     ] = None,
@@ -81,6 +84,7 @@ def edit(
         "to_seed": to_seed,
     }
     controls = {"strength": strength, "steps": steps, "guidance": guidance, "label": label, "direction": direction}
+    controls["negative_prompt"] = negative_prompt
     options = {name: value for name, value in controls.items() if value is not None}
     images: list[Path | None] = list(files or [])
     if frames is not None and len(images) == 2:
@@ -91,7 +95,7 @@ def edit(
         images = [None]
     is_row = "to" in how or to_seed is not None
     check_output(output, medium="image", count=(frames or 2) if is_row else count * len(images))
-    maker = load(model)
+    maker = load(model, loras=lora or (), controlnet=controlnet)
     rows = []
     for image in images:
         for asset in maker.edit_each(image, how=how, prompt=prompt, count=count, seed=seed, options=options):

@@ -24,6 +24,14 @@ ModelName = Annotated[
     typer.Argument(metavar="MODEL", help="A model by name or folder.", autocompletion=model_names, show_default=False),
 ]
 
+Loras = Annotated[
+    list[str] | None,
+    typer.Option("--lora", metavar="FILE[:SCALE]", help="Pipelines: add this LoRA; may be repeated."),
+]
+ControlNet = Annotated[
+    Path | None, typer.Option("--controlnet", metavar="FOLDER", help="Pipelines: put this ControlNet to it.")
+]
+
 
 def generate(
     model: ModelName,
@@ -62,6 +70,9 @@ def generate(
         str | None, typer.Option("--negative-prompt", help="Images: what it must not be.")
     ] = None,
     label: Annotated[str | None, typer.Option("--label", help="Images: the class to make.")] = None,
+    width: Annotated[int | None, typer.Option("--width", help="Pipelines: width in pixels.")] = None,
+    height: Annotated[int | None, typer.Option("--height", help="Pipelines: height in pixels.")] = None,
+    lora: Loras = None,
     controls: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="Any other control of the model; may be repeated."),
@@ -92,11 +103,13 @@ def generate(
         "guidance": guidance,
         "negative_prompt": negative_prompt,
         "label": label,
+        "width": width,
+        "height": height,
     }
     options = {name: value for name, value in given.items() if value is not None}
     options |= controls_of(controls or [], taken=options)
     words = [sys.stdin.read() if prompt == "-" else prompt for prompt in prompts or []]
-    maker = load(model)
+    maker = load(model, loras=lora or ())
     check_output(output, medium=maker.medium, count=count * max(1, len(words)))
     if stream:
         if json:

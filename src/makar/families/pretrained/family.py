@@ -221,7 +221,6 @@ class PretrainedFamily(Family):
         settings = {
             "peft_type": "LORA",
             "base_model_name_or_path": f"sha256:{config.base}",
-            "base_model_class": type(self._denoiser).__name__,
             "r": config.rank,
             "lora_alpha": config.alpha or config.rank,
             "target_modules": list(self._suffixes),

@@ -14,7 +14,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from makar.errors import ArtifactError, IntegrityError, TensorMismatchError, UnsupportedError, UsageError
+from makar.errors import ArtifactError, IntegrityError, TensorMismatchError, UsageError
 from makar.families.pretrained.lora_keys import COMPONENTS, read_layers
 from makar.provenance.folder import file_hash
 from makar.provenance.ledger import known_place, remember_place
@@ -113,7 +113,7 @@ def read_lora_file(path: Path) -> tuple[dict[str, Tensor], float | None]:
 
     Raises:
         IntegrityError: It is no safetensors file.
-        UnsupportedError: Its settings give the matrices another meaning.
+        ArtifactError: Its settings give the matrices another meaning.
     """
     try:
         tensors = safetensors.torch.load_file(path)
@@ -129,7 +129,7 @@ def read_lora_file(path: Path) -> tuple[dict[str, Tensor], float | None]:
         settings = {str(name).rpartition(".")[2]: value for name, value in whole.items()}
     odd = [name for name, plain in PLAIN_SETTINGS.items() if settings.get(name, plain) not in (plain, None)]
     if odd:
-        raise UnsupportedError(f"{path.name} was trained with {odd[0]}", expected="a plain LoRA")
+        raise ArtifactError(f"{path.name} was trained with {odd[0]}", expected="a plain LoRA", do="merge it where it was trained")
     alpha = settings.get("lora_alpha")
     return tensors, float(alpha) if isinstance(alpha, int | float) else None
 
