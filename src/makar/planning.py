@@ -3,14 +3,14 @@
 Two moments. ``choose_recipe`` needs the inspection only and settles medium and codec. ``size_recipe`` comes when the store is finished
 (or, for ``makar plan``, with sizes estimated from the inspection) and settles everything else: a family sized for the arithmetic that
 fits into the time, by the rule of its recipe, at the speed that a probe measures or a table assumes. With ``--steps`` the sizes
-come from the data alone, one thread is used and nothing is measured, so that the same command gives the same bits. No torch is
-imported unless the probe runs.
+come from the data alone, one thread is used and nothing is measured, so that the same command gives the same bits. A stage that begins from
+a saved model has the sizes of that. No torch is imported unless the probe runs.
 """
 
 import dataclasses
 import time
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from makar import registry
 from makar.codecs.codec import CodecConfig
@@ -20,20 +20,19 @@ from makar.codecs.text_config import BpeCodecConfig, ByteCodecConfig, CharacterC
 from makar.config import with_settings
 from makar.errors import ConfigError, UnsupportedError
 from makar.families.family_config import FamilyConfig
-from makar.recipe import OptimisationConfig, Recipe, Stage, check_fit
+from makar.recipe import KEPT, NOTHING, Origin, Recipe, Stage, check_fit, continued
 from makar.tensor_spec import TARGET, TensorSpec
 from makar.training.data_size import DataSize, estimated_size, text_bytes
-from makar.training.energy import predicted_energy
+from makar.training.expectation import WORKING_SHARE, expectation, measured_rate
 from makar.training.machine import (
     ASSUMED_OPERATIONS_PER_SECOND,
-    ASSUMED_PEAK,
     check_room,
     free_memory_bytes,
     has_cuda,
     likely_precision,
 )
 from makar.training.plan import TrainingPlan
-from makar.training.prediction import FITTED, disk_bytes, expected_loss, memory_bytes
+from makar.training.prediction import memory_bytes
 
 if TYPE_CHECKING:
     from makar.data.dataset import DataSet
@@ -47,8 +46,6 @@ MOST_CLASSES = 1000
 LONGEST_SIDE = 32
 """Of images, in pixels, where the recipe does not ask for more."""
 PROBE_SHARE, LONGEST_PROBE_SECONDS = 0.03, 8.0
-WORKING_SHARE = 0.93
-"""What is left of a budget for steps, after probe, validation, checkpoints and saving."""
 SURPRISE = 1.35
 """A measured speed further than this from the assumed one sizes the model again."""
 STEPS_OPERATIONS = (1e13, 3e14)
@@ -66,6 +63,7 @@ class Request:
         seed: Seed of every draw.
         settings: ``PATH=VALUE`` changes to the recipe.
         probe: Whether to measure the machine.
+        origin: The model to begin from.
     """
 
     seconds: float | None = None
@@ -74,6 +72,7 @@ class Request:
     seed: int = 0
     settings: tuple[str, ...] = ()
     probe: bool = True
+    origin: Origin | None = None
 
 
 def plan_training(
@@ -85,6 +84,7 @@ def plan_training(
     seed: int = 0,
     settings: list[str] | tuple[str, ...] = (),
     probe: bool = True,
+    origin: Origin | None = None,
 ) -> TrainingPlan:
     """Plan a training before any store is built, with sizes estimated from the inspection.
 
@@ -96,16 +96,23 @@ def plan_training(
         seed: Seed of every draw.
         settings: ``PATH=VALUE`` changes to the recipe.
         probe: Whether to measure the machine.
+        origin: The model to begin from.
 
     Raises:
         ConfigError: Neither or both of ``seconds`` and ``steps`` were given.
         OutOfMemoryError: The machine has too little memory.
         OutOfSpaceError: The disk has too little space.
     """
-    request = Request(seconds=seconds, steps=steps, recipe=recipe, seed=seed, settings=tuple(settings), probe=probe)
+    request = Request(
+        seconds=seconds, steps=steps, recipe=recipe, seed=seed, settings=tuple(settings), probe=probe, origin=origin
+    )
     chosen = choose_recipe(dataset, request)
     sizes = [estimated_size(plain_codec(stage.codec), dataset) for stage in chosen.stages]
-    return size_recipe(chosen, request, size=sizes[0], plain_specs=[size.spec for size in sizes])
+    specs = [
+        size.spec if origin is None or stage.begins == NOTHING else origin.plain_spec(stage)
+        for stage, size in zip(chosen.stages, sizes, strict=True)
+    ]
+    return size_recipe(chosen, request, size=sizes[0], plain_specs=specs)
 
 
 def choose_recipe(dataset: "DataSet", request: Request) -> Recipe:
@@ -113,14 +120,18 @@ def choose_recipe(dataset: "DataSet", request: Request) -> Recipe:
 
     Raises:
         UnknownNameError: There is no such recipe.
-        UnsupportedError: The recipe is for another medium, or needs labels that are not there.
+        UnsupportedError: The recipe is for another medium, needs labels that are not there, or needs a model to begin from or none.
     """
+    if request.origin is not None:
+        return _grown_recipe(dataset, request, request.origin)
     inspection = dataset.inspection
     labelled = dataset.medium == "image" and _is_labelled(inspection.labels, inspection.used)
     captioned = dataset.medium == "image" and inspection.captions >= CAPTIONED_SHARE * max(1, inspection.documents)
     by_data = LABELLED_IMAGES if labelled else CAPTIONED_IMAGES if captioned else RECIPES[dataset.medium]
     name = request.recipe or by_data
     recipe: Recipe = registry.load("recipes", name)()
+    if recipe.grown:
+        raise UnsupportedError(f'recipe "{name}" begins from a saved model', expected="one", do="--from MODEL")
     media = {medium for stage in recipe.stages for medium in stage.codec.media}
     if dataset.medium not in media:
         raise UnsupportedError(
@@ -130,6 +141,36 @@ def choose_recipe(dataset: "DataSet", request: Request) -> Recipe:
     stages = [stage.changed(codec=_chosen_codec(stage.codec, dataset, recipe=name)) for stage in recipe.stages]
     chosen: Recipe = with_settings(recipe.changed(stages=tuple(stages)), list(request.settings))
     return chosen.changed(medium=dataset.medium)
+
+
+def _grown_recipe(dataset: "DataSet", request: Request, origin: Origin) -> Recipe:
+    """Return the recipe of a training that begins from a model: another that grows from it, or its own, continued."""
+    name = request.recipe or origin.recipe.name
+    function = registry.load("recipes", name) if name in registry.names("recipes") or request.recipe else None
+    if function is not None and function().grown:
+        recipe: Recipe = function(origin)
+    elif name == origin.recipe.name:
+        if not origin.model.family.parameter_count():
+            raise UnsupportedError(
+                f'"{origin.parent.name}" is somebody else\'s model, which is not trained on as a whole',
+                expected="an adapter of it",
+                do="--adapter lora",
+            )
+        recipe = continued(origin)
+    else:
+        grown = [other for other in registry.names("recipes") if registry.load("recipes", other)().grown]
+        raise UnsupportedError(
+            f'recipe "{name}" does not begin from a model, and "{origin.parent.name}" was made with "{origin.recipe.name}"',
+            expected=", ".join([f"no recipe, which trains {origin.parent.name} on", *grown]),
+        )
+    media = {medium for stage in recipe.stages for medium in stage.codec.media}
+    if dataset.medium not in media:
+        raise UnsupportedError(
+            f'"{origin.parent.name}" makes {origin.recipe.medium}, the data is {dataset.medium}',
+            expected=f"{' or '.join(sorted(media))} to train it on with",
+        )
+    chosen: Recipe = with_settings(recipe.changed(medium=dataset.medium), list(request.settings))
+    return chosen.changed(parent=origin.parent)
 
 
 def _chosen_codec(codec: CodecConfig, dataset: "DataSet", *, recipe: str) -> CodecConfig:
@@ -197,6 +238,9 @@ def size_recipe(
     measured = []
     specs = plain_specs or [size.spec] * len(recipe.stages)
     for index, stage in enumerate(recipe.stages):
+        if stage.begins == KEPT:
+            stages.append(stage)
+            continue
         size = dataclasses.replace(size, spec=_learned_spec(stage.codec, specs[index], stages))
         wanted = stage.optimisation.precision
         precision = wanted if wanted != "auto" else likely_precision(device)
@@ -204,8 +248,8 @@ def size_recipe(
         sized = _sized(stage, request, size, index=index, operations=_operations(stage, request, size, rate))
         if measures:
             found = _measure(sized, request, size, device)
-            actual = _rate(sized, found)
-            if not 1 / SURPRISE < actual / rate < SURPRISE:
+            actual = measured_rate(sized, found)
+            if stage.begins == NOTHING and not 1 / SURPRISE < actual / rate < SURPRISE:
                 sized = _sized(stage, request, size, index=index, operations=_operations(stage, request, size, actual))
                 found = _measure(sized, request, size, device, again=found)
             measured.append(found)
@@ -227,7 +271,7 @@ def size_recipe(
         precision=judged.best.precision if judged else (wanted if wanted != "auto" else likely_precision(device)),
         data_fingerprint=size.fingerprint,
     )
-    plan = plan.changed(predicted=_predicted(plan, size, judged, probe_seconds=time.monotonic() - begin))
+    plan = plan.changed(predicted=expectation(plan, size, judged, probe_seconds=time.monotonic() - begin))
     check_room(plan.predicted, store_bytes=0 if not store_is_finished else size.store_bytes, device=device)
     return plan
 
@@ -267,6 +311,9 @@ def _operations(stage: Stage, request: Request, size: DataSize, rate: float) -> 
 
 def _sized(stage: Stage, request: Request, size: DataSize, *, index: int, operations: float) -> Stage:
     """Return the stage with family and optimisation for so much arithmetic, the settings of the user on top."""
+    if stage.begins != NOTHING:
+        check_fit(stage, size.spec)
+        return stage
     kind = stage.family.kind
     rule = registry.load("sizings", kind if kind in registry.names("sizings") else registry.ANY)
     family, optimisation = rule(stage, operations=operations, items=size.items, spec=size.spec)
@@ -296,76 +343,15 @@ def _measure(
     )
 
 
-def _items_a_step(stage: Stage) -> int:
-    optimisation: OptimisationConfig = stage.optimisation
-    per_position = stage.family.window_length if stage.family.batching == "windows" else 1
-    return optimisation.batch_size * optimisation.accumulate * per_position
-
-
-def _rate(stage: Stage, found: "Measurement") -> float:
-    """Return arithmetic a second; the probe takes one batch a step."""
-    items = _items_a_step(stage) / stage.optimisation.accumulate
-    return items * stage.family.training_operations() / found.step_seconds[found.best]
-
-
-def _predicted(
-    plan: TrainingPlan, size: DataSize, found: "Measurement | None", *, probe_seconds: float
-) -> dict[str, Any]:
-    """Return what to expect of the last stage, which is the one that is judged, and of the run as a whole."""
-    stage = plan.recipe.stages[-1]
-    key = (plan.device, plan.precision)
-    operations = stage.family.training_operations()
-    peak = found.peak_operations_per_second if found else ASSUMED_PEAK.get(key, 2e11)
-    rate = _rate(stage, found) if found else ASSUMED_OPERATIONS_PER_SECOND.get(key, 1e11)
-    items_a_second, items_a_step = rate / operations, _items_a_step(stage)
-    if plan.seconds is not None:
-        steps = max(1, int(plan.seconds * WORKING_SHARE * stage.share * items_a_second / items_a_step))
-        seconds = plan.seconds
-    else:
-        steps = plan.steps or 1
-        seconds = steps * items_a_step / items_a_second
-    items, parameters = steps * items_a_step, stage.family.parameter_count()
-    memory = max(
-        memory_bytes(
-            one.family.parameter_count(),
-            activation_bytes=one.family.activation_bytes(),
-            batch_size=one.optimisation.batch_size,
-        )
-        for one in plan.recipe.stages
-    )
-    content_an_item = size.content_bytes / max(1, size.items)
-    return {
-        "parameters": parameters,
-        "steps": steps,
-        "items": items,
-        "item_name": stage.family.item_name,
-        "epochs": round(items / max(1, size.items), 2),
-        "items_per_second": round(items_a_second, 1),
-        "seconds": round(seconds, 1),
-        "peak_operations_per_second": peak,
-        "peak_fraction": round(rate / peak, 3),
-        "inner_loss": expected_loss(
-            plan.recipe.medium,
-            parameters=parameters,
-            unique_items=size.content_bytes,
-            seen_items=items * content_an_item,
-        )
-        if (plan.recipe.medium, stage.family.kind) in FITTED
-        else None,
-        "memory_bytes": int(memory),
-        "disk_bytes": int(disk_bytes(parameters, store_bytes=size.store_bytes)),
-        "energy": predicted_energy(seconds, threads=plan.threads * plan.workers, memory_bytes=memory),
-        "measured": found is not None,
-        "probe_seconds": round(probe_seconds, 3),
-    }
-
-
 def _fitting(stage: Stage, device: str) -> Stage:
     """Cut the batch into more parts until a part fits into the memory that is free."""
     optimisation, parameters = stage.optimisation, stage.family.parameter_count()
     free = free_memory_bytes(device)
     while optimisation.batch_size > 1 and free < memory_bytes(
-        parameters, activation_bytes=stage.family.activation_bytes(), batch_size=optimisation.batch_size
+        parameters,
+        activation_bytes=stage.family.activation_bytes(),
+        batch_size=optimisation.batch_size,
+        frozen_bytes=stage.family.frozen_bytes(),
     ):
         optimisation = optimisation.changed(
             batch_size=optimisation.batch_size // 2, accumulate=optimisation.accumulate * 2

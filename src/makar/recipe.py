@@ -1,11 +1,14 @@
 """What a complete plan is: codec, family and optimisation of one or more stages; and whether its parts fit.
 
 A recipe is a value. Functions in ``makar.recipes`` and in plug-ins return one; planning fills in sizes for a machine and a time;
-training carries it out. No torch here.
+training carries it out. A recipe that is ``grown`` begins from a saved model: its function takes what is known of that model (``Origin``)
+and returns a recipe whose stages say what they take from it; without one it returns an example for lists. Any other recipe can be
+trained on with the model that it made (``continued``). No torch here.
 """
 
 import dataclasses
 import re
+from collections.abc import Callable
 from typing import ClassVar
 
 from makar.codecs.codec import CodecConfig
@@ -13,6 +16,17 @@ from makar.config import Config, setting
 from makar.errors import ConfigError
 from makar.families.family_config import FamilyConfig
 from makar.tensor_spec import TensorSpec, mismatches
+
+NOTHING, PARENT, KEPT = "nothing", "parent", "kept"
+"""Where a stage begins."""
+
+GENTLE_RATE = 0.3
+"""Learning rate of a training that goes on with finished weights, as a share of the rate that made them.
+
+Measured with a text model of 0.13 million parameters, 800 steps on documentation of Python and then 200 on tiny_shakespeare, one seed,
+held-out nats a token of the new text and of the old (1.52 before): share 0.03 2.15 and 1.76, 0.1 1.94 and 1.95, 0.3 1.79 and 2.15, 1
+1.70 and 2.46. The higher, the more is learned and the more forgotten (Ibrahim et al. 2024, arXiv 2403.08763).
+"""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -44,6 +58,16 @@ class OptimisationConfig(Config):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Parent(Config):
+    """The saved model that a training begins from."""
+
+    kind: ClassVar[str] = ""
+
+    name: str = setting(meaning="name that it had when it was used")
+    hash: str = setting(meaning="hash of its signed manifest, which is its identity")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Stage(Config):
     """One training within a recipe, with its share of the budget."""
 
@@ -52,6 +76,12 @@ class Stage(Config):
     family: FamilyConfig = setting(meaning="networks, objective and sampler")
     optimisation: OptimisationConfig = setting(meaning="how weights are moved", factory=OptimisationConfig)
     share: float = setting(1.0, meaning="share of the budget", minimum=0.0, maximum=1.0)
+    begins: str = setting(
+        NOTHING,
+        meaning="nothing draws the weights and fits the codec; parent takes both from the stage of that name of the parent; kept leaves "
+        "that stage as it is and trains nothing",
+        choices=(NOTHING, PARENT, KEPT),
+    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -63,9 +93,11 @@ class Recipe(Config):
     summary: str = setting(meaning="one sentence for a list")
     expected: str = setting("", meaning="a measured result, with data set, time and machine")
     stages: tuple[Stage, ...] = setting(meaning="trainings in order")
+    grown: bool = setting(False, meaning="whether it begins from a saved model")
+    parent: Parent | None = setting(None, meaning="the saved model that it begins from; none while there is none")
 
     def check(self) -> None:
-        """Check the fields, that the shares add up to one, and that every codec fits its family's medium."""
+        """Check the fields, that the shares add up to one, that every codec fits its family's medium, and what stages begin from."""
         super().check()
         if not self.stages:
             raise ConfigError(f'recipe "{self.name}" has no stages', expected="at least one")
@@ -74,6 +106,11 @@ class Recipe(Config):
             raise ConfigError(f'the stages of recipe "{self.name}" share {total:g} of the budget', expected="1")
         self._check_components()
         for stage in self.stages:
+            if stage.begins != NOTHING and not self.grown:
+                raise ConfigError(
+                    f'stage "{stage.name}" of recipe "{self.name}" begins from a model',
+                    expected=f'begins = "{NOTHING}"',
+                )
             if self.medium not in stage.codec.media:
                 raise ConfigError(
                     f'codec "{stage.codec.kind}" cannot encode {self.medium}',
@@ -103,6 +140,46 @@ class Recipe(Config):
                     f'nothing uses stage "{name}" of recipe "{self.name}"',
                     expected="a later stage whose codec names it as a component",
                 )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Origin:
+    """What planning knows of the model that a training begins from; no weights.
+
+    Attributes:
+        parent: Its name and hash.
+        recipe: The recipe that made it, codecs and families as they were fitted and trained; the model is its last stage.
+        plain_spec: From a stage that begins from it to what the codec of the content itself makes there.
+    """
+
+    parent: Parent
+    recipe: Recipe
+    plain_spec: Callable[[Stage], TensorSpec]
+
+    @property
+    def model(self) -> Stage:
+        """The stage that is the model."""
+        return self.recipe.stages[-1]
+
+
+def gentle(made: Stage) -> OptimisationConfig:
+    """Return how the weights of a stage that was trained already are moved on; a rate that is gentle already stays."""
+    rate = made.optimisation.learning_rate
+    return made.optimisation.changed(learning_rate=GENTLE_RATE * rate if made.begins == NOTHING else rate)
+
+
+def continued(origin: Origin) -> Recipe:
+    """Return the recipe that trains a model on: its last stage from its weights, what it works through as it is."""
+    *earlier, last = origin.recipe.stages
+    stages = [stage.changed(begins=KEPT, share=0.0) for stage in earlier]
+    model = last.changed(begins=PARENT, share=1.0, optimisation=gentle(last))
+    return origin.recipe.changed(
+        stages=(*stages, model),
+        grown=True,
+        parent=origin.parent,
+        summary=f"{origin.parent.name}, trained on with other data",
+        expected="",
+    )
 
 
 def check_fit(stage: Stage, made: TensorSpec) -> None:

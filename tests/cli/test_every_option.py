@@ -221,6 +221,7 @@ TRAIN = {
     "--seed": (BOTH, ["--seed", "1"]),
     "--set": (BOTH, ["--set", "stages.0.family.features=16"]),
     "--recipe": (BOTH, ["--recipe", "image"]),
+    "--from": (BOTH, ["--from", "painter"]),
     "--medium": (["both", "--steps", "3", "--set", "stages.0.optimisation.batch_size=4"], ["--medium", "text"]),
 }
 CASES |= {("makar train", option): "test_an_option_of_train_changes_the_weights" for option in TRAIN}
@@ -273,6 +274,7 @@ PLANS = {
     "--seed": (PLAN, [*PLAN, "--seed", "1"]),
     "--set": (PLAN, [*PLAN, "--set", "stages.0.family.features=24"]),
     "--recipe": (PLAN, [*PLAN, "--recipe", "image"]),
+    "--from": (PLAN, [*PLAN, "--from", "painter"]),
     "--medium": (PLAN, [*PLAN, "--medium", "text"]),
 }
 CASES |= {("makar plan", option): "test_an_option_of_plan_changes_the_plan" for option in PLANS}

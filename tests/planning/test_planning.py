@@ -14,6 +14,7 @@ from makar.errors import ConfigError, OutOfMemoryError, OutOfSpaceError, Unknown
 from makar.planning import Request, choose_recipe, plan_training, size_recipe
 from makar.recipes import text as text_recipes
 from makar.training.data_size import estimated_size
+from makar.training.expectation import items_a_step
 from makar.training.prediction import effective_items, expected_loss, memory_bytes
 from makar.training.probe import Candidate, Measurement
 
@@ -75,7 +76,7 @@ def test_more_time_gives_a_larger_model_or_more_epochs(request, data):
 def test_a_probe_decides_threads_precision_and_size(pictures, monkeypatch):
     def machine(factor, way):
         def measure(stage, request, size, device, *, again=None):
-            operations = planning._items_a_step(stage) * stage.family.training_operations()
+            operations = items_a_step(stage) * stage.family.training_operations()
             return Measurement(
                 best=way,
                 step_seconds={way: operations / (factor * 1e10)},

@@ -38,6 +38,7 @@ def plan(
     medium: str | None = None,
     seed: int = 0,
     settings: Sequence[str] = (),
+    from_model: str | Path | None = None,
     probe: bool = True,
 ) -> "TrainingPlan":
     """Choose recipe and sizes for this data, this machine and this time, and say what to expect.
@@ -50,6 +51,7 @@ def plan(
         medium: Take this medium where there are several; ``None`` takes the one with the most content.
         seed: Seed of every draw.
         settings: ``PATH=VALUE`` changes to the recipe, for example ``"stages.0.family.width=128"``.
+        from_model: Name or folder of a saved model to begin from.
         probe: Whether to measure this machine for a few seconds; without it known figures are used.
 
     Raises:
@@ -57,11 +59,26 @@ def plan(
     """
     from makar.planning import plan_training
 
+    parent = None
+    if from_model is not None:
+        # Opened before the data is read: a wrong name should not cost an hour.
+        from makar.api.parent import open_parent
+
+        parent = open_parent(from_model)
     dataset = dataset_of(source, medium=medium)
-    seconds = seconds_of_budget(minutes, steps)
-    return plan_training(
-        dataset, recipe=recipe, seconds=seconds, steps=steps, seed=seed, settings=list(settings), probe=probe
+    planned = plan_training(
+        dataset,
+        recipe=recipe,
+        seconds=seconds_of_budget(minutes, steps),
+        steps=steps,
+        seed=seed,
+        settings=list(settings),
+        probe=probe,
+        origin=None if parent is None else parent.origin,
     )
+    if parent is not None:
+        parent.check(dataset, planned.recipe)
+    return planned
 
 
 def dataset_of(

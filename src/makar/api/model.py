@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from makar.generation.asset import Asset
     from makar.generation.given_image import ImageSource
     from makar.novelty.index import NoveltyIndex
+    from makar.novelty.lineage import LineageIndex
     from makar.provenance.verification import Verification
 
 
@@ -31,7 +32,7 @@ class Model:
 
     def __init__(self, artifact: "Artifact") -> None:
         self.artifact = artifact
-        self._index: NoveltyIndex | None = None
+        self._index: NoveltyIndex | LineageIndex | None = None
         self._index_is_known = False
 
     def __repr__(self) -> str:
@@ -260,8 +261,8 @@ class Model:
 
         return export_artifact(self.artifact, to=to, folder=Path(folder))
 
-    def novelty_index(self) -> "NoveltyIndex | None":
-        """Return the index of the data it learned from; ``None`` where its run is not on this machine."""
+    def novelty_index(self) -> "NoveltyIndex | LineageIndex | None":
+        """Return the index of the data it, and what it began from, learned from; ``None`` where its run is not on this machine."""
         if not self._index_is_known:
             from makar.api.novelty import open_index
 

@@ -1,6 +1,7 @@
 """The novelty index of a local run: made once after training, opened for every generation, never part of a model.
 
 The index is the training data in another form, so it lies beside the run; where the run is not on this machine novelty is unknown.
+A model that began from others is compared with their data too, as far as that is here, and says what is not.
 """
 
 import json
@@ -9,8 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from makar.api.stores import OnEvent, open_stores
+from makar.errors import MakarError
 from makar.home import runs_folder
 from makar.novelty.index import NoveltyIndex
+from makar.novelty.lineage import LineageIndex
+from makar.provenance.chain import find_artifact
 from makar.provenance.folder import is_safe_name
 from makar.training.progress import ignore_event
 from makar.training.whole_files import write_json
@@ -59,8 +63,38 @@ def build_index(run: Path, stores: Path, *, medium: str, on_event: OnEvent = ign
     )
 
 
-def open_index(artifact: "Artifact") -> NoveltyIndex | None:
-    """Return the index of the data that a model learned from; ``None`` where the run is not on this machine."""
+def open_index(artifact: "Artifact") -> NoveltyIndex | LineageIndex | None:
+    """Return the index of the data that a model, and those that it began from, learned from; ``None`` where its run is not here."""
+    own = _own_index(artifact)
+    if own is None or artifact.recipe.parent is None:
+        return own
+    behind, uncovered = [], []
+    at: Artifact | None = artifact
+    while at is not None and (parent := at.recipe.parent) is not None:
+        folder = find_artifact(parent.hash, parent.name)
+        at = None if folder is None else _opened(folder, parent.hash)
+        index = None if at is None else _own_index(at)
+        if index is not None and index.medium == own.medium:
+            behind.append(index)
+        else:
+            uncovered.append(f"the data of {parent.name} ({parent.hash[:16]})")
+    return LineageIndex(
+        own, behind, uncovered=" and ".join(uncovered) + (" and of what is behind it" if at is None else "")
+    )
+
+
+def _opened(folder: Path, digest: str) -> "Artifact | None":
+    """Return the model in a folder when it is the one with this hash and intact."""
+    from makar.artifacts.load import load_artifact
+
+    try:
+        found = load_artifact(folder, verify=False)
+    except MakarError:
+        return None
+    return found if found.hash == digest else None
+
+
+def _own_index(artifact: "Artifact") -> NoveltyIndex | None:
     run = run_folder(artifact)
     if run is None:
         return None

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from makar.api.interruption import stop_on_signal
+from makar.api.parent import open_parent
 from makar.api.stores import open_stores
 from makar.errors import DataError, RunError, UsageError
 from makar.families.family import build_family
@@ -47,15 +48,17 @@ class Lead:
             raise
 
     @contextmanager
-    def stage(self, run: StoredRun, name: str, *, stores: Path) -> Iterator[None]:
+    def stage(self, run: StoredRun, name: str, *, stores: Path, parent: Path | None = None) -> Iterator[None]:
         """Let the others take part in a stage during the block.
 
         Args:
             run: The run, with its plan written.
             name: Name of the stage.
             stores: Folder of its codec and stores.
+            parent: Folder of the model that it begins from.
         """
-        self.team.tell(json.dumps({"stage": name, "run": run.id, "stores": str(stores)}))
+        words = {"stage": name, "run": run.id, "stores": str(stores), "parent": None if parent is None else str(parent)}
+        self.team.tell(json.dumps(words))
         self._others_listen = False
         yield
         # The others have read the best weights before anything of the run is deleted.
@@ -102,11 +105,11 @@ def follow(team: Team) -> tuple[StoredRun, Path]:
         run = open_run(words["run"])
         if "saved" in words:
             return run, Path(words["saved"])
-        _take_part(run, words["stage"], stores=Path(words["stores"]))
+        _take_part(run, words["stage"], stores=Path(words["stores"]), parent=words["parent"])
         team.wait_for_all()
 
 
-def _take_part(run: StoredRun, name: str, *, stores: Path) -> None:
+def _take_part(run: StoredRun, name: str, *, stores: Path, parent: str | None) -> None:
     plan, data = run.plan(), open_stores(stores)
     if plan is None or data is None:
         raise DataError(
@@ -115,13 +118,16 @@ def _take_part(run: StoredRun, name: str, *, stores: Path) -> None:
             do="point MAKAR_HOME to a file system that all machines share",
         )
     (stage,) = (stage for stage in plan.recipe.stages if stage.name == name)
+    family = build_family(stage.family)
+    if parent is not None:
+        family.attach(open_parent(parent).family(stage, device=plan.device))
     budget = Budget(math.inf if plan.seconds is None else plan.seconds)
     # The first process decides when to stop; a signal that came to all must not end this one before.
     with stop_on_signal() as asked:
         train_stage(
             plan,
             stage,
-            family=build_family(stage.family),
+            family=family,
             data=data,
             folder=run.folder,
             watch=Watch(stop=asked),

@@ -1,12 +1,14 @@
 """From a data set and a codec's settings to a fitted codec and its stores, made once and kept by content.
 
-Folder ``stores/KEY`` (KEY is the hash of the data's fingerprint, the codec's settings and the weights that it works through)::
+Folder ``stores/KEY`` (KEY is the hash of the data's fingerprint, the codec's settings, the weights that it works through, and what it has
+learned already where it comes from another model)::
 
     codec/config.json  codec/files/*     the fitted codec
     train  inner  held_out               one store a split
 
-The codec is fitted before the first store and never again, so that a resumed run reads the same tokens. A second process that
-needs the same stores waits for the first. Every file of a finished store is compared with its hash once, when a run starts.
+The codec is fitted before the first store, or taken from another model, and never again, so that a resumed run reads the same tokens. A
+second process that needs the same stores waits for the first. Every file of a finished store is compared with its hash once, when a
+run starts.
 """
 
 import hashlib
@@ -15,7 +17,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,7 +30,6 @@ from makar.data.record import Record, Split
 from makar.data.store import Store, build_store
 from makar.errors import DataError, IntegrityError, RunLockedError
 from makar.home import stores_folder
-from makar.recipe import Recipe
 from makar.registry import config_class
 from makar.training.data_size import estimated_store_bytes
 from makar.training.lock import locked
@@ -44,22 +45,32 @@ LARGE_BYTES = 1 << 28
 OnEvent = Callable[[dict[str, Any]], None]
 
 
-def store_folder(fingerprint: str, config: CodecConfig, components: Components | None = None) -> Path:
+def store_folder(
+    fingerprint: str, config: CodecConfig, components: Components | None = None, *, given: Codec | None = None
+) -> Path:
     """Return where the stores of a data set and a codec are.
 
     Args:
         fingerprint: Hash of the data set.
         config: The codec's settings as the plan has them.
         components: The trained stages that the codec works through; other weights make other latents.
+        given: The codec of another model, which is taken instead of fitting one.
     """
     text = fingerprint + json.dumps(config.to_dictionary(), sort_keys=True)
     for name in config.components:
         text += (components or {})[name].hash
+    for name, content in sorted(given.files().items()) if given is not None else ():
+        text += name + hashlib.sha256(content).hexdigest()
     return stores_folder() / hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def prepare(
-    dataset: DataSet, config: CodecConfig, *, on_event: OnEvent, components: Components | None = None
+    dataset: DataSet,
+    config: CodecConfig,
+    *,
+    on_event: OnEvent,
+    components: Components | None = None,
+    given: Codec | None = None,
 ) -> TrainingData:
     """Fit the codec and build the stores, or open what is there; a killed build goes on after its last finished shard.
 
@@ -68,15 +79,16 @@ def prepare(
         config: The codec's settings.
         on_event: Called with ``storing`` events; what it raises ends the build, which goes on with the next call.
         components: The trained stages that the codec works through, by name.
+        given: The codec of another model, which is taken instead of fitting one.
 
     Raises:
         EmptyDataError: Not one record could be encoded.
         OutOfSpaceError: The disk is full; finished parts stay.
     """
-    folder = store_folder(dataset.fingerprint, config, components)
+    folder = store_folder(dataset.fingerprint, config, components, given=given)
     folder.mkdir(parents=True, exist_ok=True)
     with _alone(folder, on_event):
-        codec = _fitted(folder, dataset, config, components)
+        codec = _fitted(folder, dataset, config, components, given)
         stores: dict[Split, Store] = {}
         for split in SPLITS:
             ahead = _EncodedAhead(codec, dataset.records(split))
@@ -116,13 +128,14 @@ def open_stores(folder: Path) -> TrainingData | None:
     return TrainingData(codec=_read_codec(folder / "codec"), stores={split: Store(folder / split) for split in SPLITS})
 
 
-def missing_store_bytes(dataset: DataSet, recipe: Recipe) -> int:
-    """Return the disk space that the stores will take which are not there yet; stages with one codec share theirs.
+def missing_store_bytes(dataset: DataSet, wanted: Mapping[Path, CodecConfig]) -> int:
+    """Return the disk space that the stores will take which are not there yet.
 
-    Those of a codec that works through a stage which is not trained yet are not counted: their place depends on its weights.
+    Args:
+        dataset: The data.
+        wanted: Settings of the codecs by folder. Those of a codec that works through a stage which is not trained yet are not among
+            them: their place depends on its weights.
     """
-    codecs = [stage.codec for stage in recipe.stages if not stage.codec.components]
-    wanted = {store_folder(dataset.fingerprint, codec): codec for codec in codecs}
     missing = {folder: codec for folder, codec in wanted.items() if not (folder / "train" / "store.json").exists()}
     needed = sum(estimated_store_bytes(codec, dataset) for codec in missing.values())
     # What a killed build has written is not needed again.
@@ -151,10 +164,13 @@ class _EncodedAhead:
         return self._slots[id(record)]
 
 
-def _fitted(folder: Path, dataset: DataSet, config: CodecConfig, components: Components | None) -> Codec:
+def _fitted(
+    folder: Path, dataset: DataSet, config: CodecConfig, components: Components | None, given: Codec | None
+) -> Codec:
     place = folder / "codec"
     if not place.exists():
-        codec = fit_codec(config, dataset.records("train"), components)
+        records = dataset.records("train")
+        codec = fit_codec(config, records, components) if given is None else given.counted(records)
         building = folder / "codec.building"
         shutil.rmtree(building, ignore_errors=True)
         (building / "files").mkdir(parents=True)

@@ -3,40 +3,41 @@
 In order: open the data, find an unfinished run of the same command or make one, choose the recipe, fit the codec and build the
 stores, measure the machine and freeze the plan, train every stage, save the model, index the training data for novelty. The promise of
 time begins when the stores are finished, so the probe is inside it; the index comes after it. A stage whose codec works through an
-earlier one gets its stores when that one is trained, inside the promise. A run that was stopped or killed anywhere goes on with the
-same call. Started by ``torchrun``, the first process does all of this and the others take part in the stages.
+earlier one gets its stores when that one is trained, inside the promise. What begins from a saved model takes codec and weights from
+it. A run that was stopped or killed anywhere goes on with the same call. Started by ``torchrun``, the first process does all of this and
+the others take part in the stages.
 """
 
 import dataclasses
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from makar.api.data import Source, dataset_of, seconds_of_budget
 from makar.api.interruption import stop_on_signal
 from makar.api.model import Model
-from makar.api.novelty import build_index, remember_stores, remembered_stores, stores_of
+from makar.api.novelty import build_index, stores_of
+from makar.api.parent import check_output, open_parent, parent_again
 from makar.api.places import lasting_source, model_place
 from makar.api.real_figures import data_facts, real_figures, stage_facts, training_facts
 from makar.api.samples import shown_samples
 from makar.api.several import Lead, follow
-from makar.api.stores import OnEvent, missing_store_bytes, prepare, store_folder
-from makar.artifacts.components import TrainedStage, components_of
+from makar.api.stage_data import Material, own_stages, trained_stages
+from makar.api.stores import OnEvent
+from makar.artifacts.components import TrainedStage
 from makar.artifacts.folders import check_replaceable
 from makar.artifacts.load import load_artifact
 from makar.artifacts.save import save_artifact
-from makar.codecs.codec import fit_codec
-from makar.data.dataset import DataSet, open_dataset
+from makar.data.dataset import open_dataset
 from makar.data.fingerprint import HELD_OUT_SHARE
 from makar.errors import DataError, InterruptedRunError, MakarError, UnsupportedError
-from makar.families.family import build_family
 from makar.generation.preview import sample_maker
 from makar.home import stores_folder
-from makar.planning import Request, choose_recipe, plain_codec, size_recipe
+from makar.planning import Request, choose_recipe, size_recipe
 from makar.provenance.folder import MANIFEST_NAME
-from makar.recipe import Stage
+from makar.recipe import Parent
 from makar.training.budget import Budget
 from makar.training.data_size import measured_size
 from makar.training.distributed import Team
@@ -93,6 +94,7 @@ def train(
     medium: str | None = None,
     seed: int = 0,
     settings: Sequence[str] = (),
+    from_model: str | Path | None = None,
     on_event: OnEvent = ignore_event,
 ) -> Run:
     """Train a model on data; the same call goes on with a run that was stopped or killed.
@@ -106,10 +108,12 @@ def train(
         medium: Take this medium where there are several; ``None`` takes the one with the most content.
         seed: Seed of every draw.
         settings: ``PATH=VALUE`` changes to the recipe, for example ``"stages.0.family.width=128"``.
+        from_model: Name or folder of a saved model to begin from: without ``recipe`` that model is trained on.
         on_event: Called with every event; see ``makar.training.progress``.
 
     Raises:
-        UsageError: Neither or both of ``minutes`` and ``steps``, or ``output`` is something else than a model.
+        UsageError: Neither or both of ``minutes`` and ``steps``, or ``output`` is something else than a model, or the one to begin from.
+        ArtifactError: The model to begin from cannot be trusted or used.
         InterruptedRunError: Ctrl-C, SIGTERM or ``makar runs stop``; everything is saved.
         RunError: The training cannot go on; the message says why and what to do.
     """
@@ -119,10 +123,12 @@ def train(
     if not lead.team.leads:
         return _followed(lead.team)
     with lead.failures_told():
+        parent = None if from_model is None else open_parent(from_model)
         dataset = dataset_of(source, medium=medium, progress=_reading(on_event))
         place = model_place(dataset.name if output is None else output)
         check_replaceable(place, MANIFEST_NAME)
-        options = {
+        check_output(place, parent)
+        options: dict[str, Any] = {
             "source": lasting_source(dataset.inspection.source),
             "medium": dataset.medium,
             "seconds": seconds,
@@ -133,6 +139,8 @@ def train(
         }
         if dataset.held_out_share != HELD_OUT_SHARE:
             options["held_out_share"] = dataset.held_out_share
+        if parent is not None:
+            options["from"] = parent.origin.parent.to_dictionary() | {"place": str(parent.artifact.path.absolute())}
         key = run_key(data_fingerprint=dataset.fingerprint, options=options, output=str(place))
         stored = find_resumable(key)
         if stored is None:
@@ -141,7 +149,7 @@ def train(
                 on_event(_note(f"{place} holds a model; it is replaced when the new one is complete"))
         else:
             on_event(_note(f"going on with the unfinished run {stored.id}"))
-        return _carry_out(stored, dataset, lead=lead, on_event=on_event, start=start)
+        return _carry_out(stored, Material(dataset=dataset, parent=parent), lead=lead, on_event=on_event, start=start)
 
 
 def resume(run: str, *, on_event: OnEvent = ignore_event) -> Run:
@@ -185,7 +193,10 @@ def resume(run: str, *, on_event: OnEvent = ignore_event) -> Run:
                 expected="the same files",
                 do="put them back, or train anew with makar train",
             )
-        return _carry_out(stored, dataset, lead=lead, on_event=on_event, start=start)
+        # A run that only lacks its index needs the model no more that it began from.
+        begun = options.get("from") if _saved_before(stored) is None else None
+        parent = None if begun is None else parent_again(Parent(name=begun["name"], hash=begun["hash"]), begun["place"])
+        return _carry_out(stored, Material(dataset=dataset, parent=parent), lead=lead, on_event=on_event, start=start)
 
 
 def _followed(team: Team) -> Run:
@@ -194,22 +205,26 @@ def _followed(team: Team) -> Run:
     return _opened(stored, load_artifact(place), _known_results(stored))
 
 
-def _carry_out(stored: StoredRun, dataset: DataSet, *, lead: Lead, on_event: OnEvent, start: float) -> Run:
+def _carry_out(stored: StoredRun, material: Material, *, lead: Lead, on_event: OnEvent, start: float) -> Run:
     place = Path(stored.state()["output"])
     with stored.lock():
         stored.clear_stop()
         try:
             saved = _saved_before(stored)
             if saved is None:
-                plan, data, budget = _plan_and_data(stored, dataset, lead=lead, on_event=on_event, start=start)
-                saved = _train_stages(stored, plan, data, budget=budget, dataset=dataset, lead=lead, on_event=on_event)
+                plan, data, budget = _plan_and_data(stored, material, lead=lead, on_event=on_event, start=start)
+                saved = _train_stages(
+                    stored, plan, data, budget=budget, material=material, lead=lead, on_event=on_event
+                )
             artifact, results = saved
             values = {"inner_loss": results[-1].inner_loss, "stages": [result.to_dictionary() for result in results]}
             stored.note_saved(place, artifact_hash=artifact.hash, result=values)
             on_event(_note("indexing the training data, so that copies of it are found"))
             stores = stores_of(artifact)
             if stores is not None:
-                build_index(stored.folder, stores, medium=dataset.medium, on_event=_until_stopped(stored, on_event))
+                build_index(
+                    stored.folder, stores, medium=material.dataset.medium, on_event=_until_stopped(stored, on_event)
+                )
             # Only now, so that a run that was stopped or killed while it was indexed goes on there.
             stored.finish(place, artifact_hash=artifact.hash, result=values)
             lead.saved(stored, place)
@@ -232,7 +247,7 @@ def _saved_before(stored: StoredRun) -> tuple["Artifact", tuple[StageResult, ...
         artifact = load_artifact(Path(state["artifact"]))
     except MakarError:
         return None  # it was removed or changed since; the run's folder still has the weights to save it again
-    is_whole = artifact.hash == state["artifact_hash"] and len(results) == len(plan.recipe.stages)
+    is_whole = artifact.hash == state["artifact_hash"] and len(results) == len(trained_stages(plan.recipe))
     return (artifact, results) if is_whole else None
 
 
@@ -259,10 +274,10 @@ def _until_stopped(stored: StoredRun, on_event: OnEvent) -> OnEvent:
 
 
 def _plan_and_data(
-    stored: StoredRun, dataset: DataSet, *, lead: Lead, on_event: OnEvent, start: float
+    stored: StoredRun, material: Material, *, lead: Lead, on_event: OnEvent, start: float
 ) -> tuple[TrainingPlan, dict[str, TrainingData], Budget]:
     """Return the frozen plan, the data of every stage that needs no other, and the promise of time, which begins with that data."""
-    options = stored.state()["options"]
+    options, dataset, parent = stored.state()["options"], material.dataset, material.parent
     plan = stored.plan()
     request = Request(
         seconds=options["seconds"],
@@ -270,24 +285,17 @@ def _plan_and_data(
         recipe=options["recipe"],
         seed=options["seed"],
         settings=tuple(options["settings"]),
+        origin=None if parent is None else parent.origin,
     )
     recipe = choose_recipe(dataset, request) if plan is None else plan.recipe
-    own = [stage.codec for stage in recipe.stages if not stage.codec.components]
-    # Noted before they are built, so that cleaning up never takes the stores of a training that is under way. The first are what new
-    # content is compared with: those of the last stage that holds content and not latents.
-    folders = [store_folder(dataset.fingerprint, codec) for codec in reversed(own)]
-    remember_stores(stored.folder, folders[0], earlier=folders[1:])
-    check_disks([(stores_folder(), missing_store_bytes(dataset, recipe))])
-    data = {
-        stage.name: prepare(dataset, stage.codec, on_event=on_event)
-        for stage in recipe.stages
-        if not stage.codec.components
-    }
+    if parent is not None:
+        parent.check(dataset, recipe)
+    material.remember(stored.folder, recipe)
+    check_disks([(stores_folder(), material.missing_bytes(recipe))])
+    data = {stage.name: material.prepared(stage, {}, on_event=on_event) for stage in own_stages(recipe)}
     # Sizes of what a learned codec makes follow from what the codec below it makes; that is fitted before time begins to count.
     specs = [
-        data[stage.name].codec.spec
-        if stage.name in data
-        else fit_codec(plain_codec(stage.codec), dataset.records("train")).spec
+        data[stage.name].codec.spec if stage.name in data else material.plain_spec(stage)
         for stage in (recipe.stages if plan is None else ())
     ]
     on_event(_note(f"data ready after {time.monotonic() - start:.1f} s"))
@@ -310,21 +318,21 @@ def _train_stages(
     data: dict[str, TrainingData],
     *,
     budget: Budget,
-    dataset: DataSet,
+    material: Material,
     lead: Lead,
     on_event: OnEvent,
 ) -> tuple["Artifact", tuple[StageResult, ...]]:
     results: list[StageResult] = []
-    trained: dict[str, TrainedStage] = {}
+    trained = material.kept(plan.recipe)
+    parent = None if material.parent is None else material.parent.artifact.path
     with stop_on_signal() as asked:
-        for stage in plan.recipe.stages:
+        for stage in trained_stages(plan.recipe):
             watch = Watch(
                 on_event=shown_samples(stored.folder, on_event), stop=lambda: asked() or stored.stop_requested()
             )
-            part = data.get(stage.name) or _encoded(stage, dataset, trained, folder=stored.folder, watch=watch)
-            family = build_family(stage.family)
-            seen = components_of(trained, stage.codec.components)
-            with lead.stage(stored, stage.name, stores=store_folder(dataset.fingerprint, stage.codec, seen)):
+            part = data.get(stage.name) or material.encoded(stage, trained, run=stored.folder, watch=watch)
+            family = material.family(stage, device=plan.device)
+            with lead.stage(stored, stage.name, stores=material.folder(stage, trained), parent=parent):
                 result = train_stage(
                     plan,
                     stage,
@@ -346,34 +354,12 @@ def _train_stages(
             codec=last.codec,
             family=last.family,
             training=training_facts(stored.id, plan, results, processes=lead.team.size) | figures,
-            data=data_facts(dataset),
+            data=data_facts(material.dataset),
             components=trained,
         )
     if plan.seconds is not None:
         on_event(_note(f"{budget.consumed():.1f} s of {plan.seconds:.0f} s from the finished store to the saved model"))
     return artifact, tuple(results)
-
-
-def _encoded(
-    stage: Stage, dataset: DataSet, trained: Mapping[str, TrainedStage], *, folder: Path, watch: Watch
-) -> TrainingData:
-    """Return the data of a stage whose codec works through stages that are trained by now; this takes time from the budget."""
-    names = stage.codec.components
-    watch.on_event(_note(f'encoding the data with {", ".join(names)} for stage "{stage.name}"'))
-
-    def look(event: dict[str, Any]) -> None:
-        if watch.stop():
-            raise InterruptedRunError(
-                f'stopped while encoding for stage "{stage.name}"; what is finished is kept',
-                do="run the same command again: it goes on from there",
-            )
-        watch.on_event(event)
-
-    components = components_of(trained, names)
-    first, *others = remembered_stores(folder)
-    here = store_folder(dataset.fingerprint, stage.codec, components)
-    remember_stores(folder, first, earlier=[*(other for other in others if other != here), here])
-    return prepare(dataset, stage.codec, on_event=look, components=components)
 
 
 def _opened(stored: StoredRun, artifact: "Artifact", results: tuple[StageResult, ...]) -> Run:

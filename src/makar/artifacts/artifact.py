@@ -80,6 +80,11 @@ class Artifact:
         """The recipe that it was trained by."""
         return _rebuild("recipe", lambda: Recipe.from_dictionary(self.header["recipe"]))
 
+    @property
+    def family_config(self) -> FamilyConfig:
+        """The configuration of the family, without its weights."""
+        return _family_config(self.header)
+
     def codec(self) -> Codec:
         """Return the codec; it is rebuilt at the first call.
 
@@ -243,8 +248,12 @@ def rebuild_family(header: dict[str, Any], tensors: list[Path]) -> Family:
 
 def tensors_name(header: dict[str, Any]) -> str:
     """Return the file with the tensors of a model, from what ``makar.json`` says or its entry of a component; empty for none."""
+    return _family_config(header).tensors_name
+
+
+def _family_config(header: dict[str, Any]) -> FamilyConfig:
     config: FamilyConfig = _rebuild("family", lambda: _config(header["family"], FamilyConfig))
-    return config.tensors_name
+    return config
 
 
 def _config(values: dict[str, Any], wanted: type[Config]) -> Any:

@@ -58,12 +58,14 @@ def model_card(header: dict[str, Any], *, name: str, digest: str, report: dict[s
 
 def _model_rows(header: dict[str, Any], digest: str) -> list[tuple[str, str]]:
     parameters = header["training"].get("parameters")
+    parent = header["recipe"].get("parent")
     through = ", ".join(f"{name} ({entry['family']['kind']})" for name, entry in header["components"].items())
     return [
         ("recipe", str(header["recipe"].get("name"))),
         ("family", str(header["family"]["kind"])),
         ("codec", str(header["codec"]["kind"])),
         *([("works through", through)] if through else []),
+        *([("began from", f"{parent['name']} (`{parent['hash']}`)")] if isinstance(parent, dict) else []),
         ("parameters", f"{parameters:,}" if isinstance(parameters, int) else "unknown"),
         ("made", header["time_utc"]),
         ("hash", f"`{digest}`"),

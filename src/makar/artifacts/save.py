@@ -143,6 +143,7 @@ def write_artifact(
             "previous": signing.manifest_hash(run),
             "run": run,
             "data": data,
+            **({"parent": header["recipe"]["parent"]} if header["recipe"].get("parent") else {}),
         }
         _write_signed(building / MANIFEST_NAME, signing.sign(manifest, key))
         _write_documents(building, header, signing.manifest_hash(manifest), path.name, report=None)

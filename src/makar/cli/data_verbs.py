@@ -5,10 +5,14 @@ from typing import Annotated
 
 import typer
 
-from makar.cli.completion import medium_names, recipe_names
+from makar.cli.completion import medium_names, model_names, recipe_names
 from makar.cli.output import Json, note, print_json
 from makar.cli.tables import print_inspection, print_plan
 from makar.cli.values import seconds_of
+from makar.errors import UnknownNameError, UsageError
+
+ADAPTERS = ("lora",)
+"""Recipes that learn an adapter."""
 
 Data = Annotated[
     str, typer.Argument(metavar="DATA", help="A file, a folder, an archive, or builtin:NAME.", show_default=False)
@@ -30,6 +34,50 @@ Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="A.B=C", help="Change one setting of the recipe; may be repeated."),
 ]
+
+From = Annotated[
+    str | None,
+    typer.Option(
+        "--from",
+        metavar="MODEL",
+        help="Begin from this saved model; without --recipe it is trained on.",
+        autocompletion=model_names,
+    ),
+]
+
+Adapter = Annotated[
+    str | None,
+    typer.Option("--adapter", metavar="KIND", help="With --from FOLDER of a pretrained pipeline: learn an adapter; lora."),
+]
+
+
+def recipe_of(recipe: str | None, *, adapter: str | None, from_model: str | None) -> str | None:
+    """Return the recipe that the options ask for: each kind of adapter is one.
+
+    Raises:
+        UsageError: An adapter of nothing, of an unknown kind, or beside another recipe.
+    """
+    if adapter is None:
+        return recipe
+    if adapter not in ADAPTERS:
+        raise UnknownNameError("adapter", adapter, ADAPTERS)
+    if from_model is None:
+        raise UsageError(f"--adapter {adapter} of nothing", expected="a model that it adapts", do="--from FOLDER")
+    if recipe not in (None, adapter):
+        raise UsageError(f"--adapter {adapter} and --recipe {recipe}", expected="one of them")
+    return adapter
+
+
+def check_from(model: str | None) -> None:
+    """Refuse a model that is not there, before the data is read.
+
+    Raises:
+        UnknownNameError: There is none of that name; the nearest is proposed.
+    """
+    if model is not None:
+        from makar.artifacts.load import find_model
+
+        find_model(model)
 
 
 def inspect(data: Data, medium: Medium = None, json: Json = False) -> None:
@@ -57,6 +105,8 @@ def plan(
     medium: Medium = None,
     seed: Seed = 0,
     settings: Settings = None,
+    from_model: From = None,
+    adapter: Adapter = None,
     probe: Annotated[bool, typer.Option(help="With --for: measure this machine for a few seconds.")] = True,
     json: Json = False,
 ) -> None:
@@ -65,23 +115,40 @@ def plan(
     Says which recipe and size fit DATA, this machine and this time, and what to expect.
     """
     from makar.api.data import dataset_of, seconds_of_budget
+    from makar.api.data import plan as plan_training
     from makar.cli.progress import Display
-    from makar.planning import plan_training
 
     seconds = seconds_of(time)
-    seconds_of_budget(None if seconds is None else seconds / 60, steps)
+    minutes = None if seconds is None else seconds / 60
+    seconds_of_budget(minutes, steps)
+    check_from(from_model)
+    recipe = recipe_of(recipe, adapter=adapter, from_model=from_model)
     with Display() as display:
         dataset = dataset_of(data, medium=medium, progress=display.reading)
         if probe and seconds is not None:
             display.say("measuring this machine")
         planned = plan_training(
-            dataset, recipe=recipe, seconds=seconds, steps=steps, seed=seed, settings=settings or [], probe=probe
+            dataset,
+            minutes=minutes,
+            steps=steps,
+            recipe=recipe,
+            seed=seed,
+            settings=settings or [],
+            from_model=from_model,
+            probe=probe,
         )
     if json:
         print_json(planned.to_dictionary())
         return
     print_plan(dataset.name, planned.to_dictionary())
-    given = {"--for": time, "--steps": steps, "--recipe": recipe, "--medium": medium, "--seed": seed or None}
+    given = {
+        "--for": time,
+        "--steps": steps,
+        "--recipe": recipe,
+        "--medium": medium,
+        "--seed": seed or None,
+        "--from": from_model,
+    }
     words = ["makar", "train", data]
     words += [str(word) for option, value in given.items() if value is not None for word in (option, value)]
     words += [word for setting in settings or [] for word in ("--set", setting)]

@@ -205,11 +205,11 @@ def _novelty_text(novelty: dict[str, Any]) -> str:
     if novelty["is_copy"]:
         nearest: dict[str, Any] = next(iter(novelty.get("nearest") or []), {})
         return f"TOO CLOSE to the training data ({nearest.get('source', 'source unknown')})"
+    rest = f"; not compared with {novelty['uncovered']}" if novelty["uncovered"] else ""
     if novelty["measure"] == "distance_ratio":
-        return f"new: {novelty['value']:.2f}, a copy is below {novelty['threshold']:.2f}"
-    return (
-        f"new: longest verbatim span {novelty['longest_span']} words, {novelty['share_13']:.0%} in spans of 13 or more"
-    )
+        return f"new: {novelty['value']:.2f}, a copy is below {novelty['threshold']:.2f}{rest}"
+    spans = f"{novelty['longest_span']} words, {novelty['share_13']:.0%} in spans of 13 or more"
+    return f"new: longest verbatim span {spans}{rest}"
 
 
 def row_of(asset: "Asset", path: Path | None) -> dict[str, Any]:

@@ -51,14 +51,18 @@ def print_plan(name: str, values: Mapping[str, Any]) -> None:
     workers = f"{values['workers']} workers" if values["workers"] > 1 else ""
     threads = "1 thread" if values["threads"] == 1 else f"{values['threads']} threads"
     how = ", ".join(part for part in (values["device"], workers or threads, values["precision"]) if part)
-    print(f"on {how}, {'measured' if expected['measured'] else 'assumed, not measured'}; seed {values['seed']}\n")
+    print(f"on {how}, {'measured' if expected['measured'] else 'assumed, not measured'}; seed {values['seed']}")
+    if parent := recipe["parent"]:
+        print(f"begins from {parent['name']} ({parent['hash'][:16]})")
+    print()
     for stage in recipe["stages"]:
         rows = [
             {"part": part, "setting": key.replace("_", " "), "value": value}
             for part in ("codec", "family", "optimisation")
             for key, value in stage[part].items()
         ]
-        print_table(f"stage {stage['name']}, {stage['share']:.0%} of the time", rows)
+        how = "kept as it is" if stage["begins"] == "kept" else f"{stage['share']:.0%} of the time"
+        print_table(f"stage {stage['name']}, {how}", rows)
         print()
     print_table("expected", list(_expected_rows(expected)))
     if recipe.get("expected"):

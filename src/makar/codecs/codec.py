@@ -104,6 +104,11 @@ class Codec(abc.ABC):
         """Return what ``encode`` returns for each record; a codec that computes with a network does it in one batch."""
         return [self.encode(record) for record in records]
 
+    def counted(self, records: Iterator[Record]) -> "Codec":
+        """Return the codec with frequencies counted anew in other data, and what it encodes to unchanged; most codecs count nothing."""
+        del records
+        return self
+
     @property
     def plain(self) -> "Codec":
         """The codec of the content itself, below any learned one: what is compared and measured is content, not latents."""

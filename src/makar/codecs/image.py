@@ -161,6 +161,16 @@ class ImageCodec(Codec):
         slots[TARGET] = np.ascontiguousarray(with_channels(fitted, config.channels).transpose(2, 0, 1))
         return slots
 
+    def counted(self, records: Iterator[Record]) -> "ImageCodec":
+        """Return the codec with the images of each class counted in other data; a class that is not there has none."""
+        if not self.class_names:
+            return self
+        every = records.without_content() if isinstance(records, Records) else records
+        counts = Counter(record.label or UNLABELLED for record in every)
+        return ImageCodec(
+            self.config, class_counts={name: counts[name] for name in self.class_names}, captions=self._captions
+        )
+
     def encode_caption(self, prompt: str) -> np.ndarray:
         """Return the tokens of a prompt, int64 ``[caption_length]``.
 
@@ -170,6 +180,16 @@ class ImageCodec(Codec):
         if self._captions is None:
             raise UnsupportedError("this model knows no captions", do='train with the recipe "image-text"')
         return self._captions.encode_prompt(prompt)
+
+    def decode_caption(self, tokens: np.ndarray) -> str:
+        """Return the words of a row of caption tokens, in the form in which captions are read.
+
+        Raises:
+            UnsupportedError: The codec knows no captions.
+        """
+        if self._captions is None:
+            raise UnsupportedError("this model knows no captions", do='train with the recipe "image-text"')
+        return self._captions.decode(tokens)
 
     def to_model(self, slot: str, values: np.ndarray) -> np.ndarray:
         """Turn uint8 0..255 into float32 -1..1; classes stay what they are."""

@@ -169,6 +169,16 @@ class LatentCodec(LearnedCodec):
         """The latents as target, and the other slots of the base."""
         return latent_spec(self.config, self.base.spec, self._component.latents)
 
+    def counted(self, records: Iterator[Record]) -> Codec:
+        """Return the codec with the frequencies of the base counted anew; mean and deviation of the latents stay."""
+        return LatentCodec(
+            self.config,
+            base=self.base.counted(records),
+            component=self._component,
+            mean=self._mean,
+            deviation=self._deviation,
+        )
+
     @property
     def plain(self) -> Codec:
         """The codec of the images."""

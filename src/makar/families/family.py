@@ -4,7 +4,8 @@ A family is a ``torch.nn.Module`` that holds its networks. The trainer asks for 
 calls ``prepare`` once a batch and the loss of every phase that is due. One phase trains a language model, two a GAN;
 a phase that shares the optimiser of another and is due every 16 steps is a lazy penalty; a phase with its own
 ``batch`` function is a rollout. State that is not a parameter lives in registered buffers, so it is checkpointed with
-the weights. Every draw takes the generator that is handed in.
+the weights. Every draw takes the generator that is handed in. A family that begins from a saved model has it attached: it takes its first
+weights from there, and one that learns from a teacher goes on asking it.
 """
 
 import abc
@@ -152,6 +153,9 @@ class Family(nn.Module, abc.ABC):
     options: ClassVar[type[Config]]
     """Configuration class of the sampling controls that this family honours; any other control is refused."""
 
+    parent: "Family | None" = None
+    """The model that this one begins from, while it is trained; ``attach`` puts it there."""
+
     concurrent: ClassVar[bool] = False
     """Whether several threads may compute losses at once: a loss then changes nothing but gradients and draws from its generator alone."""
 
@@ -196,6 +200,33 @@ class Family(nn.Module, abc.ABC):
     def initialise_from_data(self, batches: Iterable[Batch]) -> None:
         """Start better than blind from a few batches (token frequencies, scale of the data); the default does nothing."""
         del batches
+
+    def attach(self, parent: "Family") -> None:
+        """Put the model that this one begins from beside it, in evaluation mode, for as long as it is trained."""
+        # Past the module's own bookkeeping: its weights are neither trained nor checkpointed nor saved with this family.
+        object.__setattr__(self, "parent", parent.eval().requires_grad_(False))
+
+    def begin(self, generator: torch.Generator, batches: Iterable[Batch]) -> None:
+        """Take the first weights: those of the parent where there is one, otherwise drawn and fitted to a few batches.
+
+        Args:
+            generator: Source of the draws.
+            batches: The first examples of the training data.
+        """
+        self.initialise(generator)
+        if self.parent is None:
+            self.initialise_from_data(batches)
+        else:
+            self.begin_from(self.parent, batches)
+
+    def begin_from(self, parent: "Family", batches: Iterable[Batch]) -> None:
+        """Take over what the parent knows; by default every tensor, so that nothing of the new data is looked at.
+
+        Raises:
+            TensorMismatchError: The parent is of another family, or of other sizes.
+        """
+        del batches
+        self.load_tensors(parent.tensors())
 
     @abc.abstractmethod
     def phases(self) -> list[Phase]:

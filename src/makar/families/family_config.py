@@ -4,7 +4,7 @@ The implementation is named by ``target`` and described in ``makar.families.fami
 """
 
 import abc
-from typing import ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from makar.config import Config
 from makar.tensor_spec import Slot, TensorSpec
@@ -42,6 +42,11 @@ class FamilyConfig(Config, abc.ABC):
         """Return the memory that training takes for what is not trained: the base of an adapter; none by default."""
         return 0.0
 
+    def memory_plan(self, device: str, free_bytes: int) -> dict[str, Any]:
+        """Return how it would compute on this machine, where that is chosen to fit; nothing by default."""
+        del device, free_bytes
+        return {}
+
     @abc.abstractmethod
     def accepts(self) -> TensorSpec:
         """Return the slots that the family can use, with ``optional`` where it works without."""
@@ -53,6 +58,10 @@ class FamilyConfig(Config, abc.ABC):
         the axis ``("length",)`` and a vocabulary. A family that returns a slot has ``encode(images)`` and ``decode(latents)``
         (``makar.codecs.codec.Autoencoder``).
         """
+        return None
+
+    def teacher(self) -> "FamilyConfig | None":
+        """Return the family of the model that has to stand beside this one while it learns (``Family.attach``); none by default."""
         return None
 
     @abc.abstractmethod

@@ -44,6 +44,7 @@ class Novelty:
         share_50: The same for 50.
         baseline: The same figures for held-out items: means and the number of items; empty when there were none.
         nearest: The nearest training records, nearest first.
+        uncovered: Data that could not be compared with, in words: that of a model from which this one began; empty when there is none.
     """
 
     medium: str
@@ -57,6 +58,7 @@ class Novelty:
     share_50: float = 0.0
     baseline: dict[str, float] = dataclasses.field(default_factory=dict)
     nearest: tuple[NearSource, ...] = ()
+    uncovered: str = ""
 
     @property
     def excess_13(self) -> float:
@@ -81,4 +83,5 @@ class Novelty:
             what = f"longest verbatim span {self.longest_span} words, limit {self.threshold:.0f}"
         else:
             what = f"distance ratio {self.value:.2f}, limit {self.threshold:.2f}"
-        return f"too close to the training data: {what}{named}" if self.is_copy else f"new: {what}"
+        rest = f"; not compared with {self.uncovered}" if self.uncovered else ""
+        return (f"too close to the training data: {what}{named}" if self.is_copy else f"new: {what}") + rest

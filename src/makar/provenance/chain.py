@@ -1,7 +1,8 @@
 """``verify``: walk from a file back to the data that its model learned from, and name the first broken link.
 
-asset -> artifact -> run -> data. Each link names the one before by the sha256 of its manifest. What is not on this machine is
-unknown, not broken. No tensor is loaded and nothing is executed: files, JSON, hashes and signatures are all that is needed.
+asset -> artifact -> run -> data, and where the model began from another one, that one and its own run and data behind it. Each link
+names the one before by the sha256 of its manifest. What is not on this machine is unknown, not broken. No tensor is loaded and nothing
+is executed: files, JSON, hashes and signatures are all that is needed.
 """
 
 from collections.abc import Callable
@@ -85,7 +86,9 @@ def _check_origin(asset: dict[str, Any], given: Path | None, fingerprint: Finger
     name = str(stated.get("name"))
     folder = given if given is not None else find_artifact(stated["hash"], name)
     if folder is None and (pipeline := known_pipeline(stated["hash"])) is not None:
-        return _check_pipeline(asset, pipeline)
+        if any(asset.get(part) != pipeline.manifest[part] for part in ("run", "data")):
+            return [_check("artifact", "link", "failed", "asset and pipeline state another run or data")]
+        return _check_pipeline(pipeline)
     if folder is None:
         return [
             _check("artifact", "found", "unknown", f'the model "{name}" ({stated["hash"][:16]}) is not on this machine')
@@ -122,16 +125,15 @@ def _check_artifact(folder: Path, fingerprint: Fingerprint | None) -> tuple[dict
         return manifest, [*checks, _check("run", "link", "failed", "the artifact states no run and data")]
     checks += _check_run(manifest, run, data)
     checks += _check_data(run, data, fingerprint)
+    checks += _check_parent(manifest.get("parent"), fingerprint)
     return manifest, checks
 
 
-def _check_pipeline(asset: dict[str, Any], statement: SignedManifest) -> list[Check]:
-    """Compare the folder of a pretrained pipeline with what was stated of it when it made the asset."""
+def _check_pipeline(statement: SignedManifest) -> list[Check]:
+    """Compare the folder of a pretrained pipeline with what was stated of it when it was opened."""
     stated = statement.manifest
     folder, problems = pipeline_problems(stated)
-    checks = [_check("artifact", "link", "ok", f"the asset was made by a pretrained {stated['pipeline']}")]
-    if any(asset.get(part) != stated[part] for part in ("run", "data")):
-        checks = [_check("artifact", "link", "failed", "asset and pipeline state another run or data")]
+    checks = [_check("artifact", "link", "ok", f"made by a pretrained {stated['pipeline']}")]
     if folder is None:
         checks.append(_check("artifact", "found", "unknown", "its folder is not where it was"))
     elif problems:
@@ -139,6 +141,34 @@ def _check_pipeline(asset: dict[str, Any], statement: SignedManifest) -> list[Ch
     else:
         checks.append(_check("artifact", "files", "ok", f"all {len(stated['files'])} files of {folder} match"))
     return [*checks, _check("data", "found", "unknown", str(stated["training_data"]))]
+
+
+def _check_parent(stated: Any, fingerprint: Fingerprint | None) -> list[Check]:
+    """Return the checks of the model that an artifact began from, and of all behind it; hashes name each other, so none comes twice."""
+    if stated is None:
+        return []
+    if not isinstance(stated, dict) or not isinstance(stated.get("hash"), str):
+        return [_check("parent", "link", "failed", "the artifact does not say which model it began from")]
+    name, digest = str(stated.get("name")), stated["hash"]
+    folder = find_artifact(digest, name)
+    if folder is None and (pipeline := known_pipeline(digest)) is not None:
+        link, *checks = _check_pipeline(pipeline)
+        return [_check("parent", "link", link.status, link.detail), *(check.behind() for check in checks)]
+    if folder is None:
+        return [
+            _check(
+                "parent", "found", "unknown", f'it began from "{name}" ({digest[:16]}), which is not on this machine'
+            )
+        ]
+    manifest, checks = _check_artifact(folder, fingerprint)
+    if manifest is not None and manifest_hash(manifest) != digest:
+        # Another model of that name says nothing about the one that was begun from.
+        return [
+            _check("parent", "found", "unknown", f'{folder} is not the "{name}" ({digest[:16]}) that it began from')
+        ]
+    status: Status = "failed" if manifest is None else "ok"
+    link = _check("parent", "link", status, f"it began from {folder}")
+    return [link, *(check.behind() for check in checks)]
 
 
 def _check_run(artifact: dict[str, Any], run: dict[str, Any], data: dict[str, Any]) -> list[Check]:

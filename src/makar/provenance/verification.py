@@ -4,7 +4,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any, Literal
 
-Link = Literal["asset", "artifact", "run", "data"]
+Link = Literal["asset", "artifact", "run", "data", "parent"]
 Status = Literal["ok", "failed", "unknown"]
 
 
@@ -23,6 +23,11 @@ class Check:
     name: str
     status: Status
     detail: str
+
+    def behind(self) -> "Check":
+        """Return the check as one of the model that the artifact began from."""
+        name = self.name if self.link == "parent" else f"{self.link} {self.name}"
+        return dataclasses.replace(self, link="parent", name=name)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -162,8 +162,7 @@ class _Trainer:
         for reason in damaged:
             self.log.emit("warning", message=f"{reason}; going on from the state before")
         if saved is None:
-            family.initialise(torch_generator(self.plan.seed, "initialise"))
-            family.initialise_from_data(self.source.first_look())
+            family.begin(torch_generator(self.plan.seed, "initialise"), self.source.first_look())
         family.precision = self.plan.precision
         self.learner = Learner(family.to(self.plan.device).train(), optimisation=self.stage.optimisation)
         if saved is None:

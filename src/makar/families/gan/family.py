@@ -112,6 +112,11 @@ class GanFamily(Family, abc.ABC):
         sets = torch.randint(len(raw), (REFERENCE_SETS, LOOKED_AT), generator=drawing)
         self.data_nearest.copy_(torch.stack([nearest(vectors[chosen]) for chosen in sets]).mean())
 
+    def begin_from(self, parent: Family, batches: Iterable[Batch]) -> None:
+        """Take every weight, and learn what is usual in the new data, by which a collapse is judged."""
+        super().begin_from(parent, batches)
+        self.initialise_from_data(batches)
+
     def phases(self) -> list[Phase]:
         """Return the discriminator, the penalties on its slope, and the generator."""
         config = self.config

@@ -7,12 +7,13 @@ folder is compared with it when it is opened, so that a forged configuration is 
 """
 
 import dataclasses
-from typing import ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from makar.codecs.prompted_image_config import BYTE_TOKENS
 from makar.config import setting
 from makar.errors import ConfigError
 from makar.families.family_config import FamilyConfig
+from makar.families.pretrained.memory import fit_memory
 from makar.tensor_spec import CAPTION, TARGET, Slot, TensorSpec
 
 TARGETS = ("attention", "transformer")
@@ -132,6 +133,12 @@ class PretrainedConfig(FamilyConfig):
     def frozen_bytes(self) -> float:
         """Return the memory of the pipeline itself."""
         return WEIGHT_BYTES * self.all_weights
+
+    def memory_plan(self, device: str, free_bytes: int) -> dict[str, Any]:
+        """Return how the pipeline would compute; when it is opened every component is counted."""
+        weights = {"denoiser": self.denoiser_weights, "others": self.all_weights - self.denoiser_weights}
+        found = fit_memory(weights, height=self.height, width=self.width, device=device, free_bytes=free_bytes)
+        return found.to_dictionary()
 
     @property
     def positions(self) -> int:

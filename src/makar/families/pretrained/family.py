@@ -134,6 +134,11 @@ class PretrainedFamily(Family):
             image = torch.from_numpy(slots[TARGET])[None].to(self._denoiser.device)
             self.prior[index] = self._denoising.latents(image, None)[0].cpu()
 
+    def begin_from(self, parent: Family, batches: Iterable[Batch]) -> None:
+        """Take over another adapter of the same base; what is not to be forgotten the base draws, before."""
+        self.initialise_from_data(batches)
+        super().begin_from(parent, batches)
+
     def phases(self) -> list[Phase]:
         """One phase: the adapter. A pipeline as it came learns nothing."""
         if not self.config.rank:
