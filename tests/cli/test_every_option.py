@@ -49,6 +49,8 @@ GENERATE = {
     "--guidance": (DRAW, ["--guidance", "4"]),
     "--set": (["generate", "painter"], ["--set", "steps=2"]),
     "--label": ([*DRAW, "--guidance", "20", "--label", "fox"], ["--label", "cat"]),
+    "--palette": (DRAW, ["--palette", "#102030,#d0e0f0"]),
+    "--svg": (DRAW, ["--svg"]),
 }
 CASES |= {("makar generate", option): "test_an_option_of_generate_changes_the_content" for option in GENERATE}
 
@@ -77,6 +79,28 @@ def test_output_of_generate_is_where_it_was_asked_for(place, tmp_path):
     see(*DRAW, "-o", "there/cat.png")
     see(*WRITE, "-o", "stories")
     assert {"out/0001.png", "there/cat.png", "stories/0001.txt", "stories/0001.txt.makar.json"} == set(hashes(tmp_path))
+
+
+CASES["makar generate", "--augment"] = CASES["makar generate", "--spread"] = "test_samples_for_a_training_set"
+
+
+def test_samples_for_a_training_set(place, tmp_path):
+    for label, count in (("cat", 4), ("fox", 2)):
+        (tmp_path / "few" / label).mkdir(parents=True)
+        for file in sorted((place / "images" / label).iterdir())[:count]:
+            shutil.copy(file, tmp_path / "few" / label)
+    before = hashes(tmp_path / "few")
+    words = ["generate", "painter", "--steps", "2", "--augment", "few", "-n", "4"]
+    assert len(see(*words, "-o", "more").output.splitlines()) == 4
+    see(*words, "-o", "even", "--spread", "even")
+    counts = [
+        [len(list((tmp_path / name / label).glob("*.png"))) for label in ("cat", "fox")] for name in ("more", "even")
+    ]
+    assert counts[0][0] < counts[0][1] and counts[1] == [2, 2] and hashes(tmp_path / "few") == before
+    assert "-o" in see(*words, code=2).messages
+    assert "in the data" in see(*words, "-o", "few/new", code=2).messages
+    assert "come from the data" in see(*words, "-o", "x", "--label", "cat", code=2).messages
+    assert "--augment" in see(*DRAW, "--spread", "even", code=2).messages
 
 
 CASES["makar generate", "--stream"] = "test_a_stream_comes_in_pieces"
@@ -124,6 +148,7 @@ FRAMES = ["edit", "painter", "--steps", "2", "--to-seed", "4", "--frames", "2"]
 EDIT = {
     "--box": (PAINT, ["--box", "4,4,8,8"]),
     "--mask": (PAINT, ["--mask", "mask.png"]),
+    "--background": ([*PAINT[:2], "cut.png", "--steps", "2"], ["--background"]),
     "--left": (PAINT, ["--left", "3"]),
     "--right": (PAINT, ["--right", "3"]),
     "--top": (PAINT, ["--top", "3"]),
@@ -157,7 +182,9 @@ def add_changer(place, folder, patch):
     pixels = np.asarray(Image.open(next((place / "images").rglob("*.png"))))
     mask = np.zeros((16, 16), np.uint8)
     mask[4:8, 9:12] = 255
-    for name, picture in (("a.png", pixels), ("b.png", pixels[::-1]), ("mask.png", mask)):
+    cut = np.dstack([pixels, np.full((16, 16), 255, np.uint8)])
+    cut[:4, :, 3], cut[4, :, 3] = 0, 160
+    for name, picture in (("a.png", pixels), ("b.png", pixels[::-1]), ("mask.png", mask), ("cut.png", cut)):
         Image.fromarray(picture).save(folder / name)
 
 

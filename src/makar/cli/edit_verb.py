@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from makar.cli.generate_verb import ControlNet, Loras, ModelName, check_output, row_of, save_asset, show_asset
-from makar.cli.output import Json, print_json
+from makar.cli.generate_verb import ControlNet, Loras, ModelName, check_output, save_asset, show_each
+from makar.cli.output import Json
 from makar.errors import UsageError
 
 
@@ -27,6 +27,9 @@ def edit(
     box: Annotated[
         str | None, typer.Option("--box", metavar="L,T,R,B", help="Fill in this rectangle, in pixels.")
     ] = None,
+    background: Annotated[
+        bool, typer.Option("--background", help="A background for a cut-out, whose opaque pixels stay.")
+    ] = False,
     left: Annotated[int, typer.Option("--left", min=0, help="Go on beyond the left side by so many pixels.")] = 0,
     right: Annotated[int, typer.Option("--right", min=0, help="Go on beyond the right side by so many pixels.")] = 0,
     top: Annotated[int, typer.Option("--top", min=0, help="Go on beyond the top by so many pixels.")] = 0,
@@ -74,6 +77,7 @@ def edit(
     how: dict[str, Any] = {
         "mask": mask,
         "box": _box(box),
+        "background": background,
         "left": left,
         "right": right,
         "top": top,
@@ -96,16 +100,12 @@ def edit(
     is_row = "to" in how or to_seed is not None
     check_output(output, medium="image", count=(frames or 2) if is_row else count * len(images))
     maker = load(model, loras=lora or (), controlnet=controlnet)
-    rows = []
-    for image in images:
-        for asset in maker.edit_each(image, how=how, prompt=prompt, count=count, seed=seed, options=options):
-            path = save_asset(asset, output or Path("out"))
-            if json:
-                rows.append(row_of(asset, path))
-            else:
-                show_asset(asset, path)
-    if json:
-        print_json(rows)
+    assets = (
+        asset
+        for image in images
+        for asset in maker.edit_each(image, how=how, prompt=prompt, count=count, seed=seed, options=options)
+    )
+    show_each(((asset, save_asset(asset, output or Path("out"))) for asset in assets), json=json)
 
 
 def _one_of(operations: dict[str, bool]) -> str | None:

@@ -13,6 +13,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from makar.codecs.alpha import model_values, pixels_of
 from makar.codecs.caption_tokens import CaptionTokens
 from makar.codecs.codec import Codec
 from makar.codecs.image_config import ImageCodecConfig
@@ -192,10 +193,9 @@ class ImageCodec(Codec):
         return self._captions.decode(tokens)
 
     def to_model(self, slot: str, values: np.ndarray) -> np.ndarray:
-        """Turn uint8 0..255 into float32 -1..1; classes stay what they are."""
-        return values.astype(np.float32) * (2 / 255) - 1 if slot == TARGET else values
+        """Turn uint8 0..255 into float32 -1..1, colours multiplied by opacity where there is one; classes stay what they are."""
+        return model_values(values) if slot == TARGET else values
 
     def decode(self, slots: dict[str, np.ndarray]) -> np.ndarray:
         """Return uint8 ``[height, width, channels]`` from ``target`` in -1..1; values outside are clipped."""
-        values = np.clip(slots[TARGET], -1, 1).transpose(1, 2, 0)
-        return np.rint((values + 1) * 127.5).astype(np.uint8)
+        return pixels_of(slots[TARGET])

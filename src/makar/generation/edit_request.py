@@ -30,6 +30,7 @@ class EditRequest(Config):
     box: tuple[int, int, int, int] | None = setting(
         None, meaning="fill in: left, top, right, bottom of what is made anew", unit="pixels"
     )
+    background: bool = setting(False, meaning="make a background for a cut-out: all that is not opaque, edges blended")
     left: int = setting(0, meaning="go on beyond the left side by so much", unit="pixels", minimum=0, maximum=4096)
     top: int = setting(0, meaning="go on beyond the top by so much", unit="pixels", minimum=0, maximum=4096)
     right: int = setting(0, meaning="go on beyond the right side by so much", unit="pixels", minimum=0, maximum=4096)
@@ -98,6 +99,8 @@ def operation_of(asked: EditRequest, *, has_strength: bool, is_transparent: bool
     for name, value in (("mask", asked.mask), ("box", asked.box)):
         if value is not None:
             words[name] = "inpaint"
+    if asked.background:
+        words["background"] = "inpaint"
     words |= {side: "inpaint" for side, pixels in zip(SIDES, sides_of(asked), strict=True) if pixels}
     if has_strength:
         words["strength"] = "image-to-image"
@@ -126,8 +129,9 @@ def operation_of(asked: EditRequest, *, has_strength: bool, is_transparent: bool
         raise UsageError(
             f"{asked.frames} frames of one image", expected="a second image or a second seed to which they lead"
         )
-    if asked.mask is not None and asked.box is not None:
-        raise UsageError("a mask and a box", expected="one of them")
+    places = [name for name in ("mask", "box", "background") if name in words]
+    if len(places) > 1:
+        raise UsageError(" and ".join(f"a {name}" for name in places), expected="one of them")
     return operation
 
 
