@@ -1,8 +1,8 @@
 """Taking a model out: ``export_artifact`` writes a folder that other programs open, checked before it is accepted.
 
 Formats: ``transformers`` (where the family writes what that library needs) and ``onnx`` (every family); of an adapter ``diffusers`` and
-``kohya``, one file each (``export_lora``). The folders of the first two also hold ``makar.json``, the codec's files, the tensors under their
-saved names and, as ``provenance.json``, the signed manifest, so that ``import_artifact`` reverses them exactly.
+``kohya``, one file each (``export_lora``). The folders of the first two also hold ``makar.json``, the codec's files, the tensors under
+their saved names and, as ``provenance.json``, the signed manifest, so that ``import_artifact`` reverses them exactly.
 """
 
 from collections.abc import Callable

@@ -86,4 +86,3 @@ def refuse_single_file(path: Path) -> None:
             do="in Python: diffusers.StableDiffusionPipeline.from_single_file(FILE).save_pretrained(FOLDER), or that of its class; "
             "a LoRA is given with --lora",
         )
-

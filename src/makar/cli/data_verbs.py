@@ -47,7 +47,9 @@ From = Annotated[
 
 Adapter = Annotated[
     str | None,
-    typer.Option("--adapter", metavar="KIND", help="With --from FOLDER of a pretrained pipeline: learn an adapter; lora."),
+    typer.Option(
+        "--adapter", metavar="KIND", help="With --from FOLDER of a pretrained pipeline: learn an adapter; lora."
+    ),
 ]
 
 

@@ -5,7 +5,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from makar.cli.data_verbs import Adapter, Data, From, Medium, RecipeName, Seed, Settings, Steps, Time, check_from, recipe_of
+from makar.cli.data_verbs import (
+    Adapter,
+    Data,
+    From,
+    Medium,
+    RecipeName,
+    Seed,
+    Settings,
+    Steps,
+    Time,
+    check_from,
+    recipe_of,
+)
 from makar.cli.output import Json, note, print_json
 from makar.cli.values import seconds_of
 

@@ -1,8 +1,8 @@
 """Colour images and their descriptions as plain UTF-8 bytes, so that a pretrained model reads them with its own tokenizers.
 
 Nothing is fitted: the model was trained elsewhere and knows its words. A description is kept letter for letter, in one row of bytes with
-padding at its end; the family turns it back into text. A training description that is too long is cut off, a prompt is refused. The sampler may
-answer in any size, and ``decode`` takes it as it comes.
+padding at its end; the family turns it back into text. A training description that is too long is cut off, a prompt is refused. The
+sampler may answer in any size, and ``decode`` takes it as it comes.
 """
 
 from collections.abc import Iterator

@@ -29,5 +29,8 @@ class PromptedImageCodecConfig(CodecConfig):
     )
     caption: str = setting("", meaning="description of every image that has none, such as 'a photo of sks dog'")
     caption_bytes: int = setting(
-        1024, meaning="UTF-8 bytes of a description; what is longer is cut off in training and refused as a prompt", unit="bytes", minimum=16
+        1024,
+        meaning="UTF-8 bytes of a description; what is longer is cut off in training and refused as a prompt",
+        unit="bytes",
+        minimum=16,
     )

@@ -84,11 +84,11 @@ def _check_origin(asset: dict[str, Any], given: Path | None, fingerprint: Finger
     if not isinstance(stated, dict) or not isinstance(stated.get("hash"), str):
         return [_check("artifact", "found", "failed", "the asset does not say which artifact made it")]
     name = str(stated.get("name"))
-    folder = given if given is not None else find_artifact(stated["hash"], name)
-    if folder is None and (pipeline := known_pipeline(stated["hash"])) is not None:
+    if given is None and (pipeline := known_pipeline(stated["hash"])) is not None:
         if any(asset.get(part) != pipeline.manifest[part] for part in ("run", "data")):
             return [_check("artifact", "link", "failed", "asset and pipeline state another run or data")]
         return _check_pipeline(pipeline)
+    folder = given if given is not None else find_artifact(stated["hash"], name)
     if folder is None:
         return [
             _check("artifact", "found", "unknown", f'the model "{name}" ({stated["hash"][:16]}) is not on this machine')
@@ -150,10 +150,10 @@ def _check_parent(stated: Any, fingerprint: Fingerprint | None) -> list[Check]:
     if not isinstance(stated, dict) or not isinstance(stated.get("hash"), str):
         return [_check("parent", "link", "failed", "the artifact does not say which model it began from")]
     name, digest = str(stated.get("name")), stated["hash"]
-    folder = find_artifact(digest, name)
-    if folder is None and (pipeline := known_pipeline(digest)) is not None:
+    if (pipeline := known_pipeline(digest)) is not None:
         link, *checks = _check_pipeline(pipeline)
         return [_check("parent", "link", link.status, link.detail), *(check.behind() for check in checks)]
+    folder = find_artifact(digest, name)
     if folder is None:
         return [
             _check(

@@ -190,5 +190,7 @@ def test_a_convolution_is_changed_too(pipelines, tmp_path):
     base = load_artifact(pipelines("stable_diffusion"))
     changed = load_artifact(pipelines("stable_diffusion"), loras=[str(tmp_path / "conv.safetensors")])
     weights = [one.family()._denoiser.down_blocks[0].resnets[0].conv1.weight for one in (base, changed)]
-    wanted = torch.einsum("or,rihw->oihw", tensors[f"{name}.lora_up.weight"][:, :, 0, 0], tensors[f"{name}.lora_down.weight"])
+    wanted = torch.einsum(
+        "or,rihw->oihw", tensors[f"{name}.lora_up.weight"][:, :, 0, 0], tensors[f"{name}.lora_down.weight"]
+    )
     assert torch.allclose(weights[1] - weights[0], wanted, atol=1e-5)

@@ -46,9 +46,7 @@ def test_large_pictures_are_decoded_in_tiles_and_attention_is_sliced_when_room_i
 
 @pytest.mark.parametrize("free", [0.5, 1, 2, 4, 8, 16, 32])
 def test_more_room_never_takes_more_away(free):
-    less, more = (
-        chosen(room, device="cuda", side=1024) for room in (free, 2 * free)
-    )
+    less, more = (chosen(room, device="cuda", side=1024) for room in (free, 2 * free))
     order = ["none", "component", "layer"]
     assert order.index(more.offload) <= order.index(less.offload)
 

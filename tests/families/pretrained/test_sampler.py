@@ -94,9 +94,7 @@ def test_a_folder_of_a_controlnet_is_put_to_a_pipeline(pipelines, picture):
             options={"steps": 2},
         )
     )
-    put = next(
-        edit(artifact, {"image": picture, "operation": "control"}, prompts="a cat", options={"steps": 2})
-    )
+    put = next(edit(artifact, {"image": picture, "operation": "control"}, prompts="a cat", options={"steps": 2}))
     assert np.array_equal(own.content, put.content)
     assert np.array_equal(drawn(artifact)[0].content, drawn(plain)[0].content)
 

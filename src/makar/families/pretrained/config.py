@@ -17,7 +17,7 @@ from makar.families.pretrained.memory import fit_memory
 from makar.tensor_spec import CAPTION, TARGET, Slot, TensorSpec
 
 TARGETS = ("attention", "transformer")
-"""What an adapter may change: the projections of the attention, or the feed-forward layers too; see ``makar.families.pretrained.layers``."""
+"""What an adapter may change: the projections of the attention, or the feed-forward layers too; see ``layers``."""
 LARGEST_RANK = 1024
 CREATE = "create"
 """Among the abilities: images from words alone."""

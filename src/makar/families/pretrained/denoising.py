@@ -165,9 +165,7 @@ class FlowDenoising(Denoising):
         shift = float(self.pipeline.scheduler.config.get("shift") or 1.0)
         time = shift * time / (1 + (shift - 1) * time)
         share = time[:, None, None, None]
-        return Noised(
-            latents=(1 - share) * latents + share * noise, times=time * STEPS, wanted=noise - latents
-        )
+        return Noised(latents=(1 - share) * latents + share * noise, times=time * STEPS, wanted=noise - latents)
 
     def predicted(self, denoiser: Any, at: Noised, words: list[Words]) -> Tensor:
         each, whole = torch.stack([one.each for one in words]), torch.stack([_known(one.whole) for one in words])
@@ -218,9 +216,7 @@ class FluxDenoising(FlowDenoising):
         return unpacked
 
     def _encode(self, description: str) -> Words:
-        each, whole, _ = self.pipeline.encode_prompt(
-            prompt=[description], prompt_2=None, device=self.pipeline.device
-        )
+        each, whole, _ = self.pipeline.encode_prompt(prompt=[description], prompt_2=None, device=self.pipeline.device)
         return Words(each=each[0], whole=whole[0])
 
 

@@ -25,7 +25,7 @@ from makar.families.pretrained.denoising import Denoising, Words, denoising_of
 from makar.families.pretrained.layers import present_suffixes
 from makar.families.pretrained.lora_files import PEFT_SETTINGS
 from makar.families.pretrained.lora_keys import PEFT_PREFIX
-from makar.families.pretrained.memory import Computing, fit_memory, free_bytes_of
+from makar.families.pretrained.memory import fit_memory, free_bytes_of
 from makar.families.pretrained.onnx_network import PlainDenoiser
 from makar.families.pretrained.opening import base_folder, open_pipeline
 from makar.families.pretrained.options import PretrainedOptions

@@ -23,9 +23,7 @@ def present_suffixes(names: Iterable[str], targets: str) -> tuple[str, ...]:
     """Return the ends of names that a network has, in the order of the table."""
     listed = list(names)
     return tuple(
-        suffix
-        for suffix in SUFFIXES[targets]
-        if any(name == suffix or name.endswith(f".{suffix}") for name in listed)
+        suffix for suffix in SUFFIXES[targets] if any(name == suffix or name.endswith(f".{suffix}") for name in listed)
     )
 
 

@@ -1,7 +1,7 @@
 """LoRA files of others: opened by hash, matched completely or refused, and added to the weights of the pipeline.
 
-Adding them costs nothing while images are made, and several of them add up (Hu et al. 2021, arXiv 2106.09685, section 4.1). A file whose keys
-do not all find a layer of their shape was made for another base: adding the rest would give something that nobody trained.
+Adding them costs nothing while images are made, and several of them add up (Hu et al. 2021, arXiv 2106.09685, section 4.1). A file whose
+keys do not all find a layer of their shape was made for another base: adding the rest would give something that nobody trained.
 """
 
 import json
@@ -42,7 +42,9 @@ def lora_entry(text: str) -> str:
         try:
             scale = float(number)
         except ValueError as error:
-            raise UsageError(f'"{text}" is no LoRA file', expected="FILE or FILE:SCALE, such as style.safetensors:0.8") from error
+            raise UsageError(
+                f'"{text}" is no LoRA file', expected="FILE or FILE:SCALE, such as style.safetensors:0.8"
+            ) from error
     else:
         name = text
     path = Path(name).expanduser()
@@ -129,7 +131,9 @@ def read_lora_file(path: Path) -> tuple[dict[str, Tensor], float | None]:
         settings = {str(name).rpartition(".")[2]: value for name, value in whole.items()}
     odd = [name for name, plain in PLAIN_SETTINGS.items() if settings.get(name, plain) not in (plain, None)]
     if odd:
-        raise ArtifactError(f"{path.name} was trained with {odd[0]}", expected="a plain LoRA", do="merge it where it was trained")
+        raise ArtifactError(
+            f"{path.name} was trained with {odd[0]}", expected="a plain LoRA", do="merge it where it was trained"
+        )
     alpha = settings.get("lora_alpha")
     return tensors, float(alpha) if isinstance(alpha, int | float) else None
 

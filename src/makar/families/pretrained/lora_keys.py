@@ -1,9 +1,9 @@
 """The three layouts of LoRA files, read to one form: which layer of which component, its two matrices, and its alpha.
 
 ``diffusers`` names ``unet.down_blocks.0...to_q.lora_A.weight`` (earlier ``.lora.down.weight``), ``peft`` the same below
-``base_model.model.`` without the component, ``kohya`` ``lora_unet_down_blocks_0_..._to_q.lora_down.weight`` with underscores for dots and an
-``alpha`` a layer. A name with underscores is looked up among the names that the network has, so nothing is guessed. What matches nothing is
-returned too: a file that fits in part is refused by whoever reads it.
+``base_model.model.`` without the component, ``kohya`` ``lora_unet_down_blocks_0_..._to_q.lora_down.weight`` with underscores for dots and
+an ``alpha`` a layer. A name with underscores is looked up among the names that the network has, so nothing is guessed. What matches nothing
+is returned too: a file that fits in part is refused by whoever reads it.
 """
 
 import dataclasses

@@ -179,7 +179,9 @@ def network_folder(folder: Path) -> tuple[str, tuple[str, ...]]:
     Raises:
         ArtifactError: It has no settings, or no safetensors.
     """
-    files = sorted(path.name for path in folder.glob("*") if path.name == "config.json" or path.suffix == ".safetensors")
+    files = sorted(
+        path.name for path in folder.glob("*") if path.name == "config.json" or path.suffix == ".safetensors"
+    )
     if "config.json" not in files or len(files) < 2 or any(folder.rglob("*.py")):
         raise ArtifactError(
             f"{folder} is no network of diffusers",
@@ -233,8 +235,7 @@ def _abilities(folder: PipelineFolder, *, has_controlnet: bool) -> tuple[str, ..
     if has_controlnet and "control" not in able:
         raise UnsupportedError(f"{name} takes no ControlNet", expected="Stable Diffusion 1 to 3, XL or Flux")
     inputs, latents = (
-        folder.settings(part).get(key)
-        for part, key in ((folder.denoiser, "in_channels"), ("vae", "latent_channels"))
+        folder.settings(part).get(key) for part, key in ((folder.denoiser, "in_channels"), ("vae", "latent_channels"))
     )
     if folder.denoiser == "unet" and inputs != latents:
         if inputs != INPAINTING_CHANNELS:

@@ -76,7 +76,8 @@ class PretrainedSampler(Sampler):
             )
         if not slots and (task != CREATE or CREATE not in self._config.abilities):
             raise UnsupportedError(
-                "this pipeline was asked for an image without being given one" if options.edit or not self._config.edits
+                "this pipeline was asked for an image without being given one"
+                if options.edit or not self._config.edits
                 else "this pipeline makes nothing from words alone",
                 expected=f"an image to change: {', '.join(self._config.edits)}",
             )

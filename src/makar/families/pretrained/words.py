@@ -8,10 +8,10 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
+from makar.codecs.prompted_image import words_of
 from makar.errors import UnsupportedError
 from makar.families.family import Batch
 from makar.families.pretrained.options import PretrainedOptions
-from makar.codecs.prompted_image import words_of
 from makar.tensor_spec import CAPTION, KNOWN, MASK, SOURCE
 
 TOKENIZERS = ("tokenizer", "tokenizer_2", "tokenizer_3")
@@ -64,9 +64,7 @@ def check_length(words: str, pipeline: Any) -> None:
         limits.append((count, limit))
     if limits and all(count > limit for count, limit in limits):
         count, limit = max(limits, key=lambda one: one[1])
-        raise UnsupportedError(
-            f"a prompt of {count} tokens", expected=f"at most {limit}", do="say it in fewer words"
-        )
+        raise UnsupportedError(f"a prompt of {count} tokens", expected=f"at most {limit}", do="say it in fewer words")
 
 
 def asked_of(options: PretrainedOptions, pipeline: Any) -> dict[str, Any]:
