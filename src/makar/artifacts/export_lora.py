@@ -5,6 +5,7 @@ The folder of an adapter is that of PEFT already. Source of the layouts: ``makar
 
 import json
 from pathlib import Path
+from typing import Any
 
 import safetensors.torch
 from torch import Tensor
@@ -29,7 +30,10 @@ def export_diffusers(artifact: Artifact, folder: Path) -> None:
     """
     config, tensors = _adapter(artifact)
     component = "unet" if config.is_unet else "transformer"
-    settings = {f"{component}.r": config.rank, f"{component}.lora_alpha": config.alpha or config.rank}
+    settings: dict[str, Any] = {
+        f"{component}.r": config.rank,
+        f"{component}.lora_alpha": config.alpha or config.rank,
+    }
     settings[f"{component}.target_modules"] = sorted(
         {name.removeprefix("base_model.model.").rsplit(".lora_", 1)[0] for name in tensors}
     )

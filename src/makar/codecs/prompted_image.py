@@ -12,10 +12,10 @@ import numpy as np
 
 from makar.codecs.codec import Codec
 from makar.codecs.image_fit import fit_image, with_channels
-from makar.codecs.prompted_image_config import BYTE_TOKENS, PromptedImageCodecConfig
+from makar.codecs.prompted_image_config import PromptedImageCodecConfig
 from makar.data.record import Record
 from makar.errors import UnsupportedError
-from makar.tensor_spec import CAPTION, NO_CAPTION_TOKEN, PADDING_TOKEN, TARGET, Slot, TensorSpec
+from makar.tensor_spec import CAPTION, NO_CAPTION_TOKEN, PADDING_TOKEN, TARGET, TensorSpec
 
 FIRST_BYTE = 2
 """Token of the byte 0; before it are padding and "no caption"."""
@@ -50,14 +50,7 @@ class PromptedImageCodec(Codec):
     @property
     def spec(self) -> TensorSpec:
         """Pixels from -1 to 1, and a row of bytes."""
-        config = self.config
-        sizes = (3, config.height, config.width)
-        return TensorSpec(
-            {
-                TARGET: Slot(kind="values", axes=("channels", "height", "width"), sizes=sizes),
-                CAPTION: Slot(kind="tokens", axes=("length",), sizes=(config.caption_bytes,), vocabulary=BYTE_TOKENS),
-            }
-        )
+        return self.config.spec()
 
     def encode(self, record: Record) -> dict[str, np.ndarray]:
         """Return ``target`` uint8 ``[3, height, width]`` and ``caption`` uint16 ``[caption_bytes]``; empty without pixels."""

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from makar.codecs.codec import CodecConfig
 from makar.config import setting
+from makar.tensor_spec import CAPTION, TARGET, Slot, TensorSpec
 
 LARGEST_SIDE = 4096
 BYTE_TOKENS = 258
@@ -34,3 +35,13 @@ class PromptedImageCodecConfig(CodecConfig):
         unit="bytes",
         minimum=16,
     )
+
+    def spec(self) -> TensorSpec:
+        """Return what the codec makes: pixels from -1 to 1, and a row of bytes."""
+        sizes = (3, self.height, self.width)
+        return TensorSpec(
+            {
+                TARGET: Slot(kind="values", axes=("channels", "height", "width"), sizes=sizes),
+                CAPTION: Slot(kind="tokens", axes=("length",), sizes=(self.caption_bytes,), vocabulary=BYTE_TOKENS),
+            }
+        )

@@ -65,6 +65,8 @@ class PretrainedFamily(Family):
         self._tasks = Tasks(pipeline, config=config, computing=computing)
         self._denoiser_name = folder.denoiser
         self._denoising: Denoising | None = denoising_of(pipeline) if config.rank else None
+        self.place: Tensor
+        self.prior: Tensor
         self.register_buffer("place", torch.zeros(()), persistent=False)
         self._names: list[str] = []
         self._suffixes: tuple[str, ...] = ()
@@ -96,7 +98,9 @@ class PretrainedFamily(Family):
         layers = [name for name, module in denoiser.named_modules() if isinstance(module, nn.Linear)]
         self._suffixes = present_suffixes(layers, config.targets)
         settings = LoraConfig(
-            r=config.rank, lora_alpha=config.alpha or config.rank, target_modules=list(self._suffixes)
+            r=config.rank,
+            lora_alpha=config.alpha or config.rank,  # type: ignore[arg-type]  # kohya and PEFT itself have fractions here
+            target_modules=list(self._suffixes),
         )
         with warnings.catch_warnings():
             # PEFT remarks on ranks beyond the layer, which tiny networks have.

@@ -58,8 +58,7 @@ def check_length(words: str, pipeline: Any) -> None:
             continue
         # Only CLIP has one limit in its tokenizer; what others read, the call of the pipeline says.
         most = arguments_of(pipeline).get("max_sequence_length")
-        is_clip = "CLIP" in type(tokenizer).__name__ or most is None
-        limit = int(tokenizer.model_max_length if is_clip else most)
+        limit = int(tokenizer.model_max_length if most is None or "CLIP" in type(tokenizer).__name__ else most)
         count = len(tokenizer(words, truncation=False, verbose=False).input_ids)
         limits.append((count, limit))
     if limits and all(count > limit for count, limit in limits):
