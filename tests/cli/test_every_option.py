@@ -16,8 +16,9 @@ from PIL import Image
 
 from makar import registry
 from makar.cli import demo
+from makar.families.diffusion.config import DiffusionConfig
 from makar.home import home, models_folder, runs_folder, stores_folder
-from tests.cli.small_models import IMAGE_SETTINGS, TEXT_SETTINGS, hashes, see
+from tests.cli.small_models import IMAGE_SETTINGS, TEXT_SETTINGS, hashes, see, write_images
 from tests.generation.test_edit import saved
 from tests.generation.test_words import saved_reader
 from tests.structure.cli_snapshot import current
@@ -144,6 +145,7 @@ def test_copies_are_refused_only_when_asked_for(own_place):
 
 PAINT = ["edit", "painter", "a.png", "--steps", "2"]
 CHANGE = ["edit", "changer", "a.png"]
+ENLARGE = ["edit", "sharpener", "a.png", "--enlarge", "2", "--steps", "2"]
 FRAMES = ["edit", "painter", "--steps", "2", "--to-seed", "4", "--frames", "2"]
 EDIT = {
     "--box": (PAINT, ["--box", "4,4,8,8"]),
@@ -160,6 +162,8 @@ EDIT = {
     "--guidance": ([*PAINT, "--label", "cat"], ["--guidance", "20"]),
     "--label": ([*PAINT, "--guidance", "20", "--label", "cat"], ["--label", "fox"]),
     "--prompt": ([*PAINT, "--guidance", "20", "--prompt", "cat"], ["--prompt", "fox"]),
+    "--reference": ([*PAINT, "--strength", "0.6"], ["--reference", "b.png"]),
+    "--style": ([*PAINT, "--reference", "b.png"], ["--style", "1"]),
     "--frames": (FRAMES, ["--frames", "3"]),
     "--to-seed": (FRAMES, ["--to-seed", "5"]),
     "<files>?": (PAINT, ["b.png"]),
@@ -170,6 +174,7 @@ EDIT = {
     "--colour": ([*CHANGE, "--translate"], [*CHANGE, "--colour"]),
     "--control": ([*CHANGE, "--reconstruct"], [*CHANGE, "--control"]),
     "--enlarge": ([*CHANGE, "--reconstruct"], [*CHANGE, "--enlarge", "2"]),
+    "--source-noise": (ENLARGE, ["--source-noise", "1"]),
 }
 CASES |= {("makar edit", option): "test_an_option_of_edit_changes_the_content" for option in EDIT}
 
@@ -179,6 +184,9 @@ def add_changer(place, folder, patch):
     patch.setitem(registry.BUILT_IN["families"], "toy-doubler", FAMILIES["toy-doubler"])
     if not (models_folder() / "changer").exists():
         saved(models_folder() / "changer", ToyDoublerConfig(), labels=(None,))
+        enlarging = {"source_channels": 3, "source_height": 8, "source_width": 8, "source_edit": "enlarge"}
+        sharpener = DiffusionConfig(features=8, head_width=8, source_noise=0.5, **enlarging)
+        saved(models_folder() / "sharpener", sharpener, labels=(None,), source="reduced")
     pixels = np.asarray(Image.open(next((place / "images").rglob("*.png"))))
     mask = np.zeros((16, 16), np.uint8)
     mask[4:8, 9:12] = 255
@@ -223,6 +231,26 @@ def test_options_of_predict(changer):
     luck, again, other = (see(*words, "luck", "--seed", seed).output for seed in (1, 1, 2))
     assert luck == again != other
     assert see(*words, "brightness").output not in (luck, other)
+
+
+CASES["makar predict", "--write-captions"] = "test_captions_are_written_beside_the_images"
+
+
+def test_captions_are_written_beside_the_images(place, tmp_path):
+    folder = write_images(tmp_path / "described", count=4)
+    for picture in folder.rglob("*.png"):
+        picture.with_suffix(".txt").write_text(f"a {picture.parent.name}", encoding="utf-8")
+    small = [f"stages.0.{text}" for text in ("family.stream_width=32", "family.heads=1", "optimisation.batch_size=4")]
+    words = [word for setting in small for word in ("--set", setting)]
+    see("train", folder, "--recipe", "caption", "--steps", "2", "-o", "describer", *words)
+    bare = write_images(tmp_path / "bare", count=2)
+    (bare / "cat" / "0.txt").write_text("mine", encoding="utf-8")
+    see("predict", "describer", bare)
+    assert len(list(bare.rglob("*.txt"))) == 1
+    said = see("predict", "describer", bare, "--write-captions")
+    assert "3 captions written; 1 text files were there already and are kept" in said.messages
+    assert len(list(bare.rglob("*.txt"))) == 4
+    assert (bare / "cat" / "0.txt").read_text(encoding="utf-8") == "mine"
 
 
 CASES["makar predict", "--labels"] = CASES["makar predict", "--query"] = "test_words_of_predict"

@@ -30,7 +30,7 @@ from tests.contract import samples
 
 GROUNDS = {
     "transformer": [{}, {"layout": "compact"}, {"heads": 2}],
-    "image": [{}, {"use_captions": True}],
+    "image": [{}, {"use_captions": True}, {"source": "reduced"}],
     "vqvae": [{}, {"quantiser": "finite-scalar"}],
     "pretrained": [{}, {"class_prompt": "a fox", "class_images": 2}],
 }
@@ -179,10 +179,9 @@ def cases(kind):
         if config.kind == kind:
             made = registry.load("recipes", recipe)()
             found.append((codec, config, made.medium))
-            if isinstance(codec.config, ImageCodecConfig) and not codec.config.use_labels:
+            if isinstance(codec.plain.config, ImageCodecConfig) and not codec.plain.config.use_labels:
                 # What a recipe does not do by itself it may be told to do.
-                labelled = fit_codec(codec.config.changed(use_labels=True), iter(samples.records(made.medium)))
-                found.append((labelled, config.bound_to(labelled.spec), made.medium))
+                found.append((*samples.fitted_stage(recipe, index, labelled=True), made.medium))
     return found
 
 
@@ -220,7 +219,14 @@ def behaviour(config, codec, batch):
     try:
         family = new_network(config)
         seen = [{name: tuple(tensor.shape) for name, tensor in family.tensors().items()}, config.window_length]
-        seen += [sorted(family.files(codec).items()), drawn(family, codec, short(family)) if family.creates else None]
+        seen += [sorted(family.files(codec).items()), config.edits]
+        if family.creates:
+            seen.append(drawn(family, codec, short(family)))
+        elif "source" in batch:
+            seen.append(drawn(family, codec, short(family), {"source": batch["source"][0]}))
+        for what in () if family.creates else family.predictions:
+            said = family.predict(batch, what, torch.Generator().manual_seed(4))
+            seen += [(name, values.shape, values.tobytes()) for name, values in sorted(said.items())]
         family.train()
         for phase in family.phases():
             generator = torch.Generator().manual_seed(2)
@@ -289,8 +295,11 @@ def test_every_control_changes_the_sample(kind, name):
         options = short(family).changed(**CONTROL_GROUNDS.get(name, {}))
         # Some controls hold only where an image is given.
         takes = {"image-to-image", "reconstruct"} & set(family.edits)
-        given = [{"source": torch.zeros(codec.spec["target"].sizes)}] if takes else []
-        for prompt in [{}, *given]:
+        shown = codec.spec["source" if "source" in codec.spec else "target"]
+        given = [{"source": torch.zeros(shown.sizes)}] if takes or "source" in codec.spec else []
+        if "restyle" in family.edits:
+            given.append(given[0] | {"reference": torch.ones(shown.sizes)})
+        for prompt in [*([{}] if family.creates else []), *given]:
             before = drawn(family, codec, options, prompt)
             if matters(options, name, look):
                 return

@@ -228,15 +228,17 @@ class Model:
         labels: Sequence[str] | str | None = None,
         query: str | None = None,
         seed: int = 0,
+        write_captions: bool = False,
     ) -> list[dict[str, Any]]:
         """Say something of images that exist.
 
         Args:
             inputs: Files, folders of images, arrays uint8 ``[rows, columns, channels]``, or several of these.
-            what: For example ``"anomaly"``; ``None`` where the model predicts one thing only, or where words say it.
+            what: For example ``"anomaly"`` or ``"caption"``; ``None`` where the model predicts one thing only, or where words say it.
             labels: Descriptions of which each image is to get the likeliest; a text is split at its commas.
             query: A description that the images are ordered by, the most similar first.
             seed: Seed of draws, where the prediction needs any.
+            write_captions: Write each caption beside its image, as a text file of the same name; one that exists is kept.
 
         Returns:
             One dictionary an image: ``input``, ``what`` and what the model says; a ``score`` of anomaly is higher where it is stranger.
@@ -246,7 +248,17 @@ class Model:
         """
         from makar.generation.predict import predict
 
-        return list(predict(self.artifact, inputs, what=what, labels=labels, query=query, seed=seed))
+        return list(
+            predict(
+                self.artifact,
+                inputs,
+                what=what,
+                labels=labels,
+                query=query,
+                seed=seed,
+                write_captions=write_captions,
+            )
+        )
 
     def evaluate(
         self,

@@ -42,7 +42,16 @@ def edit(
     ] = None,
     colour: Annotated[bool, typer.Option("--colour", "--color", help="Give colours to a grey image.")] = False,
     control: Annotated[bool, typer.Option("--control", help="A new image steered by this map of edges.")] = False,
+    reference: Annotated[
+        Path | None, typer.Option("--reference", help="Take the colours and textures of this image.")
+    ] = None,
+    style: Annotated[
+        float | None, typer.Option("--style", help="With --reference: how fast they are approached, 0 to 1.")
+    ] = None,
     enlarge: Annotated[int | None, typer.Option("--enlarge", min=2, help="So many times the pixels a side.")] = None,
+    source_noise: Annotated[
+        float | None, typer.Option("--source-noise", help="Of an image to enlarge: 0 it is clean, 1 it is noisy.")
+    ] = None,
     frames: Annotated[
         int | None, typer.Option("--frames", min=2, help="Images from the first file or seed to the second.")
     ] = None,
@@ -83,12 +92,21 @@ def edit(
         "top": top,
         "bottom": bottom,
         "operation": _one_of(operations),
+        "reference": reference,
         "enlarge": enlarge,
         "frames": frames,
         "to_seed": to_seed,
     }
-    controls = {"strength": strength, "steps": steps, "guidance": guidance, "label": label, "direction": direction}
-    controls["negative_prompt"] = negative_prompt
+    controls = {
+        "strength": strength,
+        "steps": steps,
+        "guidance": guidance,
+        "label": label,
+        "direction": direction,
+        "negative_prompt": negative_prompt,
+        "source_noise": source_noise,
+        "style": style,
+    }
     options = {name: value for name, value in controls.items() if value is not None}
     images: list[Path | None] = list(files or [])
     if frames is not None and len(images) == 2:

@@ -90,7 +90,7 @@ class Codec(abc.ABC):
     @property
     @abc.abstractmethod
     def spec(self) -> TensorSpec:
-        """What ``encode`` makes."""
+        """What ``encode`` makes, and what ``completed`` adds to it."""
 
     @abc.abstractmethod
     def encode(self, record: Record) -> "dict[str, np.ndarray]":
@@ -103,6 +103,14 @@ class Codec(abc.ABC):
     def encode_together(self, records: Sequence[Record]) -> "list[dict[str, np.ndarray]]":
         """Return what ``encode`` returns for each record; a codec that computes with a network does it in one batch."""
         return [self.encode(record) for record in records]
+
+    def completed(self, stored: "dict[str, np.ndarray]") -> "dict[str, np.ndarray]":
+        """Return a batch of stored slots with those that follow from others and are not kept; the default adds nothing.
+
+        Args:
+            stored: One array a slot, as ``encode`` makes them, with the examples along the first axis.
+        """
+        return stored
 
     def counted(self, records: Iterator[Record]) -> "Codec":
         """Return the codec with frequencies counted anew in other data, and what it encodes to unchanged; most codecs count nothing."""

@@ -16,11 +16,12 @@ import numpy as np
 from makar.codecs.alpha import model_values, pixels_of
 from makar.codecs.caption_tokens import CaptionTokens
 from makar.codecs.codec import Codec
-from makar.codecs.image_config import ImageCodecConfig
+from makar.codecs.image_config import ImageCodecConfig, source_slot
 from makar.codecs.image_fit import channels_needed, fit_image, with_channels
+from makar.codecs.image_sources import source_of_images
 from makar.data.record import Record, Records
 from makar.errors import ArtifactError, ConfigError, EmptyDataError, UnsupportedError
-from makar.tensor_spec import CAPTION, CLASS, TARGET, Slot, TensorSpec
+from makar.tensor_spec import CAPTION, CLASS, SOURCE, TARGET, Slot, TensorSpec
 
 SAMPLE = 512
 """Images decoded to find the number of channels; of the others only the labels are read."""
@@ -62,8 +63,14 @@ class ImageCodec(Codec):
         rest = records.without_content() if isinstance(records, Records) else records
         if not sample:
             raise EmptyDataError("there are no images to learn from", expected="at least one")
+        needed = max(channels_needed(record.content) for record in sample)
+        if config.source == "grey" and needed == 1:
+            raise ConfigError(
+                "the images are grey already", expected="images in colour, from which colours can be learned"
+            )
         if not config.channels:
-            config = config.changed(channels=max(channels_needed(record.content) for record in sample))
+            # Colours are learned of what is opaque: transparency is laid over white.
+            config = config.changed(channels=3 if config.source == "grey" else needed)
         counts: Counter[str] = Counter()
 
         def counted() -> Iterator[Record]:
@@ -124,7 +131,7 @@ class ImageCodec(Codec):
 
     @property
     def spec(self) -> TensorSpec:
-        """Pixels from -1 to 1, a class where labels are used, and a row of tokens where captions are."""
+        """Pixels from -1 to 1, a class where labels are used, a row of tokens where captions are, and the source where there is one."""
         config = self.config
         sizes = (config.channels, config.height, config.width)
         slots = {TARGET: Slot(kind="values", axes=("channels", "height", "width"), sizes=sizes)}
@@ -137,7 +144,8 @@ class ImageCodec(Codec):
                 sizes=(self._captions.length,),
                 vocabulary=self._captions.vocabulary,
             )
-        return TensorSpec(slots)
+        source = source_slot(config, channels=config.channels)
+        return TensorSpec(slots if source is None else {**slots, SOURCE: source})
 
     def encode(self, record: Record) -> dict[str, np.ndarray]:
         """Return ``target`` uint8 ``[channels, height, width]``, with labels ``class`` as an int64 scalar, and with captions ``caption``.
@@ -161,6 +169,12 @@ class ImageCodec(Codec):
         fitted = fit_image(pixels, height=config.height, width=config.width, fit=fit)
         slots[TARGET] = np.ascontiguousarray(with_channels(fitted, config.channels).transpose(2, 0, 1))
         return slots
+
+    def completed(self, stored: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return a batch of stored slots with ``source``, uint8 ``[batch, channels, height, width]``, where the codec has one."""
+        if self.config.source == "none":
+            return stored
+        return {**stored, SOURCE: source_of_images(stored[TARGET], self.config)}
 
     def counted(self, records: Iterator[Record]) -> "ImageCodec":
         """Return the codec with the images of each class counted in other data; a class that is not there has none."""
@@ -189,12 +203,12 @@ class ImageCodec(Codec):
             UnsupportedError: The codec knows no captions.
         """
         if self._captions is None:
-            raise UnsupportedError("this model knows no captions", do='train with the recipe "image-text"')
+            raise UnsupportedError("this model knows no captions", do='train with the recipe "image-text" or "caption"')
         return self._captions.decode(tokens)
 
     def to_model(self, slot: str, values: np.ndarray) -> np.ndarray:
         """Turn uint8 0..255 into float32 -1..1, colours multiplied by opacity where there is one; classes stay what they are."""
-        return model_values(values) if slot == TARGET else values
+        return model_values(values) if slot in (TARGET, SOURCE) else values
 
     def decode(self, slots: dict[str, np.ndarray]) -> np.ndarray:
         """Return uint8 ``[height, width, channels]`` from ``target`` in -1..1; values outside are clipped."""

@@ -22,11 +22,13 @@ class FamilyConfig(Config, abc.ABC):
     batching: ClassVar[Literal["items", "windows"]]
     """``items`` draws whole examples from a store; ``windows`` draws spans of ``window_length`` + 1 positions of one long stream."""
 
-    edits: ClassVar[tuple[str, ...]] = ()
-    """What the sampler can do to given content, of ``makar.families.edits``; prompts then carry the slots that are named there."""
-
     predictions: ClassVar[tuple[str, ...]] = ()
     """What the family's ``predict`` can say of existing content: ``"anomaly"`` ..."""
+
+    @property
+    def edits(self) -> tuple[str, ...]:
+        """What the sampler can do to given content, of ``makar.families.edits``; prompts then carry the slots that are named there."""
+        return ()
 
     @property
     def window_length(self) -> int:
@@ -55,7 +57,7 @@ class FamilyConfig(Config, abc.ABC):
         """Return what the family's ``encode`` makes of one example, for stages that learn from it; ``None``: it encodes nothing.
 
         Values have axes like ``("channels", "height", "width")``; their range is set by the codec, which scales them. Tokens have
-        the axis ``("length",)`` and a vocabulary. A family that returns a slot has ``encode(images)`` and ``decode(latents)``
+        axes like ``("rows", "columns")`` and a vocabulary. A family that returns a slot has ``encode(images)`` and ``decode(latents)``
         (``makar.codecs.codec.Autoencoder``).
         """
         return None

@@ -107,7 +107,7 @@ class Asset:
         written: list[Path] = []
         for place, content in files.items():
             try:
-                _write_new(place, content)
+                write_new(place, content)
             except BaseException:
                 for done in written:
                     done.unlink(missing_ok=True)
@@ -149,7 +149,12 @@ def check_file(path: Path, *, suffix: str) -> None:
             )
 
 
-def _write_new(path: Path, content: bytes) -> None:
+def write_new(path: Path, content: bytes) -> None:
+    """Write a file that does not exist, whole or not at all.
+
+    Raises:
+        UsageError: It exists.
+    """
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".makar-")
     temporary = Path(name)
     try:

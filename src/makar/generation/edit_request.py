@@ -39,6 +39,7 @@ class EditRequest(Config):
         None, meaning="what to do with the image as a whole; none follows from the rest", choices=NAMED
     )
     enlarge: int | None = setting(None, meaning="so many times the pixels along each side", minimum=2, maximum=16)
+    reference: Any = setting(None, meaning="image whose style the result takes, its colours and textures")
     to: Any = setting(None, meaning="second image, to which frames lead")
     to_seed: int | None = setting(None, meaning="second seed, to which frames lead", minimum=0)
     frames: int | None = setting(
@@ -51,7 +52,7 @@ class EditRequest(Config):
     def stated(self) -> dict[str, Any]:
         """Return what a manifest says of the request: plain values that were given; images are stated by their hashes."""
         given = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        stated_apart = ("image", "mask", "to", "operation")
+        stated_apart = ("image", "mask", "reference", "to", "operation")
         return {
             name: list(value) if isinstance(value, tuple) else value
             for name, value in given.items()
@@ -70,7 +71,7 @@ def read_request(how: EditRequest | Mapping[str, Any] | None) -> EditRequest:
         return how
     values = dict(how or {})
     # Configurations turn lists into tuples, but the images here are not plain values.
-    images = {name: values.pop(name) for name in ("image", "mask", "to") if name in values}
+    images = {name: values.pop(name) for name in ("image", "mask", "reference", "to") if name in values}
     return dataclasses.replace(EditRequest.from_dictionary(values), **images)
 
 
@@ -102,7 +103,9 @@ def operation_of(asked: EditRequest, *, has_strength: bool, is_transparent: bool
     if asked.background:
         words["background"] = "inpaint"
     words |= {side: "inpaint" for side, pixels in zip(SIDES, sides_of(asked), strict=True) if pixels}
-    if has_strength:
+    if asked.reference is not None:
+        words["a reference"] = "restyle"
+    elif has_strength:
         words["strength"] = "image-to-image"
     if asked.operation is not None:
         words[asked.operation] = asked.operation

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from makar.errors import ConfigError, UnsupportedError
-from makar.families.diffusion.asked import Asking
+from makar.families.asked import Asking
 from makar.families.diffusion.condition import Condition
 from makar.families.diffusion.config import DiffusionConfig
 from makar.families.diffusion.editing import back_to_noise, between_noises, image_to_image_start, inpaint
@@ -13,6 +13,7 @@ from makar.families.diffusion.options import ImageOptions
 from makar.families.diffusion.sampler import ImageSampler
 from makar.families.diffusion.solvers import SOLVERS
 from makar.families.diffusion.time_grid import time_grid
+from makar.families.diffusion.wanted import Wanting
 
 SIDE = 8
 COVARIANCE = 0.2 * torch.exp(-(((torch.arange(SIDE)[:, None] - torch.arange(SIDE)) / 3.0) ** 2)) + 1e-3 * torch.eye(
@@ -44,8 +45,9 @@ def built(kind, config, counts):
         velocity,
         config=config,
         device=torch.device("cpu"),
-        condition=lambda label, caption: Condition(label=label),
-        asking=Asking(config, class_counts=counts, encode_caption=None),
+        condition=lambda label, *rest: Condition(label=label),
+        asking=Wanting(config, Asking(config, class_counts=counts, encode_caption=None)),
+        noise_deviation=torch.ones(1, 1, 1),
     )
 
 
@@ -176,9 +178,9 @@ def test_an_edit_is_of_no_class_unless_one_is_asked_for():
     labels = []
 
     class Noting(ImageSampler):
-        def _guided(self, guidance, asked, *, negative_prompt=None):
-            labels.append([label for label, _ in asked])
-            return super()._guided(guidance, asked, negative_prompt=negative_prompt)
+        def _guided(self, guidance, asked, options):
+            labels.append([one.label for one in asked])
+            return super()._guided(guidance, asked, options)
 
     config = DiffusionConfig(height=SIDE, width=SIDE, channels=1, classes=3)
     noting = built(Noting, config, {"ant": 1, "bee": 1, "cat": 1})

@@ -15,17 +15,18 @@ from torch import Tensor
 
 from makar.errors import ConfigError, UnsupportedError
 from makar.families.diffusion.ancestral import ancestral
-from makar.families.diffusion.asked import Asked, Asking
 from makar.families.diffusion.condition import Condition
 from makar.families.diffusion.config import DiffusionConfig
 from makar.families.diffusion.editing import back_to_noise, between_noises, image_to_image_start, inpaint
-from makar.families.diffusion.given import STRENGTH, Given, read_given
+from makar.families.diffusion.given import STRENGTH, STYLE, Given, read_given
 from makar.families.diffusion.noise_schedule import schedule_grid
 from makar.families.diffusion.options import ImageOptions
 from makar.families.diffusion.solvers import SOLVERS
+from makar.families.diffusion.style import styled
 from makar.families.diffusion.time_grid import time_grid
+from makar.families.diffusion.wanted import Wanted, Wanting
 from makar.families.family import Batch, Sampler
-from makar.tensor_spec import KNOWN, MASK, SOURCE, TARGET
+from makar.tensor_spec import KNOWN, MASK, REFERENCE, SOURCE, TARGET
 
 BATCH = 64
 """Images made together. More is not faster on a CPU: the activations leave its cache."""
@@ -43,8 +44,9 @@ class ImageSampler(Sampler):
         velocity: From points, times and conditions to velocities.
         config: Sizes of the model.
         device: Where the network is.
-        condition: From labels and caption tokens of a batch to its condition.
+        condition: From labels, caption tokens, sources and their noise of a batch to its condition.
         asking: Reads what images are asked to be.
+        noise_deviation: Standard deviation of the noise ``[channels, 1, 1]``.
     """
 
     def __init__(
@@ -53,14 +55,16 @@ class ImageSampler(Sampler):
         *,
         config: DiffusionConfig,
         device: torch.device,
-        condition: Callable[[Tensor | None, Tensor | None], Condition],
-        asking: Asking,
+        condition: Callable[[Tensor | None, Tensor | None, Tensor | None, Tensor | None], Condition],
+        asking: Wanting,
+        noise_deviation: Tensor,
     ) -> None:
         self._velocity = velocity
         self._config = config
         self._device = device
         self._condition = condition
         self._asking = asking
+        self._noise_deviation = noise_deviation.cpu()
 
     def sample(
         self, options: ImageOptions, prompts: list[Batch], seeds: list[int]
@@ -74,7 +78,7 @@ class ImageSampler(Sampler):
             UnsupportedError: Guidance, a label, an edit or another slot that this model cannot honour.
             UnknownNameError: The label is not a class of the model.
         """
-        given, rest = read_given(prompts, options, shape=self._shape)
+        given, rest = self._given(prompts, options)
         drawn = [self._draw(seed) for seed in seeds]
         asked = [
             self._asking.read(options, rest[index] if rest else {}, draw, is_edit=given is not None)
@@ -90,6 +94,12 @@ class ImageSampler(Sampler):
                 images = self._change(options, given.part(start, BATCH), noise, wanted, generators=generators)
             for offset, image in enumerate(images):
                 yield start + offset, {TARGET: image}, True
+
+    def _given(self, prompts: list[Batch], options: ImageOptions) -> tuple[Given | None, list[Batch]]:
+        if self._config.has_source:
+            # The source is no image to begin from but what the network is told, like a class.
+            return None, prompts
+        return read_given(prompts, options, shape=self._shape)
 
     def interpolate(
         self, options: ImageOptions, *, first_seed: int, last_seed: int, count: int, prompt: Batch | None = None
@@ -140,7 +150,7 @@ class ImageSampler(Sampler):
             noises = back_to_noise(self._field(options, [asked, asked]), images, steps=options.steps).cpu()
         return self._between(options, (noises[0], noises[1]), count, asked)
 
-    def _between(self, options: ImageOptions, ends: tuple[Tensor, Tensor], count: int, asked: Asked) -> np.ndarray:
+    def _between(self, options: ImageOptions, ends: tuple[Tensor, Tensor], count: int, asked: Wanted) -> np.ndarray:
         points = [between_noises(*ends, float(share)) for share in torch.linspace(0, 1, count)]
         batches = [
             self._follow(
@@ -156,7 +166,8 @@ class ImageSampler(Sampler):
 
     def _draw(self, seed: int) -> tuple[Tensor, Tensor, torch.Generator]:
         generator = torch.Generator().manual_seed(seed)
-        return torch.randn(self._shape, generator=generator), torch.rand((), generator=generator), generator
+        noise = torch.randn(self._shape, generator=generator) * self._noise_deviation
+        return noise, torch.rand((), generator=generator), generator
 
     def _times(self, options: ImageOptions) -> list[float]:
         if self._config.objective == "ddpm":
@@ -167,7 +178,7 @@ class ImageSampler(Sampler):
         self,
         options: ImageOptions,
         noise: Tensor,
-        asked: list[Asked],
+        asked: list[Wanted],
         *,
         generators: list[torch.Generator] | None = None,
     ) -> np.ndarray:
@@ -180,13 +191,17 @@ class ImageSampler(Sampler):
         self,
         options: ImageOptions,
         start: Tensor,
-        asked: list[Asked],
+        asked: list[Wanted],
         *,
         times: list[float],
         generators: list[torch.Generator] | None,
+        reference: Tensor | None = None,
     ) -> np.ndarray:
         with torch.inference_mode():
             field = self._field(options, asked)
+            weight = STYLE if options.style is None else options.style
+            if reference is not None and weight:
+                field = styled(field, reference.to(self._device), weight=weight)
             if options.solver != "ancestral":
                 return self._finished(SOLVERS[options.solver](field, start, times))
             if generators is None:
@@ -198,9 +213,8 @@ class ImageSampler(Sampler):
 
     def _fresh(self, generators: list[torch.Generator]) -> Callable[[], Tensor]:
         def draw() -> Tensor:
-            return torch.stack([torch.randn(self._shape, generator=generator) for generator in generators]).to(
-                self._device
-            )
+            noise = torch.stack([torch.randn(self._shape, generator=generator) for generator in generators])
+            return (noise * self._noise_deviation).to(self._device)
 
         return draw
 
@@ -209,7 +223,7 @@ class ImageSampler(Sampler):
         options: ImageOptions,
         given: Given,
         noise: Tensor,
-        asked: list[Asked],
+        asked: list[Wanted],
         *,
         generators: list[torch.Generator],
     ) -> np.ndarray:
@@ -230,22 +244,22 @@ class ImageSampler(Sampler):
             start, times = image_to_image_start(
                 noise.to(self._device), source, strength=strength, times=self._times(options)
             )
-            return self._solved(options, start, asked, times=times, generators=generators)
+            reference = given.stacked(REFERENCE) if given.edit == "restyle" else None
+            return self._solved(options, start, asked, times=times, generators=generators, reference=reference)
 
     def _finished(self, images: Tensor) -> np.ndarray:
         limit = self._config.limit
         return images.clamp(-limit, limit).float().cpu().numpy()
 
-    def _field(self, options: ImageOptions, asked: list[Asked]) -> Callable[[Tensor, float], Tensor]:
+    def _field(self, options: ImageOptions, asked: list[Wanted]) -> Callable[[Tensor, float], Tensor]:
         weight = self._asking.guidance(options, asked)
-        return self._guided(weight, asked, negative_prompt=options.negative_prompt)
+        return self._guided(weight, asked, options)
 
-    def _guided(
-        self, guidance: float, asked: list[Asked], *, negative_prompt: str | None = None
-    ) -> Callable[[Tensor, float], Tensor]:
-        nothing = [self._asking.nothing(negative_prompt)] * len(asked)
+    def _guided(self, guidance: float, asked: list[Wanted], options: ImageOptions) -> Callable[[Tensor, float], Tensor]:
+        nothing = [self._asking.nothing(one, options.negative_prompt) for one in asked]
         chosen = {1.0: asked, 0.0: nothing}.get(guidance, [*asked, *nothing])
-        rows = (None if row is None else row.to(self._device) for row in self._asking.rows(chosen))
+        told = self._asking.rows(chosen, source_noise=options.source_noise)
+        rows = (None if row is None else row.to(self._device) for row in told)
         # Read once, whatever the number of steps.
         condition = self._condition(*rows)
 

@@ -5,14 +5,13 @@ captions, or a negative prompt without guidance to lead away from it.
 """
 
 from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from makar.errors import UnknownNameError, UnsupportedError
-from makar.families.diffusion.config import DiffusionConfig
-from makar.families.diffusion.options import ImageOptions
 from makar.families.family import Batch
 from makar.tensor_spec import CAPTION, CLASS, NO_CAPTION_TOKEN, PADDING_TOKEN
 
@@ -21,6 +20,29 @@ PROMPT_GUIDANCE = 3.0
 
 Asked = tuple[int | None, Tensor | None]
 """Number of the class, the number of classes for none; and tokens of the caption, ``None`` for none."""
+
+
+class KnowsConditions(Protocol):
+    """A configuration that says how many classes and caption tokens a model knows; 0 is none."""
+
+    @property
+    def classes(self) -> int: ...
+
+    @property
+    def caption_length(self) -> int: ...
+
+
+class AsksForConditions(Protocol):
+    """Controls that say what images are to be."""
+
+    @property
+    def guidance(self) -> float | None: ...
+
+    @property
+    def label(self) -> str | None: ...
+
+    @property
+    def negative_prompt(self) -> str | None: ...
 
 
 class Asking:
@@ -34,7 +56,7 @@ class Asking:
 
     def __init__(
         self,
-        config: DiffusionConfig,
+        config: KnowsConditions,
         *,
         class_counts: dict[str, int],
         encode_caption: Callable[[str], np.ndarray] | None,
@@ -44,7 +66,7 @@ class Asking:
         self._shares = torch.tensor([float(count) for count in class_counts.values()])
         self._encode_caption = encode_caption
 
-    def read(self, options: ImageOptions, prompt: Batch, draw: Tensor, *, is_edit: bool = False) -> Asked:
+    def read(self, options: AsksForConditions, prompt: Batch, draw: Tensor, *, is_edit: bool = False) -> Asked:
         """Return what one image is asked to be; a class that is not given is drawn as often as it is in the data, of an edit it is none.
 
         Args:
@@ -79,7 +101,7 @@ class Asking:
             )
         return self._label(options, prompt, draw, is_edit=is_edit) if config.classes else None, prompt.get(CAPTION)
 
-    def _label(self, options: ImageOptions, prompt: Batch, draw: Tensor, *, is_edit: bool) -> int:
+    def _label(self, options: AsksForConditions, prompt: Batch, draw: Tensor, *, is_edit: bool) -> int:
         classes = self._config.classes
         if options.label is not None:
             if CLASS in prompt:
@@ -97,7 +119,7 @@ class Asking:
         edges = torch.cumsum(self._shares / self._shares.sum(), 0)
         return min(int((draw >= edges).sum()), classes - 1)
 
-    def guidance(self, options: ImageOptions, asked: list[Asked]) -> float:
+    def guidance(self, options: AsksForConditions, asked: list[Asked]) -> float:
         """Return the weight of guidance for a batch.
 
         Raises:
