@@ -76,7 +76,7 @@ class PretrainedConfig(FamilyConfig):
             )
 
     @property
-    def edits(self) -> tuple[str, ...]:  # type: ignore[override]
+    def edits(self) -> tuple[str, ...]:
         """What diffusers can do to an image with such a pipeline."""
         return tuple(name for name in self.abilities if name != CREATE)
 
