@@ -36,6 +36,8 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "contrastive": "makar.families.contrastive.config:ContrastiveConfig",
         "stylegan": "makar.families.gan.stylegan_config:StyleganConfig",
         "pretrained": "makar.families.pretrained.config:PretrainedConfig",
+        "pix2pix": "makar.families.gan.translation_config:Pix2pixConfig",
+        "cyclegan": "makar.families.gan.translation_config:CycleganConfig",
     },
     "recipes": {
         "text": "makar.recipes.text:text",
@@ -57,6 +59,8 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "clip": "makar.recipes.contrastive:clip",
         "stylegan": "makar.recipes.gan:stylegan",
         "lora": "makar.recipes.adapters:lora",
+        "pix2pix": "makar.recipes.translation:pix2pix",
+        "cyclegan": "makar.recipes.translation:cyclegan",
     },
     "sizings": {
         "transformer": "makar.recipes.sizing:size_transformer",
@@ -69,6 +73,8 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "contrastive": "makar.recipes.contrastive:size_contrastive",
         "stylegan": "makar.recipes.sizing:size_gan",
         "pretrained": "makar.recipes.adapters:size_adapter",
+        "pix2pix": "makar.recipes.translation:size_translation",
+        "cyclegan": "makar.recipes.translation:size_translation",
         "any": "makar.recipes.sizing:size_any",
     },
     "metrics": {

@@ -14,12 +14,13 @@ from makar.evaluation.classification_accuracy import classification_accuracy
 from makar.evaluation.extracting import Extracts
 from makar.evaluation.extractor import extractor_for
 from makar.evaluation.findings import Findings, Picture, Score
-from makar.evaluation.image_edits import edit_scores
+from makar.evaluation.image_edits import edit_scores, edited_samples
 from makar.evaluation.image_novelty import nearest_picture, novelty_scores, sentence_on_novelty
 from makar.evaluation.image_scores import certainty_scores, distance_scores, spread
 from makar.evaluation.inception import InceptionExtractor, read_inception
 from makar.evaluation.material import Material
 from makar.evaluation.pictures import grid_png
+from makar.evaluation.translation import evaluate_translation, is_translation
 from makar.generation.generate import generate
 from makar.generation.interpolate import can_interpolate, interpolate
 from makar.tensor_spec import TARGET
@@ -47,6 +48,8 @@ def evaluate_image(material: Material) -> Findings:
     """
     # A file of weights that does not fit is refused before minutes of sampling.
     inception = None if material.inception is None else read_inception(material.inception)
+    if is_translation(material):
+        return evaluate_translation(material, inception)
     sets = _samples(material)
     samples = sets[0]
     material.say("novelty of the samples")
@@ -71,6 +74,10 @@ def evaluate_image(material: Material) -> Findings:
 
 def _samples(material: Material) -> list[list[np.ndarray]]:
     """Return several sets of samples, each from seeds of its own."""
+    if not material.artifact.family().creates:
+        edited = edited_samples(material, count=material.samples or SHOWN, sets=SETS)
+        if edited:
+            return edited
     count = material.samples or min(SAMPLES, max(SHOWN, len(material.held_out)))
     material.say("making samples", 0, SETS * count)
     images = []
