@@ -24,6 +24,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "image": "makar.codecs.image_config:ImageCodecConfig",
         "latent": "makar.codecs.latent_config:LatentCodecConfig",
         "prompted-image": "makar.codecs.prompted_image_config:PromptedImageCodecConfig",
+        "embedded": "makar.codecs.embedded_config:EmbeddedCodecConfig",
     },
     "families": {
         "transformer": "makar.families.transformer.config:TransformerConfig",
@@ -53,6 +54,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "latent-diffusion": "makar.recipes.latent_images:latent_diffusion",
         "super-resolution": "makar.recipes.conditional_images:super_resolution",
         "colorize": "makar.recipes.conditional_images:colorize",
+        "dalle2": "makar.recipes.imagined_images:dalle2",
         "vae": "makar.recipes.autoencoders:vae",
         "vqvae": "makar.recipes.autoencoders:vqvae",
         "dcgan": "makar.recipes.gan:dcgan",

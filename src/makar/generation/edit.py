@@ -129,8 +129,8 @@ def _frames(
     request: Request, given: GivenImage, asked: EditRequest, *, seed: int, stated: dict[str, Any]
 ) -> Iterator[Asset]:
     other = read_given_image(asked.to)
-    ends = encoded(given.pixels, request.codec), encoded(other.pixels, request.codec)
-    return frames_between_images(request, ends, asked, seed=seed, stated=stated | {"to": other.stated})
+    first, last = (source_of(image.pixels, request.codec, request.family) for image in (given, other))
+    return frames_between_images(request, (first, last), asked, seed=seed, stated=stated | {"to": other.stated})
 
 
 def _jobs(prompts: list[Prompt], slots: Batch, change: Change | None, *, count: int, seed: int) -> list[Job]:

@@ -14,10 +14,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from makar.errors import ConfigError
 from makar.families.asked import Asking
 from makar.families.diffusion import path
 from makar.families.diffusion.condition import Condition
 from makar.families.diffusion.config import DiffusionConfig
+from makar.families.diffusion.imagined import ImaginedSampler, Imagines
 from makar.families.diffusion.network import OrderedVelocity, VelocityNetwork
 from makar.families.diffusion.noise_schedule import NOISE_STEPS, step_times
 from makar.families.diffusion.options import ImageOptions
@@ -36,6 +38,9 @@ STATISTICS_BATCHES = 64
 
 READING_RATE = 0.25
 """Learning rate of the transformer that reads captions, as a share of that of the rest; see ``makar.nn.text_encoder``."""
+
+UNSAID = 0.5
+"""Share of the examples with a vector whose caption is hidden (Ramesh et al. 2022, arXiv 2204.06125, section 2.1)."""
 
 _TYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
@@ -69,7 +74,8 @@ class DiffusionFamily(Family):
         def pairs() -> Iterator[tuple[Tensor, Tensor]]:
             for batch in islice(batches, STATISTICS_BATCHES):
                 data = batch[TARGET]
-                yield data, placed(batch[SOURCE], self.config) if self.config.has_source else data[:, :0]
+                is_seen = self.network.source_weight is not None
+                yield data, placed(batch[SOURCE], self.config) if is_seen else data[:, :0]
 
         guess = linear_guess(pairs())
         if guess is None:
@@ -82,8 +88,8 @@ class DiffusionFamily(Family):
 
     @property
     def creates(self) -> bool:
-        """Whether it makes images from nothing: not with a source."""
-        return not self.config.has_source
+        """Whether it makes images from nothing: not with a source, unless that is a vector, which can be imagined."""
+        return not self.config.has_source or self.config.source_is_vector
 
     def phases(self) -> list[Phase]:
         """One phase: what is predicted."""
@@ -100,7 +106,8 @@ class DiffusionFamily(Family):
         """Mirror half of the images where the configuration says that left and right do not matter."""
         if not self.config.flip:
             return batch
-        images = {name: batch[name] for name in (TARGET, SOURCE) if name in batch}
+        names = (TARGET,) if self.config.source_is_vector else (TARGET, SOURCE)
+        images = {name: batch[name] for name in names if name in batch}
         mirrored = (torch.rand(len(batch[TARGET]), generator=generator) < 0.5).to(batch[TARGET].device)
         return batch | {
             name: torch.where(mirrored[:, None, None, None], image.flip(-1), image) for name, image in images.items()
@@ -137,14 +144,18 @@ class DiffusionFamily(Family):
         noise = self._noise(data, generator)
         deviation = config.time_deviation if config.objective == "flow" else 0.0
         time = training_times(count, mean=config.time_mean, deviation=deviation, generator=generator)
-        label, caption = batch.get(CLASS), batch.get(CAPTION)
-        if config.classes or config.caption_length:
+        label, caption, source, amount = batch.get(CLASS), batch.get(CAPTION), batch.get(SOURCE), None
+        if config.classes or config.text_width:
             forgotten = (torch.rand(count, generator=generator) < config.class_dropout).to(data.device)
             if label is not None:
                 label = torch.where(forgotten, config.classes, label)
+            if source is not None and config.source_is_vector:
+                source = torch.where(forgotten[:, None, None, None], 0.0, source)
+                # A caption that is always there would be all that is looked at.
+                unsaid = torch.rand(count, generator=generator) < UNSAID
+                forgotten = forgotten | unsaid.to(data.device)
             if caption is not None:
                 caption = torch.where(forgotten[:, None], no_captions(caption), caption)
-        source, amount = batch.get(SOURCE), None
         if source is not None and config.source_noise:
             source, amount = with_noise(source, most=config.source_noise, generator=generator)
         condition = self.condition(label, caption, source, amount)
@@ -186,6 +197,10 @@ class DiffusionFamily(Family):
             asking=Wanting(self.config, Asking(self.config, class_counts=counts, encode_caption=encode)),
             noise_deviation=self.network.noise_deviation,
         )
+        if self.config.source_is_vector:
+            if not isinstance(codec, Imagines):
+                raise ConfigError(f'codec "{codec.config.kind}" imagines no vectors', expected='the codec "embedded"')
+            return ImaginedSampler(sampler, codec)
         return SourceSampler(sampler) if self.config.has_source else sampler
 
     def tensors(self) -> dict[str, Tensor]:
