@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from makar.cli.generate_verb import ModelName, check_output, save_asset, show_each
+from makar.cli.generate_verb import ControlNet, Loras, ModelName, check_output, save_asset, show_each
 from makar.cli.output import Json
 from makar.errors import UsageError
 
@@ -62,6 +62,9 @@ def edit(
     guidance: Annotated[
         float | None, typer.Option("--guidance", help="How strictly to follow prompt and label.")
     ] = None,
+    negative_prompt: Annotated[str | None, typer.Option("--negative-prompt", help="What it must not become.")] = None,
+    lora: Loras = None,
+    controlnet: ControlNet = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="File or folder to save to; out/ without it.")
     ] = None,
@@ -100,6 +103,7 @@ def edit(
         "guidance": guidance,
         "label": label,
         "direction": direction,
+        "negative_prompt": negative_prompt,
         "source_noise": source_noise,
         "style": style,
     }
@@ -113,7 +117,7 @@ def edit(
         images = [None]
     is_row = "to" in how or to_seed is not None
     check_output(output, medium="image", count=(frames or 2) if is_row else count * len(images))
-    maker = load(model)
+    maker = load(model, loras=lora or (), controlnet=controlnet)
     assets = (
         asset
         for image in images
