@@ -11,7 +11,6 @@ import functools
 from collections.abc import Mapping
 from typing import Any
 
-
 BYTES = {"float32": 4, "bfloat16": 2}
 DECODER_CHANNELS = 768
 """Numbers that the decoder holds for each pixel at its last level: three maps of 256 channels."""
