@@ -6,7 +6,6 @@ A field that holds another configuration writes its ``kind`` beside its values; 
 """
 
 import dataclasses
-import functools
 import json
 import tomllib
 import types
@@ -202,10 +201,14 @@ def _from_plain(value: Any, hint: Any) -> Any:
     return value
 
 
-@functools.cache
+_HINTS: dict[type, dict[str, Any]] = {}
+
+
 def _hints(kind: type) -> dict[str, Any]:
     """Return the types of the fields of a class; rules of size try hundreds of configurations, and to find out costs most."""
-    return typing.get_type_hints(kind)
+    if kind not in _HINTS:
+        _HINTS[kind] = typing.get_type_hints(kind)
+    return _HINTS[kind]
 
 
 def _is_of_type(value: Any, hint: Any) -> bool:
