@@ -189,8 +189,7 @@ def _chosen_codec(codec: CodecConfig, dataset: "DataSet", *, recipe: str) -> Cod
         return choose_image_codec(
             sizes["height"]["median"],
             width=sizes["width"]["median"],
-            use_labels=codec.use_labels,
-            use_captions=codec.use_captions,
+            codec=codec,
             largest=max(LONGEST_SIDE, codec.height, codec.width),
         )
     if isinstance(codec, ByteCodecConfig | CharacterCodecConfig | BpeCodecConfig):

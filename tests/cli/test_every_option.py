@@ -16,6 +16,7 @@ from PIL import Image
 
 from makar import registry
 from makar.cli import demo
+from makar.families.diffusion.config import DiffusionConfig
 from makar.home import home, models_folder, runs_folder, stores_folder
 from tests.cli.small_models import IMAGE_SETTINGS, TEXT_SETTINGS, hashes, see
 from tests.generation.test_edit import saved
@@ -120,6 +121,7 @@ def test_copies_are_refused_only_when_asked_for(own_place):
 
 PAINT = ["edit", "painter", "a.png", "--steps", "2"]
 CHANGE = ["edit", "changer", "a.png"]
+ENLARGE = ["edit", "sharpener", "a.png", "--enlarge", "2", "--steps", "2"]
 FRAMES = ["edit", "painter", "--steps", "2", "--to-seed", "4", "--frames", "2"]
 EDIT = {
     "--box": (PAINT, ["--box", "4,4,8,8"]),
@@ -145,6 +147,7 @@ EDIT = {
     "--colour": ([*CHANGE, "--translate"], [*CHANGE, "--colour"]),
     "--control": ([*CHANGE, "--reconstruct"], [*CHANGE, "--control"]),
     "--enlarge": ([*CHANGE, "--reconstruct"], [*CHANGE, "--enlarge", "2"]),
+    "--source-noise": (ENLARGE, ["--source-noise", "1"]),
 }
 CASES |= {("makar edit", option): "test_an_option_of_edit_changes_the_content" for option in EDIT}
 
@@ -154,6 +157,9 @@ def add_changer(place, folder, patch):
     patch.setitem(registry.BUILT_IN["families"], "toy-doubler", FAMILIES["toy-doubler"])
     if not (models_folder() / "changer").exists():
         saved(models_folder() / "changer", ToyDoublerConfig(), labels=(None,))
+        enlarging = {"source_channels": 3, "source_height": 8, "source_width": 8, "source_edit": "enlarge"}
+        sharpener = DiffusionConfig(features=8, head_width=8, source_noise=0.5, **enlarging)
+        saved(models_folder() / "sharpener", sharpener, labels=(None,), source="reduced")
     pixels = np.asarray(Image.open(next((place / "images").rglob("*.png"))))
     mask = np.zeros((16, 16), np.uint8)
     mask[4:8, 9:12] = 255

@@ -30,7 +30,7 @@ from tests.contract import samples
 
 GROUNDS = {
     "transformer": [{}, {"layout": "compact"}, {"heads": 2}],
-    "image": [{}, {"use_captions": True}],
+    "image": [{}, {"use_captions": True}, {"source": "reduced"}],
     "vqvae": [{}, {"quantiser": "finite-scalar"}],
 }
 """By kind: settings on top of which the others are tried; a cap of the logits is only there in one layout."""
@@ -209,7 +209,11 @@ def behaviour(config, codec, batch):
     try:
         family = new_network(config)
         seen = [{name: tuple(tensor.shape) for name, tensor in family.tensors().items()}, config.window_length]
-        seen += [sorted(family.files(codec).items()), drawn(family, codec, short(family)) if family.creates else None]
+        seen += [sorted(family.files(codec).items()), config.edits]
+        if family.creates:
+            seen.append(drawn(family, codec, short(family)))
+        elif "source" in batch:
+            seen.append(drawn(family, codec, short(family), {"source": batch["source"][0]}))
         family.train()
         for phase in family.phases():
             generator = torch.Generator().manual_seed(2)
@@ -276,8 +280,9 @@ def test_every_control_changes_the_sample(kind, name):
         options = short(family).changed(**CONTROL_GROUNDS.get(name, {}))
         # Some controls hold only where an image is given.
         takes = {"image-to-image", "reconstruct"} & set(family.edits)
-        given = [{"source": torch.zeros(codec.spec["target"].sizes)}] if takes else []
-        for prompt in [{}, *given]:
+        shown = codec.spec["source" if "source" in codec.spec else "target"]
+        given = [{"source": torch.zeros(shown.sizes)}] if takes or "source" in codec.spec else []
+        for prompt in [*([{}] if family.creates else []), *given]:
             before = drawn(family, codec, options, prompt)
             if matters(options, name, look):
                 return

@@ -30,13 +30,13 @@ def pictures(count=4, side=16):
     return [generator.integers(0, 256, (side, side, 3), np.uint8) for _ in range(count)]
 
 
-def saved(path, family, *, fit="crop", labels=("cat", "fox")):
+def saved(path, family, *, fit="crop", labels=("cat", "fox"), source="none"):
     records = [
         Record(id="0", medium="image", content=pixels, document="d", source="d", split="train", label=label)
         for label in labels
         for pixels in pictures()
     ]
-    config = ImageCodecConfig(height=16, width=16, fit=fit, use_labels=labels != (None,))
+    config = ImageCodecConfig(height=16, width=16, fit=fit, use_labels=labels != (None,), source=source)
     codec = fit_codec(config, iter(records))
     bound = family.bound_to(codec.spec)
     made = build_family(bound)

@@ -40,6 +40,9 @@ def edit(
     colour: Annotated[bool, typer.Option("--colour", "--color", help="Give colours to a grey image.")] = False,
     control: Annotated[bool, typer.Option("--control", help="A new image steered by this map of edges.")] = False,
     enlarge: Annotated[int | None, typer.Option("--enlarge", min=2, help="So many times the pixels a side.")] = None,
+    source_noise: Annotated[
+        float | None, typer.Option("--source-noise", help="Of an image to enlarge: 0 it is clean, 1 it is noisy.")
+    ] = None,
     frames: Annotated[
         int | None, typer.Option("--frames", min=2, help="Images from the first file or seed to the second.")
     ] = None,
@@ -80,7 +83,14 @@ def edit(
         "frames": frames,
         "to_seed": to_seed,
     }
-    controls = {"strength": strength, "steps": steps, "guidance": guidance, "label": label, "direction": direction}
+    controls = {
+        "strength": strength,
+        "steps": steps,
+        "guidance": guidance,
+        "label": label,
+        "direction": direction,
+        "source_noise": source_noise,
+    }
     options = {name: value for name, value in controls.items() if value is not None}
     images: list[Path | None] = list(files or [])
     if frames is not None and len(images) == 2:

@@ -90,7 +90,7 @@ class Codec(abc.ABC):
     @property
     @abc.abstractmethod
     def spec(self) -> TensorSpec:
-        """What ``encode`` makes."""
+        """What ``encode`` makes, and what ``completed`` adds to it."""
 
     @abc.abstractmethod
     def encode(self, record: Record) -> "dict[str, np.ndarray]":
@@ -108,6 +108,14 @@ class Codec(abc.ABC):
         """Return the codec with frequencies counted anew in other data, and what it encodes to unchanged; most codecs count nothing."""
         del records
         return self
+
+    def completed(self, stored: "dict[str, np.ndarray]") -> "dict[str, np.ndarray]":
+        """Return a batch of stored slots with those that follow from others and are not kept; the default adds nothing.
+
+        Args:
+            stored: One array a slot, as ``encode`` makes them, with the examples along the first axis.
+        """
+        return stored
 
     @property
     def plain(self) -> "Codec":

@@ -15,11 +15,12 @@ import numpy as np
 
 from makar.codecs.caption_tokens import CaptionTokens
 from makar.codecs.codec import Codec
-from makar.codecs.image_config import ImageCodecConfig
+from makar.codecs.image_config import ImageCodecConfig, source_slot
 from makar.codecs.image_fit import channels_needed, fit_image, with_channels
+from makar.codecs.image_sources import source_of_images
 from makar.data.record import Record, Records
 from makar.errors import ArtifactError, ConfigError, EmptyDataError, UnsupportedError
-from makar.tensor_spec import CAPTION, CLASS, TARGET, Slot, TensorSpec
+from makar.tensor_spec import CAPTION, CLASS, SOURCE, TARGET, Slot, TensorSpec
 
 SAMPLE = 512
 """Images decoded to find the number of channels; of the others only the labels are read."""
@@ -61,8 +62,14 @@ class ImageCodec(Codec):
         rest = records.without_content() if isinstance(records, Records) else records
         if not sample:
             raise EmptyDataError("there are no images to learn from", expected="at least one")
+        needed = max(channels_needed(record.content) for record in sample)
+        if config.source == "grey" and needed == 1:
+            raise ConfigError(
+                "the images are grey already", expected="images in colour, from which colours can be learned"
+            )
         if not config.channels:
-            config = config.changed(channels=max(channels_needed(record.content) for record in sample))
+            # Colours are learned of what is opaque: transparency is laid over white.
+            config = config.changed(channels=3 if config.source == "grey" else needed)
         counts: Counter[str] = Counter()
 
         def counted() -> Iterator[Record]:
@@ -123,7 +130,7 @@ class ImageCodec(Codec):
 
     @property
     def spec(self) -> TensorSpec:
-        """Pixels from -1 to 1, a class where labels are used, and a row of tokens where captions are."""
+        """Pixels from -1 to 1, a class where labels are used, a row of tokens where captions are, and the source where there is one."""
         config = self.config
         sizes = (config.channels, config.height, config.width)
         slots = {TARGET: Slot(kind="values", axes=("channels", "height", "width"), sizes=sizes)}
@@ -136,7 +143,8 @@ class ImageCodec(Codec):
                 sizes=(self._captions.length,),
                 vocabulary=self._captions.vocabulary,
             )
-        return TensorSpec(slots)
+        source = source_slot(config, channels=config.channels)
+        return TensorSpec(slots if source is None else {**slots, SOURCE: source})
 
     def encode(self, record: Record) -> dict[str, np.ndarray]:
         """Return ``target`` uint8 ``[channels, height, width]``, with labels ``class`` as an int64 scalar, and with captions ``caption``.
@@ -171,6 +179,12 @@ class ImageCodec(Codec):
             self.config, class_counts={name: counts[name] for name in self.class_names}, captions=self._captions
         )
 
+    def completed(self, stored: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return a batch of stored slots with ``source``, uint8 ``[batch, channels, height, width]``, where the codec has one."""
+        if self.config.source == "none":
+            return stored
+        return {**stored, SOURCE: source_of_images(stored[TARGET], self.config)}
+
     def encode_caption(self, prompt: str) -> np.ndarray:
         """Return the tokens of a prompt, int64 ``[caption_length]``.
 
@@ -183,7 +197,7 @@ class ImageCodec(Codec):
 
     def to_model(self, slot: str, values: np.ndarray) -> np.ndarray:
         """Turn uint8 0..255 into float32 -1..1; classes stay what they are."""
-        return values.astype(np.float32) * (2 / 255) - 1 if slot == TARGET else values
+        return values.astype(np.float32) * (2 / 255) - 1 if slot in (TARGET, SOURCE) else values
 
     def decode(self, slots: dict[str, np.ndarray]) -> np.ndarray:
         """Return uint8 ``[height, width, channels]`` from ``target`` in -1..1; values outside are clipped."""

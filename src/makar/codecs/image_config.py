@@ -1,13 +1,23 @@
-"""Settings of the image codec: one size for every image, how another shape is made to fit, whether labels and captions are used."""
+"""Settings of the image codec: one size for every image, how another shape is made to fit, whether labels, captions and a source are used.
+
+A source is a second image of every example, to which a model is to find the first: it is computed from the first (``image_sources``).
+"""
 
 import dataclasses
 from typing import ClassVar
 
 from makar.codecs.codec import CodecConfig
 from makar.config import setting
+from makar.errors import ConfigError
+from makar.tensor_spec import Slot
 
 SMALLEST, LARGEST = 16, 64
 """Sides of an image, in pixels, that models of pixels are made for; larger ones are for latents."""
+
+SOURCES = ("none", "grey", "reduced", "edges")
+REDUCTION = 2
+SIDE_STEP = 4
+"""Images that have to be resized, or whose source is reduced, have sides that are multiples of this."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -40,16 +50,50 @@ class ImageCodecConfig(CodecConfig):
     caption_vocabulary: int = setting(
         2048, meaning="different caption tokens at most, the 256 bytes included", minimum=257, maximum=100_000
     )
+    source: str = setting(
+        "none",
+        meaning="what a model is given beside noise: the image in grey, reduced, or its edges; none leaves it out",
+        choices=SOURCES,
+    )
+    reduction: int = setting(
+        REDUCTION, meaning="with a reduced source: pixels of a side that become one", choices=(2, 4)
+    )
+
+    def check(self) -> None:
+        """Check the fields, and that a source can be made of the images."""
+        super().check()
+        if self.source == "reduced" and (self.height % self.reduction or self.width % self.reduction):
+            raise ConfigError(
+                f"images of {self.width} x {self.height} pixels reduced by {self.reduction}",
+                expected=f"sides that are multiples of {self.reduction}",
+            )
+        if self.source == "grey" and self.channels in (1, 4):
+            raise ConfigError(
+                f"a grey source for images of {self.channels} channels",
+                expected="3 channels, or 0 where the data is in colour without transparency",
+            )
+        if self.source != "reduced" and self.reduction != REDUCTION:
+            raise ConfigError(
+                f"a reduction of {self.reduction} with the source {self.source}", expected="the source reduced"
+            )
+
+
+def source_slot(config: ImageCodecConfig, *, channels: int) -> Slot | None:
+    """Return the slot of the source that a codec makes, ``None`` where it makes none.
+
+    Args:
+        config: The codec's settings.
+        channels: Channels of the images.
+    """
+    if config.source == "none":
+        return None
+    factor = config.reduction if config.source == "reduced" else 1
+    sizes = (channels if config.source == "reduced" else 1, config.height // factor, config.width // factor)
+    return Slot(kind="values", axes=("channels", "height", "width"), sizes=sizes)
 
 
 def choose_image_codec(
-    height: int,
-    *,
-    width: int,
-    use_labels: bool = False,
-    use_captions: bool = False,
-    largest: int = 32,
-    channels: int = 0,
+    height: int, *, width: int, codec: ImageCodecConfig | None = None, largest: int = 32
 ) -> ImageCodecConfig:
     """Return the codec for a data set from the typical size of its images.
 
@@ -58,17 +102,16 @@ def choose_image_codec(
     Args:
         height: Median height of the images, in pixels.
         width: Median width of the images, in pixels.
-        use_labels: Whether every image has a class that is to be learned.
-        use_captions: Whether images have captions that are to be learned.
+        codec: The codec of the recipe, whose other settings stay.
         largest: Longest side to train on, in pixels, 16 to 64.
-        channels: As in the configuration; 0 takes them from the data.
     """
-    config = ImageCodecConfig(channels=channels, use_labels=use_labels, use_captions=use_captions)
-    if min(height, width) >= SMALLEST and max(height, width) <= largest:
+    config = codec or ImageCodecConfig()
+    is_whole = config.source != "reduced" or not (height % SIDE_STEP or width % SIDE_STEP)
+    if min(height, width) >= SMALLEST and max(height, width) <= largest and is_whole:
         return config.changed(height=height, width=width)
     factor = min(1.0, largest / max(height, width))
 
     def side(pixels: int) -> int:
-        return min(largest, max(SMALLEST, round(pixels * factor / 4) * 4))
+        return min(largest, max(SMALLEST, round(pixels * factor / SIDE_STEP) * SIDE_STEP))
 
     return config.changed(height=side(height), width=side(width))

@@ -190,7 +190,8 @@ class LatentCodec(LearnedCodec):
 
     def encode_together(self, records: Sequence[Record]) -> list[dict[str, np.ndarray]]:
         """Return the slots of several records, encoded in batches."""
-        slots = [self.base.encode(record) for record in records]
+        # What follows from an image does not follow from its latents, so it is kept.
+        slots = [self._whole(self.base.encode(record)) for record in records]
         filled = [one for one in slots if one]
         for start in range(0, len(filled), TOGETHER):
             part = filled[start : start + TOGETHER]
@@ -225,6 +226,12 @@ class LatentCodec(LearnedCodec):
         with torch.inference_mode():
             image = self._component.autoencoder.decode(torch.from_numpy(latents)[None])[0]
         return self.base.decode({**slots, TARGET: image.float().numpy()})
+
+    def _whole(self, slots: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        if not slots:
+            return slots
+        batch = {name: values[None] for name, values in slots.items()}
+        return {name: values[0] for name, values in self.base.completed(batch).items()}
 
     def _images(self, records: Sequence[Record]) -> np.ndarray:
         slots = [one for record in records if (one := self.base.encode(record))]

@@ -147,9 +147,6 @@ class Family(nn.Module, abc.ABC):
     precision: str = "float32"
     """Number format of matrix products, ``"float32"`` or ``"bfloat16"``; the trainer sets it. Weights and losses stay float32."""
 
-    creates: ClassVar[bool] = True
-    """Whether the sampler makes examples from nothing; one that does not raises UnsupportedError and names what does."""
-
     options: ClassVar[type[Config]]
     """Configuration class of the sampling controls that this family honours; any other control is refused."""
 
@@ -158,6 +155,11 @@ class Family(nn.Module, abc.ABC):
 
     concurrent: ClassVar[bool] = False
     """Whether several threads may compute losses at once: a loss then changes nothing but gradients and draws from its generator alone."""
+
+    @property
+    def creates(self) -> bool:
+        """Whether the sampler makes examples from nothing; one that does not raises UnsupportedError and names what does."""
+        return True
 
     @property
     def edits(self) -> tuple[str, ...]:

@@ -22,11 +22,13 @@ class FamilyConfig(Config, abc.ABC):
     batching: ClassVar[Literal["items", "windows"]]
     """``items`` draws whole examples from a store; ``windows`` draws spans of ``window_length`` + 1 positions of one long stream."""
 
-    edits: ClassVar[tuple[str, ...]] = ()
-    """What the sampler can do to given content, of ``makar.families.edits``; prompts then carry the slots that are named there."""
-
     predictions: ClassVar[tuple[str, ...]] = ()
     """What the family's ``predict`` can say of existing content: ``"anomaly"`` ..."""
+
+    @property
+    def edits(self) -> tuple[str, ...]:
+        """What the sampler can do to given content, of ``makar.families.edits``; prompts then carry the slots that are named there."""
+        return ()
 
     @property
     def window_length(self) -> int:

@@ -95,6 +95,7 @@ class DitSizes:
         embedding_width: Length of the vector of time and condition.
         classes: Number of classes; 0 for none.
         text_width: Channels of caption tokens; 0 for no captions.
+        further_channels: Channels that are seen beside those of the image and not made.
     """
 
     channels: int
@@ -108,6 +109,7 @@ class DitSizes:
     embedding_width: int
     classes: int
     text_width: int = 0
+    further_channels: int = 0
 
 
 class Dit(nn.Module):
@@ -127,7 +129,7 @@ class Dit(nn.Module):
         pixels = sizes.channels * sizes.patch**2
         self.embedding = TimeEmbedding(embedding, sizes.classes)
         self.caption_vector = Pointwise(text, embedding) if text else None
-        self.enter = Pointwise(pixels, width)
+        self.enter = Pointwise(pixels + sizes.further_channels * sizes.patch**2, width)
         heads, hidden = max(1, width // sizes.head_width), sizes.expansion * width
         self.blocks = nn.ModuleList(
             DitBlock(width, heads, hidden=hidden, embedding_width=embedding, text_width=text)
@@ -139,7 +141,7 @@ class Dit(nn.Module):
 
     def forward(
         self,
-        image: Float[Tensor, "batch channels height width"],
+        image: Float[Tensor, "batch seen height width"],
         time: Float[Tensor, " batch"],
         label: Int[Tensor, " batch"] | None = None,
         text: TextStates | None = None,
@@ -147,7 +149,7 @@ class Dit(nn.Module):
         """Return the image that the network makes of a noisy one, float32.
 
         Args:
-            image: The noisy image, of about unit variance.
+            image: The noisy image, of about unit variance, and after its channels those that are only seen.
             time: Position on the path, 0 (noise) to 1 (data).
             label: Class of every example, ``classes`` for none; ignored only when the network has no classes.
             text: Captions that were read; ignored only when the network has no captions.

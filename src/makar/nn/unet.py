@@ -84,6 +84,7 @@ class UNetSizes:
         embedding_width: Length of the vector of time and class.
         classes: Number of classes; 0 for none.
         text_width: Channels of caption tokens; 0 for no captions.
+        further_channels: Channels that are seen beside those of the image and not made.
     """
 
     channels: int
@@ -96,6 +97,7 @@ class UNetSizes:
     embedding_width: int
     classes: int
     text_width: int = 0
+    further_channels: int = 0
 
 
 class UNet(nn.Module):
@@ -114,7 +116,7 @@ class UNet(nn.Module):
         text_width = sizes.text_width
         self.embedding = TimeEmbedding(sizes.embedding_width, sizes.classes)
         self.caption_vector = Pointwise(text_width, sizes.embedding_width) if text_width else None
-        self.enter = Convolution(sizes.channels * sizes.patch**2, widths[0])
+        self.enter = Convolution((sizes.channels + sizes.further_channels) * sizes.patch**2, widths[0])
         self.leave = Convolution(widths[0], sizes.channels * sizes.patch**2, scale=0.0)
 
         def level(number: int, count: int) -> nn.ModuleList:
@@ -138,7 +140,7 @@ class UNet(nn.Module):
 
     def forward(
         self,
-        image: Float[Tensor, "batch channels height width"],
+        image: Float[Tensor, "batch seen height width"],
         time: Float[Tensor, " batch"],
         label: Int[Tensor, " batch"] | None = None,
         text: TextStates | None = None,
@@ -146,7 +148,7 @@ class UNet(nn.Module):
         """Return the image that the network makes of a noisy one, float32.
 
         Args:
-            image: The noisy image, of about unit variance.
+            image: The noisy image, of about unit variance, and after its channels those that are only seen.
             time: Position on the path, 0 (noise) to 1 (data).
             label: Class of every example, ``classes`` for none; ignored only when the network has no classes.
             text: Captions that were read; ignored only when the network has no captions.

@@ -134,8 +134,8 @@ class BatchSource:
             stored = {TARGET: self._columns[TARGET][places]}
         else:
             stored = {name: values[chosen] for name, values in self._columns.items()}
-        for name, values in stored.items():
-            self._touched_bytes += max(values.nbytes, len(chosen) * PAGE_BYTES)
+        self._touched_bytes += sum(max(values.nbytes, len(chosen) * PAGE_BYTES) for values in stored.values())
+        for name, values in self._codec.completed(stored).items():
             values = self._codec.to_model(name, values)
             if values.dtype.kind in "ui":
                 values = values.astype(np.int64)

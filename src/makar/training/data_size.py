@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from makar.codecs.codec import Codec, CodecConfig
-from makar.codecs.image_config import ImageCodecConfig
+from makar.codecs.image_config import ImageCodecConfig, source_slot
 from makar.codecs.text_config import BpeCodecConfig, ByteCodecConfig, CharacterCodecConfig
 from makar.data.record import Split
 from makar.data.store import Store
 from makar.errors import EmptyDataError
-from makar.tensor_spec import CAPTION, CLASS, TARGET, Slot, TensorSpec
+from makar.tensor_spec import CAPTION, CLASS, SOURCE, TARGET, Slot, TensorSpec
 
 if TYPE_CHECKING:
     from makar.data.dataset import DataSet
@@ -47,6 +47,7 @@ def estimated_size(codec: CodecConfig, dataset: "DataSet") -> DataSize:
         channels = codec.channels or max((int(count) for count in inspection.sizes["channels"]), default=3)
         # The codec drops an alpha that is opaque and repeats grey and alpha as colour; three is the usual outcome.
         channels = channels if channels in (1, 3) or codec.channels else 3
+        channels = 3 if codec.source == "grey" else channels
         shape = (channels, codec.height, codec.width)
         slots = {TARGET: Slot(kind="values", axes=("channels", "height", "width"), sizes=shape)}
         if codec.use_labels:
@@ -55,6 +56,9 @@ def estimated_size(codec: CodecConfig, dataset: "DataSet") -> DataSize:
             slots[CAPTION] = Slot(
                 kind="tokens", axes=("length",), sizes=(codec.caption_length,), vocabulary=codec.caption_vocabulary
             )
+        source = source_slot(codec, channels=channels)
+        if source is not None:
+            slots[SOURCE] = source
         return DataSize(
             items=images,
             content_bytes=images,

@@ -44,8 +44,9 @@ def built(kind, config, counts):
         velocity,
         config=config,
         device=torch.device("cpu"),
-        condition=lambda label, caption: Condition(label=label),
+        condition=lambda label, *rest: Condition(label=label),
         asking=Asking(config, class_counts=counts, encode_caption=None),
+        noise_deviation=torch.ones(1, 1, 1),
     )
 
 
@@ -176,9 +177,9 @@ def test_an_edit_is_of_no_class_unless_one_is_asked_for():
     labels = []
 
     class Noting(ImageSampler):
-        def _guided(self, guidance, asked, *, negative_prompt=None):
-            labels.append([label for label, _ in asked])
-            return super()._guided(guidance, asked, negative_prompt=negative_prompt)
+        def _guided(self, guidance, asked, options):
+            labels.append([one.label for one in asked])
+            return super()._guided(guidance, asked, options)
 
     config = DiffusionConfig(height=SIDE, width=SIDE, channels=1, classes=3)
     noting = built(Noting, config, {"ant": 1, "bee": 1, "cat": 1})

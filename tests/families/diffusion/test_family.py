@@ -276,10 +276,10 @@ def test_exported_network_computes_the_same_in_onnxruntime(config: DiffusionConf
     shapes = {name: dict.fromkeys(axes, torch.export.Dim.DYNAMIC) for name, axes in part.dynamic.items()}
     program = torch.onnx.export(
         part.module,
-        args=(),
-        kwargs=dict(part.inputs),
+        args=tuple(part.inputs.values()),
+        input_names=list(part.inputs),
         dynamo=True,
-        dynamic_shapes=shapes,
+        dynamic_shapes=tuple(shapes.values()),
         output_names=list(part.outputs),
         verbose=False,
     )
@@ -309,10 +309,12 @@ def test_every_setting_of_the_network_changes_it() -> None:
     words = {"caption_length": 6, "caption_vocabulary": 21, "caption_width": 16, "caption_layers": 1}
     for name, value in words.items():
         assert captioned(**{name: value}).parameter_count() != captioned().parameter_count(), name
+    fields = {field.name for field in dataclasses.fields(DiffusionConfig)}
     covered = {*changes, *words, "attention_positions", "head_width", "height", "width", "channels", "classes"}
     # These do not change its size; tests of the loss and of the sampler show what they do.
+    covered |= {name for name in fields if name.startswith("source_")}  # tests/families/diffusion/test_source.py
     covered |= {"class_dropout", "time_mean", "time_deviation", "flip", "network", "objective", "limit"}
-    assert covered == {field.name for field in dataclasses.fields(DiffusionConfig)}
+    assert covered == fields
 
 
 def test_impossible_shapes_are_refused() -> None:

@@ -34,13 +34,15 @@ def test_velocity_and_point_give_back_data_and_noise() -> None:
 
 
 @pytest.mark.parametrize("time", [0.0, 0.3, 0.8, 1.0])
-def test_what_the_network_sees_and_has_to_say_has_unit_variance(time: float) -> None:
+@pytest.mark.parametrize("strength", [1.0, 0.2])
+def test_what_the_network_sees_and_has_to_say_has_unit_variance(time: float, strength: float) -> None:
     generator = torch.Generator().manual_seed(0)
     mean, deviation = torch.tensor([0.2]).reshape(1, 1, 1), torch.tensor([0.4]).reshape(1, 1, 1)
     data = mean + deviation * torch.randn(400, 1, 20, 20, generator=generator)
-    noise = torch.randn(data.shape, generator=generator)
+    noise = strength * torch.randn(data.shape, generator=generator)
     times = torch.full((400,), time)
     seen = []
+    known = {"mean": mean, "deviation": deviation, "noise": torch.full((1, 1, 1), strength)}
 
     def zero(scaled: torch.Tensor) -> torch.Tensor:
         seen.append(scaled)
@@ -50,8 +52,8 @@ def test_what_the_network_sees_and_has_to_say_has_unit_variance(time: float) -> 
         return torch.ones_like(scaled)
 
     point = path.point(noise, data, times)
-    linear = preconditioned(zero, point, time=times, mean=mean, deviation=deviation)
-    unit = preconditioned(one, point, time=times, mean=mean, deviation=deviation) - linear
+    linear = preconditioned(zero, point, time=times, **known)
+    unit = preconditioned(one, point, time=times, **known) - linear
     rest = (path.velocity(noise, data) - linear) / unit
     assert float(seen[0].var()) == pytest.approx(1.0, rel=0.02)
     assert float(rest.var()) == pytest.approx(1.0, rel=0.02)

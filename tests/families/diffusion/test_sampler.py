@@ -8,6 +8,7 @@ from makar.codecs.caption_tokens import CaptionTokens
 from makar.codecs.image import ImageCodec
 from makar.codecs.image_config import ImageCodecConfig
 from makar.errors import ConfigError, UnknownNameError, UnsupportedError
+from makar.families.diffusion.asked import Asked
 from makar.families.diffusion.config import DiffusionConfig
 from makar.families.diffusion.family import DiffusionFamily
 from makar.families.diffusion.options import SOLVER_NAMES, ImageOptions
@@ -105,16 +106,19 @@ def test_each_example_has_its_own_class() -> None:
 
 def test_without_a_label_classes_are_drawn_as_frequent_as_in_the_data() -> None:
     source = sampler()
-    labels = [source._asking.read(ImageOptions(), {}, source._draw(seed)[1])[0] for seed in range(200)]
+    labels = [source._asking.read(ImageOptions(), {}, source._draw(seed)[1]).label for seed in range(200)]
     assert labels.count(1) > 180
     assert set(labels) <= {0, 1, 2}
 
 
 def test_guidance_is_the_extrapolation_from_without_to_with_the_class() -> None:
     source = sampler()
-    points, asked = torch.randn(2, 1, 16, 16, generator=torch.Generator().manual_seed(1)), [(0, None), (2, None)]
+    points, asked = (
+        torch.randn(2, 1, 16, 16, generator=torch.Generator().manual_seed(1)),
+        [Asked(label=0), Asked(label=2)],
+    )
     with torch.no_grad():
-        none, plain, strong = (source._guided(weight, asked)(points, 0.4) for weight in (0.0, 1.0, 2.5))
+        none, plain, strong = (source._guided(weight, asked, ImageOptions())(points, 0.4) for weight in (0.0, 1.0, 2.5))
     assert torch.allclose(strong, none + 2.5 * (plain - none), atol=1e-4)
 
 
@@ -193,8 +197,12 @@ def test_a_negative_prompt_takes_the_place_of_images_in_general() -> None:
     assert np.allclose(plain, images(source, seeds=[1], prompts=asked, negative_prompt=" "), atol=1e-6)
     points, whale = torch.randn(1, 1, 16, 16, generator=torch.Generator().manual_seed(1)), prompt("whale")["caption"]
     with torch.no_grad():
-        towards, away = (source._guided(1.0, [(None, text)])(points, 0.4) for text in (asked[0]["caption"], whale))
-        guided = source._guided(2.5, [(None, asked[0]["caption"])], negative_prompt="whale")(points, 0.4)
+        fox = asked[0]["caption"]
+        towards, away = (
+            source._guided(1.0, [Asked(caption=text)], ImageOptions())(points, 0.4) for text in (fox, whale)
+        )
+        negative = ImageOptions(negative_prompt="whale")
+        guided = source._guided(2.5, [Asked(caption=fox)], negative)(points, 0.4)
     assert torch.allclose(guided, away + 2.5 * (towards - away), atol=1e-4)
 
 

@@ -1,4 +1,4 @@
-"""What an image is asked to be: its class, its caption, or both, in the form in which the network reads it."""
+"""What an image is asked to be, by its class, its caption and its source, in the form in which the network reads them."""
 
 import dataclasses
 
@@ -14,7 +14,9 @@ class Condition:
     Attributes:
         label: Class of every example, the number of classes for none; ``None`` where the model has no classes.
         text: Captions that were read; ``None`` where the model has no captions.
+        source: Sources at the size of the images ``[batch, planes, height, width]``; ``None`` where the model is given none.
     """
 
     label: Tensor | None = None
     text: TextStates | None = None
+    source: Tensor | None = None

@@ -1,4 +1,4 @@
-"""Settings of image models that denoise: what is predicted, sizes of image and network, classes, captions, times of training.
+"""Settings of image models that denoise: what is predicted, sizes of image and network, classes, captions, source, times of training.
 
 The exact counts are in ``size``, ``size_dit`` and ``size_text``; the sizes that suit an amount of compute and data are in
 ``makar.recipes.image``. Settings that only the other network or the other objective reads are refused.
@@ -11,8 +11,9 @@ from typing import ClassVar, Literal, Self
 from makar.config import setting
 from makar.errors import ConfigError
 from makar.families.diffusion import size, size_dit, size_text
+from makar.families.edits import EDITS
 from makar.families.family_config import FamilyConfig
-from makar.tensor_spec import CAPTION, CLASS, TARGET, Slot, TensorSpec
+from makar.tensor_spec import CAPTION, CLASS, SOURCE, TARGET, Slot, TensorSpec
 
 FEATURE_STEP = 16
 """Features grow in steps of this, because matrix products do."""
@@ -20,6 +21,9 @@ FEATURE_STEP = 16
 MULTIPLIERS = (1, 2)
 ATTENTION_POSITIONS = 64
 TIME_MEAN, TIME_DEVIATION = 0.0, 1.0
+WITHOUT_SOURCE = ("image-to-image", "inpaint", "interpolate", "interpolate-seeds")
+SOURCE_EDIT = "control"
+SOURCE_EDITS = tuple(name for name, edit in EDITS.items() if edit.slots == (SOURCE,) and name != "image-to-image")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -30,7 +34,6 @@ class DiffusionConfig(FamilyConfig):
     target: ClassVar[str] = "makar.families.diffusion.family:DiffusionFamily"
     item_name: ClassVar[str] = "image"
     batching: ClassVar[Literal["items", "windows"]] = "items"
-    edits: ClassVar[tuple[str, ...]] = ("image-to-image", "inpaint", "interpolate", "interpolate-seeds")
 
     height: int = setting(32, meaning="height of the images", unit="pixels", minimum=4, maximum=256)
     width: int = setting(32, meaning="width of the images", unit="pixels", minimum=4, maximum=256)
@@ -41,6 +44,21 @@ class DiffusionConfig(FamilyConfig):
     caption_vocabulary: int = setting(0, meaning="number of different caption tokens", minimum=0)
     caption_width: int = setting(128, meaning="channels of a caption token", minimum=8, maximum=4096)
     caption_layers: int = setting(2, meaning="blocks of the network that reads captions", minimum=0, maximum=48)
+    source_height: int = setting(
+        0, meaning="height of the source, an image to which the model finds another; 0: it is given none", minimum=0
+    )
+    source_width: int = setting(0, meaning="width of the source", minimum=0)
+    source_channels: int = setting(0, meaning="channels of the source", minimum=0, maximum=64)
+    source_edit: str = setting(
+        SOURCE_EDIT, meaning="with a source: what making an image from it is called", choices=SOURCE_EDITS
+    )
+    source_noise: float = setting(
+        0.0,
+        meaning="with a source: noise up to this deviation, as a share of black to white, is added to it in training, and the "
+        "network is told how much",
+        minimum=0.0,
+        maximum=1.0,
+    )
     objective: str = setting(
         "flow",
         meaning="what is predicted: flow is the velocity on the straight path, ddpm the noise of 1,000 linear steps",
@@ -98,12 +116,27 @@ class DiffusionConfig(FamilyConfig):
                 )
         if self.caption_length and self.caption_vocabulary < 2:
             raise ConfigError(f"captions of {self.caption_vocabulary} tokens", expected="a vocabulary of at least 2")
+        self._check_source()
         if self.network == "dit":
             unread = {"multipliers": MULTIPLIERS, "attention_positions": ATTENTION_POSITIONS}
             self._refuse(unread, "a DiT has one level, which attends")
         if self.objective == "ddpm":
             unread = {"time_mean": TIME_MEAN, "time_deviation": TIME_DEVIATION}
             self._refuse(unread, "a ddpm trains at uniform steps")
+
+    def _check_source(self) -> None:
+        sizes = (self.source_channels, self.source_height, self.source_width)
+        if any(sizes) != all(sizes):
+            raise ConfigError(f"a source of channels, height and width {sizes}", expected="all above 0, or all 0")
+        if not self.has_source:
+            self._refuse({"source_edit": SOURCE_EDIT, "source_noise": 0.0}, "the model is given no source")
+        is_larger = self.source_height > self.height or self.source_width > self.width
+        whole = (self.source_fold * self.height, self.source_fold * self.width)
+        if is_larger and whole != (self.source_height, self.source_width):
+            raise ConfigError(
+                f"a source of {self.source_width} x {self.source_height} for images of {self.width} x {self.height}",
+                expected="a smaller source, or one that is a whole number of times as large along both sides",
+            )
 
     def _attending(self) -> list[tuple[str, int]]:
         """Return name and channels of everything that attends."""
@@ -118,6 +151,26 @@ class DiffusionConfig(FamilyConfig):
                 raise ConfigError(
                     f"{name} is {getattr(self, name)}, but {reason}", expected=f"{name} left at {default}"
                 )
+
+    @property
+    def edits(self) -> tuple[str, ...]:
+        """With a source the one thing that was learned, without one what any velocity can do."""
+        return (self.source_edit,) if self.has_source else WITHOUT_SOURCE
+
+    @property
+    def has_source(self) -> bool:
+        """Whether the network is given an image beside the noisy one."""
+        return self.source_height > 0
+
+    @property
+    def source_fold(self) -> int:
+        """Pixels of a side of the source that stand over one of the image, where the source is the larger one; else 1."""
+        return max(1, self.source_height // self.height)
+
+    @property
+    def source_planes(self) -> int:
+        """Channels that the source adds to what the network sees: its own, folded, and one that tells how noisy it is."""
+        return self.source_channels * self.source_fold**2 + (1 if self.source_noise else 0)
 
     @property
     def level_widths(self) -> tuple[int, ...]:
@@ -151,7 +204,7 @@ class DiffusionConfig(FamilyConfig):
         return self.caption_width if self.caption_length else 0
 
     def accepts(self) -> TensorSpec:
-        """Images of this size, and a class and a caption where the model has them."""
+        """Images of this size, and a class, a caption and a source where the model has them."""
         slots = {
             TARGET: Slot(
                 kind="values",
@@ -167,15 +220,22 @@ class DiffusionConfig(FamilyConfig):
             slots[CAPTION] = Slot(
                 kind="tokens", axes=("length",), sizes=(self.caption_length,), vocabulary=self.caption_vocabulary
             )
+        if self.has_source:
+            sizes = (self.source_channels, self.source_height, self.source_width)
+            slots[SOURCE] = Slot(kind="values", axes=("channels", "height", "width"), sizes=sizes)
         return TensorSpec(slots)
 
     def bound_to(self, made: TensorSpec) -> Self:
-        """Return a copy with the image size, channels, classes and captions of what a codec makes."""
+        """Return a copy with the image size, channels, classes, captions and source of what a codec makes."""
         if TARGET not in made or made[TARGET].axes != ("channels", "height", "width"):
             raise ConfigError("the codec makes no images", expected='a "target" of channels, height and width')
         channels, height, width = made[TARGET].sizes
         caption = made.slots.get(CAPTION)
+        source = made[SOURCE].sizes if SOURCE in made else (0, 0, 0)
         return self.changed(
+            source_channels=source[0],
+            source_height=source[1],
+            source_width=source[2],
             channels=channels,
             height=height,
             width=width,

@@ -1,4 +1,4 @@
-"""Images from noise: flow matching or a DDPM, by a U-Net or a DiT, with or without classes and captions.
+"""Images from noise: flow matching or a DDPM, by a U-Net or a DiT, with or without classes, captions and a source.
 
 The loss is the mean squared error of what is predicted, in float32 whatever the network computes in: the velocity at logit-normal times
 (``path``, ``time_sampling``), whose optimum is its conditional mean (Lipman et al. 2022, arXiv 2210.02747, theorem 2), or the noise at
@@ -6,28 +6,29 @@ uniform steps (``noise_schedule``; Ho et al. 2020, arXiv 2006.11239, eq. 14). Cl
 so that the same network also knows images in general and can be guided (Ho and Salimans 2022, arXiv 2207.12598).
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from makar.families.diffusion import path
 from makar.families.diffusion.asked import Asking
 from makar.families.diffusion.condition import Condition
 from makar.families.diffusion.config import DiffusionConfig
-from makar.families.diffusion.network import CaptionedVelocity, VelocityNetwork
+from makar.families.diffusion.network import OrderedVelocity, VelocityNetwork
 from makar.families.diffusion.noise_schedule import NOISE_STEPS, step_times
 from makar.families.diffusion.options import ImageOptions
-from makar.families.diffusion.preconditioning import SMALLEST_DEVIATION
 from makar.families.diffusion.sampler import ImageSampler
+from makar.families.diffusion.source import linear_guess, placed, with_noise
+from makar.families.diffusion.source_sampler import SourceSampler
 from makar.families.diffusion.time_sampling import training_times, validation_times
-from makar.families.family import Batch, Family, Loss, OnnxPart, ParameterGroup, Phase
+from makar.families.family import Batch, Family, Loss, OnnxPart, ParameterGroup, Phase, Sampler
 from makar.families.logits_hook import LogitsHook, refuse_hook
 from makar.nn.initialisation import initialise_modules
-from makar.tensor_spec import CAPTION, CLASS, NO_CAPTION_TOKEN, PADDING_TOKEN, TARGET
+from makar.tensor_spec import CAPTION, CLASS, NO_CAPTION_TOKEN, PADDING_TOKEN, SOURCE, TARGET
 
 STATISTICS_BATCHES = 64
 """Batches looked at for mean and deviation of the data."""
@@ -62,18 +63,26 @@ class DiffusionFamily(Family):
         initialise_modules(self.network, generator)
 
     def initialise_from_data(self, batches: Iterable[Batch]) -> None:
-        """Take mean and deviation of each channel from a few batches."""
-        count, total, squares = 0, torch.zeros(()), torch.zeros(())
-        for batch in islice(batches, STATISTICS_BATCHES):
-            values = batch[TARGET].double().transpose(0, 1).flatten(1)
-            count += values.shape[1]
-            total, squares = total + values.sum(1), squares + values.square().sum(1)
-        if not count:
+        """Take mean and deviation of each channel, and what sources linearly let expect, from a few batches."""
+
+        def pairs() -> Iterator[tuple[Tensor, Tensor]]:
+            for batch in islice(batches, STATISTICS_BATCHES):
+                data = batch[TARGET]
+                yield data, placed(batch[SOURCE], self.config) if self.config.has_source else data[:, :0]
+
+        guess = linear_guess(pairs())
+        if guess is None:
             return
-        mean = total / count
-        deviation = (squares / count - mean.square()).clamp(min=0).sqrt().clamp(min=SMALLEST_DEVIATION)
+        weight, mean, deviation = guess
         self.network.data_mean.copy_(mean[:, None, None])
         self.network.data_deviation.copy_(deviation[:, None, None])
+        if self.network.source_weight is not None:
+            self.network.source_weight.copy_(weight)
+
+    @property
+    def creates(self) -> bool:
+        """Whether it makes images from nothing: not with a source."""
+        return not self.config.has_source
 
     def phases(self) -> list[Phase]:
         """One phase: what is predicted."""
@@ -90,21 +99,31 @@ class DiffusionFamily(Family):
         """Mirror half of the images where the configuration says that left and right do not matter."""
         if not self.config.flip:
             return batch
-        data = batch[TARGET]
-        mirrored = (torch.rand(len(data), generator=generator) < 0.5).to(data.device)
-        return {**batch, TARGET: torch.where(mirrored[:, None, None, None], data.flip(-1), data)}
+        images = {name: batch[name] for name in (TARGET, SOURCE) if name in batch}
+        mirrored = (torch.rand(len(batch[TARGET]), generator=generator) < 0.5).to(batch[TARGET].device)
+        return batch | {
+            name: torch.where(mirrored[:, None, None, None], image.flip(-1), image) for name, image in images.items()
+        }
 
-    def condition(self, label: Tensor | None, caption: Tensor | None) -> Condition:
-        """Read captions in the number format of ``precision``, no further than the longest of them.
+    def condition(
+        self,
+        label: Tensor | None,
+        caption: Tensor | None,
+        source: Tensor | None = None,
+        amount: Tensor | None = None,
+    ) -> Condition:
+        """Read captions in the number format of ``precision``, no further than the longest of them, and place sources.
 
         Args:
             label: Class of each example; ``None`` where the model has no classes.
             caption: Tokens ``[batch, length]``; ``None`` where the model has no captions.
+            source: Images to find others to; ``None`` where the model is given none.
+            amount: Deviation of the noise in each source, as a share of the range; ``None`` for none.
         """
         self.network.compute_in(_TYPES[self.precision])
         if caption is not None:
             caption = caption[:, : int((caption != PADDING_TOKEN).sum(1).max())]
-        return self.network.condition(label, caption)
+        return self.network.condition(label, caption, source, amount)
 
     def velocity(self, point: Tensor, time: Tensor, condition: Condition) -> Tensor:
         """Return the velocity at each point in the number format of ``precision``, as float32."""
@@ -114,7 +133,7 @@ class DiffusionFamily(Family):
     def _loss(self, batch: Batch, generator: torch.Generator) -> Loss:
         data, config = batch[TARGET], self.config
         count = len(data)
-        noise = torch.randn(data.shape, generator=generator).to(data.device)
+        noise = self._noise(data, generator)
         deviation = config.time_deviation if config.objective == "flow" else 0.0
         time = training_times(count, mean=config.time_mean, deviation=deviation, generator=generator)
         label, caption = batch.get(CLASS), batch.get(CAPTION)
@@ -124,15 +143,23 @@ class DiffusionFamily(Family):
                 label = torch.where(forgotten, config.classes, label)
             if caption is not None:
                 caption = torch.where(forgotten[:, None], no_captions(caption), caption)
-        return self._error(data, noise, time.to(data.device), self.condition(label, caption))
+        source, amount = batch.get(SOURCE), None
+        if source is not None and config.source_noise:
+            source, amount = with_noise(source, most=config.source_noise, generator=generator)
+        condition = self.condition(label, caption, source, amount)
+        return self._error(data, noise, time.to(data.device), condition)
 
     def validation_loss(self, batch: Batch, generator: torch.Generator) -> Loss:
-        """Return the error at evenly spread times, with every class and caption known and nothing mirrored."""
+        """Return the error at evenly spread times, with every class and caption known, sources clean and nothing mirrored."""
         data = batch[TARGET]
-        noise = torch.randn(data.shape, generator=generator).to(data.device)
+        noise = self._noise(data, generator)
         time = validation_times(len(data)).to(data.device)
         with torch.no_grad():
-            return self._error(data, noise, time, self.condition(batch.get(CLASS), batch.get(CAPTION)))
+            condition = self.condition(batch.get(CLASS), batch.get(CAPTION), batch.get(SOURCE))
+            return self._error(data, noise, time, condition)
+
+    def _noise(self, data: Tensor, generator: torch.Generator) -> Tensor:
+        return torch.randn(data.shape, generator=generator).to(data.device) * self.network.noise_deviation
 
     def _error(self, data: Tensor, noise: Tensor, time: Tensor, condition: Condition) -> Loss:
         if self.config.objective == "ddpm":
@@ -145,18 +172,20 @@ class DiffusionFamily(Family):
         predicted = self.velocity(path.point(noise, data, time), time, condition)
         return Loss(value=F.mse_loss(predicted, path.velocity(noise, data)), count=len(data), unit="mse")
 
-    def sampler(self, codec: Any, *, hook: LogitsHook | None = None) -> ImageSampler:
+    def sampler(self, codec: Any, *, hook: LogitsHook | None = None) -> Sampler:
         """Return a sampler over the current weights; names of classes and the tokens of captions come from the codec."""
         refuse_hook(hook)
         counts: dict[str, int] = codec.class_counts if self.config.classes else {}
         encode: Callable[[str], Any] | None = codec.encode_caption if self.config.caption_length else None
-        return ImageSampler(
+        sampler = ImageSampler(
             self.velocity,
             config=self.config,
             device=self.network.data_mean.device,
             condition=self.condition,
             asking=Asking(self.config, class_counts=counts, encode_caption=encode),
+            noise_deviation=self.network.noise_deviation,
         )
+        return SourceSampler(sampler) if self.config.has_source else sampler
 
     def tensors(self) -> dict[str, Tensor]:
         """Return weights, and the statistics of the data, under the names of the network's parts."""
@@ -175,11 +204,12 @@ class DiffusionFamily(Family):
             inputs["label"] = torch.zeros(2, dtype=torch.int64)
         if config.caption_length:
             inputs["caption"] = no_captions(torch.zeros(2, config.caption_length, dtype=torch.int64))
-        part: nn.Module = network if config.classes or not config.caption_length else CaptionedVelocity(network).eval()
+        if config.has_source:
+            inputs["source"] = torch.zeros(2, config.source_channels, config.source_height, config.source_width)
         return [
             OnnxPart(
                 name="velocity",
-                module=part,
+                module=OrderedVelocity(network, list(inputs)[2:]).eval(),
                 inputs=inputs,
                 outputs=("velocity",),
                 dynamic={name: {0: "batch"} for name in inputs},

@@ -6,6 +6,8 @@ image is left, an error of one per cent in the noise is one of 150 per cent in t
 held-out loss 0.0602 by itself, 0.0534 preconditioned; 20 steps of ``unipc`` gave noise by itself, 10 give digits preconditioned.
 """
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -14,10 +16,14 @@ from makar.families.diffusion.condition import Condition
 from makar.families.diffusion.config import DiffusionConfig
 from makar.families.diffusion.noise_schedule import NOISE_STEPS, StepOfTime
 from makar.families.diffusion.preconditioning import preconditioned
+from makar.families.diffusion.source import placed
 from makar.nn.dit import Dit, DitSizes
 from makar.nn.text_encoder import TextEncoder
 from makar.nn.unet import UNet, UNetSizes
 from makar.tensor_spec import PADDING_TOKEN
+
+IMAGE_DEVIATION = 0.5
+"""About that of images in -1..1, for which times of training and steps of solvers were chosen."""
 
 
 class VelocityNetwork(nn.Module):
@@ -29,6 +35,7 @@ class VelocityNetwork(nn.Module):
 
     data_mean: Tensor
     data_deviation: Tensor
+    source_weight: Tensor | None
 
     def __init__(self, config: DiffusionConfig) -> None:
         super().__init__()
@@ -38,6 +45,9 @@ class VelocityNetwork(nn.Module):
         self.step_of_time = StepOfTime() if config.objective == "ddpm" else None
         self.register_buffer("data_mean", torch.zeros(config.channels, 1, 1))
         self.register_buffer("data_deviation", torch.full((config.channels, 1, 1), 0.5))
+        self.config = config
+        planes = config.source_channels * config.source_fold**2
+        self.register_buffer("source_weight", torch.zeros(config.channels, planes) if config.has_source else None)
 
     def compute_in(self, number_format: torch.dtype) -> None:
         """Choose what the layers compute in; weights, predictions and statistics stay float32."""
@@ -45,15 +55,31 @@ class VelocityNetwork(nn.Module):
             if part is not None:
                 part.compute_type = number_format
 
-    def condition(self, label: Tensor | None, caption: Tensor | None) -> Condition:
-        """Read the captions of a batch.
+    def condition(
+        self,
+        label: Tensor | None,
+        caption: Tensor | None,
+        source: Tensor | None = None,
+        amount: Tensor | None = None,
+    ) -> Condition:
+        """Read the captions of a batch and bring its sources to the size of the images.
 
         Args:
             label: Class of each example, the number of classes for none; ``None`` where the model has no classes.
             caption: Tokens ``[batch, length]``, padded at the end; ``None`` where the model has no captions.
+            source: ``[batch, channels, rows, columns]`` as the codec makes them; ``None`` where the model is given none.
+            amount: Deviation of the noise in each source, as a share of the range; ``None`` for none.
         """
         text = self.reader(caption) if self.reader is not None and caption is not None else None
-        return Condition(label=label, text=text)
+        if source is None:
+            return Condition(label=label, text=text)
+        planes = placed(source, self.config)
+        if self.config.source_noise:
+            told = torch.zeros_like(planes[:, :1])
+            if amount is not None:
+                told = told + (amount / self.config.source_noise)[:, None, None, None]
+            planes = torch.cat([planes, told], 1)
+        return Condition(label=label, text=text, source=planes)
 
     def velocity(
         self, point: Float[Tensor, "batch channels height width"], time: Float[Tensor, " batch"], condition: Condition
@@ -71,9 +97,17 @@ class VelocityNetwork(nn.Module):
             lambda scaled: self._body(scaled, told, condition),
             point,
             time=time,
-            mean=self.data_mean,
+            mean=self._expected(condition),
             deviation=self.data_deviation,
+            noise=self.noise_deviation,
         )
+
+    @property
+    def noise_deviation(self) -> Float[Tensor, "channels 1 1"]:
+        """Standard deviation of the noise: 1, or twice that of what a source leaves open, as images have half that of their noise."""
+        if self.source_weight is None:
+            return torch.ones_like(self.data_deviation)
+        return self.data_deviation / IMAGE_DEVIATION
 
     def noise(
         self, point: Float[Tensor, "batch channels height width"], time: Float[Tensor, " batch"], condition: Condition
@@ -93,6 +127,7 @@ class VelocityNetwork(nn.Module):
         time: Float[Tensor, " batch"],
         label: Int[Tensor, " batch"] | None = None,
         caption: Int[Tensor, "batch length"] | None = None,
+        source: Float[Tensor, "batch planes rows columns"] | None = None,
     ) -> Float[Tensor, "batch channels height width"]:
         """Return the velocity at each point, from plain tensors: what is exported.
 
@@ -101,35 +136,49 @@ class VelocityNetwork(nn.Module):
             time: 0 (noise) to 1 (data).
             label: Class of each example, the number of classes for none; ``None`` where the model has no classes.
             caption: Tokens of each example; ``None`` where the model has no captions.
+            source: Sources, without noise; ``None`` where the model is given none.
         """
-        return self.velocity(point, time, self.condition(label, caption))
+        return self.velocity(point, time, self.condition(label, caption, source))
+
+    def _expected(self, condition: Condition) -> Tensor:
+        """Return the mean of the data, or what sources linearly let expect in its place."""
+        if condition.source is None or self.source_weight is None:
+            return self.data_mean
+        planes = condition.source[:, None, : self.source_weight.shape[1]]
+        return self.data_mean + (self.source_weight[:, :, None, None] * planes).sum(2)
 
     def _body(self, image: Tensor, time: Tensor, condition: Condition) -> Tensor:
         body = self.unet if self.unet is not None else self.dit
         assert body is not None
-        predicted: Tensor = body(image, time, condition.label, condition.text)
+        seen = image if condition.source is None else torch.cat([image, condition.source], 1)
+        predicted: Tensor = body(seen, time, condition.label, condition.text)
         return predicted
 
 
-class CaptionedVelocity(nn.Module):
-    """The network of a model with captions and no classes, for exporters, which pass inputs in order.
+class OrderedVelocity(nn.Module):
+    """The network of a model with some of class, caption and source, for exporters, which pass inputs in order.
 
     Args:
         network: The network.
+        names: What comes after point and time, of ``"label"``, ``"caption"`` and ``"source"``, in that order.
     """
 
-    def __init__(self, network: VelocityNetwork) -> None:
+    def __init__(self, network: VelocityNetwork, names: Sequence[str]) -> None:
         super().__init__()
         self.network = network
+        self.names = tuple(names)
 
     def forward(
         self,
         point: Float[Tensor, "batch channels height width"],
         time: Float[Tensor, " batch"],
-        caption: Int[Tensor, "batch length"],
+        first: Tensor | None = None,
+        second: Tensor | None = None,
+        third: Tensor | None = None,
     ) -> Float[Tensor, "batch channels height width"]:
         """Return the velocity at each point."""
-        velocity: Tensor = self.network(point, time, None, caption)
+        given = dict(zip(self.names, (first, second, third)))
+        velocity: Tensor = self.network(point, time, given.get("label"), given.get("caption"), given.get("source"))
         return velocity
 
 
@@ -145,6 +194,7 @@ def _unet(config: DiffusionConfig) -> UNet:
         embedding_width=config.embedding_width,
         classes=config.classes,
         text_width=config.text_width,
+        further_channels=config.source_planes,
     )
     return UNet(sizes)
 
@@ -163,6 +213,7 @@ def _dit(config: DiffusionConfig) -> Dit:
         embedding_width=config.embedding_width,
         classes=config.classes,
         text_width=config.text_width,
+        further_channels=config.source_planes,
     )
     return Dit(sizes)
 

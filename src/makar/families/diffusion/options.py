@@ -50,3 +50,9 @@ class ImageOptions(Config):
         minimum=0.0,
         maximum=1.0,
     )
+    source_noise: float | None = setting(
+        None,
+        meaning="how noisy the source is: 0 not at all, 1 as much as any in training; what may be noise is not kept; none takes 0",
+        minimum=0.0,
+        maximum=1.0,
+    )

@@ -43,8 +43,9 @@ class ImageSampler(Sampler):
         velocity: From points, times and conditions to velocities.
         config: Sizes of the model.
         device: Where the network is.
-        condition: From labels and caption tokens of a batch to its condition.
+        condition: From labels, caption tokens, sources and their noise of a batch to its condition.
         asking: Reads what images are asked to be.
+        noise_deviation: Standard deviation of the noise ``[channels, 1, 1]``.
     """
 
     def __init__(
@@ -53,14 +54,16 @@ class ImageSampler(Sampler):
         *,
         config: DiffusionConfig,
         device: torch.device,
-        condition: Callable[[Tensor | None, Tensor | None], Condition],
+        condition: Callable[[Tensor | None, Tensor | None, Tensor | None, Tensor | None], Condition],
         asking: Asking,
+        noise_deviation: Tensor,
     ) -> None:
         self._velocity = velocity
         self._config = config
         self._device = device
         self._condition = condition
         self._asking = asking
+        self._noise_deviation = noise_deviation.cpu()
 
     def sample(
         self, options: ImageOptions, prompts: list[Batch], seeds: list[int]
@@ -74,7 +77,7 @@ class ImageSampler(Sampler):
             UnsupportedError: Guidance, a label, an edit or another slot that this model cannot honour.
             UnknownNameError: The label is not a class of the model.
         """
-        given, rest = read_given(prompts, options, shape=self._shape)
+        given, rest = self._given(prompts, options)
         drawn = [self._draw(seed) for seed in seeds]
         asked = [
             self._asking.read(options, rest[index] if rest else {}, draw, is_edit=given is not None)
@@ -90,6 +93,12 @@ class ImageSampler(Sampler):
                 images = self._change(options, given.part(start, BATCH), noise, wanted, generators=generators)
             for offset, image in enumerate(images):
                 yield start + offset, {TARGET: image}, True
+
+    def _given(self, prompts: list[Batch], options: ImageOptions) -> tuple[Given | None, list[Batch]]:
+        if self._config.has_source:
+            # The source is no image to begin from but what the network is told, like a class.
+            return None, prompts
+        return read_given(prompts, options, shape=self._shape)
 
     def interpolate(
         self, options: ImageOptions, *, first_seed: int, last_seed: int, count: int, prompt: Batch | None = None
@@ -156,7 +165,8 @@ class ImageSampler(Sampler):
 
     def _draw(self, seed: int) -> tuple[Tensor, Tensor, torch.Generator]:
         generator = torch.Generator().manual_seed(seed)
-        return torch.randn(self._shape, generator=generator), torch.rand((), generator=generator), generator
+        noise = torch.randn(self._shape, generator=generator) * self._noise_deviation
+        return noise, torch.rand((), generator=generator), generator
 
     def _times(self, options: ImageOptions) -> list[float]:
         if self._config.objective == "ddpm":
@@ -198,9 +208,8 @@ class ImageSampler(Sampler):
 
     def _fresh(self, generators: list[torch.Generator]) -> Callable[[], Tensor]:
         def draw() -> Tensor:
-            return torch.stack([torch.randn(self._shape, generator=generator) for generator in generators]).to(
-                self._device
-            )
+            noise = torch.stack([torch.randn(self._shape, generator=generator) for generator in generators])
+            return (noise * self._noise_deviation).to(self._device)
 
         return draw
 
@@ -238,14 +247,13 @@ class ImageSampler(Sampler):
 
     def _field(self, options: ImageOptions, asked: list[Asked]) -> Callable[[Tensor, float], Tensor]:
         weight = self._asking.guidance(options, asked)
-        return self._guided(weight, asked, negative_prompt=options.negative_prompt)
+        return self._guided(weight, asked, options)
 
-    def _guided(
-        self, guidance: float, asked: list[Asked], *, negative_prompt: str | None = None
-    ) -> Callable[[Tensor, float], Tensor]:
-        nothing = [self._asking.nothing(negative_prompt)] * len(asked)
+    def _guided(self, guidance: float, asked: list[Asked], options: ImageOptions) -> Callable[[Tensor, float], Tensor]:
+        nothing = [self._asking.nothing(one, options.negative_prompt) for one in asked]
         chosen = {1.0: asked, 0.0: nothing}.get(guidance, [*asked, *nothing])
-        rows = (None if row is None else row.to(self._device) for row in self._asking.rows(chosen))
+        told = self._asking.rows(chosen, source_noise=options.source_noise)
+        rows = (None if row is None else row.to(self._device) for row in told)
         # Read once, whatever the number of steps.
         condition = self._condition(*rows)
 

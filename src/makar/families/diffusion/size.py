@@ -21,6 +21,8 @@ class Sizes(Protocol):
     @property
     def channels(self) -> int: ...
     @property
+    def source_planes(self) -> int: ...
+    @property
     def classes(self) -> int: ...
     @property
     def blocks(self) -> int: ...
@@ -62,7 +64,7 @@ def parameter_count(sizes: Sizes) -> int:
     embedding, widths = sizes.embedding_width, sizes.level_widths
     count = embedding_parameters(sizes)
     pixels = sizes.channels * sizes.patch**2
-    count += affine(9 * pixels, widths[0]) + affine(9 * widths[0], pixels)
+    count += affine(9 * seen_values(sizes), widths[0]) + affine(9 * widths[0], pixels)
     for level, width in enumerate(widths):
         hidden = sizes.expansion * width
         block = affine(embedding, 2 * width) + affine(9 * width, hidden) + affine(9 * hidden, width)
@@ -80,7 +82,7 @@ def forward_operations(sizes: Sizes) -> float:
     products = TIME_WAVES * embedding + embedding * embedding + sizes.text_width * embedding
     pixels = sizes.channels * sizes.patch**2
     positions = [rows * columns for rows, columns in sizes.level_sizes]
-    products += 2 * positions[0] * 9 * pixels * widths[0]
+    products += positions[0] * 9 * (seen_values(sizes) + pixels) * widths[0]
     for level, (width, places) in enumerate(zip(widths, positions)):
         hidden = sizes.expansion * width
         products += 2 * sizes.blocks * (embedding * 2 * width + places * 18 * width * hidden)
@@ -103,6 +105,11 @@ def activation_values(sizes: Sizes) -> float:
             values += 2 * (places * width * 10 + 2 * places * places * max(1, width // sizes.head_width))
             values += 2 * reading_values(sizes, width, places)
     return values
+
+
+def seen_values(sizes: Sizes) -> int:
+    """Return the values of a patch that the network sees: those of the image and those of its source."""
+    return (sizes.channels + sizes.source_planes) * sizes.patch**2
 
 
 def embedding_parameters(sizes: Sizes) -> int:

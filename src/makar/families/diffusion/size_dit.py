@@ -9,6 +9,7 @@ from makar.families.diffusion.size import (
     reading_parameters,
     reading_products,
     reading_values,
+    seen_values,
 )
 
 BLOCK_VALUES = (14, 2)
@@ -26,7 +27,7 @@ def parameter_count(sizes: Sizes) -> int:
     pixels = sizes.channels * sizes.patch**2
     block = affine(embedding, 6 * width) + affine(width, hidden) + affine(hidden, width)
     block += attention_parameters(sizes, width) + reading_parameters(sizes, width)
-    ends = affine(pixels, width) + affine(width, pixels) + affine(embedding, 2 * width)
+    ends = affine(seen_values(sizes), width) + affine(width, pixels) + affine(embedding, 2 * width)
     return embedding_parameters(sizes) + ends + sizes.blocks * block
 
 
@@ -35,7 +36,8 @@ def forward_operations(sizes: Sizes) -> float:
     width, embedding, hidden = sizes.features, sizes.embedding_width, sizes.expansion * sizes.features
     places = sizes.patches[0] * sizes.patches[1]
     products = TIME_WAVES * embedding + embedding * embedding + sizes.text_width * embedding
-    products += 2 * places * sizes.channels * sizes.patch**2 * width + embedding * 2 * width
+    ends = seen_values(sizes) + sizes.channels * sizes.patch**2
+    products += places * ends * width + embedding * 2 * width
     block = embedding * 6 * width + places * (4 * width * width + 2 * width * hidden) + 2 * places * places * width
     block += reading_products(sizes, width, places)
     return 2.0 * (products + sizes.blocks * block)
