@@ -31,6 +31,7 @@ from tests.contract import samples
 GROUNDS = {
     "transformer": [{}, {"layout": "compact"}, {"heads": 2}],
     "image": [{}, {"use_captions": True}, {"source": "reduced"}],
+    "diffusion": [{}, {"distilled": True}],
     "vqvae": [{}, {"quantiser": "finite-scalar"}],
 }
 """By kind: settings on top of which the others are tried; a cap of the logits is only there in one layout."""

@@ -14,12 +14,9 @@ from torch import Tensor
 
 from makar.errors import UnknownNameError, UnsupportedError
 from makar.families.diffusion.config import DiffusionConfig
-from makar.families.diffusion.options import ImageOptions
+from makar.families.diffusion.options import PROMPT_GUIDANCE, ImageOptions
 from makar.families.family import Batch
 from makar.tensor_spec import CAPTION, CLASS, NO_CAPTION_TOKEN, PADDING_TOKEN, SOURCE
-
-PROMPT_GUIDANCE = 3.0
-"""Taken for models with captions where none is given."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)

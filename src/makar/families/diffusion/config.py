@@ -21,6 +21,9 @@ FEATURE_STEP = 16
 MULTIPLIERS = (1, 2)
 ATTENTION_POSITIONS = 64
 TIME_MEAN, TIME_DEVIATION = 0.0, 1.0
+PATH_STEPS, PATH_POINTS = 10, 4
+"""Steps of the teacher's path to an image, and points on it at which a distilled model learns."""
+
 WITHOUT_SOURCE = ("image-to-image", "inpaint", "interpolate", "interpolate-seeds")
 SOURCE_EDIT = "control"
 SOURCE_EDITS = tuple(name for name, edit in EDITS.items() if edit.slots == (SOURCE,) and name != "image-to-image")
@@ -101,6 +104,16 @@ class DiffusionConfig(FamilyConfig):
         minimum=0.0,
         maximum=5.0,
     )
+    distilled: bool = setting(
+        False,
+        meaning="learn from a teacher where its paths end, and make images in 1 to 4 steps; needs a model to begin from",
+    )
+    guided: float = setting(
+        1.0,
+        meaning="distilled: the weight of guidance that is learned from the teacher; 1 is the teacher itself",
+        minimum=0.0,
+        maximum=20.0,
+    )
     flip: bool = setting(False, meaning="learn mirrored images too; wrong for letters and digits")
 
     def check(self) -> None:
@@ -117,6 +130,8 @@ class DiffusionConfig(FamilyConfig):
         if self.caption_length and self.caption_vocabulary < 2:
             raise ConfigError(f"captions of {self.caption_vocabulary} tokens", expected="a vocabulary of at least 2")
         self._check_source()
+        if not self.distilled:
+            self._refuse({"guided": 1.0}, "the model is not distilled")
         if self.network == "dit":
             unread = {"multipliers": MULTIPLIERS, "attention_positions": ATTENTION_POSITIONS}
             self._refuse(unread, "a DiT has one level, which attends")
@@ -155,7 +170,13 @@ class DiffusionConfig(FamilyConfig):
     @property
     def edits(self) -> tuple[str, ...]:
         """With a source the one thing that was learned, without one what any velocity can do."""
-        return (self.source_edit,) if self.has_source else WITHOUT_SOURCE
+        if self.has_source:
+            return (self.source_edit,)
+        return () if self.distilled else WITHOUT_SOURCE
+
+    def teacher(self) -> "DiffusionConfig | None":
+        """The model that a distilled one learns from: the same, before."""
+        return self.changed(distilled=False, guided=1.0) if self.distilled else None
 
     @property
     def has_source(self) -> bool:
@@ -270,11 +291,14 @@ class DiffusionConfig(FamilyConfig):
         return network + size_text.parameter_count(self)
 
     def training_operations(self) -> float:
-        """Return floating-point operations to train on one image: three times the forward pass."""
+        """Return floating-point operations to train on one image: three times the forward pass; distilled, a path and its points."""
         network = size.forward_operations(self) if self.network == "unet" else size_dit.forward_operations(self)
-        return 3.0 * (network + size_text.forward_operations(self))
+        passes = 3.0
+        if self.distilled:
+            passes = 3.0 * PATH_POINTS + PATH_STEPS * (1 if self.guided == 1.0 else 2)
+        return passes * (network + size_text.forward_operations(self))
 
     def activation_bytes(self) -> float:
         """Return an estimate of the bytes that training keeps for one image, at two bytes a value."""
         network = size.activation_values(self) if self.network == "unet" else size_dit.activation_values(self)
-        return 2.0 * (network + size_text.activation_values(self))
+        return 2.0 * (PATH_POINTS if self.distilled else 1) * (network + size_text.activation_values(self))

@@ -14,10 +14,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from makar.errors import ConfigError
 from makar.families.diffusion import path
 from makar.families.diffusion.asked import Asking
-from makar.families.diffusion.condition import Condition
+from makar.families.diffusion.condition import Condition, no_captions
 from makar.families.diffusion.config import DiffusionConfig
+from makar.families.diffusion.distillation import Told, lesson
+from makar.families.diffusion.few_steps import FewStepSampler
 from makar.families.diffusion.network import OrderedVelocity, VelocityNetwork
 from makar.families.diffusion.noise_schedule import NOISE_STEPS, step_times
 from makar.families.diffusion.options import ImageOptions
@@ -28,7 +31,7 @@ from makar.families.diffusion.time_sampling import training_times, validation_ti
 from makar.families.family import Batch, Family, Loss, OnnxPart, ParameterGroup, Phase, Sampler
 from makar.families.logits_hook import LogitsHook, refuse_hook
 from makar.nn.initialisation import initialise_modules
-from makar.tensor_spec import CAPTION, CLASS, NO_CAPTION_TOKEN, PADDING_TOKEN, SOURCE, TARGET
+from makar.tensor_spec import CAPTION, CLASS, PADDING_TOKEN, SOURCE, TARGET
 
 STATISTICS_BATCHES = 64
 """Batches looked at for mean and deviation of the data."""
@@ -136,9 +139,17 @@ class DiffusionFamily(Family):
         noise = self._noise(data, generator)
         deviation = config.time_deviation if config.objective == "flow" else 0.0
         time = training_times(count, mean=config.time_mean, deviation=deviation, generator=generator)
-        label, caption = batch.get(CLASS), batch.get(CAPTION)
+        told = self._told(batch, generator)
+        if config.distilled:
+            return self._lesson(noise, told)
+        return self._error(data, noise, time.to(data.device), self.condition(*told))
+
+    def _told(self, batch: Batch, generator: torch.Generator) -> Told:
+        """Return what the network is told of a batch in training: a share of classes and captions forgotten, sources with noise."""
+        config, label, caption = self.config, batch.get(CLASS), batch.get(CAPTION)
+        data = batch[TARGET]
         if config.classes or config.caption_length:
-            forgotten = (torch.rand(count, generator=generator) < config.class_dropout).to(data.device)
+            forgotten = (torch.rand(len(data), generator=generator) < config.class_dropout).to(data.device)
             if label is not None:
                 label = torch.where(forgotten, config.classes, label)
             if caption is not None:
@@ -146,8 +157,17 @@ class DiffusionFamily(Family):
         source, amount = batch.get(SOURCE), None
         if source is not None and config.source_noise:
             source, amount = with_noise(source, most=config.source_noise, generator=generator)
-        condition = self.condition(label, caption, source, amount)
-        return self._error(data, noise, time.to(data.device), condition)
+        return label, caption, source, amount
+
+    def _lesson(self, noise: Tensor, told: Told) -> Loss:
+        teacher = self.parent
+        if not isinstance(teacher, DiffusionFamily):
+            raise ConfigError(
+                "a distilled model learns from a teacher", expected="a model to begin from", do="--from MODEL"
+            )
+        teacher.precision = self.precision
+        value = lesson(self, teacher, noise=noise, told=told, config=self.config)
+        return Loss(value=value, count=len(noise), unit="rms")
 
     def validation_loss(self, batch: Batch, generator: torch.Generator) -> Loss:
         """Return the error at evenly spread times, with every class and caption known, sources clean and nothing mirrored."""
@@ -155,7 +175,10 @@ class DiffusionFamily(Family):
         noise = self._noise(data, generator)
         time = validation_times(len(data)).to(data.device)
         with torch.no_grad():
-            condition = self.condition(batch.get(CLASS), batch.get(CAPTION), batch.get(SOURCE))
+            told = (batch.get(CLASS), batch.get(CAPTION), batch.get(SOURCE), None)
+            if self.config.distilled:
+                return self._lesson(noise, told)
+            condition = self.condition(*told)
             return self._error(data, noise, time, condition)
 
     def _noise(self, data: Tensor, generator: torch.Generator) -> Tensor:
@@ -185,6 +208,8 @@ class DiffusionFamily(Family):
             asking=Asking(self.config, class_counts=counts, encode_caption=encode),
             noise_deviation=self.network.noise_deviation,
         )
+        if self.config.distilled:
+            return FewStepSampler(sampler, self.config)
         return SourceSampler(sampler) if self.config.has_source else sampler
 
     def tensors(self) -> dict[str, Tensor]:
@@ -215,10 +240,3 @@ class DiffusionFamily(Family):
                 dynamic={name: {0: "batch"} for name in inputs},
             )
         ]
-
-
-def no_captions(like: Tensor) -> Tensor:
-    """Return captions that say that there is none, in the shape of others."""
-    captions = torch.full_like(like, PADDING_TOKEN)
-    captions[:, 0] = NO_CAPTION_TOKEN
-    return captions
