@@ -43,6 +43,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "ddpm": "makar.recipes.image:ddpm",
         "latent-diffusion": "makar.recipes.latent_images:latent_diffusion",
         "distill": "makar.recipes.distill:distill",
+        "controlnet": "makar.recipes.control:controlnet",
         "super-resolution": "makar.recipes.conditional_images:super_resolution",
         "colorize": "makar.recipes.conditional_images:colorize",
         "vae": "makar.recipes.autoencoders:vae",

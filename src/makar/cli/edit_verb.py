@@ -38,7 +38,12 @@ def edit(
         str | None, typer.Option("--direction", help="With --translate: which way, where a model knows both.")
     ] = None,
     colour: Annotated[bool, typer.Option("--colour", "--color", help="Give colours to a grey image.")] = False,
-    control: Annotated[bool, typer.Option("--control", help="A new image steered by this map of edges.")] = False,
+    control: Annotated[
+        bool, typer.Option("--control", help="A new image steered by this map (edges, a sketch ...).")
+    ] = False,
+    photo: Annotated[
+        bool, typer.Option("--photo", help="With --control: the file is a photo; its map is computed first.")
+    ] = False,
     enlarge: Annotated[int | None, typer.Option("--enlarge", min=2, help="So many times the pixels a side.")] = None,
     source_noise: Annotated[
         float | None, typer.Option("--source-noise", help="Of an image to enlarge: 0 it is clean, 1 it is noisy.")
@@ -79,6 +84,7 @@ def edit(
         "top": top,
         "bottom": bottom,
         "operation": _one_of(operations),
+        "photo": photo,
         "enlarge": enlarge,
         "frames": frames,
         "to_seed": to_seed,

@@ -14,7 +14,7 @@ from makar.tensor_spec import Slot
 SMALLEST, LARGEST = 16, 64
 """Sides of an image, in pixels, that models of pixels are made for; larger ones are for latents."""
 
-SOURCES = ("none", "grey", "reduced", "edges")
+SOURCES = ("none", "grey", "reduced", "edges", "sketch", "segments", "depth")
 REDUCTION = 2
 SIDE_STEP = 4
 """Images that have to be resized, or whose source is reduced, have sides that are multiples of this."""
@@ -52,7 +52,8 @@ class ImageCodecConfig(CodecConfig):
     )
     source: str = setting(
         "none",
-        meaning="what a model is given beside noise: the image in grey, reduced, or its edges; none leaves it out",
+        meaning="what a model is given beside noise: the image in grey or reduced, its edges, a sketch, segments, or something like depth; "
+        "none leaves it out",
         choices=SOURCES,
     )
     reduction: int = setting(

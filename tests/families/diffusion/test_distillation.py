@@ -1,4 +1,6 @@
-"""A student learns where its teacher's paths end: closed forms, what it learns at which points, and what its sampler honours and refuses."""
+"""A student learns where its teacher's paths end: closed forms, where it learns, and what its sampler honours and refuses."""
+
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -62,7 +64,9 @@ def test_the_student_is_asked_only_where_it_learned():
 
 def student(**values):
     family = new_family(SMALL.changed(distilled=True, **values))
-    family.parent.load_tensors(new_family(SMALL.changed(**{k: v for k, v in values.items() if k != "guided"}), seed=3).tensors())
+    family.parent.load_tensors(
+        new_family(SMALL.changed(**{k: v for k, v in values.items() if k != "guided"}), seed=3).tensors()
+    )
     return family
 
 
@@ -102,7 +106,7 @@ def test_guidance_changes_what_is_learned():
 
 
 class Codec:
-    class_counts = {"a": 1, "b": 2, "c": 3}
+    class_counts: ClassVar = {"a": 1, "b": 2, "c": 3}
 
 
 def made(options, seeds=(1, 2)):
@@ -122,7 +126,14 @@ def test_one_to_four_steps_make_different_images_and_two_are_usual():
 
 @pytest.mark.parametrize(
     "control",
-    [{"steps": 5}, {"solver": "euler"}, {"shift": 3.0}, {"guidance": 3.0}, {"negative_prompt": "dull"}, {"strength": 0.5}],
+    [
+        {"steps": 5},
+        {"solver": "euler"},
+        {"shift": 3.0},
+        {"guidance": 3.0},
+        {"negative_prompt": "dull"},
+        {"strength": 0.5},
+    ],
 )
 def test_what_was_fixed_cannot_be_asked_for(control):
     with pytest.raises(UnsupportedError):

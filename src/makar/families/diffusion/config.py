@@ -10,7 +10,7 @@ from typing import ClassVar, Literal, Self
 
 from makar.config import setting
 from makar.errors import ConfigError
-from makar.families.diffusion import size, size_dit, size_text
+from makar.families.diffusion import size, size_control, size_dit, size_text
 from makar.families.edits import EDITS
 from makar.families.family_config import FamilyConfig
 from makar.tensor_spec import CAPTION, CLASS, SOURCE, TARGET, Slot, TensorSpec
@@ -61,6 +61,10 @@ class DiffusionConfig(FamilyConfig):
         "network is told how much",
         minimum=0.0,
         maximum=1.0,
+    )
+    control: bool = setting(
+        False,
+        meaning="with a source: leave the network as it is in the model to begin from, and steer it by a trainable copy of its way down",
     )
     objective: str = setting(
         "flow",
@@ -144,7 +148,11 @@ class DiffusionConfig(FamilyConfig):
         if any(sizes) != all(sizes):
             raise ConfigError(f"a source of channels, height and width {sizes}", expected="all above 0, or all 0")
         if not self.has_source:
-            self._refuse({"source_edit": SOURCE_EDIT, "source_noise": 0.0}, "the model is given no source")
+            self._refuse(
+                {"source_edit": SOURCE_EDIT, "source_noise": 0.0, "control": False}, "the model is given no source"
+            )
+        if self.control and (self.network != "unet" or self.distilled):
+            raise ConfigError("control of a DiT or of a distilled model", expected="a U-Net that is not distilled")
         is_larger = self.source_height > self.height or self.source_width > self.width
         whole = (self.source_fold * self.height, self.source_fold * self.width)
         if is_larger and whole != (self.source_height, self.source_width):
@@ -192,6 +200,11 @@ class DiffusionConfig(FamilyConfig):
     def source_planes(self) -> int:
         """Channels that the source adds to what the network sees: its own, folded, and one that tells how noisy it is."""
         return self.source_channels * self.source_fold**2 + (1 if self.source_noise else 0)
+
+    @property
+    def joined_planes(self) -> int:
+        """Channels that the network itself sees beside those of the image: those of the source, unless a copy sees them for it."""
+        return 0 if self.control else self.source_planes
 
     @property
     def level_widths(self) -> tuple[int, ...]:
@@ -287,6 +300,8 @@ class DiffusionConfig(FamilyConfig):
 
     def parameter_count(self) -> int:
         """Return the exact number of trainable parameters."""
+        if self.control:
+            return size_control.parameter_count(self)
         network = size.parameter_count(self) if self.network == "unet" else size_dit.parameter_count(self)
         return network + size_text.parameter_count(self)
 

@@ -36,6 +36,9 @@ from makar.tensor_spec import CAPTION, CLASS, PADDING_TOKEN, SOURCE, TARGET
 STATISTICS_BATCHES = 64
 """Batches looked at for mean and deviation of the data."""
 
+CONTROL = "control."
+"""Beginning of the names of the tensors that steer."""
+
 READING_RATE = 0.25
 """Learning rate of the transformer that reads captions, as a share of that of the rest; see ``makar.nn.text_encoder``."""
 
@@ -71,7 +74,7 @@ class DiffusionFamily(Family):
         def pairs() -> Iterator[tuple[Tensor, Tensor]]:
             for batch in islice(batches, STATISTICS_BATCHES):
                 data = batch[TARGET]
-                yield data, placed(batch[SOURCE], self.config) if self.config.has_source else data[:, :0]
+                yield data, placed(batch[SOURCE], self.config) if self.config.joined_planes else data[:, :0]
 
         guess = linear_guess(pairs())
         if guess is None:
@@ -81,6 +84,21 @@ class DiffusionFamily(Family):
         self.network.data_deviation.copy_(deviation[:, None, None])
         if self.network.source_weight is not None:
             self.network.source_weight.copy_(weight)
+
+    def begin_from(self, parent: Family, batches: Iterable[Batch]) -> None:
+        """Take every tensor; what steers a model that is not steered yet begins as a copy of that one's way down.
+
+        Raises:
+            TensorMismatchError: The parent is of another family, or of other sizes.
+        """
+        control, unet = self.network.control, self.network.unet
+        tensors = dict(parent.tensors())
+        is_new = control is not None and not any(name.startswith(CONTROL) for name in tensors)
+        if is_new:
+            tensors |= {name: tensor for name, tensor in self.tensors().items() if name.startswith(CONTROL)}
+        self.load_tensors(tensors)
+        if is_new and control is not None and unet is not None:
+            control.take(unet)
 
     @property
     def creates(self) -> bool:
@@ -92,7 +110,9 @@ class DiffusionFamily(Family):
         name = "velocity" if self.config.objective == "flow" else "noise"
         reader = self.network.reader
         reading = list(reader.blocks.parameters()) if reader is not None else []
-        others = [part for part in self.parameters() if all(part is not one for one in reading)]
+        trained = [part for part in self.parameters() if part.requires_grad]
+        reading = [part for part in reading if part.requires_grad]
+        others = [part for part in trained if all(part is not one for one in reading)]
         groups = [ParameterGroup(parameters=others)]
         if reading:
             groups.append(ParameterGroup(parameters=reading, learning_rate_scale=READING_RATE))

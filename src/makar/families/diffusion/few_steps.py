@@ -13,6 +13,7 @@ from torch import Tensor
 from makar.errors import UnsupportedError
 from makar.families.diffusion.config import DiffusionConfig
 from makar.families.diffusion.distillation import DEFAULT_STEPS, STOPS
+from makar.families.diffusion.given import SLOTS
 from makar.families.diffusion.options import ImageOptions
 from makar.families.diffusion.solvers import Velocity
 from makar.families.family import Batch, Sampler
@@ -65,6 +66,10 @@ class FewStepSampler(Sampler):
         Raises:
             UnsupportedError: A control that a distilled model cannot honour.
         """
+        if not self._config.has_source and any(set(prompt) & SLOTS for prompt in prompts):
+            raise UnsupportedError(
+                "a distilled model cannot change images", expected="its teacher", do="makar edit TEACHER FILE"
+            )
         steps = DEFAULT_STEPS if options.steps is None else options.steps
         usual = ImageOptions()
         if steps not in STOPS:
