@@ -62,7 +62,7 @@ def test_a_student_makes_images_of_a_class_in_few_steps(folder):
 
 
 def test_a_student_is_reported(folder, tmp_path):
-    assert makar.load("distill").evaluate(folder=tmp_path / "report").to_dictionary()["scores"]
+    assert makar.load("distill").evaluate(folder=tmp_path / "report").to_dictionary()["verdict"]
 
 
 def test_a_killed_distillation_ends_with_the_same_bits(folder):
