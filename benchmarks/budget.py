@@ -51,6 +51,7 @@ def train(data: str, *, seconds: int, seed: int, home: Path) -> dict[str, Any]:
     elapsed = seen[MODEL_SAVED] - seen[DATA_READY]
     return {
         "data": Path(data).name,
+        "commit": machine()["commit"],
         "seconds": seconds,
         "seed": seed,
         "elapsed_seconds": round(elapsed, 2),

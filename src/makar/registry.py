@@ -26,6 +26,8 @@ BUILT_IN: dict[str, dict[str, str]] = {
     },
     "families": {
         "transformer": "makar.families.transformer.config:TransformerConfig",
+        "image-transformer": "makar.families.transformer.image_config:ImageTransformerConfig",
+        "captioner": "makar.families.transformer.caption_config:CaptionerConfig",
         "diffusion": "makar.families.diffusion.config:DiffusionConfig",
         "vae": "makar.families.vae.config:VaeConfig",
         "vqvae": "makar.families.vqvae.config:VqvaeConfig",
@@ -41,6 +43,9 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "image-text": "makar.recipes.image:image_text",
         "flow": "makar.recipes.image:flow",
         "ddpm": "makar.recipes.image:ddpm",
+        "dalle": "makar.recipes.image_tokens:dalle",
+        "image-tokens": "makar.recipes.image_tokens:image_tokens",
+        "caption": "makar.recipes.caption:caption",
         "latent-diffusion": "makar.recipes.latent_images:latent_diffusion",
         "distill": "makar.recipes.distill:distill",
         "controlnet": "makar.recipes.control:controlnet",
@@ -54,6 +59,8 @@ BUILT_IN: dict[str, dict[str, str]] = {
     },
     "sizings": {
         "transformer": "makar.recipes.sizing:size_transformer",
+        "image-transformer": "makar.recipes.image_tokens:size_image_transformer",
+        "captioner": "makar.recipes.caption:size_captioner",
         "diffusion": "makar.recipes.sizing:size_diffusion",
         "vae": "makar.recipes.autoencoders:size_vae",
         "vqvae": "makar.recipes.autoencoders:size_vqvae",
@@ -66,6 +73,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "text": "makar.evaluation.text:evaluate_text",
         "code": "makar.evaluation.text:evaluate_text",
         "image": "makar.evaluation.image:evaluate_image",
+        "captioner": "makar.evaluation.captions:evaluate_captions",
         "contrastive": "makar.evaluation.retrieval:evaluate_retrieval",
     },
 }

@@ -15,6 +15,8 @@ PADDING_TOKEN, NO_CAPTION_TOKEN = 0, 1
 """In a caption: what fills it up at the end, and what stands alone where there is no caption."""
 SOURCE = "source"
 """Content to start from: an image to restyle, translate, enlarge, colour or free of noise."""
+REFERENCE = "reference"
+"""Content whose style is taken, and nothing of what it shows."""
 KNOWN = "known"
 """Content of which a part must stay; ``MASK`` says which."""
 MASK = "mask"

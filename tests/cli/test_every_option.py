@@ -18,7 +18,7 @@ from makar import registry
 from makar.cli import demo
 from makar.families.diffusion.config import DiffusionConfig
 from makar.home import home, models_folder, runs_folder, stores_folder
-from tests.cli.small_models import IMAGE_SETTINGS, TEXT_SETTINGS, hashes, see
+from tests.cli.small_models import IMAGE_SETTINGS, TEXT_SETTINGS, hashes, see, write_images
 from tests.generation.test_edit import saved
 from tests.generation.test_words import saved_reader
 from tests.structure.cli_snapshot import current
@@ -50,6 +50,8 @@ GENERATE = {
     "--guidance": (DRAW, ["--guidance", "4"]),
     "--set": (["generate", "painter"], ["--set", "steps=2"]),
     "--label": ([*DRAW, "--guidance", "20", "--label", "fox"], ["--label", "cat"]),
+    "--palette": (DRAW, ["--palette", "#102030,#d0e0f0"]),
+    "--svg": (DRAW, ["--svg"]),
 }
 CASES |= {("makar generate", option): "test_an_option_of_generate_changes_the_content" for option in GENERATE}
 
@@ -78,6 +80,28 @@ def test_output_of_generate_is_where_it_was_asked_for(place, tmp_path):
     see(*DRAW, "-o", "there/cat.png")
     see(*WRITE, "-o", "stories")
     assert {"out/0001.png", "there/cat.png", "stories/0001.txt", "stories/0001.txt.makar.json"} == set(hashes(tmp_path))
+
+
+CASES["makar generate", "--augment"] = CASES["makar generate", "--spread"] = "test_samples_for_a_training_set"
+
+
+def test_samples_for_a_training_set(place, tmp_path):
+    for label, count in (("cat", 4), ("fox", 2)):
+        (tmp_path / "few" / label).mkdir(parents=True)
+        for file in sorted((place / "images" / label).iterdir())[:count]:
+            shutil.copy(file, tmp_path / "few" / label)
+    before = hashes(tmp_path / "few")
+    words = ["generate", "painter", "--steps", "2", "--augment", "few", "-n", "4"]
+    assert len(see(*words, "-o", "more").output.splitlines()) == 4
+    see(*words, "-o", "even", "--spread", "even")
+    counts = [
+        [len(list((tmp_path / name / label).glob("*.png"))) for label in ("cat", "fox")] for name in ("more", "even")
+    ]
+    assert counts[0][0] < counts[0][1] and counts[1] == [2, 2] and hashes(tmp_path / "few") == before
+    assert "-o" in see(*words, code=2).messages
+    assert "in the data" in see(*words, "-o", "few/new", code=2).messages
+    assert "come from the data" in see(*words, "-o", "x", "--label", "cat", code=2).messages
+    assert "--augment" in see(*DRAW, "--spread", "even", code=2).messages
 
 
 CASES["makar generate", "--stream"] = "test_a_stream_comes_in_pieces"
@@ -126,6 +150,7 @@ FRAMES = ["edit", "painter", "--steps", "2", "--to-seed", "4", "--frames", "2"]
 EDIT = {
     "--box": (PAINT, ["--box", "4,4,8,8"]),
     "--mask": (PAINT, ["--mask", "mask.png"]),
+    "--background": ([*PAINT[:2], "cut.png", "--steps", "2"], ["--background"]),
     "--left": (PAINT, ["--left", "3"]),
     "--right": (PAINT, ["--right", "3"]),
     "--top": (PAINT, ["--top", "3"]),
@@ -137,6 +162,8 @@ EDIT = {
     "--guidance": ([*PAINT, "--label", "cat"], ["--guidance", "20"]),
     "--label": ([*PAINT, "--guidance", "20", "--label", "cat"], ["--label", "fox"]),
     "--prompt": ([*PAINT, "--guidance", "20", "--prompt", "cat"], ["--prompt", "fox"]),
+    "--reference": ([*PAINT, "--strength", "0.6"], ["--reference", "b.png"]),
+    "--style": ([*PAINT, "--reference", "b.png"], ["--style", "1"]),
     "--frames": (FRAMES, ["--frames", "3"]),
     "--to-seed": (FRAMES, ["--to-seed", "5"]),
     "<files>?": (PAINT, ["b.png"]),
@@ -187,7 +214,9 @@ def add_changer(place, folder, patch):
     pixels = np.asarray(Image.open(next((place / "images").rglob("*.png"))))
     mask = np.zeros((16, 16), np.uint8)
     mask[4:8, 9:12] = 255
-    for name, picture in (("a.png", pixels), ("b.png", pixels[::-1]), ("mask.png", mask)):
+    cut = np.dstack([pixels, np.full((16, 16), 255, np.uint8)])
+    cut[:4, :, 3], cut[4, :, 3] = 0, 160
+    for name, picture in (("a.png", pixels), ("b.png", pixels[::-1]), ("mask.png", mask), ("cut.png", cut)):
         Image.fromarray(picture).save(folder / name)
 
 
@@ -226,6 +255,26 @@ def test_options_of_predict(changer):
     luck, again, other = (see(*words, "luck", "--seed", seed).output for seed in (1, 1, 2))
     assert luck == again != other
     assert see(*words, "brightness").output not in (luck, other)
+
+
+CASES["makar predict", "--write-captions"] = "test_captions_are_written_beside_the_images"
+
+
+def test_captions_are_written_beside_the_images(place, tmp_path):
+    folder = write_images(tmp_path / "described", count=4)
+    for picture in folder.rglob("*.png"):
+        picture.with_suffix(".txt").write_text(f"a {picture.parent.name}", encoding="utf-8")
+    small = [f"stages.0.{text}" for text in ("family.stream_width=32", "family.heads=1", "optimisation.batch_size=4")]
+    words = [word for setting in small for word in ("--set", setting)]
+    see("train", folder, "--recipe", "caption", "--steps", "2", "-o", "describer", *words)
+    bare = write_images(tmp_path / "bare", count=2)
+    (bare / "cat" / "0.txt").write_text("mine", encoding="utf-8")
+    see("predict", "describer", bare)
+    assert len(list(bare.rglob("*.txt"))) == 1
+    said = see("predict", "describer", bare, "--write-captions")
+    assert "3 captions written; 1 text files were there already and are kept" in said.messages
+    assert len(list(bare.rglob("*.txt"))) == 4
+    assert (bare / "cat" / "0.txt").read_text(encoding="utf-8") == "mine"
 
 
 CASES["makar predict", "--labels"] = CASES["makar predict", "--query"] = "test_words_of_predict"

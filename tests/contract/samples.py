@@ -9,6 +9,7 @@ import torch
 from makar import registry
 from makar.artifacts.components import component_of
 from makar.codecs.codec import fit_codec
+from makar.codecs.image_config import ImageCodecConfig
 from makar.data.record import Record
 from makar.families.family import build_family
 from tests.toy_autoencoder import ToyAutoencoder, ToyAutoencoderConfig
@@ -79,10 +80,12 @@ def stage_cases():
 
 
 @functools.cache
-def fitted_stage(recipe, index):
-    """Return (fitted codec, tiny configuration of the family) of a stage."""
+def fitted_stage(recipe, index, *, labelled=False):
+    """Return (fitted codec, tiny configuration of the family) of a stage; of images with labels where they are asked for."""
     made = registry.load("recipes", recipe)()
     stage = made.stages[index]
+    if labelled:
+        stage = stage.changed(codec=with_labels(stage.codec))
     names = [earlier.name for earlier in made.stages[:index]]
     components = {
         name: component_of(new_family(fitted_stage(recipe, names.index(name))[1]).eval())
@@ -90,6 +93,13 @@ def fitted_stage(recipe, index):
     }
     fitted = fit_codec(stage.codec, iter(records(made.medium)), components)
     return fitted, stage.family.bound_to(fitted.spec).scaled_to(TINY_PARAMETERS)
+
+
+def with_labels(config):
+    """Return a codec of images, or one that works through such a codec, told to learn labels."""
+    if isinstance(config, ImageCodecConfig):
+        return config.changed(use_labels=True)
+    return config.changed(base=with_labels(config.base))
 
 
 def new_family(config, *, seed=0):

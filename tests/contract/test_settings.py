@@ -169,10 +169,9 @@ def cases(kind):
         if config.kind == kind:
             made = registry.load("recipes", recipe)()
             found.append((codec, config, made.medium))
-            if isinstance(codec.config, ImageCodecConfig) and not codec.config.use_labels:
+            if isinstance(codec.plain.config, ImageCodecConfig) and not codec.plain.config.use_labels:
                 # What a recipe does not do by itself it may be told to do.
-                labelled = fit_codec(codec.config.changed(use_labels=True), iter(samples.records(made.medium)))
-                found.append((labelled, config.bound_to(labelled.spec), made.medium))
+                found.append((*samples.fitted_stage(recipe, index, labelled=True), made.medium))
     return found
 
 
@@ -215,6 +214,9 @@ def behaviour(config, codec, batch):
             seen.append(drawn(family, codec, short(family)))
         elif "source" in batch:
             seen.append(drawn(family, codec, short(family), {"source": batch["source"][0]}))
+        for what in () if family.creates else family.predictions:
+            said = family.predict(batch, what, torch.Generator().manual_seed(4))
+            seen += [(name, values.shape, values.tobytes()) for name, values in sorted(said.items())]
         family.train()
         for phase in family.phases():
             generator = torch.Generator().manual_seed(2)
@@ -283,6 +285,8 @@ def test_every_control_changes_the_sample(kind, name):
         takes = {"image-to-image", "reconstruct"} & set(family.edits)
         shown = codec.spec["source" if "source" in codec.spec else "target"]
         given = [{"source": torch.zeros(shown.sizes)}] if takes or "source" in codec.spec else []
+        if "restyle" in family.edits:
+            given.append(given[0] | {"reference": torch.ones(shown.sizes)})
         for prompt in [*([{}] if family.creates else []), *given]:
             before = drawn(family, codec, options, prompt)
             if matters(options, name, look):

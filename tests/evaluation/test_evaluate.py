@@ -17,7 +17,7 @@ from makar.data.record import Record
 from makar.data.store import build_store
 from makar.errors import DataError, UnsupportedError, UsageError
 from makar.evaluation import classifier, extractor, image, image_edits, text
-from makar.evaluation.evaluate import evaluate
+from makar.evaluation.evaluate import evaluate, sentences_on_training
 from makar.home import runs_folder, stores_folder
 from tests.contract.samples import TINY_PARAMETERS, new_family
 from tests.novelty.samples import random_words, smooth_images
@@ -236,6 +236,16 @@ def test_figures_of_the_inception_network_are_named_so(tmp_path, monkeypatch):
     assert "FID-Inception[0123abcd], 10 images" in report.html.read_text(encoding="utf-8")
     assert report.values["details"]["extractor"]["hash"] == Tiny.hash
     assert report.values["scores"]["inception_score"]["value"] == pytest.approx(1)
+
+
+def test_a_collapse_on_the_way_is_in_the_verdict(tmp_path):
+    artifact = trained(tmp_path, "text")
+    assert not sentences_on_training(artifact)
+    collapse = "the generator collapsed (step 40); back to step 20 with other data and half the learning rate"
+    artifact.header["training"]["incidents"] = [collapse, "another"]
+    report = evaluate(artifact, folder=tmp_path / "report", samples=2)
+    assert report.values["verdict"][-1] == f"Its training went wrong on the way: {collapse}, and 1 more below."
+    assert collapse in report.html.read_text(encoding="utf-8")
 
 
 def test_without_data_and_run_it_is_refused_with_what_to_do(tmp_path):

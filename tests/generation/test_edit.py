@@ -17,6 +17,7 @@ from makar.families.diffusion.config import DiffusionConfig
 from makar.families.family import build_family
 from makar.generation.able import recipes_with_edit
 from makar.generation.edit import edit
+from makar.generation.inpainting import laid_over
 from makar.provenance.chain import verify
 from makar.recipe import Recipe, Stage
 from tests import toy_autoencoder as toy
@@ -319,3 +320,57 @@ def test_colours_and_enlarging_work_at_any_size(models):
     coloured = one(doubler, photo(40, 24, 1), options={}, operation="colour").content
     assert coloured.shape == (40, 24, 3)
     assert np.abs(coloured.astype(int) @ [0.299, 0.587, 0.114] - photo(40, 24, 1)[:, :, 0]).mean() < 4
+
+
+def cutout(side=16):
+    """Return a square that stands out, with an edge of half opacity and a colour under what is transparent."""
+    image = np.full((side, side, 4), 77, np.uint8)
+    image[:, :, 3] = 0
+    image[3 : side - 3, 3 : side - 3] = (200, 40, 10, 128)
+    image[4 : side - 4, 4 : side - 4] = (200, 40, 10, 255)
+    return image
+
+
+@pytest.mark.parametrize("side", [16, 40])
+def test_a_cutout_gets_a_background_and_keeps_its_opaque_pixels(painter, side):
+    image = cutout(side)
+    asset = one(painter, image, background=True)
+    opaque, edge, clear = (image[:, :, 3] == alpha for alpha in (255, 128, 0))
+    assert asset.content.shape == (side, side, 3)
+    assert np.array_equal(asset.content[opaque], image[opaque][:, :3])
+    # The edge lets the background through by half, and what was under full transparency is nowhere.
+    assert not np.array_equal(asset.content[edge], image[edge][:, :3])
+    assert not (asset.content[clear] == 77).all()
+    assert asset.manifest["edit"]["settings"] == {"background": True}
+    other = one(painter, image, background=True, options={**QUICK, "label": "fox", "guidance": 8.0})
+    assert not np.array_equal(other.content[clear], asset.content[clear])
+
+
+def test_a_background_can_go_on_beyond_the_sides(painter):
+    image = cutout()
+    asset = one(painter, image, background=True, right=4)
+    assert asset.content.shape == (16, 20, 3)
+    opaque = image[:, :, 3] == 255
+    assert np.array_equal(asset.content[:, :16][opaque], image[opaque][:, :3])
+
+
+def test_half_opacity_is_half_of_each():
+    over = np.full((1, 2, 4), 200, np.uint8)
+    over[:, :, 3] = (255, 51)
+    under = np.full((1, 2, 4), 100, np.uint8)
+    under[:, :, 3] = 255
+    assert laid_over(over, under)[:, :, 0].tolist() == [[200, 120]]
+    under[:, :, 3] = 0
+    assert laid_over(over, under).tolist() == [[[200, 200, 200, 255], [200, 200, 200, 51]]]
+
+
+def test_a_background_needs_a_cutout(painter):
+    opaque, clear = np.dstack([photo(), np.full((16, 16), 255, np.uint8)]), cutout()
+    clear[:, :, 3] = 0
+    for image in (photo(), opaque):
+        with pytest.raises(UsageError, match="without a transparent part"):
+            one(painter, image, background=True)
+    with pytest.raises(UsageError, match="no opaque pixel"):
+        one(painter, clear, background=True)
+    with pytest.raises(UsageError, match="a box and a background"):
+        one(painter, cutout(), background=True, box=(1, 1, 3, 3))

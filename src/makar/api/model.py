@@ -112,6 +112,42 @@ class Model:
             refuse_copies=refuse_copies,
         )
 
+    def augment(
+        self,
+        data: Source,
+        *,
+        count: int,
+        folder: str | Path,
+        spread: str = "balance",
+        seed: int = 0,
+        options: Mapping[str, Any] | None = None,
+    ) -> list[Path]:
+        """Make labelled samples for a training set, in its layout: class folders, or images with a ``metadata.csv``.
+
+        A call that was killed goes on where it was when it is made again; a larger count adds to a smaller one. Samples that are copies
+        of the model's training images are drawn again.
+
+        Args:
+            data: The training set, with labels that the model knows; nothing is written into it.
+            count: Samples in all.
+            folder: Where they go.
+            spread: ``"balance"`` brings the classes as near to one size as the count allows, ``"even"`` gives each the same.
+            seed: Seed of the first sample of every class.
+            options: Sampling controls by name.
+
+        Returns:
+            The files that were made by this call.
+
+        Raises:
+            UsageError: The folder lies in the data or holds samples of another make, or the data has no labels.
+            UnsupportedError: The model takes no classes, or its training data is not on this machine.
+            UnknownNameError: The data has a class that the model does not know.
+        """
+        from makar.api.augmenting import augment_each
+
+        made = augment_each(self, data, count=count, folder=folder, spread=spread, seed=seed, options=options)
+        return [file for _, file in made]
+
     def stream(
         self, prompt: str | np.ndarray | None = None, *, seed: int = 0, options: Mapping[str, Any] | None = None
     ) -> Iterator["str | Asset"]:
@@ -192,15 +228,17 @@ class Model:
         labels: Sequence[str] | str | None = None,
         query: str | None = None,
         seed: int = 0,
+        write_captions: bool = False,
     ) -> list[dict[str, Any]]:
         """Say something of images that exist.
 
         Args:
             inputs: Files, folders of images, arrays uint8 ``[rows, columns, channels]``, or several of these.
-            what: For example ``"anomaly"``; ``None`` where the model predicts one thing only, or where words say it.
+            what: For example ``"anomaly"`` or ``"caption"``; ``None`` where the model predicts one thing only, or where words say it.
             labels: Descriptions of which each image is to get the likeliest; a text is split at its commas.
             query: A description that the images are ordered by, the most similar first.
             seed: Seed of draws, where the prediction needs any.
+            write_captions: Write each caption beside its image, as a text file of the same name; one that exists is kept.
 
         Returns:
             One dictionary an image: ``input``, ``what`` and what the model says; a ``score`` of anomaly is higher where it is stranger.
@@ -210,7 +248,17 @@ class Model:
         """
         from makar.generation.predict import predict
 
-        return list(predict(self.artifact, inputs, what=what, labels=labels, query=query, seed=seed))
+        return list(
+            predict(
+                self.artifact,
+                inputs,
+                what=what,
+                labels=labels,
+                query=query,
+                seed=seed,
+                write_captions=write_captions,
+            )
+        )
 
     def evaluate(
         self,

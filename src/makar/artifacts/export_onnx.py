@@ -38,6 +38,18 @@ SAMPLING = {
         "temperature and put through a softmax, are the probabilities of the next token. Draw one, append it, repeat until the end "
         "token. codec/tokenizer.json turns tokens into text."
     ),
+    "image-transformer": (
+        "text is a row of tokens: with classes first the class (size of the caption vocabulary, at least 1, plus its number; the "
+        "number of classes means none), with captions then the tokens of codec/base_caption_tokenizer.json plus 2 (a 1 alone means no "
+        "caption), last a 0. image is the grid of image tokens row by row, zeros where nothing is drawn yet. The logits at place n, "
+        "divided by the temperature and put through a softmax, are the probabilities of token n: draw it, put it there, go on with the "
+        "next. The decode network of the autoencoder beside it turns the grid into an image."
+    ),
+    "captioner": (
+        "reader turns an image in -1..1 into vectors. Give decoder these and a row of tokens that begins with a 1; the logits at the last "
+        "position say the next token: take the likeliest but 1, append it, repeat until it is 0. Tokens minus 2 are those of "
+        "codec/caption_tokenizer.json."
+    ),
     "diffusion": (
         "Draw a point from a normal distribution, float32 [batch, channels, height, width]. Walk from time 0 (noise) to time 1 (image): "
         "point = point + (next_time - time) * velocity(point, time). 20 to 50 equal steps of this (Euler) work. "

@@ -17,7 +17,12 @@ from typing import Any
 from makar.home import home
 from makar.provenance.keys import KEY_NAME, keys_folder
 
-EXTRAS = {"transformers": ("transformers",), "diffusers": ("diffusers",), "onnx": ("onnx", "onnxruntime", "onnxscript")}
+EXTRAS = {
+    "transformers": ("transformers",),
+    "diffusers": ("diffusers",),
+    "design": ("vtracer",),
+    "onnx": ("onnx", "onnxruntime", "onnxscript"),
+}
 """Import names that each extra of the package brings."""
 
 MATRIX_WIDTH = 1024

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from makar.cli.generate_verb import ModelName, check_output, row_of, save_asset, show_asset
-from makar.cli.output import Json, print_json
+from makar.cli.generate_verb import ModelName, check_output, save_asset, show_each
+from makar.cli.output import Json
 from makar.errors import UsageError
 
 
@@ -27,6 +27,9 @@ def edit(
     box: Annotated[
         str | None, typer.Option("--box", metavar="L,T,R,B", help="Fill in this rectangle, in pixels.")
     ] = None,
+    background: Annotated[
+        bool, typer.Option("--background", help="A background for a cut-out, whose opaque pixels stay.")
+    ] = False,
     left: Annotated[int, typer.Option("--left", min=0, help="Go on beyond the left side by so many pixels.")] = 0,
     right: Annotated[int, typer.Option("--right", min=0, help="Go on beyond the right side by so many pixels.")] = 0,
     top: Annotated[int, typer.Option("--top", min=0, help="Go on beyond the top by so many pixels.")] = 0,
@@ -44,6 +47,12 @@ def edit(
     photo: Annotated[
         bool, typer.Option("--photo", help="With --control: the file is a photo; its map is computed first.")
     ] = False,
+    reference: Annotated[
+        Path | None, typer.Option("--reference", help="Take the colours and textures of this image.")
+    ] = None,
+    style: Annotated[
+        float | None, typer.Option("--style", help="With --reference: how fast they are approached, 0 to 1.")
+    ] = None,
     enlarge: Annotated[int | None, typer.Option("--enlarge", min=2, help="So many times the pixels a side.")] = None,
     source_noise: Annotated[
         float | None, typer.Option("--source-noise", help="Of an image to enlarge: 0 it is clean, 1 it is noisy.")
@@ -79,12 +88,14 @@ def edit(
     how: dict[str, Any] = {
         "mask": mask,
         "box": _box(box),
+        "background": background,
         "left": left,
         "right": right,
         "top": top,
         "bottom": bottom,
         "operation": _one_of(operations),
         "photo": photo,
+        "reference": reference,
         "enlarge": enlarge,
         "frames": frames,
         "to_seed": to_seed,
@@ -96,6 +107,7 @@ def edit(
         "label": label,
         "direction": direction,
         "source_noise": source_noise,
+        "style": style,
     }
     options = {name: value for name, value in controls.items() if value is not None}
     images: list[Path | None] = list(files or [])
@@ -108,16 +120,12 @@ def edit(
     is_row = "to" in how or to_seed is not None
     check_output(output, medium="image", count=(frames or 2) if is_row else count * len(images))
     maker = load(model)
-    rows = []
-    for image in images:
-        for asset in maker.edit_each(image, how=how, prompt=prompt, count=count, seed=seed, options=options):
-            path = save_asset(asset, output or Path("out"))
-            if json:
-                rows.append(row_of(asset, path))
-            else:
-                show_asset(asset, path)
-    if json:
-        print_json(rows)
+    assets = (
+        asset
+        for image in images
+        for asset in maker.edit_each(image, how=how, prompt=prompt, count=count, seed=seed, options=options)
+    )
+    show_each(((asset, save_asset(asset, output or Path("out"))) for asset in assets), json=json)
 
 
 def _one_of(operations: dict[str, bool]) -> str | None:

@@ -16,6 +16,8 @@ from makar.cli.values import controls_of
 from makar.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from makar.api.model import Model
     from makar.generation.asset import Asset
 
@@ -62,10 +64,26 @@ def generate(
         str | None, typer.Option("--negative-prompt", help="Images: what it must not be.")
     ] = None,
     label: Annotated[str | None, typer.Option("--label", help="Images: the class to make.")] = None,
+    palette: Annotated[
+        str | None,
+        typer.Option(
+            "--palette", metavar="COLOURS", help="Images: only these colours: #rrggbb,..., how many, or a file."
+        ),
+    ] = None,
+    svg: Annotated[bool, typer.Option("--svg", help="Images: traced to outlines, saved as SVG.")] = False,
     controls: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="Any other control of the model; may be repeated."),
     ] = None,
+    augment: Annotated[
+        str | None,
+        typer.Option(
+            "--augment", metavar="DATA", help="Images: labelled samples for this training set, -n in all, in -o."
+        ),
+    ] = None,
+    spread: Annotated[
+        str, typer.Option("--spread", help="With --augment: balance evens out the classes, even gives each the same.")
+    ] = "balance",
     refuse_copies: Annotated[
         bool, typer.Option("--refuse-copies", help="Redraw what is too close to the training data.")
     ] = False,
@@ -75,6 +93,7 @@ def generate(
 
     Text is printed, images are saved; every saved asset carries a signed manifest.
     """
+    from makar.api.augmenting import augment_each
     from makar.api.model import load
 
     given: dict[str, Any] = {
@@ -92,21 +111,48 @@ def generate(
         "guidance": guidance,
         "negative_prompt": negative_prompt,
         "label": label,
+        "palette": palette,
+        "svg": svg or None,
     }
     options = {name: value for name, value in given.items() if value is not None}
     options |= controls_of(controls or [], taken=options)
     words = [sys.stdin.read() if prompt == "-" else prompt for prompt in prompts or []]
     maker = load(model)
-    check_output(output, medium=maker.medium, count=count * max(1, len(words)))
+    if augment is not None:
+        _check_augment(words, output, stream=stream, label=label)
+        assert output is not None
+        pairs = augment_each(maker, augment, count=count, folder=output, spread=spread, seed=seed, options=options)
+        show_each(pairs, json=json)
+        return
+    if spread != "balance":
+        raise UsageError("--spread without --augment", expected="a training set to make samples for")
+    check_output(output, medium=maker.medium, count=count * max(1, len(words)), is_drawing=svg)
     if stream:
         if json:
             raise UsageError("--stream with --json", expected="one of them")
         _stream(maker, words, seed=seed, count=count, options=options, refuse_copies=refuse_copies, output=output)
         return
-    rows = []
+    place = output or (None if maker.makes_text else Path("out"))
     assets = maker.generate_each(words or None, count=count, seed=seed, options=options, refuse_copies=refuse_copies)
-    for asset in assets:
-        path = save_asset(asset, output or (None if maker.makes_text else Path("out")))
+    show_each(((asset, save_asset(asset, place)) for asset in assets), json=json)
+
+
+def _check_augment(words: list[str], output: Path | None, *, stream: bool, label: str | None) -> None:
+    if output is None:
+        raise UsageError("--augment without a place", expected="-o FOLDER", do="-o augmented")
+    other = [
+        name
+        for name, is_given in (("a prompt", words), ("--stream", stream), ("--label", label is not None))
+        if is_given
+    ]
+    if other:
+        raise UsageError(f"--augment with {' and '.join(other)}", expected="classes come from the data")
+
+
+def show_each(assets: "Iterable[tuple[Asset, Path | None]]", *, json: bool) -> None:
+    """Show assets as they are made, or all of them as JSON at the end."""
+    rows = []
+    for asset, path in assets:
         if json:
             rows.append(row_of(asset, path))
         else:
@@ -144,9 +190,9 @@ def _stream(
             _note(piece, save_asset(piece, output))
 
 
-def check_output(output: Path | None, *, medium: str, count: int) -> None:
+def check_output(output: Path | None, *, medium: str, count: int, is_drawing: bool = False) -> None:
     """Refuse a place that cannot take everything that is asked for, before anything is drawn."""
-    from makar.generation.asset import check_file
+    from makar.generation.asset import check_file, suffix_of
 
     if output is None or output.is_dir():
         return
@@ -158,7 +204,7 @@ def check_output(output: Path | None, *, medium: str, count: int) -> None:
         raise UsageError(
             f"{count} assets for the one file {output}", expected="a folder", do=f"-o {output.with_suffix('')}"
         )
-    check_file(output, medium=medium)
+    check_file(output, suffix=suffix_of(medium, is_drawing=is_drawing))
 
 
 def save_asset(asset: "Asset", place: Path | None) -> Path | None:

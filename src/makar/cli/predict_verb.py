@@ -7,7 +7,7 @@ import typer
 
 from makar.cli.completion import prediction_names
 from makar.cli.generate_verb import ModelName
-from makar.cli.output import Json, print_json, print_table
+from makar.cli.output import Json, note, print_json, print_table
 
 
 def predict(
@@ -27,13 +27,24 @@ def predict(
         str | None, typer.Option("--query", metavar="TEXT", help="Order the images by how well they fit this text.")
     ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same result.")] = 0,
+    write_captions: Annotated[
+        bool,
+        typer.Option("--write-captions", help="Write captions beside the images; a text file that exists is kept."),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Say something of images with MODEL.
 
-    One row an image; a score of anomaly is higher where an image is stranger to the model.
+    One row an image; a score of anomaly is higher where an image is stranger to the model. Captions that are written are
+    read by a later training.
     """
     from makar.api.model import load
 
-    rows: list[dict[str, Any]] = load(model).predict(inputs, what=what, labels=labels, query=query, seed=seed)
+    rows: list[dict[str, Any]] = load(model).predict(
+        inputs, what=what, labels=labels, query=query, seed=seed, write_captions=write_captions
+    )
     print_json(rows) if json else print_table("", rows)
+    if write_captions:
+        written = sum(row["written"] for row in rows)
+        kept = len(rows) - written
+        note(f"{written} captions written" + (f"; {kept} text files were there already and are kept" if kept else ""))

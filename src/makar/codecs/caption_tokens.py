@@ -93,6 +93,11 @@ class CaptionTokens:
             )
         return self._row(tokens)
 
+    def decode(self, row: np.ndarray) -> str:
+        """Return what a row of tokens says, as it is read; empty for no caption."""
+        tokens = np.asarray(row, np.int64)
+        return self._text.decode_tokens(tokens[tokens >= RESERVED] - RESERVED).strip()
+
     def _tokens(self, caption: str) -> np.ndarray:
         text = normal(caption)
         return self._text.encode_text(text) + RESERVED if text else np.zeros(0, np.int64)

@@ -104,11 +104,6 @@ class Codec(abc.ABC):
         """Return what ``encode`` returns for each record; a codec that computes with a network does it in one batch."""
         return [self.encode(record) for record in records]
 
-    def counted(self, records: Iterator[Record]) -> "Codec":
-        """Return the codec with frequencies counted anew in other data, and what it encodes to unchanged; most codecs count nothing."""
-        del records
-        return self
-
     def completed(self, stored: "dict[str, np.ndarray]") -> "dict[str, np.ndarray]":
         """Return a batch of stored slots with those that follow from others and are not kept; the default adds nothing.
 
@@ -116,6 +111,11 @@ class Codec(abc.ABC):
             stored: One array a slot, as ``encode`` makes them, with the examples along the first axis.
         """
         return stored
+
+    def counted(self, records: Iterator[Record]) -> "Codec":
+        """Return the codec with frequencies counted anew in other data, and what it encodes to unchanged; most codecs count nothing."""
+        del records
+        return self
 
     @property
     def plain(self) -> "Codec":

@@ -13,6 +13,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from makar.codecs.alpha import model_values, pixels_of
 from makar.codecs.caption_tokens import CaptionTokens
 from makar.codecs.codec import Codec
 from makar.codecs.image_config import ImageCodecConfig, source_slot
@@ -169,6 +170,12 @@ class ImageCodec(Codec):
         slots[TARGET] = np.ascontiguousarray(with_channels(fitted, config.channels).transpose(2, 0, 1))
         return slots
 
+    def completed(self, stored: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return a batch of stored slots with ``source``, uint8 ``[batch, channels, height, width]``, where the codec has one."""
+        if self.config.source == "none":
+            return stored
+        return {**stored, SOURCE: source_of_images(stored[TARGET], self.config)}
+
     def counted(self, records: Iterator[Record]) -> "ImageCodec":
         """Return the codec with the images of each class counted in other data; a class that is not there has none."""
         if not self.class_names:
@@ -178,12 +185,6 @@ class ImageCodec(Codec):
         return ImageCodec(
             self.config, class_counts={name: counts[name] for name in self.class_names}, captions=self._captions
         )
-
-    def completed(self, stored: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Return a batch of stored slots with ``source``, uint8 ``[batch, channels, height, width]``, where the codec has one."""
-        if self.config.source == "none":
-            return stored
-        return {**stored, SOURCE: source_of_images(stored[TARGET], self.config)}
 
     def encode_caption(self, prompt: str) -> np.ndarray:
         """Return the tokens of a prompt, int64 ``[caption_length]``.
@@ -195,11 +196,20 @@ class ImageCodec(Codec):
             raise UnsupportedError("this model knows no captions", do='train with the recipe "image-text"')
         return self._captions.encode_prompt(prompt)
 
+    def decode_caption(self, tokens: np.ndarray) -> str:
+        """Return the words of a row of caption tokens, in the form in which captions are read.
+
+        Raises:
+            UnsupportedError: The codec knows no captions.
+        """
+        if self._captions is None:
+            raise UnsupportedError("this model knows no captions", do='train with the recipe "image-text" or "caption"')
+        return self._captions.decode(tokens)
+
     def to_model(self, slot: str, values: np.ndarray) -> np.ndarray:
-        """Turn uint8 0..255 into float32 -1..1; classes stay what they are."""
-        return values.astype(np.float32) * (2 / 255) - 1 if slot in (TARGET, SOURCE) else values
+        """Turn uint8 0..255 into float32 -1..1, colours multiplied by opacity where there is one; classes stay what they are."""
+        return model_values(values) if slot in (TARGET, SOURCE) else values
 
     def decode(self, slots: dict[str, np.ndarray]) -> np.ndarray:
         """Return uint8 ``[height, width, channels]`` from ``target`` in -1..1; values outside are clipped."""
-        values = np.clip(slots[TARGET], -1, 1).transpose(1, 2, 0)
-        return np.rint((values + 1) * 127.5).astype(np.uint8)
+        return pixels_of(slots[TARGET])

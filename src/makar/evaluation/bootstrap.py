@@ -6,7 +6,7 @@ Source: Efron & Tibshirani 1993, "An Introduction to the Bootstrap" (percentile 
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -60,6 +60,25 @@ def mean_interval(values: np.ndarray, *, seed: int = 0) -> Interval:
     """Return the mean of one number an item with its interval."""
     values = np.asarray(values, np.float64)
     return ratio_interval(values, np.ones(len(values)), seed=seed)
+
+
+def interval_of(
+    score: Callable[[np.ndarray], float], items: int, *, seed: int = 0, resamples: int = RESAMPLES // 4
+) -> Interval:
+    """Return a figure of all items together with its interval over resampled items.
+
+    Args:
+        score: From how many times each item is taken, float ``[items]``, to the figure.
+        items: Number of items.
+        seed: Seed of the resampling.
+        resamples: Number of resampled sets.
+    """
+    value = score(np.ones(items))
+    if items < 2:
+        return Interval(value, value, value)
+    tail = (1 - CONFIDENCE) / 2
+    low, high = np.quantile([score(times) for times in _resampled_counts(items, resamples, seed)], [tail, 1 - tail])
+    return Interval(value, float(low), float(high))
 
 
 def repeated_interval(values: Sequence[float]) -> Interval:

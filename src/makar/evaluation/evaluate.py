@@ -4,6 +4,7 @@ The scores also go onto the model's card. The card travels with the model and th
 go along, and no sample, no passage and no name of a file of the training data.
 """
 
+import dataclasses
 import datetime
 from contextlib import nullcontext
 from pathlib import Path
@@ -80,12 +81,25 @@ def evaluate(
         )
         folder.mkdir(parents=True, exist_ok=True)
         findings: Findings = measure(material)
+        findings = dataclasses.replace(findings, verdict=(*findings.verdict, *sentences_on_training(artifact)))
         facts = gather_facts(material, date=datetime.datetime.now(datetime.UTC).date().isoformat())
         report = write_report(facts, findings, folder)
     # Whether the data are the model's own decides what the figures mean, and the name of other data is nobody else's business.
     measured_on = "held-out part of the training data" if data is None else "other data"
     _put_onto_card(artifact, card_scores(report.values, measured_on=measured_on), on_event)
     return report
+
+
+def sentences_on_training(artifact: Artifact) -> tuple[str, ...]:
+    """Return what went wrong in a training (a collapse, a broken loss) and what was done about it; nothing where all went well.
+
+    A model that came out of a rescue may be sound, and whoever reads its figures has to know all the same.
+    """
+    incidents = [str(incident) for incident in artifact.header["training"].get("incidents", ())]
+    if not incidents:
+        return ()
+    more = f", and {len(incidents) - 1} more below" if len(incidents) > 1 else ""
+    return (f"Its training went wrong on the way: {incidents[0]}{more}.",)
 
 
 def card_scores(values: dict[str, Any], *, measured_on: str) -> dict[str, Any]:

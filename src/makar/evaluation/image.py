@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from makar.evaluation.agreement import agreement_scores, sentence_on_agreement
 from makar.evaluation.classification_accuracy import classification_accuracy
 from makar.evaluation.extracting import Extracts
 from makar.evaluation.extractor import extractor_for
@@ -52,7 +53,7 @@ def evaluate_image(material: Material) -> Findings:
     novelties = material.novelty.check_many(samples[:CHECKED]) if material.novelty is not None else []
     scores, details = _measured(material, sets, inception)
     return Findings(
-        verdict=(*_sentence_on_quality(scores), sentence_on_novelty(novelties)),
+        verdict=(*_sentence_on_quality(scores), *sentence_on_agreement(scores), sentence_on_novelty(novelties)),
         scores=scores,
         novelty_scores=novelty_scores(novelties),
         pictures=(
@@ -110,6 +111,7 @@ def _measured(material: Material, sets: list[list[np.ndarray]], inception: Incep
         ),
         *classification_accuracy(material, count=count),
         *edit_scores(material, own),
+        *agreement_scores(material),
     )
     details = {
         "extractor": {

@@ -1,8 +1,8 @@
 """The edits of images by name, what each hands to a sampler, and nothing else; families list those that they can do.
 
-``source`` is the image to begin from; ``known`` and ``mask`` are an image of which the part with mask 0 must stay as it is. The two
-interpolations are methods of the sampler, ``interpolate_between(options, *, first, last, count, seed)`` and
-``interpolate(options, *, first_seed, last_seed, count)``, which return ``[count, channels, height, width]``. No torch.
+``source`` is the image to begin from, ``reference`` one whose style is taken; ``known`` and ``mask`` are an image of which the part with
+mask 0 must stay as it is. The two interpolations are methods of the sampler, ``interpolate_between(options, *, first, last, count, seed)``
+and ``interpolate(options, *, first_seed, last_seed, count)``, which return ``[count, channels, height, width]``. No torch.
 """
 
 import dataclasses
@@ -23,6 +23,7 @@ class Edit:
 
 EDITS: dict[str, Edit] = {
     "image-to-image": Edit(slots=("source",), meaning="make it anew from the image, nearer or farther by strength"),
+    "restyle": Edit(slots=("source", "reference"), meaning="in the colours and textures of another image"),
     "inpaint": Edit(slots=("known", "mask"), meaning="fill a part of the image, or a border around it"),
     "denoise": Edit(slots=("source",), meaning="take noise away"),
     "reconstruct": Edit(slots=("source",), meaning="encode and decode"),

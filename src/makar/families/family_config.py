@@ -43,7 +43,7 @@ class FamilyConfig(Config, abc.ABC):
         """Return what the family's ``encode`` makes of one example, for stages that learn from it; ``None``: it encodes nothing.
 
         Values have axes like ``("channels", "height", "width")``; their range is set by the codec, which scales them. Tokens have
-        the axis ``("length",)`` and a vocabulary. A family that returns a slot has ``encode(images)`` and ``decode(latents)``
+        axes like ``("rows", "columns")`` and a vocabulary. A family that returns a slot has ``encode(images)`` and ``decode(latents)``
         (``makar.codecs.codec.Autoencoder``).
         """
         return None

@@ -1,8 +1,8 @@
 """One generated thing with its signed manifest, and how it is written to the disk so that the two never part.
 
-Decisions: an image is written as PNG with the manifest inside, because other formats would change the pixels or drop it; any text is
-written with the manifest beside it. Nothing is ever overwritten: a path that exists is refused, a folder gets the next free number.
-The sidecar is written before its text, so that a killed process leaves no unmarked text.
+Decisions: an image is written as PNG with the manifest inside, because other formats would change the pixels or drop it; any text, and a
+drawing (SVG), is written with the manifest beside it. Nothing is ever overwritten: a path that exists is refused, a folder gets the next
+free number. The sidecar is written before its text, so that a killed process leaves no unmarked text.
 """
 
 import dataclasses
@@ -11,11 +11,16 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from makar.errors import MakarError, OutOfSpaceError, UnsupportedError, UsageError
+from makar.provenance.content import Drawing
 from makar.provenance.embedding import png_bytes, sidecar_bytes, sidecar_path
 
 LARGEST_NUMBER = 1_000_000
 SUFFIXES = {"text": ".txt", "code": ".py", "image": ".png"}
+DRAWING_SUFFIX = ".svg"
+_TEXTS = (".txt", ".py")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -23,7 +28,7 @@ class Asset:
     """One generated thing.
 
     Attributes:
-        content: ``str``, or ``uint8 [height, width, channels]``.
+        content: ``str``, ``uint8 [height, width, channels]``, or a ``Drawing``.
         medium: What it is.
         signed: The signed manifest.
         novelty: How close it is to the training data, sources named; ``None`` when that could not be checked here. The manifest has
@@ -79,7 +84,7 @@ class Asset:
                 return self._write(path)
             for number in range(_next_number(path), LARGEST_NUMBER):
                 try:
-                    return self._write(path / f"{number:04d}{SUFFIXES[self.medium]}")
+                    return self._write(path / f"{number:04d}{self._suffix}")
                 except UsageError:
                     continue
         except OSError as error:
@@ -88,16 +93,21 @@ class Asset:
             raise MakarError(f"{path} cannot be written: {error.strerror}", do="choose another place") from error
         raise MakarError(f"{path} is full", expected=f"fewer than {LARGEST_NUMBER} files", do="choose another folder")
 
+    @property
+    def _suffix(self) -> str:
+        return suffix_of(self.medium, is_drawing=isinstance(self.content, Drawing))
+
     def _write(self, path: Path) -> Path:
-        check_file(path, medium=self.medium)
-        if isinstance(self.content, str):
-            files = {sidecar_path(path): sidecar_bytes(self.signed), path: self.content.encode("utf-8")}
+        check_file(path, suffix=self._suffix)
+        if not isinstance(self.content, np.ndarray):
+            text = self.content.text if isinstance(self.content, Drawing) else self.content
+            files = {sidecar_path(path): sidecar_bytes(self.signed), path: text.encode("utf-8")}
         else:
             files = {path: png_bytes(self.content, self.signed)}
         written: list[Path] = []
         for place, content in files.items():
             try:
-                _write_new(place, content)
+                write_new(place, content)
             except BaseException:
                 for done in written:
                     done.unlink(missing_ok=True)
@@ -106,35 +116,45 @@ class Asset:
         return path
 
 
-def check_file(path: Path, *, medium: str) -> None:
+def suffix_of(medium: str, *, is_drawing: bool = False) -> str:
+    """Return the suffix under which an asset of a medium is written."""
+    return DRAWING_SUFFIX if is_drawing else SUFFIXES[medium]
+
+
+def check_file(path: Path, *, suffix: str) -> None:
     """Refuse a file that an asset could not be written to; asked before drawing too, so that no work is lost.
 
     Args:
         path: The file.
-        medium: Medium of the asset.
+        suffix: Of ``suffix_of``.
 
     Raises:
         UsageError: It exists, or the manifest beside it does.
         UnsupportedError: Its suffix is of a format that cannot carry the manifest.
     """
-    suffix = path.suffix.lower()
-    is_text = SUFFIXES[medium] != ".png"
-    if is_text and suffix == ".png":
-        raise UnsupportedError(f"{path} is named as an image, the asset is {medium}", expected=".txt or .py")
-    if not is_text and suffix != ".png":
+    named = path.suffix.lower()
+    if suffix in _TEXTS and named in (".png", DRAWING_SUFFIX):
+        raise UnsupportedError(f"{path} is named as an image, the asset is text", expected=".txt or .py")
+    if suffix not in _TEXTS and named != suffix:
+        reason = "keeps pixels and manifest" if suffix == ".png" else "is what was asked for"
         raise UnsupportedError(
-            f'an image cannot be written as "{suffix or path.name}"',
-            expected=".png, which keeps pixels and manifest",
-            do=f"use {path.with_suffix('.png').name}",
+            f'an image cannot be written as "{named or path.name}"',
+            expected=f"{suffix}, which {reason}",
+            do=f"use {path.with_suffix(suffix).name}",
         )
-    for place in (path, sidecar_path(path)) if is_text else (path,):
+    for place in (path,) if suffix == ".png" else (path, sidecar_path(path)):
         if place.exists() or place.is_symlink():
             raise UsageError(
                 f"{place} exists", expected="a new file", do="choose another name, or a folder for numbers"
             )
 
 
-def _write_new(path: Path, content: bytes) -> None:
+def write_new(path: Path, content: bytes) -> None:
+    """Write a file that does not exist, whole or not at all.
+
+    Raises:
+        UsageError: It exists.
+    """
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".makar-")
     temporary = Path(name)
     try:

@@ -5,10 +5,8 @@ What is to be done follows from the request (``edit_request``), what the model s
 the public mark of a composite.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
-
-import numpy as np
 
 from makar.artifacts.artifact import Artifact
 from makar.errors import UnsupportedError, UsageError
@@ -16,7 +14,7 @@ from makar.families.family import Batch
 from makar.generation.able import check_edit
 from makar.generation.asset import Asset
 from makar.generation.change import Change, unchanged
-from makar.generation.colouring import with_colours_of
+from makar.generation.colouring import coloured
 from makar.generation.edit_request import EditRequest, operation_of, read_request
 from makar.generation.enlarging import check_factor, enlarged
 from makar.generation.frames import frames_between_images, frames_between_seeds
@@ -24,11 +22,11 @@ from makar.generation.generate import make_assets
 from makar.generation.given_image import GivenImage, read_given_image
 from makar.generation.guards import NoveltyCheck
 from makar.generation.image_slots import encoded, fit_of, image_size, map_of, source_of
+from makar.generation.in_parts import made_in_parts
 from makar.generation.inpainting import inpainting
-from makar.generation.placement import place_frame
 from makar.generation.prompts import Prompt, Prompts, read_prompts
 from makar.generation.request import Job, Request, check_count_and_seed, option_names
-from makar.tensor_spec import SOURCE
+from makar.tensor_spec import REFERENCE, SOURCE
 
 STRENGTH = "strength"
 OPERATION = "edit"
@@ -95,10 +93,19 @@ def edit(
         return _frames(request, given, asked, seed=seed, stated=stated)
     assert given is not None
     chosen = read_prompts(prompts, request.codec, request.family)
+    pixels, size = given.pixels, image_size(request.codec)
+    jobs = _jobs(chosen, {}, None, count=count, seed=seed)
     if operation == "enlarge":
-        assert asked.enlarge is not None
-        check_factor(asked.enlarge, config, request.codec)
-        return _enlarge(request, given, _jobs(chosen, {}, None, count=count, seed=seed), asked.enlarge, stated)
+        factor = asked.enlarge or 1
+        check_factor(factor, config, request.codec)
+        return made_in_parts(
+            request, jobs, whole=lambda make: enlarged(pixels, make, size=size, factor=factor), stated=stated
+        )
+    if operation == "colour":
+        fit = fit_of(request.codec)
+        return made_in_parts(
+            request, jobs, whole=lambda make: coloured(pixels, make, size=size, fit=fit), stated=stated
+        )
     slots, change = _one_image(request, given, asked, operation, stated)
     return make_assets(request, _jobs(chosen, slots, change, count=count, seed=seed))
 
@@ -113,10 +120,10 @@ def _one_image(
     if asked.photo:
         return {SOURCE: map_of(given.pixels, request.codec)}, Change(finish=unchanged, stated=stated)
     slots = {SOURCE: source_of(given.pixels, request.codec, request.family)}
-    if operation == "colour":
-        height, width = image_size(request.codec)
-        frame = place_frame(*given.pixels.shape[:2], height=height, width=width, fit=fit_of(request.codec))
-        return slots, Change(finish=lambda made: with_colours_of(given.pixels, made, frame=frame), stated=stated)
+    if operation == "restyle":
+        reference = read_given_image(asked.reference)
+        slots[REFERENCE] = encoded(reference.pixels, request.codec)
+        stated = stated | {"reference": reference.stated}
     return slots, Change(finish=unchanged, stated=stated)
 
 
@@ -126,34 +133,6 @@ def _frames(
     other = read_given_image(asked.to)
     ends = encoded(given.pixels, request.codec), encoded(other.pixels, request.codec)
     return frames_between_images(request, ends, asked, seed=seed, stated=stated | {"to": other.stated})
-
-
-def _enlarge(
-    request: Request, given: GivenImage, jobs: list[Job], factor: int, stated: dict[str, Any]
-) -> Iterator[Asset]:
-    size = image_size(request.codec)
-    for job in jobs:
-
-        def make(tiles: Sequence[np.ndarray], job: Job = job) -> list[np.ndarray]:
-            parts = [
-                Job(
-                    Prompt(
-                        stated=job.prompt.stated,
-                        slots={**job.prompt.slots, SOURCE: source_of(tile, request.codec, request.family)},
-                    ),
-                    job.seed,
-                )
-                for tile in tiles
-            ]
-            made: dict[int, np.ndarray] = {}
-            for position, slots in request.draw(parts, 0):
-                made[position] = request.codec.decode(slots)
-            return [made[position] for position in range(len(parts))]
-
-        content = enlarged(given.pixels, make, size=size, factor=factor)
-        change = Change(finish=unchanged, stated=stated)
-        finished = Job(Prompt(stated=job.prompt.stated, slots={}, change=change), job.seed)
-        yield request.asset(finished, request.judged(content, content), 0)
 
 
 def _jobs(prompts: list[Prompt], slots: Batch, change: Change | None, *, count: int, seed: int) -> list[Job]:

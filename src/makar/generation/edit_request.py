@@ -30,6 +30,7 @@ class EditRequest(Config):
     box: tuple[int, int, int, int] | None = setting(
         None, meaning="fill in: left, top, right, bottom of what is made anew", unit="pixels"
     )
+    background: bool = setting(False, meaning="make a background for a cut-out: all that is not opaque, edges blended")
     left: int = setting(0, meaning="go on beyond the left side by so much", unit="pixels", minimum=0, maximum=4096)
     top: int = setting(0, meaning="go on beyond the top by so much", unit="pixels", minimum=0, maximum=4096)
     right: int = setting(0, meaning="go on beyond the right side by so much", unit="pixels", minimum=0, maximum=4096)
@@ -39,6 +40,7 @@ class EditRequest(Config):
     )
     photo: bool = setting(False, meaning="with control: the image is a photo, of which the map is computed first")
     enlarge: int | None = setting(None, meaning="so many times the pixels along each side", minimum=2, maximum=16)
+    reference: Any = setting(None, meaning="image whose style the result takes, its colours and textures")
     to: Any = setting(None, meaning="second image, to which frames lead")
     to_seed: int | None = setting(None, meaning="second seed, to which frames lead", minimum=0)
     frames: int | None = setting(
@@ -51,7 +53,7 @@ class EditRequest(Config):
     def stated(self) -> dict[str, Any]:
         """Return what a manifest says of the request: plain values that were given; images are stated by their hashes."""
         given = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        stated_apart = ("image", "mask", "to", "operation")
+        stated_apart = ("image", "mask", "reference", "to", "operation")
         return {
             name: list(value) if isinstance(value, tuple) else value
             for name, value in given.items()
@@ -70,7 +72,7 @@ def read_request(how: EditRequest | Mapping[str, Any] | None) -> EditRequest:
         return how
     values = dict(how or {})
     # Configurations turn lists into tuples, but the images here are not plain values.
-    images = {name: values.pop(name) for name in ("image", "mask", "to") if name in values}
+    images = {name: values.pop(name) for name in ("image", "mask", "reference", "to") if name in values}
     return dataclasses.replace(EditRequest.from_dictionary(values), **images)
 
 
@@ -99,8 +101,12 @@ def operation_of(asked: EditRequest, *, has_strength: bool, is_transparent: bool
     for name, value in (("mask", asked.mask), ("box", asked.box)):
         if value is not None:
             words[name] = "inpaint"
+    if asked.background:
+        words["background"] = "inpaint"
     words |= {side: "inpaint" for side, pixels in zip(SIDES, sides_of(asked), strict=True) if pixels}
-    if has_strength:
+    if asked.reference is not None:
+        words["a reference"] = "restyle"
+    elif has_strength:
         words["strength"] = "image-to-image"
     if asked.operation is not None:
         words[asked.operation] = asked.operation
@@ -129,8 +135,9 @@ def operation_of(asked: EditRequest, *, has_strength: bool, is_transparent: bool
         )
     if asked.photo and operation != "control":
         raise UsageError("a photo to compute a map of, and no control", expected="the operation control")
-    if asked.mask is not None and asked.box is not None:
-        raise UsageError("a mask and a box", expected="one of them")
+    places = [name for name in ("mask", "box", "background") if name in words]
+    if len(places) > 1:
+        raise UsageError(" and ".join(f"a {name}" for name in places), expected="one of them")
     return operation
 
 

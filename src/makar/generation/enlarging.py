@@ -17,8 +17,8 @@ from makar.generation.image_slots import image_size
 from makar.tensor_spec import SOURCE
 
 OVERLAP_SHARE = 0.25
-ROUNDS = 8
-"""Corrections until the means agree: pixels that are black or white already cannot take their part."""
+ROUNDS = 4
+"""Shifts of blocks to their means; pixels that are black or white already cannot take their part, so one is not enough."""
 
 
 @runtime_checkable
@@ -85,7 +85,7 @@ def enlarged(
     channels = made[0].shape[2]
     total = np.zeros((whole.shape[0] * factor, whole.shape[1] * factor, channels))
     weight = np.zeros((*total.shape[:2], 1))
-    falling = np.minimum.outer(_tent(size[0]), _tent(size[1]))[:, :, None]
+    falling = falling_weights(*size)
     for (row, column), tile in zip(places, made, strict=True):
         part = np.s_[row * factor : row * factor + size[0], column * factor : column * factor + size[1]]
         total[part] += falling * tile
@@ -111,7 +111,18 @@ def agreeing(made: np.ndarray, pixels: np.ndarray, *, factor: int) -> np.ndarray
     for _ in range(ROUNDS):
         missing = wanted - blocks.mean((1, 3))
         blocks = (blocks + missing[:, None, :, None]).clip(0, 255)
+    # What is still missing, detail that there is no room for, is made weaker: around its own mean it cannot move it.
+    detail = blocks - blocks.mean((1, 3), keepdims=True)
+    middle = wanted[:, None, :, None]
+    over, under = detail.max((1, 3), keepdims=True), -detail.min((1, 3), keepdims=True)
+    room = np.minimum((255 - middle) / np.maximum(over, 1e-9), middle / np.maximum(under, 1e-9)).clip(0, 1)
+    blocks = middle + room * detail
     return np.rint(blocks).astype(np.uint8).reshape(whole.shape)
+
+
+def falling_weights(height: int, width: int) -> np.ndarray:
+    """Return weights of the pixels of a tile that fall to its edges and are nowhere zero, ``[height, width, 1]``."""
+    return np.minimum.outer(_tent(height), _tent(width))[:, :, None]
 
 
 def _starts(total: int, length: int) -> list[int]:

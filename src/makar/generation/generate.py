@@ -14,6 +14,7 @@ from makar.config import Config
 from makar.errors import CopyRefusedError
 from makar.families.logits_hook import LogitsHook
 from makar.generation.asset import Asset
+from makar.generation.finishing import read_finishing
 from makar.generation.guards import Draft, NoveltyCheck, first_refusal
 from makar.generation.prompts import Prompts, read_prompts
 from makar.generation.request import Job, Request, make_jobs
@@ -40,7 +41,8 @@ def generate(
         prompts: What to start from (see ``read_prompts``); ``None`` for nothing.
         count: Assets for each prompt.
         seed: Seed of the first asset of a prompt; the next has ``seed + 1``.
-        options: Sampling controls by name, or an instance of the family's options.
+        options: Sampling controls by name, or an instance of the family's options; for images also ``palette`` and ``svg``
+            (see ``finishing``).
         novelty: Compares each asset with the training data; ``None`` where that is not on this machine.
         refuse_copies: Draw again what is too close to the training data, up to 8 times an asset.
         hook: Reshapes the logits of every token before it is drawn: a watermark.
@@ -53,7 +55,10 @@ def generate(
         CopyRefusedError: Every draw for an asset was too close to the training data.
     """
     # A function with yield would check nothing before the first asset is asked for.
-    request = Request(artifact, options=options, novelty=novelty, refuse_copies=refuse_copies, hook=hook)
+    finishing, controls = read_finishing(options)
+    request = Request(
+        artifact, options=controls, novelty=novelty, refuse_copies=refuse_copies, hook=hook, finishing=finishing
+    )
     jobs = make_jobs(read_prompts(prompts, request.codec, request.family), count, seed)
     return make_assets(request, jobs)
 

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from makar.codecs.alpha import model_values
 from makar.codecs.codec import Codec
 from makar.codecs.image_config import ImageCodecConfig
 from makar.codecs.image_fit import fit_image, with_channels
@@ -36,14 +37,14 @@ def image_size(codec: Codec) -> tuple[int, int]:
 
 
 def encoded(pixels: np.ndarray, codec: Codec) -> Tensor:
-    """Return an image as the model sees what it makes: pixels in -1..1, or latents.
+    """Return an image as the model sees what it makes: pixels in -1..1, latents, or tokens.
 
     Args:
         pixels: uint8 ``[rows, columns, channels]`` of any size.
         codec: The codec of the model.
 
     Returns:
-        float32 ``[channels, height, width]``.
+        float32 ``[channels, height, width]``, or int64 ``[rows, columns]`` for tokens.
     """
     height, width = image_size(codec)
     # A codec with classes leaves out what has none; which one it is does not matter here.
@@ -53,7 +54,8 @@ def encoded(pixels: np.ndarray, codec: Codec) -> Tensor:
         id="given", medium="image", content=fitted, document="given", source="given", split="train", label=label
     )
     values = codec.to_model(TARGET, codec.encode(record)[TARGET])
-    return torch.from_numpy(np.ascontiguousarray(values, np.float32))
+    kind = np.int64 if codec.spec[TARGET].kind == "tokens" else np.float32
+    return torch.from_numpy(np.ascontiguousarray(values, kind))
 
 
 def source_of(pixels: np.ndarray, codec: Codec, family: Family) -> Tensor:
@@ -72,8 +74,7 @@ def source_of(pixels: np.ndarray, codec: Codec, family: Family) -> Tensor:
         return encoded(pixels, codec)
     channels, height, width = (int(size or 1) for size in accepted[SOURCE].sizes)
     fitted = with_channels(fit_image(pixels, height=height, width=width, fit=fit_of(codec)), channels)
-    values = np.ascontiguousarray(fitted.transpose(2, 0, 1), np.float32) * np.float32(2 / 255) - 1
-    return torch.from_numpy(values)
+    return torch.from_numpy(model_values(np.ascontiguousarray(fitted.transpose(2, 0, 1))))
 
 
 def map_of(pixels: np.ndarray, codec: Codec) -> Tensor:

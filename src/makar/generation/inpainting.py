@@ -46,7 +46,30 @@ def inpainting(given: GivenImage, asked: EditRequest, codec: Codec) -> tuple[Bat
         )
     known = encoded(see(canvas, frame, height=height, width=width, fit=fit), codec)
     slots = {KNOWN: known, MASK: torch.from_numpy(is_new[None].astype(np.float32))}
-    return slots, Change(finish=lambda made: put_back(canvas, made, mask, frame=frame), stated=stated)
+
+    def finish(made: np.ndarray) -> np.ndarray:
+        whole = put_back(canvas, made, mask, frame=frame)
+        return laid_over(_bordered(given.pixels, sides_of(asked)), whole) if asked.background else whole
+
+    return slots, Change(finish=finish, stated=stated)
+
+
+def laid_over(cutout: np.ndarray, background: np.ndarray) -> np.ndarray:
+    """Return a cut-out on a background: opaque pixels as they are, bit for bit, the others mixed by their opacity.
+
+    Args:
+        cutout: uint8 ``[rows, columns, 4]``, colours straight.
+        background: uint8 ``[rows, columns, 4]``.
+
+    Returns:
+        uint8 ``[rows, columns, 3]``, or 4 channels where the background lets something through.
+    """
+    over, under = cutout[:, :, 3:] / 255, background[:, :, 3:] / 255
+    alpha = over + under * (1 - over)
+    colour = cutout[:, :, :3] * over + background[:, :, :3] * under * (1 - over)
+    mixed = np.concatenate([colour / np.maximum(alpha, 1 / 255), 255 * alpha], axis=2)
+    whole = np.where(cutout[:, :, 3:] == 255, cutout, np.rint(mixed).clip(0, 255).astype(np.uint8))
+    return whole[:, :, :3] if (whole[:, :, 3] == 255).all() else whole
 
 
 def _canvas(given: GivenImage, asked: EditRequest) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
@@ -59,6 +82,8 @@ def _canvas(given: GivenImage, asked: EditRequest) -> tuple[np.ndarray, np.ndarr
         stated["mask"] = mask_stated
     elif asked.box is not None:
         mask = _box(asked.box, rows, columns)
+    elif asked.background:
+        mask = _behind(given)
     else:
         mask = given.transparent
     if mask.any() and mask.all():
@@ -71,7 +96,7 @@ def _canvas(given: GivenImage, asked: EditRequest) -> tuple[np.ndarray, np.ndarr
             "the mask covers nothing",
             expected="white pixels, or a transparent part, where the image is to be made anew",
         )
-    if given.transparent.any():
+    if pixels.shape[2] == 4 and (asked.background or given.transparent.any()):
         # What is made anew is opaque; what stays keeps its opacity.
         pixels = pixels.copy()
         pixels[mask, 3] = 255
@@ -83,6 +108,25 @@ def _canvas(given: GivenImage, asked: EditRequest) -> tuple[np.ndarray, np.ndarr
             pixels[mask_of_border, 3] = 255
         mask = np.pad(mask, around, constant_values=True)
     return pixels, mask, stated
+
+
+def _behind(given: GivenImage) -> np.ndarray:
+    """Return where a cut-out is not opaque."""
+    if given.pixels.shape[2] != 4 or (given.pixels[:, :, 3] == 255).all():
+        raise UsageError(
+            "a background for an image without a transparent part",
+            expected="a cut-out: a PNG or WebP whose background is transparent",
+            do="cut it out first, or fill in a part with --mask",
+        )
+    if not (given.pixels[:, :, 3] == 255).any():
+        raise UsageError("the cut-out has no opaque pixel", expected="something that stands before the background")
+    return np.asarray(given.pixels[:, :, 3] < 255)
+
+
+def _bordered(pixels: np.ndarray, sides: tuple[int, int, int, int]) -> np.ndarray:
+    """Return an image with transparent borders of so many pixels left, top, right and bottom."""
+    left, top, right, bottom = sides
+    return np.pad(pixels, ((top, bottom), (left, right), (0, 0)))
 
 
 def _box(box: tuple[int, int, int, int], rows: int, columns: int) -> np.ndarray:

@@ -1,4 +1,6 @@
-"""``predict``: what a model says of images that exist, one row an image; nothing is made, so nothing is signed.
+"""``predict``: what a model says of images that exist, one row an image; no image is made, so nothing is signed.
+
+Captions may also be written beside the images, from where a later training reads them; what is there already is kept.
 
 A model of images and captions in one space (``makar.families.contrastive``) is asked with words: ``labels`` tells how likely each of some
 labels is, ``query`` puts the images in the order in which they fit a text.
@@ -8,7 +10,7 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -16,6 +18,7 @@ import torch
 from makar.artifacts.artifact import Artifact
 from makar.errors import EmptyDataError, UnsupportedError, UsageError
 from makar.generation.able import recipes_with_prediction
+from makar.generation.asset import write_new
 from makar.generation.given_image import ImageSource, read_given_image
 from makar.generation.image_slots import encoded
 from makar.generation.prompts import EncodesCaptions
@@ -28,6 +31,14 @@ LABELS, SIMILARITY = "labels", "similarity"
 """Predictions that compare images with words."""
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
+
+
+@runtime_checkable
+class DecodesCaptions(Protocol):
+    """A codec that turns the tokens of a ``caption`` into text."""
+
+    def decode_caption(self, tokens: np.ndarray) -> str:
+        """Return the text of tokens ``[length]``."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -46,6 +57,7 @@ def predict(
     labels: Sequence[str] | str | None = None,
     query: str | None = None,
     seed: int = 0,
+    write_captions: bool = False,
 ) -> Iterator[dict[str, Any]]:
     """Say something of each image.
 
@@ -56,14 +68,16 @@ def predict(
         labels: Descriptions of which each image is to get the likeliest; a text is split at its commas.
         query: A description that the images are ordered by.
         seed: Seed of draws, where the prediction needs any.
+        write_captions: Write each caption beside its image, in a text file of the same name; one that exists is kept.
 
     Yields:
         One dictionary an image: ``input`` (its path, or its number for an array), ``what``, and what the model says. For
         ``"anomaly"`` a ``score``, higher is stranger; with labels the likeliest ``label``, its ``probability`` and all
-        ``probabilities``; with a query a ``similarity``, -1 to 1, and the ``rank``, the most similar first.
+        ``probabilities``; with a query a ``similarity``, -1 to 1, and the ``rank``, the most similar first; for ``"caption"`` a
+        ``caption``. With ``write_captions`` also ``file`` and ``written``, which is false where there was a file already.
 
     Raises:
-        UsageError: A path does not exist, or it is not said what to predict.
+        UsageError: A path does not exist, it is not said what to predict, or there is no caption to write or no file to write it beside.
         UnsupportedError: The model cannot predict that; the message names recipes that can.
         DataError: A file cannot be read as an image.
         EmptyDataError: There is nothing to look at.
@@ -76,6 +90,15 @@ def predict(
     if not images:
         raise EmptyDataError("there is no image to look at", expected="image files, or a folder that has some")
     rows = _rows(artifact, images, question, seed)
+    if write_captions:
+        if question.what != CAPTION or any(isinstance(source, np.ndarray) for _, source in images):
+            raise UsageError(
+                "captions of arrays to write"
+                if question.what == CAPTION
+                else f'captions to write for the prediction "{question.what}"',
+                expected="a model that predicts captions, and files",
+            )
+        return _written(rows)
     return _ranked(rows) if question.what == SIMILARITY else rows
 
 
@@ -135,6 +158,9 @@ def _rows(
             found = family.predict({TARGET: batch.to(device), **words}, question.what, generator)
         for row, (name, _) in enumerate(part):
             said = {key: np.asarray(values[row]).tolist() for key, values in found.items()}
+            if question.what == CAPTION:
+                assert isinstance(codec, DecodesCaptions), "a family that says captions fits a codec of captions"
+                said = {CAPTION: codec.decode_caption(found[CAPTION][row])}
             yield {"input": name, "what": question.what, **_in_words(said, question)}
 
 
@@ -153,6 +179,15 @@ def _ranked(rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """Yield rows from the most similar on, with their rank; equal ones stay in their order."""
     for rank, row in enumerate(sorted(rows, key=lambda row: -row["similarity"]), start=1):
         yield row | {"rank": rank}
+
+
+def _written(rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for row in rows:
+        path = Path(row["input"]).with_suffix(".txt")
+        is_free = not (path.exists() or path.is_symlink())
+        if is_free:
+            write_new(path, (row[CAPTION] + "\n").encode())
+        yield {**row, "file": str(path), "written": is_free}
 
 
 def _listed(inputs: Sequence[ImageSource] | ImageSource) -> list[tuple[str, ImageSource]]:

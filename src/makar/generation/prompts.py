@@ -81,7 +81,8 @@ def read_prompts(prompts: Prompts, codec: Codec, family: Family) -> list[Prompt]
         return [Prompt(stated=None, slots={})]
     accepted = family.config.accepts()
     takes_classes, takes_captions = (slot in codec.spec and slot in accepted for slot in (CLASS, CAPTION))
-    takes_text = codec.spec[TARGET].kind == "tokens" and not takes_captions
+    # Tokens of an image are no text, and what a model of them is told comes as class or caption.
+    takes_text = codec.plain.spec[TARGET].kind == "tokens"
     if not takes_classes and not takes_captions and not takes_text:
         raise UnsupportedError(
             "this model takes no prompt",

@@ -18,6 +18,7 @@ from makar.errors import UnknownNameError, UnsupportedError, UsageError
 from makar.families.family import Family, Sampler
 from makar.families.logits_hook import LogitsHook
 from makar.generation.asset import Asset
+from makar.generation.finishing import Finishing
 from makar.generation.guards import CopyGuard, Draft, Guard, NoveltyCheck, seed_of_attempt
 from makar.generation.prompts import Prompt
 from makar.nn.threads import threads_for
@@ -78,6 +79,7 @@ class Request:
         novelty: Compares with the training data, ``None`` where that is not here.
         refuse_copies: Whether copies of it are refused.
         hook: Reshapes logits before a token is drawn: the place of a watermark; the manifest names it.
+        finishing: What is done to every image after it was judged; ``None`` for nothing.
     """
 
     def __init__(
@@ -88,6 +90,7 @@ class Request:
         novelty: NoveltyCheck | None,
         refuse_copies: bool,
         hook: LogitsHook | None = None,
+        finishing: Finishing | None = None,
     ) -> None:
         if refuse_copies and novelty is None:
             raise UnsupportedError(
@@ -101,6 +104,7 @@ class Request:
         self.novelty = novelty
         self.guards: tuple[Guard, ...] = (*GUARDS, CopyGuard()) if refuse_copies else GUARDS
         self.hook = hook
+        self.finishing = Finishing() if finishing is None else finishing
         self.sampler: Sampler = self.family.sampler(self.codec, hook=hook)
         self.key = signing_key()
 
@@ -147,7 +151,7 @@ class Request:
     def judged(self, content: Any, new_content: Any) -> Draft:
         """Compare what the model made with the training data."""
         finding = self.novelty.check(new_content) if self.novelty is not None else None
-        return Draft(content=content, new_content=new_content, novelty=finding)
+        return Draft(content=self.finishing.finish(content), new_content=new_content, novelty=finding)
 
     def asset(self, job: Job, draft: Draft, attempt: int) -> Asset:
         """Sign what passed every guard."""
@@ -181,6 +185,8 @@ class Request:
         }
         if change is not None:
             statement["edit"] = change.stated
+        if self.finishing.stated:
+            statement["finish"] = self.finishing.stated
         statement["id"] = hashlib.sha256(signing.canonical_json(statement)).hexdigest()[:32]
         signed = signing.sign(statement, self.key)
         return Asset(content=draft.content, medium=self.artifact.medium, signed=signed, novelty=novelty)

@@ -1,9 +1,10 @@
-"""The hash of what an asset shows: the bytes of a text, the decoded pixels of an image with their size and channels.
+"""The hash of what an asset shows: the bytes of a text or a drawing, the decoded pixels of an image with their size and channels.
 
 An image is hashed by its pixels and not by its file, so that the hash can be signed before the file, which carries the signature,
 exists; lossless recompression keeps it, any change of a pixel does not.
 """
 
+import dataclasses
 import hashlib
 from typing import Any
 
@@ -12,11 +13,22 @@ import numpy as np
 from makar.errors import UnsupportedError
 
 
+@dataclasses.dataclass(frozen=True)
+class Drawing:
+    """An image as outlines.
+
+    Attributes:
+        text: The SVG file.
+    """
+
+    text: str
+
+
 def describe_content(content: Any) -> dict[str, Any]:
     """Return what a manifest says of the content.
 
     Args:
-        content: ``str``, or ``uint8 [height, width, channels]`` with 1, 3 or 4 channels.
+        content: ``str``, a drawing, or ``uint8 [height, width, channels]`` with 1, 3 or 4 channels.
 
     Returns:
         ``kind``, ``sha256`` and the size (bytes, or height, width, channels).
@@ -27,6 +39,9 @@ def describe_content(content: Any) -> dict[str, Any]:
     if isinstance(content, str):
         data = content.encode("utf-8")
         return {"kind": "text", "sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+    if isinstance(content, Drawing):
+        data = content.text.encode("utf-8")
+        return {"kind": "svg", "sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
     if (
         isinstance(content, np.ndarray)
         and content.dtype == np.uint8

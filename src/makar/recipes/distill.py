@@ -7,7 +7,7 @@ Guidance is learned with the paths: that of the sampler by default, which is 3 f
 
 from makar.errors import UnsupportedError
 from makar.families.diffusion.config import DiffusionConfig
-from makar.families.diffusion.options import PROMPT_GUIDANCE
+from makar.families.guidance import PROMPT_GUIDANCE
 from makar.recipe import PARENT, Origin, Recipe, Stage, continued
 from makar.recipes.image import image
 

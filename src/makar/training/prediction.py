@@ -2,8 +2,10 @@
 
 Loss: the law of Hoffmann et al. 2022 (arXiv 2203.15556, equation 2), L = E + A / N^alpha + B / D^beta, with repeated data counted as in
 Muennighoff et al. 2023 (arXiv 2305.16264, equation 5): D = U + U r (1 - exp(-R / r)), r = 15.4 for R repetitions of U unique items.
-The constants are set by hand so that the law passes near our first runs of a minute on each medium: a first guess with a wide range, which
-the report compares with what came out.
+The constants of text and image are fitted to 14 runs each of one, three and ten minutes on two data sets, written down in
+``benchmarks/results/2026-11-28-budget.json``: no run is further from the law than 7 and 6 %. Sizes went with the amount of data there, so
+the share of the size is little more than a guess, and so is its exponent; that of the data is from the paper. Code was not measured:
+the law of text with less that cannot be known. The report compares with what came out.
 """
 
 import dataclasses
@@ -32,30 +34,30 @@ class LossLaw:
 
 LAWS = {
     "text": LossLaw(
-        irreducible=0.85,
-        size_factor=9.0,
+        irreducible=0.67,
+        size_factor=5.0,
         size_exponent=0.23,
-        data_factor=22.0,
+        data_factor=25.4,
         data_exponent=0.28,
-        spread=0.2,
+        spread=0.12,
         unit="nats a byte",
     ),
     "code": LossLaw(
-        irreducible=0.45,
-        size_factor=6.0,
+        irreducible=0.35,
+        size_factor=5.0,
         size_exponent=0.23,
-        data_factor=22.0,
+        data_factor=25.4,
         data_exponent=0.28,
         spread=0.35,
         unit="nats a byte",
     ),
     "image": LossLaw(
-        irreducible=0.08,
-        size_factor=1.0,
-        size_exponent=0.25,
-        data_factor=1.0,
-        data_exponent=0.25,
-        spread=0.6,
+        irreducible=0.116,
+        size_factor=0.366,
+        size_exponent=0.23,
+        data_factor=15.5,
+        data_exponent=0.28,
+        spread=0.15,
         unit="mean squared error",
     ),
 }

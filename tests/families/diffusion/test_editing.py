@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from makar.errors import ConfigError, UnsupportedError
-from makar.families.diffusion.asked import Asking
+from makar.families.asked import Asking
 from makar.families.diffusion.condition import Condition
 from makar.families.diffusion.config import DiffusionConfig
 from makar.families.diffusion.editing import back_to_noise, between_noises, image_to_image_start, inpaint
@@ -13,6 +13,7 @@ from makar.families.diffusion.options import ImageOptions
 from makar.families.diffusion.sampler import ImageSampler
 from makar.families.diffusion.solvers import SOLVERS
 from makar.families.diffusion.time_grid import time_grid
+from makar.families.diffusion.wanted import Wanting
 
 SIDE = 8
 COVARIANCE = 0.2 * torch.exp(-(((torch.arange(SIDE)[:, None] - torch.arange(SIDE)) / 3.0) ** 2)) + 1e-3 * torch.eye(
@@ -45,7 +46,7 @@ def built(kind, config, counts):
         config=config,
         device=torch.device("cpu"),
         condition=lambda label, *rest: Condition(label=label),
-        asking=Asking(config, class_counts=counts, encode_caption=None),
+        asking=Wanting(config, Asking(config, class_counts=counts, encode_caption=None)),
         noise_deviation=torch.ones(1, 1, 1),
     )
 

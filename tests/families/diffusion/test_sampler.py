@@ -8,7 +8,6 @@ from makar.codecs.caption_tokens import CaptionTokens
 from makar.codecs.image import ImageCodec
 from makar.codecs.image_config import ImageCodecConfig
 from makar.errors import ConfigError, UnknownNameError, UnsupportedError
-from makar.families.diffusion.asked import Asked
 from makar.families.diffusion.config import DiffusionConfig
 from makar.families.diffusion.family import DiffusionFamily
 from makar.families.diffusion.options import SOLVER_NAMES, ImageOptions
@@ -115,7 +114,7 @@ def test_guidance_is_the_extrapolation_from_without_to_with_the_class() -> None:
     source = sampler()
     points, asked = (
         torch.randn(2, 1, 16, 16, generator=torch.Generator().manual_seed(1)),
-        [Asked(label=0), Asked(label=2)],
+        [Wanted(label=0), Wanted(label=2)],
     )
     with torch.no_grad():
         none, plain, strong = (source._guided(weight, asked, ImageOptions())(points, 0.4) for weight in (0.0, 1.0, 2.5))
@@ -199,10 +198,10 @@ def test_a_negative_prompt_takes_the_place_of_images_in_general() -> None:
     with torch.no_grad():
         fox = asked[0]["caption"]
         towards, away = (
-            source._guided(1.0, [Asked(caption=text)], ImageOptions())(points, 0.4) for text in (fox, whale)
+            source._guided(1.0, [Wanted(caption=text)], ImageOptions())(points, 0.4) for text in (fox, whale)
         )
         negative = ImageOptions(negative_prompt="whale")
-        guided = source._guided(2.5, [Asked(caption=fox)], negative)(points, 0.4)
+        guided = source._guided(2.5, [Wanted(caption=fox)], negative)(points, 0.4)
     assert torch.allclose(guided, away + 2.5 * (towards - away), atol=1e-4)
 
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from makar.families.vae.description import MEMORY, Description, error_cells
+from makar.families.vae.description import DIRECTIONS, MEMORY, Description, error_cells, outlines
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -76,3 +76,22 @@ def test_errors_are_averaged_over_cells() -> None:
     assert int(cells[1].argmax()) == 0
     assert cells[0].unique().numel() == 1
     assert error_cells(torch.zeros(1, 1, 5, 9)).shape == (1, 40)
+
+
+def test_outlines_tell_which_way_edges_go_and_not_how_bright_an_image_is():
+    ramp = torch.linspace(-1, 1, 16)
+    across, down = ramp[None, None, None].expand(1, 1, 16, 16), ramp[None, None, :, None].expand(1, 1, 16, 16)
+    found = [outlines(image, cells=2)[0].view(DIRECTIONS, 4) for image in (across, down)]
+    assert [int(values.sum(1).argmax()) for values in found] == [0, DIRECTIONS // 4]
+    darker = outlines(across * 0.5 - 0.3, cells=2)[0]
+    assert torch.nn.functional.cosine_similarity(darker, found[0].flatten(), dim=0) > 0.999
+    assert (outlines(torch.zeros(1, 3, 16, 16), cells=2) < 0.01).all()
+
+
+def test_an_outline_turned_by_a_quarter_is_far_from_usual_ones():
+    stripes = torch.sin(torch.arange(16.0) * 1.3)[None, None, None].expand(64, 1, 16, 16)
+    images = stripes + 0.2 * torch.randn(64, 1, 16, 16, generator=generator())
+    description = Description(0, 4 * DIRECTIONS, ridge=0.3)
+    description.update(outlines(images, cells=2), torch.ones(64, 0))
+    usual, turned = (description.distance(outlines(one, cells=2)).mean() for one in (images, images.transpose(2, 3)))
+    assert 0.2 < usual < 2 and turned > 5 * usual

@@ -217,7 +217,7 @@ def test_latents_of_one_level_go_to_an_image_and_come_from_one() -> None:
 
 @pytest.mark.parametrize("likelihood", ["gaussian", "bernoulli"])
 def test_what_is_unlike_the_training_images_is_stranger(likelihood: str) -> None:
-    config = small(likelihood=likelihood)
+    config = small(likelihood=likelihood, outline_cells=2 if likelihood == "gaussian" else 0)
     family = built(config)
     usual = torch.linspace(-1, 1, 12).expand(24, 1, 16, 12).contiguous()
     family.initialise_from_data([{"target": usual}])
@@ -236,6 +236,9 @@ def test_what_is_unlike_the_training_images_is_stranger(likelihood: str) -> None
     assert set(found) == {"score", "reconstruction", "divergence"}
     assert found["score"].shape == (4,)
     assert found["score"][:2].max() < found["score"][2:].min()
+    if family.network.outlines is not None:
+        alone = family.network.description.distance(family._description(both["target"])[0])
+        assert not np.allclose(alone.detach().numpy(), found["score"])
     with pytest.raises(UnsupportedError, match="anomaly"):
         family.predict(both, "mood", generator())
 

@@ -73,7 +73,7 @@ def test_images_become_tokens_and_tokens_images(quantiser: str) -> None:
     family, data = built(config), batch(config)
     family.initialise_from_data([data])
     tokens = family.encode(data["target"])
-    assert tokens.shape == (16, *config.latents().sizes) == (16, config.token_shape[0] * config.token_shape[1])
+    assert tokens.shape == (16, *config.latents().sizes) == (16, *config.token_shape)
     assert tokens.dtype == torch.int64
     assert 0 <= int(tokens.min()) <= int(tokens.max()) < config.vocabulary
     images = family.decode(tokens)

@@ -24,7 +24,7 @@ TIME_MEAN, TIME_DEVIATION = 0.0, 1.0
 PATH_STEPS, PATH_POINTS = 10, 4
 """Steps of the teacher's path to an image, and points on it at which a distilled model learns."""
 
-WITHOUT_SOURCE = ("image-to-image", "inpaint", "interpolate", "interpolate-seeds")
+WITHOUT_SOURCE = ("image-to-image", "restyle", "inpaint", "interpolate", "interpolate-seeds")
 SOURCE_EDIT = "control"
 SOURCE_EDITS = tuple(name for name, edit in EDITS.items() if edit.slots == (SOURCE,) and name != "image-to-image")
 

@@ -15,8 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from makar.errors import ConfigError
+from makar.families.asked import Asking
 from makar.families.diffusion import path
-from makar.families.diffusion.asked import Asking
 from makar.families.diffusion.condition import Condition, no_captions
 from makar.families.diffusion.config import DiffusionConfig
 from makar.families.diffusion.distillation import Told, lesson
@@ -28,6 +28,7 @@ from makar.families.diffusion.sampler import ImageSampler
 from makar.families.diffusion.source import linear_guess, placed, with_noise
 from makar.families.diffusion.source_sampler import SourceSampler
 from makar.families.diffusion.time_sampling import training_times, validation_times
+from makar.families.diffusion.wanted import Wanting
 from makar.families.family import Batch, Family, Loss, OnnxPart, ParameterGroup, Phase, Sampler
 from makar.families.logits_hook import LogitsHook, refuse_hook
 from makar.nn.initialisation import initialise_modules
@@ -225,7 +226,7 @@ class DiffusionFamily(Family):
             config=self.config,
             device=self.network.data_mean.device,
             condition=self.condition,
-            asking=Asking(self.config, class_counts=counts, encode_caption=encode),
+            asking=Wanting(self.config, Asking(self.config, class_counts=counts, encode_caption=encode)),
             noise_deviation=self.network.noise_deviation,
         )
         if self.config.distilled:

@@ -11,13 +11,14 @@ from makar.errors import UnsupportedError
 from makar.families.diffusion.options import ImageOptions
 from makar.families.edits import EDITS
 from makar.families.family import Batch
-from makar.tensor_spec import KNOWN, MASK, SOURCE
+from makar.tensor_spec import KNOWN, MASK, REFERENCE, SOURCE
 
-SLOTS = frozenset({SOURCE, KNOWN, MASK})
-STRENGTH = 0.6
+SLOTS = frozenset({SOURCE, REFERENCE, KNOWN, MASK})
+STRENGTH, STYLE = 0.6, 0.5
 """Taken where none is given."""
 
-EDIT_OF = {frozenset(EDITS[name].slots): name for name in ("image-to-image", "inpaint")}
+EDIT_OF = {frozenset(EDITS[name].slots): name for name in ("image-to-image", "restyle", "inpaint")}
+FROM_A_SOURCE = ("image-to-image", "restyle")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -67,10 +68,12 @@ def read_given(
             expected=" or ".join(" with ".join(EDITS[name].slots) for name in EDIT_OF.values()),
         )
     edit = EDIT_OF.get(slots)
-    if options.strength is not None and edit != "image-to-image":
+    if options.strength is not None and edit not in FROM_A_SOURCE:
         raise UnsupportedError(
             f"strength {options.strength:g} without an image to begin from", expected="an image to vary, and no mask"
         )
+    if options.style is not None and edit != "restyle":
+        raise UnsupportedError(f"style {options.style:g} without a reference", expected="a reference image")
     usual = ImageOptions()
     if edit == "inpaint" and (options.solver, options.shift) != (usual.solver, usual.shift):
         raise UnsupportedError(
@@ -78,7 +81,7 @@ def read_given(
         )
     if edit is None:
         return None, list(prompts)
-    wanted = {SOURCE: shape, KNOWN: shape, MASK: (1, *shape[1:])}
+    wanted = {SOURCE: shape, REFERENCE: shape, KNOWN: shape, MASK: (1, *shape[1:])}
     for prompt in prompts:
         for name in slots & set(wanted):
             if tuple(prompt[name].shape) != wanted[name]:

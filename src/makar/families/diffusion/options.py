@@ -13,9 +13,6 @@ from makar.config import Config, setting
 
 SOLVER_NAMES = ("euler", "heun", "dpm++2m", "unipc", "adams", "ancestral")
 
-PROMPT_GUIDANCE = 3.0
-"""Taken for models with captions where no guidance is given."""
-
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ImageOptions(Config):
@@ -59,6 +56,12 @@ class ImageOptions(Config):
     source_noise: float | None = setting(
         None,
         meaning="how noisy the source is: 0 not at all, 1 as much as any in training; what may be noise is not kept; none takes 0",
+        minimum=0.0,
+        maximum=1.0,
+    )
+    style: float | None = setting(
+        None,
+        meaning="with a reference: how fast its colours and textures are approached in every step; 0 not at all; none takes 0.5",
         minimum=0.0,
         maximum=1.0,
     )

@@ -15,17 +15,18 @@ from torch import Tensor
 
 from makar.errors import ConfigError, UnsupportedError
 from makar.families.diffusion.ancestral import ancestral
-from makar.families.diffusion.asked import Asked, Asking
 from makar.families.diffusion.condition import Condition
 from makar.families.diffusion.config import DiffusionConfig
 from makar.families.diffusion.distillation import student_times, usual_times
 from makar.families.diffusion.editing import back_to_noise, between_noises, image_to_image_start, inpaint
 from makar.families.diffusion.few_steps import in_few_steps
-from makar.families.diffusion.given import STRENGTH, Given, read_given
+from makar.families.diffusion.given import STRENGTH, STYLE, Given, read_given
 from makar.families.diffusion.options import ImageOptions
 from makar.families.diffusion.solvers import SOLVERS
+from makar.families.diffusion.style import styled
+from makar.families.diffusion.wanted import Wanted, Wanting
 from makar.families.family import Batch, Sampler
-from makar.tensor_spec import KNOWN, MASK, SOURCE, TARGET
+from makar.tensor_spec import KNOWN, MASK, REFERENCE, SOURCE, TARGET
 
 BATCH = 64
 """Images made together. More is not faster on a CPU: the activations leave its cache."""
@@ -55,7 +56,7 @@ class ImageSampler(Sampler):
         config: DiffusionConfig,
         device: torch.device,
         condition: Callable[[Tensor | None, Tensor | None, Tensor | None, Tensor | None], Condition],
-        asking: Asking,
+        asking: Wanting,
         noise_deviation: Tensor,
     ) -> None:
         self._velocity = velocity
@@ -149,7 +150,7 @@ class ImageSampler(Sampler):
             noises = back_to_noise(self._field(options, [asked, asked]), images, steps=_steps(options)).cpu()
         return self._between(options, (noises[0], noises[1]), count, asked)
 
-    def _between(self, options: ImageOptions, ends: tuple[Tensor, Tensor], count: int, asked: Asked) -> np.ndarray:
+    def _between(self, options: ImageOptions, ends: tuple[Tensor, Tensor], count: int, asked: Wanted) -> np.ndarray:
         points = [between_noises(*ends, float(share)) for share in torch.linspace(0, 1, count)]
         batches = [
             self._follow(
@@ -175,7 +176,7 @@ class ImageSampler(Sampler):
         self,
         options: ImageOptions,
         noise: Tensor,
-        asked: list[Asked],
+        asked: list[Wanted],
         *,
         generators: list[torch.Generator] | None = None,
     ) -> np.ndarray:
@@ -189,13 +190,17 @@ class ImageSampler(Sampler):
         self,
         options: ImageOptions,
         start: Tensor,
-        asked: list[Asked],
+        asked: list[Wanted],
         *,
         times: list[float],
         generators: list[torch.Generator] | None,
+        reference: Tensor | None = None,
     ) -> np.ndarray:
         with torch.inference_mode():
             field = self._field(options, asked)
+            weight = STYLE if options.style is None else options.style
+            if reference is not None and weight:
+                field = styled(field, reference.to(self._device), weight=weight)
             if self._config.distilled and generators is not None:
                 draw, limit = self._fresh(generators), self._config.limit
                 return self._finished(in_few_steps(field, start, times, draw=draw, limit=limit))
@@ -220,7 +225,7 @@ class ImageSampler(Sampler):
         options: ImageOptions,
         given: Given,
         noise: Tensor,
-        asked: list[Asked],
+        asked: list[Wanted],
         *,
         generators: list[torch.Generator],
     ) -> np.ndarray:
@@ -241,17 +246,18 @@ class ImageSampler(Sampler):
             start, times = image_to_image_start(
                 noise.to(self._device), source, strength=strength, times=self._times(options)
             )
-            return self._solved(options, start, asked, times=times, generators=generators)
+            reference = given.stacked(REFERENCE) if given.edit == "restyle" else None
+            return self._solved(options, start, asked, times=times, generators=generators, reference=reference)
 
     def _finished(self, images: Tensor) -> np.ndarray:
         limit = self._config.limit
         return images.clamp(-limit, limit).float().cpu().numpy()
 
-    def _field(self, options: ImageOptions, asked: list[Asked]) -> Callable[[Tensor, float], Tensor]:
+    def _field(self, options: ImageOptions, asked: list[Wanted]) -> Callable[[Tensor, float], Tensor]:
         weight = self._asking.guidance(options, asked)
         return self._guided(weight, asked, options)
 
-    def _guided(self, guidance: float, asked: list[Asked], options: ImageOptions) -> Callable[[Tensor, float], Tensor]:
+    def _guided(self, guidance: float, asked: list[Wanted], options: ImageOptions) -> Callable[[Tensor, float], Tensor]:
         nothing = [self._asking.nothing(one, options.negative_prompt) for one in asked]
         chosen = {1.0: asked, 0.0: nothing}.get(guidance, [*asked, *nothing])
         told = self._asking.rows(chosen, source_noise=options.source_noise)

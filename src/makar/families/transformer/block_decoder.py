@@ -26,12 +26,30 @@ def read_block(
         tokens: At least one token a row; lengths may differ.
         slots: The cache slot of each row.
     """
-    hidden = _hidden(weights, cache, tokens, slots)
-    last = [len(row) - 1 for row in tokens]
-    chosen = hidden[torch.arange(len(tokens), device=hidden.device), torch.tensor(last, device=hidden.device)]
-    for row, slot in zip(tokens, slots):
+    return read_vectors(weights, cache, _embedded(weights, tokens), slots=slots)
+
+
+def read_vectors(
+    weights: DecoderWeights, cache: KeyValueCache, vectors: Sequence[Float[Tensor, "_ width"]], *, slots: Sequence[int]
+) -> Float[Tensor, "rows vocabulary"]:
+    """Append what stands in the place of embedded tokens to slots and return the logits after the last of each.
+
+    Args:
+        weights: Packed weights.
+        cache: Where keys and values are; every slot must have room for the longest row.
+        vectors: At least one a row; numbers may differ.
+        slots: The cache slot of each row.
+    """
+    hidden = _hidden(weights, cache, vectors, slots)
+    last = [len(row) - 1 for row in vectors]
+    chosen = hidden[torch.arange(len(vectors), device=hidden.device), torch.tensor(last, device=hidden.device)]
+    for row, slot in zip(vectors, slots):
         cache.lengths[slot] += len(row)
     return _logits(weights, chosen)
+
+
+def _embedded(weights: DecoderWeights, tokens: Sequence[Tensor]) -> list[Tensor]:
+    return [weights.embedding[row.to(weights.embedding.device)] for row in tokens]
 
 
 def all_logits(weights: DecoderWeights, tokens: Int[Tensor, " length"]) -> Float[Tensor, "length vocabulary"]:
@@ -45,19 +63,19 @@ def all_logits(weights: DecoderWeights, tokens: Int[Tensor, " length"]) -> Float
         head_width=shape.head_width,
         device=str(weights.embedding.device),
     )
-    return _logits(weights, _hidden(weights, cache, [tokens], [0])[0])
+    return _logits(weights, _hidden(weights, cache, _embedded(weights, [tokens]), [0])[0])
 
 
-def _hidden(weights: DecoderWeights, cache: KeyValueCache, tokens: Sequence[Tensor], slots: Sequence[int]) -> Tensor:
+def _hidden(weights: DecoderWeights, cache: KeyValueCache, vectors: Sequence[Tensor], slots: Sequence[int]) -> Tensor:
     device = weights.embedding.device
     starts = torch.tensor([cache.lengths[slot] for slot in slots], device=device)
-    block = torch.nn.utils.rnn.pad_sequence([row.to(device) for row in tokens], batch_first=True)
-    positions = starts[:, None] + torch.arange(block.shape[1], device=device)
-    reach = max(cache.lengths[slot] for slot in slots) + block.shape[1]
+    stream = torch.nn.utils.rnn.pad_sequence(list(vectors), batch_first=True)
+    length = stream.shape[1]
+    positions = starts[:, None] + torch.arange(length, device=device)
+    reach = max(cache.lengths[slot] for slot in slots) + length
     mask = (torch.arange(reach, device=device) <= positions[..., None])[:, None]
     rotation = weights.rotations[positions][:, :, None]
     index = torch.tensor(list(slots), device=device)
-    stream = weights.embedding[block]
     for number, layer in enumerate(weights.layers):
         query, key, value = _query_key_value(weights, layer, stream, rotation)
         # Indexed axes come first: [rows, length, heads, head width].

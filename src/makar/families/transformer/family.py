@@ -8,13 +8,13 @@ import torch
 from torch import Tensor
 
 from makar.errors import ConfigError, TensorMismatchError
-from makar.families.family import Batch, Family, Loss, OnnxPart, ParameterGroup, Phase, Sampler
+from makar.families.family import Batch, Family, Loss, OnnxPart, Phase, Sampler
 from makar.families.logits_hook import LogitsHook
 from makar.families.transformer.config import TransformerConfig
 from makar.families.transformer.decoder import DecoderShape
 from makar.families.transformer.layouts import saved_names, settings_files, transformers_settings
 from makar.families.transformer.network import TransformerNetwork
-from makar.families.transformer.objective import next_token_loss
+from makar.families.transformer.objective import next_token_loss, parameter_groups
 from makar.families.transformer.options import TextOptions
 from makar.families.transformer.sampler import TransformerSampler
 from makar.families.transformer.start import LARGEST_VOCABULARY, count_pairs, start_from_pairs
@@ -22,8 +22,6 @@ from makar.tensor_spec import TARGET
 
 UNIT = "nats/token"
 END_NAME = "<|endoftext|>"
-SHARPEST_SCORE = 12.7
-"""Largest attention score before the first step. Gains of 1, 1.5 and 2 at head width 32 reached 1.850, 1.844 and 1.829 in 600 steps."""
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
@@ -59,23 +57,9 @@ class TransformerFamily(Family):
             raise ConfigError(f'precision is "{name}"', expected=" or ".join(PRECISIONS))
         self._precision = name
 
-    @torch.no_grad()
     def initialise(self, generator: torch.Generator) -> None:
-        """Draw every weight: branches end in zeros, other matrices keep the scale of what they multiply."""
-        for name, parameter in self.network.named_parameters():
-            if name.endswith(("query_gain", "key_gain")):
-                # At 1 a normed query and key of width d score sqrt(d) at most, which is too blunt to single out one position.
-                parameter.fill_(max(1.0, (SHARPEST_SCORE / self.config.head_width**0.5) ** 0.5))
-            elif name.endswith("gain"):
-                parameter.fill_(1.0)
-            elif name.endswith("output.weight"):
-                parameter.zero_()
-            elif name == "embeddings":
-                parameter.normal_(std=self.config.width**-0.5 if self.config.tied else 0.8, generator=generator)
-            elif name == "separate_head":
-                parameter.normal_(std=1e-3, generator=generator)
-            else:
-                parameter.normal_(std=parameter.shape[1] ** -0.5, generator=generator)
+        """Draw every weight."""
+        self.network.initialise(generator)
 
     def initialise_from_data(self, batches: Iterable[Batch]) -> None:
         """Start at the probabilities of which token follows which; see ``start.py``. Shared embeddings cannot and stay drawn."""
@@ -87,12 +71,7 @@ class TransformerFamily(Family):
 
     def phases(self) -> list[Phase]:
         """Return the one phase: every parameter minimises the next-token loss."""
-        matrices: list[torch.nn.Parameter] = []
-        others: list[torch.nn.Parameter] = []
-        for name, parameter in self.network.named_parameters():
-            (matrices if name.startswith("blocks") and parameter.ndim == 2 else others).append(parameter)
-        groups = [ParameterGroup(parameters=matrices), ParameterGroup(parameters=others, weight_decay=0.0)]
-        return [Phase(name="next_token", groups=groups, loss=self._loss)]
+        return [Phase(name="next_token", groups=parameter_groups(self.network), loss=self._loss)]
 
     def validation_loss(self, batch: Batch, generator: torch.Generator) -> Loss:
         """Return the next-token loss without dropout."""
@@ -115,12 +94,7 @@ class TransformerFamily(Family):
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the weights under the names of Qwen3ForCausalLM or NanoChatForCausalLM."""
-        parameters = dict(self.network.named_parameters())
-        saved: dict[str, Tensor] = {}
-        for name, parts in saved_names(self.config):
-            pieces = parameters[name].detach().split([rows for _, rows in parts])
-            saved |= {part: piece.contiguous() for (part, _), piece in zip(parts, pieces, strict=True)}
-        return saved
+        return self.network.saved_tensors()
 
     @torch.no_grad()
     def load_tensors(self, tensors: Mapping[str, Tensor]) -> None:

@@ -51,14 +51,25 @@ class RowDecoder:
             tokens: One token a row.
             slots: The cache slot of each row; each has a position left.
         """
+        return self.step_vectors([self._embedding[token] for token in tokens], slots)
+
+    def step_vectors(
+        self, vectors: Sequence[Float32[np.ndarray, " width"]], slots: Sequence[int]
+    ) -> Float32[np.ndarray, "rows vocabulary"]:
+        """Append what stands in the place of an embedded token to each slot; otherwise like ``step``.
+
+        Args:
+            vectors: One a row.
+            slots: The cache slot of each row; each has a position left.
+        """
         shape = self.weights.shape
-        buffers = self._buffers.get(len(tokens))
+        buffers = self._buffers.get(len(slots))
         if buffers is None:
-            buffers = self._buffers[len(tokens)] = _Buffers(len(tokens), self.weights)
+            buffers = self._buffers[len(slots)] = _Buffers(len(slots), self.weights)
         stream, change = buffers.stream, buffers.change
         lengths = self.cache.lengths
-        for row, token, slot in zip(buffers.rows, tokens, slots):
-            row.stream[:] = self._embedding[token]
+        for row, vector, slot in zip(buffers.rows, vectors, slots):
+            row.stream[:] = vector
             row.rotation[:] = self._rotations[lengths[slot]]
         # An overflowing exponential in the gate is a zero after the division: that is the right limit, not a problem.
         with np.errstate(over="ignore"):

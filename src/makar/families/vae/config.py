@@ -63,6 +63,12 @@ class VaeConfig(FamilyConfig):
     free_bits: float = setting(
         0.0, meaning="divergence below which a latent channel is not pressed further", unit="nats", minimum=0.0
     )
+    outline_cells: int = setting(
+        0,
+        meaning="grid, cells a side, over which outlines count in the score of anomaly; 0 for none",
+        minimum=0,
+        maximum=16,
+    )
     noise_share: float = setting(
         0.1, meaning="share of the training images that the encoder sees noisy", minimum=0.0, maximum=1.0
     )

@@ -18,7 +18,7 @@ from makar.errors import UnsupportedError
 from makar.families.family import Batch, Family, Loss, OnnxPart, ParameterGroup, Phase
 from makar.families.logits_hook import LogitsHook, refuse_hook
 from makar.families.vae.config import VaeConfig
-from makar.families.vae.description import error_cells
+from makar.families.vae.description import error_cells, outlines
 from makar.families.vae.network import SMALLEST_DEVIATION, Decoding, Encoding, Posterior, VaeNetwork
 from makar.families.vae.objective import add_noise, black_and_white, divergence_of_channels, pressed_divergence
 from makar.families.vae.options import VaeOptions
@@ -68,6 +68,8 @@ class VaeFamily(Family):
         with torch.no_grad():
             self.network.start.zero_()
             self.network.description.reset()
+            if self.network.outlines is not None:
+                self.network.outlines.reset()
             if self.network.vector is not None:
                 self.network.vector.start.zero_()
             if self.config.likelihood == "gaussian":
@@ -108,6 +110,8 @@ class VaeFamily(Family):
         values, levels = self._description(self._latest)
         variances = torch.cat([torch.exp(2 * log_deviation).flatten(1) for _, log_deviation in levels], dim=1)
         description.update(values, variances[:, : description.latents])
+        if self.network.outlines is not None:
+            self.network.outlines.update(self._outlines(self._latest), variances[:, :0])
         self._latest = None
 
     def _description(self, seen: Tensor) -> tuple[Tensor, list[Posterior]]:
@@ -116,6 +120,16 @@ class VaeFamily(Family):
         latents = torch.cat([mean.flatten(1) for mean, _ in levels], dim=1)[:, : self.network.description.latents]
         errors = error_cells(image_mean(self.config.likelihood, location) - seen)
         return torch.cat([latents, errors], dim=1), levels
+
+    def _outlines(self, seen: Tensor) -> Tensor:
+        return outlines(seen, cells=self.config.outline_cells)
+
+    def _strangeness(self, seen: Tensor) -> Tensor:
+        """Return how far images lie from what is usual ``[batch]``, about 1 for usual ones."""
+        distance = self.network.description.distance(self._description(seen)[0])
+        if self.network.outlines is None:
+            return distance
+        return (distance + self.network.outlines.distance(self._outlines(seen))) / 2
 
     def _loss(self, batch: Batch, generator: torch.Generator) -> Loss:
         config, image = self.config, batch[TARGET]
@@ -163,7 +177,7 @@ class VaeFamily(Family):
         return Loss(value=value, count=len(reconstruction), unit=UNIT, metrics=metrics)
 
     def predict(self, batch: Batch, what: str, generator: torch.Generator) -> dict[str, np.ndarray]:
-        """Say how strange images are: how far their latents and what is left over lie from those of training images.
+        """Say how strange images are: how far their latents, what is left over and their outlines lie from those of training images.
 
         Args:
             batch: ``target`` ``[batch, channels, height, width]`` from -1 to 1.
@@ -184,7 +198,7 @@ class VaeFamily(Family):
                 seen = self._seen(image, generator)
                 location, log_scale, levels = self._rebuilt(seen)
                 nats = image_nats(self.config.likelihood, location, log_scale, seen)
-                found["score"] += self.network.description.distance(self._description(seen)[0]).cpu() / draws
+                found["score"] += self._strangeness(seen).cpu() / draws
                 found["reconstruction"] += nats.cpu() / draws
                 found["divergence"] += sum(divergence_of_channels(*level).sum(1).cpu() for level in levels) / draws
         return {name: value.numpy() for name, value in found.items()}

@@ -20,7 +20,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from makar.families.vae.config import VaeConfig
-from makar.families.vae.description import CELLS, MOST_LATENTS, Description
+from makar.families.vae.description import CELLS, DIRECTIONS, MOST_LATENTS, OUTLINE_RIDGE, Description
 from makar.nn.autoencoder import DenseBlock, ImageDecoder, ImageEncoder
 from makar.nn.convolution import Pointwise
 from makar.nn.likelihood import image_mean
@@ -139,6 +139,8 @@ class VaeNetwork(nn.Module):
         if described > MOST_LATENTS:
             described = min(config.vector_latents, MOST_LATENTS)
         self.description = Description(described, min(CELLS, config.height) * min(CELLS, config.width))
+        cells = config.outline_cells
+        self.outlines = Description(0, cells * cells * DIRECTIONS, ridge=OUTLINE_RIDGE) if cells else None
         image = (config.channels, config.height, config.width)
         self.register_buffer("data_mean", torch.zeros(image))
         self.register_buffer("data_deviation", torch.full((config.channels, 1, 1), 0.5))

@@ -96,9 +96,8 @@ class VqvaeConfig(FamilyConfig):
         return Levels(pixels=self.channels * self.patch**2, widths=widths, sizes=sizes, blocks=self.blocks)
 
     def latents(self) -> Slot:
-        """Return what ``encode`` makes of one image: its tokens, row by row."""
-        rows, columns = self.token_shape
-        return Slot(kind="tokens", axes=("length",), sizes=(rows * columns,), vocabulary=self.vocabulary)
+        """Return what ``encode`` makes of one image: a grid of tokens."""
+        return Slot(kind="tokens", axes=("rows", "columns"), sizes=self.token_shape, vocabulary=self.vocabulary)
 
     def accepts(self) -> TensorSpec:
         """Images of this size."""

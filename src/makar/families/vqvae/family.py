@@ -113,22 +113,21 @@ class VqvaeFamily(Family):
         }
         return Loss(value=value, count=len(tokens), unit="mse", metrics=metrics)
 
-    def encode(self, images: Float[Tensor, "batch channels height width"]) -> Int[Tensor, "batch length"]:
-        """Return the tokens of images, 0 to ``config.vocabulary`` - 1, row by row of a grid of ``config.token_shape``.
+    def encode(self, images: Float[Tensor, "batch channels height width"]) -> Int[Tensor, "batch rows columns"]:
+        """Return the tokens of images, 0 to ``config.vocabulary`` - 1, as grids of ``config.token_shape``.
 
         Args:
             images: -1 to 1.
         """
         self._compute()
         with torch.no_grad():
-            return self.network.tokens(images).flatten(1)
+            return self.network.tokens(images)
 
-    def decode(self, latents: Int[Tensor, "batch length"]) -> Float[Tensor, "batch channels height width"]:
+    def decode(self, latents: Int[Tensor, "batch rows columns"]) -> Float[Tensor, "batch channels height width"]:
         """Return the images of tokens, -1 to 1."""
         self._compute()
         with torch.no_grad():
-            grid = latents.reshape(-1, *self.config.token_shape)
-            return self.network.rebuilt(self.network.quantiser.lookup(grid)).clamp(-1, 1)
+            return self.network.rebuilt(self.network.quantiser.lookup(latents)).clamp(-1, 1)
 
     def _compute(self) -> None:
         self.network.compute_type = _TYPES[self.precision]

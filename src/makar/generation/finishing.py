@@ -1,0 +1,90 @@
+"""What is done to an image after it was judged and before it is signed: a palette, and tracing to an SVG.
+
+These are controls of every model of images, given by name like those of a sampler (``palette``, ``svg``). The copy check looks at what the
+model made, before: fewer colours would hide a copy. The manifest states what was done and is signed over the result.
+"""
+
+import dataclasses
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from makar.config import Config
+from makar.errors import UnsupportedError, UsageError
+from makar.generation.palette import in_colours, own_colours, read_palette, written
+from makar.generation.tracing import traced, tracer
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Finishing:
+    """What becomes of every image.
+
+    Attributes:
+        colours: uint8 ``[colours, 3]``, or how many every image finds for itself; ``None`` leaves the colours.
+        is_traced: Whether it becomes a drawing.
+    """
+
+    colours: np.ndarray | int | None = None
+    is_traced: bool = False
+
+    def finish(self, content: Any) -> Any:
+        """Return what the user gets.
+
+        Args:
+            content: uint8 ``[height, width, channels]``.
+
+        Raises:
+            UnsupportedError: The content is no image.
+        """
+        if not self.stated:
+            return content
+        if not isinstance(content, np.ndarray) or content.ndim != 3:
+            raise UnsupportedError(
+                f"{' and '.join(self.stated)} of a model that makes no images", expected="a model of images"
+            )
+        colours = own_colours(content, self.colours) if isinstance(self.colours, int) else self.colours
+        if self.is_traced:
+            return traced(content, colours=colours)
+        return content if colours is None else in_colours(content, colours)
+
+    @property
+    def stated(self) -> dict[str, Any]:
+        """What the manifest says; empty where nothing is done."""
+        found: dict[str, Any] = {}
+        if isinstance(self.colours, int):
+            found["palette"] = self.colours
+        elif self.colours is not None:
+            found["palette"] = {
+                "colours": written(self.colours),
+                "sha256": hashlib.sha256(self.colours.tobytes()).hexdigest(),
+            }
+        if self.is_traced:
+            found["svg"] = True
+        return found
+
+
+def read_finishing(options: Mapping[str, Any] | Config | None) -> tuple[Finishing, dict[str, Any] | Config]:
+    """Take what is done afterwards out of the controls.
+
+    Args:
+        options: Controls by name, those of the sampler among them; or the sampler's own.
+
+    Returns:
+        What is done afterwards, and the controls that are left.
+
+    Raises:
+        UsageError: The palette cannot be read, or ``svg`` is neither true nor false.
+        MissingExtraError: Tracing needs a package that is not installed.
+    """
+    if isinstance(options, Config):
+        return Finishing(), options
+    rest = dict(options or {})
+    palette, svg = rest.pop("palette", None), rest.pop("svg", False)
+    if not isinstance(svg, bool):
+        raise UsageError(f"svg={svg!r}", expected="true or false")
+    if svg:
+        tracer()
+    colours = None if palette is None else read_palette(str(palette))
+    return Finishing(colours=colours, is_traced=svg), rest
