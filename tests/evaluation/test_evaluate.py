@@ -26,15 +26,15 @@ RUN = "20260101-000000-tiny-abcd"
 SPLITS = ("train", "inner", "held_out")
 
 
-def contents(medium, seed):
+def contents(medium, seed, channels=1):
     generator = np.random.default_rng(seed)
     if medium == "image":
-        return list(smooth_images(generator, 24, size=32))
+        return list(smooth_images(generator, 24, size=32, channels=channels))
     return [random_words(generator, 150, vocabulary=60) + "." for _ in range(6)]
 
 
-def records(medium, split, seed, label=None):
-    for number, content in enumerate(contents(medium, seed)):
+def records(medium, split, seed, label=None, channels=1):
+    for number, content in enumerate(contents(medium, seed, channels)):
         yield Record(
             id=f"{split}{number}",
             medium=medium,
@@ -47,12 +47,12 @@ def records(medium, split, seed, label=None):
         )
 
 
-def trained(tmp_path, medium, *, with_run=True, recipe=None, labels=None):
+def trained(tmp_path, medium, *, with_run=True, recipe=None, labels=None, channels=1):
     """Return a saved model with drawn weights, and the run and stores it would have left behind."""
     recipe = registry.load("recipes", recipe or medium)()
     stage = recipe.stages[-1]
     settings = {"height": 32, "width": 32} if medium == "image" else {}
-    codec = fit_codec(stage.codec.changed(**settings), records(medium, "train", 0, labels))
+    codec = fit_codec(stage.codec.changed(**settings), records(medium, "train", 0, labels, channels))
     family = new_family(stage.family.bound_to(codec.spec).scaled_to(TINY_PARAMETERS))
     stage = dataclasses.replace(stage, codec=codec.config, family=family.config, share=1.0)
     recipe = dataclasses.replace(recipe, stages=(stage,))
@@ -66,7 +66,7 @@ def trained(tmp_path, medium, *, with_run=True, recipe=None, labels=None):
         ]
         (run / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines) + '{"event": "prog')
         for seed, split in enumerate(SPLITS):
-            build_store(stores / split, records(medium, split, seed, labels), codec.encode, key=split)
+            build_store(stores / split, records(medium, split, seed, labels, channels), codec.encode, key=split)
     return save_artifact(
         tmp_path / "model",
         recipe=recipe,
@@ -212,6 +212,19 @@ def test_a_model_that_rebuilds_is_measured_by_what_it_rebuilds(tmp_path):
     values = evaluate(trained(tmp_path, "image", recipe="vae"), folder=tmp_path / "r", samples=8).to_dictionary()
     assert {"distance_rebuilt", "distance_denoised"} <= set(values["scores"])
     assert "with the noise" in values["scores"]["distance_denoised"]["baselines"]
+
+
+@pytest.mark.parametrize(
+    "recipe, key, plain",
+    [("vqvae", "rebuilt", None), ("colorize", "coloured", "grey"), ("super-resolution", "enlarged", "bicubic")],
+)
+def test_a_model_that_makes_nothing_from_nothing_is_measured_by_its_edits(tmp_path, recipe, key, plain):
+    artifact = trained(tmp_path, "image", recipe=recipe, channels=3)
+    values = evaluate(artifact, folder=tmp_path / "r", samples=8).to_dictionary()
+    assert values["scores"]["fid"]["value"] >= 0 and values["details"]["sets"] == 3
+    assert set(values["scores"][f"distance_{key}"]["baselines"]) == {"another held-out image"} | (
+        {plain} if plain else set()
+    )
 
 
 def test_the_inception_network_is_for_images_only(tmp_path):

@@ -14,7 +14,7 @@ from makar.evaluation.classification_accuracy import classification_accuracy
 from makar.evaluation.extracting import Extracts
 from makar.evaluation.extractor import extractor_for
 from makar.evaluation.findings import Findings, Picture, Score
-from makar.evaluation.image_edits import edit_scores
+from makar.evaluation.image_edits import edit_scores, edited_samples
 from makar.evaluation.image_novelty import nearest_picture, novelty_scores, sentence_on_novelty
 from makar.evaluation.image_scores import certainty_scores, distance_scores, spread
 from makar.evaluation.inception import InceptionExtractor, read_inception
@@ -71,6 +71,10 @@ def evaluate_image(material: Material) -> Findings:
 
 def _samples(material: Material) -> list[list[np.ndarray]]:
     """Return several sets of samples, each from seeds of its own."""
+    if not material.artifact.family().creates:
+        edited = edited_samples(material, count=material.samples or SHOWN, sets=SETS)
+        if edited:
+            return edited
     count = material.samples or min(SAMPLES, max(SHOWN, len(material.held_out)))
     material.say("making samples", 0, SETS * count)
     images = []
