@@ -10,11 +10,11 @@ a saved model has the sizes of that. No torch is imported unless the probe runs.
 import dataclasses
 import time
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from makar import registry
 from makar.codecs.codec import CodecConfig
-from makar.codecs.image_config import ImageCodecConfig, choose_image_codec
+from makar.codecs.image_config import HALVES, PAIRED, ImageCodecConfig, choose_image_codec
 from makar.codecs.latent_config import LatentCodecConfig, latent_spec
 from makar.codecs.text_config import BpeCodecConfig, ByteCodecConfig, CharacterCodecConfig, choose_text_codec
 from makar.config import with_settings
@@ -138,6 +138,8 @@ def choose_recipe(dataset: "DataSet", request: Request) -> Recipe:
             f'recipe "{name}" learns from {recipe.medium}, the data is {dataset.medium}',
             expected=f"{dataset.medium} data with recipe {RECIPES[dataset.medium]}",
         )
+    # What an image is made from decides what is needed of the data and which part of an image counts.
+    recipe = with_settings(recipe, [text for text in request.settings if text.partition("=")[0].endswith(".source")])
     stages = [stage.changed(codec=_chosen_codec(stage.codec, dataset, recipe=name)) for stage in recipe.stages]
     chosen: Recipe = with_settings(recipe.changed(stages=tuple(stages)), list(request.settings))
     return chosen.changed(medium=dataset.medium)
@@ -185,16 +187,31 @@ def _chosen_codec(codec: CodecConfig, dataset: "DataSet", *, recipe: str) -> Cod
                 expected="a .txt beside every image, or a table with a column of captions",
                 do="use --recipe image",
             )
+        if codec.source in PAIRED and not inspection.pairs.get("count"):
+            raise _without_pairs(inspection.pairs, recipe)
         sizes = inspection.sizes
         return choose_image_codec(
             sizes["height"]["median"],
-            width=sizes["width"]["median"],
+            width=sizes["width"]["median"] // (2 if codec.source in HALVES else 1),
             codec=codec,
             largest=max(LONGEST_SIDE, codec.height, codec.width),
         )
     if isinstance(codec, ByteCodecConfig | CharacterCodecConfig | BpeCodecConfig):
         return choose_text_codec(text_bytes(dataset), dataset.medium)
     return codec
+
+
+def _without_pairs(found: Mapping[str, Any], recipe: str) -> UnsupportedError:
+    came = f'recipe "{recipe}" learns from pairs of images, and there are none'
+    if found:
+        examples = ", ".join(found["examples"][:2])
+        came += f": no file in {found['from']} bears the name of one in {found['to']} with the same shape ({examples})"
+    return UnsupportedError(
+        came,
+        expected="two folders in which files bear the same names, or a table with two columns of images",
+        do="use --recipe cyclegan for two folders without pairs; for images that show a pair side by side add "
+        "--set stages.0.codec.source=left",
+    )
 
 
 def plain_codec(codec: CodecConfig) -> CodecConfig:

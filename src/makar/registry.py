@@ -34,6 +34,8 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "dcgan": "makar.families.gan.dcgan_config:DcganConfig",
         "contrastive": "makar.families.contrastive.config:ContrastiveConfig",
         "stylegan": "makar.families.gan.stylegan_config:StyleganConfig",
+        "pix2pix": "makar.families.gan.translation_config:Pix2pixConfig",
+        "cyclegan": "makar.families.gan.translation_config:CycleganConfig",
     },
     "recipes": {
         "text": "makar.recipes.text:text",
@@ -56,6 +58,8 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "dcgan": "makar.recipes.gan:dcgan",
         "clip": "makar.recipes.contrastive:clip",
         "stylegan": "makar.recipes.gan:stylegan",
+        "pix2pix": "makar.recipes.translation:pix2pix",
+        "cyclegan": "makar.recipes.translation:cyclegan",
     },
     "sizings": {
         "transformer": "makar.recipes.sizing:size_transformer",
@@ -67,6 +71,8 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "dcgan": "makar.recipes.sizing:size_gan",
         "contrastive": "makar.recipes.contrastive:size_contrastive",
         "stylegan": "makar.recipes.sizing:size_gan",
+        "pix2pix": "makar.recipes.translation:size_translation",
+        "cyclegan": "makar.recipes.translation:size_translation",
         "any": "makar.recipes.sizing:size_any",
     },
     "metrics": {

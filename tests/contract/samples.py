@@ -38,6 +38,7 @@ def records(medium):
             document=f"document {index}",
             source=f"{index}",
             split="train",
+            pair=255 - content if medium == "image" else None,
             label=("odd" if index % 2 else "even") if medium == "image" else None,
             caption=f"a noisy picture, number {index}" if medium == "image" else None,
         )

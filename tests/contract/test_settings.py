@@ -41,6 +41,7 @@ CONTROL_GROUNDS = {"towards": {"towards_seed": 5}, "mix_from": {"mix_seed": 5}}
 
 SHOWN_ELSEWHERE = {
     ("vae", "prior"): "families/vae/test_vae_sampler.py",
+    ("cyclegan", "history"): "families/gan/test_cyclegan.py",
     ("vqvae", "decay"): "families/vqvae/test_vqvae.py",
     ("vqvae", "restart_share"): "nn/test_quantiser.py",
 }
@@ -282,7 +283,7 @@ def test_every_control_changes_the_sample(kind, name):
         family = new_network(config)
         options = short(family).changed(**CONTROL_GROUNDS.get(name, {}))
         # Some controls hold only where an image is given.
-        takes = {"image-to-image", "reconstruct"} & set(family.edits)
+        takes = {"image-to-image", "reconstruct", "translate"} & set(family.edits)
         shown = codec.spec["source" if "source" in codec.spec else "target"]
         given = [{"source": torch.zeros(shown.sizes)}] if takes or "source" in codec.spec else []
         if "restyle" in family.edits:

@@ -4,9 +4,14 @@ import numpy as np
 import pytest
 import torch
 
+from makar.codecs.codec import fit_codec
+from makar.data.store import build_store
 from makar.errors import ConfigError, EmptyDataError
+from makar.families.gan.dcgan_config import DcganConfig
+from makar.families.gan.translation_config import CycleganConfig
 from makar.training import batches
 from makar.training.batches import BatchSource
+from tests.contract import samples
 
 
 @pytest.fixture
@@ -101,3 +106,23 @@ def test_an_empty_store_and_ragged_items_are_refused(workshop, tmp_path):
         BatchSource(empty, shop.data.codec, family=shop.family().config, seed=0)
     with pytest.raises(ConfigError, match="length"):
         BatchSource(shop.data.stores["train"], shop.data.codec, family=workshop("gan").family().config, seed=0)
+
+
+def test_a_balanced_family_gets_classes_in_turn_and_sees_all_of_each(tmp_path):
+    codec, numbers = samples.codec("image", "image"), {"even": [], "odd": []}
+    records = [record for record in samples.records("image") if record.label == "even"][:2]
+    records += [record for record in samples.records("image") if record.label == "odd"]
+    codec = fit_codec(codec.config.changed(use_labels=True), iter(records))
+    store = build_store(tmp_path / "store", records, codec.encode, key="balanced")
+    source = BatchSource(store, codec, family=CycleganConfig(), seed=0)
+    assert source.count == 2 * 6
+    batch = source.batch(0, 12)
+    assert batch["class"].tolist() == [0, 1] * 6
+    for image, label in zip(batch["target"], batch["class"]):
+        numbers["odd" if label else "even"].append(image.sum().item())
+    assert len(set(numbers["odd"])) == 6 and len(set(numbers["even"])) == 2
+    assert torch.equal(torch.cat([source.batch(start, 3)["target"] for start in (0, 3, 6, 9)]), batch["target"])
+    fixed = source.fixed(0, 6, of=6)
+    assert fixed["class"].tolist() == [0, 1] * 3 and len({image.sum().item() for image in fixed["target"]}) == 5
+    plain = BatchSource(store, codec, family=DcganConfig(), seed=0)
+    assert plain.count == 8

@@ -32,6 +32,7 @@ def print_inspection(values: Mapping[str, Any]) -> None:
         "licences": _counted("licence", values["licences"]),
         "where licences are stated": _statements(values["licence_statements"]),
         "labels": _counted("label", values["labels"]),
+        "pairs": list(_pair_rows(values["pairs"])),
         "captions": [{"documents with a caption": values["captions"]}] if values["captions"] else [],
     }
     for title, rows in sections.items():
@@ -95,6 +96,22 @@ def _statements(stated: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     if rest := stated[MOST_ROWS:]:
         rows.append({"licence": f"{len(rest):,} others", "stated in": "see --json"})
     return rows
+
+
+def _pair_rows(pairs: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    if not pairs or not pairs["count"]:
+        return
+    yield {
+        "images": f"{pairs['to']}, each to be made from {pairs['from']}",
+        "count": pairs["count"],
+        "for example": "-",
+    }
+    if pairs["alone"]:
+        yield {
+            "images": "without a partner of the same name, which recipes for pairs leave out",
+            "count": pairs["alone"],
+            "for example": ", ".join(pairs["examples"][:3]),
+        }
 
 
 def _worded(duplicates: Mapping[str, int]) -> dict[str, int]:

@@ -16,7 +16,7 @@ import numpy as np
 from makar.codecs.alpha import model_values, pixels_of
 from makar.codecs.caption_tokens import CaptionTokens
 from makar.codecs.codec import Codec
-from makar.codecs.image_config import ImageCodecConfig, source_slot
+from makar.codecs.image_config import COMPUTED, HALVES, PAIRED, ImageCodecConfig, source_slot
 from makar.codecs.image_fit import channels_needed, fit_image, with_channels
 from makar.codecs.image_sources import source_of_images
 from makar.data.record import Record, Records
@@ -59,11 +59,14 @@ class ImageCodec(Codec):
             ConfigError: Labels are asked for and there are none, or too many to be classes; or captions, and there are none.
         """
         records = iter(records)
-        sample = list(islice(records, SAMPLE))
+        # Of folders of pairs, all files of the first come before those that have a pair.
+        sample = list(islice((record for record in records if pair_of(record, config.source) is not None), SAMPLE))
         rest = records.without_content() if isinstance(records, Records) else records
         if not sample:
-            raise EmptyDataError("there are no images to learn from", expected="at least one")
-        needed = max(channels_needed(record.content) for record in sample)
+            raise EmptyDataError(
+                f"there are no {'pairs of ' * (config.source in PAIRED)}images to learn from", expected="at least one"
+            )
+        needed = max(channels_needed(image) for record in sample for image in pair_of(record, config.source) or ())
         if config.source == "grey" and needed == 1:
             raise ConfigError(
                 "the images are grey already", expected="images in colour, from which colours can be learned"
@@ -150,12 +153,13 @@ class ImageCodec(Codec):
     def encode(self, record: Record) -> dict[str, np.ndarray]:
         """Return ``target`` uint8 ``[channels, height, width]``, with labels ``class`` as an int64 scalar, and with captions ``caption``.
 
-        A record whose label was in no training image is left out: there is no number for it.
+        A record whose label was in no training image is left out: there is no number for it. So is one without the other image of its
+        pair where the source is that; otherwise it is in ``source``, uint8 ``[channels, height, width]``.
         """
-        pixels = record.content
-        if pixels is None or 0 in pixels.shape:
-            return {}
         config = self.config
+        images = pair_of(record, config.source)
+        if images is None:
+            return {}
         slots: dict[str, np.ndarray] = {}
         if config.use_labels:
             number = self._numbers.get(record.label or UNLABELLED)
@@ -165,14 +169,18 @@ class ImageCodec(Codec):
         if self._captions is not None:
             # Half the bytes, and no more than 100,000 tokens are ever learned.
             slots[CAPTION] = self._captions.encode(record.caption).astype(np.uint32)
-        fit: Any = config.fit
-        fitted = fit_image(pixels, height=config.height, width=config.width, fit=fit)
-        slots[TARGET] = np.ascontiguousarray(with_channels(fitted, config.channels).transpose(2, 0, 1))
+        for name, pixels in zip((TARGET, SOURCE), images):
+            slots[name] = self._fitted(pixels)
         return slots
+
+    def _fitted(self, pixels: np.ndarray) -> np.ndarray:
+        fit: Any = self.config.fit
+        fitted = fit_image(pixels, height=self.config.height, width=self.config.width, fit=fit)
+        return np.ascontiguousarray(with_channels(fitted, self.config.channels).transpose(2, 0, 1))
 
     def completed(self, stored: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Return a batch of stored slots with ``source``, uint8 ``[batch, channels, height, width]``, where the codec has one."""
-        if self.config.source == "none":
+        if self.config.source not in COMPUTED:
             return stored
         return {**stored, SOURCE: source_of_images(stored[TARGET], self.config)}
 
@@ -213,3 +221,28 @@ class ImageCodec(Codec):
     def decode(self, slots: dict[str, np.ndarray]) -> np.ndarray:
         """Return uint8 ``[height, width, channels]`` from ``target`` in -1..1; values outside are clipped."""
         return pixels_of(slots[TARGET])
+
+
+def pair_of(record: Record, source: str) -> tuple[np.ndarray, ...] | None:
+    """Return the image of a record, and the one that it is to be made from where the data holds that.
+
+    Args:
+        record: The record.
+        source: Of ``SOURCES``.
+
+    Returns:
+        One or two images uint8 ``[rows, columns, channels]``; ``None`` where one of them is not there.
+    """
+    pixels = record.content
+    if pixels is None or 0 in pixels.shape:
+        return None
+    if source in PAIRED:
+        both = (pixels, record.pair)
+        return None if record.pair is None else both if source == "pair" else both[::-1]
+    if source in HALVES:
+        middle = pixels.shape[1] // 2
+        if not middle:
+            return None
+        left, right = pixels[:, :middle], pixels[:, -middle:]
+        return (right, left) if source == "left" else (left, right)
+    return (pixels,)

@@ -1,6 +1,7 @@
 """Settings of the image codec: one size for every image, how another shape is made to fit, whether labels, captions and a source are used.
 
-A source is a second image of every example, to which a model is to find the first: it is computed from the first (``image_sources``).
+A source is a second image of every example, to which a model is to find the first: it is computed from the first (``image_sources``), or
+the data holds it: the other image of a pair, or one half of an image that shows both.
 """
 
 import dataclasses
@@ -14,7 +15,10 @@ from makar.tensor_spec import Slot
 SMALLEST, LARGEST = 16, 64
 """Sides of an image, in pixels, that models of pixels are made for; larger ones are for latents."""
 
-SOURCES = ("none", "grey", "reduced", "edges", "sketch", "segments", "depth")
+COMPUTED = ("grey", "reduced", "edges", "sketch", "segments", "depth")
+HALVES = ("left", "right")
+PAIRED = ("pair", "pair-back")
+SOURCES = ("none", *COMPUTED, *PAIRED, *HALVES)
 REDUCTION = 2
 SIDE_STEP = 4
 """Images that have to be resized, or whose source is reduced, have sides that are multiples of this."""
@@ -52,8 +56,9 @@ class ImageCodecConfig(CodecConfig):
     )
     source: str = setting(
         "none",
-        meaning="what a model is given beside noise: the image in grey or reduced, its edges, a sketch, segments, or something like depth; "
-        "none leaves it out",
+        meaning="what an image is to be made from: itself in grey or reduced, its edges, a sketch, segments, or something like depth; the "
+        "other image of its pair, or with pair-back that image from this one; or the left or right half of an image that shows both; none "
+        "leaves it out",
         choices=SOURCES,
     )
     reduction: int = setting(
@@ -89,7 +94,7 @@ def source_slot(config: ImageCodecConfig, *, channels: int) -> Slot | None:
     if config.source == "none":
         return None
     factor = config.reduction if config.source == "reduced" else 1
-    sizes = (channels if config.source == "reduced" else 1, config.height // factor, config.width // factor)
+    sizes = (1 if config.source in ("grey", "edges") else channels, config.height // factor, config.width // factor)
     return Slot(kind="values", axes=("channels", "height", "width"), sizes=sizes)
 
 

@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from makar.data.split_names import WORDS, split_of_value
+from makar.data.folder_pairs import FolderPairs
+from makar.data.split_names import WORDS, split_and_domain, split_of_value
 from makar.data.table_columns import CAPTION_NAMES, LABEL_NAMES, LICENCE_NAMES, SPLIT_NAMES, text_of
 
 CAPTION_LIMIT_BYTES = 8192
@@ -41,6 +42,7 @@ class Captions:
         self.stems: set[int] = set()
         self.has_sidecars = False
         self.class_depth: int | None = None
+        self.pairs: FolderPairs | None = None
 
     def see_image(self, name: str) -> None:
         """Count an image file by its folder and remember its stem."""
@@ -83,13 +85,14 @@ class Captions:
         if not listed:
             return
         shared = _shared_depth(listed.values())
-        inner = {
-            folder: [part for part in parts[shared:] if part.lower() not in WORDS] for folder, parts in listed.items()
-        }
+        inner = {folder: _without_splits(parts[shared:]) for folder, parts in listed.items()}
         classes = {parts[0] for parts in inner.values() if len(parts) == 1}
         inside = sum(self.folders[folder] for folder, parts in inner.items() if len(parts) == 1)
         if len(classes) >= 2 and inside >= IN_FOLDERS * sum(self.folders.values()):
             self.class_depth = shared
+            if len(classes) == 2:
+                first, second = sorted(classes)
+                self.pairs = FolderPairs(first, second, depth=shared)
 
     def about(self, name: str, path: Path | None) -> About:
         """Return what is said about one image.
@@ -103,7 +106,7 @@ class Captions:
         if about.caption is None:
             about.caption = self.texts.get(_stem(name)) or self._beside(path)
         if about.label is None and self.class_depth is not None:
-            parts = [part for part in name.split("/")[:-1][self.class_depth :] if part.lower() not in WORDS]
+            parts = _without_splits(name.split("/")[:-1][self.class_depth :])
             about.label = parts[0] if len(parts) == 1 else None
         return about
 
@@ -120,6 +123,10 @@ class Captions:
 def _stem(name: str) -> str:
     folder, _, file = name.rpartition("/")
     return f"{folder}/{PurePosixPath(file).stem}"
+
+
+def _without_splits(folders: list[str]) -> list[str]:
+    return [split_and_domain(part)[1] for part in folders if part.lower() not in WORDS]
 
 
 def _shared_depth(folders: Iterable[list[str]]) -> int:

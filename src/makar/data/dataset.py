@@ -5,6 +5,7 @@ The verdict on each document is one byte, kept by its place in the order of the 
 noticed by count and hash. The second pass is not made again for a source that nobody has touched since (``kept``).
 """
 
+import dataclasses
 import hashlib
 import itertools
 import os
@@ -87,7 +88,9 @@ class DataSet:
         try:
             if self.medium == "image":
                 pixels = document.read()
-                yield self._record(document, index, split, pixels, pixels.tobytes())
+                pair = document.read_pair() if document.read_pair is not None and self._seen.paired[index] else None
+                record = self._record(document, index, split, pixels, pixels.tobytes())
+                yield record if pair is None else dataclasses.replace(record, pair=pair)
             else:
                 for part in document.read():
                     yield self._record(document, index, split, part, part.encode("utf-8", "replace"))
@@ -174,6 +177,7 @@ def open_dataset(
             sizes=seen.sizes,
             officials=seen.officials,
             pairs=seen.pairs,
+            groups=seen.groups,
             medium=opened.medium,
             held_out_share=held_out_share,
         )

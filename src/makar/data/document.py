@@ -28,11 +28,17 @@ class Document:
         read: Returns the content: an iterator of parts of at most about a megabyte for text and code, pixels
             ``uint8 [height, width, channels]`` for images. Valid until the next document is asked for. Raises ``DataError``.
         official: ``"train"``, ``"validation"`` or ``"test"`` where the data says so.
+        read_pair: Returns the image that this one is to be made from, where the data holds pairs. Raises ``DataError``.
+        group: What this document and another that belongs to it are called; they are always in the same part.
+        is_alone: Whether it lies among pairs and has no partner.
     """
 
     name: str
     read: Callable[[], Any]
     official: str | None = None
+    read_pair: Callable[[], Any] | None = None
+    group: str | None = None
+    is_alone: bool = False
     caption: str | None = None
     label: str | None = None
     licence: str = UNKNOWN_LICENCE
@@ -48,6 +54,7 @@ class Found:
         files: Number of files by format.
         bytes: Number of bytes by format.
         licences: Rows of the ledger: licence, where it is stated, how.
+        pair_names: What the images of pairs lie in, folders or columns: the one to make from, then the one to be made.
         notes: Things a reader should know: chosen columns, encodings.
         warnings: Things that went wrong without stopping the work.
     """
@@ -55,6 +62,7 @@ class Found:
     files: dict[str, int] = dataclasses.field(default_factory=dict)
     bytes: dict[str, int] = dataclasses.field(default_factory=dict)
     licences: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    pair_names: tuple[str, ...] = ()
     notes: list[str] = dataclasses.field(default_factory=list)
     warnings: list[str] = dataclasses.field(default_factory=list)
 

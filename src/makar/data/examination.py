@@ -1,7 +1,8 @@
 """The second pass: every document is read once, hashed, measured and sketched; a few bytes of each are kept.
 
-For a document 23 bytes stay in arrays (hash, two sizes, official part, language, verdict), for one that is compared with the others its
-signature too. Twenty million documents stay below two gigabytes.
+For a document 32 bytes stay in arrays (hash, two sizes, official part, language, verdict, group, pair), for one that is compared with the
+others its signature too. Twenty million documents stay below two gigabytes. Of a pair both images are read: what cannot be, or has another
+shape than its content, is no pair, and the content is used all the same.
 """
 
 import dataclasses
@@ -25,6 +26,8 @@ LANGUAGE_CHARACTERS = 40
 LABEL_LIMIT = 10_000
 SIZE_LIMIT = (1 << 32) - 1
 EXAMPLES = 5
+ASPECT_TOLERANCE = 0.02
+"""Two images of a pair may differ so much in the ratio of their sides: what rounding to whole pixels makes of it."""
 
 
 class SkipLedger:
@@ -42,7 +45,12 @@ class SkipLedger:
 
 @dataclasses.dataclass(kw_only=True)
 class Examination:
-    """What is known of every document, in the order of the source."""
+    """What is known of every document, in the order of the source.
+
+    ``pairs`` are documents that nearly agree; ``groups`` is the same number, not 0, for documents that belong together; ``paired`` is 1
+    where a document comes with an image that it is to be made from, and ``alone`` is the number and the names of a few that lie among
+    pairs and have no partner.
+    """
 
     digests: np.ndarray
     sizes: np.ndarray
@@ -50,6 +58,8 @@ class Examination:
     officials: np.ndarray
     codes: np.ndarray
     languages: np.ndarray
+    groups: np.ndarray
+    paired: np.ndarray
     language_names: list[str]
     pairs: np.ndarray
     compared: int
@@ -58,6 +68,7 @@ class Examination:
     licences: Counter[str]
     captions: int
     shapes: Counter[tuple[int, int, int]]
+    alone: tuple[int, list[str]]
 
     def language_of(self, index: int) -> str | None:
         """Return the language of a document, ``None`` when it was not looked at."""
@@ -72,6 +83,7 @@ class _Collector:
         self.medium = medium
         self.digests, self.sizes, self.byte_sizes = array("Q"), array("I"), array("Q")
         self.officials, self.codes, self.languages = array("B"), array("B"), array("B")
+        self.groups, self.paired = array("Q"), array("B")
         self.large: dict[int, int] = {}
         self.language_names: list[str] = []
         self.sampled = 0
@@ -79,8 +91,10 @@ class _Collector:
         self.labels: Counter[str] = Counter()
         self.licences: Counter[str] = Counter()
         self.shapes: Counter[tuple[int, int, int]] = Counter()
+        self.alone: tuple[int, list[str]] = (0, [])
         self.captions = self.bytes = 0
-        # ``bytes`` is of the document that is being read.
+        self.shape = (0, 0, 0)
+        # ``bytes`` and ``shape`` are of the document that is being read.
         self.signatures: list[np.ndarray] = []
         self.thumbnails: list[np.ndarray] = []
         self.hashes: list[np.ndarray] = []
@@ -110,6 +124,8 @@ class _Collector:
         self.officials.append(OFFICIAL_CODES[document.official])
         self.codes.append(code)
         self.languages.append(self._language_code(document.language or language))
+        self.groups.append(_number_of(document.group))
+        self.paired.append(code == TRAIN and document.read_pair is not None and self._pair_fits(document))
         if code == TRAIN:
             self._count(document)
 
@@ -122,7 +138,7 @@ class _Collector:
         digest = hashlib.sha256(repr(pixels.shape).encode())
         digest.update(np.ascontiguousarray(pixels).data)
         height, width, channels = (int(size) for size in pixels.shape)
-        shape = (height, width, channels)
+        self.shape = shape = (height, width, channels)
         if shape in self.shapes or len(self.shapes) < LABEL_LIMIT:
             self.shapes[shape] += 1
         self.bytes = pixels.nbytes
@@ -132,6 +148,19 @@ class _Collector:
             if len(self.thumbnails) == 1024:
                 self.sketch()
         return int.from_bytes(digest.digest()[:8], "big")
+
+    def _pair_fits(self, document: Document) -> bool:
+        """Whether the image that a document is to be made from can be read and has the shape of the document, whatever its size."""
+        assert document.read_pair is not None
+        try:
+            height, width = document.read_pair().shape[:2]
+        except DataError as error:
+            self.skipped(document.name, f"not used as a pair: the other image is no use: {error.came}")
+            return False
+        if abs(height * self.shape[1] / (width * self.shape[0]) - 1) > ASPECT_TOLERANCE:
+            self.skipped(document.name, "not used as a pair: the two images have different shapes")
+            return False
+        return True
 
     def _see_text(self, pieces: Iterator[str]) -> tuple[int, int, str | None]:
         digest, size, first = hashlib.sha256(), 0, ""
@@ -183,6 +212,9 @@ class _Collector:
     def _count(self, document: Document) -> None:
         self.licences[document.licence] += 1
         self.captions += bool(document.caption)
+        if document.is_alone:
+            count, examples = self.alone
+            self.alone = (count + 1, [*examples, document.name] if len(examples) < EXAMPLES else examples)
         if document.label is not None and (document.label in self.labels or len(self.labels) < LABEL_LIMIT):
             self.labels[document.label] += 1
 
@@ -212,6 +244,8 @@ def examine(source: Source, *, progress: Progress | None = None) -> Examination:
         officials=_as_numpy(collector.officials, np.uint8),
         codes=_as_numpy(collector.codes, np.uint8),
         languages=_as_numpy(collector.languages, np.uint8),
+        groups=_as_numpy(collector.groups, np.uint64),
+        paired=_as_numpy(collector.paired, np.uint8),
         language_names=collector.language_names,
         pairs=_pairs(collector, progress),
         compared=len(collector.compared),
@@ -221,6 +255,7 @@ def examine(source: Source, *, progress: Progress | None = None) -> Examination:
         licences=collector.licences,
         captions=collector.captions,
         shapes=collector.shapes,
+        alone=collector.alone,
     )
 
 
@@ -239,6 +274,10 @@ def _pairs(collector: _Collector, progress: Progress | None) -> np.ndarray:
     pairs = indices[pairs]
     # Exact copies are counted as such.
     return pairs[digests[pairs[:, 0]] != digests[pairs[:, 1]]]
+
+
+def _number_of(group: str | None) -> int:
+    return 0 if group is None else int.from_bytes(hashlib.sha256(group.encode()).digest()[:8], "big") or 1
 
 
 def _as_numpy(values: "array[Any]", dtype: Any) -> np.ndarray:

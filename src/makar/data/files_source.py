@@ -46,6 +46,7 @@ class FilesSource(Source):
         self.medium = self._inventory.medium
         self.found: Found = self._inventory.found
         self._note_columns()
+        self._note_pairs()
 
     def documents(self, skip: Skip) -> Iterator[Document]:
         """Yield every document of the medium in a fixed order."""
@@ -119,9 +120,15 @@ class FilesSource(Source):
 
     def _image(self, entry: Entry) -> Document:
         about = self._inventory.captions.about(entry.name, entry.path)
+        pairs = self._inventory.captions.pairs
+        partner = None if pairs is None else pairs.partner(entry.name, entry.path)
+        made_from = partner if pairs is not None and not pairs.is_first(entry.name) else None
         return Document(
             name=entry.name,
             read=lambda: read_image(entry.whole(limit_bytes=FILE_LIMIT_BYTES)),
+            read_pair=None if made_from is None else functools.partial(_read_file, made_from),
+            group=None if pairs is None or partner is None else pairs.group(entry.name),
+            is_alone=pairs is not None and partner is None,
             official=about.official or self._official(entry.name),
             caption=about.caption,
             label=about.label,
@@ -174,7 +181,12 @@ class FilesSource(Source):
             parts_played = [f'content from column "{columns.content}"']
             parts_played += [
                 f'{part} from "{column}"'
-                for part, column in (("caption", columns.caption), ("label", columns.label), ("split", columns.split))
+                for part, column in (
+                    ("the other image of the pair", columns.pair),
+                    ("caption", columns.caption),
+                    ("label", columns.label),
+                    ("split", columns.split),
+                )
                 if column
             ]
             unused = [column for column in columns.available if column not in columns.used()]
@@ -183,6 +195,15 @@ class FilesSource(Source):
             note = "; ".join(parts_played)
             told[note] = told.get(note, 0) + 1
         self.found.notes += [f"{count} table{'s' * (count > 1)}: {note}" for note, count in list(told.items())[:20]]
+
+    def _note_pairs(self) -> None:
+        pairs = self._inventory.captions.pairs
+        named = {(columns.pair, columns.content) for columns in self._inventory.columns.values() if columns.pair}
+        if pairs is not None:
+            self.found.pair_names = (pairs.first, pairs.second)
+        elif named:
+            first, second = sorted(named, key=str)[0]
+            self.found.pair_names = (str(first), second)
 
 
 def _row_document(name: str, row: dict[str, Any], columns: Columns, label_names: list[str] | None) -> Document | None:
@@ -198,9 +219,12 @@ def _row_document(name: str, row: dict[str, Any], columns: Columns, label_names:
             return None
         read = functools.partial(_text_parts, text)
     licence = row.get(columns.licence) if columns.licence else None
+    pair = image_bytes(row.get(columns.pair)) if columns.pair else None
     return Document(
         name=name,
         read=read,
+        read_pair=None if pair is None else functools.partial(read_image, pair),
+        is_alone=columns.pair is not None and pair is None,
         official=split_of_value(row.get(columns.split)) if columns.split else None,
         caption=text_of(row.get(columns.caption)) if columns.caption else None,
         label=_label(row.get(columns.label), label_names) if columns.label else None,
@@ -208,6 +232,15 @@ def _row_document(name: str, row: dict[str, Any], columns: Columns, label_names:
         consent=str(row.get(columns.consent) or "unknown") if columns.consent else "unknown",
         language=str(row[columns.language]) if columns.language and row.get(columns.language) else None,
     )
+
+
+def _read_file(path: Path) -> np.ndarray:
+    try:
+        if path.stat().st_size > FILE_LIMIT_BYTES:
+            raise DataError(f"longer than {FILE_LIMIT_BYTES >> 20} MB, too long to be read whole")
+        return read_image(path.read_bytes())
+    except OSError as error:
+        raise DataError(f"cannot be read: {error.strerror}") from error
 
 
 def _label(value: Any, names: list[str] | None) -> str | None:

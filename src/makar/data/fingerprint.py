@@ -15,7 +15,7 @@ from makar.data.listing import FileState, listing, state_of
 from makar.data.record import MEDIA
 from makar.errors import DataError
 
-READING_VERSION = 2
+READING_VERSION = 3
 """Part of every fingerprint; raised when the same files come out as other records."""
 
 BUILT_IN_PREFIX = "builtin:"

@@ -34,6 +34,8 @@ class Inspection:
         licence_statements: Where a licence is stated.
         labels: Documents by label.
         captions: Documents with a caption.
+        pairs: Images that come with the image that they are to be made from: their ``count``, those in ``train``, what the two kinds are
+            called (``from``, ``to``), and how many images are ``alone``, with ``examples``; empty where there are no pairs.
         notes: How the data was read.
         warnings: What a reader should know before training.
     """
@@ -54,6 +56,7 @@ class Inspection:
     licence_statements: list[dict[str, Any]]
     labels: dict[str, int]
     captions: int
+    pairs: dict[str, Any]
     notes: list[str]
     warnings: list[str]
 
@@ -89,6 +92,7 @@ def make_inspection(
         licence_statements=found.licences[:200],
         labels=dict(sorted(seen.labels.items())[:SHOWN_LABELS]),
         captions=seen.captions,
+        pairs=_pairs(found, seen, decision),
         notes=list(found.notes),
         warnings=_warnings(found, seen, decision),
     )
@@ -108,6 +112,21 @@ def _skipped(seen: Examination, decision: Decision) -> list[dict[str, Any]]:
         if count:
             rows.append({"reason": reason, "count": count, "examples": []})
     return sorted(rows, key=lambda row: -int(str(row["count"])))
+
+
+def _pairs(found: Found, seen: Examination, decision: Decision) -> dict[str, Any]:
+    if not found.pair_names:
+        return {}
+    paired, (alone, examples) = seen.paired > 0, seen.alone
+    first, second = found.pair_names
+    return {
+        "count": int((paired & (decision.codes <= CUT)).sum()),
+        "train": int((paired & (decision.codes == TRAIN)).sum()),
+        "from": first,
+        "to": second,
+        "alone": alone,
+        "examples": examples,
+    }
 
 
 def _splits(seen: Examination, decision: Decision, medium: str) -> dict[str, Any]:

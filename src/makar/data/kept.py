@@ -22,10 +22,10 @@ from makar.home import home
 from makar.version import VERSION
 
 MOST_ENTRIES = 64
-EXAMINATION_VERSION = 2
+EXAMINATION_VERSION = 3
 """Raised when the same documents are examined with another result."""
 
-ARRAYS = ("digests", "sizes", "officials", "codes", "languages", "pairs", "byte_sizes")
+ARRAYS = ("digests", "sizes", "officials", "codes", "languages", "pairs", "byte_sizes", "groups", "paired")
 COUNTERS = ("labels", "licences")
 
 
@@ -65,6 +65,7 @@ def load_examination(key: str) -> tuple[Examination, list[str]] | None:
             compared=rest["compared"],
             captions=rest["captions"],
             skipped=ledger,
+            alone=(rest["alone"][0], rest["alone"][1]),
         )
         return seen, list(rest["warnings"])
     except Exception:  # a damaged file raises almost anything, and the examination is then made again
@@ -80,6 +81,7 @@ def save_examination(key: str, seen: Examination, warnings: list[str]) -> None:
         "language_names": seen.language_names,
         "compared": seen.compared,
         "captions": seen.captions,
+        "alone": seen.alone,
         "warnings": warnings,
     }
     buffer = io.BytesIO()

@@ -23,6 +23,7 @@ class Record:
         id: First 16 hexadecimal digits of the sha256 of the content.
         medium: One of ``MEDIA``.
         content: ``str`` for text and code; ``numpy.uint8`` array ``[height, width, channels]`` with 1, 3 or 4 channels for images.
+        pair: The content that this one is to be made from, where the data holds pairs; an array like ``content``.
         document: Name of the whole document this is a part of; every part of a document is in the same split.
         source: Where it was found, relative to the data set, ``archive.zip!/inner.png`` inside archives.
         split: The part of the data set it belongs to.
@@ -40,6 +41,7 @@ class Record:
     document: str
     source: str
     split: Split
+    pair: Any = None
     caption: str | None = None
     label: str | None = None
     target: str | None = None

@@ -29,6 +29,15 @@ def split_of_value(value: object) -> str | None:
     return WORDS.get(str(value).strip().lower()) if value is not None else None
 
 
+def split_and_domain(folder: str) -> tuple[str, str]:
+    """Return the split that the name of a folder begins with, and the rest: ``("train", "A")`` for ``trainA``, else ``("", folder)``.
+
+    The layout of unpaired translation has a folder a split and domain; only A and B are read so, because "tests" is a word of its own.
+    """
+    word, domain = folder[:-1], folder[-1:]
+    return (WORDS[word.lower()], domain) if domain in ("A", "B") and word.lower() in WORDS else ("", folder)
+
+
 def official_splits(names: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Say for each place which official split it belongs to.
 
@@ -47,6 +56,9 @@ def official_splits(names: Iterable[tuple[str, str]]) -> dict[str, str]:
             if parts[depth].lower() in WORDS:
                 parent = "/".join(parts[:depth])
                 folders.setdefault(parent, {})["/".join(parts[: depth + 1]) + "/"] = WORDS[parts[depth].lower()]
+            elif split := split_and_domain(parts[depth])[0]:
+                parent = "/".join(parts[:depth])
+                folders.setdefault(parent, {})["/".join(parts[: depth + 1]) + "/"] = split
         if group in ("text", "table", "array"):
             found = _stem_split(parts[-1].rpartition("!/")[2], group)
             if found is not None:

@@ -6,6 +6,7 @@
 * Fewer than ``FEW`` documents of text, or one that holds more than a quarter of everything, are cut instead: the end is held out.
 * The inner part is always cut from the training part in the same ways, but from a document that is cut as stretches spread over it: the
   end of a play has people of its own, and a model that never met them would be chosen, and would write, as if they did not exist.
+* Documents of one group, such as the two images of a pair, are always in the same part.
 * Copies are used once. The copy in the training part stays, so that nothing held out has been learned.
 """
 
@@ -70,6 +71,7 @@ def decide(
     sizes: np.ndarray,
     officials: np.ndarray,
     pairs: np.ndarray,
+    groups: np.ndarray,
     medium: str,
     held_out_share: float,
 ) -> Decision:
@@ -81,6 +83,7 @@ def decide(
         sizes: ``[documents]``, characters of a text, 1 for an image.
         officials: ``uint8 [documents]``, ``NO_SPLIT`` to ``OFFICIAL_TEST``.
         pairs: ``int64 [pairs, 2]``, documents that nearly agree.
+        groups: ``uint64 [documents]``, the same number for documents that belong together, 0 for those that stand alone.
         medium: Images cannot be cut.
         held_out_share: Share to hold out where the data does not say.
 
@@ -90,6 +93,8 @@ def decide(
     decision = Decision(codes=codes)
     _drop_copies(decision, digests, officials)
     held_out = _official(decision, officials)
+    # What belongs together is drawn by one number.
+    digests = np.where(groups > 0, groups, digests)
     usable = np.flatnonzero(codes == TRAIN)
     total = int(sizes[codes <= CUT].sum())
     _check_enough(len(np.flatnonzero(codes <= CUT)), total, medium)
@@ -112,7 +117,7 @@ def decide(
         if medium != "image" and len(usable) < FEW:
             _cut(decision, usable, sizes, 0.0, medium)
     _choose_inner(decision, digests, sizes, medium)
-    _separate_near(decision, pairs)
+    _separate_near(decision, pairs, groups)
     _check_parts(decision, sizes)
     return decision
 
@@ -168,9 +173,7 @@ def _chosen(digests: np.ndarray, sizes: np.ndarray, share: float, target: float)
     order = np.argsort(digests, kind="stable")
     cumulated = np.cumsum(sizes[order])
     count = int(np.clip(np.searchsorted(cumulated, target) + 1, 1, max(1, len(digests) // 3)))
-    chosen = np.zeros(len(digests), bool)
-    chosen[order[:count]] = True
-    return chosen
+    return digests <= digests[order[count - 1]]
 
 
 def _cut(decision: Decision, documents: np.ndarray, sizes: np.ndarray, held_out_share: float, medium: str) -> None:
@@ -205,9 +208,11 @@ def _choose_inner(decision: Decision, digests: np.ndarray, sizes: np.ndarray, me
     decision.codes[training[chosen]] = INNER
 
 
-def _separate_near(decision: Decision, pairs: np.ndarray) -> None:
+def _separate_near(decision: Decision, pairs: np.ndarray, groups: np.ndarray) -> None:
     codes = decision.codes
     pairs = pairs[(codes[pairs] <= CUT).all(axis=1)] if len(pairs) else pairs
+    # The two images of a pair may well look alike.
+    pairs = pairs[(groups[pairs[:, 0]] != groups[pairs[:, 1]]) | (groups[pairs[:, 0]] == 0)]
     decision.counts["near"] = len(np.unique(pairs[:, 1])) if len(pairs) else 0
     decision.counts["near_across_split"] = 0
     if not len(pairs):
@@ -215,16 +220,23 @@ def _separate_near(decision: Decision, pairs: np.ndarray) -> None:
     # The inner part was cut from the training part: what is nearly in both goes back.
     for side in (0, 1):
         back = pairs[(codes[pairs[:, side]] == INNER) & (codes[pairs[:, 1 - side]] == TRAIN), side]
+        back = _with_group(back, groups, codes == INNER)
         if len(np.unique(back)) < (codes == INNER).sum():
             codes[back] = TRAIN
     learned = codes <= INNER
     both = [pairs[(codes[pairs[:, side]] == HELD_OUT) & learned[pairs[:, 1 - side]], side] for side in (0, 1)]
-    near = np.unique(np.concatenate(both))
+    near = _with_group(np.unique(np.concatenate(both)), groups, codes == HELD_OUT)
     decision.counts["near_across_split"] = len(near)
     if len(near) < (codes == HELD_OUT).sum():
         codes[near] = NEAR
     elif len(near):
         decision.warnings.append("everything held out has a near copy in the training part; scores will be too good")
+
+
+def _with_group(chosen: np.ndarray, groups: np.ndarray, among: np.ndarray) -> np.ndarray:
+    """Return documents and those that belong to them, of the same part."""
+    own = groups[chosen]
+    return np.union1d(chosen, np.flatnonzero(among & np.isin(groups, own[own > 0])))
 
 
 def _check_enough(documents: int, total: int, medium: str) -> None:

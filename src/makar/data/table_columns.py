@@ -2,7 +2,7 @@
 
 Content: a column of encoded images; else a column called text, content and so on; else, in a table of code, ``code``; else the
 column with the longest strings. Numbers, dates, paths and short words are no text: a table with nothing else is refused and its
-columns listed. The choice is made from the first rows and reported.
+columns listed. Where there are exactly two columns of images, a row is a pair. The choice is made from the first rows and reported.
 """
 
 import dataclasses
@@ -38,12 +38,16 @@ MEAN_TEXT_CHARACTERS = 16
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Columns:
-    """The part that each column plays; ``medium`` is that of the content, ``candidates`` could be the content instead."""
+    """The part that each column plays; ``medium`` is that of the content, ``candidates`` could be the content instead.
+
+    ``pair`` is the other one of two columns of images.
+    """
 
     medium: str
     content: str
     available: tuple[str, ...]
     candidates: tuple[str, ...] = ()
+    pair: str | None = None
     caption: str | None = None
     label: str | None = None
     split: str | None = None
@@ -53,7 +57,16 @@ class Columns:
 
     def used(self) -> list[str]:
         """Return the columns that are read."""
-        parts = (self.content, self.caption, self.label, self.split, self.licence, self.consent, self.language)
+        parts = (
+            self.content,
+            self.pair,
+            self.caption,
+            self.label,
+            self.split,
+            self.licence,
+            self.consent,
+            self.language,
+        )
         return list(dict.fromkeys(column for column in parts if column))
 
 
@@ -80,11 +93,13 @@ def choose_columns(rows: Iterator[dict[str, Any]], *, medium: str | None = None)
             do="rename the column that holds the text to text",
         )
     rest = [name for name in names if name != content]
+    images = [name for name in rest if values[name] and _is_image(values[name][0])] if found == "image" else []
     return Columns(
         medium=found,
         content=content,
         available=tuple(names),
         candidates=candidates,
+        pair=images[0] if len(images) == 1 else None,
         caption=_named(rest, CAPTION_NAMES, values, _is_short_text) if found == "image" else None,
         label=_named(rest, LABEL_NAMES, values, _is_label),
         split=_named(rest, SPLIT_NAMES, values, _is_label),

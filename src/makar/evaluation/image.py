@@ -20,6 +20,7 @@ from makar.evaluation.image_scores import certainty_scores, distance_scores, spr
 from makar.evaluation.inception import InceptionExtractor, read_inception
 from makar.evaluation.material import Material
 from makar.evaluation.pictures import grid_png
+from makar.evaluation.translation import evaluate_translation, is_translation
 from makar.generation.generate import generate
 from makar.generation.interpolate import can_interpolate, interpolate
 from makar.tensor_spec import TARGET
@@ -47,6 +48,8 @@ def evaluate_image(material: Material) -> Findings:
     """
     # A file of weights that does not fit is refused before minutes of sampling.
     inception = None if material.inception is None else read_inception(material.inception)
+    if is_translation(material):
+        return evaluate_translation(material, inception)
     sets = _samples(material)
     samples = sets[0]
     material.say("novelty of the samples")

@@ -22,6 +22,9 @@ class FamilyConfig(Config, abc.ABC):
     batching: ClassVar[Literal["items", "windows"]]
     """``items`` draws whole examples from a store; ``windows`` draws spans of ``window_length`` + 1 positions of one long stream."""
 
+    balanced_by: ClassVar[str | None] = None
+    """Slot of a class: batches then hold as many of each, one after the other, however many the data have; ``None`` draws as they come."""
+
     predictions: ClassVar[tuple[str, ...]] = ()
     """What the family's ``predict`` can say of existing content: ``"anomaly"`` ..."""
 

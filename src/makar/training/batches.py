@@ -1,7 +1,8 @@
 """Draws batches from a store's memory maps: which examples a step sees follows from (seed, position) alone.
 
 ``windows`` cuts one long stream into spans of ``window_length`` + 1 positions, in a new order and from a new offset every epoch, so
-that every position is seen once an epoch and boundaries move. ``items`` draws whole examples in a new order every epoch. Positions
+that every position is seen once an epoch and boundaries move. ``items`` draws whole examples in a new order every epoch; a family that
+is ``balanced_by`` a class gets them from the classes in turn, each class in an order of its own, the rarer ones more often. Positions
 count windows or items since the start of the run: step s of size b takes s*b to (s+1)*b. Nothing is copied but the batch, and pages
 that were touched are given back, so that resident memory stays small however large the store is.
 """
@@ -58,6 +59,7 @@ class BatchSource:
             column.values for column in store.columns.values() if isinstance(column.values, np.memmap)
         ]
         self._touched_bytes = 0
+        self._classes: list[np.ndarray] = []
         if self.batching == "windows":
             if set(self._columns) != {TARGET}:
                 raise ConfigError(f"windows are cut from slots {sorted(self._columns)}", expected=f'only "{TARGET}"')
@@ -84,6 +86,9 @@ class BatchSource:
                     expected="one shape a slot, or a family that reads windows",
                 )
             self.count = len(store)
+            self._classes = self._places_by_class(family)
+            if self._classes:
+                self.count = len(self._classes) * max(map(len, self._classes))
 
     @property
     def items_per_position(self) -> int:
@@ -97,6 +102,8 @@ class BatchSource:
             One tensor a slot: ``target`` is int64 ``[count, window_length + 1]`` for windows.
         """
         positions = np.arange(first, first + count)
+        if self._classes:
+            return self._gather(self._in_turn(positions))
         epochs = positions // self.count
         parts = []
         for epoch in range(int(epochs[0]), int(epochs[-1]) + 1):
@@ -118,8 +125,33 @@ class BatchSource:
 
     def fixed(self, first: int, count: int, *, of: int) -> Batch:
         """Return the examples ``first`` to ``first + count`` of ``of`` that lie evenly over the store: the same at every call."""
+        if self._classes:
+            turns = np.arange(first, min(first + count, of))
+            each = -(-of // len(self._classes))
+            places = [self._classes[turn % len(self._classes)] for turn in turns.tolist()]
+            ranks = (turns // len(self._classes)).tolist()
+            return self._gather(np.array([own[rank * len(own) // each] for own, rank in zip(places, ranks)]))
         chosen = np.arange(first, min(first + count, of)) * self.count // of
         return self._gather(chosen * self.window_length if self.batching == "windows" else chosen)
+
+    def _places_by_class(self, family: FamilyConfig) -> list[np.ndarray]:
+        if family.balanced_by is None:
+            return []
+        labels = self._columns[family.balanced_by].reshape(-1)
+        return [np.flatnonzero(labels == number) for number in np.unique(labels)]
+
+    def _in_turn(self, positions: np.ndarray) -> np.ndarray:
+        """Return one example a position, of the classes in turn."""
+        chosen = np.empty(len(positions), np.int64)
+        for number, own in enumerate(self._classes):
+            mine = np.flatnonzero(positions % len(self._classes) == number)
+            ranks = positions[mine] // len(self._classes)
+            for epoch in np.unique(ranks // len(own)).tolist():
+                here = ranks // len(own) == epoch
+                # Orders differ between classes, so that what lies at the same place of two is no pair.
+                order = _class_order(self._seed, epoch, len(own), number)
+                chosen[mine[here]] = own[order[ranks[here] % len(own)]]
+        return chosen
 
     def _epoch(self, epoch: int) -> tuple[np.ndarray | None, int]:
         return _order(self._seed, epoch, self.count, self.window_length if self.batching == "windows" else 1)
@@ -162,3 +194,9 @@ def _order(seed: int, epoch: int, count: int, window_length: int) -> tuple[np.nd
     offset = int(generator.integers(window_length)) if epoch else 0
     # Beyond four million examples a run hardly sees one twice, and drawing with replacement is as good.
     return (generator.permutation(count) if count <= LARGEST_SHUFFLE else None), offset
+
+
+@functools.lru_cache(maxsize=4)
+def _class_order(seed: int, epoch: int, count: int, number: int) -> np.ndarray:
+    """Return the order of one class in an epoch of its own."""
+    return numpy_generator(seed, "epoch", epoch, number).permutation(count)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from makar.codecs.codec import Codec, CodecConfig
-from makar.codecs.image_config import ImageCodecConfig, source_slot
+from makar.codecs.image_config import HALVES, PAIRED, ImageCodecConfig, source_slot
 from makar.codecs.text_config import BpeCodecConfig, ByteCodecConfig, CharacterCodecConfig
 from makar.data.record import Split
 from makar.data.store import Store
@@ -43,7 +43,7 @@ def estimated_size(codec: CodecConfig, dataset: "DataSet") -> DataSize:
     """Return the size of the data as the inspection lets it be guessed, without encoding anything."""
     inspection = dataset.inspection
     if isinstance(codec, ImageCodecConfig):
-        images = int(inspection.splits["train"]["images"])
+        images = int(inspection.pairs["train"] if codec.source in PAIRED else inspection.splits["train"]["images"])
         channels = codec.channels or max((int(count) for count in inspection.sizes["channels"]), default=3)
         # The codec drops an alpha that is opaque and repeats grey and alpha as colour; three is the usual outcome.
         channels = channels if channels in (1, 3) or codec.channels else 3
@@ -62,7 +62,7 @@ def estimated_size(codec: CodecConfig, dataset: "DataSet") -> DataSize:
         return DataSize(
             items=images,
             content_bytes=images,
-            store_bytes=images * math.prod(shape),
+            store_bytes=images * math.prod(shape) * (2 if codec.source in (*PAIRED, *HALVES) else 1),
             spec=TensorSpec(slots),
             fingerprint=dataset.fingerprint,
         )

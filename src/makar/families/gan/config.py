@@ -1,4 +1,4 @@
-"""What the settings of both adversarial image models share: sizes of the image, levels of resolution, objective, penalties, augmentation.
+"""What the settings of adversarial image models share: sizes of the image, levels of resolution, objective, penalties, augmentation.
 
 A level halves the resolution of the one before, rounded up, until a side has at most ``COARSEST`` positions: both networks then begin or
 end at about 4 x 4, as published, and no pixel is computed in vain whatever the size of the image.
@@ -21,19 +21,16 @@ WIDEST = 4
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class GanConfig(FamilyConfig, abc.ABC):
-    """Settings that both layouts have."""
+class AdversarialConfig(FamilyConfig, abc.ABC):
+    """Settings of every pair of networks that play against each other over images."""
 
     item_name: ClassVar[str] = "image"
     batching: ClassVar[Literal["items", "windows"]] = "items"
-    edits: ClassVar[tuple[str, ...]] = ("interpolate-seeds",)
 
     height: int = setting(32, meaning="height of the images", unit="pixels", minimum=8, maximum=256)
     width: int = setting(32, meaning="width of the images", unit="pixels", minimum=8, maximum=256)
     channels: int = setting(3, meaning="1 grey, 3 colour, 4 colour with alpha", minimum=1, maximum=64)
-    classes: int = setting(0, meaning="number of classes that can be asked for; 0 learns none", minimum=0)
     features: int = setting(32, meaning="channels of the finest level", minimum=4, maximum=4096)
-    latent_width: int = setting(64, meaning="random numbers that an image is made from", minimum=2, maximum=4096)
     objective: str = setting(
         "relativistic",
         meaning="relativistic judges a real and a made image against each other; non-saturating judges each alone",
@@ -53,6 +50,29 @@ class GanConfig(FamilyConfig, abc.ABC):
         maximum=1.0,
     )
     flip: bool = setting(False, meaning="learn mirrored images too; wrong for letters and digits")
+
+    def scaled_to(self, parameters: int) -> Self:
+        """Return the copy whose features bring it nearest to this many parameters; the shape stays."""
+        counts = {
+            features: self.changed(features=features).parameter_count()
+            for features in range(FEATURE_STEP, LARGEST_FEATURES + 1, FEATURE_STEP)
+        }
+        return self.changed(features=min(counts, key=lambda features: abs(counts[features] - parameters)))
+
+    @property
+    def penalised_images(self) -> int:
+        """Images whose slope is looked at, for each that is learned from."""
+        return {"none": 0, "real": 1, "both": 2}[self.penalised]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class GanConfig(AdversarialConfig, abc.ABC):
+    """Settings of the models that make images from nothing."""
+
+    edits: ClassVar[tuple[str, ...]] = ("interpolate-seeds",)
+
+    classes: int = setting(0, meaning="number of classes that can be asked for; 0 learns none", minimum=0)
+    latent_width: int = setting(64, meaning="random numbers that an image is made from", minimum=2, maximum=4096)
 
     @property
     @abc.abstractmethod
@@ -79,14 +99,6 @@ class GanConfig(FamilyConfig, abc.ABC):
         channels, height, width = made[TARGET].sizes
         classes = made[CLASS].vocabulary if CLASS in made else 0
         return self.changed(channels=channels, height=height, width=width, classes=classes or 0)
-
-    def scaled_to(self, parameters: int) -> Self:
-        """Return the copy whose features bring it nearest to this many parameters; the shape stays."""
-        counts = {
-            features: self.changed(features=features).parameter_count()
-            for features in range(FEATURE_STEP, LARGEST_FEATURES + 1, FEATURE_STEP)
-        }
-        return self.changed(features=min(counts, key=lambda features: abs(counts[features] - parameters)))
 
     @abc.abstractmethod
     def forward_operations(self) -> tuple[float, float]:

@@ -223,8 +223,8 @@ class GanFamily(Family, abc.ABC):
         with torch.no_grad():
             vectors = self.features(self.make(LOOKED_AT, label, generator))
             monitors = Monitors(
-                spread=_ratio(spread(vectors), self.data_spread),
-                nearest=_ratio(nearest(vectors), self.data_nearest),
+                spread=ratio(spread(vectors), self.data_spread),
+                nearest=ratio(nearest(vectors), self.data_nearest),
                 margin=float(self.margin),
             )
         found = alarm(monitors, was_varied=bool(self.was_varied), progress=progress)
@@ -240,5 +240,6 @@ class GanFamily(Family, abc.ABC):
         return dict(self.state_dict())
 
 
-def _ratio(made: Tensor, real: Tensor) -> float:
+def ratio(made: Tensor, real: Tensor) -> float:
+    """Return how a distance between made images compares with that between real ones."""
     return float((made + SMALLEST_DISTANCE) / (real + SMALLEST_DISTANCE))

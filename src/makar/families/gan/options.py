@@ -1,4 +1,4 @@
-"""The controls of generation of both adversarial image models; no torch."""
+"""The controls of the adversarial image models; no torch."""
 
 import dataclasses
 from typing import ClassVar
@@ -41,4 +41,22 @@ class StyleganOptions(DcganOptions):
         None,
         meaning="first layer that takes the other seed's style; low mixes shape, high mixes colour; none is the third",
         minimum=0,
+    )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Pix2pixOptions(Config):
+    """How a model of pairs translates: there is one way, and nothing to choose."""
+
+    kind: ClassVar[str] = ""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CycleganOptions(Config):
+    """How a model of two domains translates."""
+
+    kind: ClassVar[str] = ""
+
+    direction: str | None = setting(
+        None, meaning="name of the domain to translate into, a label of the data; none is the second by name"
     )
