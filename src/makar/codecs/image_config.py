@@ -15,7 +15,10 @@ from makar.tensor_spec import Slot
 SMALLEST, LARGEST = 16, 64
 """Sides of an image, in pixels, that models of pixels are made for; larger ones are for latents."""
 
-COMPUTED = ("grey", "reduced", "edges", "sketch", "segments", "depth")
+PLANES = ("grey", "edges", "sketch", "segments", "depth")
+"""Sources of one channel."""
+
+COMPUTED = ("reduced", *PLANES)
 HALVES = ("left", "right")
 PAIRED = ("pair", "pair-back")
 SOURCES = ("none", *COMPUTED, *PAIRED, *HALVES)
@@ -94,7 +97,7 @@ def source_slot(config: ImageCodecConfig, *, channels: int) -> Slot | None:
     if config.source == "none":
         return None
     factor = config.reduction if config.source == "reduced" else 1
-    sizes = (1 if config.source in ("grey", "edges") else channels, config.height // factor, config.width // factor)
+    sizes = (1 if config.source in PLANES else channels, config.height // factor, config.width // factor)
     return Slot(kind="values", axes=("channels", "height", "width"), sizes=sizes)
 
 
