@@ -31,7 +31,6 @@ from tests.contract import samples
 GROUNDS = {
     "transformer": [{}, {"layout": "compact"}, {"heads": 2}],
     "image": [{}, {"use_captions": True}, {"source": "reduced"}],
-    "diffusion": [{}, {"distilled": True}],
     "vqvae": [{}, {"quantiser": "finite-scalar"}],
 }
 """By kind: settings on top of which the others are tried; a cap of the logits is only there in one layout."""
@@ -40,6 +39,7 @@ CONTROL_GROUNDS = {"towards": {"towards_seed": 5}, "mix_from": {"mix_seed": 5}}
 """By control: other controls that it needs to matter."""
 
 SHOWN_ELSEWHERE = {
+    ("diffusion", "guided"): "families/diffusion/test_distillation.py",
     ("vae", "prior"): "families/vae/test_vae_sampler.py",
     ("cyclegan", "history"): "families/gan/test_cyclegan.py",
     ("vqvae", "decay"): "families/vqvae/test_vqvae.py",
