@@ -33,12 +33,13 @@ $(STAMP): pyproject.toml constraints.txt
 run: install
 	$(BIN)/makar demo
 
+# One process a core, each file of tests in one of them: what a file shares is made once.
 test: install
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 # A user of its own with a network of its own, in which there is nothing.
 offline: install
-	@if unshare -rn true 2>/dev/null; then unshare -rn $(BIN)/python -m pytest; \
+	@if unshare -rn true 2>/dev/null; then unshare -rn $(BIN)/python -m pytest --numprocesses auto --dist loadfile; \
 	else echo "skipped: this machine does not let a user make a network of their own (unshare -rn)"; fi
 
 slow: install

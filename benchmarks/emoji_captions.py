@@ -65,13 +65,13 @@ def words(text: str) -> list[str]:
     return re.findall(r"\w+", text.lower())
 
 
-def write_table(folder: Path, found: list[dict]) -> Path:
-    """Write images, captions with their style, and the split as a table that makar reads."""
+def write_table(folder: Path, found: list[dict], *, with_style: bool = True) -> Path:
+    """Write images, captions (which begin with their style or not), and the split as a table that makar reads."""
     parts = {"train": "train", "valid": "test", "validation": "test", "test": "test"}
     table = pa.table(
         {
             "image": [row["image"] for row in found],
-            "caption": [f"{row['style']}: {row['caption']}" for row in found],
+            "caption": [(f"{row['style']}: " if with_style else "") + row["caption"] for row in found],
             "split": [parts[row["part"]] for row in found],
         }
     )
@@ -127,11 +127,11 @@ class Scorer(nn.Module):
     def __init__(self, vocabulary: list[str]) -> None:
         super().__init__()
         self.numbers = {word: number for number, word in enumerate(vocabulary)}
-        self.enter = nn.Conv2d(3, 32, 3, padding=1)
-        self.layers = nn.Sequential(Block(32, 64, 2), Block(64, 96, 2), Block(96, 128, 2))
-        self.norm = nn.GroupNorm(8, 128)
+        self.enter = nn.Conv2d(3, 64, 4, stride=2, padding=1)
+        self.layers = nn.Sequential(Block(64, 96, 2), Block(96, 160, 2), Block(160, 160, 1))
+        self.norm = nn.GroupNorm(8, 160)
         self.dropout = nn.Dropout(0.2)
-        self.image_head = nn.Linear(128 * 16, WIDTH)
+        self.image_head = nn.Linear(160 * 16, WIDTH)
         self.word_vectors = nn.EmbeddingBag(len(vocabulary), 192, mode="mean")
         self.caption_head = nn.Linear(192, WIDTH)
         self.sharpness = nn.Parameter(torch.tensor(2.5))

@@ -89,7 +89,7 @@ def kill_and_resume(data: str, *, steps: int, kills: int, folder: Path) -> dict[
     equal += weights_hash(home) == expected
     resumed += resumed_steps(home)
     return {
-        "data": data,
+        "data": Path(data).name,
         "steps": steps,
         "undisturbed_seconds": round(length, 1),
         "kills": done,

@@ -13,15 +13,14 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from makar import registry
-from makar.codecs.codec import CodecConfig
+from makar.codecs.codec import CodecConfig, LearnedCodecConfig
 from makar.codecs.image_config import HALVES, PAIRED, ImageCodecConfig, choose_image_codec
-from makar.codecs.latent_config import LatentCodecConfig, latent_spec
 from makar.codecs.text_config import BpeCodecConfig, ByteCodecConfig, CharacterCodecConfig, choose_text_codec
 from makar.config import with_settings
-from makar.errors import ConfigError, UnsupportedError
+from makar.errors import UnsupportedError
 from makar.families.family_config import FamilyConfig
 from makar.recipe import KEPT, NOTHING, Origin, Recipe, Stage, check_fit, continued
-from makar.tensor_spec import TARGET, TensorSpec
+from makar.tensor_spec import TensorSpec
 from makar.training.data_size import DataSize, estimated_size, text_bytes
 from makar.training.expectation import WORKING_SHARE, expectation, measured_rate
 from makar.training.machine import (
@@ -171,7 +170,7 @@ def _grown_recipe(dataset: "DataSet", request: Request, origin: Origin) -> Recip
 
 def _chosen_codec(codec: CodecConfig, dataset: "DataSet", *, recipe: str) -> CodecConfig:
     """Return a codec with the sizes that suit a data set; of a learned one, the codec below it."""
-    if isinstance(codec, LatentCodecConfig):
+    if isinstance(codec, LearnedCodecConfig):
         return codec.changed(base=_chosen_codec(codec.base, dataset, recipe=recipe))
     inspection = dataset.inspection
     if isinstance(codec, ImageCodecConfig):
@@ -216,7 +215,7 @@ def _without_pairs(found: Mapping[str, Any], recipe: str) -> UnsupportedError:
 
 def plain_codec(codec: CodecConfig) -> CodecConfig:
     """Return the codec of the content itself, below any learned one."""
-    return plain_codec(codec.base) if isinstance(codec, LatentCodecConfig) else codec
+    return plain_codec(codec.base) if isinstance(codec, LearnedCodecConfig) else codec
 
 
 def size_recipe(
@@ -288,25 +287,11 @@ def size_recipe(
 
 def _learned_spec(codec: CodecConfig, plain: TensorSpec, stages: Sequence[Stage]) -> TensorSpec:
     """Return what a codec will make, from what its plain codec makes and the sizes of the stages it works through."""
-    if not isinstance(codec, LatentCodecConfig):
+    if not isinstance(codec, LearnedCodecConfig):
         return plain
     family: FamilyConfig = next(stage.family for stage in stages if stage.name == codec.component)
-    latents = family.latents()
-    if latents is None:
-        raise ConfigError(
-            f'stage "{codec.component}" of family "{family.kind}" encodes nothing',
-            expected="a family with encode and decode as the component of a learned codec",
-        )
-    below = _learned_spec(codec.base, plain, stages)
-    made, wanted = below[TARGET].sizes, family.accepts()[TARGET].sizes
-    if made != wanted:
-        # Found now and not when the first stage has been trained.
-        raise ConfigError(
-            f'"{codec.component}" learns images of {list(wanted)}, the codec below "{codec.kind}" makes {list(made)}',
-            expected="the same channels, height and width in both stages",
-            do="change the codec of both stages alike",
-        )
-    return latent_spec(codec, below, latents)
+    # What does not fit is found now and not when the first stage has been trained.
+    return codec.spec_over(_learned_spec(codec.base, plain, stages), family)
 
 
 def _operations(stage: Stage, request: Request, size: DataSize, rate: float) -> float:

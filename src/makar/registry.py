@@ -23,6 +23,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "bpe": "makar.codecs.text_config:BpeCodecConfig",
         "image": "makar.codecs.image_config:ImageCodecConfig",
         "latent": "makar.codecs.latent_config:LatentCodecConfig",
+        "embedded": "makar.codecs.embedded_config:EmbeddedCodecConfig",
     },
     "families": {
         "transformer": "makar.families.transformer.config:TransformerConfig",
@@ -53,6 +54,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "controlnet": "makar.recipes.control:controlnet",
         "super-resolution": "makar.recipes.conditional_images:super_resolution",
         "colorize": "makar.recipes.conditional_images:colorize",
+        "dalle2": "makar.recipes.imagined_images:dalle2",
         "vae": "makar.recipes.autoencoders:vae",
         "vqvae": "makar.recipes.autoencoders:vqvae",
         "dcgan": "makar.recipes.gan:dcgan",

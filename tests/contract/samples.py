@@ -9,6 +9,7 @@ import torch
 from makar import registry
 from makar.artifacts.components import component_of
 from makar.codecs.codec import fit_codec
+from makar.codecs.embedded_config import EmbeddedCodecConfig
 from makar.codecs.image_config import ImageCodecConfig
 from makar.data.record import Record
 from makar.families.family import build_family
@@ -60,7 +61,16 @@ def codec(name, medium):
 
 def codec_components(config):
     """Return what a codec that is tested by itself works through."""
+    if isinstance(config, EmbeddedCodecConfig):
+        return {name: _tiny_prior() for name in config.components}
     return {name: _toy_component() for name in config.components}
+
+
+@functools.cache
+def _tiny_prior():
+    """Return what draws vectors of captions."""
+    fitted, config = fitted_stage("dalle2", 1)
+    return component_of(new_family(config).eval(), fitted)
 
 
 @functools.cache
@@ -89,8 +99,9 @@ def fitted_stage(recipe, index, *, labelled=False):
         stage = stage.changed(codec=with_labels(stage.codec))
     names = [earlier.name for earlier in made.stages[:index]]
     components = {
-        name: component_of(new_family(fitted_stage(recipe, names.index(name))[1]).eval())
+        name: component_of(new_family(config).eval(), fitted)
         for name in stage.codec.components
+        for fitted, config in [fitted_stage(recipe, names.index(name))]
     }
     fitted = fit_codec(stage.codec, iter(records(made.medium)), components)
     return fitted, stage.family.bound_to(fitted.spec).scaled_to(TINY_PARAMETERS)

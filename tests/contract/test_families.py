@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from makar import registry
+from makar.codecs.codec import Autoencoder, Encoder
 from makar.data.store import build_store
 from makar.errors import TensorMismatchError, UnsupportedError, UsageError
 from makar.families.edits import EDITS
@@ -109,7 +110,7 @@ def test_every_edit_that_it_names_is_done_and_no_other(case):
             assert made.shape == tuple(image.shape) and np.isfinite(made).all()
             if name == "inpaint":
                 stays = np.broadcast_to(slots["mask"].numpy()[0] == 0, made.shape)
-                assert stays.any() and np.array_equal(made[stays], image.numpy()[stays])
+                assert (stays.any() or image[0].numel() == 1) and np.array_equal(made[stays], image.numpy()[stays])
         elif prompt and not any(EDITS[other].slots == edit.slots for other in config.edits):
             with pytest.raises(UsageError):
                 list(sampler.sample(options, [prompt], [0]))
@@ -142,9 +143,14 @@ def test_a_family_that_says_what_it_encodes_does(case):
     with torch.inference_mode():
         made = family.encode(batch["target"])
         again = family.encode(batch["target"])
-        images = family.decode(made)
     assert tuple(made.shape) == (len(batch["target"]), *latents.sizes) and torch.equal(made, again)
     assert made.dtype == (torch.int64 if latents.kind == "tokens" else torch.float32)
+    if not isinstance(family, Autoencoder):
+        # It encodes for the stage after it, and nothing leads back.
+        assert isinstance(family, Encoder)
+        return
+    with torch.inference_mode():
+        images = family.decode(made)
     assert images.shape == batch["target"].shape and images.dtype == torch.float32
     assert images.min() >= -1 and images.max() <= 1
 
@@ -249,6 +255,8 @@ def test_a_sample_does_not_depend_on_what_else_is_made(creating):
 @every_stage
 def test_samples_can_be_decoded(creating):
     codec, config, _ = creating
+    if not codec.decodes:
+        pytest.skip("what this stage makes is for the stage after it")
     for slots in _samples(samples.new_family(config).eval(), codec, [1, 2]):
         content = codec.decode(slots)
         assert isinstance(content, str) or content.dtype == np.uint8

@@ -19,9 +19,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from makar.codecs.codec import Autoencoder, Codec, Component, Components
+from makar.codecs.codec import Autoencoder, Codec, Component, Components, Encoder
 from makar.errors import ConfigError
 from makar.families.family import Family
+from makar.families.vector_maker import VectorMaker, makes_vectors
 
 COMPONENTS_FOLDER = "components"
 
@@ -41,50 +42,69 @@ class TrainedStage:
     training: Mapping[str, Any]
 
 
-class _OnItsDevice:
-    """An autoencoder that is asked with tensors on the CPU and answers with such, wherever its weights are."""
+class _Encodes:
+    """An encoder that is asked with tensors on the CPU and answers with such, wherever its weights are."""
 
-    def __init__(self, family: Family, autoencoder: Autoencoder) -> None:
+    def __init__(self, family: Family, encoder: Encoder) -> None:
         self._family = family
-        self._autoencoder = autoencoder
+        self._encoder = encoder
 
     def encode(self, images: Tensor) -> Tensor:
         """Return latents or tokens of images."""
-        return self._autoencoder.encode(images.to(self._device())).cpu()
+        return self._encoder.encode(images.to(_device(self._family))).cpu()
+
+
+class _Decodes(_Encodes):
+    """One that also leads back."""
+
+    def __init__(self, family: Family, autoencoder: Autoencoder) -> None:
+        super().__init__(family, autoencoder)
+        self._autoencoder = autoencoder
 
     def decode(self, latents: Tensor) -> Tensor:
         """Return images of latents or tokens."""
-        return self._autoencoder.decode(latents.to(self._device())).cpu()
-
-    def _device(self) -> torch.device:
-        return next(self._family.parameters()).device
+        return self._autoencoder.decode(latents.to(_device(self._family))).cpu()
 
 
-def component_of(family: Family) -> Component:
+def _device(family: Family) -> torch.device:
+    return next(family.parameters()).device
+
+
+def component_of(family: Family, codec: Codec | None = None) -> Component:
     """Return a trained family as a codec sees it.
 
     Args:
         family: In evaluation mode, with its final weights.
+        codec: The codec that it was trained with; with it, what makes vectors of captions is a component too.
 
     Raises:
-        ConfigError: The family encodes nothing.
+        ConfigError: The family encodes nothing, and makes no vectors of captions.
     """
-    latents = family.config.latents()
-    if latents is None or not isinstance(family, Autoencoder):
+    encoded, accepted = family.config.latents(), family.config.accepts()
+    encoder: Encoder | None = None
+    if encoded is not None and isinstance(family, Autoencoder):
+        encoder = _Decodes(family, family)
+    elif encoded is not None and isinstance(family, Encoder):
+        encoder = _Encodes(family, family)
+    maker = VectorMaker(family, codec) if codec is not None and makes_vectors(family, codec) else None
+    if encoder is None and maker is None:
         raise ConfigError(
-            f'a model of family "{family.config.kind}" encodes nothing', expected="a family with encode and decode"
+            f'a model of family "{family.config.kind}" encodes nothing',
+            expected="a family with encode, or one that makes vectors of captions",
         )
     return Component(
-        autoencoder=_OnItsDevice(family, family),
-        latents=latents,
-        accepts=family.config.accepts(),
+        encoder=encoder,
+        encoded=encoded,
+        accepted=accepted,
         hash=family_hash(family),
+        codec=codec,
+        maker=maker,
     )
 
 
 def components_of(stages: Mapping[str, TrainedStage], names: tuple[str, ...]) -> Components:
     """Return the stages that a codec names as it sees them."""
-    return {name: component_of(stages[name].family) for name in names if name in stages}
+    return {name: component_of(stages[name].family, stages[name].codec) for name in names if name in stages}
 
 
 def family_hash(family: Family) -> str:

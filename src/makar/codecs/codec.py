@@ -37,15 +37,71 @@ class CodecConfig(Config):
         return ()
 
 
+class WorkedThrough(Protocol):
+    """What a plan knows of a stage that a codec works through: its family's configuration, or the trained component."""
+
+    def latents(self) -> Slot | None:
+        """Return what ``encode`` makes of one example; ``None``: it encodes nothing."""
+
+    def accepts(self) -> TensorSpec:
+        """Return the slots that the family can use."""
+
+
+class LearnedCodecConfig(CodecConfig):
+    """Settings of a codec that works through an earlier stage, over a codec of the content itself."""
+
+    component: str
+    """Name of the stage."""
+
+    base: CodecConfig
+    """The codec of the content."""
+
+    @property
+    def components(self) -> tuple[str, ...]:
+        """The stage that it works through, and those that its base works through."""
+        return (self.component, *self.base.components)
+
+    def check(self) -> None:
+        """Check the fields, that a component is named, and that the base makes content of these media."""
+        super().check()
+        if not self.component:
+            raise ConfigError(f"a codec {self.kind} names no component", expected="the name of an earlier stage")
+        if not set(self.media) & set(self.base.media):
+            raise ConfigError(
+                f'codec "{self.base.kind}" cannot encode {", ".join(self.media)}',
+                expected="a codec of images below the learned one",
+            )
+
+    @abc.abstractmethod
+    def spec_over(self, below: TensorSpec, worked_through: WorkedThrough) -> TensorSpec:
+        """Return what the codec makes, from what its base makes and what is known of the stage.
+
+        Raises:
+            ConfigError: The stage cannot be worked through, or not over this base.
+        """
+
+
 @runtime_checkable
-class Autoencoder(Protocol):
-    """A trained family that codecs work through: a batch of images to latents or tokens, and back."""
+class Encoder(Protocol):
+    """A trained family that codecs work through: a batch of images to latents or tokens."""
 
     def encode(self, images: "Tensor") -> "Tensor":
         """Return float values or int64 tokens ``[batch, *latents]`` from images ``[batch, channels, height, width]`` in -1..1."""
 
+
+@runtime_checkable
+class Autoencoder(Encoder, Protocol):
+    """One that also leads back."""
+
     def decode(self, latents: "Tensor") -> "Tensor":
         """Return images ``[batch, channels, height, width]`` in -1..1 from latents or tokens."""
+
+
+class Maker(Protocol):
+    """A trained family that makes examples of captions."""
+
+    def make(self, captions: "Tensor", seeds: Sequence[int]) -> "Tensor":
+        """Return float32 ``[batch, *target]`` of caption tokens ``[batch, length]``; one seed an example."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -53,16 +109,28 @@ class Component:
     """A trained family as a codec sees it.
 
     Attributes:
-        autoencoder: What encodes and decodes; in evaluation mode.
-        latents: What ``encode`` makes of one example.
-        accepts: What ``encode`` takes, as slots of one example.
+        encoder: What encodes, and perhaps decodes; in evaluation mode. ``None``: it encodes nothing.
+        encoded: What ``encode`` makes of one example.
+        accepted: What it takes, as slots of one example.
         hash: sha256 of its configuration and weights; part of the name of every store that it fills.
+        codec: The codec that it was trained with, where it is known.
+        maker: What makes its examples of captions; ``None`` where it makes none.
     """
 
-    autoencoder: Autoencoder
-    latents: Slot
-    accepts: TensorSpec
+    encoder: Encoder | None
+    encoded: Slot | None
+    accepted: TensorSpec
     hash: str
+    codec: "Codec | None" = None
+    maker: Maker | None = None
+
+    def latents(self) -> Slot | None:
+        """Return what ``encode`` makes of one example."""
+        return self.encoded
+
+    def accepts(self) -> TensorSpec:
+        """Return the slots that it can use."""
+        return self.accepted
 
 
 Components = Mapping[str, Component]
@@ -116,6 +184,11 @@ class Codec(abc.ABC):
         """Return the codec with frequencies counted anew in other data, and what it encodes to unchanged; most codecs count nothing."""
         del records
         return self
+
+    @property
+    def decodes(self) -> bool:
+        """Whether ``decode`` gives content back; where a stage only learns what another one uses, it need not."""
+        return True
 
     @property
     def plain(self) -> "Codec":

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from makar.codecs.codec import Codec, Component, Components, LearnedCodec, fit_codec, load_codec
+from makar.codecs.codec import Autoencoder, Codec, Component, Components, LearnedCodec, fit_codec, load_codec
 from makar.codecs.latent_config import LARGEST_DEVIATIONS, LatentCodecConfig, latent_spec
 from makar.data.record import Record, Records
 from makar.errors import ArtifactError, ConfigError, EmptyDataError, UnsupportedError
@@ -90,7 +90,12 @@ class LatentCodec(LearnedCodec):
     ) -> None:
         self.config: LatentCodecConfig = config
         self.base = base
+        if component.encoder is None or component.encoded is None:
+            raise ConfigError(
+                f'"{config.component}" encodes nothing', expected="an earlier stage whose family has encode"
+            )
         self._component = component
+        self._encoder, self._encoded = component.encoder, component.encoded
         self._mean = mean
         self._deviation = deviation
         self.class_counts: dict[str, int] = base.class_counts if isinstance(base, CountsClasses) else {}
@@ -110,7 +115,7 @@ class LatentCodec(LearnedCodec):
         component = components[config.component]
         _check_base(base, component, config.component)
         codec = cls(config, base=base, component=component, mean=np.zeros(0), deviation=np.zeros(0))
-        if component.latents.kind == "tokens":
+        if codec._encoded.kind == "tokens":
             return codec
         latents = [
             values
@@ -144,7 +149,8 @@ class LatentCodec(LearnedCodec):
             mean, deviation = (np.array(found[name], np.float64) for name in ("mean", "deviation"))
         except (KeyError, TypeError, ValueError) as error:
             raise ArtifactError(f"{FILE} of the codec cannot be read: {error}", do="get the model again") from error
-        channels = component.latents.sizes[0] if component.latents.kind == "values" else 0
+        latents = component.encoded
+        channels = latents.sizes[0] if latents is not None and latents.kind == "values" else 0
         if stated != component.hash or mean.shape != (channels,) or deviation.shape != (channels,):
             raise ArtifactError(
                 f'the codec was made with another "{config.component}" than the one beside it',
@@ -167,7 +173,7 @@ class LatentCodec(LearnedCodec):
     @property
     def spec(self) -> TensorSpec:
         """The latents as target, and the other slots of the base."""
-        return latent_spec(self.config, self.base.spec, self._component.latents)
+        return latent_spec(self.config, self.base.spec, self._encoded)
 
     def counted(self, records: Iterator[Record]) -> Codec:
         """Return the codec with the frequencies of the base counted anew; mean and deviation of the latents stay."""
@@ -214,17 +220,31 @@ class LatentCodec(LearnedCodec):
         """Turn kept latents into float32, tokens into int64, and other slots into what the base makes of them."""
         if slot != TARGET:
             return self.base.to_model(slot, values)
-        return values.astype(np.float32 if self._component.latents.kind == "values" else np.int64)
+        return values.astype(np.float32 if self._encoded.kind == "values" else np.int64)
+
+    @property
+    def decodes(self) -> bool:
+        """Whether latents lead back to images."""
+        return isinstance(self._encoder, Autoencoder)
 
     def decode(self, slots: dict[str, np.ndarray]) -> Any:
-        """Return the image of one example's latents or tokens."""
-        if self._component.latents.kind == "values":
+        """Return the image of one example's latents or tokens.
+
+        Raises:
+            UnsupportedError: They lead back to none.
+        """
+        if self._encoded.kind == "values":
             scale = (self._deviation / self.config.deviation)[:, None, None]
             latents = (slots[TARGET] * scale + self._mean[:, None, None]).astype(np.float32)
         else:
             latents = slots[TARGET].astype(np.int64)
+        if not isinstance(self._encoder, Autoencoder):
+            raise UnsupportedError(
+                f'what "{self.config.component}" makes of images leads back to none',
+                expected="a later stage that draws images of it",
+            )
         with torch.inference_mode():
-            image = self._component.autoencoder.decode(torch.from_numpy(latents)[None])[0]
+            image = self._encoder.decode(torch.from_numpy(latents)[None])[0]
         return self.base.decode({**slots, TARGET: image.float().numpy()})
 
     def _whole(self, slots: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -242,25 +262,25 @@ class LatentCodec(LearnedCodec):
         if not len(images):
             return np.zeros(0)
         with torch.inference_mode():
-            made = self._component.autoencoder.encode(torch.from_numpy(np.ascontiguousarray(images)))
-        latents = made.numpy() if self._component.latents.kind == "tokens" else made.float().numpy()
-        if latents.shape[1:] != self._component.latents.sizes:
+            made = self._encoder.encode(torch.from_numpy(np.ascontiguousarray(images)))
+        latents = made.numpy() if self._encoded.kind == "tokens" else made.float().numpy()
+        if latents.shape[1:] != self._encoded.sizes:
             raise ConfigError(
                 f'"{self.config.component}" makes latents {list(latents.shape[1:])}',
-                expected=f"{list(self._component.latents.sizes)}, as its configuration says",
+                expected=f"{list(self._encoded.sizes)}, as its configuration says",
             )
         return latents
 
     def _kept(self, latents: np.ndarray) -> np.ndarray:
-        if self._component.latents.kind == "tokens":
-            return latents.astype(np.uint16 if (self._component.latents.vocabulary or 0) <= 1 << 16 else np.uint32)
+        if self._encoded.kind == "tokens":
+            return latents.astype(np.uint16 if (self._encoded.vocabulary or 0) <= 1 << 16 else np.uint32)
         scaled = (latents - self._mean[:, None, None]) * (self.config.deviation / self._deviation)[:, None, None]
         largest = LARGEST_DEVIATIONS * self.config.deviation
         return np.clip(scaled, -largest, largest).astype(np.float16)
 
 
 def _check_base(base: Codec, component: Component, name: str) -> None:
-    made, wanted = base.spec[TARGET], component.accepts[TARGET]
+    made, wanted = base.spec[TARGET], component.accepts()[TARGET]
     if (made.kind, made.sizes, made.minimum, made.maximum) != (
         wanted.kind,
         wanted.sizes,

@@ -7,7 +7,7 @@ values or of tokens) and offers ``encode`` and ``decode``. What it makes depends
 import dataclasses
 from typing import ClassVar
 
-from makar.codecs.codec import CodecConfig
+from makar.codecs.codec import CodecConfig, LearnedCodecConfig, WorkedThrough
 from makar.codecs.image_config import ImageCodecConfig
 from makar.config import setting
 from makar.errors import ConfigError
@@ -18,7 +18,7 @@ LARGEST_DEVIATIONS = 6.0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class LatentCodecConfig(CodecConfig):
+class LatentCodecConfig(LearnedCodecConfig):
     """Settings of a learned codec."""
 
     kind: ClassVar[str] = "latent"
@@ -36,21 +36,26 @@ class LatentCodecConfig(CodecConfig):
         maximum=10.0,
     )
 
-    @property
-    def components(self) -> tuple[str, ...]:
-        """The stage that it works through, and those that its base works through."""
-        return (self.component, *self.base.components)
+    def spec_over(self, below: TensorSpec, worked_through: WorkedThrough) -> TensorSpec:
+        """Return what the codec makes: the latents as target, and every other slot of the base as it is.
 
-    def check(self) -> None:
-        """Check the fields, and that the base makes content of these media."""
-        super().check()
-        if not self.component:
-            raise ConfigError("a latent codec names no component", expected="the name of an earlier stage")
-        if not set(self.media) & set(self.base.media):
+        Raises:
+            ConfigError: The component encodes nothing, or other images than the base makes.
+        """
+        latents = worked_through.latents()
+        if latents is None:
             raise ConfigError(
-                f'codec "{self.base.kind}" cannot encode {", ".join(self.media)}',
-                expected="a codec of images below the latents",
+                f'stage "{self.component}" encodes nothing',
+                expected="a family with encode as the component of a learned codec",
             )
+        made, wanted = below[TARGET].sizes, worked_through.accepts()[TARGET].sizes
+        if made != wanted:
+            raise ConfigError(
+                f'"{self.component}" learns images of {list(wanted)}, the codec below "{self.kind}" makes {list(made)}',
+                expected="the same channels, height and width in both stages",
+                do="change the codec of both stages alike",
+            )
+        return latent_spec(self, below, latents)
 
 
 def latent_spec(config: LatentCodecConfig, base: TensorSpec, latents: Slot) -> TensorSpec:

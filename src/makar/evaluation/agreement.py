@@ -73,9 +73,9 @@ def sentence_on_agreement(scores: tuple[Score, ...]) -> tuple[str, ...]:
 def _is_asked_with_captions(material: Material) -> bool:
     config = material.artifact.recipe.stages[-1].family
     accepted = config.accepts()
-    needed = {name for name, slot in accepted.slots.items() if not slot.optional}
     # What needs an image besides is asked with that, not with words alone.
-    return CAPTION in accepted and needed <= {TARGET, CAPTION} and CAPTION in material.held_out.columns
+    creates = material.artifact.family().creates
+    return CAPTION in accepted and creates and CAPTION in material.held_out.columns
 
 
 def _made(material: Material, codec: ImageCodec, captions: np.ndarray) -> np.ndarray:

@@ -23,6 +23,7 @@ class Edit:
 
 EDITS: dict[str, Edit] = {
     "image-to-image": Edit(slots=("source",), meaning="make it anew from the image, nearer or farther by strength"),
+    "vary": Edit(slots=("source",), meaning="new images of what it shows"),
     "restyle": Edit(slots=("source", "reference"), meaning="in the colours and textures of another image"),
     "inpaint": Edit(slots=("known", "mask"), meaning="fill a part of the image, or a border around it"),
     "denoise": Edit(slots=("source",), meaning="take noise away"),

@@ -46,8 +46,8 @@ class FamilyConfig(Config, abc.ABC):
         """Return what the family's ``encode`` makes of one example, for stages that learn from it; ``None``: it encodes nothing.
 
         Values have axes like ``("channels", "height", "width")``; their range is set by the codec, which scales them. Tokens have
-        axes like ``("rows", "columns")`` and a vocabulary. A family that returns a slot has ``encode(images)`` and ``decode(latents)``
-        (``makar.codecs.codec.Autoencoder``).
+        axes like ``("rows", "columns")`` and a vocabulary. A family that returns a slot has ``encode(images)`` and, unless nothing
+        leads back to images, ``decode(latents)`` (``makar.codecs.codec.Encoder`` and ``Autoencoder``).
         """
         return None
 

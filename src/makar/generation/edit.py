@@ -21,7 +21,7 @@ from makar.generation.frames import frames_between_images, frames_between_seeds
 from makar.generation.generate import make_assets
 from makar.generation.given_image import GivenImage, read_given_image
 from makar.generation.guards import NoveltyCheck
-from makar.generation.image_slots import encoded, fit_of, image_size, map_of, source_of
+from makar.generation.image_slots import fit_of, image_size, map_of, source_of
 from makar.generation.in_parts import made_in_parts
 from makar.generation.inpainting import inpainting
 from makar.generation.prompts import Prompt, Prompts, read_prompts
@@ -131,8 +131,8 @@ def _frames(
     request: Request, given: GivenImage, asked: EditRequest, *, seed: int, stated: dict[str, Any]
 ) -> Iterator[Asset]:
     other = read_given_image(asked.to)
-    ends = encoded(given.pixels, request.codec), encoded(other.pixels, request.codec)
-    return frames_between_images(request, ends, asked, seed=seed, stated=stated | {"to": other.stated})
+    first, last = (source_of(image.pixels, request.codec, request.family) for image in (given, other))
+    return frames_between_images(request, (first, last), asked, seed=seed, stated=stated | {"to": other.stated})
 
 
 def _jobs(prompts: list[Prompt], slots: Batch, change: Change | None, *, count: int, seed: int) -> list[Job]:

@@ -1,6 +1,6 @@
 """Pixels to the slots of a model and back: the size it works at, and a given image as its codec or its own source slot wants it."""
 
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -15,6 +15,14 @@ from makar.errors import UnsupportedError
 from makar.families.family import Family
 from makar.generation.prompts import NamesClasses
 from makar.tensor_spec import SOURCE, TARGET
+
+
+@runtime_checkable
+class EncodesSources(Protocol):
+    """A codec that makes something else of a given image than a smaller or grey one: its vector."""
+
+    def encode_source(self, pixels: np.ndarray) -> np.ndarray:
+        """Return float32 ``[channels, height, width]`` from uint8 ``[rows, columns, channels]``."""
 
 
 def fit_of(codec: Codec) -> Any:
@@ -67,11 +75,13 @@ def source_of(pixels: np.ndarray, codec: Codec, family: Family) -> Tensor:
         family: The family of the model.
 
     Returns:
-        float32 ``[channels, height, width]``, -1 to 1 for pixels.
+        float32 ``[channels, height, width]``, -1 to 1 for pixels and vectors.
     """
     accepted = family.config.accepts()
     if SOURCE not in accepted:
         return encoded(pixels, codec)
+    if isinstance(codec, EncodesSources):
+        return torch.from_numpy(codec.encode_source(pixels))
     channels, height, width = (int(size or 1) for size in accepted[SOURCE].sizes)
     fitted = with_channels(fit_image(pixels, height=height, width=width, fit=fit_of(codec)), channels)
     return torch.from_numpy(model_values(np.ascontiguousarray(fitted.transpose(2, 0, 1))))

@@ -39,9 +39,9 @@ def sample_maker(codec: Codec) -> Callable[[Family], list[Any]]:
             sampler = family.sampler(codec)
             for index, slots, _ in sampler.sample(short_options(family), [prompt.slots] * count, list(range(count))):
                 parts.setdefault(index, []).append(slots)
+            return [decode_example(codec, prompt, join_slots(parts[index]))[0] for index in sorted(parts)]
         except UnsupportedError:
-            return []  # an autoencoder has nothing to show before the stage after it
-        return [decode_example(codec, prompt, join_slots(parts[index]))[0] for index in sorted(parts)]
+            return []  # an autoencoder or a prior has nothing to show before the stage after it
 
     return make
 

@@ -35,9 +35,9 @@ def distill(origin: Origin | None = None) -> Recipe:
         stages: tuple[Stage, ...] = (_student(stage),)
         return Recipe(name=NAME, medium="image", summary=SUMMARY, expected=EXPECTED, stages=stages, grown=True)
     recipe, family = continued(origin), origin.model.family
-    if not isinstance(family, DiffusionConfig):
+    if not isinstance(family, DiffusionConfig) or family.source_is_vector:
         raise UnsupportedError(
-            f'"{origin.parent.name}" is of family "{family.kind}", which makes its content in one step or by tokens',
+            f'"{origin.parent.name}" is of family "{family.kind}", which cannot be distilled',
             expected="a diffusion or flow model of images, for example of the recipe image",
         )
     if family.distilled:

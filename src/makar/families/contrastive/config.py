@@ -103,6 +103,10 @@ class ContrastiveConfig(FamilyConfig):
         shape = self.shape
         return shape.places[-1] * shape.widths[-1]
 
+    def latents(self) -> Slot:
+        """Return what ``encode`` makes of one image: its vector, as an image of one pixel."""
+        return Slot(kind="values", axes=("channels", "height", "width"), sizes=(self.vector_width, 1, 1))
+
     def accepts(self) -> TensorSpec:
         """Images of this size, each with a caption."""
         sizes = (self.channels, self.height, self.width)

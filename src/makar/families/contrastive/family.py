@@ -129,6 +129,10 @@ class ContrastiveFamily(Family):
         with torch.no_grad():
             return self.network.images(images)
 
+    def encode(self, images: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch vector 1 1"]:
+        """Return vectors as images of one pixel, for stages that learn from them; nothing leads back to images."""
+        return self.embed_images(images)[:, :, None, None]
+
     def embed_captions(self, tokens: Int[Tensor, "batch length"]) -> Float[Tensor, "batch vector"]:
         """Return vectors of length 1 of captions, padded at the end."""
         self._compute()

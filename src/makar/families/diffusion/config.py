@@ -25,6 +25,7 @@ PATH_STEPS, PATH_POINTS = 10, 4
 """Steps of the teacher's path to an image, and points on it at which a distilled model learns."""
 
 WITHOUT_SOURCE = ("image-to-image", "restyle", "inpaint", "interpolate", "interpolate-seeds")
+OF_A_VECTOR = ("interpolate", "interpolate-seeds")
 SOURCE_EDIT = "control"
 SOURCE_EDITS = tuple(name for name, edit in EDITS.items() if edit.slots == (SOURCE,) and name != "image-to-image")
 
@@ -38,9 +39,9 @@ class DiffusionConfig(FamilyConfig):
     item_name: ClassVar[str] = "image"
     batching: ClassVar[Literal["items", "windows"]] = "items"
 
-    height: int = setting(32, meaning="height of the images", unit="pixels", minimum=4, maximum=256)
-    width: int = setting(32, meaning="width of the images", unit="pixels", minimum=4, maximum=256)
-    channels: int = setting(3, meaning="1 grey, 3 colour, 4 colour with alpha", minimum=1, maximum=64)
+    height: int = setting(32, meaning="height of the images", unit="pixels", minimum=1, maximum=256)
+    width: int = setting(32, meaning="width of the images", unit="pixels", minimum=1, maximum=256)
+    channels: int = setting(3, meaning="1 grey, 3 colour, 4 colour with alpha", minimum=1, maximum=1024)
     limit: float = setting(1.0, meaning="largest value: 1 for pixels; latents go further", minimum=0.1, maximum=100.0)
     classes: int = setting(0, meaning="number of classes that can be asked for; 0 learns none", minimum=0)
     caption_length: int = setting(0, meaning="tokens of a caption; 0 learns none", minimum=0, maximum=4096)
@@ -51,7 +52,12 @@ class DiffusionConfig(FamilyConfig):
         0, meaning="height of the source, an image to which the model finds another; 0: it is given none", minimum=0
     )
     source_width: int = setting(0, meaning="width of the source", minimum=0)
-    source_channels: int = setting(0, meaning="channels of the source", minimum=0, maximum=64)
+    source_channels: int = setting(
+        0,
+        meaning="channels of the source; one of a single pixel is a vector, which is read like a caption",
+        minimum=0,
+        maximum=1024,
+    )
     source_edit: str = setting(
         SOURCE_EDIT, meaning="with a source: what making an image from it is called", choices=SOURCE_EDITS
     )
@@ -147,12 +153,18 @@ class DiffusionConfig(FamilyConfig):
         sizes = (self.source_channels, self.source_height, self.source_width)
         if any(sizes) != all(sizes):
             raise ConfigError(f"a source of channels, height and width {sizes}", expected="all above 0, or all 0")
+        if self.source_is_vector:
+            self._refuse({"source_noise": 0.0}, "a vector is no image to be noisy")
         if not self.has_source:
             self._refuse(
                 {"source_edit": SOURCE_EDIT, "source_noise": 0.0, "control": False}, "the model is given no source"
             )
         if self.control and (self.network != "unet" or self.distilled):
             raise ConfigError("control of a DiT or of a distilled model", expected="a U-Net that is not distilled")
+        if self.source_is_vector and (self.control or self.distilled):
+            raise ConfigError(
+                "a vector as the source of a student or a steered model", expected="an image, or no source"
+            )
         is_larger = self.source_height > self.height or self.source_width > self.width
         whole = (self.source_fold * self.height, self.source_fold * self.width)
         if is_larger and whole != (self.source_height, self.source_width):
@@ -163,7 +175,7 @@ class DiffusionConfig(FamilyConfig):
 
     def _attending(self) -> list[tuple[str, int]]:
         """Return name and channels of everything that attends."""
-        captions = [("the reader of captions", self.caption_width)] if self.caption_length else []
+        captions = [("the reader of captions", self.caption_width)] if self.text_width else []
         if self.network == "dit":
             return [*captions, ("the DiT", self.features)]
         return [*captions, *((f"level {level}", self.level_widths[level]) for level in self.attention_levels)]
@@ -178,6 +190,8 @@ class DiffusionConfig(FamilyConfig):
     @property
     def edits(self) -> tuple[str, ...]:
         """With a source the one thing that was learned, without one what any velocity can do."""
+        if self.source_is_vector:
+            return (self.source_edit, *OF_A_VECTOR)
         if self.has_source:
             return (self.source_edit,)
         return () if self.distilled else WITHOUT_SOURCE
@@ -192,6 +206,16 @@ class DiffusionConfig(FamilyConfig):
         return self.source_height > 0
 
     @property
+    def source_is_vector(self) -> bool:
+        """Whether the source is one vector an image, which has no place in it and is read like a caption."""
+        return self.source_height == self.source_width == 1
+
+    @property
+    def vector_channels(self) -> int:
+        """Length of that vector; 0 without."""
+        return self.source_channels if self.source_is_vector else 0
+
+    @property
     def source_fold(self) -> int:
         """Pixels of a side of the source that stand over one of the image, where the source is the larger one; else 1."""
         return max(1, self.source_height // self.height)
@@ -199,6 +223,8 @@ class DiffusionConfig(FamilyConfig):
     @property
     def source_planes(self) -> int:
         """Channels that the source adds to what the network sees: its own, folded, and one that tells how noisy it is."""
+        if self.source_is_vector:
+            return 0
         return self.source_channels * self.source_fold**2 + (1 if self.source_noise else 0)
 
     @property
@@ -234,8 +260,13 @@ class DiffusionConfig(FamilyConfig):
 
     @property
     def text_width(self) -> int:
-        """Channels of caption tokens; 0 without captions."""
-        return self.caption_width if self.caption_length else 0
+        """Channels of caption tokens, and of those that a vector is read as; 0 without both."""
+        return self.caption_width if self.caption_length or self.source_is_vector else 0
+
+    @property
+    def context_length(self) -> int:
+        """Tokens that the network attends to: those of the caption and those that a vector is read as."""
+        return self.caption_length + (size_text.VECTOR_TOKENS if self.source_is_vector else 0)
 
     def accepts(self) -> TensorSpec:
         """Images of this size, and a class, a caption and a source where the model has them."""

@@ -21,6 +21,7 @@ from makar.families.diffusion.condition import Condition, no_captions
 from makar.families.diffusion.config import DiffusionConfig
 from makar.families.diffusion.distillation import Told, lesson
 from makar.families.diffusion.few_steps import FewStepSampler
+from makar.families.diffusion.imagined import ImaginedSampler, Imagines
 from makar.families.diffusion.network import OrderedVelocity, VelocityNetwork
 from makar.families.diffusion.noise_schedule import NOISE_STEPS, step_times
 from makar.families.diffusion.options import ImageOptions
@@ -42,6 +43,9 @@ CONTROL = "control."
 
 READING_RATE = 0.25
 """Learning rate of the transformer that reads captions, as a share of that of the rest; see ``makar.nn.text_encoder``."""
+
+UNSAID = 0.5
+"""Share of the examples with a vector whose caption is hidden (Ramesh et al. 2022, arXiv 2204.06125, section 2.1)."""
 
 _TYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
@@ -75,7 +79,8 @@ class DiffusionFamily(Family):
         def pairs() -> Iterator[tuple[Tensor, Tensor]]:
             for batch in islice(batches, STATISTICS_BATCHES):
                 data = batch[TARGET]
-                yield data, placed(batch[SOURCE], self.config) if self.config.joined_planes else data[:, :0]
+                is_seen = self.network.source_weight is not None
+                yield data, placed(batch[SOURCE], self.config) if is_seen else data[:, :0]
 
         guess = linear_guess(pairs())
         if guess is None:
@@ -103,8 +108,8 @@ class DiffusionFamily(Family):
 
     @property
     def creates(self) -> bool:
-        """Whether it makes images from nothing: not with a source."""
-        return not self.config.has_source
+        """Whether it makes images from nothing: not with a source, unless that is a vector, which can be imagined."""
+        return not self.config.has_source or self.config.source_is_vector
 
     def phases(self) -> list[Phase]:
         """One phase: what is predicted."""
@@ -123,7 +128,8 @@ class DiffusionFamily(Family):
         """Mirror half of the images where the configuration says that left and right do not matter."""
         if not self.config.flip:
             return batch
-        images = {name: batch[name] for name in (TARGET, SOURCE) if name in batch}
+        names = (TARGET,) if self.config.source_is_vector else (TARGET, SOURCE)
+        images = {name: batch[name] for name in names if name in batch}
         mirrored = (torch.rand(len(batch[TARGET]), generator=generator) < 0.5).to(batch[TARGET].device)
         return batch | {
             name: torch.where(mirrored[:, None, None, None], image.flip(-1), image) for name, image in images.items()
@@ -167,15 +173,19 @@ class DiffusionFamily(Family):
 
     def _told(self, batch: Batch, generator: torch.Generator) -> Told:
         """Return what the network is told of a batch in training: a share of classes and captions forgotten, sources with noise."""
-        config, label, caption = self.config, batch.get(CLASS), batch.get(CAPTION)
-        data = batch[TARGET]
-        if config.classes or config.caption_length:
-            forgotten = (torch.rand(len(data), generator=generator) < config.class_dropout).to(data.device)
+        config, data, count = self.config, batch[TARGET], len(batch[TARGET])
+        label, caption, source, amount = batch.get(CLASS), batch.get(CAPTION), batch.get(SOURCE), None
+        if config.classes or config.text_width:
+            forgotten = (torch.rand(count, generator=generator) < config.class_dropout).to(data.device)
             if label is not None:
                 label = torch.where(forgotten, config.classes, label)
+            if source is not None and config.source_is_vector:
+                source = torch.where(forgotten[:, None, None, None], 0.0, source)
+                # A caption that is always there would be all that is looked at.
+                unsaid = torch.rand(count, generator=generator) < UNSAID
+                forgotten = forgotten | unsaid.to(data.device)
             if caption is not None:
                 caption = torch.where(forgotten[:, None], no_captions(caption), caption)
-        source, amount = batch.get(SOURCE), None
         if source is not None and config.source_noise:
             source, amount = with_noise(source, most=config.source_noise, generator=generator)
         return label, caption, source, amount
@@ -231,6 +241,10 @@ class DiffusionFamily(Family):
         )
         if self.config.distilled:
             return FewStepSampler(sampler, self.config)
+        if self.config.source_is_vector:
+            if not isinstance(codec, Imagines):
+                raise ConfigError(f'codec "{codec.config.kind}" imagines no vectors', expected='the codec "embedded"')
+            return ImaginedSampler(sampler, codec)
         return SourceSampler(sampler) if self.config.has_source else sampler
 
     def tensors(self) -> dict[str, Tensor]:

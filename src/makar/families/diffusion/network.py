@@ -22,6 +22,7 @@ from makar.nn.control import ControlBranch
 from makar.nn.dit import Dit, DitSizes
 from makar.nn.text_encoder import TextEncoder
 from makar.nn.unet import UNet, UNetSizes
+from makar.nn.vector_reader import VectorReader
 from makar.tensor_spec import PADDING_TOKEN
 
 IMAGE_DEVIATION = 0.5
@@ -48,8 +49,11 @@ class VelocityNetwork(nn.Module):
         self.register_buffer("data_mean", torch.zeros(config.channels, 1, 1))
         self.register_buffer("data_deviation", torch.full((config.channels, 1, 1), 0.5))
         self.config = config
+        vector = config.vector_channels
+        self.vector_reader = VectorReader(vector, config.caption_width) if vector else None
         planes = config.source_channels * config.source_fold**2
-        self.register_buffer("source_weight", torch.zeros(config.channels, planes) if config.joined_planes else None)
+        is_seen = config.has_source and not vector and not config.control
+        self.register_buffer("source_weight", torch.zeros(config.channels, planes) if is_seen else None)
         self.control: ControlBranch | None = None
         if config.control and self.unet is not None:
             self.requires_grad_(False)
@@ -57,7 +61,7 @@ class VelocityNetwork(nn.Module):
 
     def compute_in(self, number_format: torch.dtype) -> None:
         """Choose what the layers compute in; weights, predictions and statistics stay float32."""
-        for part in (self.unet, self.dit, self.reader):
+        for part in (self.unet, self.dit, self.reader, self.vector_reader):
             if part is not None:
                 part.compute_type = number_format
 
@@ -73,10 +77,13 @@ class VelocityNetwork(nn.Module):
         Args:
             label: Class of each example, the number of classes for none; ``None`` where the model has no classes.
             caption: Tokens ``[batch, length]``, padded at the end; ``None`` where the model has no captions.
-            source: ``[batch, channels, rows, columns]`` as the codec makes them; ``None`` where the model is given none.
+            source: ``[batch, channels, rows, columns]`` as the codec makes them; ``None`` where the model is given none. A vector is
+                read behind the caption; zeros say that there is none.
             amount: Deviation of the noise in each source, as a share of the range; ``None`` for none.
         """
         text = self.reader(caption) if self.reader is not None and caption is not None else None
+        if self.vector_reader is not None and source is not None:
+            return Condition(label=label, text=self.vector_reader(source.flatten(1), text))
         if source is None:
             return Condition(label=label, text=text)
         planes = placed(source, self.config)

@@ -150,6 +150,27 @@ class ImageSampler(Sampler):
             noises = back_to_noise(self._field(options, [asked, asked]), images, steps=_steps(options)).cpu()
         return self._between(options, (noises[0], noises[1]), count, asked)
 
+    def noise_of(self, seed: int) -> Tensor:
+        """Return the noise from which a seed begins ``[channels, height, width]``."""
+        return self._draw(seed)[0]
+
+    def from_noises(self, options: ImageOptions, noises: Tensor, prompts: list[Batch]) -> np.ndarray:
+        """Make one image from every noise.
+
+        Args:
+            options: The controls.
+            noises: ``[count, channels, height, width]``.
+            prompts: One an image.
+
+        Returns:
+            float32 ``[count, channels, height, width]`` in -limit..limit.
+        """
+        asked = [self._asking.read(options, prompt, torch.zeros(()), is_edit=True) for prompt in prompts]
+        parts = range(0, len(noises), BATCH)
+        return np.concatenate(
+            [self._follow(options, noises[start : start + BATCH], asked[start : start + BATCH]) for start in parts]
+        )
+
     def _between(self, options: ImageOptions, ends: tuple[Tensor, Tensor], count: int, asked: Wanted) -> np.ndarray:
         points = [between_noises(*ends, float(share)) for share in torch.linspace(0, 1, count)]
         batches = [

@@ -23,6 +23,10 @@ class Sizes(Protocol):
     @property
     def joined_planes(self) -> int: ...
     @property
+    def vector_channels(self) -> int: ...
+    @property
+    def context_length(self) -> int: ...
+    @property
     def classes(self) -> int: ...
     @property
     def blocks(self) -> int: ...
@@ -137,7 +141,7 @@ def reading_products(sizes: Sizes, width: int, places: int) -> int:
     """Return the multiplications of attention of so many places to a caption; none without captions."""
     if not sizes.text_width:
         return 0
-    length = sizes.caption_length
+    length = sizes.context_length
     return 2 * places * width * width + 2 * length * sizes.text_width * width + 2 * places * length * width
 
 
@@ -145,7 +149,7 @@ def reading_values(sizes: Sizes, width: int, places: int) -> float:
     """Return about how many values attention to a caption keeps for its backward pass; none without captions."""
     if not sizes.text_width:
         return 0.0
-    length = sizes.caption_length
+    length = sizes.context_length
     return places * width * 6 + 2 * places * length * max(1, width // sizes.head_width) + 4 * length * width
 
 

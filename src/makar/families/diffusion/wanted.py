@@ -75,12 +75,19 @@ class Wanting:
         Raises:
             UnsupportedError: There is nothing to be guided to, or a negative prompt with a weight that does not lead away from it.
         """
-        return self._asking.guidance(options, [(one.label, one.caption) for one in wanted])
+        if not self._config.source_is_vector:
+            return self._asking.guidance(options, [(one.label, one.caption) for one in wanted])
+        # Unlike an image that another is found to, a vector is asked for as a caption is.
+        asked = [(one.label, one.source if one.caption is None else one.caption) for one in wanted]
+        return self._asking.guidance(options, asked)
 
     def nothing(self, wanted: Wanted, negative_prompt: str | None) -> Wanted:
-        """Return what guidance leads away from: images in general, or what a negative prompt says; of the same source."""
+        """Return what guidance leads away from: images in general, or what a negative prompt says; of the same source, or of no vector."""
         label, caption = self._asking.nothing(negative_prompt)
-        return Wanted(label=label, caption=caption, source=wanted.source)
+        source = wanted.source
+        if source is not None and self._config.source_is_vector:
+            source = torch.zeros_like(source)
+        return Wanted(label=label, caption=caption, source=source)
 
     def rows(self, wanted: list[Wanted], *, source_noise: float | None) -> Rows:
         """Return what a batch is asked to be as tensors.
