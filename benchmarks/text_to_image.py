@@ -1,6 +1,6 @@
 """Prompt agreement on emoji that were held out by code point: the right caption among 100, for each recipe at equal minutes.
 
-Run: python benchmarks/text_to_image.py [--recipes image-text latent-diffusion dalle] [--minutes 20] [--images 4] [--style noto]
+Run: python benchmarks/text_to_image.py [--recipes image-text latent-diffusion dalle dalle2] [--minutes 20] [--images 4] [--style noto]
 
 Each recipe is trained with ``makar train --for`` on images of five drawing styles with captions (style, name, keywords) of the training
 split. Then it makes images of 100 held-out captions, and a scorer that was trained on real images of all but these (emoji_captions)
@@ -21,7 +21,7 @@ from emoji_captions import agreement, pixels, rows, scorer_rows, top_shares, tra
 from measure import machine, timed, write_result
 from PIL import Image
 
-RECIPES = ("image-text", "latent-diffusion", "dalle")
+RECIPES = ("image-text", "latent-diffusion", "dalle", "dalle2")
 """image-text is flow matching in pixels with captions."""
 
 BAR, BEST_BAR = 0.10, 0.25
