@@ -151,6 +151,12 @@ def _grown_recipe(dataset: "DataSet", request: Request, origin: Origin) -> Recip
     if function is not None and function().grown:
         recipe: Recipe = function(origin)
     elif name == origin.recipe.name:
+        if not origin.model.family.parameter_count():
+            raise UnsupportedError(
+                f'"{origin.parent.name}" is somebody else\'s model, which is not trained on as a whole',
+                expected="an adapter of it",
+                do="--adapter lora",
+            )
         recipe = continued(origin)
     else:
         grown = [other for other in registry.names("recipes") if registry.load("recipes", other)().grown]
@@ -343,7 +349,10 @@ def _fitting(stage: Stage, device: str) -> Stage:
     optimisation, parameters = stage.optimisation, stage.family.parameter_count()
     free = free_memory_bytes(device)
     while optimisation.batch_size > 1 and free < memory_bytes(
-        parameters, activation_bytes=stage.family.activation_bytes(), batch_size=optimisation.batch_size
+        parameters,
+        activation_bytes=stage.family.activation_bytes(),
+        batch_size=optimisation.batch_size,
+        frozen_bytes=stage.family.frozen_bytes(),
     ):
         optimisation = optimisation.changed(
             batch_size=optimisation.batch_size // 2, accumulate=optimisation.accumulate * 2

@@ -379,6 +379,80 @@ def test_a_plan_says_that_it_measures_only_when_it_does(place):
     assert "measuring" in see("plan", place / "texts", "--for", "20s").messages
 
 
+# --- pretrained pipelines ---------------------------------------------------------------------------------------------------------
+
+DREAM = ["generate", "pipeline", "a fox", "--steps", "2"]
+REPAINT = ["edit", "pipeline", "a.png", "--steps", "2", "--prompt", "a fox"]
+ADAPT = ["both", "--medium", "image", "--steps", "1", "--from", "pipeline"]
+PIPELINE = {
+    ("generate", "--width"): (DREAM, ["--width", "24"]),
+    ("generate", "--height"): (DREAM, ["--height", "24"]),
+    ("generate", "--lora"): (DREAM, ["--lora", "adapter:2"]),
+    ("edit", "--lora"): (REPAINT, ["--strength", "0.5", "--lora", "adapter:2"]),
+    ("edit", "--negative-prompt"): (REPAINT, ["--strength", "0.5", "--negative-prompt", "a cat"]),
+    ("edit", "--controlnet"): (REPAINT, ["--control", "--controlnet", "controlled/controlnet"]),
+}
+CASES |= {(f"makar {verb}", option): "test_an_option_for_pipelines_changes_the_image" for verb, option in PIPELINE}
+
+
+@pytest.fixture(scope="module")
+def pipelines(models, tmp_path_factory):
+    """Return a folder with tiny pipelines and an adapter whose matrices are not zero."""
+    pytest.importorskip("diffusers", reason="the extra diffusers is not installed")
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    from makar.families.pretrained.opening import quiet
+    from tests.families.pretrained import tiny_pipelines
+
+    folder = tmp_path_factory.mktemp("pipelines")
+    with quiet():
+        tiny_pipelines.stable_diffusion().save_pretrained(folder / "pipeline")
+        tiny_pipelines.controlled().save_pretrained(folder / "controlled")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MAKAR_HOME", str(folder / "home"))
+        patch.chdir(folder)
+        see("train", models / ADAPT[0], *ADAPT[1:], "--adapter", "lora", "-o", "./adapter")
+    file = folder / "adapter" / "adapter_model.safetensors"
+    draw = torch.Generator().manual_seed(0)
+    save_file({name: torch.randn(value.shape, generator=draw) for name, value in load_file(file).items()}, file)
+    return folder
+
+
+@pytest.mark.parametrize("case", PIPELINE)
+def test_an_option_for_pipelines_changes_the_image(case, pipelines, changer, tmp_path):
+    base, more = PIPELINE[case]
+    for name in ("pipeline", "adapter", "controlled"):
+        (tmp_path / name).symlink_to(pipelines / name)
+    if case[0] == "edit":
+        base = [*base, *([] if "--control" in more else ["--strength", "0.5"])]
+        more = [word for word in more if word not in ("--strength", "0.5")]
+    if "--controlnet" in more:
+        # Without one there is nothing to steer by.
+        assert "cannot control" in see(*base, "--control", code=2).messages
+        assert see(*base, *more).code == 0
+        return
+    plain = made(base, tmp_path)
+    assert made([*base, *more], tmp_path) != plain
+
+
+CASES["makar train", "--adapter"] = CASES["makar plan", "--adapter"] = "test_an_adapter_is_learned_on_request_only"
+
+
+def test_an_adapter_is_learned_on_request_only(pipelines, place, tmp_path):
+    (tmp_path / "pipeline").symlink_to(pipelines / "pipeline")
+    plan = see("plan", place / ADAPT[0], *ADAPT[1:], "--adapter", "lora", "--json").values
+    assert plan["recipe"]["name"] == "lora" and plan["predicted"]["memory_plan"]["precision"] == "float32"
+    assert "float32" in see("plan", place / ADAPT[0], *ADAPT[1:], "--adapter", "lora").output
+    for verb in ("plan", "train"):
+        assert "--adapter lora" in see(verb, place / ADAPT[0], *ADAPT[1:], code=2).messages
+        assert "of nothing" in see(verb, place / "both", "--steps", "1", "--adapter", "lora", code=2).messages
+        assert "unknown adapter" in see(verb, place / ADAPT[0], *ADAPT[1:], "--adapter", "lorra", code=2).messages
+        wrong = see(verb, place / ADAPT[0], *ADAPT[1:], "--adapter", "lora", "--recipe", "image", code=2)
+        assert "one of them" in wrong.messages
+    assert (pipelines / "adapter" / "adapter_config.json").is_file()
+
+
 # --- the other verbs --------------------------------------------------------------------------------------------------------------
 
 CASES["makar inspect", "--medium"] = "test_medium_of_inspect"

@@ -1,13 +1,19 @@
 """Small real records of every medium, and tiny fitted pairs of codec and family for every stage of every recipe in the registry."""
 
+import atexit
 import functools
 import hashlib
+import importlib.util
+import shutil
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import torch
 
 from makar import registry
 from makar.artifacts.components import component_of
+from makar.artifacts.load import load_artifact
 from makar.codecs.codec import fit_codec
 from makar.codecs.embedded_config import EmbeddedCodecConfig
 from makar.codecs.image_config import ImageCodecConfig
@@ -82,18 +88,43 @@ def _toy_component():
 
 
 def stage_cases():
-    """Return (recipe, index of the stage) of every recipe in the registry."""
+    """Return (recipe, index of the stage) of every recipe in the registry that what is installed suffices for."""
     return [
         (name, index)
         for name in registry.names("recipes")
-        for index in range(len(registry.load("recipes", name)().stages))
+        for index, stage in enumerate(registry.load("recipes", name)().stages)
+        if stage.family.kind != "pretrained" or importlib.util.find_spec("diffusers")
     ]
+
+
+@functools.cache
+def pipeline_folder():
+    """Return the folder of a tiny pipeline, for recipes that begin from one."""
+    from makar.families.pretrained.opening import quiet
+    from tests.families.pretrained.tiny_pipelines import stable_diffusion
+
+    folder = Path(tempfile.mkdtemp()) / "pipeline"
+    atexit.register(shutil.rmtree, folder.parent)
+    with quiet():
+        stable_diffusion().save_pretrained(folder)
+    return folder
+
+
+def whole_recipe(name):
+    """Return a recipe; where it begins from a pretrained pipeline, from a tiny one."""
+    made = registry.load("recipes", name)()
+    family = made.stages[-1].family
+    if family.kind != "pretrained":
+        return made
+    base = load_artifact(pipeline_folder()).recipe.stages[-1]
+    stage = made.stages[-1].changed(codec=base.codec, family=base.family.changed(rank=family.rank))
+    return made.changed(stages=(stage,))
 
 
 @functools.cache
 def fitted_stage(recipe, index, *, labelled=False):
     """Return (fitted codec, tiny configuration of the family) of a stage; of images with labels where they are asked for."""
-    made = registry.load("recipes", recipe)()
+    made = whole_recipe(recipe)
     stage = made.stages[index]
     if labelled:
         stage = stage.changed(codec=with_labels(stage.codec))
@@ -116,6 +147,9 @@ def with_labels(config):
 
 def new_family(config, *, seed=0):
     """Return a family with drawn weights."""
+    if config.kind == "pretrained":
+        # Every test has a home of its own, and the place of the pipeline is noted there.
+        load_artifact(pipeline_folder())
     family = build_family(config)
     family.initialise(torch.Generator().manual_seed(seed))
     if config.teacher() is not None:

@@ -32,6 +32,7 @@ GROUNDS = {
     "transformer": [{}, {"layout": "compact"}, {"heads": 2}],
     "image": [{}, {"use_captions": True}, {"source": "reduced"}],
     "vqvae": [{}, {"quantiser": "finite-scalar"}],
+    "pretrained": [{}, {"class_prompt": "a fox", "class_images": 2}],
 }
 """By kind: settings on top of which the others are tried; a cap of the logits is only there in one layout."""
 
@@ -44,8 +45,16 @@ SHOWN_ELSEWHERE = {
     ("cyclegan", "history"): "families/gan/test_cyclegan.py",
     ("vqvae", "decay"): "families/vqvae/test_vqvae.py",
     ("vqvae", "restart_share"): "nn/test_quantiser.py",
+    ("prompted-image", "caption"): "codecs/test_prompted_image.py",
+    ("pretrained", "class_images"): "families/pretrained/test_adapter.py",
+    ("pretrained", "class_steps"): "families/pretrained/test_adapter.py",
+    ("pretrained", "guidance"): "families/pretrained/test_sampler.py",
+    ("pretrained", "true_guidance"): "families/pretrained/test_sampler.py",
+    ("pretrained", "shift"): "families/pretrained/test_sampler.py",
+    ("pretrained", "control_scale"): "families/pretrained/test_sampler.py",
+    ("pretrained", "edit"): "families/pretrained/test_sampler.py",
 }
-"""By family and setting: the test that shows it on a model that has taken steps, where nothing less will do."""
+"""By codec or family and setting: the test that shows it on a model that has taken steps, where nothing less will do."""
 
 OPTIMISATION = {
     "learning_rate": 1e-3,
@@ -153,6 +162,8 @@ def _arrays(row):
 
 @pytest.mark.parametrize("kind, name", fields_of("codecs"))
 def test_every_setting_of_a_codec_changes_the_encoding(kind, name):
+    if is_shown_elsewhere(kind, name):
+        return
     plain = registry.load("codecs", kind)()
     looks = [functools.partial(encoded, medium=medium) for medium in plain.media]
     assert any(matters(config, name, look) for config in grounds(plain) for look in looks)
@@ -249,6 +260,8 @@ def batches(tmp_path_factory):
 
 @pytest.mark.parametrize("kind, name", fields_of("families"))
 def test_every_setting_of_a_family_changes_what_it_does(kind, name, batches):
+    if kind == "pretrained":
+        pytest.importorskip("diffusers", reason="the extra diffusers is not installed")
     assert cases(kind), f"no recipe uses {kind}"
     if is_shown_elsewhere(kind, name):
         return

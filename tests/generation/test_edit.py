@@ -17,6 +17,7 @@ from makar.families.diffusion.config import DiffusionConfig
 from makar.families.family import build_family
 from makar.generation.able import recipes_with_edit
 from makar.generation.edit import edit
+from makar.generation.generate import generate
 from makar.generation.inpainting import laid_over
 from makar.provenance.chain import verify
 from makar.recipe import Recipe, Stage
@@ -26,16 +27,16 @@ DATA = {"fingerprint": "ef" * 32, "name": "pictures"}
 QUICK = {"steps": 2}
 
 
-def pictures(count=4, side=16):
+def pictures(count=4, side=16, channels=3):
     generator = np.random.default_rng(0)
-    return [generator.integers(0, 256, (side, side, 3), np.uint8) for _ in range(count)]
+    return [generator.integers(0, 256, (side, side, channels), np.uint8) for _ in range(count)]
 
 
-def saved(path, family, *, fit="crop", labels=("cat", "fox"), source="none"):
+def saved(path, family, *, fit="crop", labels=("cat", "fox"), source="none", channels=3):
     records = [
         Record(id="0", medium="image", content=pixels, document="d", source="d", split="train", label=label)
         for label in labels
-        for pixels in pictures()
+        for pixels in pictures(channels=channels)
     ]
     config = ImageCodecConfig(height=16, width=16, fit=fit, use_labels=labels != (None,), source=source)
     codec = fit_codec(config, iter(records))
@@ -374,3 +375,15 @@ def test_a_background_needs_a_cutout(painter):
         one(painter, clear, background=True)
     with pytest.raises(UsageError, match="a box and a background"):
         one(painter, cutout(), background=True, box=(1, 1, 3, 3))
+
+
+def test_a_model_of_transparent_images_makes_them_and_puts_backgrounds_behind_them(models, tmp_path):
+    config = DiffusionConfig(features=16, multipliers=(1,), blocks=1, head_width=8)
+    artifact = saved(tmp_path / "clear", config, channels=4)
+    made = next(generate(artifact, options=QUICK))
+    assert made.content.shape == (16, 16, 4) and len(np.unique(made.content[:, :, 3])) > 1
+    assert verify(made.save(tmp_path / "made.png")).is_intact
+    assert (made.content[made.content[:, :, 3] == 0] == 0).all()
+    asset = one(artifact, cutout(), background=True)
+    opaque = cutout()[:, :, 3] == 255
+    assert np.array_equal(asset.content[opaque][:, :3], cutout()[opaque][:, :3])

@@ -303,7 +303,7 @@ class Model:
 
         Args:
             folder: A folder that does not exist or is empty.
-            to: ``"transformers"`` or ``"onnx"``.
+            to: ``"transformers"`` or ``"onnx"``; of an adapter ``"diffusers"`` or ``"kohya"``.
         """
         from makar.artifacts.export import export_artifact
 
@@ -319,16 +319,22 @@ class Model:
         return self._index
 
 
-def load(name: str | Path) -> Model:
+def load(name: str | Path, *, loras: Sequence[str] = (), controlnet: str | Path | None = None) -> Model:
     """Open a saved model by name or folder; every file is compared with its signed hash first.
+
+    Args:
+        name: A name, the folder of a model, or the folder of a pretrained pipeline of diffusers.
+        loras: For a pipeline: LoRA files to add, each FILE or FILE:SCALE.
+        controlnet: For a pipeline: folder of a ControlNet.
 
     Raises:
         UnknownNameError: There is no such model; the nearest name is proposed.
         IntegrityError: A file is missing, foreign or changed.
+        ArtifactError: A folder of others holds code or pickles, or lacks a component.
     """
     from makar.artifacts.load import load_artifact
 
-    return Model(load_artifact(name))
+    return Model(load_artifact(name, loras=loras, controlnet=controlnet))
 
 
 def verify(path: str | Path) -> "Verification":

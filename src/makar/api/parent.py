@@ -136,6 +136,9 @@ class ParentModel:
         return artifact.components()[name]
 
     def _as_trained(self, stage: Stage) -> Stage:
+        if stage.name == self.artifact.recipe.stages[-1].name:
+            # Without its weights, which may be gigabytes that nobody asked for yet.
+            return stage.changed(codec=self.artifact.codec().config, family=self.artifact.family_config)
         made = self._made(stage.name)
         return stage.changed(codec=made.codec.config, family=made.family.config)
 

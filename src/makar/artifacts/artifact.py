@@ -3,7 +3,7 @@
 Folder of an artifact::
 
     makar.json             schema, medium, recipe, configurations of codec and family, training, data
-    model.safetensors      every tensor of the family
+    model.safetensors      every tensor of the family (of an adapter: adapter_model.safetensors)
     codec/NAME             the learned part of the codec
     components/NAME/...    the trained stages that the codec works through (``makar.artifacts.components``)
     config.json ...        whatever the family adds so that other programs open the folder
@@ -35,7 +35,6 @@ from makar.registry import config_class
 
 SCHEMA = 1
 HEADER_NAME = "makar.json"
-TENSORS_NAME = "model.safetensors"
 CODEC_FOLDER = "codec"
 CARD_NAME = "README.md"
 REPORT_NAME = "report.json"
@@ -81,6 +80,11 @@ class Artifact:
         """The recipe that it was trained by."""
         return _rebuild("recipe", lambda: Recipe.from_dictionary(self.header["recipe"]))
 
+    @property
+    def family_config(self) -> FamilyConfig:
+        """The configuration of the family, without its weights."""
+        return _family_config(self.header)
+
     def codec(self) -> Codec:
         """Return the codec; it is rebuilt at the first call.
 
@@ -113,7 +117,8 @@ class Artifact:
             ArtifactError: The configuration or the file of tensors cannot be used.
         """
         if self._family is None:
-            self._family = rebuild_family(self.header, [self.path / TENSORS_NAME])
+            name = tensors_name(self.header)
+            self._family = rebuild_family(self.header, [self.path / name] if name else [])
         return self._family.to(working_device() if device is None else device)
 
 
@@ -201,7 +206,7 @@ def rebuild_components(header: dict[str, Any], folder: Path) -> dict[str, Traine
     found: dict[str, TrainedStage] = {}
     for name, entry in header["components"].items():
         place = folder / COMPONENTS_FOLDER / name
-        family = rebuild_family(entry, [place / TENSORS_NAME])
+        family = rebuild_family(entry, [place / tensors_name(entry)])
         if family_hash(family) != entry["hash"]:
             raise IntegrityError(
                 f'the component "{name}" is not the one that the model was trained with',
@@ -239,6 +244,16 @@ def rebuild_family(header: dict[str, Any], tensors: list[Path]) -> Family:
     family.load_tensors(found)
     family.eval()
     return family
+
+
+def tensors_name(header: dict[str, Any]) -> str:
+    """Return the file with the tensors of a model, from what ``makar.json`` says or its entry of a component; empty for none."""
+    return _family_config(header).tensors_name
+
+
+def _family_config(header: dict[str, Any]) -> FamilyConfig:
+    config: FamilyConfig = _rebuild("family", lambda: _config(header["family"], FamilyConfig))
+    return config
 
 
 def _config(values: dict[str, Any], wanted: type[Config]) -> Any:

@@ -1,15 +1,16 @@
 """Taking a model out: ``export_artifact`` writes a folder that other programs open, checked before it is accepted.
 
-Formats: ``transformers`` (where the family writes what that library needs) and ``onnx`` (every family). Both folders also hold
-``makar.json``, the codec's files, the tensors under their saved names and, as ``provenance.json``, the signed manifest, so that
-``import_artifact`` reverses them exactly.
+Formats: ``transformers`` (where the family writes what that library needs) and ``onnx`` (every family); of an adapter ``diffusers`` and
+``kohya``, one file each (``export_lora``). The folders of the first two also hold ``makar.json``, the codec's files, the tensors under
+their saved names and, as ``provenance.json``, the signed manifest, so that ``import_artifact`` reverses them exactly.
 """
 
 from collections.abc import Callable
 from pathlib import Path
 
-from makar.artifacts.artifact import CARD_NAME, CODEC_FOLDER, HEADER_NAME, TENSORS_NAME, Artifact, read_plain
+from makar.artifacts.artifact import CARD_NAME, CODEC_FOLDER, HEADER_NAME, Artifact, read_plain, tensors_name
 from makar.artifacts.components import COMPONENTS_FOLDER
+from makar.artifacts.export_lora import export_diffusers, export_kohya
 from makar.artifacts.export_onnx import write_onnx
 from makar.artifacts.folders import check_replaceable, new_folder, write_file
 from makar.artifacts.load import load_artifact
@@ -25,7 +26,7 @@ def export_artifact(artifact: Artifact, *, to: str, folder: Path) -> Path:
 
     Args:
         artifact: The model; it is compared with its signed hashes first.
-        to: ``"transformers"`` or ``"onnx"``.
+        to: One of ``FORMATS``.
         folder: A folder that does not exist or is empty.
 
     Returns:
@@ -40,6 +41,10 @@ def export_artifact(artifact: Artifact, *, to: str, folder: Path) -> Path:
     """
     if to not in FORMATS:
         raise UnknownNameError("format", to, FORMATS)
+    if artifact.manifest["type"] == "pipeline":
+        raise UnsupportedError(
+            f"{artifact.path} is in the format of diffusers already", expected="a model that makar train wrote"
+        )
     folder = Path(folder)
     check_replaceable(folder, None)
     artifact = load_artifact(artifact.path)
@@ -61,7 +66,7 @@ def _export_transformers(artifact: Artifact, folder: Path) -> None:
 
 def _export_onnx(artifact: Artifact, folder: Path) -> None:
     with new_folder(folder, replaces=None) as building:
-        _write_parts(artifact, building, [HEADER_NAME, TENSORS_NAME])
+        _write_parts(artifact, building, [HEADER_NAME, tensors_name(artifact.header)])
         write_onnx(artifact, building)
 
 
@@ -79,5 +84,10 @@ def _is_always_written(name: str) -> bool:
     return name.startswith((f"{CODEC_FOLDER}/", f"{COMPONENTS_FOLDER}/"))
 
 
-FORMATS: dict[str, Callable[[Artifact, Path], None]] = {"transformers": _export_transformers, "onnx": _export_onnx}
+FORMATS: dict[str, Callable[[Artifact, Path], None]] = {
+    "transformers": _export_transformers,
+    "onnx": _export_onnx,
+    "diffusers": export_diffusers,
+    "kohya": export_kohya,
+}
 """Every format that a model can be written in."""

@@ -17,7 +17,6 @@ from typing import Any
 from makar.artifacts.artifact import (
     CODEC_FOLDER,
     HEADER_NAME,
-    TENSORS_NAME,
     Artifact,
     read_codec_files,
     read_header,
@@ -96,7 +95,7 @@ def import_artifact(path: Path | str, *, output: Path | str) -> Artifact:
 def _tensor_files(folder: Path) -> list[Path]:
     found = sorted(path for path in folder.glob("*.safetensors") if not path.is_symlink())
     if not found:
-        raise ArtifactError(f"{folder} has no tensors", expected=f"{TENSORS_NAME}")
+        raise ArtifactError(f"{folder} has no tensors", expected="*.safetensors")
     return found
 
 

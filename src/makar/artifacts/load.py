@@ -1,32 +1,48 @@
 """Opening a saved model: found by path or name, every byte compared with the signed list before anything is read."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from makar.artifacts.artifact import Artifact, read_header
 from makar.artifacts.folders import recover
-from makar.errors import ArtifactError, IntegrityError, UnknownNameError
+from makar.artifacts.pipelines import open_pipeline_folder, refuse_single_file
+from makar.errors import ArtifactError, IntegrityError, UnknownNameError, UnsupportedError
+from makar.families.pretrained.folder import is_pipeline
 from makar.home import models_folder
 from makar.provenance.folder import MANIFEST_NAME, check_folder, is_safe_name
 from makar.provenance.ledger import remember_place
 
 
-def load_artifact(path: Path | str, *, verify: bool = True) -> Artifact:
+def load_artifact(
+    path: Path | str, *, verify: bool = True, loras: Sequence[str] = (), controlnet: Path | str | None = None
+) -> Artifact:
     """Open a saved model.
 
     Args:
-        path: Its folder, or the name of a folder in the models folder.
+        path: Its folder, or the name of a folder in the models folder; the folder of a pipeline of diffusers is one too.
         verify: Whether to compare every file with its hash; without, only names, sizes and signatures are.
+        loras: For a pipeline: LoRA files to add, each FILE or FILE:SCALE.
+        controlnet: For a pipeline: folder of a ControlNet.
 
     Raises:
         UnknownNameError: There is no such model; the nearest name is proposed.
         IntegrityError: A file is missing, foreign or changed, or a signature does not match; the message names all of them.
         ArtifactError: The folder is no artifact, or of another version.
+        UnsupportedError: LoRA files or a ControlNet for a model that is no pipeline.
     """
+    refuse_single_file(Path(path))
     folder = find_model(path)
+    if is_pipeline(folder) and not (folder / MANIFEST_NAME).exists():
+        return open_pipeline_folder(folder, loras=loras, controlnet=controlnet)
+    if loras or controlnet is not None:
+        raise UnsupportedError(
+            f"{'a LoRA' if loras else 'a ControlNet'} for {folder.name}, which is no pipeline of diffusers",
+            expected="the folder of a pretrained pipeline",
+        )
     if not (folder / MANIFEST_NAME).exists():
         raise ArtifactError(
             f"{folder} is no saved model: it has no {MANIFEST_NAME}",
-            expected="a folder that makar train wrote",
+            expected="a folder that makar train wrote, or a pipeline of diffusers",
             do="makar import brings models of other formats in",
         )
     found = check_folder(folder, hashes=verify)

@@ -19,8 +19,8 @@ from makar.artifacts.artifact import (
     HEADER_NAME,
     REPORT_NAME,
     SCHEMA,
-    TENSORS_NAME,
     Artifact,
+    tensors_name,
 )
 from makar.artifacts.card import model_card
 from makar.artifacts.components import COMPONENTS_FOLDER, TrainedStage, component_files, component_header
@@ -109,8 +109,12 @@ def write_artifact(
     components: Mapping[str, TrainedStage],
 ) -> Artifact:
     """Write and sign a folder from its parts; ``save_artifact`` and ``import_artifact`` end here."""
-    nested = {f"{COMPONENTS_FOLDER}/{name}/{TENSORS_NAME}": stage.family for name, stage in components.items()}
-    reserved = {HEADER_NAME, TENSORS_NAME, MANIFEST_NAME, DOCUMENTS_NAME, CARD_NAME, REPORT_NAME, *nested}
+    nested = {
+        f"{COMPONENTS_FOLDER}/{name}/{stage.family.config.tensors_name}": stage.family
+        for name, stage in components.items()
+    }
+    main = tensors_name(header)
+    reserved = {HEADER_NAME, main, MANIFEST_NAME, DOCUMENTS_NAME, CARD_NAME, REPORT_NAME, *nested}
     for name in files:
         if not is_safe_name(name) or name in reserved or name.startswith(f"{COMPONENTS_FOLDER}/"):
             raise ConfigError(f'a model cannot hold a file named "{name}"', expected="a plain, free name")
@@ -125,7 +129,7 @@ def write_artifact(
         write_file(building, HEADER_NAME, json.dumps(header, indent=1, ensure_ascii=False).encode("utf-8"))
         for name, content in files.items():
             write_file(building, name, content)
-        write_tensors(building / TENSORS_NAME, tensors)
+        write_tensors(building / main, tensors)
         for name, family in nested.items():
             (building / name).parent.mkdir(parents=True, exist_ok=True)
             write_tensors(building / name, family.tensors())
@@ -135,7 +139,7 @@ def write_artifact(
             "medium": header["medium"],
             "system": header["system"],
             "time_utc": header["time_utc"],
-            "files": list_files(building, [HEADER_NAME, TENSORS_NAME, *nested, *files]),
+            "files": list_files(building, [HEADER_NAME, main, *nested, *files]),
             "previous": signing.manifest_hash(run),
             "run": run,
             "data": data,
@@ -182,6 +186,8 @@ def update_artifact_report(artifact: Artifact, report: dict[str, Any]) -> Artifa
         IntegrityError: The artifact was changed on the disk.
     """
     load_artifact(artifact.path)
+    if not (artifact.path / MANIFEST_NAME).is_file():
+        raise ArtifactError(f"{artifact.path} is the folder of somebody else's model, which stays as it is")
     kept = [MANIFEST_NAME, *artifact.manifest["files"]]
     with new_folder(artifact.path, replaces=MANIFEST_NAME) as building:
         for name in kept:

@@ -9,6 +9,10 @@ from makar.cli.completion import medium_names, model_names, recipe_names
 from makar.cli.output import Json, note, print_json
 from makar.cli.tables import print_inspection, print_plan
 from makar.cli.values import seconds_of
+from makar.errors import UnknownNameError, UsageError
+
+ADAPTERS = ("lora",)
+"""Recipes that learn an adapter."""
 
 Data = Annotated[
     str, typer.Argument(metavar="DATA", help="A file, a folder, an archive, or builtin:NAME.", show_default=False)
@@ -40,6 +44,30 @@ From = Annotated[
         autocompletion=model_names,
     ),
 ]
+
+Adapter = Annotated[
+    str | None,
+    typer.Option(
+        "--adapter", metavar="KIND", help="With --from FOLDER of a pretrained pipeline: learn an adapter; lora."
+    ),
+]
+
+
+def recipe_of(recipe: str | None, *, adapter: str | None, from_model: str | None) -> str | None:
+    """Return the recipe that the options ask for: each kind of adapter is one.
+
+    Raises:
+        UsageError: An adapter of nothing, of an unknown kind, or beside another recipe.
+    """
+    if adapter is None:
+        return recipe
+    if adapter not in ADAPTERS:
+        raise UnknownNameError("adapter", adapter, ADAPTERS)
+    if from_model is None:
+        raise UsageError(f"--adapter {adapter} of nothing", expected="a model that it adapts", do="--from FOLDER")
+    if recipe not in (None, adapter):
+        raise UsageError(f"--adapter {adapter} and --recipe {recipe}", expected="one of them")
+    return adapter
 
 
 def check_from(model: str | None) -> None:
@@ -80,6 +108,7 @@ def plan(
     seed: Seed = 0,
     settings: Settings = None,
     from_model: From = None,
+    adapter: Adapter = None,
     probe: Annotated[bool, typer.Option(help="With --for: measure this machine for a few seconds.")] = True,
     json: Json = False,
 ) -> None:
@@ -95,6 +124,7 @@ def plan(
     minutes = None if seconds is None else seconds / 60
     seconds_of_budget(minutes, steps)
     check_from(from_model)
+    recipe = recipe_of(recipe, adapter=adapter, from_model=from_model)
     with Display() as display:
         dataset = dataset_of(data, medium=medium, progress=display.reading)
         if probe and seconds is not None:

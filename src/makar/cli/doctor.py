@@ -19,7 +19,7 @@ from makar.provenance.keys import KEY_NAME, keys_folder
 
 EXTRAS = {
     "transformers": ("transformers",),
-    "diffusers": ("diffusers",),
+    "diffusers": ("diffusers", "transformers", "peft", "accelerate"),
     "design": ("vtracer",),
     "onnx": ("onnx", "onnxruntime", "onnxscript"),
 }

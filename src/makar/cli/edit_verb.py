@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from makar.cli.generate_verb import ModelName, check_output, save_asset, show_each
+from makar.cli.generate_verb import ControlNet, Loras, ModelName, check_output, save_asset, show_each
 from makar.cli.output import Json
 from makar.errors import UsageError
 
@@ -67,6 +67,9 @@ def edit(
     guidance: Annotated[
         float | None, typer.Option("--guidance", help="How strictly to follow prompt and label.")
     ] = None,
+    negative_prompt: Annotated[str | None, typer.Option("--negative-prompt", help="What it must not become.")] = None,
+    lora: Loras = None,
+    controlnet: ControlNet = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="File or folder to save to; out/ without it.")
     ] = None,
@@ -106,6 +109,7 @@ def edit(
         "guidance": guidance,
         "label": label,
         "direction": direction,
+        "negative_prompt": negative_prompt,
         "source_noise": source_noise,
         "style": style,
     }
@@ -119,7 +123,7 @@ def edit(
         images = [None]
     is_row = "to" in how or to_seed is not None
     check_output(output, medium="image", count=(frames or 2) if is_row else count * len(images))
-    maker = load(model)
+    maker = load(model, loras=lora or (), controlnet=controlnet)
     assets = (
         asset
         for image in images

@@ -26,6 +26,14 @@ ModelName = Annotated[
     typer.Argument(metavar="MODEL", help="A model by name or folder.", autocompletion=model_names, show_default=False),
 ]
 
+Loras = Annotated[
+    list[str] | None,
+    typer.Option("--lora", metavar="FILE[:SCALE]", help="Pipelines: add this LoRA; may be repeated."),
+]
+ControlNet = Annotated[
+    Path | None, typer.Option("--controlnet", metavar="FOLDER", help="Pipelines: put this ControlNet to it.")
+]
+
 
 def generate(
     model: ModelName,
@@ -64,6 +72,9 @@ def generate(
         str | None, typer.Option("--negative-prompt", help="Images: what it must not be.")
     ] = None,
     label: Annotated[str | None, typer.Option("--label", help="Images: the class to make.")] = None,
+    width: Annotated[int | None, typer.Option("--width", help="Pipelines: width in pixels.")] = None,
+    height: Annotated[int | None, typer.Option("--height", help="Pipelines: height in pixels.")] = None,
+    lora: Loras = None,
     palette: Annotated[
         str | None,
         typer.Option(
@@ -111,13 +122,15 @@ def generate(
         "guidance": guidance,
         "negative_prompt": negative_prompt,
         "label": label,
+        "width": width,
+        "height": height,
         "palette": palette,
         "svg": svg or None,
     }
     options = {name: value for name, value in given.items() if value is not None}
     options |= controls_of(controls or [], taken=options)
     words = [sys.stdin.read() if prompt == "-" else prompt for prompt in prompts or []]
-    maker = load(model)
+    maker = load(model, loras=lora or ())
     if augment is not None:
         _check_augment(words, output, stream=stream, label=label)
         assert output is not None

@@ -94,7 +94,7 @@ def import_(
 def export(
     model: ModelName,
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder to write.")],
-    to: Annotated[str, typer.Option("--to", help="transformers or onnx.")],
+    to: Annotated[str, typer.Option("--to", help="transformers or onnx; of an adapter diffusers or kohya.")],
     json: Json = False,
 ) -> None:
     """Write MODEL in a standard format.

@@ -70,6 +70,15 @@ def print_plan(name: str, values: Mapping[str, Any]) -> None:
         print(f"\nmeasured before: {recipe['expected']}")
 
 
+def _memory_plan(found: Mapping[str, Any]) -> dict[str, str]:
+    """Return how a pretrained pipeline is made to fit, in words; nothing for our own models."""
+    if not found:
+        return {}
+    given_up = [name.replace("_", " ") for name in ("vae_tiling", "attention_slicing") if found[name]]
+    waits = f"offload by {found['offload']}" if found["offload"] != "none" else "no offload"
+    return {"to make images": ", ".join([found["precision"], *given_up, waits, size_text(found["needed_bytes"])])}
+
+
 def size_text(count: float) -> str:
     """Return bytes as ``512 B``, ``1.5 MB`` or ``20 GB``."""
     for unit in ("B", "kB", "MB", "GB"):
@@ -144,6 +153,7 @@ def _expected_rows(expected: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         if loss
         else "not known for this kind of model",
         "memory": size_text(expected["memory_bytes"]),
+        **_memory_plan(expected.get("memory_plan") or {}),
         "disk": size_text(expected["disk_bytes"]),
         "energy": f"{energy['low']:.2g} to {energy['high']:.2g} Wh, about {energy['central']:.2g}",
     }

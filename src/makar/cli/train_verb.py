@@ -5,7 +5,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from makar.cli.data_verbs import Data, From, Medium, RecipeName, Seed, Settings, Steps, Time, check_from
+from makar.cli.data_verbs import (
+    Adapter,
+    Data,
+    From,
+    Medium,
+    RecipeName,
+    Seed,
+    Settings,
+    Steps,
+    Time,
+    check_from,
+    recipe_of,
+)
 from makar.cli.output import Json, note, print_json
 from makar.cli.values import seconds_of
 
@@ -26,6 +38,7 @@ def train(
     seed: Seed = 0,
     settings: Settings = None,
     from_model: From = None,
+    adapter: Adapter = None,
     json: Json = False,
 ) -> None:
     """Train a model on DATA.
@@ -42,6 +55,7 @@ def train(
     # Wrong use is said before an hour of reading.
     seconds_of_budget(minutes, steps)
     check_from(from_model)
+    recipe = recipe_of(recipe, adapter=adapter, from_model=from_model)
     if process_number():
         # torchrun started several: the first reads, says and prints, and this one computes along.
         train_model(data, minutes=minutes, steps=steps)

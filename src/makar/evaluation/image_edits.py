@@ -138,13 +138,16 @@ def _denoised(material: Material, extractor: Extractor, images: Images) -> Score
 
 def _filled(material: Material, extractor: Extractor, images: Images) -> Score:
     rows, columns = images.shape[1:3]
-    top, left, bottom, right = rows // 4, columns // 4, rows - rows // 4, columns - columns // 4
+    part, box = "middle", (columns // 4, rows // 4, columns - columns // 4, rows - rows // 4)
+    if not material.artifact.recipe.stages[-1].family.fills_any_part:
+        part, box = "lower half", (0, rows // 2, columns, rows)
+    left, top, right, bottom = box
     is_new = np.zeros((rows, columns), bool)
     is_new[top:bottom, left:right] = True
-    made = _edited(material, "filling in", images, {"box": (left, top, right, bottom)})
+    made = _edited(material, "filling in", images, {"box": box})
     plain = images.copy()
     plain[:, is_new] = images[:, ~is_new].mean(1, keepdims=True).round().astype(np.uint8)
-    return _score(extractor, "filled_in", "images whose middle was filled in", images, made, {"mean colour": plain})
+    return _score(extractor, "filled_in", f"images whose {part} was filled in", images, made, {"mean colour": plain})
 
 
 _MEASURES: dict[str, Callable[[Material, Extractor, Images], Score]] = {

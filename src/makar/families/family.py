@@ -171,6 +171,11 @@ class Family(nn.Module, abc.ABC):
         """What ``predict`` can say of existing content; the configuration says it."""
         return self.config.predictions
 
+    @property
+    def computing(self) -> dict[str, Any]:
+        """How it computes on this machine, where that was chosen to fit and changes what comes out; it goes into manifests."""
+        return {}
+
     def predict(self, batch: Batch, what: str, generator: torch.Generator) -> dict[str, np.ndarray]:
         """Say something of existing content.
 

@@ -4,7 +4,7 @@ The implementation is named by ``target`` and described in ``makar.families.fami
 """
 
 import abc
-from typing import ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from makar.config import Config
 from makar.tensor_spec import Slot, TensorSpec
@@ -25,6 +25,9 @@ class FamilyConfig(Config, abc.ABC):
     balanced_by: ClassVar[str | None] = None
     """Slot of a class: batches then hold as many of each, one after the other, however many the data have; ``None`` draws as they come."""
 
+    fills_any_part: ClassVar[bool] = True
+    """Where it can inpaint: whether any part of an image, or only one that goes on to its last row."""
+
     predictions: ClassVar[tuple[str, ...]] = ()
     """What the family's ``predict`` can say of existing content: ``"anomaly"`` ..."""
 
@@ -37,6 +40,20 @@ class FamilyConfig(Config, abc.ABC):
     def window_length(self) -> int:
         """Positions a window, without the one that only serves as the last target; 1 for ``items``."""
         return 1
+
+    @property
+    def tensors_name(self) -> str:
+        """File of a saved model with the tensors of the family; empty where it has none of its own."""
+        return "model.safetensors"
+
+    def frozen_bytes(self) -> float:
+        """Return the memory that training takes for what is not trained: the base of an adapter; none by default."""
+        return 0.0
+
+    def memory_plan(self, device: str, free_bytes: int) -> dict[str, Any]:
+        """Return how it would compute on this machine, where that is chosen to fit; nothing by default."""
+        del device, free_bytes
+        return {}
 
     @abc.abstractmethod
     def accepts(self) -> TensorSpec:

@@ -50,5 +50,6 @@ def short_options(family: Family) -> Config:
     """Return the sampling controls of a family, those of ``LIMITS`` lowered."""
     options = family.options()
     values = {field.name: getattr(options, field.name) for field in dataclasses.fields(options)}
-    lowered = {name: most for name, most in LIMITS.items() if isinstance(values.get(name), int) and values[name] > most}
+    # None leaves a control to the model, which does not know that it is watched.
+    lowered = {name: most for name, most in LIMITS.items() if name in values and not 0 < (values[name] or 0) <= most}
     return options.changed(**lowered)

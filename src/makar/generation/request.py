@@ -183,6 +183,8 @@ class Request:
             "novelty": shareable_novelty(novelty),
             "content": describe_content(draft.content),
         }
+        if self.family.computing:
+            statement["computing"] = self.family.computing
         if change is not None:
             statement["edit"] = change.stated
         if self.finishing.stated:

@@ -16,7 +16,8 @@ from makar.provenance.embedding import SIDECAR_SUFFIX
 from makar.provenance.folder import MANIFEST_NAME, check_folder, file_hash, is_safe_name, read_limited
 from makar.provenance.ledger import known_place
 from makar.provenance.links import METRICS_NAME, PLAN_NAME
-from makar.provenance.manifest import manifest_hash, read_signed, read_strict_json
+from makar.provenance.manifest import SignedManifest, manifest_hash, read_signed, read_strict_json
+from makar.provenance.pipelines import known_pipeline, pipeline_problems
 from makar.provenance.verification import Check, Link, Status, Verification
 
 Fingerprint = Callable[[str, dict[str, Any]], str]
@@ -83,6 +84,10 @@ def _check_origin(asset: dict[str, Any], given: Path | None, fingerprint: Finger
     if not isinstance(stated, dict) or not isinstance(stated.get("hash"), str):
         return [_check("artifact", "found", "failed", "the asset does not say which artifact made it")]
     name = str(stated.get("name"))
+    if given is None and (pipeline := known_pipeline(stated["hash"])) is not None:
+        if any(asset.get(part) != pipeline.manifest[part] for part in ("run", "data")):
+            return [_check("artifact", "link", "failed", "asset and pipeline state another run or data")]
+        return _check_pipeline(pipeline)
     folder = given if given is not None else find_artifact(stated["hash"], name)
     if folder is None:
         return [
@@ -124,6 +129,20 @@ def _check_artifact(folder: Path, fingerprint: Fingerprint | None) -> tuple[dict
     return manifest, checks
 
 
+def _check_pipeline(statement: SignedManifest) -> list[Check]:
+    """Compare the folder of a pretrained pipeline with what was stated of it when it was opened."""
+    stated = statement.manifest
+    folder, problems = pipeline_problems(stated)
+    checks = [_check("artifact", "link", "ok", f"made by a pretrained {stated['pipeline']}")]
+    if folder is None:
+        checks.append(_check("artifact", "found", "unknown", "its folder is not where it was"))
+    elif problems:
+        checks += [_check("artifact", "files", "failed", f"{folder}: {problem}") for problem in problems]
+    else:
+        checks.append(_check("artifact", "files", "ok", f"all {len(stated['files'])} files of {folder} match"))
+    return [*checks, _check("data", "found", "unknown", str(stated["training_data"]))]
+
+
 def _check_parent(stated: Any, fingerprint: Fingerprint | None) -> list[Check]:
     """Return the checks of the model that an artifact began from, and of all behind it; hashes name each other, so none comes twice."""
     if stated is None:
@@ -131,6 +150,9 @@ def _check_parent(stated: Any, fingerprint: Fingerprint | None) -> list[Check]:
     if not isinstance(stated, dict) or not isinstance(stated.get("hash"), str):
         return [_check("parent", "link", "failed", "the artifact does not say which model it began from")]
     name, digest = str(stated.get("name")), stated["hash"]
+    if (pipeline := known_pipeline(digest)) is not None:
+        link, *checks = _check_pipeline(pipeline)
+        return [_check("parent", "link", link.status, link.detail), *(check.behind() for check in checks)]
     folder = find_artifact(digest, name)
     if folder is None:
         return [

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from makar.codecs.codec import Codec, CodecConfig
 from makar.codecs.image_config import HALVES, PAIRED, ImageCodecConfig, source_slot
+from makar.codecs.prompted_image_config import PromptedImageCodecConfig
 from makar.codecs.text_config import BpeCodecConfig, ByteCodecConfig, CharacterCodecConfig
 from makar.data.record import Split
 from makar.data.store import Store
@@ -66,6 +67,15 @@ def estimated_size(codec: CodecConfig, dataset: "DataSet") -> DataSize:
             spec=TensorSpec(slots),
             fingerprint=dataset.fingerprint,
         )
+    if isinstance(codec, PromptedImageCodecConfig):
+        images = int(inspection.splits["train"]["images"])
+        return DataSize(
+            items=images,
+            content_bytes=images,
+            store_bytes=images * (3 * codec.height * codec.width + 2 * codec.caption_bytes),
+            spec=codec.spec(),
+            fingerprint=dataset.fingerprint,
+        )
     content_bytes = text_bytes(dataset)
     vocabulary = codec.vocabulary_size if isinstance(codec, BpeCodecConfig) else 256
     nearest = min(BYTES_A_TOKEN, key=lambda known: abs(math.log(known / vocabulary)))
@@ -105,7 +115,8 @@ def estimated_store_bytes(codec: CodecConfig, dataset: "DataSet") -> int:
     Finished parts and the whole that they are joined to are on the disk at the same time, and the splits that are not trained on come
     to less than a quarter of the training part.
     """
-    if not isinstance(codec, ImageCodecConfig | BpeCodecConfig | ByteCodecConfig | CharacterCodecConfig):
+    known = (ImageCodecConfig, PromptedImageCodecConfig, BpeCodecConfig, ByteCodecConfig, CharacterCodecConfig)
+    if not isinstance(codec, known):
         return 0  # what a codec of a plug-in makes of the data is only known when it has made it
     return int(2 * 1.25 * estimated_size(codec, dataset).store_bytes)
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from makar.recipe import NOTHING, OptimisationConfig, Stage
 from makar.training.data_size import DataSize
 from makar.training.energy import predicted_energy
-from makar.training.machine import ASSUMED_OPERATIONS_PER_SECOND, ASSUMED_PEAK
+from makar.training.machine import ASSUMED_OPERATIONS_PER_SECOND, ASSUMED_PEAK, free_memory_bytes
 from makar.training.plan import TrainingPlan
 from makar.training.prediction import FITTED, disk_bytes, expected_loss, memory_bytes
 
@@ -51,6 +51,7 @@ def expectation(
             one.family.parameter_count(),
             activation_bytes=one.family.activation_bytes(),
             batch_size=one.optimisation.batch_size,
+            frozen_bytes=one.family.frozen_bytes(),
         )
         for one in plan.recipe.stages
     )
@@ -74,6 +75,7 @@ def expectation(
         if (plan.recipe.medium, stage.family.kind) in FITTED and stage.begins == NOTHING
         else None,
         "memory_bytes": int(memory),
+        "memory_plan": stage.family.memory_plan(plan.device, free_memory_bytes(plan.device)),
         "disk_bytes": int(disk_bytes(parameters, store_bytes=size.store_bytes)),
         "energy": predicted_energy(seconds, threads=plan.threads * plan.workers, memory_bytes=memory),
         "measured": found is not None,

@@ -101,15 +101,16 @@ def expected_loss(medium: str, *, parameters: int, unique_items: float, seen_ite
     }
 
 
-def memory_bytes(parameters: int, *, activation_bytes: float, batch_size: int) -> float:
+def memory_bytes(parameters: int, *, activation_bytes: float, batch_size: int, frozen_bytes: float = 0.0) -> float:
     """Return resident memory of a training, the process itself included.
 
     Args:
         parameters: Trainable parameters.
         activation_bytes: Of one window or item.
         batch_size: Windows or items computed at a time.
+        frozen_bytes: Of what is not trained.
     """
-    return PROCESS_BYTES + STATE_BYTES * parameters + activation_bytes * batch_size
+    return PROCESS_BYTES + frozen_bytes + STATE_BYTES * parameters + activation_bytes * batch_size
 
 
 def disk_bytes(parameters: int, *, store_bytes: float) -> float:

@@ -105,7 +105,16 @@ def test_the_weight_of_the_difference_scales_it():
     family, data = built(settings), batch(settings)
     (side,) = family.sides(data)
     made = torch.zeros_like(side.real)
-    assert float(family.faithfulness(side, made)) == pytest.approx(100 * float(side.real.abs().mean()), rel=1e-5)
+    lost = float(side.real.abs().mean())
+    assert float(family.faithfulness(side, made)) == pytest.approx(settings.difference_here * lost, rel=1e-5)
+
+
+@pytest.mark.parametrize("side", [16, 64, 256])
+def test_the_difference_pushes_an_image_as_hard_at_any_size(side):
+    weight = config("pix2pix", height=side, width=side).difference_here
+    values = torch.zeros(3, side, side, dtype=torch.float64, requires_grad=True)
+    (weight * (values - 1).abs().mean()).backward()
+    assert float(values.grad.norm()) == pytest.approx(100 / (256 * 3**0.5), rel=1e-5)
 
 
 @every_kind

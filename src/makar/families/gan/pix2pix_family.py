@@ -41,7 +41,7 @@ class Pix2pixFamily(TranslationFamily):
 
     def faithfulness(self, side: Side, made: Tensor) -> Tensor | None:
         """Return the weighted mean difference to the real image."""
-        return self.config.difference * (made - side.real).abs().mean()
+        return self.config.difference_here * (made - side.real).abs().mean()
 
     def validation_loss(self, batch: Batch, generator: torch.Generator) -> Loss:
         """Return the mean distance between translations of held-out images and the real ones."""

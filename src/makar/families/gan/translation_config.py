@@ -8,6 +8,7 @@ arXiv 1611.07004, section 3.2.2). CycleGAN has two of each. A test compares the 
 import abc
 import dataclasses
 import itertools
+import math
 from typing import ClassVar, Self
 
 from makar.config import setting
@@ -31,6 +32,8 @@ JUDGED_LEVELS = 3
 """Resolutions of the judge: an answer is about a patch of half of the image or less, at 64 x 64 pixels."""
 
 DOMAINS = 2
+PUBLISHED_SIDE = 256
+"""Pixels of a side for which the weights of pix2pix were published."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -165,10 +168,16 @@ class Pix2pixConfig(TranslationConfig):
 
     difference: float = setting(
         100.0,
-        meaning="weight of the mean difference to the real image, beside what the judge says",
+        meaning="weight of the mean difference to the real image, beside what the judge says, at 256 x 256 pixels; at fewer it falls "
+        "with the side",
         minimum=0.0,
         maximum=10_000.0,
     )
+
+    @property
+    def difference_here(self) -> float:
+        """The weight at this size: the slope of a mean over n values has length 1 / root n, and is to push an image as hard at any size."""
+        return self.difference * math.sqrt(self.height * self.width) / PUBLISHED_SIDE
 
     @property
     def translations(self) -> int:

@@ -23,6 +23,7 @@ class ImageTransformerConfig(FamilyConfig):
     item_name: ClassVar[str] = "image"
     batching: ClassVar[Literal["items", "windows"]] = "items"
     edits: ClassVar[tuple[str, ...]] = ("inpaint",)
+    fills_any_part: ClassVar[bool] = False
 
     codes: int = setting(512, meaning="number of different image tokens", minimum=2, maximum=65536)
     rows: int = setting(8, meaning="rows of image tokens", minimum=1, maximum=256)

@@ -129,7 +129,8 @@ class VaeFamily(Family):
         distance = self.network.description.distance(self._description(seen)[0])
         if self.network.outlines is None:
             return distance
-        return (distance + self.network.outlines.distance(self._outlines(seen))) / 2
+        # The geometric mean: the longer tail of one of them would drown the other in a sum.
+        return (distance * self.network.outlines.distance(self._outlines(seen))).sqrt()
 
     def _loss(self, batch: Batch, generator: torch.Generator) -> Loss:
         config, image = self.config, batch[TARGET]

@@ -1,0 +1,88 @@
+"""The folder of a pretrained pipeline as an artifact that the rest of the house cannot tell from one of ours.
+
+Nobody signed such a folder, so the header is made from what it says of itself and the manifest from the hashes of its files; LoRA files and
+a ControlNet that are put to it are named there too. What it was trained on is unknown, and every asset says so.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from makar.artifacts.artifact import SCHEMA, Artifact
+from makar.codecs.prompted_image_config import PromptedImageCodecConfig
+from makar.errors import UnsupportedError, UsageError
+from makar.families.pretrained.folder import read_folder
+from makar.families.pretrained.lora_files import lora_entry
+from makar.families.pretrained.opening import describe, network_folder
+from makar.provenance.ledger import remember_place
+from makar.provenance.pipelines import UNKNOWN, hashed_files, pipeline_statement, remember_pipeline
+from makar.recipe import Recipe, Stage
+from makar.version import VERSION
+
+SINGLE_FILES = (".safetensors", ".ckpt", ".pt", ".pth", ".bin")
+
+
+def open_pipeline_folder(folder: Path, *, loras: Sequence[str] = (), controlnet: Path | str | None = None) -> Artifact:
+    """Open the folder of a pipeline; nothing of it is loaded before it is asked for.
+
+    Args:
+        folder: The folder.
+        loras: Files to add to its weights, each FILE or FILE:SCALE.
+        controlnet: Folder of a ControlNet to put to it.
+
+    Raises:
+        ArtifactError: It holds code or pickles, or lacks a component; the message says what to do.
+        UnsupportedError: It is no pipeline of images.
+        MissingExtraError: diffusers is absent.
+    """
+    looked = read_folder(folder)
+    network = ""
+    if controlnet is not None:
+        place = Path(controlnet)
+        if not place.is_dir():
+            raise UsageError(f"there is no folder {place}", expected="the folder of a ControlNet")
+        network, _ = network_folder(place)
+        remember_place("artifact", network, str(place.absolute()))
+    config = describe(folder, loras=tuple(lora_entry(text) for text in loras), controlnet=network)
+    codec = PromptedImageCodecConfig(height=config.height, width=config.width)
+    recipe = Recipe(
+        name="pretrained",
+        medium="image",
+        summary=f"a pretrained {config.pipeline}",
+        stages=(Stage(name="image", codec=codec, family=config),),
+    )
+    statement = pipeline_statement(
+        hashed_files(folder, looked.files),
+        pipeline=config.pipeline,
+        medium="image",
+        added={"loras": list(config.loras), "controlnet": network},
+    )
+    remember_pipeline(statement, folder)
+    header = {
+        "schema": SCHEMA,
+        "system": {"name": "makar", "version": VERSION},
+        "time_utc": UNKNOWN,
+        "medium": "image",
+        "run": "",
+        "recipe": recipe.to_dictionary(),
+        "codec": codec.to_dictionary(),
+        "family": config.to_dictionary(),
+        "training": {"run": "", "parameters": config.all_weights},
+        "data": {"fingerprint": UNKNOWN, "name": UNKNOWN},
+        "components": {},
+    }
+    return Artifact(folder.absolute(), header, statement)
+
+
+def refuse_single_file(path: Path) -> None:
+    """Refuse a checkpoint that is one file, with what to do.
+
+    Raises:
+        UnsupportedError: It is one.
+    """
+    if path.is_file() and path.suffix in SINGLE_FILES:
+        raise UnsupportedError(
+            f"{path} is a single file",
+            expected="the folder of a pipeline, with model_index.json",
+            do="in Python: diffusers.StableDiffusionPipeline.from_single_file(FILE).save_pretrained(FOLDER), or that of its class; "
+            "a LoRA is given with --lora",
+        )
