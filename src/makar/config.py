@@ -6,6 +6,7 @@ A field that holds another configuration writes its ``kind`` beside its values; 
 """
 
 import dataclasses
+import functools
 import json
 import tomllib
 import types
@@ -60,7 +61,7 @@ class Config:
         Raises:
             ConfigError: A value is of another type, out of range or not a choice.
         """
-        hints = typing.get_type_hints(type(self))
+        hints = _hints(type(self))
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             name = f"{type(self).__name__}.{field.name}"
@@ -95,7 +96,7 @@ class Config:
             UnknownNameError: A key is not a field; the nearest name is proposed.
             ConfigError: A value does not fit or a required field is absent.
         """
-        hints = typing.get_type_hints(cls)
+        hints = _hints(cls)
         fields = {field.name: field for field in dataclasses.fields(cls)}
         found: dict[str, Any] = {}
         for key, value in values.items():
@@ -199,6 +200,12 @@ def _from_plain(value: Any, hint: Any) -> Any:
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     return value
+
+
+@functools.cache
+def _hints(kind: type) -> dict[str, Any]:
+    """Return the types of the fields of a class; rules of size try hundreds of configurations, and to find out costs most."""
+    return typing.get_type_hints(kind)
 
 
 def _is_of_type(value: Any, hint: Any) -> bool:

@@ -15,7 +15,7 @@ from makar.cli.failure import explain
     [
         (["trian", "x"], "train"),
         (["runs", "shw"], "show"),
-        (["train", "x", "--fro", "1m"], "--for"),
+        (["train", "x", "--fr", "1m"], "--for"),
         (["generate", "x", "--temprature", "1"], "--temperature"),
         (["train", "builtin:digits", "--for", "1m", "--recipe", "imge"], "image"),
         (["inspect", "builtin:digts"], "digits"),
@@ -54,7 +54,7 @@ def test_wrong_use_ends_with_two(words, capsys):
 
 
 def test_an_error_is_json_when_asked_for(capsys):
-    assert run(["train", "builtin:digits", "--fro", "1m", "--json"]) == 2
+    assert run(["train", "builtin:digits", "--fr", "1m", "--json"]) == 2
     shown = capsys.readouterr()
     values = json.loads(shown.out)
     assert values["do"] == "did you mean --for?" and values["exit_code"] == 2

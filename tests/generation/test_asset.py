@@ -71,14 +71,14 @@ def test_formats_that_cannot_carry_the_proof_are_refused(image_artifact, text_ar
 
 
 def test_a_failed_write_leaves_no_sidecar_alone(text_artifact, tmp_path, monkeypatch):
-    real = asset_module._write_new
+    real = asset_module.write_new
 
     def fail_on_text(path, content):
         if path.suffix == ".txt":
             raise OSError(5, "broken")
         real(path, content)
 
-    monkeypatch.setattr(asset_module, "_write_new", fail_on_text)
+    monkeypatch.setattr(asset_module, "write_new", fail_on_text)
     with pytest.raises(MakarError, match="cannot be written"):
         next(generate(text_artifact)).save(tmp_path / "x" / "a.txt")
     assert not list((tmp_path / "x").iterdir())

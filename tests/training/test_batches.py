@@ -93,7 +93,7 @@ def test_a_text_shorter_than_a_window_is_read_round(workshop, tmp_path):
 
 
 def test_pages_are_given_back(source, monkeypatch):
-    monkeypatch.setattr(batches, "RELEASE_BYTES", 1)
+    monkeypatch.setattr(batches, "RELEASE_AFTER_BYTES", 1)
     assert torch.equal(source().batch(0, 8)["target"], source().batch(0, 8)["target"])
 
 

@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from makar.data.mapped import RELEASE_BYTES, release
 from makar.data.store import Store, write_arrays
 from makar.errors import DataError
 from makar.novelty.alignment import best_views, blurred, resized, work_images, work_size
@@ -77,6 +78,7 @@ def build_image_index(store: Store, folder: Path, *, progress: Callable[[int, in
         for start in range(0, count, BUILD_BATCH):
             reduced = work_images(values[start : start + BUILD_BATCH], size)
             file.write((reduced * 255).round().byte().numpy().tobytes())
+            release(values)
             if progress is not None:
                 progress(start, 2 * count)
     images = np.memmap(folder / "images.bin", np.uint8, mode="r").reshape(count, channels, *size)
@@ -91,6 +93,7 @@ def build_image_index(store: Store, folder: Path, *, progress: Callable[[int, in
         for start in range(0, count, BUILD_BATCH):
             part = whitened(search_features(_as_floats(images[start : start + BUILD_BATCH])), mean, matrix)
             file.write(part.half().numpy().tobytes())
+            release(images)
             if progress is not None:
                 progress(count + start, 2 * count)
     write_arrays(folder / "mean.bin", [mean.numpy().astype("<f4")])
@@ -135,6 +138,8 @@ class ImageIndex:
                 views = whitened(search_views(queries), self._mean, self._matrix)
                 _, candidates = nearest_candidates(views, self._vectors, CANDIDATES)
                 matches += [self._compare(query, found, most) for query, found in zip(queries, candidates)]
+        if self.images.nbytes > RELEASE_BYTES:
+            release(self.images)
         return matches
 
     def _reduced(self, images: np.ndarray) -> Tensor:

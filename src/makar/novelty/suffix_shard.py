@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from pydivsufsort import divsufsort
 
+from makar.data.mapped import release
 from makar.data.store import write_arrays
 from makar.novelty.words import SEPARATOR
 
@@ -36,6 +37,11 @@ class SuffixShard:
     def __init__(self, path: Path) -> None:
         self.words: np.ndarray = np.memmap(path.with_suffix(".words"), "<u2", mode="r").view(np.ndarray)
         self.suffixes: np.ndarray = np.memmap(path.with_suffix(".suffixes"), "<i4", mode="r").view(np.ndarray)
+
+    def release(self) -> None:
+        """Give back the memory of what was searched."""
+        release(self.words)
+        release(self.suffixes)
 
     def longest_matches(self, query: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Find the longest match that starts at every position of a query.

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from makar.codecs.codec import Codec
+from makar.data.mapped import RELEASE_BYTES, release
 from makar.data.store import Store, write_arrays
 from makar.novelty.suffix_shard import BREAK, SuffixShard, write_shard
 from makar.novelty.words import SEPARATOR, WordHasher, word_ends
@@ -25,6 +26,8 @@ from makar.novelty.words import SEPARATOR, WordHasher, word_ends
 SHARD_WORDS = 8 << 20
 OVERLAP = 1024
 PIECE_TOKENS = 4 << 20
+KEPT_SHARDS = 4
+"""An index of more shards gives back what a search touched of each, half a gigabyte of memory at the most otherwise."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,10 +69,16 @@ class TextMatch:
 def decoded_texts(store: Store, codec: Codec) -> Iterator[tuple[int, str]]:
     """Yield (number of the record, text) for every record of a store; a very long record comes in several pieces."""
     column = store.columns["target"]
+    touched = 0
     for record in range(len(store)):
         tokens = column[record]
         for start in range(0, max(len(tokens), 1), PIECE_TOKENS):
-            yield record, codec.decode({"target": np.asarray(tokens[start : start + PIECE_TOKENS])})
+            piece = np.asarray(tokens[start : start + PIECE_TOKENS])
+            yield record, codec.decode({"target": piece})
+            touched += piece.nbytes
+            if touched > RELEASE_BYTES:
+                release(column.values)
+                touched = 0
 
 
 def build_text_index(
@@ -203,6 +212,8 @@ class TextIndex:
         shards = np.zeros(len(query), np.int64)
         for number, shard in enumerate(self._shards):
             found, at = shard.longest_matches(query)
+            if len(self._shards) > KEPT_SHARDS:
+                shard.release()
             better = found > lengths
             lengths[better], places[better], shards[better] = found[better], at[better], number
         return lengths, places, shards

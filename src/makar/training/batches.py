@@ -9,12 +9,13 @@ that were touched are given back, so that resident memory stays small however la
 
 import functools
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
 
 from makar.codecs.codec import Codec
+from makar.data.mapped import release
 from makar.data.store import Store
 from makar.errors import ConfigError, EmptyDataError
 from makar.families.family import Batch
@@ -26,7 +27,7 @@ FIRST_LOOK_TOKENS = 1_000_000
 FIRST_LOOK_ITEMS = 1024
 FIRST_LOOK_BATCH = 128
 LARGEST_SHUFFLE = 1 << 22
-RELEASE_BYTES = 256 << 20
+RELEASE_AFTER_BYTES = 256 << 20
 PAGE_BYTES = 4096
 
 
@@ -55,9 +56,6 @@ class BatchSource:
         self._device = device
         # Plain views: indexing a memmap runs Python code for every result.
         self._columns = {name: np.asarray(column.values) for name, column in store.columns.items()}
-        self._maps: list[Any] = [
-            column.values for column in store.columns.values() if isinstance(column.values, np.memmap)
-        ]
         self._touched_bytes = 0
         self._classes: list[np.ndarray] = []
         if self.batching == "windows":
@@ -173,18 +171,11 @@ class BatchSource:
                 values = values.astype(np.int64)
             tensor = torch.from_numpy(np.ascontiguousarray(values))
             batch[name] = tensor if self._device == "cpu" else tensor.to(self._device, non_blocking=True)
-        if self._touched_bytes > RELEASE_BYTES:
-            self._release()
+        if self._touched_bytes > RELEASE_AFTER_BYTES:
+            for column in self._columns.values():
+                release(column)
+            self._touched_bytes = 0
         return batch
-
-    def _release(self) -> None:
-        """Give touched pages back; the kernel keeps them in its cache, but they no longer count as ours."""
-        import mmap
-
-        for values in self._maps:
-            if values._mmap is not None:
-                values._mmap.madvise(mmap.MADV_DONTNEED)
-        self._touched_bytes = 0
 
 
 @functools.lru_cache(maxsize=4)

@@ -12,6 +12,7 @@ from makar.families.diffusion.config import DiffusionConfig
 from makar.families.diffusion.family import DiffusionFamily
 from makar.families.diffusion.options import SOLVER_NAMES, ImageOptions
 from makar.families.diffusion.sampler import ImageSampler
+from makar.families.diffusion.wanted import Wanted
 
 COUNTS = {"ant": 1, "bee": 98, "cat": 1}
 

@@ -11,8 +11,6 @@ import functools
 from collections.abc import Mapping
 from typing import Any
 
-import psutil
-
 BYTES = {"float32": 4, "bfloat16": 2}
 DECODER_CHANNELS = 768
 """Numbers that the decoder holds for each pixel at its last level: three maps of 256 channels."""
@@ -88,6 +86,9 @@ def fit_memory(weights: Mapping[str, int], *, height: int, width: int, device: s
 def free_bytes_of(device: str) -> int:
     """Return the memory that is free where a pipeline would compute."""
     if device != "cuda":
+        # Listing recipes needs no figure of the machine, and this import costs a tenth of it.
+        import psutil
+
         return int(psutil.virtual_memory().available)
     import torch
 
