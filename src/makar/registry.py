@@ -52,6 +52,8 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "image-tokens": "makar.recipes.image_tokens:image_tokens",
         "caption": "makar.recipes.caption:caption",
         "latent-diffusion": "makar.recipes.latent_images:latent_diffusion",
+        "distill": "makar.recipes.distill:distill",
+        "controlnet": "makar.recipes.control:controlnet",
         "super-resolution": "makar.recipes.conditional_images:super_resolution",
         "colorize": "makar.recipes.conditional_images:colorize",
         "dalle2": "makar.recipes.imagined_images:dalle2",

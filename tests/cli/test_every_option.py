@@ -176,6 +176,30 @@ EDIT = {
     "--enlarge": ([*CHANGE, "--reconstruct"], [*CHANGE, "--enlarge", "2"]),
     "--source-noise": (ENLARGE, ["--source-noise", "1"]),
 }
+CASES["makar edit", "--photo"] = "test_the_map_of_a_photo_is_computed"
+
+
+def test_the_map_of_a_photo_is_computed(place, tmp_path):
+    settings = ["--set", "stages.0.optimisation.learning_rate=0.05"]
+    see(
+        "train",
+        place / "images",
+        "--steps",
+        "8",
+        "--recipe",
+        "controlnet",
+        "--from",
+        "painter",
+        "-o",
+        "lines",
+        *settings,
+    )
+    photo = next((place / "images" / "fox").glob("*.png"))
+    for name, more in (("map", []), ("photo", ["--photo"])):
+        see("edit", "lines", photo, "--control", "--steps", "2", "-o", f"{name}.png", *more)
+    assert len(set(hashes(tmp_path, suffixes=(".png",)).values())) == len(hashes(tmp_path, suffixes=(".png",)))
+
+
 CASES |= {("makar edit", option): "test_an_option_of_edit_changes_the_content" for option in EDIT}
 
 

@@ -152,4 +152,6 @@ def new_family(config, *, seed=0):
         load_artifact(pipeline_folder())
     family = build_family(config)
     family.initialise(torch.Generator().manual_seed(seed))
+    if config.teacher() is not None:
+        family.attach(new_family(config.teacher(), seed=9))
     return family

@@ -41,7 +41,12 @@ def edit(
         str | None, typer.Option("--direction", help="With --translate: which way, where a model knows both.")
     ] = None,
     colour: Annotated[bool, typer.Option("--colour", "--color", help="Give colours to a grey image.")] = False,
-    control: Annotated[bool, typer.Option("--control", help="A new image steered by this map of edges.")] = False,
+    control: Annotated[
+        bool, typer.Option("--control", help="A new image steered by this map (edges, a sketch ...).")
+    ] = False,
+    photo: Annotated[
+        bool, typer.Option("--photo", help="With --control: the file is a photo; its map is computed first.")
+    ] = False,
     reference: Annotated[
         Path | None, typer.Option("--reference", help="Take the colours and textures of this image.")
     ] = None,
@@ -92,6 +97,7 @@ def edit(
         "top": top,
         "bottom": bottom,
         "operation": _one_of(operations),
+        "photo": photo,
         "reference": reference,
         "enlarge": enlarge,
         "frames": frames,

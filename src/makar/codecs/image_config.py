@@ -15,7 +15,10 @@ from makar.tensor_spec import Slot
 SMALLEST, LARGEST = 16, 64
 """Sides of an image, in pixels, that models of pixels are made for; larger ones are for latents."""
 
-COMPUTED = ("grey", "reduced", "edges")
+PLANES = ("grey", "edges", "sketch", "segments", "depth")
+"""Sources of one channel."""
+
+COMPUTED = ("reduced", *PLANES)
 HALVES = ("left", "right")
 PAIRED = ("pair", "pair-back")
 SOURCES = ("none", *COMPUTED, *PAIRED, *HALVES)
@@ -56,8 +59,9 @@ class ImageCodecConfig(CodecConfig):
     )
     source: str = setting(
         "none",
-        meaning="what an image is to be made from: itself in grey, reduced, or its edges; the other image of its pair, "
-        "or with pair-back that image from this one; or the left or right half of an image that shows both; none leaves it out",
+        meaning="what an image is to be made from: itself in grey or reduced, its edges, a sketch, segments, or something like depth; the "
+        "other image of its pair, or with pair-back that image from this one; or the left or right half of an image that shows both; none "
+        "leaves it out",
         choices=SOURCES,
     )
     reduction: int = setting(
@@ -93,7 +97,7 @@ def source_slot(config: ImageCodecConfig, *, channels: int) -> Slot | None:
     if config.source == "none":
         return None
     factor = config.reduction if config.source == "reduced" else 1
-    sizes = (1 if config.source in ("grey", "edges") else channels, config.height // factor, config.width // factor)
+    sizes = (1 if config.source in PLANES else channels, config.height // factor, config.width // factor)
     return Slot(kind="values", axes=("channels", "height", "width"), sizes=sizes)
 
 

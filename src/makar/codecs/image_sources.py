@@ -1,4 +1,4 @@
-"""A source computed from the image itself: its grey, a reduced copy, or its edges; never stored, because it follows from the target.
+"""A source computed from the image itself: its grey, a reduced copy, its edges or another map; never stored, as it follows from the target.
 
 Each takes uint8 images ``[batch, channels, height, width]`` and gives uint8 images, the same at every call. Reducing is the mean over
 blocks, so that an enlarged image can be held to agree with what it was made from (``makar.generation.enlarging``). Edges are the first
@@ -11,27 +11,10 @@ import numpy as np
 from jaxtyping import UInt8
 
 from makar.codecs.image_config import ImageCodecConfig
-
-Images = UInt8[np.ndarray, "batch channels height width"]
+from makar.codecs.image_maps import Images, depth, grey, segments, sketch
 
 EDGE_THRESHOLD = 96.0
 """Least slope of an edge, in steps of 255 over the width of Sobel's filter: a step in brightness of about a tenth of the range."""
-
-
-def grey(images: Images) -> UInt8[np.ndarray, "batch 1 height width"]:
-    """Return brightness as Pillow computes it (ITU-R 601-2 luma); alpha is laid over white.
-
-    Args:
-        images: 1, 3 or 4 channels.
-    """
-    colour = images
-    if images.shape[1] == 4:
-        alpha = images[:, 3:].astype(np.uint16)
-        colour = ((images[:, :3] * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
-    if colour.shape[1] == 1:
-        return colour
-    red, green, blue = (colour[:, channel : channel + 1].astype(np.uint32) for channel in range(3))
-    return ((19595 * red + 38470 * green + 7471 * blue + 0x8000) >> 16).astype(np.uint8)
 
 
 def reduced(images: Images, *, factor: int) -> UInt8[np.ndarray, "batch channels rows columns"]:
@@ -102,5 +85,8 @@ def source_of_images(images: Images, config: ImageCodecConfig) -> UInt8[np.ndarr
         "grey": lambda: grey(images),
         "reduced": lambda: reduced(images, factor=config.reduction),
         "edges": lambda: edges(images),
+        "sketch": lambda: sketch(images),
+        "segments": lambda: segments(images),
+        "depth": lambda: depth(images),
     }
     return ways[config.source]()

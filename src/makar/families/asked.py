@@ -13,10 +13,8 @@ from torch import Tensor
 
 from makar.errors import UnknownNameError, UnsupportedError
 from makar.families.family import Batch
+from makar.families.guidance import PROMPT_GUIDANCE
 from makar.tensor_spec import CAPTION, CLASS, NO_CAPTION_TOKEN, PADDING_TOKEN
-
-PROMPT_GUIDANCE = 3.0
-"""Taken for models with captions where none is given."""
 
 Asked = tuple[int | None, Tensor | None]
 """Number of the class, the number of classes for none; and tokens of the caption, ``None`` for none."""

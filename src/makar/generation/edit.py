@@ -21,7 +21,7 @@ from makar.generation.frames import frames_between_images, frames_between_seeds
 from makar.generation.generate import make_assets
 from makar.generation.given_image import GivenImage, read_given_image
 from makar.generation.guards import NoveltyCheck
-from makar.generation.image_slots import encoded, fit_of, image_size, source_of
+from makar.generation.image_slots import encoded, fit_of, image_size, map_of, source_of
 from makar.generation.in_parts import made_in_parts
 from makar.generation.inpainting import inpainting
 from makar.generation.prompts import Prompt, Prompts, read_prompts
@@ -117,6 +117,8 @@ def _one_image(
     if operation == "inpaint":
         slots, change = inpainting(given, asked, request.codec)
         return slots, Change(finish=change.finish, stated=stated | change.stated)
+    if asked.photo:
+        return {SOURCE: map_of(given.pixels, request.codec)}, Change(finish=unchanged, stated=stated)
     slots = {SOURCE: source_of(given.pixels, request.codec, request.family)}
     if operation == "restyle":
         reference = read_given_image(asked.reference)

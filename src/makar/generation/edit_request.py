@@ -38,6 +38,7 @@ class EditRequest(Config):
     operation: str | None = setting(
         None, meaning="what to do with the image as a whole; none follows from the rest", choices=NAMED
     )
+    photo: bool = setting(False, meaning="with control: the image is a photo, of which the map is computed first")
     enlarge: int | None = setting(None, meaning="so many times the pixels along each side", minimum=2, maximum=16)
     reference: Any = setting(None, meaning="image whose style the result takes, its colours and textures")
     to: Any = setting(None, meaning="second image, to which frames lead")
@@ -132,6 +133,8 @@ def operation_of(asked: EditRequest, *, has_strength: bool, is_transparent: bool
         raise UsageError(
             f"{asked.frames} frames of one image", expected="a second image or a second seed to which they lead"
         )
+    if asked.photo and operation != "control":
+        raise UsageError("a photo to compute a map of, and no control", expected="the operation control")
     places = [name for name in ("mask", "box", "background") if name in words]
     if len(places) > 1:
         raise UsageError(" and ".join(f"a {name}" for name in places), expected="one of them")

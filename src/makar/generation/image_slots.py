@@ -85,3 +85,27 @@ def source_of(pixels: np.ndarray, codec: Codec, family: Family) -> Tensor:
     channels, height, width = (int(size or 1) for size in accepted[SOURCE].sizes)
     fitted = with_channels(fit_image(pixels, height=height, width=width, fit=fit_of(codec)), channels)
     return torch.from_numpy(model_values(np.ascontiguousarray(fitted.transpose(2, 0, 1))))
+
+
+def map_of(pixels: np.ndarray, codec: Codec) -> Tensor:
+    """Return the source that a codec computes of an image, as of the images that the model learned from.
+
+    Args:
+        pixels: uint8 ``[rows, columns, channels]`` of any size.
+        codec: The codec of the model.
+
+    Returns:
+        float32 ``[channels, height, width]``, -1 to 1.
+
+    Raises:
+        UnsupportedError: The codec computes none.
+    """
+    plain = codec.plain
+    if SOURCE not in plain.spec:
+        raise UnsupportedError("a photo for a model without a map", expected="a model of the recipe controlnet")
+    height, width = image_size(codec)
+    channels = int(plain.spec[TARGET].sizes[0] or 1)
+    fitted = with_channels(fit_image(pixels, height=height, width=width, fit=fit_of(codec)), channels)
+    stored = {TARGET: np.ascontiguousarray(fitted.transpose(2, 0, 1))[None]}
+    values = plain.to_model(SOURCE, plain.completed(stored)[SOURCE][0])
+    return torch.from_numpy(np.ascontiguousarray(values, np.float32))

@@ -10,7 +10,7 @@ Ronneberger et al. 2015 (arXiv 1505.04597).
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -22,6 +22,8 @@ from makar.nn.spatial_attention import SpatialAttention
 from makar.nn.text_encoder import TextStates
 from makar.nn.time_embedding import TimeEmbedding
 from makar.nn.token_attention import TokenAttention
+
+Steer = Callable[[Tensor, Tensor, TextStates | None], Sequence[Tensor]]
 
 
 class CaptionReading(nn.Module):
@@ -144,6 +146,7 @@ class UNet(nn.Module):
         time: Float[Tensor, " batch"],
         label: Int[Tensor, " batch"] | None = None,
         text: TextStates | None = None,
+        steer: Steer | None = None,
     ) -> Float[Tensor, "batch channels height width"]:
         """Return the image that the network makes of a noisy one, float32.
 
@@ -152,31 +155,44 @@ class UNet(nn.Module):
             time: Position on the path, 0 (noise) to 1 (data).
             label: Class of every example, ``classes`` for none; ignored only when the network has no classes.
             text: Captions that were read; ignored only when the network has no captions.
+            steer: From the folded image, the vector of time and condition, and the captions to what is added on each level; none steers
+                nothing.
         """
         height, width = image.shape[2:]
-        extra_height, extra_width = -height % self.multiple, -width % self.multiple
         added = self.caption_vector(text.whole) if self.caption_vector is not None and text is not None else None
         embedding = self.embedding(time, label, added)
-        x = image.to(self.compute_type).permute(0, 2, 3, 1)
-        if extra_height or extra_width:
-            x = F.pad(x, (0, 0, 0, extra_width, 0, extra_height))
-        x = self.enter(fold(x, self.patch) if self.patch > 1 else x.contiguous())
+        x = self.folded(image)
+        steering = steer(x, embedding, text) if steer is not None else None
+        x = self.enter(x)
         kept = []
         for number in range(len(self.down)):
-            x = _through(self.down[number], x, embedding, text)
+            x = through(self.down[number], x, embedding, text)
             kept.append(x)
             if number < len(self.shrink):
                 x = self.shrink[number](fold(x, 2))
+        if steering is not None:
+            kept = [one + other for one, other in zip(kept, steering, strict=True)]
+            x = kept[-1]
         for number in reversed(range(len(self.up))):
             if number < len(self.grow):
                 x = unfold(self.grow[number](x), 2) + self.across[number](kept[number])
-            x = _through(self.up[number], x, embedding, text)
+            x = through(self.up[number], x, embedding, text)
         x = self.leave(F.silu(F.layer_norm(x, (x.shape[-1],))))
         x = unfold(x, self.patch) if self.patch > 1 else x
         return x[:, :height, :width].permute(0, 3, 1, 2).float()
 
+    def folded(self, image: Float[Tensor, "batch seen height width"]) -> Float[Tensor, "batch rows columns folded"]:
+        """Return an image as the network enters it: channels last, padded to a size that can be halved often enough, patches folded."""
+        height, width = image.shape[2:]
+        extra_height, extra_width = -height % self.multiple, -width % self.multiple
+        x = image.to(self.compute_type).permute(0, 2, 3, 1)
+        if extra_height or extra_width:
+            x = F.pad(x, (0, 0, 0, extra_width, 0, extra_height))
+        return fold(x, self.patch) if self.patch > 1 else x.contiguous()
 
-def _through(level: nn.Module, x: Tensor, embedding: Tensor, text: TextStates | None) -> Tensor:
+
+def through(level: nn.Module, x: Tensor, embedding: Tensor, text: TextStates | None) -> Tensor:
+    """Return what the parts of a level make of an image."""
     for part in level.children():
         if isinstance(part, CaptionReading):
             x = part(x, text) if text is not None else x

@@ -148,6 +148,11 @@ def probe(
     threads_before = torch.get_num_threads()
     network = build_family(family)
     network.initialise(torch_generator(0, "probe"))
+    if (teacher := family.teacher()) is not None:
+        # Its weights do not matter for the time it takes.
+        beside = build_family(teacher)
+        beside.initialise(torch_generator(0, "probe"))
+        network.attach(beside.to(device))
     learner = Learner(network.to(device).train(), optimisation=optimisation)
     batch = random_batch(family, spec, batch_size=optimisation.batch_size, device=device)
 

@@ -2,9 +2,11 @@
 
 import dataclasses
 
+import torch
 from torch import Tensor
 
 from makar.nn.text_encoder import TextStates
+from makar.tensor_spec import NO_CAPTION_TOKEN, PADDING_TOKEN
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -20,3 +22,10 @@ class Condition:
     label: Tensor | None = None
     text: TextStates | None = None
     source: Tensor | None = None
+
+
+def no_captions(like: Tensor) -> Tensor:
+    """Return captions that say that there is none, in the shape of others."""
+    captions = torch.full_like(like, PADDING_TOKEN)
+    captions[:, 0] = NO_CAPTION_TOKEN
+    return captions

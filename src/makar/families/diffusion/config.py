@@ -10,7 +10,7 @@ from typing import ClassVar, Literal, Self
 
 from makar.config import setting
 from makar.errors import ConfigError
-from makar.families.diffusion import size, size_dit, size_text
+from makar.families.diffusion import size, size_control, size_dit, size_text
 from makar.families.edits import EDITS
 from makar.families.family_config import FamilyConfig
 from makar.tensor_spec import CAPTION, CLASS, SOURCE, TARGET, Slot, TensorSpec
@@ -21,6 +21,9 @@ FEATURE_STEP = 16
 MULTIPLIERS = (1, 2)
 ATTENTION_POSITIONS = 64
 TIME_MEAN, TIME_DEVIATION = 0.0, 1.0
+PATH_STEPS, PATH_POINTS = 10, 4
+"""Steps of the teacher's path to an image, and points on it at which a distilled model learns."""
+
 WITHOUT_SOURCE = ("image-to-image", "restyle", "inpaint", "interpolate", "interpolate-seeds")
 OF_A_VECTOR = ("interpolate", "interpolate-seeds")
 SOURCE_EDIT = "control"
@@ -65,6 +68,10 @@ class DiffusionConfig(FamilyConfig):
         minimum=0.0,
         maximum=1.0,
     )
+    control: bool = setting(
+        False,
+        meaning="with a source: leave the network as it is in the model to begin from, and steer it by a trainable copy of its way down",
+    )
     objective: str = setting(
         "flow",
         meaning="what is predicted: flow is the velocity on the straight path, ddpm the noise of 1,000 linear steps",
@@ -107,6 +114,16 @@ class DiffusionConfig(FamilyConfig):
         minimum=0.0,
         maximum=5.0,
     )
+    distilled: bool = setting(
+        False,
+        meaning="learn from a teacher where its paths end, and make images in 1 to 4 steps; needs a model to begin from",
+    )
+    guided: float = setting(
+        1.0,
+        meaning="distilled: the weight of guidance that is learned from the teacher; 1 is the teacher itself",
+        minimum=0.0,
+        maximum=20.0,
+    )
     flip: bool = setting(False, meaning="learn mirrored images too; wrong for letters and digits")
 
     def check(self) -> None:
@@ -123,6 +140,8 @@ class DiffusionConfig(FamilyConfig):
         if self.caption_length and self.caption_vocabulary < 2:
             raise ConfigError(f"captions of {self.caption_vocabulary} tokens", expected="a vocabulary of at least 2")
         self._check_source()
+        if not self.distilled:
+            self._refuse({"guided": 1.0}, "the model is not distilled")
         if self.network == "dit":
             unread = {"multipliers": MULTIPLIERS, "attention_positions": ATTENTION_POSITIONS}
             self._refuse(unread, "a DiT has one level, which attends")
@@ -137,7 +156,15 @@ class DiffusionConfig(FamilyConfig):
         if self.source_is_vector:
             self._refuse({"source_noise": 0.0}, "a vector is no image to be noisy")
         if not self.has_source:
-            self._refuse({"source_edit": SOURCE_EDIT, "source_noise": 0.0}, "the model is given no source")
+            self._refuse(
+                {"source_edit": SOURCE_EDIT, "source_noise": 0.0, "control": False}, "the model is given no source"
+            )
+        if self.control and (self.network != "unet" or self.distilled):
+            raise ConfigError("control of a DiT or of a distilled model", expected="a U-Net that is not distilled")
+        if self.source_is_vector and (self.control or self.distilled):
+            raise ConfigError(
+                "a vector as the source of a student or a steered model", expected="an image, or no source"
+            )
         is_larger = self.source_height > self.height or self.source_width > self.width
         whole = (self.source_fold * self.height, self.source_fold * self.width)
         if is_larger and whole != (self.source_height, self.source_width):
@@ -165,7 +192,13 @@ class DiffusionConfig(FamilyConfig):
         """With a source the one thing that was learned, without one what any velocity can do."""
         if self.source_is_vector:
             return (self.source_edit, *OF_A_VECTOR)
-        return (self.source_edit,) if self.has_source else WITHOUT_SOURCE
+        if self.has_source:
+            return (self.source_edit,)
+        return () if self.distilled else WITHOUT_SOURCE
+
+    def teacher(self) -> "DiffusionConfig | None":
+        """The model that a distilled one learns from: the same, before."""
+        return self.changed(distilled=False, guided=1.0) if self.distilled else None
 
     @property
     def has_source(self) -> bool:
@@ -193,6 +226,11 @@ class DiffusionConfig(FamilyConfig):
         if self.source_is_vector:
             return 0
         return self.source_channels * self.source_fold**2 + (1 if self.source_noise else 0)
+
+    @property
+    def joined_planes(self) -> int:
+        """Channels that the network itself sees beside those of the image: those of the source, unless a copy sees them for it."""
+        return 0 if self.control else self.source_planes
 
     @property
     def level_widths(self) -> tuple[int, ...]:
@@ -293,15 +331,20 @@ class DiffusionConfig(FamilyConfig):
 
     def parameter_count(self) -> int:
         """Return the exact number of trainable parameters."""
+        if self.control:
+            return size_control.parameter_count(self)
         network = size.parameter_count(self) if self.network == "unet" else size_dit.parameter_count(self)
         return network + size_text.parameter_count(self)
 
     def training_operations(self) -> float:
-        """Return floating-point operations to train on one image: three times the forward pass."""
+        """Return floating-point operations to train on one image: three times the forward pass; distilled, a path and its points."""
         network = size.forward_operations(self) if self.network == "unet" else size_dit.forward_operations(self)
-        return 3.0 * (network + size_text.forward_operations(self))
+        passes = 3.0
+        if self.distilled:
+            passes = 3.0 * PATH_POINTS + PATH_STEPS * (1 if self.guided == 1.0 else 2)
+        return passes * (network + size_text.forward_operations(self))
 
     def activation_bytes(self) -> float:
         """Return an estimate of the bytes that training keeps for one image, at two bytes a value."""
         network = size.activation_values(self) if self.network == "unet" else size_dit.activation_values(self)
-        return 2.0 * (network + size_text.activation_values(self))
+        return 2.0 * (PATH_POINTS if self.distilled else 1) * (network + size_text.activation_values(self))

@@ -17,8 +17,10 @@ from torch import Tensor
 from makar.errors import ConfigError
 from makar.families.asked import Asking
 from makar.families.diffusion import path
-from makar.families.diffusion.condition import Condition
+from makar.families.diffusion.condition import Condition, no_captions
 from makar.families.diffusion.config import DiffusionConfig
+from makar.families.diffusion.distillation import Told, lesson
+from makar.families.diffusion.few_steps import FewStepSampler
 from makar.families.diffusion.imagined import ImaginedSampler, Imagines
 from makar.families.diffusion.network import OrderedVelocity, VelocityNetwork
 from makar.families.diffusion.noise_schedule import NOISE_STEPS, step_times
@@ -31,10 +33,13 @@ from makar.families.diffusion.wanted import Wanting
 from makar.families.family import Batch, Family, Loss, OnnxPart, ParameterGroup, Phase, Sampler
 from makar.families.logits_hook import LogitsHook, refuse_hook
 from makar.nn.initialisation import initialise_modules
-from makar.tensor_spec import CAPTION, CLASS, NO_CAPTION_TOKEN, PADDING_TOKEN, SOURCE, TARGET
+from makar.tensor_spec import CAPTION, CLASS, PADDING_TOKEN, SOURCE, TARGET
 
 STATISTICS_BATCHES = 64
 """Batches looked at for mean and deviation of the data."""
+
+CONTROL = "control."
+"""Beginning of the names of the tensors that steer."""
 
 READING_RATE = 0.25
 """Learning rate of the transformer that reads captions, as a share of that of the rest; see ``makar.nn.text_encoder``."""
@@ -86,6 +91,21 @@ class DiffusionFamily(Family):
         if self.network.source_weight is not None:
             self.network.source_weight.copy_(weight)
 
+    def begin_from(self, parent: Family, batches: Iterable[Batch]) -> None:
+        """Take every tensor; what steers a model that is not steered yet begins as a copy of that one's way down.
+
+        Raises:
+            TensorMismatchError: The parent is of another family, or of other sizes.
+        """
+        control, unet = self.network.control, self.network.unet
+        tensors = dict(parent.tensors())
+        is_new = control is not None and not any(name.startswith(CONTROL) for name in tensors)
+        if is_new:
+            tensors |= {name: tensor for name, tensor in self.tensors().items() if name.startswith(CONTROL)}
+        self.load_tensors(tensors)
+        if is_new and control is not None and unet is not None:
+            control.take(unet)
+
     @property
     def creates(self) -> bool:
         """Whether it makes images from nothing: not with a source, unless that is a vector, which can be imagined."""
@@ -96,7 +116,9 @@ class DiffusionFamily(Family):
         name = "velocity" if self.config.objective == "flow" else "noise"
         reader = self.network.reader
         reading = list(reader.blocks.parameters()) if reader is not None else []
-        others = [part for part in self.parameters() if all(part is not one for one in reading)]
+        trained = [part for part in self.parameters() if part.requires_grad]
+        reading = [part for part in reading if part.requires_grad]
+        others = [part for part in trained if all(part is not one for one in reading)]
         groups = [ParameterGroup(parameters=others)]
         if reading:
             groups.append(ParameterGroup(parameters=reading, learning_rate_scale=READING_RATE))
@@ -144,6 +166,14 @@ class DiffusionFamily(Family):
         noise = self._noise(data, generator)
         deviation = config.time_deviation if config.objective == "flow" else 0.0
         time = training_times(count, mean=config.time_mean, deviation=deviation, generator=generator)
+        told = self._told(batch, generator)
+        if config.distilled:
+            return self._lesson(noise, told)
+        return self._error(data, noise, time.to(data.device), self.condition(*told))
+
+    def _told(self, batch: Batch, generator: torch.Generator) -> Told:
+        """Return what the network is told of a batch in training: a share of classes and captions forgotten, sources with noise."""
+        config, data, count = self.config, batch[TARGET], len(batch[TARGET])
         label, caption, source, amount = batch.get(CLASS), batch.get(CAPTION), batch.get(SOURCE), None
         if config.classes or config.text_width:
             forgotten = (torch.rand(count, generator=generator) < config.class_dropout).to(data.device)
@@ -158,8 +188,17 @@ class DiffusionFamily(Family):
                 caption = torch.where(forgotten[:, None], no_captions(caption), caption)
         if source is not None and config.source_noise:
             source, amount = with_noise(source, most=config.source_noise, generator=generator)
-        condition = self.condition(label, caption, source, amount)
-        return self._error(data, noise, time.to(data.device), condition)
+        return label, caption, source, amount
+
+    def _lesson(self, noise: Tensor, told: Told) -> Loss:
+        teacher = self.parent
+        if not isinstance(teacher, DiffusionFamily):
+            raise ConfigError(
+                "a distilled model learns from a teacher", expected="a model to begin from", do="--from MODEL"
+            )
+        teacher.precision = self.precision
+        value = lesson(self, teacher, noise=noise, told=told, config=self.config)
+        return Loss(value=value, count=len(noise), unit="rms")
 
     def validation_loss(self, batch: Batch, generator: torch.Generator) -> Loss:
         """Return the error at evenly spread times, with every class and caption known, sources clean and nothing mirrored."""
@@ -167,7 +206,10 @@ class DiffusionFamily(Family):
         noise = self._noise(data, generator)
         time = validation_times(len(data)).to(data.device)
         with torch.no_grad():
-            condition = self.condition(batch.get(CLASS), batch.get(CAPTION), batch.get(SOURCE))
+            told = (batch.get(CLASS), batch.get(CAPTION), batch.get(SOURCE), None)
+            if self.config.distilled:
+                return self._lesson(noise, told)
+            condition = self.condition(*told)
             return self._error(data, noise, time, condition)
 
     def _noise(self, data: Tensor, generator: torch.Generator) -> Tensor:
@@ -197,6 +239,8 @@ class DiffusionFamily(Family):
             asking=Wanting(self.config, Asking(self.config, class_counts=counts, encode_caption=encode)),
             noise_deviation=self.network.noise_deviation,
         )
+        if self.config.distilled:
+            return FewStepSampler(sampler, self.config)
         if self.config.source_is_vector:
             if not isinstance(codec, Imagines):
                 raise ConfigError(f'codec "{codec.config.kind}" imagines no vectors', expected='the codec "embedded"')
@@ -231,10 +275,3 @@ class DiffusionFamily(Family):
                 dynamic={name: {0: "batch"} for name in inputs},
             )
         ]
-
-
-def no_captions(like: Tensor) -> Tensor:
-    """Return captions that say that there is none, in the shape of others."""
-    captions = torch.full_like(like, PADDING_TOKEN)
-    captions[:, 0] = NO_CAPTION_TOKEN
-    return captions

@@ -20,8 +20,11 @@ class ImageOptions(Config):
 
     kind: ClassVar[str] = ""
 
-    steps: int = setting(
-        10, meaning="steps from noise to image; the network runs once a step, with heun twice", minimum=1, maximum=1000
+    steps: int | None = setting(
+        None,
+        meaning="steps from noise to image; the network runs once a step, with heun twice; none takes 10; distilled: 1 to 4, none takes 2",
+        minimum=1,
+        maximum=1000,
     )
     solver: str = setting(
         "unipc", meaning="how a step is taken; ancestral draws new noise in each, as DDPM does", choices=SOLVER_NAMES

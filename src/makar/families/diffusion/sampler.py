@@ -17,13 +17,13 @@ from makar.errors import ConfigError, UnsupportedError
 from makar.families.diffusion.ancestral import ancestral
 from makar.families.diffusion.condition import Condition
 from makar.families.diffusion.config import DiffusionConfig
+from makar.families.diffusion.distillation import student_times, usual_times
 from makar.families.diffusion.editing import back_to_noise, between_noises, image_to_image_start, inpaint
+from makar.families.diffusion.few_steps import in_few_steps
 from makar.families.diffusion.given import STRENGTH, STYLE, Given, read_given
-from makar.families.diffusion.noise_schedule import schedule_grid
 from makar.families.diffusion.options import ImageOptions
 from makar.families.diffusion.solvers import SOLVERS
 from makar.families.diffusion.style import styled
-from makar.families.diffusion.time_grid import time_grid
 from makar.families.diffusion.wanted import Wanted, Wanting
 from makar.families.family import Batch, Sampler
 from makar.tensor_spec import KNOWN, MASK, REFERENCE, SOURCE, TARGET
@@ -31,8 +31,8 @@ from makar.tensor_spec import KNOWN, MASK, REFERENCE, SOURCE, TARGET
 BATCH = 64
 """Images made together. More is not faster on a CPU: the activations leave its cache."""
 
-FLOW_SHIFT, DDPM_SHIFT = 2.0, 1.0
-"""Taken where no shift is given."""
+USUAL_STEPS = 10
+"""Taken where no number of steps is given."""
 
 VelocityField = Callable[[Tensor, Tensor, Condition], Tensor]
 
@@ -147,7 +147,7 @@ class ImageSampler(Sampler):
         asked = self._asking.read(options, {}, self._draw(seed)[1], is_edit=True)
         with torch.inference_mode():
             images = given.stacked(SOURCE).to(self._device)
-            noises = back_to_noise(self._field(options, [asked, asked]), images, steps=options.steps).cpu()
+            noises = back_to_noise(self._field(options, [asked, asked]), images, steps=_steps(options)).cpu()
         return self._between(options, (noises[0], noises[1]), count, asked)
 
     def noise_of(self, seed: int) -> Tensor:
@@ -191,9 +191,7 @@ class ImageSampler(Sampler):
         return noise, torch.rand((), generator=generator), generator
 
     def _times(self, options: ImageOptions) -> list[float]:
-        if self._config.objective == "ddpm":
-            return schedule_grid(options.steps, shift=DDPM_SHIFT if options.shift is None else options.shift)
-        return time_grid(options.steps, shift=FLOW_SHIFT if options.shift is None else options.shift)
+        return usual_times(self._config, _steps(options), shift=options.shift)
 
     def _follow(
         self,
@@ -203,7 +201,8 @@ class ImageSampler(Sampler):
         *,
         generators: list[torch.Generator] | None = None,
     ) -> np.ndarray:
-        times = self._times(options)
+        config = self._config
+        times = student_times(config, _steps(options)) if config.distilled else self._times(options)
         # Where a schedule begins a little of the image is left, and the noise is that much smaller.
         start = noise.to(self._device) * math.hypot(times[0], 1 - times[0])
         return self._solved(options, start, asked, times=times, generators=generators)
@@ -223,6 +222,9 @@ class ImageSampler(Sampler):
             weight = STYLE if options.style is None else options.style
             if reference is not None and weight:
                 field = styled(field, reference.to(self._device), weight=weight)
+            if self._config.distilled and generators is not None:
+                draw, limit = self._fresh(generators), self._config.limit
+                return self._finished(in_few_steps(field, start, times, draw=draw, limit=limit))
             if options.solver != "ancestral":
                 return self._finished(SOLVERS[options.solver](field, start, times))
             if generators is None:
@@ -255,7 +257,7 @@ class ImageSampler(Sampler):
                     self._fresh(generators),
                     known=given.stacked(KNOWN).to(self._device),
                     mask=given.stacked(MASK).to(self._device),
-                    steps=options.steps,
+                    steps=_steps(options),
                 )
                 return self._finished(images)
             strength = STRENGTH if options.strength is None else options.strength
@@ -293,3 +295,7 @@ class ImageSampler(Sampler):
             return away + guidance * (towards - away)
 
         return field
+
+
+def _steps(options: ImageOptions) -> int:
+    return USUAL_STEPS if options.steps is None else options.steps

@@ -21,7 +21,7 @@ class Sizes(Protocol):
     @property
     def channels(self) -> int: ...
     @property
-    def source_planes(self) -> int: ...
+    def joined_planes(self) -> int: ...
     @property
     def vector_channels(self) -> int: ...
     @property
@@ -113,7 +113,7 @@ def activation_values(sizes: Sizes) -> float:
 
 def seen_values(sizes: Sizes) -> int:
     """Return the values of a patch that the network sees: those of the image and those of its source."""
-    return (sizes.channels + sizes.source_planes) * sizes.patch**2
+    return (sizes.channels + sizes.joined_planes) * sizes.patch**2
 
 
 def embedding_parameters(sizes: Sizes) -> int:
