@@ -117,6 +117,10 @@ def test_a_model_that_moved_is_found_by_its_hash_or_given(trained, poem, tmp_pat
     assert find_artifact(trained.hash, "../../far") is None
 
 
+def test_a_stranger_in_the_folder_of_models_is_not_taken_for_a_model_that_is_not_here(trained, image_artifact):
+    assert find_artifact("0" * 64, "../../far") is None
+
+
 def test_another_model_than_the_one_that_made_it_is_found(poem, image_artifact):
     assert broken(poem, artifact=image_artifact.path) == ("artifact", "link")
 

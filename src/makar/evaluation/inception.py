@@ -19,6 +19,7 @@ from makar.artifacts.tensors import read_tensors
 from makar.codecs.image_fit import with_channels
 from makar.errors import ArtifactError, TensorMismatchError, UsageError
 from makar.evaluation.inception_network import FID_CLASSES, IMAGENET_CLASSES, SIDE, InceptionV3
+from makar.families.family import unfit_tensors
 
 BATCH = 16
 COUNTERS = ".num_batches_tracked"
@@ -115,14 +116,7 @@ def prepared(images: np.ndarray) -> Tensor:
 
 def _check(name: str, tensors: dict[str, Tensor], network: InceptionV3) -> None:
     own = {key: value for key, value in network.state_dict().items() if not key.endswith(COUNTERS)}
-    problems = [f"missing: {key}" for key in own if key not in tensors]
-    problems += [f"unexpected: {key}" for key in tensors if key not in own]
-    problems += [
-        f"{key} is {tuple(tensors[key].shape)} instead of {tuple(value.shape)}"
-        for key, value in own.items()
-        if key in tensors and tensors[key].shape != value.shape
-    ]
-    if problems:
+    if problems := unfit_tensors(own, tensors):
         raise TensorMismatchError(
             f"the tensors of {name} do not fit Inception-v3:\n  " + "\n  ".join(problems),
             expected="those of pt_inception-2015-12-05 or of the ImageNet network, under their own names",

@@ -287,14 +287,7 @@ class Family(nn.Module, abc.ABC):
             TensorMismatchError: Some are missing, unexpected or of another shape; the message lists them.
         """
         own = self.tensors()
-        problems = [f"missing: {name}" for name in own if name not in tensors]
-        problems += [f"unexpected: {name}" for name in tensors if name not in own]
-        problems += [
-            f"{name} is {tuple(tensors[name].shape)} instead of {tuple(value.shape)}"
-            for name, value in own.items()
-            if name in tensors and tensors[name].shape != value.shape
-        ]
-        if problems:
+        if problems := unfit_tensors(own, tensors):
             raise TensorMismatchError(
                 f"the tensors do not fit this {self.config.kind} model:\n  " + "\n  ".join(problems),
                 expected="exactly the tensors of its configuration",
@@ -312,6 +305,23 @@ class Family(nn.Module, abc.ABC):
     @abc.abstractmethod
     def onnx_parts(self) -> list[OnnxPart]:
         """Return the networks that ``export --to onnx`` writes."""
+
+
+def unfit_tensors(own: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> list[str]:
+    """Return every reason why some tensors cannot take the place of others: missing, unexpected, of another shape.
+
+    Args:
+        own: The tensors that are wanted, by name.
+        given: Those that are there.
+    """
+    problems = [f"missing: {name}" for name in own if name not in given]
+    problems += [f"unexpected: {name}" for name in given if name not in own]
+    problems += [
+        f"{name} is {tuple(given[name].shape)} instead of {tuple(value.shape)}"
+        for name, value in own.items()
+        if name in given and given[name].shape != value.shape
+    ]
+    return problems
 
 
 def build_family(config: FamilyConfig) -> Family:

@@ -61,12 +61,13 @@ def find_artifact(digest: str, name: str) -> Path | None:
         digest: Hash of the artifact's manifest.
         name: The name it had when it was used; only the first place to look.
     """
-    candidates = []
+    own: list[Path] = []
     place = known_place("artifact", digest)
     if place is not None:
-        candidates.append(Path(place))
+        own.append(Path(place))
     if is_safe_name(name) and "/" not in name:
-        candidates.append(models_folder() / name)
+        own.append(models_folder() / name)
+    candidates = list(own)
     if models_folder().is_dir():
         candidates += sorted(folder for folder in models_folder().iterdir() if folder.is_dir())
     for folder in candidates:
@@ -76,7 +77,7 @@ def find_artifact(digest: str, name: str) -> Path | None:
         except IntegrityError:
             continue
     # A damaged artifact under its own name is a broken link, which is worth more than "not found".
-    return next((folder for folder in candidates[:2] if (folder / MANIFEST_NAME).exists()), None)
+    return next((folder for folder in own if (folder / MANIFEST_NAME).exists()), None)
 
 
 def _check_origin(asset: dict[str, Any], given: Path | None, fingerprint: Fingerprint | None) -> list[Check]:

@@ -10,6 +10,7 @@ from makar.families.family_config import FamilyConfig
 from makar.families.vae.config import VaeConfig
 from makar.families.vqvae.config import VqvaeConfig
 from makar.recipe import OptimisationConfig, Recipe, Stage
+from makar.recipes.size_search import best_size
 from makar.tensor_spec import TensorSpec
 
 IMAGES_PER_PARAMETER = 0.1
@@ -80,15 +81,12 @@ def _sized(
     family: VaeConfig | VqvaeConfig, optimisation: OptimisationConfig, *, operations: float, items: int
 ) -> tuple[FamilyConfig, OptimisationConfig]:
     values = items * family.height * family.width * family.channels
-    best, distance = _with_features(family, FEATURE_STEP), math.inf
-    for features in range(FEATURE_STEP, LARGEST_FEATURES + 1, FEATURE_STEP):
-        trial = _with_features(family, features)
-        parameters = trial.parameter_count()
-        if features > FEATURE_STEP and parameters * VALUES_PER_PARAMETER > values:
-            break
-        needed = IMAGES_PER_PARAMETER * parameters * trial.training_operations()
-        if abs(math.log(needed / max(operations, 1.0))) < distance:
-            best, distance = trial, abs(math.log(needed / max(operations, 1.0)))
+    best = best_size(
+        (_with_features(family, features) for features in range(FEATURE_STEP, LARGEST_FEATURES + 1, FEATURE_STEP)),
+        operations=operations,
+        needed=lambda trial: IMAGES_PER_PARAMETER * trial.parameter_count() * trial.training_operations(),
+        is_fed=lambda trial: trial.parameter_count() * VALUES_PER_PARAMETER <= values,
+    )
     rate = LEARNING_RATE * math.sqrt(REFERENCE_FEATURES / max(REFERENCE_FEATURES, best.features))
     return best, optimisation.changed(learning_rate=rate)
 

@@ -10,6 +10,7 @@ from makar.codecs.image_config import ImageCodecConfig
 from makar.families.family_config import FamilyConfig
 from makar.families.transformer.caption_config import WIDTHS, CaptionerConfig
 from makar.recipe import OptimisationConfig, Recipe, Stage
+from makar.recipes.size_search import best_size
 from makar.tensor_spec import TensorSpec
 
 IMAGES_PER_WEIGHT = 0.2
@@ -64,16 +65,17 @@ def captioner_for(
         operations: Floating-point operations of the whole training.
         images: Different training images.
     """
-    best, distance = family.with_width(WIDTHS[0]), math.inf
-    for width in WIDTHS:
-        sized = family.with_width(width)
+
+    def weights(sized: CaptionerConfig) -> int:
         # The vectors of the words take part in no product: they are looked up.
-        weights = sized.parameter_count() - sized.caption_vocabulary * width
-        if width > WIDTHS[0] and weights > WEIGHTS_A_TOKEN * TOKENS_A_CAPTION * images:
-            break
-        needed = IMAGES_PER_WEIGHT * weights * sized.training_operations()
-        if abs(math.log(needed / max(operations, 1.0))) < distance:
-            best, distance = sized, abs(math.log(needed / max(operations, 1.0)))
+        return sized.parameter_count() - sized.caption_vocabulary * sized.stream_width
+
+    best = best_size(
+        (family.with_width(width) for width in WIDTHS),
+        operations=operations,
+        needed=lambda sized: IMAGES_PER_WEIGHT * weights(sized) * sized.training_operations(),
+        is_fed=lambda sized: weights(sized) <= WEIGHTS_A_TOKEN * TOKENS_A_CAPTION * images,
+    )
     epochs = operations / (best.training_operations() * max(1, images))
     optimisation = OptimisationConfig(
         learning_rate=LEARNING_RATE * math.sqrt(REFERENCE_WIDTH / best.stream_width),

@@ -10,6 +10,7 @@ from makar.codecs.image_config import ImageCodecConfig
 from makar.families.contrastive.config import FEATURE_STEP, ContrastiveConfig
 from makar.families.family_config import FamilyConfig
 from makar.recipe import OptimisationConfig, Recipe, Stage
+from makar.recipes.size_search import best_size
 from makar.tensor_spec import TensorSpec
 
 IMAGES_PER_PARAMETER = 0.3
@@ -68,14 +69,15 @@ def size_contrastive(
     family = stage.family.bound_to(spec)
     assert isinstance(family, ContrastiveConfig), "the registry's table pairs kind and rule"
     values = items * family.height * family.width * family.channels
-    best, distance = family.with_features(FEATURE_STEP), math.inf
-    for features in range(FEATURE_STEP, LARGEST_FEATURES + 1, FEATURE_STEP):
-        trial = family.with_features(features)
-        parameters = trial.parameter_count() - trial.caption_vocabulary * trial.caption_width
-        if features > FEATURE_STEP and parameters * VALUES_PER_PARAMETER > values:
-            break
-        needed = IMAGES_PER_PARAMETER * parameters * trial.training_operations()
-        if abs(math.log(needed / max(operations, 1.0))) < distance:
-            best, distance = trial, abs(math.log(needed / max(operations, 1.0)))
+
+    def parameters(trial: ContrastiveConfig) -> int:
+        return trial.parameter_count() - trial.caption_vocabulary * trial.caption_width
+
+    best = best_size(
+        (family.with_features(features) for features in range(FEATURE_STEP, LARGEST_FEATURES + 1, FEATURE_STEP)),
+        operations=operations,
+        needed=lambda trial: IMAGES_PER_PARAMETER * parameters(trial) * trial.training_operations(),
+        is_fed=lambda trial: parameters(trial) * VALUES_PER_PARAMETER <= values,
+    )
     rate = LEARNING_RATE * math.sqrt(REFERENCE_FEATURES / max(REFERENCE_FEATURES, best.features))
     return best, stage.optimisation.changed(learning_rate=rate)

@@ -25,6 +25,7 @@ import math
 from makar.codecs.image_config import ImageCodecConfig
 from makar.families.diffusion.config import DiffusionConfig
 from makar.recipe import OptimisationConfig, Recipe, Stage
+from makar.recipes.size_search import best_size
 
 PIXELS_PER_PARAMETER = 100.0
 """Pixels to train on for each parameter, counted with repetition."""
@@ -117,16 +118,17 @@ def image_family_for(
     places = family.height * family.width * (4 if is_latent else 1)
     values = images * family.height * family.width * family.channels * (VALUES_A_LATENT if is_latent else 1.0)
     step = family.changed(patch=_patch(family)).feature_step
-    best, distance = shape(family, step), math.inf
-    for features in range(step, LARGEST_FEATURES + 1, step):
-        sized = shape(family, features)
+
+    def parameters(sized: DiffusionConfig) -> int:
         # The vectors of the words take part in no product: they are looked up.
-        parameters = sized.parameter_count() - sized.caption_vocabulary * sized.text_width
-        if features > step and parameters * VALUES_PER_PARAMETER > values:
-            break
-        needed = PIXELS_PER_PARAMETER * parameters / places * sized.training_operations()
-        if abs(math.log(needed / max(operations, 1.0))) < distance:
-            best, distance = sized, abs(math.log(needed / max(operations, 1.0)))
+        return sized.parameter_count() - sized.caption_vocabulary * sized.text_width
+
+    best = best_size(
+        (shape(family, features) for features in range(step, LARGEST_FEATURES + 1, step)),
+        operations=operations,
+        needed=lambda sized: PIXELS_PER_PARAMETER * parameters(sized) / places * sized.training_operations(),
+        is_fed=lambda sized: parameters(sized) * VALUES_PER_PARAMETER <= values,
+    )
     doublings = max(0.0, math.log(max(operations, 1.0) / REFERENCE_OPERATIONS, 8))
     batch = SMALLEST_BATCH * 2 ** min(4, math.ceil(doublings))
     rate = LEARNING_RATE if family.network == "unet" else DIT_LEARNING_RATE
