@@ -21,6 +21,9 @@ LARGEST_CONTEXT = 1 << 20
 HEAD_WIDTH = 32
 """Width of a head below 512 channels; 64 from there on."""
 
+FAR_BEYOND = 8
+"""Times the wanted number of parameters beyond which no wider shape is tried."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TransformerConfig(FamilyConfig):
@@ -114,6 +117,9 @@ class TransformerConfig(FamilyConfig):
                 candidate = self.changed(depth=depth, width=width, heads=heads, key_value_heads=shared, hidden=0)
                 error = abs(candidate.parameter_count() / parameters - 1) + 0.05 * abs(offset)
                 candidates.append((error, width, offset, candidate))
+            if candidates[-3][3].parameter_count() > FAR_BEYOND * parameters:
+                # The shallowest of this width is too large by far, and what is wider is larger still.
+                break
         return min(candidates, key=lambda found: found[:3])[3]
 
     def block_matrix_count(self) -> int:
