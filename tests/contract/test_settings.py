@@ -250,7 +250,7 @@ def batches(tmp_path_factory):
     def batch(codec, config, medium):
         key = (id(codec), config.kind)
         if key not in known:
-            records = samples.records(medium) * 3
+            records = samples.rows_for(codec.config, medium) * 3
             store = build_store(tmp_path_factory.mktemp("store") / "s", records, codec.encode, key="settings")
             known[key] = BatchSource(store, codec, family=config, seed=0).batch(0, 3)
         return known[key]

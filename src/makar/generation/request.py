@@ -268,6 +268,8 @@ def decode_example(codec: Codec, prompt: Prompt, slots: Slots) -> tuple[Any, Any
     given = prompt.tokens
     if SHOWN_TEXT in slots:
         new_text = shown_text(slots)
+        if prompt.is_answered:
+            return new_text, new_text
         before = prompt.stated if isinstance(prompt.stated, str) else ""
         if given is not None and not isinstance(prompt.stated, str):
             before = codec.decode({TARGET: given})
