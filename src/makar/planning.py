@@ -155,8 +155,8 @@ def _grown_recipe(dataset: "DataSet", request: Request, origin: Origin) -> Recip
     by_task = GROWN_TASK_RECIPES.get((dataset.medium, dataset.task)) if origin.recipe.medium == "text" else None
     name = request.recipe or by_task or origin.recipe.name
     function = registry.load("recipes", name) if name in registry.names("recipes") or request.recipe else None
-    example: Recipe | None = None if function is None else function()
-    if function is not None and example is not None and (example.grown or example.grows):
+    made: Recipe | None = None if function is None else function()
+    if function is not None and made is not None and (made.grown or made.grows):
         recipe: Recipe = function(origin)
     elif name == origin.recipe.name:
         if not origin.model.family.parameter_count():
@@ -223,7 +223,9 @@ def _check_rows(codec: CodecConfig, dataset: "DataSet", *, recipe: str) -> None:
     """Refuse data whose rows cannot become what a codec of conversations makes of them."""
     if not isinstance(codec, ChatCodecConfig) or dataset.task in TASKS_OF[codec.makes]:
         return
-    found = f'labelled for the task "{dataset.task}"' if dataset.task else f"{dataset.medium} that is labelled for no task"
+    found = (
+        f'labelled for the task "{dataset.task}"' if dataset.task else f"{dataset.medium} that is labelled for no task"
+    )
     raise UnsupportedError(
         f'recipe "{recipe}" learns from {ROWS_OF[codec.makes]}, the data is {found}',
         expected=f"a table labelled for the task {' or '.join(TASKS_OF[codec.makes])}",

@@ -29,7 +29,9 @@ BASES = [ByteCodecConfig(), CharacterCodecConfig(), BpeCodecConfig(vocabulary_si
 
 def row(**roles):
     """Return a record with roles."""
-    return Record(id="0", medium="text", content="Be kind. Here. 1+1 2", document="d", source="d", split="train", roles=roles)
+    return Record(
+        id="0", medium="text", content="Be kind. Here. 1+1 2", document="d", source="d", split="train", roles=roles
+    )
 
 
 def fitted(base=None, **settings):
@@ -104,7 +106,9 @@ def test_a_codec_of_text_becomes_one_of_conversations():
     codec = load_codec(ChatCodecConfig(base=CharacterCodecConfig()), text.files())
     assert isinstance(codec, ChatCodec) and codec.vocabulary == text.vocabulary + 4
     assert codec.spec[TARGET].usual is None
-    assert codec.counted(iter([row(messages=TURNS)])).spec[TARGET].usual == len(codec.encode(row(messages=TURNS))[TARGET])
+    assert codec.counted(iter([row(messages=TURNS)])).spec[TARGET].usual == len(
+        codec.encode(row(messages=TURNS))[TARGET]
+    )
     assert codec.encode_text("Here").tolist() == text.encode_text("Here").tolist()
 
 
@@ -112,7 +116,7 @@ def test_what_does_not_fit_is_refused():
     codec = fitted()
     with pytest.raises(UnsupportedError, match="poet"):
         codec.encode_turns([{"role": "poet", "content": "x"}])
-    with pytest.raises(ArtifactError, match="chat.json"):
+    with pytest.raises(ArtifactError, match=r"chat\.json"):
         load_codec(codec.config, codec.files() | {"chat.json": b"[1]"})
     with pytest.raises(ConfigError, match="turns"):
         ChatCodecConfig(base=ChatCodecConfig())

@@ -246,6 +246,8 @@ def test_answers_with_a_rating_are_told_apart():
     ],
 )
 def test_rows_that_teach_nothing_are_left_out(row):
-    whole = {name: [cell if cell else "x"] for name, cell in row.items()} | {"rejected": ["y"]} if "chosen" in row else {}
+    whole = (
+        {name: [cell if cell else "x"] for name, cell in row.items()} | {"rejected": ["y"]} if "chosen" in row else {}
+    )
     columns = find_task(whole or {"messages": [row["messages"]]})
     assert columns is not None and row_roles(row, columns, None) is None

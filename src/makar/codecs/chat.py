@@ -1,4 +1,4 @@
-"""Conversations to tokens and back: each turn is the token of its role, what is said, and the end token, so that an answer ends as a text does.
+"""Conversations to tokens and back: each turn is the token of its role, what is said, and the end token, as a text ends.
 
 Decisions. (1) The roles are four special tokens that are added to any tokenizer of text, a trained one included, so that a model of text
 becomes one that talks; ``CHAT_TEMPLATE`` writes the same for others. (2) What is said is ordinary text, the names of special tokens in it
@@ -53,9 +53,8 @@ class ChatCodec(Codec):
         self.counted_rows = dict(counted)
         names = [f"<|{role}|>" for role in ROLES]
         text.tokenizer.add_special_tokens([AddedToken(name, special=True, normalized=False) for name in names])
-        self.role_tokens: dict[str, int] = {
-            role: int(text.tokenizer.token_to_id(name)) for role, name in zip(ROLES, names)
-        }
+        known = text.tokenizer.get_vocab(with_added_tokens=True)
+        self.role_tokens: dict[str, int] = {role: known[name] for role, name in zip(ROLES, names)}
         self._special = np.array([text.end_token, *self.role_tokens.values()], np.int64)
 
     @classmethod

@@ -1,7 +1,7 @@
 """Settings of the codec of conversations: what of a row it makes, over which codec of text; no torch.
 
-What a row becomes depends on what is to be learned of it: a conversation (the answers in it), a pair of answers of which one is preferred, an
-answer with a score, or a prompt with the right answer, which a model tries and is rewarded for.
+What a row becomes depends on what is to be learned of it: a conversation (the answers in it), a pair of answers of which one is preferred,
+an answer with a score, or a prompt with the right answer, which a model tries and is rewarded for.
 """
 
 import dataclasses
@@ -45,9 +45,7 @@ class ChatCodecConfig(CodecConfig):
     media: ClassVar[tuple[str, ...]] = ("text", "code")
 
     base: CodecConfig = setting(meaning="the codec of what is said", factory=CharacterCodecConfig)
-    makes: str = setting(
-        CONVERSATION, meaning="what a row becomes", choices=(CONVERSATION, PAIRS, SCORES, PROMPTS)
-    )
+    makes: str = setting(CONVERSATION, meaning="what a row becomes", choices=(CONVERSATION, PAIRS, SCORES, PROMPTS))
     longest: int = setting(
         1024,
         meaning="tokens of a row; a longer answer loses its end, a longer prompt its beginning",

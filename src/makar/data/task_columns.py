@@ -1,9 +1,9 @@
 """Which task of language a table is labelled for, which columns play its roles, and what a row then holds.
 
 Seven shapes are known: text with a label, words with a tag each, a question about a passage, a text to be made from another, turns of a
-conversation, two answers of which one is preferred, and an answer with a score or a thumb. They are told by the names that published data sets use and by what the cells
-hold, the most specific first; two columns named by languages are a translation. The choice is reported, and can be made by hand:
-``role=column``. A row is kept whole: its roles, and one text that a language model can learn from.
+conversation, two answers of which one is preferred, and an answer with a score or a thumb. They are told by the names that published data
+sets use and by what the cells hold, the most specific first; two columns named by languages are a translation. The choice is reported, and
+can be made by hand: ``role=column``. A row is kept whole: its roles, and one text that a language model can learn from.
 """
 
 import dataclasses

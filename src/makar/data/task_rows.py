@@ -16,9 +16,9 @@ def row_roles(row: Mapping[str, Any], columns: TaskColumns, label_names: Sequenc
         label_names: Names of numbered labels or tags, where the file has them.
 
     Returns:
-        ``text``, ``question``, ``context``, ``source``, ``chosen``, ``rejected``, ``response``: strings; ``score``: a number; ``labels``, ``tokens``, ``tags``, ``answers``,
-        ``targets``: tuples of strings, the first target or answer is the one to learn; ``messages``: a tuple of dictionaries with ``role``
-        (system, user, assistant, tool) and ``content``.
+        ``text``, ``question``, ``context``, ``source``, ``chosen``, ``rejected``, ``response``: strings; ``score``: a number; ``labels``,
+        ``tokens``, ``tags``, ``answers``, ``targets``: tuples of strings, the first target or answer is the one to learn; ``messages``: a
+        tuple of dictionaries with ``role`` (system, user, assistant, tool) and ``content``.
     """
     cells = {role: row.get(column) for role, column in columns.roles.items()}
     return _READERS[columns.task](cells, [row.get(column) for column in columns.further], label_names)

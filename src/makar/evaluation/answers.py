@@ -43,7 +43,12 @@ def padded(store: Store, slot: str, rows: np.ndarray) -> torch.Tensor:
 
 
 def measure_answers(
-    family: SpeakingFamily, codec: Codec, store: Store, *, slots: tuple[str, str] = (TARGET, LEARNED), most: int = MOST_ROWS
+    family: SpeakingFamily,
+    codec: Codec,
+    store: Store,
+    *,
+    slots: tuple[str, str] = (TARGET, LEARNED),
+    most: int = MOST_ROWS,
 ) -> AnswerNats:
     """Measure a model on the answers of a store.
 

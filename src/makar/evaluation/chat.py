@@ -1,8 +1,8 @@
 """Measures a model that talks: how well it predicts held-out answers, beside what it was before and beside pairs of tokens; what it says.
 
-Only answers count. Where the model began from another one that is on this machine, that one is measured on the same rows, with the tokens of
-the roles as new to it as they were when the training began. Answers to held-out prompts are compared with the training data and with each
-other, as the samples of a model of text are.
+Only answers count. Where the model began from another one that is on this machine, that one is measured on the same rows, with the tokens
+of the roles as new to it as they were when the training began. Answers to held-out prompts are compared with the training data and with
+each other, as the samples of a model of text are.
 """
 
 import dataclasses
@@ -150,7 +150,9 @@ def said_to_prompts(material: Material) -> Findings:
     human = [_answer_text(material, int(row)) for row in rows]
     written = [text for text in texts if text.strip()]
     novelties = material.novelty.check_many(written) if material.novelty is not None else []
-    people = material.novelty.check_many([text for text in human if text.strip()]) if material.novelty is not None else []
+    people = (
+        material.novelty.check_many([text for text in human if text.strip()]) if material.novelty is not None else []
+    )
     spoken, lived = diversity(texts), diversity(human)
     asked = [material.codec.decode({TARGET: tokens}) for tokens in given]
     shown = [
@@ -187,8 +189,11 @@ def _pairs_of_tokens(material: Material, own: AnswerNats) -> AnswerNats | None:
     if material.train is None or not 0 < vocabulary <= LARGEST_VOCABULARY:
         return None
     rows = chosen_rows(material.train, COUNTED_ROWS)
-    windows = [torch.from_numpy(np.asarray(material.train.columns[TARGET][int(row)]).astype(np.int64))[None] for row in rows]
-    surprise = -following_logits(count_pairs(windows, vocabulary)).log_softmax(-1)
+    counts = torch.zeros(vocabulary, vocabulary)
+    for row in rows:
+        tokens = torch.from_numpy(np.asarray(material.train.columns[TARGET][int(row)]).astype(np.int64))
+        counts += count_pairs([tokens[None]], vocabulary)
+    surprise = -following_logits(counts).log_softmax(-1)
     held = chosen_rows(material.held_out)
     tokens, marks = padded(material.held_out, TARGET, held), padded(material.held_out, LEARNED, held)
     nats = (surprise[tokens[:, :-1], tokens[:, 1:]] * marks[:, 1:]).sum(1).double().numpy()
@@ -201,7 +206,9 @@ def _exponential(interval: Interval) -> Interval:
 
 def _sentence(loss: Score) -> str:
     own = loss.interval
-    sentence = f"It needs {own.value:.3f} nats for a token of an answer that it has not seen ({own.low:.3f} to {own.high:.3f})"
+    sentence = (
+        f"It needs {own.value:.3f} nats for a token of an answer that it has not seen ({own.low:.3f} to {own.high:.3f})"
+    )
     if not loss.baselines:
         return sentence + "; there is nothing on this machine to compare with."
     return sentence + "; " + ", ".join(f"{name}: {found.value:.3f}" for name, found in loss.baselines) + "."

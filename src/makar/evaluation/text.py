@@ -36,7 +36,7 @@ def evaluate_text(material: Material) -> Findings:
     """
     material.say("held-out text")
     family = material.artifact.family()
-    with threads_for(family.config.parameter_count()):
+    with threads_for(family.config.computed_weights()):
         likelihood = measure_likelihood(
             family,
             material.codec,
@@ -76,7 +76,8 @@ def evaluate_text(material: Material) -> Findings:
         novelty_scores=(*novelty_scores(novelties, people), *diversity_scores(spoken, lived)),
         tables=near_table(novelties),
         samples=tuple(
-            shown_sample(text, novelties[index] if novelties else None) for index, text in enumerate(texts[:SHOWN_SAMPLES])
+            shown_sample(text, novelties[index] if novelties else None)
+            for index, text in enumerate(texts[:SHOWN_SAMPLES])
         ),
         details={
             **details,

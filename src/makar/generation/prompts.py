@@ -16,7 +16,7 @@ from makar.codecs.codec import Codec
 from makar.errors import UnknownNameError, UnsupportedError
 from makar.families.family import Batch, Family
 from makar.generation.change import Change
-from makar.tensor_spec import CAPTION, CLASS, TARGET
+from makar.tensor_spec import CAPTION, CLASS, SOURCE, TARGET
 
 Prompts = str | int | np.ndarray | Sequence[Any] | None
 
@@ -35,6 +35,14 @@ class EncodesTurns(Protocol):
 
     def encode_turns(self, messages: Sequence[Mapping[str, str]]) -> np.ndarray:
         """Return int64 tokens ``[length]`` of turns with ``role`` and ``content``, up to where the next answer begins."""
+
+
+@runtime_checkable
+class EncodesSources(Protocol):
+    """A codec that turns a text that is read as a whole into tokens."""
+
+    def encode_source(self, text: str) -> np.ndarray:
+        """Return int64 tokens ``[length]``."""
 
 
 @runtime_checkable
@@ -103,7 +111,12 @@ def read_prompts(prompts: Prompts, codec: Codec, family: Family) -> list[Prompt]
         return [_read_turns(prompts, codec)]
     listed = _listed(prompts, one_rank=1 if takes_text else 0)
     if isinstance(codec, EncodesTurns):
-        return [_read_turns(item, codec) if isinstance(item, str) or is_conversation(item) else _read_text(item, codec) for item in listed]
+        return [
+            _read_turns(item, codec) if isinstance(item, str) or is_conversation(item) else _read_text(item, codec)
+            for item in listed
+        ]
+    if SOURCE in accepted and accepted[SOURCE].kind == "tokens":
+        return [_read_source(item, codec) for item in listed]
     if takes_text:
         return [_read_text(item, codec) for item in listed]
     return [
@@ -174,6 +187,14 @@ def _read_turns(item: Any, codec: EncodesTurns) -> Prompt:
     tokens = np.asarray(codec.encode_turns(turns), np.int64)
     stated = item if isinstance(item, str) else turns
     return Prompt(stated=stated, slots={TARGET: torch.from_numpy(tokens)}, is_answered=True)
+
+
+def _read_source(item: Any, codec: Codec) -> Prompt:
+    if not isinstance(item, str) or not isinstance(codec, EncodesSources):
+        raise UnsupportedError(f"the prompt {item!r}", expected="a text to write another from")
+    if not item.strip():
+        raise UnsupportedError("an empty text to write another from", expected="at least one word")
+    return Prompt(stated=item, slots={SOURCE: torch.from_numpy(np.asarray(codec.encode_source(item), np.int64))})
 
 
 def _read_caption(item: Any, codec: Codec) -> Prompt:

@@ -69,5 +69,7 @@ def _rows(values: np.ndarray, offsets: np.ndarray | None, chosen: np.ndarray) ->
     lengths = np.asarray(offsets[chosen + 1]) - starts
     places = np.arange(max(1, int(lengths.max(initial=0))))
     exists = places < lengths[:, None]
-    found = values[np.where(exists, starts[:, None] + places, 0)] if len(values) else np.zeros(exists.shape, values.dtype)
+    found = (
+        values[np.where(exists, starts[:, None] + places, 0)] if len(values) else np.zeros(exists.shape, values.dtype)
+    )
     return np.where(exists, found, 0).astype(values.dtype)

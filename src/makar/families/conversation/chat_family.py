@@ -1,8 +1,8 @@
 """A model that answers: the next-token loss over the answers of conversations, and nothing of what is only read.
 
 The loss is the mean over all learned tokens of a batch, as in Ouyang et al. 2022, arXiv 2203.02155 (supervised tuning). Rows are whole
-conversations, like lengths together; of rows of alpaca, batches of 16, about 3 % of the positions are filling (``docs/families/chat.md``), so
-packing several into one row, and a mask against attending across, would gain no more than that.
+conversations, like lengths together; of rows of alpaca, batches of 16, about 3 % of the positions are filling (``docs/families/chat.md``),
+so packing several into one row, and a mask against attending across, would gain no more than that.
 """
 
 from typing import ClassVar
@@ -43,9 +43,7 @@ class ChatFamily(SpeakingFamily):
         return answer_loss(self, batch[TARGET], batch[LEARNED], generator)
 
 
-def answer_loss(
-    family: SpeakingFamily, tokens: Tensor, learned: Tensor, generator: torch.Generator | None
-) -> Loss:
+def answer_loss(family: SpeakingFamily, tokens: Tensor, learned: Tensor, generator: torch.Generator | None) -> Loss:
     """Return the mean surprise at the learned tokens of rows, nats a token.
 
     Args:

@@ -1,7 +1,7 @@
 """What every model that talks has in its settings: a decoder, and how long a row usually is; no torch.
 
-``SpeakingConfig`` is what chat models, models tuned by preferences and by rewards, and judges of answers share. Rows differ in length and are
-drawn whole, like lengths together, so that nothing is attended to across conversations.
+``SpeakingConfig`` is what chat models, models tuned by preferences and by rewards, and judges of answers share. Rows differ in length and
+are drawn whole, like lengths together, so that nothing is attended to across conversations.
 """
 
 import dataclasses

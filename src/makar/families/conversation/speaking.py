@@ -85,18 +85,17 @@ class SpeakingFamily(Family, abc.ABC):
 
     def sampler(self, codec: Any, *, hook: LogitsHook | None = None) -> Sampler:
         """Return a sampler of answers over a copy of the current weights."""
-        shape = DecoderShape.from_transformers(
-            transformers_settings(self.config.decoder, end_token=codec.end_token)
-        )
-        return TransformerSampler(
+        shape = DecoderShape.from_transformers(transformers_settings(self.config.decoder, end_token=codec.end_token))
+        sampler = TransformerSampler(
             shape,
             self.writer.tensors(),
             end_token=codec.end_token,
             decode_tokens=codec.decode_tokens,
             hooks=() if hook is None else (hook,),
-            begin_token=codec.begin_token,
             device=str(self.network.embeddings.device),
         )
+        sampler.begin_token = codec.begin_token
+        return sampler
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the weights under the names of transformers."""
@@ -114,7 +113,9 @@ class SpeakingFamily(Family, abc.ABC):
         """Return the files of transformers, the chat template in them."""
         files = self.writer.files(codec)
         settings = json.loads(files["tokenizer_config.json"])
-        files["tokenizer_config.json"] = json.dumps(settings | {"chat_template": codec.chat_template}, indent=2).encode()
+        files["tokenizer_config.json"] = json.dumps(
+            settings | {"chat_template": codec.chat_template}, indent=2
+        ).encode()
         return files
 
     def onnx_parts(self) -> list[OnnxPart]:

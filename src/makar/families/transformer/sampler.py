@@ -45,7 +45,6 @@ class TransformerSampler(Sampler):
         end_token: Ends an example.
         decode_tokens: From tokens to text.
         hooks: Applied to the logits after the filters; a watermark.
-        begin_token: What an empty prompt is replaced with; by default the end token, because texts begin after it.
         device: Where to run.
         slots: Largest number of examples that are computed at once.
         interval_seconds: Shortest time between two pieces of one example.
@@ -59,7 +58,6 @@ class TransformerSampler(Sampler):
         end_token: int,
         decode_tokens: Callable[[np.ndarray], str],
         hooks: Sequence[LogitsHook] = (),
-        begin_token: int | None = None,
         device: str = "cpu",
         slots: int = 16,
         interval_seconds: float = 0.05,
@@ -68,7 +66,8 @@ class TransformerSampler(Sampler):
         self.hooks = tuple(hooks)
         self._tensors = tensors
         self._end_token = end_token
-        self._begin_token = end_token if begin_token is None else begin_token
+        self.begin_token = end_token
+        """What an empty prompt is replaced with: the end token, because texts begin after it, unless a family knows better."""
         self._decode_tokens = decode_tokens
         self._device = device
         self._slots = slots
@@ -189,7 +188,7 @@ class TransformerSampler(Sampler):
             raise DataError(f"a prompt is {tokens.dtype} {tokens.shape}", expected="integers [length]")
         if len(tokens) and not 0 <= int(tokens.min()) <= int(tokens.max()) < self.shape.vocabulary:
             raise DataError("a prompt has tokens outside the vocabulary", expected=f"0 to {self.shape.vocabulary - 1}")
-        return [int(token) for token in tokens] or [self._begin_token]
+        return [int(token) for token in tokens] or [self.begin_token]
 
 
 class _Example:
