@@ -4,8 +4,9 @@ The peer is ``dcgan/main.py`` of a checkout of pytorch/examples: its own classes
 taken from the file and run as they are; only its data set, which needs torchvision, is replaced by our arrays, and as its networks are
 fixed to 64 x 64, the level of 8 times the width is left out for 32 x 32. fashion_mnist is padded to 32 x 32 for it and cut back. It
 runs at its own default width (``examples:64``) and at others, by default the half, which is faster; each at its better number of
-threads, and the best of its widths counts. Ours gets the same minutes for everything up to the saved model. Nobody uses labels. The
-samples of all sides (5,000, or 2,000 of emoji) are judged by one frozen extractor (``gan_subjects.py``).
+threads, and the best of its widths counts. Its minutes are those of its training loop alone; ours hold probe, validation, checkpoints and
+saving too, and only reading the data comes before (``total_seconds`` has it). Nobody uses labels. The samples of all sides (5,000, or
+2,000 of emoji) are judged by one frozen extractor (``gan_subjects.py``).
 
 A series takes hours: each run is appended to ``--rows`` when it ends, and runs that are in those files already are not made again, so that
 a series can go on after an interruption and parts of it can be made beside each other and put together. The judge is kept beside the
@@ -225,14 +226,17 @@ def summary_of(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
                     name: here[0][name]
                     for name in ("judge", "judge_accuracy", "floor", "floor_images", "floor_of_halves")
                 },
-                "fid": {
-                    side: dict(zip(("mean", "half_interval"), mean_interval(values))) for side, values in sides.items()
-                },
+                "fid": {side: _with_interval(values) for side, values in sides.items()},
                 "runs": {side: len(values) for side, values in sides.items()},
                 "over_best_peer": {side: means[side] / peer for side in means if side in RECIPES} if peer else {},
             }
         )
     return found
+
+
+def _with_interval(values: list[float]) -> dict[str, float]:
+    mean, half = mean_interval(values)
+    return {"mean": mean, **({"half_interval": half} if len(values) > 1 else {})}
 
 
 def main() -> None:
