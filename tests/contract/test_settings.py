@@ -41,6 +41,7 @@ CONTROL_GROUNDS = {"towards": {"towards_seed": 5}, "mix_from": {"mix_seed": 5}}
 
 SHOWN_ELSEWHERE = {
     ("chat", "stop"): "families/transformer/test_sampler.py",
+    ("dpo", "stop"): "families/transformer/test_sampler.py",
     ("diffusion", "guided"): "families/diffusion/test_distillation.py",
     ("vae", "prior"): "families/vae/test_vae_sampler.py",
     ("cyclegan", "history"): "families/gan/test_cyclegan.py",
