@@ -4,12 +4,13 @@ A recipe that begins from a model of text or of conversations keeps its network 
 missing, and moves the weights gently (``makar.recipe.GENTLE_RATE``).
 """
 
-from makar.codecs.chat_config import CONVERSATION, PAIRS, SCORES, ChatCodecConfig
+from makar.codecs.chat_config import CONVERSATION, PAIRS, PROMPTS, SCORES, ChatCodecConfig
 from makar.codecs.codec import CodecConfig
 from makar.codecs.text_config import BpeCodecConfig, ByteCodecConfig, CharacterCodecConfig
 from makar.errors import UnsupportedError
 from makar.families.conversation.config import ChatConfig, SpeakingConfig, decoder_of
 from makar.families.conversation.feedback_config import DpoConfig, RewardConfig
+from makar.families.conversation.policy_config import GRPO, PPO, PolicyConfig
 from makar.families.family_config import FamilyConfig
 from makar.recipe import PARENT, OptimisationConfig, Origin, Recipe, Stage, gentle
 from makar.recipes.text import text_family_for
@@ -20,6 +21,9 @@ TOKENS_A_STEP = 2048
 
 PREFERENCE_SHARE = 0.1
 """Learning rate of a training by preferences, as a share of that of a gentle one."""
+
+REWARD_SHARE, PROMPTS_A_STEP = 0.3, 16
+"""Learning rate of a training by rewards, as a share of that of a gentle one; prompts of a step, each tried several times."""
 
 LONGEST = 512
 """Tokens of a row where the model that a training begins from has seen no longer ones."""
@@ -113,6 +117,45 @@ def _judge(name: str, *, objective: str, origin: Origin | None) -> Recipe:
         optimisation=OptimisationConfig(learning_rate=5e-3, batch_size=16),
     )
     return _recipe(name, stage, summary=summary, expected=NOT_MEASURED)
+
+
+def grpo(origin: Origin | None = None) -> Recipe:
+    """Return the recipe that tunes a model that answers by rewards, each answer against others to the same prompt.
+
+    Args:
+        origin: The model; ``None`` gives an example.
+
+    Raises:
+        UnsupportedError: That model is none that writes text.
+    """
+    return _rewarded("grpo", method=GRPO, origin=origin)
+
+
+def ppo(origin: Origin | None = None) -> Recipe:
+    """Return the recipe that tunes a model that answers by rewards, with values that are learned beside.
+
+    Args:
+        origin: The model; ``None`` gives an example.
+
+    Raises:
+        UnsupportedError: That model is none that writes text.
+    """
+    return _rewarded("ppo", method=PPO, origin=origin)
+
+
+def _rewarded(name: str, *, method: str, origin: Origin | None) -> Recipe:
+    summary = f"a model that answers, tuned by rewards for right answers ({name.upper()}); begins --from MODEL"
+    family = PolicyConfig(method=method)
+    if origin is None:
+        stage = Stage(name="model", codec=ChatCodecConfig(makes=PROMPTS), family=family)
+        return _recipe(name, stage, summary=summary, expected=NOT_MEASURED, grown=True)
+    stage = grown_stage(origin, family, makes=PROMPTS)
+    optimisation = stage.optimisation.changed(
+        learning_rate=REWARD_SHARE * stage.optimisation.learning_rate, batch_size=PROMPTS_A_STEP, warmup_steps=5
+    )
+    return _recipe(
+        name, stage.changed(optimisation=optimisation), summary=summary, expected=NOT_MEASURED, origin=origin
+    )
 
 
 NOT_MEASURED = "not measured at a length of use"

@@ -37,21 +37,30 @@ class PolicyConfig(SpeakingConfig):
         choices=(EXACT, NUMBER, PATTERN, TESTS),
     )
     pattern: str = setting(
-        "", meaning="regular expression that an answer must hold, for the reward pattern; {answer} stands for the right answer"
+        "",
+        meaning="regular expression that an answer must hold, for the reward pattern; {answer} stands for the right answer",
     )
     group: int = setting(8, meaning="answers that are tried for every prompt", minimum=2, maximum=256)
-    longest_answer: int = setting(32, meaning="tokens of an answer that is tried", unit="tokens", minimum=1, maximum=8192)
+    longest_answer: int = setting(
+        32, meaning="tokens of an answer that is tried", unit="tokens", minimum=1, maximum=8192
+    )
     temperature: float = setting(1.0, meaning="of the answers that are tried", minimum=0.05, maximum=5.0)
     updates: int = setting(2, meaning="steps that are taken with the same answers", minimum=2, maximum=16)
     clip: float = setting(
-        0.2, meaning="largest change of an answer's probability within those steps that counts", minimum=0.01, maximum=1.0
+        0.2,
+        meaning="largest change of an answer's probability within those steps that counts",
+        minimum=0.01,
+        maximum=1.0,
     )
     penalty: float = setting(
         0.02, meaning="price of a nat of divergence from the model that it began from", minimum=0.0, maximum=10.0
     )
     value_weight: float = setting(0.5, meaning="weight of the loss of the values (ppo)", minimum=0.0, maximum=10.0)
     trace: float = setting(
-        0.95, meaning="share of a later surprise that is credited to the token before (ppo, lambda)", minimum=0.0, maximum=1.0
+        0.95,
+        meaning="share of a later surprise that is credited to the token before (ppo, lambda)",
+        minimum=0.0,
+        maximum=1.0,
     )
     largest_divergence: float = setting(
         2.0, meaning="nats a token from the model that it began from beyond which the training goes back", minimum=0.01
@@ -68,7 +77,9 @@ class PolicyConfig(SpeakingConfig):
         try:
             re.compile(self.pattern.replace("{answer}", "x"))
         except re.error as error:
-            raise ConfigError(f'the pattern "{self.pattern}" is none: {error}', expected="a regular expression") from error
+            raise ConfigError(
+                f'the pattern "{self.pattern}" is none: {error}', expected="a regular expression"
+            ) from error
 
     @property
     def marks(self) -> tuple[str, ...]:

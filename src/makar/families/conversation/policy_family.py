@@ -3,13 +3,14 @@
 Each step: ``prepare`` draws ``group`` answers to every prompt with the fast sampler, has them judged (``verifiable``), and notes the
 log-probabilities of now and of the model that it began from; then ``updates`` phases of one optimiser learn from the same answers.
 
-GRPO takes the loss of Shao et al. 2024, equation 3: clipped objective less ``penalty`` times the divergence, mean over the tokens of an answer,
-then over answers. PPO pays the penalty token by token out of the reward (Ziegler et al. 2019, section 2.2) and learns values beside.
+GRPO takes the loss of Shao et al. 2024, equation 3: clipped objective less ``penalty`` times the divergence, mean over the tokens of an
+answer, then over answers. PPO pays the penalty token by token out of the reward (Ziegler et al. 2019, section 2.2) and learns values
+beside.
 
 A guard against rewards that are won in a wrong way: divergence, length and variety of the answers are logged with every step, and a
 training that has left its beginning by more than ``largest_divergence`` goes back to its last good state. The weights that are kept are
-those that answer most held-out prompts rightly, likeliest token after likeliest token; where two do as well, those to which the right answers
-are likelier.
+those that answer most held-out prompts rightly, likeliest token after likeliest token; where two do as well, those to which the right
+answers are likelier.
 """
 
 from typing import Any
@@ -85,6 +86,7 @@ class PolicyFamily(SpeakingFamily):
 
     # --- answers ------------------------------------------------------------------------------------------------------------------
 
+    @torch.no_grad()
     def prepare(self, batch: Batch, generator: torch.Generator) -> Batch:
         """Draw answers to every prompt, judge them, and note what both models think of them."""
         config = self.config
@@ -173,11 +175,12 @@ class PolicyFamily(SpeakingFamily):
         with torch.no_grad():
             answers = self._answers(options, prompts, [0] * len(prompts))
             failures = 1 - sum(self._reward(*pair) for pair in zip(answers, right)) / len(prompts)
-            tokens, learned = joined(prompts, [self._tokens_of(text) for text in right], batch[TARGET].device)
+            tokens, learned = joined(prompts, [self.tokens_of(text) for text in right], batch[TARGET].device)
             surprise = -mean_of_places(self.log_probabilities(tokens, learned), learned[:, 1:].float())
         return Loss(value=failures + TIE * surprise, count=len(prompts), unit=UNIT)
 
-    def _tokens_of(self, text: str) -> list[int]:
+    def tokens_of(self, text: str) -> list[int]:
+        """Return the tokens of an answer and its end."""
         if self._codec is None:
             return [byte % self.config.decoder.vocabulary for byte in text.encode()] or [0]
         return [*self._codec.encode_text(text).tolist(), self._codec.end_token]

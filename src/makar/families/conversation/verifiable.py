@@ -62,5 +62,5 @@ def passes_tests(answer: str, tests: str) -> float:
     code = fenced.group(1) if fenced else answer
     # An answer must not end the program before its tests have run.
     program = f"{code}\n\n{tests}\n\nprint('every test has run')\n"
-    outcome = run_python(program, limits=Limits(seconds=TEST_SECONDS))
+    outcome = run_python(program, limits=Limits(wall_seconds=TEST_SECONDS))
     return float(outcome.is_success and outcome.output.rstrip().endswith("every test has run"))
