@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 from makar import registry
 from makar.codecs.codec import CodecConfig, LearnedCodecConfig
 from makar.codecs.image_config import HALVES, PAIRED, ImageCodecConfig, choose_image_codec
+from makar.codecs.pair_config import PairCodecConfig, choose_pair_codec
 from makar.codecs.text_config import BpeCodecConfig, ByteCodecConfig, CharacterCodecConfig, choose_text_codec
 from makar.config import with_settings
+from makar.data.task_columns import ROLES
 from makar.errors import UnsupportedError
 from makar.families.family_config import FamilyConfig
 from makar.recipe import KEPT, NOTHING, Origin, Recipe, Stage, check_fit, continued
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
     from makar.training.probe import Measurement
 
 RECIPES = {"text": "text", "code": "code", "image": "image"}
-TASK_RECIPES: dict[tuple[str, str], str] = {}
+TASK_RECIPES: dict[tuple[str, str], str] = {("text", "rewrite"): "rewrite", ("code", "rewrite"): "rewrite"}
 """The recipe for data of a medium that is labelled for a task; where there is none, the labels are left out."""
 LABELLED_IMAGES, CAPTIONED_IMAGES = "image-class", "image-text"
 CAPTIONED_SHARE = 0.5
@@ -140,6 +142,7 @@ def choose_recipe(dataset: "DataSet", request: Request) -> Recipe:
             f'recipe "{name}" learns from {recipe.medium}, the data is {dataset.medium}',
             expected=f"{dataset.medium} data with recipe {RECIPES[dataset.medium]}",
         )
+    _check_task(recipe, dataset)
     # What an image is made from decides what is needed of the data and which part of an image counts.
     recipe = with_settings(recipe, [text for text in request.settings if text.partition("=")[0].endswith(".source")])
     stages = [stage.changed(codec=_chosen_codec(stage.codec, dataset, recipe=name)) for stage in recipe.stages]
@@ -173,8 +176,29 @@ def _grown_recipe(dataset: "DataSet", request: Request, origin: Origin) -> Recip
             f'"{origin.parent.name}" makes {origin.recipe.medium}, the data is {dataset.medium}',
             expected=f"{' or '.join(sorted(media))} to train it on with",
         )
+    _check_task(recipe, dataset)
     chosen: Recipe = with_settings(recipe.changed(medium=dataset.medium), list(request.settings))
     return chosen.changed(parent=origin.parent)
+
+
+def _check_task(recipe: Recipe, dataset: "DataSet") -> None:
+    """Refuse data that is not labelled for what a recipe learns.
+
+    Raises:
+        UnsupportedError: It is not.
+    """
+    for stage in recipe.stages:
+        task = stage.codec.needed_task
+        if task is not None and dataset.task != task:
+            came = (
+                f"labelled for the task {dataset.task}" if dataset.task else "a table with no known roles, or no table"
+            )
+            roles = ",".join(f"{role}=COLUMN" for role in ROLES[task])
+            raise UnsupportedError(
+                f'recipe "{recipe.name}" learns the task {task}, the data is {came}',
+                expected=f"a table with columns for {', '.join(ROLES[task])}",
+                do=f"name them: --columns {roles}",
+            )
 
 
 def _chosen_codec(codec: CodecConfig, dataset: "DataSet", *, recipe: str) -> CodecConfig:
@@ -206,6 +230,8 @@ def _chosen_codec(codec: CodecConfig, dataset: "DataSet", *, recipe: str) -> Cod
         )
     if isinstance(codec, ByteCodecConfig | CharacterCodecConfig | BpeCodecConfig):
         return choose_text_codec(text_bytes(dataset), dataset.medium)
+    if isinstance(codec, PairCodecConfig):
+        return choose_pair_codec(text_bytes(dataset), codec)
     return codec
 
 

@@ -13,8 +13,10 @@ CAPTION = "caption"
 CLASS = "class"
 PADDING_TOKEN, NO_CAPTION_TOKEN = 0, 1
 """In a caption: what fills it up at the end, and what stands alone where there is no caption."""
+END_TOKEN = 1
+"""In a text of a pair, which ``PADDING_TOKEN`` fills up: what ends it."""
 SOURCE = "source"
-"""Content to start from: an image to restyle, translate, enlarge, colour or free of noise."""
+"""Content to start from: an image to restyle, translate, enlarge, colour or free of noise; a text to translate or sum up."""
 REFERENCE = "reference"
 """Content whose style is taken, and nothing of what it shows."""
 KNOWN = "known"
@@ -36,6 +38,7 @@ class Slot:
         maximum: Largest value.
         rate_hz: Positions a second along the first axis, for media in time.
         optional: In a family: it works without this slot.
+        usual: In a codec: about the mean of the size that varies, where it is known; plans count with it.
     """
 
     kind: Literal["tokens", "values"]
@@ -46,6 +49,7 @@ class Slot:
     maximum: float = 1.0
     rate_hz: float | None = None
     optional: bool = False
+    usual: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -16,7 +16,7 @@ from makar.codecs.codec import Codec
 from makar.errors import UnknownNameError, UnsupportedError
 from makar.families.family import Batch, Family
 from makar.generation.change import Change
-from makar.tensor_spec import CAPTION, CLASS, TARGET
+from makar.tensor_spec import CAPTION, CLASS, SOURCE, TARGET
 
 Prompts = str | int | np.ndarray | Sequence[Any] | None
 
@@ -26,6 +26,14 @@ class EncodesText(Protocol):
     """A codec that turns a piece of text into tokens without the end token."""
 
     def encode_text(self, text: str) -> np.ndarray:
+        """Return int64 tokens ``[length]``."""
+
+
+@runtime_checkable
+class EncodesSources(Protocol):
+    """A codec that turns a text to be rewritten into the tokens of its ``source``."""
+
+    def encode_prompt(self, prompt: str) -> np.ndarray:
         """Return int64 tokens ``[length]``."""
 
 
@@ -63,6 +71,11 @@ class Prompt:
         """The tokens that the model continues, int64 ``[length]``; ``None`` without."""
         return self.slots[TARGET].numpy() if TARGET in self.slots else None
 
+    @property
+    def is_rewritten(self) -> bool:
+        """Whether what is made is another text and not the prompt's continuation."""
+        return SOURCE in self.slots and self.change is None
+
 
 def read_prompts(prompts: Prompts, codec: Codec, family: Family) -> list[Prompt]:
     """Turn what was asked for into slots.
@@ -77,9 +90,12 @@ def read_prompts(prompts: Prompts, codec: Codec, family: Family) -> list[Prompt]
         UnsupportedError: The model cannot honour such a prompt; the message says what it can.
         UnknownNameError: There is no such class; the nearest is proposed.
     """
-    if prompts is None:
-        return [Prompt(stated=None, slots={})]
     accepted = family.config.accepts()
+    is_rewriting = rewrites(codec)
+    if prompts is None:
+        if is_rewriting:
+            raise UnsupportedError("no text was given, and this model makes one from another", expected="a text")
+        return [Prompt(stated=None, slots={})]
     takes_classes, takes_captions = (slot in codec.spec and slot in accepted for slot in (CLASS, CAPTION))
     # Tokens of an image are no text, and what a model of them is told comes as class or caption.
     takes_text = codec.plain.spec[TARGET].kind == "tokens"
@@ -90,6 +106,8 @@ def read_prompts(prompts: Prompts, codec: Codec, family: Family) -> list[Prompt]
             do="train with labels to choose between classes, or with captions to describe what is to be made",
         )
     listed = _listed(prompts, one_rank=1 if takes_text else 0)
+    if is_rewriting:
+        return [_read_source(item, codec) for item in listed]
     if takes_text:
         return [_read_text(item, codec) for item in listed]
     return [
@@ -98,6 +116,11 @@ def read_prompts(prompts: Prompts, codec: Codec, family: Family) -> list[Prompt]
         else _read_class(item, codec)
         for item in listed
     ]
+
+
+def rewrites(codec: Codec) -> bool:
+    """Return whether a model of this codec makes a text from another one."""
+    return isinstance(codec, EncodesSources)
 
 
 def _listed(prompts: Any, *, one_rank: int) -> list[Any]:
@@ -140,6 +163,16 @@ def _read_text(item: Any, codec: Codec) -> Prompt:
     if not tokens.size:
         return Prompt(stated=[], slots={})
     return Prompt(stated=tokens.tolist(), slots={TARGET: torch.from_numpy(tokens.astype(np.int64))})
+
+
+def _read_source(item: Any, codec: Codec) -> Prompt:
+    if isinstance(item, np.ndarray):
+        return Prompt(stated=item.tolist(), slots={SOURCE: torch.from_numpy(item.astype(np.int64))})
+    if not isinstance(item, str) or not isinstance(codec, EncodesSources):
+        raise UnsupportedError(f"the prompt {item!r}", expected="a text")
+    if not item.strip():
+        raise UnsupportedError("a text without a letter", expected="a text that can be made into another")
+    return Prompt(stated=item, slots={SOURCE: torch.from_numpy(np.asarray(codec.encode_prompt(item), np.int64))})
 
 
 def _read_caption(item: Any, codec: Codec) -> Prompt:

@@ -268,7 +268,7 @@ def decode_example(codec: Codec, prompt: Prompt, slots: Slots) -> tuple[Any, Any
     given = prompt.tokens
     if SHOWN_TEXT in slots:
         new_text = shown_text(slots)
-        before = prompt.stated if isinstance(prompt.stated, str) else ""
+        before = prompt.stated if isinstance(prompt.stated, str) and not prompt.is_rewritten else ""
         if given is not None and not isinstance(prompt.stated, str):
             before = codec.decode({TARGET: given})
         return before + new_text, new_text
