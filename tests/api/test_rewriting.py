@@ -70,7 +70,7 @@ def test_it_is_measured_beside_copying(translator, tmp_path, monkeypatch):
 
 
 def test_what_is_no_text_to_rewrite_is_refused(translator):
-    for prompt, words in ((None, "from another"), ("  ", "letter"), ("word " * 3000, "--lines"), (7, "text")):
+    for prompt, words in ((None, "from another"), ("  ", "empty text"), ("word " * 3000, "--lines"), (7, "text")):
         with pytest.raises(UnsupportedError, match=words):
             translator.model.generate(prompt)
 

@@ -480,7 +480,7 @@ def test_columns_of_a_table(place):
     assert [values["roles"] for values in seen] == [{"source": "en", "target": "de"}, {"source": "de", "target": "en"}]
     assert seen[0]["task"] == "rewrite" and seen[0]["fingerprint"] != seen[1]["fingerprint"]
     steps = ["--steps", "3", "--recipe", "text", "--json"]
-    plans = [see("plan", table, *steps, *more) for more in ([], swapped)]
+    plans = [see("plan", table, *steps[:-1], *more) for more in ([], swapped)]
     assert "--columns" not in plans[0].messages and "--columns source=de,target=en" in plans[1].messages.replace(
         "'", ""
     )

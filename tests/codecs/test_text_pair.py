@@ -48,13 +48,13 @@ def test_an_answer_is_made_from_question_and_passage():
     assert fitted.decode(slots) == "a dog"
     assert asked(" Who? ", "He.\n") == "Who?\n\nHe."
     with pytest.raises(UnsupportedError, match="passage"):
-        fitted.encode_prompt("Who runs?")
+        fitted.encode_source("Who runs?")
 
 
 def test_a_prompt_that_is_too_long_is_refused_and_data_is_cut_and_told(tmp_path):
     short = PairCodec(codec().config.changed(longest_source=4, longest_target=3), codec()._text, codec().lengths)
     with pytest.raises(UnsupportedError, match="at most 4"):
-        short.encode_prompt("A dog runs in the park.")
+        short.encode_source("A dog runs in the park.")
     records = [record("A dog runs in the park.", "Ein Hund läuft im Park."), record("A", "E")]
     store = build_store(tmp_path / "s", records, short.encode, key="k")
     assert short.cut_sentence(store).startswith("1 of 2 sources are longer than 4 tokens")
@@ -65,7 +65,7 @@ def test_a_prompt_that_is_too_long_is_refused_and_data_is_cut_and_told(tmp_path)
 
 def test_half_a_character_is_refused():
     with pytest.raises(DataError, match="Unicode"):
-        codec().encode_prompt("\ud800")
+        codec().encode_source("\ud800")
     with pytest.raises(DataError, match="Unicode"):
         PairCodec.fit(PairCodecConfig(), iter([record("\ud800", "a")]))
 

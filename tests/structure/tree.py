@@ -17,6 +17,7 @@ STEPS: dict[str, float] = {
     "home": 1,
     "data": 2,
     "provenance": 2,
+    "sandbox": 2,
     "nn": 2,
     "codecs": 3,
     "families": 4,

@@ -68,7 +68,7 @@ class Model:
         """Whether it makes a text from another one and does not go on with it."""
         from makar.generation.prompts import rewrites
 
-        return rewrites(self.artifact.codec())
+        return rewrites(self.artifact.family_config)
 
     def generate(
         self,

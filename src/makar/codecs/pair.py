@@ -122,24 +122,23 @@ class PairCodec(Codec):
         source, targets = pair
         kept = targets if record.split == "held_out" else targets[:1]
         rows = [self._row(target, self.config.longest_target) for target in kept]
-        return {SOURCE: self._packed(self.encode_source(source)), TARGET: self._packed(np.concatenate(rows))}
+        return {
+            SOURCE: self._packed(self._row(source, self.config.longest_source)),
+            TARGET: self._packed(np.concatenate(rows)),
+        }
 
     def encode_source(self, text: str) -> np.ndarray:
-        """Return the tokens of a source, int64 ``[length]``, cut off where it is too long."""
-        return self._row(text, self.config.longest_source)
-
-    def encode_prompt(self, prompt: str) -> np.ndarray:
         """Return the tokens of a source, int64 ``[length]``, all of them.
 
         Raises:
             UnsupportedError: It is longer than any that the model was made for, or an answer is asked for without a passage.
         """
-        if self.config.task == "answer" and BETWEEN not in prompt.strip():
+        if self.config.task == "answer" and BETWEEN not in text.strip():
             raise UnsupportedError(
                 "a question without a passage",
                 expected="the question, an empty line, and the passage that holds the answer",
             )
-        tokens = np.append(self._tokens(prompt), END_TOKEN)
+        tokens = np.append(self._tokens(text), END_TOKEN)
         if len(tokens) > self.config.longest_source:
             raise UnsupportedError(
                 f"a text of {len(tokens)} tokens",

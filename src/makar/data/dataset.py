@@ -23,7 +23,7 @@ from makar.data.fingerprint import BUILT_IN_PREFIX, HELD_OUT_SHARE, READING_VERS
 from makar.data.inspection import Inspection, make_inspection
 from makar.data.memory_source import ArraySource, ListSource
 from makar.data.record import MEDIA, Record, Records, Split
-from makar.data.splitting import CUT, HELD_OUT, INNER, TRAIN, Decision, decide, split_of_stretch
+from makar.data.splitting import CUT, HELD_OUT, INNER, ROWS, TRAIN, Decision, decide, split_of_stretch
 from makar.data.task_columns import columns_of
 from makar.data.text_stream import divided, parts
 from makar.errors import ConfigError, DataError, EmptyDataError, UnknownNameError, UsageError
@@ -190,9 +190,8 @@ def open_dataset(
             officials=seen.officials,
             pairs=seen.pairs,
             groups=seen.groups,
-            medium=opened.medium,
+            medium=ROWS if opened.found.task else opened.medium,
             held_out_share=held_out_share,
-            is_labelled=bool(opened.found.task),
         )
     except DataError as error:
         # Nobody can inspect this data either, so what was left out is said here.

@@ -24,7 +24,10 @@ OFFICIAL_CODES = {None: NO_SPLIT, "train": OFFICIAL_TRAIN, "validation": OFFICIA
 FEW = 20
 LARGE_SHARE = 0.25
 INNER_SHARE = 0.03
-INNER_LIMIT = {"text": 2_000_000, "code": 2_000_000, "image": 2000}
+ROWS = "row"
+"""What stands for the medium of rows of a labelled table: none is cut, and an official part that is held out stays whole, so that scores
+on it can be compared with published ones."""
+INNER_LIMIT = {"text": 2_000_000, "code": 2_000_000, "image": 2000, ROWS: 2_000_000}
 STRETCH_CHARACTERS = 2000
 MOST_STRETCHES = 32
 LEAST_CHARACTERS = 200
@@ -74,7 +77,6 @@ def decide(
     groups: np.ndarray,
     medium: str,
     held_out_share: float,
-    is_labelled: bool = False,
 ) -> Decision:
     """Decide on every document.
 
@@ -85,17 +87,15 @@ def decide(
         officials: ``uint8 [documents]``, ``NO_SPLIT`` to ``OFFICIAL_TEST``.
         pairs: ``int64 [pairs, 2]``, documents that nearly agree.
         groups: ``uint64 [documents]``, the same number for documents that belong together, 0 for those that stand alone.
-        medium: Images cannot be cut.
+        medium: Images and ``ROWS`` cannot be cut.
         held_out_share: Share to hold out where the data does not say.
-        is_labelled: Whether documents are rows of a labelled table: none is cut, and an official part that is held out stays whole, so
-            that scores on it can be compared with published ones.
 
     Raises:
         DataError: Too little is left for three parts.
     """
     decision = Decision(codes=codes)
-    is_whole = medium == "image" or is_labelled
-    if is_labelled:
+    is_whole = medium in ("image", ROWS)
+    if medium == ROWS:
         digests, pairs = _official_kept(decision, digests, officials, pairs)
     _drop_copies(decision, digests, officials)
     held_out = _official(decision, officials)
@@ -103,7 +103,7 @@ def decide(
     digests = np.where(groups > 0, groups, digests)
     usable = np.flatnonzero(codes == TRAIN)
     total = int(sizes[codes <= CUT].sum())
-    _check_enough(len(np.flatnonzero(codes <= CUT)), total, "row" if is_labelled else medium)
+    _check_enough(len(np.flatnonzero(codes <= CUT)), total, medium)
     if held_out is None:
         decision.origin = "stable hash of whole documents"
         if is_whole or len(usable) >= FEW:
@@ -258,13 +258,13 @@ def _with_group(chosen: np.ndarray, groups: np.ndarray, among: np.ndarray) -> np
 
 
 def _check_enough(documents: int, total: int, medium: str) -> None:
-    if medium in ("image", "row") and documents < LEAST_IMAGES:
+    if medium in ("image", ROWS) and documents < LEAST_IMAGES:
         raise DataError(
             f"only {documents} usable {medium}{'s' * (documents != 1)}",
             expected=f"at least {LEAST_IMAGES}: to learn from, to choose the weights, and to hold out for the report",
             do=f"add {medium}s",
         )
-    if medium not in ("image", "row") and total < LEAST_CHARACTERS:
+    if medium not in ("image", ROWS) and total < LEAST_CHARACTERS:
         raise DataError(
             f"only {total} usable characters of {medium}",
             expected=f"at least {LEAST_CHARACTERS}, better 100,000",

@@ -15,6 +15,7 @@ import torch
 from makar.codecs.codec import Codec
 from makar.errors import UnknownNameError, UnsupportedError
 from makar.families.family import Batch, Family
+from makar.families.family_config import FamilyConfig
 from makar.generation.change import Change
 from makar.tensor_spec import CAPTION, CLASS, SOURCE, TARGET
 
@@ -31,9 +32,9 @@ class EncodesText(Protocol):
 
 @runtime_checkable
 class EncodesSources(Protocol):
-    """A codec that turns a text to be rewritten into the tokens of its ``source``."""
+    """A codec that turns a text that is read as a whole into tokens."""
 
-    def encode_prompt(self, prompt: str) -> np.ndarray:
+    def encode_source(self, text: str) -> np.ndarray:
         """Return int64 tokens ``[length]``."""
 
 
@@ -71,11 +72,6 @@ class Prompt:
         """The tokens that the model continues, int64 ``[length]``; ``None`` without."""
         return self.slots[TARGET].numpy() if TARGET in self.slots else None
 
-    @property
-    def is_rewritten(self) -> bool:
-        """Whether what is made is another text and not the prompt's continuation."""
-        return SOURCE in self.slots and self.change is None
-
 
 def read_prompts(prompts: Prompts, codec: Codec, family: Family) -> list[Prompt]:
     """Turn what was asked for into slots.
@@ -91,9 +87,9 @@ def read_prompts(prompts: Prompts, codec: Codec, family: Family) -> list[Prompt]
         UnknownNameError: There is no such class; the nearest is proposed.
     """
     accepted = family.config.accepts()
-    is_rewriting = rewrites(codec)
+    is_rewriting = rewrites(family.config)
     if prompts is None:
-        if is_rewriting:
+        if is_rewriting and not accepted[SOURCE].optional:
             raise UnsupportedError("no text was given, and this model makes one from another", expected="a text")
         return [Prompt(stated=None, slots={})]
     takes_classes, takes_captions = (slot in codec.spec and slot in accepted for slot in (CLASS, CAPTION))
@@ -118,9 +114,10 @@ def read_prompts(prompts: Prompts, codec: Codec, family: Family) -> list[Prompt]
     ]
 
 
-def rewrites(codec: Codec) -> bool:
-    """Return whether a model of this codec makes a text from another one."""
-    return isinstance(codec, EncodesSources)
+def rewrites(config: FamilyConfig) -> bool:
+    """Return whether a model makes a text from another one and does not go on with it."""
+    accepted = config.accepts()
+    return SOURCE in accepted and accepted[SOURCE].kind == "tokens"
 
 
 def _listed(prompts: Any, *, one_rank: int) -> list[Any]:
@@ -169,10 +166,10 @@ def _read_source(item: Any, codec: Codec) -> Prompt:
     if isinstance(item, np.ndarray):
         return Prompt(stated=item.tolist(), slots={SOURCE: torch.from_numpy(item.astype(np.int64))})
     if not isinstance(item, str) or not isinstance(codec, EncodesSources):
-        raise UnsupportedError(f"the prompt {item!r}", expected="a text")
+        raise UnsupportedError(f"the prompt {item!r}", expected="a text to write another from")
     if not item.strip():
-        raise UnsupportedError("a text without a letter", expected="a text that can be made into another")
-    return Prompt(stated=item, slots={SOURCE: torch.from_numpy(np.asarray(codec.encode_prompt(item), np.int64))})
+        raise UnsupportedError("an empty text to write another from", expected="at least one word")
+    return Prompt(stated=item, slots={SOURCE: torch.from_numpy(np.asarray(codec.encode_source(item), np.int64))})
 
 
 def _read_caption(item: Any, codec: Codec) -> Prompt:

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from makar.errors import ConfigError
 from makar.families.seq2seq.config import Seq2seqConfig
 from makar.families.seq2seq.spans import cut, drawn_spans, without_spans
 
@@ -50,5 +51,5 @@ def test_every_way_to_cut_is_as_likely():
 
 
 def test_what_cannot_be_cut_is_refused():
-    with pytest.raises(ValueError, match="3"):
+    with pytest.raises(ConfigError, match="3"):
         cut(2, 3, 1, generator=draw())

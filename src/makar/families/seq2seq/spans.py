@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
+from makar.errors import ConfigError
 from makar.tensor_spec import END_TOKEN
 
 
@@ -17,10 +18,10 @@ def cut(total: int, parts: int, rows: int, *, generator: torch.Generator) -> Int
     """Return lengths of at least 1 that add up to ``total``, one row each; every way to do so is as likely.
 
     Raises:
-        ValueError: There are more parts than there is to cut.
+        ConfigError: There are more parts than there is to cut.
     """
     if not 1 <= parts <= total:
-        raise ValueError(f"{total} cannot be cut into {parts} parts")
+        raise ConfigError(f"{total} positions cannot be cut into {parts} parts", expected="as many positions at least")
     draws = torch.rand(rows, total - 1, generator=generator)
     ends = draws.argsort(1)[:, : parts - 1].sort(1).values + 1
     edges = torch.cat([torch.zeros(rows, 1, dtype=torch.int64), ends, torch.full((rows, 1), total)], 1)
