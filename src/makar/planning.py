@@ -13,15 +13,15 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from makar import registry
+from makar.codecs.chat_config import ChatCodecConfig
 from makar.codecs.codec import CodecConfig, LearnedCodecConfig
 from makar.codecs.image_config import HALVES, PAIRED, ImageCodecConfig, choose_image_codec
 from makar.codecs.pair_config import PairCodecConfig, choose_pair_codec
 from makar.codecs.text_config import BpeCodecConfig, ByteCodecConfig, CharacterCodecConfig, choose_text_codec
 from makar.config import with_settings
-from makar.data.task_columns import ROLES
 from makar.errors import UnsupportedError
 from makar.families.family_config import FamilyConfig
-from makar.recipe import KEPT, NOTHING, Origin, Recipe, Stage, check_fit, continued
+from makar.recipe import KEPT, NOTHING, Origin, Recipe, Stage, check_fit, check_rows, check_task, continued
 from makar.tensor_spec import TensorSpec
 from makar.training.data_size import DataSize, estimated_size, text_bytes
 from makar.training.expectation import WORKING_SHARE, expectation, measured_rate
@@ -40,8 +40,14 @@ if TYPE_CHECKING:
     from makar.training.probe import Measurement
 
 RECIPES = {"text": "text", "code": "code", "image": "image"}
-TASK_RECIPES: dict[tuple[str, str], str] = {("text", "rewrite"): "rewrite", ("code", "rewrite"): "rewrite"}
+TASK_RECIPES: dict[tuple[str, str], str] = {
+    ("text", "converse"): "chat",
+    ("text", "rewrite"): "rewrite",
+    ("code", "rewrite"): "rewrite",
+}
 """The recipe for data of a medium that is labelled for a task; where there is none, the labels are left out."""
+GROWN_TASK_RECIPES: dict[tuple[str, str], str] = {("text", "converse"): "chat"}
+"""The same where a training begins from a model of text."""
 LABELLED_IMAGES, CAPTIONED_IMAGES = "image-class", "image-text"
 CAPTIONED_SHARE = 0.5
 """Share of the images that must have a caption for captions to be worth learning."""
@@ -142,7 +148,7 @@ def choose_recipe(dataset: "DataSet", request: Request) -> Recipe:
             f'recipe "{name}" learns from {recipe.medium}, the data is {dataset.medium}',
             expected=f"{dataset.medium} data with recipe {RECIPES[dataset.medium]}",
         )
-    _check_task(recipe, dataset)
+    check_task(recipe, dataset.task)
     # What an image is made from decides what is needed of the data and which part of an image counts.
     recipe = with_settings(recipe, [text for text in request.settings if text.partition("=")[0].endswith(".source")])
     stages = [stage.changed(codec=_chosen_codec(stage.codec, dataset, recipe=name)) for stage in recipe.stages]
@@ -152,9 +158,11 @@ def choose_recipe(dataset: "DataSet", request: Request) -> Recipe:
 
 def _grown_recipe(dataset: "DataSet", request: Request, origin: Origin) -> Recipe:
     """Return the recipe of a training that begins from a model: another that grows from it, or its own, continued."""
-    name = request.recipe or origin.recipe.name
+    by_task = GROWN_TASK_RECIPES.get((dataset.medium, dataset.task)) if origin.recipe.medium == "text" else None
+    name = request.recipe or by_task or origin.recipe.name
     function = registry.load("recipes", name) if name in registry.names("recipes") or request.recipe else None
-    if function is not None and function().grown:
+    made: Recipe | None = None if function is None else function()
+    if function is not None and made is not None and (made.grown or made.grows):
         recipe: Recipe = function(origin)
     elif name == origin.recipe.name:
         if not origin.model.family.parameter_count():
@@ -176,29 +184,11 @@ def _grown_recipe(dataset: "DataSet", request: Request, origin: Origin) -> Recip
             f'"{origin.parent.name}" makes {origin.recipe.medium}, the data is {dataset.medium}',
             expected=f"{' or '.join(sorted(media))} to train it on with",
         )
-    _check_task(recipe, dataset)
+    check_task(recipe, dataset.task)
+    for stage in recipe.stages:
+        check_rows(stage.codec, dataset.task, medium=dataset.medium, recipe=name)
     chosen: Recipe = with_settings(recipe.changed(medium=dataset.medium), list(request.settings))
     return chosen.changed(parent=origin.parent)
-
-
-def _check_task(recipe: Recipe, dataset: "DataSet") -> None:
-    """Refuse data that is not labelled for what a recipe learns.
-
-    Raises:
-        UnsupportedError: It is not.
-    """
-    for stage in recipe.stages:
-        task = stage.codec.needed_task
-        if task is not None and dataset.task != task:
-            came = (
-                f"labelled for the task {dataset.task}" if dataset.task else "a table with no known roles, or no table"
-            )
-            roles = ",".join(f"{role}=COLUMN" for role in ROLES[task])
-            raise UnsupportedError(
-                f'recipe "{recipe.name}" learns the task {task}, the data is {came}',
-                expected=f"a table with columns for {', '.join(ROLES[task])}",
-                do=f"name them: --columns {roles}",
-            )
 
 
 def _chosen_codec(codec: CodecConfig, dataset: "DataSet", *, recipe: str) -> CodecConfig:
@@ -206,6 +196,9 @@ def _chosen_codec(codec: CodecConfig, dataset: "DataSet", *, recipe: str) -> Cod
     if isinstance(codec, LearnedCodecConfig):
         return codec.changed(base=_chosen_codec(codec.base, dataset, recipe=recipe))
     inspection = dataset.inspection
+    if isinstance(codec, ChatCodecConfig):
+        check_rows(codec, dataset.task, medium=dataset.medium, recipe=recipe)
+        return codec.changed(base=_chosen_codec(codec.base, dataset, recipe=recipe))
     if isinstance(codec, ImageCodecConfig):
         if codec.use_labels and not _is_labelled(inspection.labels, inspection.used):
             raise UnsupportedError(
@@ -342,6 +335,9 @@ def _operations(stage: Stage, request: Request, size: DataSize, rate: float) -> 
 def _sized(stage: Stage, request: Request, size: DataSize, *, index: int, operations: float) -> Stage:
     """Return the stage with family and optimisation for so much arithmetic, the settings of the user on top."""
     if stage.begins != NOTHING:
+        if stage.family.batching == "ragged":
+            # How long rows usually are follows from the data, whoever made the weights.
+            stage = stage.changed(family=stage.family.bound_to(size.spec))
         check_fit(stage, size.spec)
         return stage
     kind = stage.family.kind

@@ -23,6 +23,14 @@ KNOWN = "known"
 """Content of which a part must stay; ``MASK`` says which."""
 MASK = "mask"
 """1 where content is to be made anew, 0 where ``KNOWN`` stays."""
+LEARNED = "learned"
+"""1 where a token of ``TARGET`` is to be learned, 0 where it is only read."""
+REJECTED, REJECTED_LEARNED = "rejected", "rejected_learned"
+"""The row whose answer was not preferred to that of ``TARGET``, and where its answer is."""
+SCORE = "score"
+"""How good the answer of ``TARGET`` is, 0 to 1."""
+ANSWER = "answer"
+"""The right answer to the prompt in ``TARGET``, as bytes of UTF-8."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -1,11 +1,11 @@
 """Draws batches from a store's memory maps: which examples a step sees follows from (seed, position) alone.
 
-``windows`` cuts one long stream into spans of ``window_length`` + 1 positions, in a new order and from a new offset every epoch, so
-that every position is seen once an epoch and boundaries move. ``items`` draws whole examples in a new order every epoch, and so does
-``ragged``, whose examples differ in length (``ragged.py``); a family that is ``balanced_by`` a class gets them from the classes in turn,
-each class in an order of its own, the rarer ones more often. Positions count windows or items since the start of the run: step s of size b
-takes s*b to (s+1)*b. Nothing is copied but the batch, and pages that were touched are given back, so that resident memory stays small
-however large the store is.
+``windows`` cuts one long stream into spans of ``window_length`` + 1 positions, in a new order and from a new offset every epoch, so that
+every position is seen once an epoch and boundaries move. ``items`` draws whole examples in a new order every epoch, and so does ``ragged``,
+whose examples differ in length (``ragged.py``); a family that is ``balanced_by`` a class gets them from the classes in turn, each class in
+an order of its own, the rarer ones more often. Positions count windows or items since the start of the run: step s of size b takes s*b to
+(s+1)*b. Nothing is copied but the batch, and pages that were touched are given back, so that resident memory stays small however large the
+store is.
 """
 
 import functools
