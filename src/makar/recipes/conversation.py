@@ -4,9 +4,7 @@ A recipe that begins from a model of text or of conversations keeps its network 
 missing, and moves the weights gently (``makar.recipe.GENTLE_RATE``).
 """
 
-from typing import TYPE_CHECKING
-
-from makar.codecs.chat_config import CONVERSATION, PAIRS, PROMPTS, ROWS_OF, SCORES, TASKS_OF, ChatCodecConfig
+from makar.codecs.chat_config import CONVERSATION, PAIRS, PROMPTS, SCORES, ChatCodecConfig
 from makar.codecs.codec import CodecConfig
 from makar.codecs.text_config import BpeCodecConfig, ByteCodecConfig, CharacterCodecConfig
 from makar.errors import UnsupportedError
@@ -17,9 +15,6 @@ from makar.families.family_config import FamilyConfig
 from makar.recipe import PARENT, OptimisationConfig, Origin, Recipe, Stage, gentle
 from makar.recipes.text import text_family_for
 from makar.tensor_spec import TARGET, TensorSpec
-
-if TYPE_CHECKING:
-    from makar.data.dataset import DataSet
 
 TOKENS_A_STEP = 2048
 """Of a training that begins from a model: rows times their usual length."""
@@ -242,27 +237,4 @@ def size_speaking(
     return (
         family.with_decoder(decoder.changed(context=max(decoder.context, codec.longest))),
         optimisation.changed(batch_size=batch_size, gradient_clip=1.0),
-    )
-
-
-def check_rows(codec: CodecConfig, dataset: "DataSet", *, recipe: str) -> None:
-    """Refuse data whose rows cannot become what a codec of conversations makes of them.
-
-    Args:
-        codec: Any codec; those of conversations are looked at.
-        dataset: The data.
-        recipe: Name of the recipe, for the message.
-
-    Raises:
-        UnsupportedError: The data is labelled for another task, or for none.
-    """
-    if not isinstance(codec, ChatCodecConfig) or dataset.task in TASKS_OF[codec.makes]:
-        return
-    found = (
-        f'labelled for the task "{dataset.task}"' if dataset.task else f"{dataset.medium} that is labelled for no task"
-    )
-    raise UnsupportedError(
-        f'recipe "{recipe}" learns from {ROWS_OF[codec.makes]}, the data is {found}',
-        expected=f"a table labelled for the task {' or '.join(TASKS_OF[codec.makes])}",
-        do="name the columns: --columns prompt=COLUMN,response=COLUMN, or leave --recipe out",
     )
