@@ -29,7 +29,14 @@ from tests.cli.small_models import write_images
 from tests.contract import samples
 
 GROUNDS = {
-    "transformer": [{}, {"layout": "compact"}, {"heads": 2}],
+    "transformer": [
+        {},
+        {"layout": "compact"},
+        {"heads": 2},
+        {"head_channels": 8},
+        {"query_key_norm": False},
+        {"rotary_scaling": (2.0,)},
+    ],
     "image": [{}, {"use_captions": True}, {"source": "reduced"}],
     "vqvae": [{}, {"quantiser": "finite-scalar"}],
     "pretrained": [{}, {"class_prompt": "a fox", "class_images": 2}],

@@ -303,7 +303,7 @@ class Model:
 
         Args:
             folder: A folder that does not exist or is empty.
-            to: ``"transformers"`` or ``"onnx"``; of an adapter ``"diffusers"`` or ``"kohya"``.
+            to: ``"transformers"``, ``"onnx"`` or ``"gguf"``; of an adapter ``"diffusers"`` or ``"kohya"``.
         """
         from makar.artifacts.export import export_artifact
 
@@ -363,10 +363,10 @@ def verify(path: str | Path) -> "Verification":
 
 
 def import_model(path: str | Path, *, output: str | Path) -> Model:
-    """Bring back a model that ``export`` wrote, trained on elsewhere or not.
+    """Bring back a model that ``export`` wrote, trained on elsewhere or not, or bring in a checkpoint of others.
 
     Args:
-        path: A folder that ``export`` wrote. A folder that says nothing of its codec (no ``makar.json``) is refused.
+        path: A folder that ``export`` wrote, or that of a Qwen 2 or 3, Llama or Mistral of transformers, which becomes a model of ours.
         output: Name or folder of the model.
 
     Raises:

@@ -11,7 +11,7 @@ tokenizers such as SentencePiece's drop the space of a first word, and a continu
 import dataclasses
 import json
 from collections.abc import Iterator
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from tokenizers import Encoding, Tokenizer
@@ -150,6 +150,20 @@ class PretrainedTextCodec(Codec):
     def begin_token(self) -> int:
         """The token that an empty text begins with."""
         return self.special.ends[0] if self.special.begin is None else self.special.begin
+
+    def token_numbers(self) -> dict[str, Any]:
+        """Return the numbers of special tokens under their names in transformers."""
+        ends = self.special.ends
+        return {
+            "bos_token_id": self.special.begin,
+            "eos_token_id": ends[0] if len(ends) == 1 else list(ends),
+            "pad_token_id": ends[0],
+        }
+
+    def token_names(self) -> dict[str, Any]:
+        """Return the names of special tokens under their names in transformers, and the chat template."""
+        template = {} if self.special.chat_template is None else {"chat_template": self.special.chat_template}
+        return {**self.special.texts, **template}
 
     @property
     def spec(self) -> TensorSpec:

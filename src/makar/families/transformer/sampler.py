@@ -11,7 +11,7 @@ for are never used.
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -42,7 +42,8 @@ class TransformerSampler(Sampler):
     Args:
         shape: The numbers of the model.
         tensors: Its tensors by their names in transformers.
-        end_token: Ends an example; also what an empty prompt is replaced with, because texts begin after it.
+        end_tokens: Each ends an example.
+        begin_token: What an empty prompt is replaced with.
         decode_tokens: From tokens to text.
         hooks: Applied to the logits after the filters; a watermark.
         device: Where to run.
@@ -55,7 +56,8 @@ class TransformerSampler(Sampler):
         shape: DecoderShape,
         tensors: Mapping[str, Tensor],
         *,
-        end_token: int,
+        end_tokens: Sequence[int],
+        begin_token: int,
         decode_tokens: Callable[[np.ndarray], str],
         hooks: Sequence[LogitsHook] = (),
         device: str = "cpu",
@@ -65,7 +67,8 @@ class TransformerSampler(Sampler):
         self.shape = shape
         self.hooks = tuple(hooks)
         self._tensors = tensors
-        self._end_token = end_token
+        self._end_tokens = frozenset(end_tokens)
+        self._begin_token = begin_token
         self._decode_tokens = decode_tokens
         self._device = device
         self._slots = slots
@@ -147,7 +150,7 @@ class TransformerSampler(Sampler):
             ready += ((example, self._read(weights, cache, example)) for example in starting)
             for example, logits in ready:
                 token = choose(logits, example.tokens, chain=chain, generator=example.generator)
-                finished = example.take(token, end_token=self._end_token, limit=options.max_tokens)
+                finished = example.take(token, end_tokens=self._end_tokens, limit=options.max_tokens)
                 if finished:
                     active.remove(example)
                     free.append(example.slot)
@@ -186,7 +189,7 @@ class TransformerSampler(Sampler):
             raise DataError(f"a prompt is {tokens.dtype} {tokens.shape}", expected="integers [length]")
         if len(tokens) and not 0 <= int(tokens.min()) <= int(tokens.max()) < self.shape.vocabulary:
             raise DataError("a prompt has tokens outside the vocabulary", expected=f"0 to {self.shape.vocabulary - 1}")
-        return [int(token) for token in tokens] or [self._end_token]
+        return [int(token) for token in tokens] or [self._begin_token]
 
 
 class _Example:
@@ -201,9 +204,9 @@ class _Example:
         self.shown_seconds = 0.0
         self.generator = torch.Generator().manual_seed(seed)
 
-    def take(self, token: int, *, end_token: int, limit: int) -> bool:
+    def take(self, token: int, *, end_tokens: Collection[int], limit: int) -> bool:
         """Take the chosen token and say whether the example is complete."""
-        if token == end_token:
+        if token in end_tokens:
             return True
         self.tokens.append(token)
         self.made += 1
