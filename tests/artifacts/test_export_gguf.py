@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-gguf = pytest.importorskip("gguf", reason="the extra gguf is not installed")
+pytest.importorskip("gguf", reason="the extra gguf is not installed")
+
+import gguf
 
 from makar.artifacts import export_gguf
 from makar.artifacts.export import export_artifact

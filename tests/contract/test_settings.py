@@ -53,6 +53,8 @@ SHOWN_ELSEWHERE = {
     ("vqvae", "decay"): "families/vqvae/test_vqvae.py",
     ("vqvae", "restart_share"): "nn/test_quantiser.py",
     ("prompted-image", "caption"): "codecs/test_prompted_image.py",
+    ("remote", "name"): "families/remote/test_remote.py",
+    ("remote", "base_url"): "families/remote/test_remote.py",
     ("checkpoint-tokens", "vocabulary"): "codecs/test_pretrained_text.py",
     **{
         ("pretrained-text", name): "families/pretrained/test_text_checkpoints.py"

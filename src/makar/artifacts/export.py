@@ -43,6 +43,8 @@ def export_artifact(artifact: Artifact, *, to: str, folder: Path) -> Path:
     """
     if to not in FORMATS:
         raise UnknownNameError("format", to, FORMATS)
+    if artifact.manifest["type"] == "service":
+        raise UnsupportedError(f"{artifact.name} is not on this machine", expected="a model that makar train wrote")
     if artifact.manifest["type"] == "pipeline":
         raise UnsupportedError(
             f"{artifact.path} is in the format of {'diffusers' if artifact.medium == 'image' else 'transformers'} already",

@@ -1,6 +1,6 @@
 """``export --to gguf``: one file that llama.cpp and the programs around it open, read back and compared before it is accepted.
 
-Decisions. (1) Only models of text of layout ``mainstream`` have a form there: as ``qwen3``, ``qwen2`` or ``llama``, by what their attention has.
+Decisions. (1) Only models of text of layout ``mainstream`` have a form there: ``qwen3``, ``qwen2`` or ``llama``, by what their attention has.
 (2) Weights are written in float32, exactly; ``llama-quantize`` makes smaller files of it. For ``llama`` the rows of queries and keys stand
 in the other order that llama.cpp rotates them in. (3) The vocabulary has to be pairs of bytes whose words are cut in a way that llama.cpp
 knows by name; every other would be cut differently there, without a word, so it is refused.
@@ -70,7 +70,9 @@ def export_gguf(artifact: Artifact, folder: Path) -> None:
     config, codec = artifact.family_config, artifact.codec()
     if not isinstance(config, TransformerConfig) or config.layout != "mainstream":
         layout = config.layout if isinstance(config, TransformerConfig) else config.kind
-        raise UnsupportedError(f"a model of {layout} has no form in GGUF", expected="a model of text, layout mainstream")
+        raise UnsupportedError(
+            f"a model of {layout} has no form in GGUF", expected="a model of text, layout mainstream"
+        )
     assert isinstance(codec, TextCodec | PretrainedTextCodec), "a decoder of text has one of these codecs"
     vocabulary = vocabulary_of(codec)
     if importlib.util.find_spec("gguf") is None:
@@ -98,7 +100,7 @@ def vocabulary_of(codec: TextCodec | PretrainedTextCodec) -> Vocabulary:
         raise UnsupportedError(
             f'the vocabulary of codec "{codec.config.kind}" has no form in GGUF',
             expected="pairs of bytes, whose words are cut as by GPT-2, Qwen 2 or Llama 3",
-            do="train with --set 'stages.0.codec={\"kind\": \"bpe\"}'; or makar export --to transformers",
+            do='train with --set \'stages.0.codec={"kind": "bpe"}\'; or makar export --to transformers',
         )
     added = tokenizer.get_added_tokens_decoder()
     tokens, types = [], []

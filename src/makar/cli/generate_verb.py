@@ -33,6 +33,9 @@ Loras = Annotated[
 ControlNet = Annotated[
     Path | None, typer.Option("--controlnet", metavar="FOLDER", help="Pipelines: put this ControlNet to it.")
 ]
+BaseUrl = Annotated[
+    str | None, typer.Option("--base-url", metavar="URL", help="openai:NAME: address of the endpoint, often ending in /v1.")
+]
 
 
 def generate(
@@ -75,6 +78,7 @@ def generate(
     width: Annotated[int | None, typer.Option("--width", help="Pipelines: width in pixels.")] = None,
     height: Annotated[int | None, typer.Option("--height", help="Pipelines: height in pixels.")] = None,
     lora: Loras = None,
+    base_url: BaseUrl = None,
     palette: Annotated[
         str | None,
         typer.Option(
@@ -130,7 +134,7 @@ def generate(
     options = {name: value for name, value in given.items() if value is not None}
     options |= controls_of(controls or [], taken=options)
     words = [sys.stdin.read() if prompt == "-" else prompt for prompt in prompts or []]
-    maker = load(model, loras=lora or ())
+    maker = load(model, loras=lora or (), base_url=base_url)
     if augment is not None:
         _check_augment(words, output, stream=stream, label=label)
         assert output is not None
