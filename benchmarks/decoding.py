@@ -113,7 +113,6 @@ def run_makar(folder: Path, new_tokens: int, precision: str) -> dict[str, Any]:
         shape,
         load_file(folder / "model.safetensors"),
         end_tokens=(),  # nothing ends the text early, as on the other side
-        begin_token=0,
         decode_tokens=lambda tokens: "".join(map(chr, tokens)),
     )
     prompt = {"target": torch.tensor(prompt_tokens(shape.vocabulary))}

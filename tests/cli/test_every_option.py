@@ -100,6 +100,22 @@ def test_an_option_of_chat_changes_the_answer(option, place):
     assert see(*base).output == plain and see(*base, *more).output != plain
 
 
+for verb in ("generate", "chat"):
+    CASES[f"makar {verb}", "--base-url"] = "test_an_address_is_that_of_the_endpoint"
+
+
+@pytest.mark.loopback
+def test_an_address_is_that_of_the_endpoint(place):
+    pytest.importorskip("openai", reason="the extra remote is not installed")
+    for words in (["generate", "{}", "Hello"], ["chat", "{}", "-m", "Hello"]):
+        remote, local = ([word.format(name) for word in words] for name in ("openai:x", "writer"))
+        for port in (9, 19):
+            url = f"http://127.0.0.1:{port}/v1"
+            seen = see(*remote, "--base-url", url, "--set", "retries=0", code=1)
+            assert f"{url} cannot be reached" in seen.messages
+        assert "an address for writer" in see(*local, "--base-url", url, code=2).messages
+
+
 CASES["makar chat", "-o"] = CASES["makar chat", "--history"] = "test_a_conversation_is_kept_and_gone_on_with"
 
 

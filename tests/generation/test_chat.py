@@ -115,7 +115,9 @@ def test_what_is_kept_is_signed_and_can_be_gone_on_with(artifact, tmp_path):
     assert not makar.verify(file).is_intact
 
 
-@pytest.mark.parametrize("text", ["", "nothing", "[]", '{"messages": 3}', '{"messages": [{"role": "boss", "content": ""}]}'])
+@pytest.mark.parametrize(
+    "text", ["", "nothing", "[]", '{"messages": 3}', '{"messages": [{"role": "boss", "content": ""}]}']
+)
 def test_a_file_that_is_no_conversation_is_refused(text, tmp_path):
     (tmp_path / "talk.jsonl").write_text(text, encoding="utf-8")
     with pytest.raises(DataError):
@@ -178,7 +180,9 @@ def test_a_checkpoint_with_a_template_is_asked_by_it(tmp_path):
         talk.reply("Hi")
         codec = makar.load(folder).artifact.codec()
         turns = [{"role": "user", "content": "Hi"}]
-        tokens = transformers.AutoTokenizer.from_pretrained(folder).apply_chat_template(turns, add_generation_prompt=True)
+        tokens = transformers.AutoTokenizer.from_pretrained(folder).apply_chat_template(
+            turns, add_generation_prompt=True
+        )
         assert codec.encode_turns(turns).tolist() == list(tokens["input_ids"])
         assert talk.answers[0].manifest["prompt"] == turns and talk.answers[0].manifest["continues_characters"] == 0
         with pytest.raises(UnsupportedError, match=r"holds \"<\|im_end\|>\""):

@@ -1,10 +1,10 @@
 """A conversation with a model in Python: ``model.chat()``, a context in which turns are said and answered.
 
-    with model.chat(system="You are a tutor.") as talk:
-        print(talk.reply("What is a fugue?"))
-        for piece in talk.say("And a canon?"):
-            print(piece, end="")
-        talk.save("talk.jsonl")
+with model.chat(system="You are a tutor.") as talk:
+    print(talk.reply("What is a fugue?"))
+    for piece in talk.say("And a canon?"):
+        print(piece, end="")
+    talk.save("talk.jsonl")
 """
 
 from collections.abc import Iterator, Mapping

@@ -76,7 +76,9 @@ def chat(
     options |= controls_of(controls or [], taken=options)
     if output is not None:
         check_file(output, suffix=".txt")
-    with load(model, base_url=base_url).chat(system=system, options=options, seed=seed, history=history) as conversation:
+    with load(model, base_url=base_url).chat(
+        system=system, options=options, seed=seed, history=history
+    ) as conversation:
         is_typed = not message and sys.stdin.isatty()
         for said in message or (_typed() if is_typed else _piped()):
             _answer(conversation, said, is_shown=not json)

@@ -34,7 +34,8 @@ ControlNet = Annotated[
     Path | None, typer.Option("--controlnet", metavar="FOLDER", help="Pipelines: put this ControlNet to it.")
 ]
 BaseUrl = Annotated[
-    str | None, typer.Option("--base-url", metavar="URL", help="openai:NAME: address of the endpoint, often ending in /v1.")
+    str | None,
+    typer.Option("--base-url", metavar="URL", help="openai:NAME: address of the endpoint, often ending in /v1."),
 ]
 
 

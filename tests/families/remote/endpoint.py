@@ -17,7 +17,13 @@ def _event(values):
 
 
 def _openai(model):
-    head = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": model, "system_fingerprint": "fp"}
+    head = {
+        "id": "chatcmpl-1",
+        "object": "chat.completion.chunk",
+        "created": 1,
+        "model": model,
+        "system_fingerprint": "fp",
+    }
     first = {"index": 0, "delta": {"role": "assistant", "content": ""}, "logprobs": None, "finish_reason": None}
     yield _event({**head, "choices": [first], "usage": None})
     for token in TOKENS:

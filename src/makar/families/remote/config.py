@@ -37,7 +37,9 @@ class RemoteConfig(FamilyConfig):
         found = urlsplit(self.base_url)
         if found.scheme not in ("http", "https") or not found.hostname or found.query or found.fragment:
             raise ConfigError(
-                f"the address {self.base_url!r}", expected="http:// or https:// and a host", do=f"--base-url {OPENAI_URL}"
+                f"the address {self.base_url!r}",
+                expected="http:// or https:// and a host",
+                do=f"--base-url {OPENAI_URL}",
             )
         if found.username or found.password:
             raise ConfigError("an address with a password in it", expected="the key in the environment")

@@ -82,15 +82,16 @@ class TransformerFamily(Family):
     def sampler(self, codec: Any, *, hook: LogitsHook | None = None) -> Sampler:
         """Return a sampler over a copy of the current weights; the hook comes after the filters of the options."""
         shape = DecoderShape.from_transformers(transformers_settings(self.config, tokens={}))
-        return TransformerSampler(
+        sampler = TransformerSampler(
             shape,
             self.tensors(),
             end_tokens=codec.end_tokens,
-            begin_token=codec.begin_token,
             decode_tokens=codec.decode_tokens,
             hooks=() if hook is None else (hook,),
             device=str(self.network.embeddings.device),
         )
+        sampler.begin_token = codec.begin_token
+        return sampler
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the weights under the names of Qwen3ForCausalLM or NanoChatForCausalLM."""

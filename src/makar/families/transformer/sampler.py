@@ -43,7 +43,6 @@ class TransformerSampler(Sampler):
         shape: The numbers of the model.
         tensors: Its tensors by their names in transformers.
         end_tokens: Each ends an example.
-        begin_token: What an empty prompt is replaced with.
         decode_tokens: From tokens to text.
         hooks: Applied to the logits after the filters; a watermark.
         device: Where to run.
@@ -57,7 +56,6 @@ class TransformerSampler(Sampler):
         tensors: Mapping[str, Tensor],
         *,
         end_tokens: Sequence[int],
-        begin_token: int,
         decode_tokens: Callable[[np.ndarray], str],
         hooks: Sequence[LogitsHook] = (),
         device: str = "cpu",
@@ -68,7 +66,8 @@ class TransformerSampler(Sampler):
         self.hooks = tuple(hooks)
         self._tensors = tensors
         self._end_tokens = frozenset(end_tokens)
-        self._begin_token = begin_token
+        self.begin_token = next(iter(end_tokens), 0)
+        """What an empty prompt is replaced with: an end token, because texts begin after it, unless a family knows better."""
         self._decode_tokens = decode_tokens
         self._device = device
         self._slots = slots
@@ -189,7 +188,7 @@ class TransformerSampler(Sampler):
             raise DataError(f"a prompt is {tokens.dtype} {tokens.shape}", expected="integers [length]")
         if len(tokens) and not 0 <= int(tokens.min()) <= int(tokens.max()) < self.shape.vocabulary:
             raise DataError("a prompt has tokens outside the vocabulary", expected=f"0 to {self.shape.vocabulary - 1}")
-        return [int(token) for token in tokens] or [self._begin_token]
+        return [int(token) for token in tokens] or [self.begin_token]
 
 
 class _Example:
