@@ -71,6 +71,11 @@ class Conversation:
         """Turns that did not fit into the context at the last answer."""
         return self._chat.left_out
 
+    @property
+    def is_cut(self) -> bool:
+        """Whether what was said last was itself longer than the context, so that the model sees its end only."""
+        return self._chat.is_cut
+
     def say(self, text: str) -> Iterator[str]:
         """Say something and give the answer piece by piece; who stops early breaks the answer off."""
         return self._chat.say(text)

@@ -97,6 +97,8 @@ def _answer(conversation: "Conversation", said: str, *, is_shown: bool) -> None:
         note("[stopped]")
     if conversation.left_out:
         note(f"[the oldest {conversation.left_out} turns no longer fit and were left out]")
+    if conversation.is_cut:
+        note("[what you said is longer than what the model looks back on: it sees the end]")
 
 
 def _show(pieces: Iterable[str], *, is_shown: bool) -> None:

@@ -52,7 +52,7 @@ def _to_json(value: Any) -> str:
 
 
 def _refuse(message: str) -> str:
-    raise jinja2.TemplateError(message)
+    raise ValueError(message)
 
 
 def _now(form: str) -> str:

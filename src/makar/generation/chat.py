@@ -73,6 +73,8 @@ class Chat:
         self.messages: list[dict[str, str]] = [] if system is None else [{"role": SYSTEM, "content": system}]
         self.left_out = 0
         """Turns that did not fit into the context at the last answer."""
+        self.is_cut = False
+        """Whether what was said last was itself too long, so that the model sees its end only."""
         self.answers: list[Asset] = []
         """The whole answers in order; those that were broken off are no assets."""
         self._options = dict(options or {})
@@ -106,7 +108,7 @@ class Chat:
 
         Raises:
             UsageError: The text is empty.
-            UnsupportedError: The conversation cannot be put to this model, or the last turn alone is too long for it.
+            UnsupportedError: The conversation cannot be put to this model.
         """
         if not text.strip():
             raise UsageError("nothing was said", expected="at least one word")
@@ -163,11 +165,10 @@ class Chat:
         for start in starts:
             prompt = self._prompt([*told, *spoken[start:]])
             length = _length(read_prompts(prompt, self._codec, self._request.family))
-            if not context or length <= room or (start == starts[-1] and length <= context):
-                return prompt, start
-        raise UnsupportedError(
-            f"what was said last has more tokens than the {context} that this model looks back on", expected="less text"
-        )
+            if not context or length <= room or start == starts[-1]:
+                break
+        self.is_cut = bool(context) and length > context
+        return prompt, start
 
     def _most_tokens(self) -> int:
         values = self._request.options.to_dictionary()

@@ -141,7 +141,7 @@ def _piece(chunk: Any, usage: Usage) -> str:
     if text is None:
         return ""
     if not isinstance(text, str):
-        raise TypeError(f"a piece of type {type(text).__name__}")
+        raise ValueError(f"a piece of type {type(text).__name__}")
     return text
 
 
