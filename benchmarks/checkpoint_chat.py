@@ -79,7 +79,11 @@ def speeds(folder: Path, native: Any, *, tokens: int, rounds: int) -> dict[str, 
         start = time.perf_counter()
         with torch.inference_mode():
             made = peer.generate(
-                prompt[None], max_new_tokens=tokens, do_sample=False, pad_token_id=0, attention_mask=torch.ones_like(prompt)[None]
+                prompt[None],
+                max_new_tokens=tokens,
+                do_sample=False,
+                pad_token_id=0,
+                attention_mask=torch.ones_like(prompt)[None],
             )
         texts["transformers"] = made[0, len(prompt) :].tolist()
         best["transformers"] = min(best["transformers"], time.perf_counter() - start)
@@ -140,9 +144,12 @@ def main() -> None:
         }
     saved = first_piece["read_anew"][-1] / first_piece["kept"][-1]
     print(f"tokens a second: {speed['tokens_per_second']}, ours {speed['ratio']:.2f} times transformers")
-    print(f"seconds to the first piece: {first_piece}; the last turn {saved:.1f} times faster where what was read is kept")
+    print(
+        f"seconds to the first piece: {first_piece}; the last turn {saved:.1f} times faster where what was read is kept"
+    )
     write_result(
-        "checkpoint-chat", {**about, **vars(arguments), **speed, "first_piece_seconds": first_piece, "last_turn_ratio": saved}
+        "checkpoint-chat",
+        {**about, **vars(arguments), **speed, "first_piece_seconds": first_piece, "last_turn_ratio": saved},
     )
     if speed["equal_tokens"] < speed["tokens"]:
         sys.exit(f"the texts differ after {speed['equal_tokens']} tokens")

@@ -1,4 +1,4 @@
-"""Models behind endpoints: answers of several companies' streams, counts and cost, patience, and faults in words; the key stays where it is."""
+"""Models behind endpoints: streams of several companies, counts and cost, patience, faults in words; the key stays where it is."""
 
 import json
 import socket
@@ -71,7 +71,7 @@ def test_a_conversation_is_sent_as_turns(server):
 def test_a_busy_endpoint_is_asked_again_and_given_up_in_the_end(server):
     assert asked(server, "busy-2", retries=3).content == TEXT and len(server.asked) == 3
     server.asked.clear()
-    with pytest.raises(RemoteError, match="limits the rate, 2 times: .*slow down") as caught:
+    with pytest.raises(RemoteError, match=r"limits the rate, 2 times: .*slow down") as caught:
         asked(server, "busy-9", retries=1)
     assert len(server.asked) == 2 and "requests_per_minute" in caught.value.do
 

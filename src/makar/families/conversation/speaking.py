@@ -17,13 +17,10 @@ from torch.nn import functional
 from makar.families.conversation.config import SpeakingConfig
 from makar.families.family import Batch, Family, OnnxPart, ParameterGroup, Sampler
 from makar.families.logits_hook import LogitsHook
-from makar.families.transformer.decoder import DecoderShape
 from makar.families.transformer.family import PRECISIONS, TransformerFamily
-from makar.families.transformer.layouts import transformers_settings
 from makar.families.transformer.network import TransformerNetwork
 from makar.families.transformer.objective import parameter_groups
 from makar.families.transformer.options import TextOptions
-from makar.families.transformer.sampler import TransformerSampler
 from makar.nn.cross_entropy import PIECE_LOGITS, capped
 
 UNIT = "nats/token"

@@ -1,7 +1,7 @@
 """Answers from an endpoint in the shape of any sampler: pieces of text as they come, then what the answer took.
 
-Questions go out one after the other, no faster than was asked for. The last piece carries, as JSON in the slot ``stated``, what the manifest
-says of the answer: the model that answered, tokens, cost, why it ended.
+Questions go out one after the other, no faster than was asked for. The last piece carries, as JSON in the slot ``stated``, what the
+manifest says of the answer: the model that answered, tokens, cost, why it ended.
 """
 
 import json
