@@ -3,8 +3,8 @@
     python benchmarks/checkpoint_chat.py                    writes benchmarks/results/YYYY-MM-DD-checkpoint-chat.json
     python benchmarks/checkpoint_chat.py --shape 2M --tokens 16 --turns 3      a try of seconds
 
-A Qwen 3 with random weights and a tokenizer of bytes is saved by transformers, brought in by ``makar import``, and both write greedily from the
-same prompt; texts must be equal and the ratio of the speeds is what counts (float32, one and the same number of threads). Then a
+A Qwen 3 with random weights and a tokenizer of bytes is saved by transformers, brought in by ``makar import``, and both write greedily from
+the same prompt; texts must be equal and the ratio of the speeds is what counts (float32, one and the same number of threads). Then a
 conversation is held whose question is long; the time to the first piece of every later turn is put beside that of the first, with what was
 read kept (``makar chat`` as it is) and read anew. Later turns have more to read anew each time; kept, they must not.
 """
@@ -87,7 +87,8 @@ def speeds(folder: Path, native: Any, *, tokens: int, rounds: int) -> dict[str, 
             )
         texts["transformers"] = made[0, len(prompt) :].tolist()
         best["transformers"] = min(best["transformers"], time.perf_counter() - start)
-    same = len(os.path.commonprefix([texts["ours"], texts["transformers"]]))
+    pairs = list(zip(texts["ours"], texts["transformers"]))
+    same = next((at for at, (one, other) in enumerate(pairs) if one != other), len(pairs))
     count = max(1, len(texts["ours"]))
     return {
         "tokens_per_second": {side: count / seconds for side, seconds in best.items()},

@@ -1,9 +1,9 @@
 """``export --to gguf``: one file that llama.cpp and the programs around it open, read back and compared before it is accepted.
 
-Decisions. (1) Only models of text of layout ``mainstream`` have a form there: ``qwen3``, ``qwen2`` or ``llama``, by what their attention has.
-(2) Weights are written in float32, exactly; ``llama-quantize`` makes smaller files of it. For ``llama`` the rows of queries and keys stand
-in the other order that llama.cpp rotates them in. (3) The vocabulary has to be pairs of bytes whose words are cut in a way that llama.cpp
-knows by name; every other would be cut differently there, without a word, so it is refused.
+Decisions. (1) Only models of text of layout ``mainstream`` have a form there: ``qwen3``, ``qwen2`` or ``llama``, by what their
+attention has. (2) Weights are written in float32, exactly; ``llama-quantize`` makes smaller files of it. For ``llama`` the rows of queries
+and keys stand in the other order that llama.cpp rotates them in. (3) The vocabulary has to be pairs of bytes whose words are cut in a way
+that llama.cpp knows by name; every other would be cut differently there, without a word, so it is refused.
 
 Source: the GGUF format of llama.cpp (docs/gguf.md of ggml), written and read by its package ``gguf``.
 """

@@ -1,4 +1,4 @@
-"""A model behind an endpoint as an artifact without a folder: ``openai:NAME``. Nothing is asked of the network before it is asked to answer.
+"""A model behind an endpoint as an artifact without a folder, ``openai:NAME``; the network is asked when the model is, not before.
 
 There is nothing here whose hash could be signed but the name and the address, and every asset says that no more is known.
 """
