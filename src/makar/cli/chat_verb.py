@@ -94,6 +94,8 @@ def _answer(conversation: "Conversation", said: str, *, is_shown: bool) -> None:
     except KeyboardInterrupt:
         if not sys.stdin.isatty():
             raise
+        # The answer is done as far as it came.
+        _show((), is_shown=is_shown)
         note("[stopped]")
     if conversation.left_out:
         note(f"[the oldest {conversation.left_out} turns no longer fit and were left out]")
