@@ -8,7 +8,7 @@ so that every difference is one of a pair.
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -236,7 +236,7 @@ def _memorisation(material: Material, old: Artifact) -> Check:
 
 
 def _said(
-    artifact: Artifact, prompts: Sequence[np.ndarray] | None, options: dict[str, float], seed: int, *, count: int = 1
+    artifact: Artifact, prompts: Sequence[np.ndarray] | None, options: Mapping[str, float], seed: int, *, count: int = 1
 ) -> list[str]:
     asked = None if prompts is None else list(prompts)
     made = generate(artifact, prompts=asked, count=1 if asked else count, seed=seed, options=dict(options))
