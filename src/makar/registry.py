@@ -83,7 +83,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
     },
     "metrics": {
         "text": "makar.evaluation.text:evaluate_text",
-        "code": "makar.evaluation.text:evaluate_text",
+        "code": "makar.evaluation.code:evaluate_code",
         "image": "makar.evaluation.image:evaluate_image",
         "captioner": "makar.evaluation.captions:evaluate_captions",
         "contrastive": "makar.evaluation.retrieval:evaluate_retrieval",

@@ -19,6 +19,7 @@ from makar.cli import demo
 from makar.families.diffusion.config import DiffusionConfig
 from makar.home import home, models_folder, runs_folder, stores_folder
 from tests.cli.small_models import IMAGE_SETTINGS, TEXT_SETTINGS, hashes, see, write_images
+from tests.generation.small_coder import FILE, coder
 from tests.generation.test_edit import saved
 from tests.generation.test_words import saved_reader
 from tests.structure.cli_snapshot import current
@@ -146,6 +147,7 @@ def test_copies_are_refused_only_when_asked_for(own_place):
 PAINT = ["edit", "painter", "a.png", "--steps", "2"]
 CHANGE = ["edit", "changer", "a.png"]
 ENLARGE = ["edit", "sharpener", "a.png", "--enlarge", "2", "--steps", "2"]
+FILL = ["edit", "coder", "marked.py"]
 FRAMES = ["edit", "painter", "--steps", "2", "--to-seed", "4", "--frames", "2"]
 EDIT = {
     "--box": (PAINT, ["--box", "4,4,8,8"]),
@@ -175,6 +177,11 @@ EDIT = {
     "--control": ([*CHANGE, "--reconstruct"], [*CHANGE, "--control"]),
     "--enlarge": ([*CHANGE, "--reconstruct"], [*CHANGE, "--enlarge", "2"]),
     "--source-noise": (ENLARGE, ["--source-noise", "1"]),
+    "--infill": ([*FILL, "--line", "2"], [*FILL, "--infill"]),
+    "--line": ([*FILL, "--infill"], [*FILL, "--line", "2"]),
+    "--span": ([*FILL, "--infill"], [*FILL, "--span", "1:2-1:5"]),
+    "--max-tokens": ([*FILL, "--infill", "--temperature", "1"], ["--max-tokens", "2"]),
+    "--temperature": ([*FILL, "--infill", "--temperature", "0"], ["--temperature", "3"]),
 }
 CASES["makar edit", "--photo"] = "test_the_map_of_a_photo_is_computed"
 
@@ -211,6 +218,8 @@ def add_changer(place, folder, patch):
         enlarging = {"source_channels": 3, "source_height": 8, "source_width": 8, "source_edit": "enlarge"}
         sharpener = DiffusionConfig(features=8, head_width=8, source_noise=0.5, **enlarging)
         saved(models_folder() / "sharpener", sharpener, labels=(None,), source="reduced")
+        coder(models_folder() / "coder", steps=3)
+    (folder / "marked.py").write_text(FILE.replace("c * 2", "<FILL_ME>"), encoding="utf-8")
     pixels = np.asarray(Image.open(next((place / "images").rglob("*.png"))))
     mask = np.zeros((16, 16), np.uint8)
     mask[4:8, 9:12] = 255

@@ -177,12 +177,13 @@ class Model:
         seed: int = 0,
         options: Mapping[str, Any] | None = None,
     ) -> list["Asset"]:
-        """Change an image.
+        """Change an image, or fill a hole in a file of code.
 
         Args:
             image: A file, or an array uint8 ``[rows, columns, channels]``; ``None`` only for frames between two seeds.
             how: What is to be done, of ``makar.generation.edit_request``: ``{"box": (8, 8, 24, 24)}``, ``{"mask": "mask.png"}``,
-                ``{"right": 16}``, ``{"operation": "denoise"}``, ``{"enlarge": 2}``, ``{"to": "other.png", "frames": 8}``.
+                ``{"right": 16}``, ``{"operation": "denoise"}``, ``{"enlarge": 2}``, ``{"to": "other.png", "frames": 8}``. Of code,
+                ``makar.generation.text_edit``: ``{"infill": True}``, ``{"line": "12-15"}``, ``{"span": "3:5-3:9"}``.
             prompt: What it is to become: a class or a description, or several; ``None`` leaves that to the model.
             count: Variants for every prompt.
             seed: Seed of the first variant.

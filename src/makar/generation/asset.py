@@ -58,10 +58,11 @@ class Asset:
 
     @property
     def new_text(self) -> str:
-        """For text: what the model wrote, without the prompt that it continues."""
+        """For text: what the model wrote, without the prompt that it continues and what was around the hole that it filled."""
         if not isinstance(self.content, str):
             raise UnsupportedError(f"an asset of medium {self.medium} has no text", expected="text or code")
-        return self.content[int(self.manifest["continues_characters"]) :]
+        start, end = self.manifest.get("edit", {}).get("made_characters", (self.manifest["continues_characters"], None))
+        return self.content[start:end]
 
     def save(self, path: Path | str) -> Path:
         """Write the asset with its manifest.

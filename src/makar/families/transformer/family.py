@@ -12,6 +12,7 @@ from makar.families.family import Batch, Family, Loss, OnnxPart, Phase, Sampler
 from makar.families.logits_hook import LogitsHook
 from makar.families.transformer.config import TransformerConfig
 from makar.families.transformer.decoder import DecoderShape
+from makar.families.transformer.infill import rearranged
 from makar.families.transformer.layouts import saved_names, settings_files, transformers_settings
 from makar.families.transformer.network import TransformerNetwork
 from makar.families.transformer.objective import next_token_loss, parameter_groups
@@ -73,6 +74,15 @@ class TransformerFamily(Family):
         """Return the one phase: every parameter minimises the next-token loss."""
         return [Phase(name="next_token", groups=parameter_groups(self.network), loss=self._loss)]
 
+    def prepare(self, batch: Batch, generator: torch.Generator) -> Batch:
+        """Rearrange the share of the windows that teaches to fill holes; the validation loss is that of text as it stands."""
+        if not self.config.infill_share:
+            return batch
+        windows = rearranged(
+            batch[TARGET], share=self.config.infill_share, tokens=self.config.infill_tokens, generator=generator
+        )
+        return {**batch, TARGET: windows}
+
     def validation_loss(self, batch: Batch, generator: torch.Generator) -> Loss:
         """Return the next-token loss without dropout."""
         del generator
@@ -89,6 +99,7 @@ class TransformerFamily(Family):
             end_token=codec.end_token,
             decode_tokens=codec.decode_tokens,
             hooks=() if hook is None else (hook,),
+            never=self.config.infill_tokens[:3],
             device=str(self.network.embeddings.device),
         )
 

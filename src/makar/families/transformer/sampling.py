@@ -39,6 +39,21 @@ class Greedy:
 
 
 @dataclasses.dataclass(frozen=True)
+class Never:
+    """Rules out tokens that are no text; first of all, so that no filter keeps only them."""
+
+    tokens: tuple[int, ...]
+
+    def __call__(
+        self, logits: Float[Tensor, " vocabulary"], history: Int[Tensor, " length"]
+    ) -> Float[Tensor, " vocabulary"]:
+        del history
+        kept = logits.clone()
+        kept[list(self.tokens)] = NEVER
+        return kept
+
+
+@dataclasses.dataclass(frozen=True)
 class Temperature:
     """Divides the logits; below 1 the likely become likelier."""
 
