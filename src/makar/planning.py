@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from makar.training.probe import Measurement
 
 RECIPES = {"text": "text", "code": "code", "image": "image"}
+TASK_RECIPES: dict[tuple[str, str], str] = {}
+"""The recipe for data of a medium that is labelled for a task; where there is none, the labels are left out."""
 LABELLED_IMAGES, CAPTIONED_IMAGES = "image-class", "image-text"
 CAPTIONED_SHARE = 0.5
 """Share of the images that must have a caption for captions to be worth learning."""
@@ -126,7 +128,8 @@ def choose_recipe(dataset: "DataSet", request: Request) -> Recipe:
     inspection = dataset.inspection
     labelled = dataset.medium == "image" and _is_labelled(inspection.labels, inspection.used)
     captioned = dataset.medium == "image" and inspection.captions >= CAPTIONED_SHARE * max(1, inspection.documents)
-    by_data = LABELLED_IMAGES if labelled else CAPTIONED_IMAGES if captioned else RECIPES[dataset.medium]
+    by_task = TASK_RECIPES.get((dataset.medium, dataset.task), RECIPES[dataset.medium])
+    by_data = LABELLED_IMAGES if labelled else CAPTIONED_IMAGES if captioned else by_task
     name = request.recipe or by_data
     recipe: Recipe = registry.load("recipes", name)()
     if recipe.grown:

@@ -464,6 +464,31 @@ def test_an_adapter_is_learned_on_request_only(pipelines, place, tmp_path):
 
 # --- the other verbs --------------------------------------------------------------------------------------------------------------
 
+CASES |= {(f"makar {verb}", "--columns"): "test_columns_of_a_table" for verb in ("inspect", "plan", "train")}
+
+
+def test_columns_of_a_table(place):
+    rows = [{"en": f"the {number} red foxes run", "de": f"die {number} roten Fuechse laufen"} for number in range(60)]
+    (place / "pairs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    table, swapped = place / "pairs.jsonl", ["--columns", "source=de,target=en"]
+    seen = [see("inspect", table, *more, "--json").values for more in ([], swapped)]
+    assert [values["roles"] for values in seen] == [{"source": "en", "target": "de"}, {"source": "de", "target": "en"}]
+    assert seen[0]["task"] == "rewrite" and seen[0]["fingerprint"] != seen[1]["fingerprint"]
+    steps = ["--steps", "3", "--recipe", "text", "--json"]
+    plans = [see("plan", table, *steps[:-1], *more) for more in ([], swapped)]
+    assert "--columns" not in plans[0].messages and "--columns source=de,target=en" in plans[1].messages.replace(
+        "'", ""
+    )
+    made = [
+        see("train", table, *steps, *TEXT_SETTINGS, *more, "-o", name).values["hash"]
+        for name, more in (("one", []), ("other", swapped))
+    ]
+    assert made[0] != made[1]
+    assert see("verify", models_folder() / "other").code == 0
+    wrong = see("inspect", table, "--columns", "source=dee,target=en", code=2)
+    assert '"dee"' in wrong.messages and "de" in wrong.messages
+
+
 CASES["makar inspect", "--medium"] = "test_medium_of_inspect"
 
 

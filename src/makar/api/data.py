@@ -16,17 +16,18 @@ Source: TypeAlias = str | Path | np.ndarray | list[str] | DataSet
 """``builtin:NAME``, a file, a folder, an archive, images ``[items, height, width, channels]`` uint8, texts, or an opened data set."""
 
 
-def inspect(source: Source, *, medium: str | None = None) -> Inspection:
+def inspect(source: Source, *, medium: str | None = None, columns: str = "") -> Inspection:
     """Say what is in a source: what would be used, skipped and why, duplicates, languages, sizes, licences.
 
     Args:
         source: See ``Source``.
         medium: Take this medium where there are several; ``None`` takes the one with the most content.
+        columns: Which columns of a table play the roles of a task, ``"source=en,target=de"``; by default by their names.
 
     Raises:
         EmptyDataError: Nothing usable was found.
     """
-    return dataset_of(source, medium=medium).inspection
+    return dataset_of(source, medium=medium, columns=columns).inspection
 
 
 def plan(
@@ -36,6 +37,7 @@ def plan(
     steps: int | None = None,
     recipe: str | None = None,
     medium: str | None = None,
+    columns: str = "",
     seed: int = 0,
     settings: Sequence[str] = (),
     from_model: str | Path | None = None,
@@ -49,6 +51,7 @@ def plan(
         steps: A fixed number of steps; the sizes then come from the data alone.
         recipe: Name of a recipe; ``None`` chooses by medium and labels.
         medium: Take this medium where there are several; ``None`` takes the one with the most content.
+        columns: Which columns of a table play the roles of a task.
         seed: Seed of every draw.
         settings: ``PATH=VALUE`` changes to the recipe, for example ``"stages.0.family.width=128"``.
         from_model: Name or folder of a saved model to begin from.
@@ -65,7 +68,7 @@ def plan(
         from makar.api.parent import open_parent
 
         parent = open_parent(from_model)
-    dataset = dataset_of(source, medium=medium)
+    dataset = dataset_of(source, medium=medium, columns=columns)
     planned = plan_training(
         dataset,
         recipe=recipe,
@@ -82,18 +85,24 @@ def plan(
 
 
 def dataset_of(
-    source: Source, *, medium: str | None = None, progress: Callable[[str, int, int | None], None] | None = None
+    source: Source,
+    *,
+    medium: str | None = None,
+    columns: str = "",
+    progress: Callable[[str, int, int | None], None] | None = None,
 ) -> DataSet:
     """Open a source, or pass on a data set that is open already.
 
     Raises:
-        UsageError: An open data set is of another medium than the one asked for.
+        UsageError: An open data set is of another medium than the one asked for, or was read by other columns.
     """
     if isinstance(source, DataSet):
         if medium is not None and medium != source.medium:
             raise UsageError(f'the open data set is {source.medium}, not "{medium}"', do="open the source again")
+        if columns and columns != source.columns:
+            raise UsageError("other columns for a data set that is open", do="open the source again")
         return source
-    return open_dataset(source, medium=medium, progress=progress)
+    return open_dataset(source, medium=medium, columns=columns, progress=progress)
 
 
 def seconds_of_budget(minutes: float | None, steps: int | None) -> float | None:

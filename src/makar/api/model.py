@@ -382,4 +382,5 @@ def _fingerprint_of(place: str, stated: Mapping[str, Any]) -> str:
     from makar.data.fingerprint import HELD_OUT_SHARE, fingerprint_of
 
     share = stated.get("held_out_share", HELD_OUT_SHARE)
-    return fingerprint_of(place, medium=str(stated.get("medium")), held_out_share=share)
+    columns = str(stated.get("columns", ""))
+    return fingerprint_of(place, medium=str(stated.get("medium")), held_out_share=share, columns=columns)

@@ -116,7 +116,8 @@ def training_facts(run: str, plan: TrainingPlan, results: list[StageResult], *, 
 def data_facts(dataset: DataSet) -> dict[str, Any]:
     """Return what a model notes of the data that it learned from; ``path`` stays on this machine."""
     found = dataset.inspection
-    return {
+    by_hand = {"columns": dataset.columns} if dataset.columns else {}
+    return by_hand | {
         "fingerprint": dataset.fingerprint,
         "name": dataset.name,
         "medium": dataset.medium,

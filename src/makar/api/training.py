@@ -92,6 +92,7 @@ def train(
     output: str | Path | None = None,
     recipe: str | None = None,
     medium: str | None = None,
+    columns: str = "",
     seed: int = 0,
     settings: Sequence[str] = (),
     from_model: str | Path | None = None,
@@ -106,6 +107,7 @@ def train(
         output: A name, or the path of a folder; by default the name of the data.
         recipe: Name of a recipe; ``None`` chooses by medium and labels.
         medium: Take this medium where there are several; ``None`` takes the one with the most content.
+        columns: Which columns of a table play the roles of a task, ``"source=en,target=de"``; by default by their names.
         seed: Seed of every draw.
         settings: ``PATH=VALUE`` changes to the recipe, for example ``"stages.0.family.width=128"``.
         from_model: Name or folder of a saved model to begin from: without ``recipe`` that model is trained on.
@@ -124,7 +126,7 @@ def train(
         return _followed(lead.team)
     with lead.failures_told():
         parent = None if from_model is None else open_parent(from_model)
-        dataset = dataset_of(source, medium=medium, progress=_reading(on_event))
+        dataset = dataset_of(source, medium=medium, columns=columns, progress=_reading(on_event))
         place = model_place(dataset.name if output is None else output)
         check_replaceable(place, MANIFEST_NAME)
         check_output(place, parent)
@@ -139,6 +141,8 @@ def train(
         }
         if dataset.held_out_share != HELD_OUT_SHARE:
             options["held_out_share"] = dataset.held_out_share
+        if dataset.columns:
+            options["columns"] = dataset.columns
         if parent is not None:
             options["from"] = parent.origin.parent.to_dictionary() | {"place": str(parent.artifact.path.absolute())}
         key = run_key(data_fingerprint=dataset.fingerprint, options=options, output=str(place))
@@ -185,7 +189,11 @@ def resume(run: str, *, on_event: OnEvent = ignore_event) -> Run:
         # Asked for in Python only; another share is another data set.
         share = options.get("held_out_share", HELD_OUT_SHARE)
         dataset = open_dataset(
-            options["source"], medium=options["medium"], held_out_share=share, progress=_reading(on_event)
+            options["source"],
+            medium=options["medium"],
+            held_out_share=share,
+            columns=options.get("columns", ""),
+            progress=_reading(on_event),
         )
         if run_key(data_fingerprint=dataset.fingerprint, options=options, output=state["output"]) != state["key"]:
             raise DataError(

@@ -21,6 +21,14 @@ Medium = Annotated[
     str | None,
     typer.Option("--medium", help="Take this medium where there are several.", autocompletion=medium_names),
 ]
+Columns = Annotated[
+    str,
+    typer.Option(
+        "--columns",
+        metavar="ROLE=COLUMN,...",
+        help="Tables: which column plays which role, for example source=en,target=de or text=review,label=stars.",
+    ),
+]
 Time = Annotated[
     str | None, typer.Option("--for", metavar="TIME", help="Wall-clock time to train, for example 90s, 10m or 2h.")
 ]
@@ -82,7 +90,7 @@ def check_from(model: str | None) -> None:
         find_model(model)
 
 
-def inspect(data: Data, medium: Medium = None, json: Json = False) -> None:
+def inspect(data: Data, medium: Medium = None, columns: Columns = "", json: Json = False) -> None:
     """Say what is in DATA.
 
     What would be used, what is skipped and why; duplicates, languages, sizes, licences.
@@ -91,7 +99,7 @@ def inspect(data: Data, medium: Medium = None, json: Json = False) -> None:
     from makar.cli.progress import Display
 
     with Display() as display:
-        dataset = dataset_of(data, medium=medium, progress=display.reading)
+        dataset = dataset_of(data, medium=medium, columns=columns, progress=display.reading)
     values = dataset.inspection.to_dictionary()
     if json:
         print_json(values)
@@ -105,6 +113,7 @@ def plan(
     steps: Steps = None,
     recipe: RecipeName = None,
     medium: Medium = None,
+    columns: Columns = "",
     seed: Seed = 0,
     settings: Settings = None,
     from_model: From = None,
@@ -126,7 +135,7 @@ def plan(
     check_from(from_model)
     recipe = recipe_of(recipe, adapter=adapter, from_model=from_model)
     with Display() as display:
-        dataset = dataset_of(data, medium=medium, progress=display.reading)
+        dataset = dataset_of(data, medium=medium, columns=columns, progress=display.reading)
         if probe and seconds is not None:
             display.say("measuring this machine")
         planned = plan_training(
@@ -148,6 +157,7 @@ def plan(
         "--steps": steps,
         "--recipe": recipe,
         "--medium": medium,
+        "--columns": columns or None,
         "--seed": seed or None,
         "--from": from_model,
     }

@@ -32,6 +32,9 @@ def print_inspection(values: Mapping[str, Any]) -> None:
         "licences": _counted("licence", values["licences"]),
         "where licences are stated": _statements(values["licence_statements"]),
         "labels": _counted("label", values["labels"]),
+        f"labelled for the task {values['task']}": [
+            {"role": role, "column": column} for role, column in values["roles"].items()
+        ],
         "pairs": list(_pair_rows(values["pairs"])),
         "captions": [{"documents with a caption": values["captions"]}] if values["captions"] else [],
     }

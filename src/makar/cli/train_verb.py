@@ -7,6 +7,7 @@ import typer
 
 from makar.cli.data_verbs import (
     Adapter,
+    Columns,
     Data,
     From,
     Medium,
@@ -35,6 +36,7 @@ def train(
     ] = None,
     recipe: RecipeName = None,
     medium: Medium = None,
+    columns: Columns = "",
     seed: Seed = 0,
     settings: Settings = None,
     from_model: From = None,
@@ -62,7 +64,7 @@ def train(
         return
     with Display() as display:
         run = train_model(
-            dataset_of(data, medium=medium, progress=display.reading),
+            dataset_of(data, medium=medium, columns=columns, progress=display.reading),
             minutes=minutes,
             steps=steps,
             output=output,

@@ -23,16 +23,22 @@ from makar.data.fingerprint import BUILT_IN_PREFIX, HELD_OUT_SHARE, READING_VERS
 from makar.data.inspection import Inspection, make_inspection
 from makar.data.memory_source import ArraySource, ListSource
 from makar.data.record import MEDIA, Record, Records, Split
-from makar.data.splitting import CUT, HELD_OUT, INNER, TRAIN, Decision, decide, split_of_stretch
+from makar.data.splitting import CUT, HELD_OUT, INNER, ROWS, TRAIN, Decision, decide, split_of_stretch
+from makar.data.task_columns import columns_of
 from makar.data.text_stream import divided, parts
-from makar.errors import ConfigError, DataError, EmptyDataError, UnknownNameError
+from makar.errors import ConfigError, DataError, EmptyDataError, UnknownNameError, UsageError
 
 SPLIT_CODES: dict[str, int] = {"train": TRAIN, "inner": INNER, "held_out": HELD_OUT}
 SLACK_CHARACTERS = 2000
 
 
 class DataSet:
-    """Records of one medium in three splits. Made by ``open_dataset``."""
+    """Records of one medium in three splits. Made by ``open_dataset``.
+
+    Attributes:
+        task: The task of language that the rows are labelled for; empty for none.
+        columns: The columns of its roles that were named by hand, as they were typed.
+    """
 
     def __init__(
         self,
@@ -43,9 +49,12 @@ class DataSet:
         inspection: Inspection,
         fingerprint: str,
         held_out_share: float,
+        columns: str = "",
     ) -> None:
         self.name = source.name
         self.medium = source.medium
+        self.task = source.found.task
+        self.columns = columns
         self.inspection = inspection
         self.fingerprint = fingerprint
         self.held_out_share = held_out_share
@@ -122,6 +131,7 @@ class DataSet:
             licence=document.licence,
             consent=document.consent,
             language=document.language or self._seen.language_of(index),
+            roles=document.roles,
         )
 
 
@@ -146,6 +156,7 @@ def open_dataset(
     *,
     medium: str | None = None,
     held_out_share: float = HELD_OUT_SHARE,
+    columns: str = "",
     progress: Progress | None = None,
 ) -> DataSet:
     """Open and examine data of any kind.
@@ -155,6 +166,7 @@ def open_dataset(
             of texts.
         medium: ``"text"``, ``"code"`` or ``"image"``; by default what most of the files are.
         held_out_share: Share held out for the report where the data itself does not say, above 0 and up to 0.5.
+        columns: Which columns of the tables play the roles of a task, ``"source=en,target=de"``; by default by their names.
         progress: Called with the stage, what is done and the total (``None`` when unknown).
 
     Raises:
@@ -167,8 +179,8 @@ def open_dataset(
         raise UnknownNameError("medium", medium, MEDIA)
     if not 0 < held_out_share <= 0.5:
         raise ConfigError(f"held_out_share is {held_out_share}", expected="more than 0 and at most 0.5")
-    opened, typed = _opened(source, medium, progress)
-    seen, fingerprint = _examined(opened, held_out_share, progress)
+    opened, typed = _opened(source, medium, columns, progress)
+    seen, fingerprint = _examined(opened, held_out_share, columns, progress)
     _check_any(opened, typed, seen)
     try:
         decision = decide(
@@ -178,7 +190,7 @@ def open_dataset(
             officials=seen.officials,
             pairs=seen.pairs,
             groups=seen.groups,
-            medium=opened.medium,
+            medium=ROWS if opened.found.task else opened.medium,
             held_out_share=held_out_share,
         )
     except DataError as error:
@@ -202,12 +214,16 @@ def open_dataset(
         inspection=inspection,
         fingerprint=fingerprint,
         held_out_share=held_out_share,
+        columns=columns,
     )
 
 
 def _opened(
-    source: str | Path | np.ndarray | list[str], medium: str | None, progress: Progress | None
+    source: str | Path | np.ndarray | list[str], medium: str | None, columns: str, progress: Progress | None
 ) -> tuple[Source, str]:
+    by_hand = columns_of(columns)
+    if by_hand and (not isinstance(source, str | Path) or str(source).startswith(BUILT_IN_PREFIX)):
+        raise UsageError(f"columns {columns} of data that has none", expected="a table, or a folder of them")
     if isinstance(source, np.ndarray):
         if medium not in (None, "image"):
             raise DataError(f"an array cannot be read as {medium}", expected="medium image")
@@ -232,7 +248,7 @@ def _opened(
             expected="a source whose own path is UTF-8; the files inside may have any name",
             do="rename the folder or file",
         )
-    return FilesSource(path, medium=medium, progress=progress), typed
+    return FilesSource(path, medium=medium, by_hand=by_hand, progress=progress), typed
 
 
 def _check_any(source: Source, typed: str, seen: Examination) -> None:
@@ -250,11 +266,13 @@ def _left_out(seen: Examination) -> str:
     return "; ".join(f"{count} x {reason} ({examples[0]})" for reason, (count, examples) in reasons)
 
 
-def _examined(source: Source, held_out_share: float, progress: Progress | None) -> tuple[Examination, str]:
+def _examined(
+    source: Source, held_out_share: float, columns: str, progress: Progress | None
+) -> tuple[Examination, str]:
     """Return what is known of every document and the fingerprint: as they were found, where nothing was touched since."""
     listing = source.listing()
     examination_key = kept.key_of("examination", READING_VERSION, listing, source.reading())
-    fingerprint_key = kept.key_of("fingerprint", READING_VERSION, listing, source.medium, held_out_share)
+    fingerprint_key = kept.key_of("fingerprint", READING_VERSION, listing, source.medium, held_out_share, columns)
     known = kept.load_examination(examination_key) if listing is not None else None
     fingerprint = kept.load_fingerprint(fingerprint_key) if listing is not None else None
     if known is not None:
@@ -266,7 +284,11 @@ def _examined(source: Source, held_out_share: float, progress: Progress | None) 
     else:
         seen = examine(source, progress=progress)
     made = fingerprint or fingerprint_of_lines(
-        source.identity(), medium=source.medium, held_out_share=held_out_share, progress=progress
+        source.identity(),
+        medium=source.medium,
+        held_out_share=held_out_share,
+        columns=columns,
+        progress=progress,
     )
     if listing is not None and (known is None or fingerprint is None) and source.listing() == listing:
         if known is None:

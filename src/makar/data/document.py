@@ -7,7 +7,7 @@ is called, so that a pass over one split does not decode the images of the other
 
 import abc
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from makar.data.record import UNKNOWN_LICENCE
@@ -31,6 +31,7 @@ class Document:
         read_pair: Returns the image that this one is to be made from, where the data holds pairs. Raises ``DataError``.
         group: What this document and another that belongs to it are called; they are always in the same part.
         is_alone: Whether it lies among pairs and has no partner.
+        roles: What the columns of a row of a labelled table hold, by role.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Document:
     licence: str = UNKNOWN_LICENCE
     consent: str = "unknown"
     language: str | None = None
+    roles: Mapping[str, Any] | None = None
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -55,6 +57,8 @@ class Found:
         bytes: Number of bytes by format.
         licences: Rows of the ledger: licence, where it is stated, how.
         pair_names: What the images of pairs lie in, folders or columns: the one to make from, then the one to be made.
+        task: The task of language that every table is labelled for; empty where there is none, or more than one.
+        roles: The column of each role of that task.
         notes: Things a reader should know: chosen columns, encodings.
         warnings: Things that went wrong without stopping the work.
     """
@@ -63,6 +67,8 @@ class Found:
     bytes: dict[str, int] = dataclasses.field(default_factory=dict)
     licences: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     pair_names: tuple[str, ...] = ()
+    task: str = ""
+    roles: dict[str, str] = dataclasses.field(default_factory=dict)
     notes: list[str] = dataclasses.field(default_factory=list)
     warnings: list[str] = dataclasses.field(default_factory=list)
 

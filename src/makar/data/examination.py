@@ -132,7 +132,8 @@ class _Collector:
     def _read(self, document: Document) -> tuple[int, int, str | None]:
         if self.medium == "image":
             return self._see_pixels(document.read()), 1, None
-        return self._see_text(document.read())
+        # The same answer to another question is no copy.
+        return self._see_text(document.read(), of=str((document.roles or {}).get("source", "")))
 
     def _see_pixels(self, pixels: np.ndarray) -> int:
         digest = hashlib.sha256(repr(pixels.shape).encode())
@@ -162,8 +163,8 @@ class _Collector:
             return False
         return True
 
-    def _see_text(self, pieces: Iterator[str]) -> tuple[int, int, str | None]:
-        digest, size, first = hashlib.sha256(), 0, ""
+    def _see_text(self, pieces: Iterator[str], *, of: str) -> tuple[int, int, str | None]:
+        digest, size, first = hashlib.sha256(of.encode("utf-8", "replace")), 0, ""
         for piece in pieces:
             if not size:
                 first = piece
@@ -215,8 +216,10 @@ class _Collector:
         if document.is_alone:
             count, examples = self.alone
             self.alone = (count + 1, [*examples, document.name] if len(examples) < EXAMPLES else examples)
-        if document.label is not None and (document.label in self.labels or len(self.labels) < LABEL_LIMIT):
-            self.labels[document.label] += 1
+        labels = (document.roles or {}).get("labels", () if document.label is None else (document.label,))
+        for label in labels:
+            if label in self.labels or len(self.labels) < LABEL_LIMIT:
+                self.labels[label] += 1
 
 
 def examine(source: Source, *, progress: Progress | None = None) -> Examination:

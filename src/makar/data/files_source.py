@@ -2,7 +2,7 @@
 
 import functools
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from makar.data.record import UNKNOWN_LICENCE
 from makar.data.split_names import official_split_of, split_of_value
 from makar.data.table_columns import Columns, image_bytes, text_of
 from makar.data.tables import rows, seekable
+from makar.data.task_rows import group_of, learnable_text, row_roles
 from makar.data.text_stream import decoded, parts, repaired
 from makar.errors import DataError
 
@@ -33,18 +34,27 @@ class FilesSource(Source):
     Args:
         root: Where it is.
         medium: The medium that is wanted; the bulk of the files decides when ``None``.
+        by_hand: Columns of the roles of a task in every table, where somebody named them.
         progress: Told how far the first look is.
 
     Raises:
         EmptyDataError: There is nothing that can be used.
     """
 
-    def __init__(self, root: Path, *, medium: str | None = None, progress: Progress | None = None) -> None:
+    def __init__(
+        self,
+        root: Path,
+        *,
+        medium: str | None = None,
+        by_hand: Mapping[str, str] | None = None,
+        progress: Progress | None = None,
+    ) -> None:
         self.root = root
         self.name = root.name.partition(".")[0] if root.is_file() else (root.name or root.resolve().name)
-        self._inventory = take_inventory(root, medium=medium, progress=progress)
+        self._inventory = take_inventory(root, medium=medium, by_hand=by_hand, progress=progress)
         self.medium = self._inventory.medium
         self.found: Found = self._inventory.found
+        self._note_task()
         self._note_columns()
         self._note_pairs()
 
@@ -80,7 +90,9 @@ class FilesSource(Source):
         """Return medium, columns, parts, licences and what is left out."""
         known = self._inventory
         chosen = (known.columns, known.label_names, known.splits, known.licences, known.unusable)
-        return repr((self.medium, *(sorted(table.items(), key=lambda item: item[0]) for table in chosen)))
+        return repr(
+            (self.medium, self.found.task, *(sorted(table.items(), key=lambda item: item[0]) for table in chosen))
+        )
 
     def _medium_of(self, entry: Entry) -> str:
         if entry.kind.group == "table":
@@ -143,9 +155,16 @@ class FilesSource(Source):
         number = -1
         try:
             for number, row in enumerate(rows(entry, skip, columns=columns.used())):
-                document = _row_document(f"{entry.name}#{number}", row, columns, names)
+                place = f"{entry.name}#{number}"
+                if self.found.task:
+                    document = _task_document(place, row, columns, names)
+                else:
+                    document = _row_document(place, row, columns, names)
                 if document is None:
-                    skip(f"{entry.name}#{number}", f"a row without {columns.content}")
+                    needed = (
+                        ", ".join(columns.task.roles.values()) if self.found.task and columns.task else columns.content
+                    )
+                    skip(place, f"a row without {needed}")
                     continue
                 document.official = document.official or official
                 if document.licence == UNKNOWN_LICENCE:
@@ -175,16 +194,40 @@ class FilesSource(Source):
                 except DataError as error:
                     skip(place, f"not read further: {error.came}")
 
+    def _note_task(self) -> None:
+        """Settle the task of the tables: where they differ there is none, and that is said."""
+        tables = [columns for columns in self._inventory.columns.values() if columns.medium == self.medium]
+        tasks = sorted({columns.task.task if columns.task else "none" for columns in tables})
+        has_others = len(tables) < self._inventory.weight.get(self.medium, [0, 0])[0]
+        if tasks in ([], ["none"]):
+            return
+        if len(tasks) > 1 or has_others:
+            kinds = ", ".join([*tasks, *(["files without columns"] if has_others else [])])
+            self.found.warn(
+                f"not all of the data is labelled for one task ({kinds}): it is read as plain {self.medium}"
+            )
+            return
+        self.found.task = tasks[0]
+        first = tables[0].task
+        assert first is not None
+        self.found.roles = dict(first.roles)
+
     def _note_columns(self) -> None:
         told: dict[str, int] = {}
         for columns in self._inventory.columns.values():
-            parts_played = [f'content from column "{columns.content}"']
+            if self.found.task and columns.task:
+                task = columns.task
+                roles = [f'{role} from "{column}"' for role, column in task.roles.items()]
+                roles += [f'further targets from "{column}"' for column in task.further]
+                parts_played = [f"labelled for the task {task.task}", *roles]
+            else:
+                parts_played = [f'content from column "{columns.content}"']
             parts_played += [
                 f'{part} from "{column}"'
                 for part, column in (
                     ("the other image of the pair", columns.pair),
                     ("caption", columns.caption),
-                    ("label", columns.label),
+                    ("label", None if self.found.task else columns.label),
                     ("split", columns.split),
                 )
                 if column
@@ -206,6 +249,28 @@ class FilesSource(Source):
             self.found.pair_names = (str(first), second)
 
 
+def _task_document(name: str, row: dict[str, Any], columns: Columns, label_names: list[str] | None) -> Document | None:
+    assert columns.task is not None
+    roles = row_roles(row, columns.task, label_names)
+    if roles is None:
+        return None
+    task = columns.task.task
+    # Source code is learned without the words that describe it.
+    text = roles["targets"][0] if columns.medium == "code" else learnable_text(task, roles)
+    labels = roles.get("labels", ())
+    return _described(
+        Document(
+            name=name,
+            read=lambda: iter([repaired(text)]),
+            group=group_of(task, roles),
+            label=labels[0] if len(labels) == 1 else None,
+            roles=roles,
+        ),
+        row,
+        columns,
+    )
+
+
 def _row_document(name: str, row: dict[str, Any], columns: Columns, label_names: list[str] | None) -> Document | None:
     cell = row.get(columns.content)
     if columns.medium == "image":
@@ -218,20 +283,29 @@ def _row_document(name: str, row: dict[str, Any], columns: Columns, label_names:
         if text is None or not text.strip():
             return None
         read = functools.partial(_text_parts, text)
-    licence = row.get(columns.licence) if columns.licence else None
     pair = image_bytes(row.get(columns.pair)) if columns.pair else None
-    return Document(
-        name=name,
-        read=read,
-        read_pair=None if pair is None else functools.partial(read_image, pair),
-        is_alone=columns.pair is not None and pair is None,
-        official=split_of_value(row.get(columns.split)) if columns.split else None,
-        caption=text_of(row.get(columns.caption)) if columns.caption else None,
-        label=_label(row.get(columns.label), label_names) if columns.label else None,
-        licence=licences.licence_named(str(licence)) if licence else UNKNOWN_LICENCE,
-        consent=str(row.get(columns.consent) or "unknown") if columns.consent else "unknown",
-        language=str(row[columns.language]) if columns.language and row.get(columns.language) else None,
+    return _described(
+        Document(
+            name=name,
+            read=read,
+            read_pair=None if pair is None else functools.partial(read_image, pair),
+            is_alone=columns.pair is not None and pair is None,
+            caption=text_of(row.get(columns.caption)) if columns.caption else None,
+            label=_label(row.get(columns.label), label_names) if columns.label else None,
+        ),
+        row,
+        columns,
     )
+
+
+def _described(document: Document, row: dict[str, Any], columns: Columns) -> Document:
+    """Add what a row says of itself beside its content: its part, licence, consent and language."""
+    licence = row.get(columns.licence) if columns.licence else None
+    document.official = split_of_value(row.get(columns.split)) if columns.split else None
+    document.licence = licences.licence_named(str(licence)) if licence else UNKNOWN_LICENCE
+    document.consent = str(row.get(columns.consent) or "unknown") if columns.consent else "unknown"
+    document.language = str(row[columns.language]) if columns.language and row.get(columns.language) else None
+    return document
 
 
 def _read_file(path: Path) -> np.ndarray:

@@ -15,7 +15,7 @@ from makar.data.listing import FileState, listing, state_of
 from makar.data.record import MEDIA
 from makar.errors import DataError
 
-READING_VERSION = 3
+READING_VERSION = 4
 """Part of every fingerprint; raised when the same files come out as other records."""
 
 BUILT_IN_PREFIX = "builtin:"
@@ -37,7 +37,7 @@ def file_lines(root: Path) -> Iterator[str]:
 
 
 def fingerprint_of_lines(
-    lines: Iterator[str], *, medium: str, held_out_share: float, progress: Progress | None = None
+    lines: Iterator[str], *, medium: str, held_out_share: float, columns: str = "", progress: Progress | None = None
 ) -> str:
     """Return the fingerprint that the identity of a source makes.
 
@@ -45,9 +45,11 @@ def fingerprint_of_lines(
         lines: What ``Source.identity`` yields.
         medium: The medium that the source is read as.
         held_out_share: Share held out where the data does not say.
+        columns: Columns that were named by hand, as they were typed.
         progress: Told how many lines have been seen.
     """
-    digest = hashlib.sha256(f"{READING_VERSION}\t{medium}\t{held_out_share}\n".encode())
+    how = "\t".join((str(READING_VERSION), medium, str(held_out_share), *filter(None, [columns])))
+    digest = hashlib.sha256(f"{how}\n".encode())
     for count, line in enumerate(lines, start=1):
         digest.update(line.encode("utf-8", "surrogateescape") + b"\n")
         if progress is not None and count % 1000 == 0:
@@ -56,27 +58,35 @@ def fingerprint_of_lines(
 
 
 def fingerprint_of_files(
-    root: Path, *, medium: str, held_out_share: float = HELD_OUT_SHARE, progress: Progress | None = None
+    root: Path,
+    *,
+    medium: str,
+    held_out_share: float = HELD_OUT_SHARE,
+    columns: str = "",
+    progress: Progress | None = None,
 ) -> str:
     """Return the fingerprint of a folder, file or archive; what is untouched since it was last read is not read again."""
     before = listing(root)
-    key = kept.key_of("fingerprint", READING_VERSION, before, medium, held_out_share)
+    key = kept.key_of("fingerprint", READING_VERSION, before, medium, held_out_share, columns)
     found = kept.load_fingerprint(key) if before is not None else None
     if found is not None:
         return found
-    made = fingerprint_of_lines(file_lines(root), medium=medium, held_out_share=held_out_share, progress=progress)
+    made = fingerprint_of_lines(
+        file_lines(root), medium=medium, held_out_share=held_out_share, columns=columns, progress=progress
+    )
     if before is not None and listing(root) == before:
         kept.save_fingerprint(key, made)
     return made
 
 
-def fingerprint_of(source: str, *, medium: str, held_out_share: float = HELD_OUT_SHARE) -> str:
+def fingerprint_of(source: str, *, medium: str, held_out_share: float = HELD_OUT_SHARE, columns: str = "") -> str:
     """Return the fingerprint of a data set without examining it.
 
     Args:
         source: A folder, a file, an archive or ``builtin:NAME``.
         medium: The medium that it was read as.
         held_out_share: Share that was held out where the data does not say.
+        columns: Columns that were named by hand.
 
     Raises:
         DataError: There is nothing, or the medium is none that can be read.
@@ -91,7 +101,7 @@ def fingerprint_of(source: str, *, medium: str, held_out_share: float = HELD_OUT
     root = Path(source).expanduser()
     if not root.exists():
         raise DataError(f"{source} does not exist", expected="a folder, a file or an archive")
-    return fingerprint_of_files(root, medium=medium, held_out_share=held_out_share)
+    return fingerprint_of_files(root, medium=medium, held_out_share=held_out_share, columns=columns)
 
 
 def _hash_of(path: Path) -> str:

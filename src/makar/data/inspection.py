@@ -20,6 +20,8 @@ class Inspection:
     Attributes:
         name: Name of the data set.
         medium: ``text``, ``code`` or ``image``.
+        task: The task of language that the tables are labelled for; empty for none.
+        roles: The column of each role of that task.
         source: What was typed.
         fingerprint: sha256 over every file and the options.
         files: Files by format: ``{"files": count, "bytes": count}``.
@@ -42,6 +44,8 @@ class Inspection:
 
     name: str
     medium: str
+    task: str
+    roles: dict[str, str]
     source: str
     fingerprint: str
     files: dict[str, dict[str, int]]
@@ -73,6 +77,8 @@ def make_inspection(
     return Inspection(
         name=name,
         medium=medium,
+        task=found.task,
+        roles=dict(found.roles),
         source=source,
         fingerprint=fingerprint,
         files={form: {"files": found.files[form], "bytes": found.bytes[form]} for form in sorted(found.files)},

@@ -6,6 +6,7 @@ shelf of novels into pictures, and one table of ten thousand images outweighs a 
 
 import dataclasses
 import io
+from collections.abc import Mapping
 from itertools import chain
 from pathlib import Path
 
@@ -42,6 +43,7 @@ class Inventory:
     """
 
     medium: str = ""
+    by_hand: Mapping[str, str] = dataclasses.field(default_factory=dict)
     found: Found = dataclasses.field(default_factory=Found)
     unusable: dict[str, str] = dataclasses.field(default_factory=dict)
     columns: dict[str, Columns] = dataclasses.field(default_factory=dict)
@@ -77,19 +79,26 @@ class Inventory:
         return self.licences.get("", UNKNOWN_LICENCE)
 
 
-def take_inventory(root: Path, *, medium: str | None, progress: Progress | None = None) -> Inventory:
+def take_inventory(
+    root: Path,
+    *,
+    medium: str | None,
+    by_hand: Mapping[str, str] | None = None,
+    progress: Progress | None = None,
+) -> Inventory:
     """Look at every file below a folder, in an archive, or at one file.
 
     Args:
         root: Where to look.
         medium: The medium that is wanted; the bulk of the files decides when ``None``.
+        by_hand: Columns of the roles of a task in every table, where somebody named them.
         progress: Told how many files were seen.
 
     Raises:
         EmptyDataError: There is nothing that can be used.
         DataError: The only file cannot be used; the message says why.
     """
-    inventory = Inventory()
+    inventory = Inventory(by_hand=by_hand or {})
     names: dict[str, str] = {}
     seen = 0
     for entry in entries(root, lambda name, reason: inventory.give_reason(reason)):
@@ -153,7 +162,7 @@ def _see_table(entry: Entry, inventory: Inventory, medium: str | None, *, is_met
             inventory.captions.see_row(folder + "/" if folder else "", row)
         inventory.unusable[entry.name] = "metadata of the images"
         return
-    columns = choose_columns(chain([first], stream), medium=medium)
+    columns = choose_columns(chain([first], stream), medium=medium, by_hand=inventory.by_hand)
     inventory.columns[entry.name] = columns
     inventory.column_bytes[columns.content] = inventory.column_bytes.get(columns.content, 0) + entry.size_bytes
     inventory.weigh(columns.medium, entry.size_bytes)

@@ -2,7 +2,7 @@
 
 import abc
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 MEDIA = ("text", "code", "image")
@@ -29,7 +29,7 @@ class Record:
         split: The part of the data set it belongs to.
         caption: Free text that describes it.
         label: Name of its class.
-        target: What a model should answer, for task training.
+        roles: What the columns of a row of a labelled table hold, by role; see ``makar.data.task_rows``. ``None`` elsewhere.
         licence: SPDX identifier, ``NOASSERTION`` when unknown.
         consent: ``"granted"``, ``"refused"`` or ``"unknown"``.
         language: ISO 639-1 code for text, lower-case name for code, ``None`` when unknown.
@@ -44,7 +44,7 @@ class Record:
     pair: Any = None
     caption: str | None = None
     label: str | None = None
-    target: str | None = None
+    roles: Mapping[str, Any] | None = None
     licence: str = UNKNOWN_LICENCE
     consent: str = "unknown"
     language: str | None = None

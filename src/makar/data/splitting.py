@@ -24,7 +24,10 @@ OFFICIAL_CODES = {None: NO_SPLIT, "train": OFFICIAL_TRAIN, "validation": OFFICIA
 FEW = 20
 LARGE_SHARE = 0.25
 INNER_SHARE = 0.03
-INNER_LIMIT = {"text": 2_000_000, "code": 2_000_000, "image": 2000}
+ROWS = "row"
+"""What stands for the medium of rows of a labelled table: none is cut, and an official part that is held out stays whole, so that scores
+on it can be compared with published ones."""
+INNER_LIMIT = {"text": 2_000_000, "code": 2_000_000, "image": 2000, ROWS: 2_000_000}
 STRETCH_CHARACTERS = 2000
 MOST_STRETCHES = 32
 LEAST_CHARACTERS = 200
@@ -84,13 +87,16 @@ def decide(
         officials: ``uint8 [documents]``, ``NO_SPLIT`` to ``OFFICIAL_TEST``.
         pairs: ``int64 [pairs, 2]``, documents that nearly agree.
         groups: ``uint64 [documents]``, the same number for documents that belong together, 0 for those that stand alone.
-        medium: Images cannot be cut.
+        medium: Images and ``ROWS`` cannot be cut.
         held_out_share: Share to hold out where the data does not say.
 
     Raises:
         DataError: Too little is left for three parts.
     """
     decision = Decision(codes=codes)
+    is_whole = medium in ("image", ROWS)
+    if medium == ROWS:
+        digests, pairs = _official_kept(decision, digests, officials, pairs)
     _drop_copies(decision, digests, officials)
     held_out = _official(decision, officials)
     # What belongs together is drawn by one number.
@@ -100,8 +106,8 @@ def decide(
     _check_enough(len(np.flatnonzero(codes <= CUT)), total, medium)
     if held_out is None:
         decision.origin = "stable hash of whole documents"
-        if medium == "image" or len(usable) >= FEW:
-            large = _large(usable, sizes, medium)
+        if is_whole or len(usable) >= FEW:
+            large = np.zeros(len(usable), bool) if is_whole else _large(usable, sizes)
             whole = usable[~large]
             target = held_out_share * sizes[whole].sum()
             chosen = whole[_chosen(digests[whole], sizes[whole], held_out_share, target)]
@@ -114,12 +120,26 @@ def decide(
             _cut(decision, usable, sizes, held_out_share, medium)
     else:
         decision.origin = held_out
-        if medium != "image" and len(usable) < FEW:
+        if not is_whole and len(usable) < FEW:
             _cut(decision, usable, sizes, 0.0, medium)
     _choose_inner(decision, digests, sizes, medium)
     _separate_near(decision, pairs, groups)
     _check_parts(decision, sizes)
     return decision
+
+
+def _official_kept(
+    decision: Decision, digests: np.ndarray, officials: np.ndarray, pairs: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return hashes and near pairs in which no document of an official held-out part is a copy of anything; say how many are."""
+    official = officials > OFFICIAL_TRAIN
+    count = int(np.isin(digests[official], digests[~official & (decision.codes == TRAIN)]).sum())
+    if count:
+        decision.warnings.append(
+            f"{count} rows of the official validation and test parts are also in the training part; they are kept, as in published scores"
+        )
+    numbers = np.arange(1, len(digests) + 1, dtype=np.uint64)
+    return np.where(official, numbers, digests), pairs[~official[pairs].any(axis=1)] if len(pairs) else pairs
 
 
 def _drop_copies(decision: Decision, digests: np.ndarray, officials: np.ndarray) -> None:
@@ -154,9 +174,7 @@ def _official(decision: Decision, officials: np.ndarray) -> str | None:
     return "official test part" if held_out == OFFICIAL_TEST else "official validation part"
 
 
-def _large(usable: np.ndarray, sizes: np.ndarray, medium: str) -> np.ndarray:
-    if medium == "image":
-        return np.zeros(len(usable), bool)
+def _large(usable: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     return sizes[usable] > LARGE_SHARE * sizes[usable].sum()
 
 
@@ -240,13 +258,13 @@ def _with_group(chosen: np.ndarray, groups: np.ndarray, among: np.ndarray) -> np
 
 
 def _check_enough(documents: int, total: int, medium: str) -> None:
-    if medium == "image" and documents < LEAST_IMAGES:
+    if medium in ("image", ROWS) and documents < LEAST_IMAGES:
         raise DataError(
-            f"only {documents} usable image{'s' * (documents != 1)}",
+            f"only {documents} usable {medium}{'s' * (documents != 1)}",
             expected=f"at least {LEAST_IMAGES}: to learn from, to choose the weights, and to hold out for the report",
-            do="add images",
+            do=f"add {medium}s",
         )
-    if medium != "image" and total < LEAST_CHARACTERS:
+    if medium not in ("image", ROWS) and total < LEAST_CHARACTERS:
         raise DataError(
             f"only {total} usable characters of {medium}",
             expected=f"at least {LEAST_CHARACTERS}, better 100,000",

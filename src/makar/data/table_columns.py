@@ -7,11 +7,12 @@ columns listed. Where there are exactly two columns of images, a row is a pair. 
 
 import dataclasses
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
 from makar.data.sniffing import sniff
+from makar.data.task_columns import REWRITE, TaskColumns, chosen_by_hand, find_task
 from makar.errors import DataError
 
 SAMPLE_ROWS = 100
@@ -40,7 +41,7 @@ MEAN_TEXT_CHARACTERS = 16
 class Columns:
     """The part that each column plays; ``medium`` is that of the content, ``candidates`` could be the content instead.
 
-    ``pair`` is the other one of two columns of images.
+    ``pair`` is the other one of two columns of images; ``task`` is what a table of text is labelled for.
     """
 
     medium: str
@@ -54,6 +55,7 @@ class Columns:
     licence: str | None = None
     consent: str | None = None
     language: str | None = None
+    task: TaskColumns | None = None
 
     def used(self) -> list[str]:
         """Return the columns that are read."""
@@ -66,18 +68,24 @@ class Columns:
             self.licence,
             self.consent,
             self.language,
+            *(self.task.used() if self.task else ()),
         )
         return list(dict.fromkeys(column for column in parts if column))
 
 
-def choose_columns(rows: Iterator[dict[str, Any]], *, medium: str | None = None) -> Columns:
+def choose_columns(
+    rows: Iterator[dict[str, Any]], *, medium: str | None = None, by_hand: Mapping[str, str] | None = None
+) -> Columns:
     """Choose from the first rows of a table.
 
     Args:
         rows: The rows; at most ``SAMPLE_ROWS`` are taken.
         medium: Prefer the content of this medium where there is a choice.
+        by_hand: Columns of the roles of a task, where somebody named them.
 
     Raises:
+        UsageError: Those roles are of no task.
+        UnknownNameError: There is no such column or role.
         DataError: No column holds content; the columns are listed.
     """
     sample = list(islice(rows, SAMPLE_ROWS))
@@ -86,6 +94,14 @@ def choose_columns(rows: Iterator[dict[str, Any]], *, medium: str | None = None)
     names = list(dict.fromkeys(name for row in sample for name in row))
     values = {name: [row[name] for row in sample if row.get(name) not in (None, "")] for name in names}
     content, found, candidates = _content(values, medium)
+    task = None
+    if found != "image" or content is None:
+        task = chosen_by_hand(by_hand, names) if by_hand else find_task(values)
+    if task is not None:
+        # A text to be made into code is code, whatever else the row holds.
+        is_code = task.task == REWRITE and str(task.roles["target"]).lower() in CODE_NAMES and medium != "text"
+        content = content or next(iter(task.roles.values()))
+        content, found = (task.roles["target"], "code") if is_code else (content, "text" if medium is None else found)
     if content is None:
         raise DataError(
             f"a table without a text column; its columns are: {', '.join(map(str, names))}",
@@ -106,6 +122,7 @@ def choose_columns(rows: Iterator[dict[str, Any]], *, medium: str | None = None)
         licence=_named(rest, LICENCE_NAMES, values, _is_label),
         consent=_named(rest, ("consent",), values, _is_label),
         language=_named(rest, ("language", "lang"), values, _is_label),
+        task=task,
     )
 
 

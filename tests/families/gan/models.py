@@ -11,7 +11,9 @@ from makar.families.gan.config import GanConfig
 from makar.families.gan.dcgan_config import DcganConfig
 from makar.families.gan.family import GanFamily
 from makar.families.gan.stylegan_config import StyleganConfig
+from makar.recipes.gan import dcgan, stylegan
 
+RECIPES = {"dcgan": dcgan, "stylegan": stylegan}
 KINDS: dict[str, type[GanConfig]] = {"dcgan": DcganConfig, "stylegan": StyleganConfig}
 COUNTS = {"ant": 1, "bee": 98, "cat": 1}
 
@@ -19,6 +21,13 @@ COUNTS = {"ant": 1, "bee": 98, "cat": 1}
 def config(kind: str, classes: int = 0, **values: Any) -> GanConfig:
     sizes = {"height": 16, "width": 20, "channels": 1, "features": 8, "latent_width": 16}
     return KINDS[kind](classes=classes, **{**sizes, **values})
+
+
+def recipe_family(kind: str, **sizes: int) -> GanConfig:
+    """Return the settings with which the recipe of this name trains, at other sizes; one channel."""
+    family = RECIPES[kind]().stages[0].family
+    assert isinstance(family, GanConfig)
+    return family.changed(channels=1, **sizes)
 
 
 def built(settings: GanConfig, seed: int = 0) -> GanFamily:

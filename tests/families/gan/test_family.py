@@ -11,8 +11,10 @@ from makar.families.gan.dcgan_networks import BatchNorm
 from makar.families.gan.stylegan_family import SETTLING_VECTORS, StyleganFamily, equal_rates
 from makar.nn.modulated_convolution import ModulatedConvolution
 from makar.recipe import OptimisationConfig
+from makar.recipes.gan import optimisation_of
 from makar.training.learner import Learner
-from tests.families.gan.models import KINDS, batch, built, config, generator, images, shaken
+from makar.training.schedule import learning_rate_multiplier
+from tests.families.gan.models import KINDS, batch, built, config, generator, images, recipe_family, shaken
 
 every_kind = pytest.mark.parametrize("kind", KINDS)
 both = pytest.mark.parametrize("kind, classes", [(kind, classes) for kind in KINDS for classes in (0, 3)])
@@ -226,28 +228,36 @@ def test_exported_networks_compute_the_same_in_onnxruntime(kind, classes, tmp_pa
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1, 2])
 @every_kind
-def test_training_comes_near_to_the_data_and_stays_healthy(kind):
-    settings = config(kind, height=16, width=16, features=16, objective="relativistic", penalised="both")
-    family = built(settings)
+def test_training_comes_near_to_the_data_and_stays_healthy(kind, seed):
+    steps, settings = 400, recipe_family(kind, height=16, width=16, features=16)
+    family = built(settings, seed)
     data = {"target": images(512, height=16, width=16)}
     family.initialise_from_data([data])
-    optimisation = OptimisationConfig(learning_rate=1e-3 if kind == "dcgan" else 5e-3, beta_1=0.0, average_share=0.1)
+    optimisation = optimisation_of(settings)
     learner = Learner(family.train(), optimisation=optimisation)
     held_out = {"target": images(256, height=16, width=16, seed=77)}
     before = float(family.validation_loss(held_out, generator()).value)
-    for step in range(400):
-        chosen = torch.randint(512, (32,), generator=generator(step))
+    for step in range(steps):
+        drawn = steps * seed + step
+        chosen = torch.randint(512, (optimisation.batch_size,), generator=generator(drawn))
+        multiplier = learning_rate_multiplier(
+            step / steps, step=step, warmup_steps=optimisation.warmup_steps, descent_share=optimisation.descent_share
+        )
         for phase in learner.phases:
             if step % phase.every:
                 continue
             learner.focus(phase)
             optimiser = learner.optimisers[phase.optimiser]
             optimiser.clear()
-            phase.loss({"target": data["target"][chosen]}, generator(step)).value.backward()
-            optimiser.step(1.0, gradient_clip=0.0)
+            phase.loss({"target": data["target"][chosen]}, generator(drawn)).value.backward()
+            optimiser.step(multiplier, gradient_clip=0.0)
+            if phase.after_step is not None:
+                with torch.no_grad():
+                    phase.after_step()
         if step % 50 == 49:
-            assert family.health(generator(step), progress=step / 400).alarm == ""
+            assert family.health(generator(drawn), progress=step / steps).alarm == ""
     with torch.no_grad():
         family.eval().settle(generator())
-    assert float(family.validation_loss(held_out, generator()).value) < 0.4 * before
+    assert float(family.validation_loss(held_out, generator()).value) < 0.25 * before

@@ -1,4 +1,4 @@
-"""A real pair under the real trainer: a planted collapse is found, told and undone; without one nothing is told."""
+"""A real pair as its recipe trains it, under the real trainer: a planted collapse is found, told, undone; without one nothing is told."""
 
 import dataclasses
 
@@ -10,11 +10,12 @@ from makar.data.record import Record
 from makar.data.store import build_store
 from makar.families.gan.dcgan_family import DcganFamily
 from makar.families.gan.family import GanFamily
-from makar.recipe import OptimisationConfig, Recipe, Stage
+from makar.recipe import Recipe, Stage
+from makar.recipes.gan import optimisation_of
 from makar.training.plan import TrainingPlan
 from makar.training.progress import Watch
 from makar.training.trainer import TrainingData, train_stage
-from tests.families.gan.models import built, codec, config, images
+from tests.families.gan.models import KINDS, built, codec, images, recipe_family
 
 both = pytest.mark.parametrize("kind", ["dcgan", pytest.param("stylegan", marks=pytest.mark.slow)])
 
@@ -23,9 +24,9 @@ PLANTED_STEP = 399
 """One step before the look at step 400."""
 
 
-def trained(kind, folder, *, plant):
-    """Train a tiny pair for a while and return (result, events)."""
-    settings = config(kind, height=16, width=16, features=8 if kind == "dcgan" else 4, penalised="none")
+def trained(kind, folder, *, plant, seed=0):
+    """Train a tiny pair for a while, by the objective and the rates of its recipe, and return (result, events, family)."""
+    settings = recipe_family(kind, height=16, width=16, features=8)
     made = codec(settings)
     stores = {}
     for split, count in (("train", 128), ("inner", 24)):
@@ -37,11 +38,11 @@ def trained(kind, folder, *, plant):
             for index, content in enumerate(pixels.permute(0, 2, 3, 1).numpy().astype(np.uint8))
         ]
         stores[split] = build_store(folder / split, records, made.encode, key=split)
-    optimisation = OptimisationConfig(
-        learning_rate=1e-3 if kind == "dcgan" else 1e-2, batch_size=8, beta_1=0.5, average_share=0.1
-    )
+    optimisation = optimisation_of(settings).changed(batch_size=16, average_share=0.1)
     stage = Stage(name="image", codec=made.config, family=settings, optimisation=optimisation)
-    plan = TrainingPlan(recipe=Recipe(name="toy", medium="image", summary="a toy", stages=(stage,)), steps=STEPS)
+    plan = TrainingPlan(
+        recipe=Recipe(name="toy", medium="image", summary="a toy", stages=(stage,)), steps=STEPS, seed=seed
+    )
     family, events = built(settings), []
     if plant:
         collapse_at(family, PLANTED_STEP)
@@ -85,11 +86,14 @@ def test_a_planted_collapse_is_found_told_and_undone(kind, tmp_path):
     assert family.health(torch.Generator().manual_seed(1), progress=1.0).alarm == ""
 
 
-@both
-def test_a_healthy_pair_is_left_alone_and_comes_nearer_to_the_data(kind, tmp_path):
-    result, events, _ = trained(kind, tmp_path, plant=False)
+@pytest.mark.parametrize(
+    "kind, seed",
+    [("dcgan", 0), *(pytest.param(kind, seed, marks=pytest.mark.slow) for kind in KINDS for seed in (1, 2, 3))],
+)
+def test_a_healthy_pair_is_left_alone_and_comes_nearer_to_the_data(kind, seed, tmp_path):
+    result, events, _ = trained(kind, tmp_path, plant=False, seed=seed)
     assert result.rollbacks == 0 and result.incidents == []
     losses = [event["inner_loss"] for event in events if event["event"] == "validation"]
-    assert len(losses) == 10 and result.inner_loss == min(losses) < 0.8 * losses[0]
+    assert len(losses) == 10 and result.inner_loss == min(losses) < 0.7 * losses[0]
     spreads = [event["spread"] for event in events if event["event"] == "validation"]
     assert spreads[-1] > 0.5

@@ -1,0 +1,107 @@
+"""What a cell of a labelled table holds: a text, a label, words, tags, texts, turns of a conversation; in the shapes of published data."""
+
+from collections.abc import Mapping
+from typing import Any
+
+SPEAKERS = {
+    "human": "user", "user": "user", "prompter": "user", "gpt": "assistant", "assistant": "assistant", "bot": "assistant",
+    "model": "assistant", "chatgpt": "assistant", "system": "system", "tool": "tool", "observation": "tool", "function": "tool",
+    "function_call": "assistant",
+}  # fmt: skip
+
+
+def turn_of(cell: Mapping[str, Any]) -> dict[str, str] | None:
+    """Return a turn as role and content, from the shape of OpenAI or of ShareGPT; ``None`` for neither."""
+    role = SPEAKERS.get(str(cell.get("role", cell.get("from", ""))).lower())
+    content = cell.get("content", cell.get("value"))
+    return {"role": role, "content": content} if role and isinstance(content, str) else None
+
+
+def turns_of(cell: Any) -> tuple[dict[str, str], ...] | None:
+    """Return the turns of a conversation, or of one turn; ``None`` where one of them is none."""
+    if isinstance(cell, dict):
+        cell = [cell]
+    if not isinstance(cell, list) or not cell:
+        return None
+    turns = [turn_of(item) if isinstance(item, dict) else None for item in cell]
+    return None if None in turns else tuple(turn for turn in turns if turn)
+
+
+def is_text(cell: Any) -> bool:
+    """Whether a cell holds one text."""
+    return isinstance(cell, str) and bool(cell.strip())
+
+
+def is_label(cell: Any) -> bool:
+    """Whether a cell holds the name or number of a class, or a list of them."""
+    if isinstance(cell, list):
+        return bool(cell) and all(map(is_label, cell)) and not any(isinstance(label, list) for label in cell)
+    return isinstance(cell, bool | int) or (isinstance(cell, str) and 0 < len(cell) <= 80)
+
+
+def is_words(cell: Any) -> bool:
+    """Whether a cell holds a list of words."""
+    return isinstance(cell, list) and bool(cell) and all(isinstance(word, str) for word in cell)
+
+
+def is_tags(cell: Any) -> bool:
+    """Whether a cell holds a list of tags, by name or number."""
+    return isinstance(cell, list) and bool(cell) and all(isinstance(tag, str | int) for tag in cell)
+
+
+def is_turn(cell: Any) -> bool:
+    """Whether a cell holds one turn of a conversation."""
+    return isinstance(cell, dict) and turn_of(cell) is not None
+
+
+def is_turns(cell: Any) -> bool:
+    """Whether a cell holds the turns of a conversation."""
+    return isinstance(cell, list) and bool(cell) and all(map(is_turn, cell))
+
+
+def is_answer(cell: Any) -> bool:
+    """Whether a cell holds an answer: a text, a turn, or a conversation that ends with it."""
+    return is_text(cell) or is_turn(cell) or is_turns(cell)
+
+
+def is_texts(cell: Any) -> bool:
+    """Whether a cell holds one or more texts."""
+    return bool(texts_of(cell))
+
+
+def texts_of(cell: Any) -> tuple[str, ...]:
+    """Return the texts of a cell: one, a list, or those of a SQuAD answer; empty where there is none."""
+    if isinstance(cell, dict):
+        cell = cell.get("text")
+    if isinstance(cell, str):
+        cell = [cell]
+    if not isinstance(cell, list):
+        return ()
+    found = [item.get("text") if isinstance(item, dict) else item for item in cell]
+    texts = tuple(text for text in found if isinstance(text, str) and text.strip())
+    return texts if len(texts) == len(found) else ()
+
+
+def answer_of(cell: Any) -> tuple[tuple[dict[str, str], ...], str] | None:
+    """Return the turns before an answer, and the answer."""
+    if isinstance(cell, str):
+        return transcript_of(cell)
+    turns = turns_of(cell)
+    return None if not turns or turns[-1]["role"] != "assistant" else (turns[:-1], turns[-1]["content"])
+
+
+def transcript_of(text: str) -> tuple[tuple[dict[str, str], ...], str] | None:
+    """Return the turns of a transcript with ``Human:`` and ``Assistant:``, or the text as an answer to nothing."""
+    if not text.strip():
+        return None
+    pieces = ("\n\n" + text.lstrip("\n")).split("\n\nHuman: ")
+    if len(pieces) < 2 or pieces[0].strip():
+        return (), text
+    turns: list[dict[str, str]] = []
+    for piece in pieces[1:]:
+        asked, *answers = piece.split("\n\nAssistant:")
+        turns.append({"role": "user", "content": asked.strip()})
+        turns += [{"role": "assistant", "content": answer.strip()} for answer in answers]
+    return (
+        (tuple(turns[:-1]), turns[-1]["content"]) if turns[-1]["role"] == "assistant" and turns[-1]["content"] else None
+    )

@@ -1,0 +1,125 @@
+"""What a row of a labelled table holds: its roles as plain values, one text of the whole, and what it shares with other rows."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from makar.data.task_cells import answer_of, is_label, is_tags, is_text, is_words, texts_of, turns_of
+from makar.data.task_columns import ANSWER, CLASSIFY, CONVERSE, PREFER, REWRITE, TAG, TaskColumns
+
+
+def row_roles(row: Mapping[str, Any], columns: TaskColumns, label_names: Sequence[str] | None) -> dict[str, Any] | None:
+    """Return what a row holds, ``None`` where one of the needed roles is empty or not of the right kind.
+
+    Args:
+        row: Cells by column.
+        columns: The roles.
+        label_names: Names of numbered labels or tags, where the file has them.
+
+    Returns:
+        ``text``, ``question``, ``context``, ``source``, ``chosen``, ``rejected``: strings; ``labels``, ``tokens``, ``tags``, ``answers``,
+        ``targets``: tuples of strings, the first target or answer is the one to learn; ``messages``: a tuple of dictionaries with ``role``
+        (system, user, assistant, tool) and ``content``.
+    """
+    cells = {role: row.get(column) for role, column in columns.roles.items()}
+    return _READERS[columns.task](cells, [row.get(column) for column in columns.further], label_names)
+
+
+def learnable_text(task: str, roles: Mapping[str, Any]) -> str:
+    """Return the whole row as one text, for duplicates, languages, sizes, and for a language model."""
+    if task == CLASSIFY:
+        return str(roles["text"])
+    if task == TAG:
+        return " ".join(roles["tokens"])
+    if task == ANSWER:
+        return "\n\n".join((roles["context"], roles["question"], *roles["answers"][:1]))
+    if task == REWRITE:
+        return f"{roles['source']}\n\n{roles['targets'][0]}"
+    turns = [message["content"] for message in roles["messages"]]
+    return "\n\n".join(turns if task == CONVERSE else [*turns, roles["chosen"], roles["rejected"]])
+
+
+def group_of(task: str, roles: Mapping[str, Any]) -> str | None:
+    """Return what rows share that must not be divided between the parts: the passage of questions, the prompt of preferences."""
+    if task == ANSWER:
+        return str(roles["context"])
+    if task == PREFER:
+        return "\n".join(message["content"] for message in roles["messages"])
+    return None
+
+
+def _read_classify(cells: dict[str, Any], further: list[Any], names: Sequence[str] | None) -> dict[str, Any] | None:
+    del further
+    label = cells["label"]
+    if not is_text(cells["text"]) or label is None or not (isinstance(label, list) or is_label(label)):
+        return None
+    labels = label if isinstance(label, list) else [label]
+    return {"text": cells["text"], "labels": tuple(_name(item, names) for item in labels)}
+
+
+def _read_tag(cells: dict[str, Any], further: list[Any], names: Sequence[str] | None) -> dict[str, Any] | None:
+    del further
+    tokens, tags = cells["tokens"], cells["tags"]
+    if not is_words(tokens) or not is_tags(tags) or len(tokens) != len(tags):
+        return None
+    return {"tokens": tuple(tokens), "tags": tuple(_name(tag, names) for tag in tags)}
+
+
+def _read_answer(cells: dict[str, Any], further: list[Any], names: Sequence[str] | None) -> dict[str, Any] | None:
+    del further, names
+    answers = texts_of(cells["answer"])
+    if not is_text(cells["question"]) or not is_text(cells["context"]) or not answers:
+        return None
+    return {"question": cells["question"], "context": cells["context"], "answers": answers}
+
+
+def _read_rewrite(cells: dict[str, Any], further: list[Any], names: Sequence[str] | None) -> dict[str, Any] | None:
+    del names
+    targets = tuple(text for cell in (cells["target"], *further) for text in texts_of(cell))
+    return {"source": cells["source"], "targets": targets} if is_text(cells["source"]) and targets else None
+
+
+def _read_converse(cells: dict[str, Any], further: list[Any], names: Sequence[str] | None) -> dict[str, Any] | None:
+    del further, names
+    if "messages" in cells:
+        turns = turns_of(cells["messages"])
+    elif is_text(cells["prompt"]) and is_text(cells["response"]):
+        asked = "\n\n".join(str(text) for text in (cells["prompt"], cells.get("input")) if is_text(text))
+        turns = ({"role": "user", "content": asked}, {"role": "assistant", "content": cells["response"]})
+    else:
+        return None
+    if turns is None:
+        return None
+    system = cells.get("system")
+    return {"messages": ({"role": "system", "content": system}, *turns) if is_text(system) else turns}
+
+
+def _read_prefer(cells: dict[str, Any], further: list[Any], names: Sequence[str] | None) -> dict[str, Any] | None:
+    del further, names
+    prompt = cells.get("prompt")
+    turns = ({"role": "user", "content": prompt},) if is_text(prompt) else turns_of(prompt) or ()
+    answers = [answer_of(cells[role]) for role in ("chosen", "rejected")]
+    if not all(answers):
+        return None
+    (before, chosen), (other, rejected) = [answer for answer in answers if answer]
+    if not turns:
+        # Both hold the whole conversation: what they share is the prompt.
+        if before != other:
+            return None
+        turns = before
+    return {"messages": tuple(turns), "chosen": chosen, "rejected": rejected}
+
+
+def _name(value: Any, names: Sequence[str] | None) -> str:
+    if names is not None and isinstance(value, int) and not isinstance(value, bool) and 0 <= value < len(names):
+        return str(names[value])
+    return str(value)
+
+
+_READERS: dict[str, Callable[[dict[str, Any], list[Any], Sequence[str] | None], dict[str, Any] | None]] = {
+    CLASSIFY: _read_classify,
+    TAG: _read_tag,
+    ANSWER: _read_answer,
+    REWRITE: _read_rewrite,
+    CONVERSE: _read_converse,
+    PREFER: _read_prefer,
+}

@@ -1,0 +1,224 @@
+"""Tables that are labelled for a task of language: the shapes of published data sets are told apart, and rows come out whole."""
+
+import json
+
+import pytest
+
+from makar.data.dataset import open_dataset
+from makar.data.task_columns import chosen_by_hand, columns_of, find_task
+from makar.data.task_rows import row_roles
+from makar.errors import DataError, UnknownNameError, UsageError
+from tests.data.test_dataset import all_records, prose, write
+from tests.data.test_layouts import lines
+
+TURNS = [{"role": "user", "content": "Say hello."}, {"role": "assistant", "content": "Hello."}]
+SHARED = [{"from": "human", "value": "Say hello."}, {"from": "gpt", "value": "Hello."}]
+TALK = "\n\nHuman: Say hello.\n\nAssistant: Why?\n\nHuman: Please.\n\nAssistant: {}"
+TURNS_OF_TALK = (
+    {"role": "user", "content": "Say hello."},
+    {"role": "assistant", "content": "Why?"},
+    {"role": "user", "content": "Please."},
+)
+ROWS = {
+    "messages": ("converse", {"messages": TURNS}, {"messages": tuple(TURNS)}),
+    "share": ("converse", {"conversations": SHARED}, {"messages": tuple(TURNS)}),
+    "alpaca": (
+        "converse",
+        {"instruction": "Add.", "input": "1 and 2", "output": "3"},
+        {"messages": ({"role": "user", "content": "Add.\n\n1 and 2"}, {"role": "assistant", "content": "3"})},
+    ),
+    "system": (
+        "converse",
+        {"system": "Be kind.", "prompt": "Hi", "response": "Hello"},
+        {
+            "messages": (
+                {"role": "system", "content": "Be kind."},
+                {"role": "user", "content": "Hi"},
+                {"role": "assistant", "content": "Hello"},
+            )
+        },
+    ),
+    "tags": (
+        "tag",
+        {"tokens": ["Ada", "ran"], "tags": ["B-PER", "O"]},
+        {"tokens": ("Ada", "ran"), "tags": ("B-PER", "O")},
+    ),
+    "squad": (
+        "answer",
+        {"question": "Who?", "context": "Ada ran.", "answers": {"text": ["Ada"], "answer_start": [0]}},
+        {"question": "Who?", "context": "Ada ran.", "answers": ("Ada",)},
+    ),
+    "languages": ("rewrite", {"en": "a dog", "de": "ein Hund"}, {"source": "a dog", "targets": ("ein Hund",)}),
+    "summaries": (
+        "rewrite",
+        {"dialogue": "A: Hi. B: Hi.", "summary1": "They greet.", "summary2": "A greets B."},
+        {"source": "A: Hi. B: Hi.", "targets": ("They greet.", "A greets B.")},
+    ),
+    "label": ("classify", {"text": "good film", "label": 1}, {"text": "good film", "labels": ("1",)}),
+    "labels": (
+        "classify",
+        {"sentence": "a hot fox", "labels": ["hot", "fox"]},
+        {"text": "a hot fox", "labels": ("hot", "fox")},
+    ),
+    "prompted": (
+        "prefer",
+        {"prompt": "Say hello.", "chosen": "Hello.", "rejected": "No."},
+        {"messages": ({"role": "user", "content": "Say hello."},), "chosen": "Hello.", "rejected": "No."},
+    ),
+    "transcripts": (
+        "prefer",
+        {"chosen": TALK.format("Hello."), "rejected": TALK.format("No.")},
+        {"messages": TURNS_OF_TALK, "chosen": "Hello.", "rejected": "No."},
+    ),
+    "turns": (
+        "prefer",
+        {"chosen": TURNS, "rejected": [TURNS[0], {"role": "assistant", "content": "No."}]},
+        {"messages": (TURNS[0],), "chosen": "Hello.", "rejected": "No."},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_the_shapes_of_published_data_are_told_and_read(name):
+    task, row, roles = ROWS[name]
+    found = find_task({column: [cell] * 3 for column, cell in row.items()})
+    assert found is not None and found.task == task
+    assert row_roles(row, found, None) == roles
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"text": ["a long novel " * 1000], "label": ["Austen"]},
+        {"text": ["one", "two", "three", "four"], "label": ["a", "b", "c", "d"]},
+        {"tokens": [["a", "b"]], "tags": [["O"]]},
+        {"title": ["words"], "number": [3]},
+        {"en": ["only one language"]},
+        {"question": ["What?"], "context": ["There."]},
+        {"chosen": ["yes"]},
+    ],
+)
+def test_what_is_not_labelled_for_a_task_is_not_taken_for_it(columns):
+    assert find_task(columns) is None
+
+
+@pytest.mark.parametrize(
+    ("task", "row"),
+    [
+        ("classify", {"text": "  ", "label": "a"}),
+        ("classify", {"text": "words", "label": None}),
+        ("tag", {"tokens": ["a", "b"], "tags": ["O"]}),
+        ("answer", {"question": "Who?", "context": "Ada.", "answer": []}),
+        ("rewrite", {"source": "a", "target": ""}),
+        ("converse", {"messages": [{"role": "user"}]}),
+        ("prefer", {"chosen": TALK.format("Hello."), "rejected": "Another talk"}),
+        ("prefer", {"chosen": TURNS, "rejected": TURNS[:1]}),
+    ],
+)
+def test_rows_with_an_empty_or_wrong_role_are_left_out(task, row):
+    assert row_roles(row, chosen_by_hand({column: column for column in row}, list(row)), None) is None
+    assert chosen_by_hand({column: column for column in row}, list(row)).task == task
+
+
+def test_numbers_of_classes_get_their_names():
+    found = find_task({"text": ["a", "b"], "label": [0, 0]})
+    assert found is not None and row_roles({"text": "a", "label": 1}, found, ["no", "yes"]) == {
+        "text": "a",
+        "labels": ("yes",),
+    }
+
+
+def test_columns_by_hand():
+    assert columns_of(" source = de , target=en ") == {"source": "de", "target": "en"} and columns_of("") == {}
+    for typed in ("source", "source=", "=de"):
+        with pytest.raises(UsageError, match="columns"):
+            columns_of(typed)
+    with pytest.raises(UnknownNameError, match="sauce"):
+        chosen_by_hand({"sauce": "de"}, ["de"])
+    with pytest.raises(UnknownNameError, match="dee"):
+        chosen_by_hand({"source": "dee"}, ["de"])
+    with pytest.raises(UsageError, match="no one task"):
+        chosen_by_hand({"source": "a", "label": "b"}, ["a", "b"])
+
+
+def everything(dataset):
+    """Return the records of all three parts."""
+    return [record for records in all_records(dataset).values() for record in records]
+
+
+def table(tmp_path, rows, name="all.jsonl"):
+    return write(tmp_path, {name: lines(rows)})
+
+
+def test_rows_come_whole_with_their_roles(tmp_path):
+    dataset = open_dataset(table(tmp_path, [{"en": f"dog {number}", "de": f"Hund {number}"} for number in range(40)]))
+    assert dataset.task == dataset.inspection.task == "rewrite" and dataset.inspection.roles == {
+        "source": "en",
+        "target": "de",
+    }
+    records = everything(dataset)
+    assert len(records) == 40 and all(record.roles["source"].startswith("dog") for record in records)
+    assert {record.content for record in records} == {f"dog {number}\n\nHund {number}" for number in range(40)}
+    swapped = open_dataset(tmp_path, columns="source=de,target=en")
+    assert all(record.roles["source"].startswith("Hund") for record in everything(swapped))
+    assert swapped.fingerprint != dataset.fingerprint
+
+
+def test_questions_about_one_passage_stay_together_and_none_is_a_copy(tmp_path):
+    rows = [
+        {"question": f"Who was {asked}?", "context": prose(passage), "answer": str(asked)}
+        for passage in range(20)
+        for asked in range(6)
+    ]
+    dataset = open_dataset(table(tmp_path, rows))
+    parts = {split: list(dataset.records(split)) for split in ("train", "inner", "held_out")}
+    assert sum(map(len, parts.values())) == 120
+    passages = [{record.roles["context"] for record in records} for records in parts.values()]
+    assert not passages[0] & passages[2] and not passages[0] & passages[1] and not passages[1] & passages[2]
+
+
+def test_an_official_test_part_stays_whole_and_its_copies_are_counted(tmp_path):
+    rows = [{"text": prose(number), "label": number % 2, "split": "train"} for number in range(40)]
+    rows += [{"text": prose(number), "label": number % 2, "split": "test"} for number in (3, 3, 100, 101)]
+    dataset = open_dataset(table(tmp_path, rows))
+    assert len(list(dataset.records("held_out"))) == 4
+    assert any(
+        "3 rows of the official" in warning or "2 rows of the official" in warning
+        for warning in dataset.inspection.warnings
+    )
+    assert dataset.inspection.labels == {"0": 21, "1": 23}
+
+
+def test_code_of_a_description_is_code_and_one_line_of_two_descriptions_no_copy(tmp_path):
+    rows = [
+        {"description": f"add {number} to x in words {number}", "code": f"x = x + {number % 20}"}
+        for number in range(60)
+    ]
+    dataset = open_dataset(table(tmp_path, rows))
+    assert (dataset.medium, dataset.task, dataset.inspection.duplicates["exact"]) == ("code", "rewrite", 0)
+    assert {record.content for record in everything(dataset)} == {f"x = x + {number}" for number in range(20)}
+
+
+def test_tables_that_differ_are_plain_text_and_that_is_said(tmp_path):
+    write(tmp_path, {"a.jsonl": lines([{"text": prose(number), "label": number % 2} for number in range(30)])})
+    write(tmp_path, {"b.jsonl": lines([{"text": prose(100 + number)} for number in range(30)])})
+    dataset = open_dataset(tmp_path)
+    assert dataset.task == "" and any("not all of the data" in warning for warning in dataset.inspection.warnings)
+    assert all(record.roles is None for record in everything(dataset))
+
+
+def test_two_rows_are_too_few(tmp_path):
+    with pytest.raises(DataError, match="usable row"):
+        open_dataset(table(tmp_path, [{"en": "a dog", "de": "ein Hund"}]))
+
+
+def test_columns_need_a_table():
+    with pytest.raises(UsageError, match="has none"):
+        open_dataset(["a text"] * 5, columns="source=a,target=b")
+
+
+def test_a_table_is_json_clean(tmp_path):
+    dataset = open_dataset(
+        table(tmp_path, [{"text": prose(number), "label": "ab"[number % 2]} for number in range(30)])
+    )
+    assert json.loads(json.dumps(dataset.inspection.to_dictionary()))["task"] == "classify"
