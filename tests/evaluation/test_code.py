@@ -135,6 +135,8 @@ def test_a_report_of_code_has_lines_and_functions_beside_the_ngram(tmp_path):
     # The held-out lines stand in the training text: the n-gram model knows them, a model of two steps does not.
     assert scores["exact_lines"].baselines[0][1].value > scores["exact_lines"].interval.value
     assert any("fills" in sentence for sentence in findings.verdict)
-    without = dataclasses.replace(material, artifact=coder(tmp_path / "without", steps=0, share=0.0, context=32), train=None)
+    without = dataclasses.replace(
+        material, artifact=coder(tmp_path / "without", steps=0, share=0.0, context=32), train=None
+    )
     keys = {score.key for score in evaluate_code(without).scores}
     assert "exact_lines" not in keys and "functions_that_parse" in keys
