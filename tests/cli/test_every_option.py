@@ -244,6 +244,21 @@ def test_an_option_of_edit_changes_the_content(option, changer, tmp_path):
     assert made(more if more[0] == "edit" else [*base, *more], tmp_path) != plain
 
 
+CASES |= {
+    ("makar edit", option): "test_a_repair_is_tried_as_often_as_was_said" for option in ("--fix", "--tests", "--tries")
+}
+
+
+def test_a_repair_is_tried_as_often_as_was_said(changer, tmp_path):
+    (tmp_path / "bad.py").write_text("x = 4\ny = x - 1\n", encoding="utf-8")
+    words = ["edit", "coder", "bad.py", "--fix", "--tests"]
+    assert "+y = x + 1" in see(*words, "python -c 'import bad; assert bad.y == 5'").output
+    never = "python -c 'import bad; assert bad.y == 999'"
+    assert "none of 1 changes" in see(*words, never, "--tries", "1", code=1).messages
+    assert "none of 2 changes" in see(*words, never, "--tries", "2", code=1).messages
+    assert "tests" in see(*words[:-1], code=2).messages
+
+
 CASES["makar edit", "-o"] = "test_output_of_edit_is_where_it_was_asked_for"
 
 
@@ -264,6 +279,16 @@ def test_options_of_predict(changer):
     luck, again, other = (see(*words, "luck", "--seed", seed).output for seed in (1, 1, 2))
     assert luck == again != other
     assert see(*words, "brightness").output not in (luck, other)
+
+
+CASES["makar predict", "--top"] = "test_suspicious_lines_of_code"
+
+
+def test_suspicious_lines_of_code(changer):
+    words = ["predict", "coder", "marked.py"]
+    assert len(see(*words, "--json").values) == 8
+    rows = see(*words, "--what", "bugs", "--top", "2", "--json").values
+    assert [row["rank"] for row in rows] == [1, 2] and rows[0]["reason"].startswith("does not parse")
 
 
 CASES["makar predict", "--write-captions"] = "test_captions_are_written_beside_the_images"

@@ -230,6 +230,7 @@ class Model:
         query: str | None = None,
         seed: int = 0,
         write_captions: bool = False,
+        top: int | None = None,
     ) -> list[dict[str, Any]]:
         """Say something of images that exist.
 
@@ -240,6 +241,7 @@ class Model:
             query: A description that the images are ordered by, the most similar first.
             seed: Seed of draws, where the prediction needs any.
             write_captions: Write each caption beside its image, as a text file of the same name; one that exists is kept.
+            top: With ``"bugs"``: how many lines of each file, the most suspicious first; ``None`` is 10.
 
         Returns:
             One dictionary an image: ``input``, ``what`` and what the model says; a ``score`` of anomaly is higher where it is stranger.
@@ -258,6 +260,7 @@ class Model:
                 query=query,
                 seed=seed,
                 write_captions=write_captions,
+                top=top,
             )
         )
 

@@ -9,6 +9,9 @@ from makar.cli.generate_verb import ControlNet, Loras, ModelName, check_output, 
 from makar.cli.output import Json
 from makar.errors import UsageError
 
+DIFFS = (".diff", ".patch")
+"""Suffixes of a file that takes a change and not the whole."""
+
 
 def edit(
     model: ModelName,
@@ -71,6 +74,14 @@ def edit(
         str | None,
         typer.Option("--span", metavar="L:C-L:C", help="Code: write what is between these lines and columns anew."),
     ] = None,
+    fix: Annotated[bool, typer.Option("--fix", help="Code: change a line so that --tests pass.")] = False,
+    tests: Annotated[
+        str | None,
+        typer.Option("--tests", metavar="COMMAND", help="With --fix: run in a sandbox on a copy of the folder."),
+    ] = None,
+    tries: Annotated[
+        int | None, typer.Option("--tries", min=1, help="With --fix: changes to try; 40 without it.")
+    ] = None,
     max_tokens: Annotated[int | None, typer.Option("--max-tokens", min=1, help="Code: length at most.")] = None,
     temperature: Annotated[
         float | None, typer.Option("--temperature", help="Code: 0 takes the likeliest; without it 0 for one variant.")
@@ -117,7 +128,17 @@ def edit(
         "frames": frames,
         "to_seed": to_seed,
     }
-    how |= {name: value for name, value in {"infill": infill, "line": line, "span": span}.items() if value}
+    is_diff = fix and (output is None or output.suffix in DIFFS)
+    of_text = {
+        "infill": infill,
+        "line": line,
+        "span": span,
+        "fix": fix,
+        "tests": tests,
+        "tries": tries,
+        "diff": is_diff,
+    }
+    how |= {name: value for name, value in of_text.items() if value}
     controls = {
         "strength": strength,
         "steps": steps,
@@ -140,6 +161,10 @@ def edit(
         images = [None]
     is_row = "to" in how or to_seed is not None
     maker = load(model, loras=lora or (), controlnet=controlnet)
+    if fix and output is not None and len(images) == 1 and images[0] is not None and _is_same(output, images[0]):
+        (asset,) = maker.edit(images[0], how=how, seed=seed, options=options)
+        show_each([(asset, asset.replace(output))], json=json)
+        return
     check_output(output, medium=maker.medium, count=(frames or 2) if is_row else count * len(images))
     place = output or (None if maker.makes_text else Path("out"))
     assets = (
@@ -148,6 +173,10 @@ def edit(
         for asset in maker.edit_each(image, how=how, prompt=prompt, count=count, seed=seed, options=options)
     )
     show_each(((asset, save_asset(asset, place)) for asset in assets), json=json)
+
+
+def _is_same(output: Path, file: Path) -> bool:
+    return output.exists() and output.resolve() == file.resolve()
 
 
 def _one_of(operations: dict[str, bool]) -> str | None:

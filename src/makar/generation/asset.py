@@ -94,6 +94,13 @@ class Asset:
             raise MakarError(f"{path} cannot be written: {error.strerror}", do="choose another place") from error
         raise MakarError(f"{path} is full", expected=f"fewer than {LARGEST_NUMBER} files", do="choose another folder")
 
+    def replace(self, path: Path) -> Path:
+        """Write a text over a file that exists, whole or not at all, with its manifest beside it; only where that was asked for."""
+        new = path.with_name(f".makar-{self.id}{path.suffix}")
+        self._write(new)
+        os.replace(sidecar_path(new), sidecar_path(path))  # noqa: PTH105
+        return new.replace(path)
+
     @property
     def _suffix(self) -> str:
         return suffix_of(self.medium, is_drawing=isinstance(self.content, Drawing))

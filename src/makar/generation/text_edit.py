@@ -1,4 +1,4 @@
-"""``edit`` for models of text and code: a file with a hole, filled by the model.
+"""``edit`` for models of text and code: a file with a hole, filled by the model, or a file that is wrong, repaired.
 
 The words of the verb are one value, as for images; what is to be done follows from them. Every variant is the whole file with a signed
 manifest that says which characters the model wrote.
@@ -6,6 +6,7 @@ manifest that says which characters the model wrote.
 
 import dataclasses
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, ClassVar
 
 from makar.artifacts.artifact import Artifact
@@ -14,14 +15,20 @@ from makar.errors import UnknownNameError, UnsupportedError, UsageError
 from makar.families.transformer.config import TransformerConfig
 from makar.generation.able import check_edit
 from makar.generation.asset import Asset
+from makar.generation.change import Change, unchanged
 from makar.generation.guards import NoveltyCheck
 from makar.generation.hole import find_hole, read_source
 from makar.generation.infill import fill, filled_job, longest_hole
-from makar.generation.request import Request, check_count_and_seed
+from makar.generation.prompts import Prompt
+from makar.generation.repair import repaired
+from makar.generation.request import Job, Request, check_count_and_seed
 from makar.provenance.content import describe_content
 
 SURE, VARIED = 0.0, 0.6
 """Temperature of one variant, and of several, which should differ."""
+
+
+TRIES = 40
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -33,10 +40,20 @@ class TextEditRequest(Config):
     infill: bool = setting(False, meaning="fill the hole; follows from line and span")
     line: str | None = setting(None, meaning="the hole is this line, or these: 12 or 12-15")
     span: str | None = setting(None, meaning="the hole is LINE:COLUMN-LINE:COLUMN, the end not part of it")
+    fix: bool = setting(False, meaning="change one line so that tests pass")
+    tests: str | None = setting(None, meaning="with fix: the command that passes when all is well")
+    tries: int = setting(TRIES, meaning="with fix: changes to try", minimum=1, maximum=10000)
+    diff: bool = setting(False, meaning="with fix: the result is the change, not the whole file")
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing is set that only a repair reads."""
+        return self.tests is None and not self.diff and self.tries == TRIES
 
     def stated(self) -> dict[str, Any]:
         """Return what a manifest says of the request."""
-        return {name: value for name, value in self.to_dictionary().items() if value not in (None, False)}
+        given = {name: value for name, value in self.to_dictionary().items() if value not in (None, False)}
+        return given if self.fix else {name: value for name, value in given.items() if name != "tries"}
 
 
 def read_text_request(how: Mapping[str, Any]) -> TextEditRequest:
@@ -52,7 +69,16 @@ def read_text_request(how: Mapping[str, Any]) -> TextEditRequest:
         raise UnsupportedError(
             f'"{error.name}" for a file of text', expected=f"for text and code: {', '.join(_words())}", do=error.do
         ) from error
-    if not (request.infill or request.line or request.span):
+    fills = request.infill or bool(request.line or request.span)
+    if request.fix:
+        if fills or not request.tests:
+            raise UsageError(
+                "a repair of a given place" if fills else "a repair without tests",
+                expected="fix and tests: a line is kept only if they pass",
+            )
+    elif not request.is_plain:
+        raise UsageError("tests, tries or a diff, and no repair", expected="fix with them")
+    elif not fills:
         raise UsageError("nothing says what to change", expected=f"for text and code: {', '.join(_words())}")
     return request
 
@@ -71,7 +97,7 @@ def edit_text(
     options: Mapping[str, Any] | None = None,
     novelty: NoveltyCheck | None = None,
 ) -> Iterator[Asset]:
-    """Fill the hole in a file.
+    """Fill the hole in a file, or repair it.
 
     Args:
         artifact: The model.
@@ -83,9 +109,10 @@ def edit_text(
         novelty: Compares what the model wrote with the training data.
 
     Yields:
-        Signed assets: the whole file, with something in the hole.
+        Signed assets: the whole file, with something in the hole; of a repair one, the whole file or the change.
 
     Raises:
+        MakarError: No change that was tried makes the tests pass.
         UsageError: There is no file, no hole, or nothing is asked for.
         UnsupportedError: The model has not learned to fill holes; the message names recipes that do.
     """
@@ -97,6 +124,13 @@ def edit_text(
     if source is None:
         raise UsageError("there is no file to change", expected="a file")
     text = read_source(source)
+    if asked.fix:
+        controls = {name: value for name, value in (options or {}).items() if value is not None}
+        if count != 1:
+            raise UsageError(f"{count} repairs", expected="one: the first with which the tests pass")
+        controls = {"temperature": VARIED} | controls | {"max_tokens": longest_hole(config, controls.get("max_tokens"))}
+        request = Request(artifact, options=controls, novelty=novelty, refuse_copies=False)
+        return iter([_repaired(request, asked, Path(source), text, seed=seed)])
     hole = find_hole(text, line=asked.line, span=asked.span)
     controls = {name: value for name, value in (options or {}).items() if value is not None}
     made = longest_hole(config, controls.get("max_tokens"))
@@ -104,6 +138,25 @@ def edit_text(
     request = Request(artifact, options=controls, novelty=novelty, refuse_copies=False)
     stated = {"operation": "infill", "settings": asked.stated(), "source": describe_content(text)}
     return _assets(request, hole, [seed + number for number in range(count)], made=made, stated=stated)
+
+
+def _repaired(request: Request, asked: TextEditRequest, path: Path, text: str, *, seed: int) -> Asset:
+    assert asked.tests is not None
+    patch = repaired(request, path, text, tests=asked.tests, tries=asked.tries, seed=seed)
+    stated = {
+        "operation": "fix",
+        "settings": asked.stated(),
+        "source": describe_content(text),
+        "line": patch.number,
+        "tried": patch.tries,
+        "sandbox_could_not_hold": list(patch.not_held),
+    }
+    job = filled_job(patch.hole, patch.content, seed, stated)
+    content = patch.content
+    if asked.diff:
+        content = patch.diff(path.name)
+        job = Job(Prompt(stated=None, slots={}, change=Change(finish=unchanged, stated=stated)), seed)
+    return request.asset(job, request.judged(content, patch.line), 0)
 
 
 def _assets(request: Request, hole: Any, seeds: list[int], *, made: int, stated: dict[str, Any]) -> Iterator[Asset]:

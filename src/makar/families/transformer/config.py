@@ -34,6 +34,7 @@ class TransformerConfig(FamilyConfig):
     target: ClassVar[str] = "makar.families.transformer.family:TransformerFamily"
     item_name: ClassVar[str] = "token"
     batching: ClassVar[Literal["items", "windows"]] = "windows"
+    predictions: ClassVar[tuple[str, ...]] = ("bugs",)
 
     layout: str = setting("mainstream", meaning="shape of the network", choices=("mainstream", "compact"))
     vocabulary: int = setting(0, meaning="number of tokens; 0 takes it from the codec", unit="tokens", minimum=0)

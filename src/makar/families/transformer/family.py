@@ -4,6 +4,7 @@ import copy
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -18,7 +19,9 @@ from makar.families.transformer.network import TransformerNetwork
 from makar.families.transformer.objective import next_token_loss, parameter_groups
 from makar.families.transformer.options import TextOptions
 from makar.families.transformer.sampler import TransformerSampler
+from makar.families.transformer.sampling import Never
 from makar.families.transformer.start import LARGEST_VOCABULARY, count_pairs, start_from_pairs
+from makar.families.transformer.surprise import surprise_of
 from makar.tensor_spec import TARGET
 
 UNIT = "nats/token"
@@ -90,16 +93,22 @@ class TransformerFamily(Family):
             value = next_token_loss(self.network, batch[TARGET], dtype=PRECISIONS[self.precision])
         return Loss(value=value, count=batch[TARGET][:, 1:].numel(), unit=UNIT)
 
+    def predict(self, batch: Batch, what: str, generator: torch.Generator) -> dict[str, np.ndarray]:
+        """Say how surprising each token of some windows is; see ``surprise.py``."""
+        if what not in self.predictions:
+            return super().predict(batch, what, generator)
+        return surprise_of(self.network, batch[TARGET])
+
     def sampler(self, codec: Any, *, hook: LogitsHook | None = None) -> Sampler:
         """Return a sampler over a copy of the current weights; the hook comes after the filters of the options."""
+        never = [Never(self.config.infill_tokens[:3])] if self.config.infill_tokens else []
         shape = DecoderShape.from_transformers(transformers_settings(self.config, end_token=codec.end_token))
         return TransformerSampler(
             shape,
             self.tensors(),
             end_token=codec.end_token,
             decode_tokens=codec.decode_tokens,
-            hooks=() if hook is None else (hook,),
-            never=self.config.infill_tokens[:3],
+            hooks=(*never, *(() if hook is None else (hook,))),
             device=str(self.network.embeddings.device),
         )
 

@@ -26,7 +26,7 @@ from makar.families.transformer.cache import KeyValueCache
 from makar.families.transformer.decoder import DecoderShape, DecoderWeights, pack_weights
 from makar.families.transformer.options import TextOptions
 from makar.families.transformer.row_decoder import RowDecoder
-from makar.families.transformer.sampling import Never, choose, strategies
+from makar.families.transformer.sampling import choose, strategies
 from makar.families.transformer.text_stream import TextStream
 from makar.tensor_spec import TARGET
 
@@ -44,8 +44,7 @@ class TransformerSampler(Sampler):
         tensors: Its tensors by their names in transformers.
         end_token: Ends an example; also what an empty prompt is replaced with, because texts begin after it.
         decode_tokens: From tokens to text.
-        hooks: Applied to the logits after the filters; a watermark.
-        never: Tokens that are never drawn, because they are no text.
+        hooks: Applied to the logits after the filters, a watermark; ``Never`` before them.
         device: Where to run.
         slots: Largest number of examples that are computed at once.
         interval_seconds: Shortest time between two pieces of one example.
@@ -59,14 +58,12 @@ class TransformerSampler(Sampler):
         end_token: int,
         decode_tokens: Callable[[np.ndarray], str],
         hooks: Sequence[LogitsHook] = (),
-        never: Sequence[int] = (),
         device: str = "cpu",
         slots: int = 16,
         interval_seconds: float = 0.05,
     ) -> None:
         self.shape = shape
         self.hooks = tuple(hooks)
-        self._first: tuple[LogitsHook, ...] = (Never(tuple(never)),) if never else ()
         self._tensors = tensors
         self._end_token = end_token
         self._decode_tokens = decode_tokens
@@ -124,7 +121,7 @@ class TransformerSampler(Sampler):
         longest = max(len(example.tokens) for example in waiting) + options.max_tokens
         capacity = min(self.shape.context_length, longest)
         weights = self.weights(options.precision, positions=capacity)
-        chain = (*self._first, *strategies(options, self.hooks))
+        chain = strategies(options, self.hooks)
         free = list(range(min(self._slots, len(waiting))))
         cache = KeyValueCache(
             depth=self.shape.depth,

@@ -128,8 +128,9 @@ class RepetitionPenalty:
 
 
 def strategies(options: TextOptions, hooks: Sequence[LogitsHook] = ()) -> tuple[LogitsHook, ...]:
-    """Return what the options ask for, in the order of application; what is off is left out."""
-    chain: list[LogitsHook] = []
+    """Return what the options ask for, in the order of application; what is off is left out, and what may never be drawn comes first."""
+    chain: list[LogitsHook] = [hook for hook in hooks if isinstance(hook, Never)]
+    hooks = [hook for hook in hooks if not isinstance(hook, Never)]
     if options.repetition_penalty != 1:
         chain.append(RepetitionPenalty(options.repetition_penalty))
     if options.temperature == 0:
