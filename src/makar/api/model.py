@@ -272,6 +272,7 @@ class Model:
         seed: int = 0,
         samples: int = 0,
         inception: str | Path | None = None,
+        suite: str | None = None,
         on_event: Callable[[dict[str, Any]], None] = ignore_event,
     ) -> "Report":
         """Measure the model against baselines and against its training data; the scores also go onto its card.
@@ -283,14 +284,21 @@ class Model:
             samples: Number of samples to make and measure; 0 takes the usual number of the medium.
             inception: A safetensors file with the weights of the Inception network, for figures of images that are to be compared
                 with published ones.
+            suite: Name of a suite of problems, ``"humaneval"`` or ``"mbpp"``; ``data`` is then the file that holds them.
             on_event: Called with what is being measured.
 
         Returns:
             The report: ``.html``, ``.json``, ``.to_dictionary()``.
         """
-        from makar.evaluation.evaluate import evaluate
+        from makar.evaluation.evaluate import evaluate, evaluate_suite
 
         place = Path(f"report-{self.path.name}") if folder is None else Path(folder)
+        if suite is not None:
+            if inception is not None or not isinstance(data, str | Path):
+                raise UsageError(f"the suite {suite} without its file alone", expected="the file with the problems")
+            return evaluate_suite(
+                self.artifact, suite, Path(data), folder=place, seed=seed, samples=samples, on_event=on_event
+            )
         dataset = None if data is None else dataset_of(data, medium=self.medium)
         return evaluate(
             self.artifact,

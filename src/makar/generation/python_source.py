@@ -39,7 +39,9 @@ def unparsable_lines(source: str) -> list[Unparsable]:
         found.append(Unparsable(number=number, message=message))
         line = lines[number - 1] if lines else ""
         indentation = line[: len(line) - len(line.lstrip())]
-        opens = line.rstrip().endswith(":")
+        # What is deeper below a line belongs to it.
+        following = next((one for one in lines[number:] if one.strip()), "")
+        opens = len(following) - len(following.lstrip()) > len(indentation)
         lines[number - 1 : number] = [f"{indentation}{'if True:' if opens else 'pass'}\n"]
     return found
 
@@ -67,7 +69,7 @@ def code_columns(source: str) -> dict[int, list[tuple[int, int]]] | None:
     try:
         for token in tokenize.generate_tokens(io.StringIO(source).readline):
             (row, column), (last_row, last_column) = token.start, token.end
-            if token.type in _NO_CODE or (token.type == tokenize.STRING and row != last_row) or row != last_row:
+            if token.type in _NO_CODE or row != last_row or column == last_column:
                 continue
             found.setdefault(row, []).append((column, last_column))
     except (tokenize.TokenError, SyntaxError, IndentationError):
