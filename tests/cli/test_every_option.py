@@ -249,6 +249,17 @@ CASES |= {
 }
 
 
+def test_a_suite_of_problems_is_measured(changer, tmp_path):
+    problem = {"task_id": "a", "prompt": "def f():\n", "test": "def check(f):\n    assert f() == 1", "entry_point": "f"}
+    (tmp_path / "p.jsonl").write_text(json.dumps(problem) + "\n", encoding="utf-8")
+    words = ["evaluate", "coder", "p.jsonl", "--samples", "1", "-o", "report", "--suite"]
+    assert "pass_at_1" in see(*words, "humaneval", "--json").values["scores"]
+    assert "humaneval" in see(*words, "humanevl", code=2).messages
+
+
+CASES["makar evaluate", "--suite"] = "test_a_suite_of_problems_is_measured"
+
+
 def test_a_repair_is_tried_as_often_as_was_said(changer, tmp_path):
     (tmp_path / "bad.py").write_text("x = 4\ny = x - 1\n", encoding="utf-8")
     words = ["edit", "coder", "bad.py", "--fix", "--tests"]
