@@ -1,12 +1,14 @@
 """Holes in files: found where they are said to be, filled with what belongs there, and the rest of the file untouched."""
 
 import pytest
+import torch
 
 from makar.artifacts.load import load_artifact
+from makar.codecs.text_config import INFILL_NAMES
 from makar.errors import DataError, UnsupportedError, UsageError
 from makar.generation.edit import edit
 from makar.generation.hole import MARK, Hole, find_hole
-from makar.generation.infill import hole_tokens, longest_hole
+from makar.generation.infill import fill, hole_tokens, longest_hole
 from makar.generation.request import Request
 from makar.provenance.chain import verify
 from tests.generation.small_coder import FILE, LINES, coder
@@ -145,3 +147,20 @@ def test_wrong_requests_are_refused(model, tmp_path, place):
     with pytest.raises(UnsupportedError, match="cannot infill") as caught:
         edit(without, {"image": file, "line": "1"})
     assert "code" in caught.value.do
+
+
+def test_transformers_opens_it_with_the_same_tokens_and_fills_the_same(model):
+    transformers = pytest.importorskip("transformers")
+    tokenizer = transformers.AutoTokenizer.from_pretrained(model.path)
+    network = transformers.AutoModelForCausalLM.from_pretrained(model.path, dtype=torch.float32).eval()
+    codec = model.codec()
+    assert tokenizer(FILE, add_special_tokens=False)["input_ids"] == codec.encode_text(FILE).tolist()
+    assert tokenizer.convert_tokens_to_ids(list(INFILL_NAMES)) == list(codec.infill_tokens)
+    hole = find_hole(FILE, line="3")
+    request = Request(model, options={"max_tokens": 8, "temperature": 0.0}, novelty=None, refuse_copies=False)
+    asked = torch.from_numpy(hole_tokens(request, hole, made=8))
+    with torch.inference_mode():
+        made = network.generate(asked[None], max_new_tokens=8, do_sample=False)[0, len(asked) :]
+    ((_, ours),) = fill(request, [hole], [0], made=8)
+    theirs = hole.trimmed(tokenizer.decode(made, skip_special_tokens=True))
+    assert ours == theirs
