@@ -83,6 +83,7 @@ def test_every_setting_has_a_meaning():
 
 
 PLANS = {"Recipe": "recipe", "Stage": "stage", "TrainingPlan": "plan", "EditRequest": "asked", "Parent": "parent"}
+PLANS |= {"Limits": "limits", "TextEditRequest": "asked"}
 """What the values of these classes are called wherever they are read: at the end of a name, ``plan.recipe.stages[-1]`` included.
 
 Settings of codecs, families, optimisation and sampling are changed one by one in ``tests/contract/test_settings.py``.

@@ -62,25 +62,25 @@ def read_text_request(how: Mapping[str, Any]) -> TextEditRequest:
     Raises:
         UnsupportedError: Something is asked for that is for images.
     """
-    asked = {name: value for name, value in how.items() if value not in (None, False, 0)}
+    given = {name: value for name, value in how.items() if value not in (None, False, 0)}
     try:
-        request: TextEditRequest = TextEditRequest.from_dictionary(asked)
+        asked: TextEditRequest = TextEditRequest.from_dictionary(given)
     except UnknownNameError as error:
         raise UnsupportedError(
             f'"{error.name}" for a file of text', expected=f"for text and code: {', '.join(_words())}", do=error.do
         ) from error
-    fills = request.infill or bool(request.line or request.span)
-    if request.fix:
-        if fills or not request.tests:
+    fills = asked.infill or bool(asked.line or asked.span)
+    if asked.fix:
+        if fills or not asked.tests:
             raise UsageError(
                 "a repair of a given place" if fills else "a repair without tests",
                 expected="fix and tests: a line is kept only if they pass",
             )
-    elif not request.is_plain:
+    elif not asked.is_plain:
         raise UsageError("tests, tries or a diff, and no repair", expected="fix with them")
     elif not fills:
         raise UsageError("nothing says what to change", expected=f"for text and code: {', '.join(_words())}")
-    return request
+    return asked
 
 
 def _words() -> list[str]:
