@@ -10,8 +10,6 @@ import platform
 import signal
 import struct
 
-from makar.errors import MakarError
-
 NEW_USER, NEW_MOUNTS, NEW_PROCESSES, NEW_NETWORK, NEW_IPC, NEW_NAMES = (
     0x10000000,
     0x00020000,
@@ -60,7 +58,7 @@ def _call(name: str, *arguments: object) -> int:
     result = int(library[name](*arguments))
     if result < 0:
         number = ctypes.get_errno()
-        raise MakarError(f"the kernel refuses {name}: {os.strerror(number)}")
+        raise OSError(number, f"{name}: {os.strerror(number)}")
     return result
 
 
@@ -90,15 +88,20 @@ def make_read_only(target: str, *, recursive: bool) -> None:
     )
 
 
+def _number_of_pivot_root() -> int:
+    number = _PIVOT_ROOT.get(platform.machine())
+    if number is None:
+        raise OSError(f"pivot_root of {platform.machine()} is not known")
+    return number
+
+
 def enter_root(folder: str) -> None:
     """Make a mount the root of this process and let go of the old one.
 
     Raises:
-        MakarError: It cannot be done, or the number of the call on this machine is not known here.
+        OSError: It cannot be done, or the number of the call on this machine is not known here.
     """
-    number = _PIVOT_ROOT.get(platform.machine())
-    if number is None:
-        raise MakarError(f"the number of pivot_root of {platform.machine()} is not known")
+    number = _number_of_pivot_root()
     os.chdir(folder)
     # The old root is put over the new one and taken away (pivot_root(2), "pivot_root(".", ".")").
     _call("syscall", ctypes.c_long(number), b".", b".")
@@ -146,7 +149,7 @@ def refuse_calls(*, sockets: bool) -> bool:
     description = struct.pack("HxxxxxxP", len(program), ctypes.addressof(instructions))
     try:
         _call("prctl", ctypes.c_int(_SET_SECCOMP), ctypes.c_ulong(_FILTER), description, *_zeros(2))
-    except MakarError:
+    except OSError:
         return False
     return True
 

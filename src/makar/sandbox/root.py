@@ -9,7 +9,6 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from makar.errors import MakarError
 from makar.sandbox.kernel import (
     BIND,
     NO_DEVICES,
@@ -54,7 +53,7 @@ def enter(root: str, places: dict[str, int], *, given: int, file_bytes: int) -> 
         file_bytes: What all files that are written may take together.
 
     Raises:
-        MakarError: The kernel does not allow it.
+        OSError: The kernel does not allow it.
     """
     mount(None, "/", flags=PRIVATE | RECURSIVE)
     mount("none", root, kind="tmpfs", flags=NO_SETUID | NO_DEVICES, data="size=1m,mode=755")
@@ -87,7 +86,7 @@ def _mount_processes(root: str) -> None:
         mount("proc", str(target), kind="proc", flags=NO_SETUID | NO_DEVICES | NO_PROGRAMS)
         # Fewer doors into the kernel: no namespaces within this one.
         (target / "sys" / "user" / "max_user_namespaces").write_text("0", encoding="utf-8")
-    except (MakarError, OSError):
+    except OSError:
         # Where the outer one is partly covered, as in containers, the kernel gives no new one; programs do without.
         return
 

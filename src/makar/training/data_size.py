@@ -28,7 +28,7 @@ class DataSize:
 
     Attributes:
         items: Tokens or images of the training part.
-        content_bytes: Bytes of training text; the same as ``items`` for images.
+        content_bytes: Bytes of training text, or all numbers of the training images as the family sees them.
         store_bytes: On disk, encoded.
         spec: Slots of the data.
         fingerprint: Hash of the data set.
@@ -63,7 +63,7 @@ def estimated_size(codec: CodecConfig, dataset: "DataSet") -> DataSize:
             slots[SOURCE] = source
         return DataSize(
             items=images,
-            content_bytes=images,
+            content_bytes=images * math.prod(shape),
             store_bytes=images * math.prod(shape) * (2 if codec.source in (*PAIRED, *HALVES) else 1),
             spec=TensorSpec(slots),
             fingerprint=dataset.fingerprint,
@@ -72,7 +72,7 @@ def estimated_size(codec: CodecConfig, dataset: "DataSet") -> DataSize:
         images = int(inspection.splits["train"]["images"])
         return DataSize(
             items=images,
-            content_bytes=images,
+            content_bytes=images * 3 * codec.height * codec.width,
             store_bytes=images * (3 * codec.height * codec.width + 2 * codec.caption_bytes),
             spec=codec.spec(),
             fingerprint=dataset.fingerprint,
@@ -110,7 +110,9 @@ def measured_size(dataset: "DataSet", *, codec: Codec, stores: Mapping[Split, St
     items = int(target.values.size) if is_stream else len(train)
     return DataSize(
         items=items,
-        content_bytes=text_bytes(dataset) if dataset.medium in ("text", "code") else items,
+        content_bytes=text_bytes(dataset)
+        if dataset.medium in ("text", "code")
+        else items * math.prod(axis or 1 for axis in spec[TARGET].sizes),
         store_bytes=sum(column.values.nbytes for store in stores.values() for column in store.columns.values()),
         spec=spec,
         fingerprint=dataset.fingerprint,
