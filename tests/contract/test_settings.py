@@ -29,14 +29,28 @@ from tests.cli.small_models import write_images
 from tests.contract import samples
 
 GROUNDS = {
-    "transformer": [{}, {"layout": "compact"}, {"heads": 2}],
+    "transformer": [
+        {},
+        {"layout": "compact"},
+        {"heads": 2},
+        {"head_channels": 8},
+        {"query_key_norm": False},
+        {"rotary_scaling": (2.0,)},
+    ],
     "image": [{}, {"use_captions": True}, {"source": "reduced"}],
     "vqvae": [{}, {"quantiser": "finite-scalar"}],
+    "seq2seq": [{}, {"learns": "spans", "marks": 40}],
+    "text-pair": [{}, {"longest_source": 40, "longest_target": 40}],
     "pretrained": [{}, {"class_prompt": "a fox", "class_images": 2}],
 }
 """By kind: settings on top of which the others are tried; a cap of the logits is only there in one layout."""
 
-CONTROL_GROUNDS = {"towards": {"towards_seed": 5}, "mix_from": {"mix_seed": 5}}
+CONTROL_GROUNDS = {
+    "towards": {"towards_seed": 5},
+    "mix_from": {"mix_seed": 5},
+    "beams": {"temperature": 0.0},
+    "length_penalty": {"temperature": 0.0},
+}
 """By control: other controls that it needs to matter."""
 
 SHOWN_ELSEWHERE = {
@@ -46,7 +60,14 @@ SHOWN_ELSEWHERE = {
     ("cyclegan", "history"): "families/gan/test_cyclegan.py",
     ("vqvae", "decay"): "families/vqvae/test_vqvae.py",
     ("vqvae", "restart_share"): "nn/test_quantiser.py",
+    ("seq2seq", "source_length"): "families/seq2seq/test_seq2seq.py",
+    ("seq2seq", "noise_share"): "families/seq2seq/test_spans.py",
+    ("seq2seq", "span_length"): "families/seq2seq/test_spans.py",
+    ("seq2seq", "marks"): "families/seq2seq/test_spans.py",
+    ("seq2seq", "length_penalty"): "families/seq2seq/test_beam_search.py",
     ("prompted-image", "caption"): "codecs/test_prompted_image.py",
+    ("remote", "name"): "families/remote/test_remote.py",
+    ("remote", "base_url"): "families/remote/test_remote.py",
     ("checkpoint-tokens", "vocabulary"): "codecs/test_pretrained_text.py",
     **{
         ("pretrained-text", name): "families/pretrained/test_text_checkpoints.py"
@@ -304,7 +325,9 @@ def test_every_control_changes_the_sample(kind, name):
         # Some controls hold only where an image is given.
         takes = {"image-to-image", "reconstruct", "translate"} & set(family.edits)
         shown = codec.spec["source" if "source" in codec.spec else "target"]
-        given = [{"source": torch.zeros(shown.sizes)}] if takes or "source" in codec.spec else []
+        is_text = shown.sizes == (None,)
+        source = torch.arange(1, 9) if is_text else torch.zeros(shown.sizes)
+        given = [{"source": source}] if takes or "source" in codec.spec else []
         if "restyle" in family.edits:
             given.append(given[0] | {"reference": torch.ones(shown.sizes)})
         for prompt in [*([{}] if family.creates else []), *given]:

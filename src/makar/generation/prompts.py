@@ -15,6 +15,7 @@ import torch
 from makar.codecs.codec import Codec
 from makar.errors import UnknownNameError, UnsupportedError
 from makar.families.family import Batch, Family
+from makar.families.family_config import FamilyConfig
 from makar.generation.change import Change
 from makar.tensor_spec import CAPTION, CLASS, SOURCE, TARGET
 
@@ -32,6 +33,9 @@ class EncodesText(Protocol):
 @runtime_checkable
 class EncodesTurns(Protocol):
     """A codec of conversations: it knows how a prompt is put to a model that answers."""
+
+    text_is_a_turn: bool
+    """Whether a text alone is something that the user says; else it is continued."""
 
     def encode_turns(self, messages: Sequence[Mapping[str, str]]) -> np.ndarray:
         """Return int64 tokens ``[length]`` of turns with ``role`` and ``content``, up to where the next answer begins."""
@@ -95,9 +99,12 @@ def read_prompts(prompts: Prompts, codec: Codec, family: Family) -> list[Prompt]
         UnsupportedError: The model cannot honour such a prompt; the message says what it can.
         UnknownNameError: There is no such class; the nearest is proposed.
     """
-    if prompts is None:
-        return [Prompt(stated=None, slots={})]
     accepted = family.config.accepts()
+    is_rewriting = rewrites(family.config)
+    if prompts is None:
+        if is_rewriting and not accepted[SOURCE].optional:
+            raise UnsupportedError("no text was given, and this model makes one from another", expected="a text")
+        return [Prompt(stated=None, slots={})]
     takes_classes, takes_captions = (slot in codec.spec and slot in accepted for slot in (CLASS, CAPTION))
     # Tokens of an image are no text, and what a model of them is told comes as class or caption.
     takes_text = codec.plain.spec[TARGET].kind == "tokens"
@@ -110,12 +117,9 @@ def read_prompts(prompts: Prompts, codec: Codec, family: Family) -> list[Prompt]
     if isinstance(codec, EncodesTurns) and is_conversation(prompts):
         return [_read_turns(prompts, codec)]
     listed = _listed(prompts, one_rank=1 if takes_text else 0)
-    if isinstance(codec, EncodesTurns):
-        return [
-            _read_turns(item, codec) if isinstance(item, str) or is_conversation(item) else _read_text(item, codec)
-            for item in listed
-        ]
-    if SOURCE in accepted and accepted[SOURCE].kind == "tokens":
+    if isinstance(codec, EncodesTurns) and codec.text_is_a_turn:
+        return [_read_turns(item, codec) if _is_said(item) else _read_text(item, codec) for item in listed]
+    if is_rewriting:
         return [_read_source(item, codec) for item in listed]
     if takes_text:
         return [_read_text(item, codec) for item in listed]
@@ -125,6 +129,12 @@ def read_prompts(prompts: Prompts, codec: Codec, family: Family) -> list[Prompt]
         else _read_class(item, codec)
         for item in listed
     ]
+
+
+def rewrites(config: FamilyConfig) -> bool:
+    """Return whether a model makes a text from another one and does not go on with it."""
+    accepted = config.accepts()
+    return SOURCE in accepted and accepted[SOURCE].kind == "tokens"
 
 
 def _listed(prompts: Any, *, one_rank: int) -> list[Any]:
@@ -181,15 +191,21 @@ def is_conversation(item: Any) -> bool:
 
 def _read_turns(item: Any, codec: EncodesTurns) -> Prompt:
     """Return what a text asks, or what the turns of a conversation come to, as the template of the model has it."""
-    turns = [{"role": "user", "content": item}] if isinstance(item, str) else [dict(turn) for turn in item]
     if isinstance(item, str) and not item:
         return Prompt(stated="", slots={})
+    turns = [{"role": "user", "content": item}] if isinstance(item, str) else [dict(turn) for turn in item]
     tokens = np.asarray(codec.encode_turns(turns), np.int64)
     stated = item if isinstance(item, str) else turns
     return Prompt(stated=stated, slots={TARGET: torch.from_numpy(tokens)}, is_answered=True)
 
 
+def _is_said(item: Any) -> bool:
+    return isinstance(item, str) or is_conversation(item)
+
+
 def _read_source(item: Any, codec: Codec) -> Prompt:
+    if isinstance(item, np.ndarray):
+        return Prompt(stated=item.tolist(), slots={SOURCE: torch.from_numpy(item.astype(np.int64))})
     if not isinstance(item, str) or not isinstance(codec, EncodesSources):
         raise UnsupportedError(f"the prompt {item!r}", expected="a text to write another from")
     if not item.strip():

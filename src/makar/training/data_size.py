@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from makar.codecs.chat_config import ROLES, ChatCodecConfig, chat_spec
 from makar.codecs.codec import Codec, CodecConfig
 from makar.codecs.image_config import HALVES, PAIRED, ImageCodecConfig, source_slot
+from makar.codecs.pair_config import PairCodecConfig
 from makar.codecs.prompted_image_config import PromptedImageCodecConfig
 from makar.codecs.text_config import BpeCodecConfig, ByteCodecConfig, CharacterCodecConfig
 from makar.data.record import Split
@@ -85,15 +86,21 @@ def estimated_size(codec: CodecConfig, dataset: "DataSet") -> DataSize:
         # Beside each token lies its mark.
         return dataclasses.replace(said, spec=spec, store_bytes=said.store_bytes + said.items)
     content_bytes = text_bytes(dataset)
-    vocabulary = codec.vocabulary_size if isinstance(codec, BpeCodecConfig) else 256
+    vocabulary = codec.vocabulary_size if isinstance(codec, BpeCodecConfig | PairCodecConfig) else 256
     nearest = min(BYTES_A_TOKEN, key=lambda known: abs(math.log(known / vocabulary)))
     tokens = int(content_bytes / BYTES_A_TOKEN[nearest])
     slot = Slot(kind="tokens", axes=("length",), sizes=(None,), vocabulary=vocabulary)
+    slots = {TARGET: slot}
+    if isinstance(codec, PairCodecConfig) and codec.needed_task:
+        # Which share of the text is the source is only known when it is read.
+        tokens //= 2
+        usual = max(1, tokens // max(1, int(inspection.splits["train"]["documents"])))
+        slots = {SOURCE: dataclasses.replace(slot, usual=usual), TARGET: dataclasses.replace(slot, usual=usual)}
     return DataSize(
         items=tokens,
         content_bytes=content_bytes,
-        store_bytes=2 * tokens,
-        spec=TensorSpec({TARGET: slot}),
+        store_bytes=2 * tokens * len(slots),
+        spec=TensorSpec(slots),
         fingerprint=dataset.fingerprint,
     )
 
@@ -127,6 +134,7 @@ def estimated_store_bytes(codec: CodecConfig, dataset: "DataSet") -> int:
     """
     known = (
         ImageCodecConfig, PromptedImageCodecConfig, BpeCodecConfig, ByteCodecConfig, CharacterCodecConfig, ChatCodecConfig,
+        PairCodecConfig,
     )  # fmt: skip
     if not isinstance(codec, known):
         return 0  # what a codec of a plug-in makes of the data is only known when it has made it
