@@ -9,6 +9,7 @@ import numpy as np
 from makar.api.data import Source, dataset_of
 from makar.api.places import model_place
 from makar.api.proof import verify as verify
+from makar.errors import UsageError
 from makar.home import models_folder
 from makar.training.progress import ignore_event
 
