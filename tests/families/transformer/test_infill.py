@@ -93,7 +93,8 @@ def test_only_training_is_rearranged_and_no_token_around_a_hole_is_drawn():
     assert torch.equal(plain.validation_loss(batch, generator).value, family.validation_loss(batch, generator).value)
 
     class Codec:
-        end_token = END
+        end_token = begin_token = END
+        end_tokens = (END,)
 
         def decode_tokens(self, tokens):
             return "".join(chr(97 + int(token)) for token in tokens)
