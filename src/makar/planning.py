@@ -8,6 +8,7 @@ a saved model has the sizes of that. No torch is imported unless the probe runs.
 """
 
 import dataclasses
+import inspect
 import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from makar.training.probe import Measurement
 
 RECIPES = {"text": "text", "code": "code", "image": "image"}
-TASK_RECIPES: dict[tuple[str, str], str] = {}
+TASK_RECIPES: dict[tuple[str, str], str] = {("text", "classify"): "classify", ("text", "tag"): "tag"}
 """The recipe for data of a medium that is labelled for a task; where there is none, the labels are left out."""
 LABELLED_IMAGES, CAPTIONED_IMAGES = "image-class", "image-text"
 CAPTIONED_SHARE = 0.5
@@ -151,7 +152,7 @@ def _grown_recipe(dataset: "DataSet", request: Request, origin: Origin) -> Recip
     """Return the recipe of a training that begins from a model: another that grows from it, or its own, continued."""
     name = request.recipe or origin.recipe.name
     function = registry.load("recipes", name) if name in registry.names("recipes") or request.recipe else None
-    if function is not None and function().grown:
+    if function is not None and "origin" in inspect.signature(function).parameters:
         recipe: Recipe = function(origin)
     elif name == origin.recipe.name:
         if not origin.model.family.parameter_count():
@@ -162,7 +163,8 @@ def _grown_recipe(dataset: "DataSet", request: Request, origin: Origin) -> Recip
             )
         recipe = continued(origin)
     else:
-        grown = [other for other in registry.names("recipes") if registry.load("recipes", other)().grown]
+        recipes = {other: registry.load("recipes", other) for other in registry.names("recipes")}
+        grown = [other for other, made in recipes.items() if "origin" in inspect.signature(made).parameters]
         raise UnsupportedError(
             f'recipe "{name}" does not begin from a model, and "{origin.parent.name}" was made with "{origin.recipe.name}"',
             expected=", ".join([f"no recipe, which trains {origin.parent.name} on", *grown]),
@@ -316,6 +318,7 @@ def _operations(stage: Stage, request: Request, size: DataSize, rate: float) -> 
 def _sized(stage: Stage, request: Request, size: DataSize, *, index: int, operations: float) -> Stage:
     """Return the stage with family and optimisation for so much arithmetic, the settings of the user on top."""
     if stage.begins != NOTHING:
+        stage = stage.changed(family=stage.family.completed(size.spec))
         check_fit(stage, size.spec)
         return stage
     kind = stage.family.kind

@@ -26,6 +26,8 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "prompted-image": "makar.codecs.prompted_image_config:PromptedImageCodecConfig",
         "checkpoint-tokens": "makar.codecs.pretrained_text_config:PretrainedTextCodecConfig",
         "embedded": "makar.codecs.embedded_config:EmbeddedCodecConfig",
+        "labelled-text": "makar.codecs.labelled_text_config:LabelledTextCodecConfig",
+        "tagged-text": "makar.codecs.tagged_text_config:TaggedTextCodecConfig",
     },
     "families": {
         "transformer": "makar.families.transformer.config:TransformerConfig",
@@ -41,6 +43,8 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "pretrained-text": "makar.families.pretrained.text_config:PretrainedTextConfig",
         "pix2pix": "makar.families.gan.translation_config:Pix2pixConfig",
         "cyclegan": "makar.families.gan.translation_config:CycleganConfig",
+        "classifier": "makar.families.encoder.classifier_config:ClassifierConfig",
+        "tagger": "makar.families.encoder.tagger_config:TaggerConfig",
     },
     "recipes": {
         "text": "makar.recipes.text:text",
@@ -67,6 +71,8 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "lora": "makar.recipes.adapters:lora",
         "pix2pix": "makar.recipes.translation:pix2pix",
         "cyclegan": "makar.recipes.translation:cyclegan",
+        "classify": "makar.recipes.reading:classify",
+        "tag": "makar.recipes.reading:tag",
     },
     "sizings": {
         "transformer": "makar.recipes.sizing:size_transformer",
@@ -81,6 +87,8 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "pretrained": "makar.recipes.adapters:size_adapter",
         "pix2pix": "makar.recipes.translation:size_translation",
         "cyclegan": "makar.recipes.translation:size_translation",
+        "classifier": "makar.recipes.reading:size_reader",
+        "tagger": "makar.recipes.reading:size_reader",
         "any": "makar.recipes.sizing:size_any",
     },
     "metrics": {
@@ -89,6 +97,8 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "image": "makar.evaluation.image:evaluate_image",
         "captioner": "makar.evaluation.captions:evaluate_captions",
         "contrastive": "makar.evaluation.retrieval:evaluate_retrieval",
+        "classifier": "makar.evaluation.text_classes:evaluate_classes",
+        "tagger": "makar.evaluation.text_tags:evaluate_tags",
     },
 }
 

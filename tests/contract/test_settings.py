@@ -29,6 +29,8 @@ from tests.cli.small_models import write_images
 from tests.contract import samples
 
 GROUNDS = {
+    "classifier": [{}, {"grams": 0}],
+    "tagger": [{}, {"features": False}],
     "transformer": [{}, {"layout": "compact"}, {"heads": 2}],
     "image": [{}, {"use_captions": True}, {"source": "reduced"}],
     "vqvae": [{}, {"quantiser": "finite-scalar"}],
@@ -40,6 +42,9 @@ CONTROL_GROUNDS = {"towards": {"towards_seed": 5}, "mix_from": {"mix_seed": 5}}
 """By control: other controls that it needs to matter."""
 
 SHOWN_ELSEWHERE = {
+    ("classifier", "gram_rate"): "families/encoder/test_classifier.py",
+    ("tagger", "feature_rate"): "families/encoder/test_tagger.py",
+    ("tagger", "words"): "families/encoder/test_tagger.py",
     ("diffusion", "guided"): "families/diffusion/test_distillation.py",
     ("vae", "prior"): "families/vae/test_vae_sampler.py",
     ("cyclegan", "history"): "families/gan/test_cyclegan.py",

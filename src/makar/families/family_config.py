@@ -76,6 +76,11 @@ class FamilyConfig(Config, abc.ABC):
     def bound_to(self, made: TensorSpec) -> Self:
         """Return a copy whose sizes (vocabulary, channels, classes) are taken from what a codec makes."""
 
+    def completed(self, made: TensorSpec) -> Self:
+        """Return a copy that begins from a saved model, with what only the new data say (the classes of a new head); itself by default."""
+        del made
+        return self
+
     @abc.abstractmethod
     def scaled_to(self, parameters: int) -> Self:
         """Return a copy with about this many parameters, in the shape that works best at that size."""
