@@ -222,3 +222,16 @@ def test_a_table_is_json_clean(tmp_path):
         table(tmp_path, [{"text": prose(number), "label": "ab"[number % 2]} for number in range(30)])
     )
     assert json.loads(json.dumps(dataset.inspection.to_dictionary()))["task"] == "classify"
+
+
+def test_files_of_conll_are_sentences_of_words_with_tags(tmp_path):
+    text = (
+        "-DOCSTART- -X- O O\n\nAda NNP I-NP B-PER\nran VBD I-VP O\n\n# sent_id = 2\n"
+        "In\tIN\tO\nLondon\tNNP\tB-LOC\n\n\n" + "word O\n\n" * 30
+    )
+    write(tmp_path / "train.conll", text)
+    dataset = open_dataset(tmp_path)
+    assert dataset.task == "tag"
+    rows = [record.roles for split in ("train", "inner", "held_out") for record in dataset.records(split)]
+    assert {"tokens": ("Ada", "ran"), "tags": ("B-PER", "O")} in rows
+    assert {"tokens": ("In", "London"), "tags": ("O", "B-LOC")} in rows
