@@ -143,7 +143,10 @@ def choose_recipe(dataset: "DataSet", request: Request) -> Recipe:
         )
     # What an image is made from decides what is needed of the data and which part of an image counts.
     recipe = with_settings(recipe, [text for text in request.settings if text.partition("=")[0].endswith(".source")])
-    stages = [stage.changed(codec=_chosen_codec(stage.codec, dataset, recipe=name)) for stage in recipe.stages]
+    stages = [
+        stage if stage.family.keeps_codec else stage.changed(codec=_chosen_codec(stage.codec, dataset, recipe=name))
+        for stage in recipe.stages
+    ]
     chosen: Recipe = with_settings(recipe.changed(stages=tuple(stages)), list(request.settings))
     return chosen.changed(medium=dataset.medium)
 

@@ -229,7 +229,7 @@ def test_files_of_conll_are_sentences_of_words_with_tags(tmp_path):
         "-DOCSTART- -X- O O\n\nAda NNP I-NP B-PER\nran VBD I-VP O\n\n# sent_id = 2\n"
         "In\tIN\tO\nLondon\tNNP\tB-LOC\n\n\n" + "word O\n\n" * 30
     )
-    write(tmp_path / "train.conll", text)
+    write(tmp_path, {"train.conll": text})
     dataset = open_dataset(tmp_path)
     assert dataset.task == "tag"
     rows = [record.roles for split in ("train", "inner", "held_out") for record in dataset.records(split)]

@@ -6,6 +6,7 @@ text that does not fit is cut off between two words, in training and in held-out
 """
 
 import collections
+import functools
 import json
 import math
 from collections.abc import Iterator, Sequence
@@ -43,6 +44,8 @@ class TaggedTextCodec(Codec):
         self.marks_entities: bool = about["entities"]
         self._about = about
         self._numbers = {name: number for number, name in enumerate(self.tag_names)}
+        # Words come again and again, and asking the library costs more than all else.
+        self._tokens = functools.lru_cache(maxsize=1 << 16)(rows.tokens)
 
     @classmethod
     def fit(cls, config: TaggedTextCodecConfig, records: Iterator[Record]) -> Self:
@@ -149,7 +152,7 @@ class TaggedTextCodec(Codec):
             start += max(1, count)
 
     def _encoded(self, words: Sequence[str], tags: Sequence[str]) -> tuple[dict[str, np.ndarray], int]:
-        pieces = [self.rows.tokens(word) for word in words[: self.config.words]]
+        pieces = [self._tokens(word) for word in words[: self.config.words]]
         begins = np.concatenate([[0], np.cumsum([len(piece) for piece in pieces])]).astype(np.int64)
         count = max(1, int((begins[1:] <= self.rows.length).sum())) if pieces else 0
         row = self.rows.row(np.concatenate(pieces[:count]) if count else np.zeros(0, np.int64))

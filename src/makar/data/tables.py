@@ -24,7 +24,6 @@ DOCUMENT_START = "-DOCSTART-"
 """Word of CoNLL-2003 (Tjong Kim Sang and De Meulder 2003) that stands before a document and is none."""
 
 
-
 def seekable(entry: Entry) -> IO[bytes]:
     """Open an entry so that it can be read in any order; members of archives go through memory.
 

@@ -28,6 +28,9 @@ class FamilyConfig(Config, abc.ABC):
     fills_any_part: ClassVar[bool] = True
     """Where it can inpaint: whether any part of an image, or only one that goes on to its last row."""
 
+    keeps_codec: ClassVar[bool] = False
+    """Whether its codec of text is the one of the recipe and is not chosen by the size of the data."""
+
     predictions: ClassVar[tuple[str, ...]] = ()
     """What the family's ``predict`` can say of existing content: ``"anomaly"`` ..."""
 

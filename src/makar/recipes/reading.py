@@ -8,7 +8,9 @@ import math
 
 from makar.codecs.labelled_text_config import LabelledTextCodecConfig
 from makar.codecs.tagged_text_config import TaggedTextCodecConfig
+from makar.codecs.text_config import BpeCodecConfig
 from makar.errors import UnsupportedError
+from makar.families.encoder.bert_config import BertConfig
 from makar.families.encoder.classifier_config import ClassifierConfig
 from makar.families.encoder.config import WIDTHS, EncoderConfig
 from makar.families.encoder.tagger_config import TaggerConfig
@@ -22,6 +24,9 @@ WEIGHTS_A_TOKEN = 0.3
 
 WANTED_PASSES = 12.0
 """Passes over the data that a size should be trained with where time is short."""
+
+TOKENS_A_WEIGHT = 20.0
+"""Tokens that a weight of the blocks should see where words are hidden: three in ten teach."""
 
 LARGEST_WIDTH = 1024
 MOST_READERS = 8
@@ -40,6 +45,49 @@ OPTIMISATION = OptimisationConfig(
     descent_share=1.0,
     average_share=0.01,
 )
+
+
+def bert() -> Recipe:
+    """Return the recipe that learns to read from texts alone, for others to begin from."""
+    stage = Stage(
+        name="model",
+        codec=BpeCodecConfig(vocabulary_size=4096),
+        family=BertConfig(),
+        optimisation=OPTIMISATION.changed(batch_size=32, average_share=0.0, descent_share=0.6),
+    )
+    return Recipe(
+        name="bert",
+        medium="text",
+        summary="learns to read from texts without labels, by finding hidden words; classify and tag begin --from it",
+        expected="not measured",
+        stages=(stage,),
+    )
+
+
+def size_masked(
+    stage: Stage, *, operations: float, items: int, spec: TensorSpec
+) -> tuple[FamilyConfig, OptimisationConfig]:
+    """Size an encoder that finds hidden words: as parameters and tokens seen grow alike with compute.
+
+    Args:
+        stage: The stage as its recipe describes it.
+        operations: Floating-point operations of the whole training.
+        items: Different training tokens.
+        spec: What the codec makes.
+    """
+    family = stage.family.bound_to(spec)
+    assert isinstance(family, BertConfig), "the registry's table pairs kind and rule"
+    best = best_size(
+        (family.with_width(width) for width in WIDTHS if width <= LARGEST_WIDTH),
+        operations=operations,
+        needed=lambda sized: TOKENS_A_WEIGHT * sized.depth * sized.block_count() * sized.training_operations(),
+        is_fed=lambda sized: sized.depth * sized.block_count() <= 10.0 * items,
+    )
+    passes = operations / (best.training_operations() * max(1, items))
+    return (
+        best.changed(dropout=0.0 if passes < 8 else 0.1),
+        stage.optimisation.changed(learning_rate=rate_of(best)),
+    )
 
 
 def classify(origin: Origin | None = None) -> Recipe:

@@ -29,7 +29,6 @@ _NAMES = {
     "network.head.gain": "head.norm.weight",
     "network.head.classifier.weight": "classifier.weight",
     "network.head.constants": "classifier.bias",
-    "network.constants": "decoder.bias",
 }
 _BLOCK = re.compile(r"network\.encoder\.blocks\.(\d+)\.(.+)")
 
@@ -71,7 +70,7 @@ def encoder_settings(config: EncoderConfig, *, architecture: str, end_token: int
         "attention_bias": False,
         "mlp_bias": False,
         "classifier_bias": False,
-        "decoder_bias": True,
+        "decoder_bias": False,
         "classifier_pooling": "mean",
         "tie_word_embeddings": True,
         "pad_token_id": config.padding_token,
