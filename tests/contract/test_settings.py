@@ -45,6 +45,7 @@ SHOWN_ELSEWHERE = {
     ("classifier", "gram_rate"): "families/encoder/test_classifier.py",
     ("tagger", "feature_rate"): "families/encoder/test_tagger.py",
     ("tagger", "words"): "families/encoder/test_tagger.py",
+    ("chat", "stop"): "families/transformer/test_sampler.py",
     ("diffusion", "guided"): "families/diffusion/test_distillation.py",
     ("vae", "prior"): "families/vae/test_vae_sampler.py",
     ("cyclegan", "history"): "families/gan/test_cyclegan.py",
@@ -260,7 +261,7 @@ def batches(tmp_path_factory):
     def batch(codec, config, medium):
         key = (id(codec), config.kind)
         if key not in known:
-            records = samples.records(medium) * 3
+            records = samples.rows_for(codec.config, medium) * 3
             store = build_store(tmp_path_factory.mktemp("store") / "s", records, codec.encode, key="settings")
             known[key] = BatchSource(store, codec, family=config, seed=0).batch(0, 3)
         return known[key]

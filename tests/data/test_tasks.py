@@ -235,3 +235,32 @@ def test_files_of_conll_are_sentences_of_words_with_tags(tmp_path):
     rows = [record.roles for split in ("train", "inner", "held_out") for record in dataset.records(split)]
     assert {"tokens": ("Ada", "ran"), "tags": ("B-PER", "O")} in rows
     assert {"tokens": ("In", "London"), "tags": ("O", "B-LOC")} in rows
+
+
+def test_answers_with_a_rating_are_told_apart():
+    for cells in ([1, 5, 3], ["up", "down", "👍"], [True, False, True], ["4.5", "2", "1"]):
+        values = {"prompt": ["Hi", "Ho", "Ha"], "response": ["a", "b", "c"], "rating": cells}
+        columns = find_task(values)
+        assert columns is not None and columns.task == "rate"
+        found = row_roles({name: column[0] for name, column in values.items()}, columns, None)
+        assert found["response"] == "a" and found["messages"] == ({"role": "user", "content": "Hi"},)
+        assert found["score"] == {1: 1.0, "up": 1.0, "4.5": 4.5}[cells[0]]
+    assert find_task({"prompt": ["Hi"], "response": ["a"], "rating": ["purple"]}).task == "converse"
+    assert find_task({"review": ["fine"], "stars": [4]}) is None
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"prompt": "Hi", "chosen": "same", "rejected": "same"},
+        {"prompt": "Hi", "chosen": "", "rejected": "other"},
+        {"messages": [{"role": "user", "content": "Hi"}]},
+        {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": " "}]},
+    ],
+)
+def test_rows_that_teach_nothing_are_left_out(row):
+    whole = (
+        {name: [cell if cell else "x"] for name, cell in row.items()} | {"rejected": ["y"]} if "chosen" in row else {}
+    )
+    columns = find_task(whole or {"messages": [row["messages"]]})
+    assert columns is not None and row_roles(row, columns, None) is None

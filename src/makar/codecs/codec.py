@@ -31,6 +31,9 @@ class CodecConfig(Config):
     media: ClassVar[tuple[str, ...]]
     """Media that the codec can encode."""
 
+    task: ClassVar[str] = ""
+    """The task of language that the rows of a table must be labelled for; empty where any content will do."""
+
     @property
     def components(self) -> tuple[str, ...]:
         """Names of the stages whose trained families it works through; none by default."""

@@ -18,6 +18,7 @@ class LabelledTextCodecConfig(CodecConfig):
     kind: ClassVar[str] = "labelled-text"
     target: ClassVar[str] = "makar.codecs.labelled_text:LabelledTextCodec"
     media: ClassVar[tuple[str, ...]] = ("text",)
+    task: ClassVar[str] = "classify"
 
     vocabulary_size: int = setting(
         4096, meaning="tokens, the 256 bytes and the end token included", minimum=257, maximum=1_000_000

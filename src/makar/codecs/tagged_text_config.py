@@ -24,6 +24,7 @@ class TaggedTextCodecConfig(CodecConfig):
     kind: ClassVar[str] = "tagged-text"
     target: ClassVar[str] = "makar.codecs.tagged_text:TaggedTextCodec"
     media: ClassVar[tuple[str, ...]] = ("text",)
+    task: ClassVar[str] = "tag"
 
     vocabulary_size: int = setting(
         4096, meaning="tokens, the 256 bytes and the end token included", minimum=257, maximum=1_000_000

@@ -6,7 +6,7 @@ is a description and a number is a class. A prompt that the codec cannot write w
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -27,6 +27,14 @@ class EncodesText(Protocol):
 
     def encode_text(self, text: str) -> np.ndarray:
         """Return int64 tokens ``[length]``."""
+
+
+@runtime_checkable
+class EncodesTurns(Protocol):
+    """A codec of conversations: it knows how a prompt is put to a model that answers."""
+
+    def encode_turns(self, messages: Sequence[Mapping[str, str]]) -> np.ndarray:
+        """Return int64 tokens ``[length]`` of turns with ``role`` and ``content``, up to where the next answer begins."""
 
 
 @runtime_checkable
@@ -60,11 +68,13 @@ class Prompt:
         stated: What goes into the manifest: the text, the name of the class, a list of tokens, or ``None``.
         slots: What goes into the sampler.
         change: What becomes of the result, where something that was given is changed.
+        is_answered: Whether the result is an answer to it and does not repeat it.
     """
 
     stated: Any
     slots: Batch
     change: Change | None = None
+    is_answered: bool = False
 
     @property
     def tokens(self) -> np.ndarray | None:
@@ -97,7 +107,14 @@ def read_prompts(prompts: Prompts, codec: Codec, family: Family) -> list[Prompt]
             expected="no prompt",
             do="train with labels to choose between classes, or with captions to describe what is to be made",
         )
+    if isinstance(codec, EncodesTurns) and is_conversation(prompts):
+        return [_read_turns(prompts, codec)]
     listed = _listed(prompts, one_rank=1 if takes_text else 0)
+    if isinstance(codec, EncodesTurns):
+        return [
+            _read_turns(item, codec) if isinstance(item, str) or is_conversation(item) else _read_text(item, codec)
+            for item in listed
+        ]
     if SOURCE in accepted and accepted[SOURCE].kind == "tokens":
         return [_read_source(item, codec) for item in listed]
     if takes_text:
@@ -150,6 +167,26 @@ def _read_text(item: Any, codec: Codec) -> Prompt:
     if not tokens.size:
         return Prompt(stated=[], slots={})
     return Prompt(stated=tokens.tolist(), slots={TARGET: torch.from_numpy(tokens.astype(np.int64))})
+
+
+def is_conversation(item: Any) -> bool:
+    """Whether a prompt is the turns of a conversation: dictionaries with ``role`` and ``content``."""
+    return (
+        isinstance(item, Sequence)
+        and not isinstance(item, str)
+        and bool(item)
+        and all(isinstance(turn, Mapping) and {"role", "content"} <= set(turn) for turn in item)
+    )
+
+
+def _read_turns(item: Any, codec: EncodesTurns) -> Prompt:
+    """Return what a text asks, or what the turns of a conversation come to, as the template of the model has it."""
+    turns = [{"role": "user", "content": item}] if isinstance(item, str) else [dict(turn) for turn in item]
+    if isinstance(item, str) and not item:
+        return Prompt(stated="", slots={})
+    tokens = np.asarray(codec.encode_turns(turns), np.int64)
+    stated = item if isinstance(item, str) else turns
+    return Prompt(stated=stated, slots={TARGET: torch.from_numpy(tokens)}, is_answered=True)
 
 
 def _read_source(item: Any, codec: Codec) -> Prompt:

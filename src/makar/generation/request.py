@@ -270,6 +270,8 @@ def decode_example(codec: Codec, prompt: Prompt, slots: Slots) -> tuple[Any, Any
     given = prompt.tokens
     if SHOWN_TEXT in slots:
         new_text = shown_text(slots)
+        if prompt.is_answered:
+            return new_text, new_text
         # What is only read, such as a text to translate, is no part of what is written.
         before = prompt.stated if given is not None and isinstance(prompt.stated, str) else ""
         if given is not None and not isinstance(prompt.stated, str):
