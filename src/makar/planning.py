@@ -10,15 +10,13 @@ a saved model has the sizes of that. No torch is imported unless the probe runs.
 import dataclasses
 import time
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from makar import registry
-from makar.codecs.chat_config import ROWS_OF, TASKS_OF, ChatCodecConfig
 from makar.codecs.codec import CodecConfig, LearnedCodecConfig
 from makar.codecs.image_config import HALVES, PAIRED, ImageCodecConfig, choose_image_codec
 from makar.codecs.text_config import BpeCodecConfig, ByteCodecConfig, CharacterCodecConfig, choose_text_codec
 from makar.config import with_settings
-from makar.data.task_columns import ROLES
 from makar.errors import UnsupportedError
 from makar.families.family_config import FamilyConfig
 from makar.recipe import KEPT, NOTHING, Origin, Recipe, Stage, check_fit, continued
@@ -34,6 +32,7 @@ from makar.training.machine import (
 )
 from makar.training.plan import TrainingPlan
 from makar.training.prediction import memory_bytes
+from makar.training.wrong_data import check_rows, without_pairs
 
 if TYPE_CHECKING:
     from makar.data.dataset import DataSet
@@ -188,7 +187,7 @@ def _grown_recipe(dataset: "DataSet", request: Request, origin: Origin) -> Recip
             expected=f"{' or '.join(sorted(media))} to train it on with",
         )
     for stage in recipe.stages:
-        _check_rows(stage.codec, dataset, recipe=name)
+        check_rows(stage.codec, dataset, recipe=name)
     chosen: Recipe = with_settings(recipe.changed(medium=dataset.medium), list(request.settings))
     return chosen.changed(parent=origin.parent)
 
@@ -199,7 +198,7 @@ def _chosen_codec(codec: CodecConfig, dataset: "DataSet", *, recipe: str) -> Cod
         return codec.changed(base=_chosen_codec(codec.base, dataset, recipe=recipe))
     inspection = dataset.inspection
     if isinstance(codec, ChatCodecConfig):
-        _check_rows(codec, dataset, recipe=recipe)
+        check_rows(codec, dataset, recipe=recipe)
         return codec.changed(base=_chosen_codec(codec.base, dataset, recipe=recipe))
     if isinstance(codec, ImageCodecConfig):
         if codec.use_labels and not _is_labelled(inspection.labels, inspection.used):
@@ -215,7 +214,7 @@ def _chosen_codec(codec: CodecConfig, dataset: "DataSet", *, recipe: str) -> Cod
                 do="use --recipe image",
             )
         if codec.source in PAIRED and not inspection.pairs.get("count"):
-            raise _without_pairs(inspection.pairs, recipe)
+            raise without_pairs(inspection.pairs, recipe)
         sizes = inspection.sizes
         return choose_image_codec(
             sizes["height"]["median"],
@@ -226,40 +225,6 @@ def _chosen_codec(codec: CodecConfig, dataset: "DataSet", *, recipe: str) -> Cod
     if isinstance(codec, ByteCodecConfig | CharacterCodecConfig | BpeCodecConfig):
         return choose_text_codec(text_bytes(dataset), dataset.medium)
     return codec
-
-
-def _check_rows(codec: CodecConfig, dataset: "DataSet", *, recipe: str) -> None:
-    """Refuse data whose rows cannot become what a codec of rows of one task makes of them."""
-    if codec.task and dataset.task != codec.task:
-        found = f'labelled for the task "{dataset.task}"' if dataset.task else "labelled for no task"
-        raise UnsupportedError(
-            f'recipe "{recipe}" learns from a table labelled for the task "{codec.task}", the data is {found}',
-            expected=f"columns of the roles {', '.join(ROLES[codec.task])}",
-            do=f"name them: --columns {','.join(f'{role}=COLUMN' for role in ROLES[codec.task])}, or leave --recipe out",
-        )
-    if not isinstance(codec, ChatCodecConfig) or dataset.task in TASKS_OF[codec.makes]:
-        return
-    found = (
-        f'labelled for the task "{dataset.task}"' if dataset.task else f"{dataset.medium} that is labelled for no task"
-    )
-    raise UnsupportedError(
-        f'recipe "{recipe}" learns from {ROWS_OF[codec.makes]}, the data is {found}',
-        expected=f"a table labelled for the task {' or '.join(TASKS_OF[codec.makes])}",
-        do="name the columns: --columns prompt=COLUMN,response=COLUMN, or leave --recipe out",
-    )
-
-
-def _without_pairs(found: Mapping[str, Any], recipe: str) -> UnsupportedError:
-    came = f'recipe "{recipe}" learns from pairs of images, and there are none'
-    if found:
-        examples = ", ".join(found["examples"][:2])
-        came += f": no file in {found['from']} bears the name of one in {found['to']} with the same shape ({examples})"
-    return UnsupportedError(
-        came,
-        expected="two folders in which files bear the same names, or a table with two columns of images",
-        do="use --recipe cyclegan for two folders without pairs; for images that show a pair side by side add "
-        "--set stages.0.codec.source=left",
-    )
 
 
 def plain_codec(codec: CodecConfig) -> CodecConfig:
