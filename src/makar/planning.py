@@ -118,7 +118,10 @@ def plan_training(
     chosen = choose_recipe(dataset, request)
     sizes = [estimated_size(plain_codec(stage.codec), dataset) for stage in chosen.stages]
     specs = [
-        size.spec if origin is None or stage.begins == NOTHING else origin.plain_spec(stage)
+        # What only the new data say, classes of a new head, is guessed from the inspection.
+        size.spec
+        if origin is None or stage.begins == NOTHING or stage.codec.kind != origin.model.codec.kind
+        else origin.plain_spec(stage)
         for stage, size in zip(chosen.stages, sizes, strict=True)
     ]
     return size_recipe(chosen, request, size=sizes[0], plain_specs=specs)
