@@ -30,7 +30,9 @@ def made(tmp_path_factory):
     (folder / "books" / "one.txt").write_text("\n".join(row["text"] for row in rows * 8), encoding="utf-8")
     small = [*SETTINGS, "stages.0.family.gram_rows=64"]
     makar.train(folder / "labelled.jsonl", steps=12, output="sorter", settings=small)
-    makar.train(folder / "books", steps=4, output="reader", recipe="bert", settings=[*SETTINGS, "stages.0.family.length=32"])
+    makar.train(
+        folder / "books", steps=4, output="reader", recipe="bert", settings=[*SETTINGS, "stages.0.family.length=32"]
+    )
     for name, data, recipe in (("fine-sorter", "labelled", "classify"), ("fine-tagger", "tagged", "tag")):
         makar.train(folder / f"{data}.jsonl", steps=3, output=name, recipe=recipe, from_model="reader")
     patch.undo()

@@ -7,6 +7,7 @@ alone. Every model is measured on what this one reads: the first words of a text
 
 import collections
 import dataclasses
+import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -143,8 +144,8 @@ def _words_and_tags(store: Store, names: Sequence[str]) -> tuple[list[np.ndarray
 def _told(material: Material, family: TaggerFamily, names: Sequence[str], share: float) -> Tagged:
     store, said = material.held_out, []
     device = family.forbidden.device
-    rows = {name: np.asarray(column.values).reshape(len(store), -1) for name, column in store.columns.items()}
-    rows[FEATURES] = rows[FEATURES].reshape(*rows[PLACES].shape, -1)
+    flat = {name: np.asarray(column.values).reshape(len(store), -1) for name, column in store.columns.items()}
+    rows: dict[str, np.ndarray] = {**flat, FEATURES: flat[FEATURES].reshape(*flat[PLACES].shape, -1)}
     before = float(family.feature_share)
     family.feature_share.fill_(share)
     with threads_for(family.config.parameter_count()):
@@ -164,7 +165,7 @@ def _told(material: Material, family: TaggerFamily, names: Sequence[str], share:
 def _entity_scores(told: dict[str, Tagged], right: Tagged) -> list[Score]:
     found = {who: counted(said, right) for who, said in told.items()}
     texts = len(right)
-    f1 = {who: interval_of(lambda times, part=part: f1_of(part, times), texts) for who, part in found.items()}
+    f1 = {who: interval_of(functools.partial(f1_of, part), texts) for who, part in found.items()}
     precision = {who: _ratio(part.right, part.told) for who, part in found.items()}
     recall = {who: _ratio(part.right, part.there) for who, part in found.items()}
     return [

@@ -85,14 +85,14 @@ def estimated_size(codec: CodecConfig, dataset: "DataSet") -> DataSize:
         # Beside each token lies its mark.
         return dataclasses.replace(said, spec=spec, store_bytes=said.store_bytes + said.items)
     content_bytes = text_bytes(dataset)
-    if (spec := codec.estimated_spec(inspection.labels)) is not None:
+    if (guessed := codec.estimated_spec(inspection.labels)) is not None:
         rows = int(inspection.splits["train"]["documents"])
-        values = sum(math.prod(size or 1 for size in slot.sizes) for slot in spec.slots.values())
+        values = sum(math.prod(size or 1 for size in slot.sizes) for slot in guessed.slots.values())
         return DataSize(
             items=rows,
             content_bytes=content_bytes,
             store_bytes=2 * rows * values,
-            spec=spec,
+            spec=guessed,
             fingerprint=dataset.fingerprint,
         )
     vocabulary = codec.vocabulary_size if isinstance(codec, BpeCodecConfig) else 256
