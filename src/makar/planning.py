@@ -10,17 +10,18 @@ a saved model has the sizes of that. No torch is imported unless the probe runs.
 import dataclasses
 import time
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from makar import registry
 from makar.codecs.chat_config import ChatCodecConfig
 from makar.codecs.codec import CodecConfig, LearnedCodecConfig
 from makar.codecs.image_config import HALVES, PAIRED, ImageCodecConfig, choose_image_codec
+from makar.codecs.pair_config import PairCodecConfig, choose_pair_codec
 from makar.codecs.text_config import BpeCodecConfig, ByteCodecConfig, CharacterCodecConfig, choose_text_codec
 from makar.config import with_settings
 from makar.errors import UnsupportedError
 from makar.families.family_config import FamilyConfig
-from makar.recipe import KEPT, NOTHING, Origin, Recipe, Stage, check_fit, continued
+from makar.recipe import KEPT, NOTHING, Origin, Recipe, Stage, check_fit, check_rows, check_task, continued
 from makar.tensor_spec import TensorSpec
 from makar.training.data_size import DataSize, estimated_size, text_bytes
 from makar.training.expectation import WORKING_SHARE, expectation, measured_rate
@@ -33,7 +34,6 @@ from makar.training.machine import (
 )
 from makar.training.plan import TrainingPlan
 from makar.training.prediction import memory_bytes
-from makar.training.wrong_data import check_rows, without_pairs
 
 if TYPE_CHECKING:
     from makar.data.dataset import DataSet
@@ -44,6 +44,8 @@ TASK_RECIPES: dict[tuple[str, str], str] = {
     ("text", "classify"): "classify",
     ("text", "tag"): "tag",
     ("text", "converse"): "chat",
+    ("text", "rewrite"): "rewrite",
+    ("code", "rewrite"): "rewrite",
 }
 """The recipe for data of a medium that is labelled for a task; where there is none, the labels are left out."""
 GROWN_TASK_RECIPES: dict[tuple[str, str], str] = {("text", "converse"): "chat"}
@@ -118,8 +120,7 @@ def plan_training(
     chosen = choose_recipe(dataset, request)
     sizes = [estimated_size(plain_codec(stage.codec), dataset) for stage in chosen.stages]
     specs = [
-        # What only the new data say, classes of a new head, is guessed from the inspection.
-        size.spec
+        size.spec  # classes of a new head are guessed from the inspection
         if origin is None or stage.begins == NOTHING or stage.codec.kind != origin.model.codec.kind
         else origin.plain_spec(stage)
         for stage, size in zip(chosen.stages, sizes, strict=True)
@@ -151,6 +152,7 @@ def choose_recipe(dataset: "DataSet", request: Request) -> Recipe:
             f'recipe "{name}" learns from {recipe.medium}, the data is {dataset.medium}',
             expected=f"{dataset.medium} data with recipe {RECIPES[dataset.medium]}",
         )
+    check_task(recipe, dataset.task)
     # What an image is made from decides what is needed of the data and which part of an image counts.
     recipe = with_settings(recipe, [text for text in request.settings if text.partition("=")[0].endswith(".source")])
     stages = [
@@ -173,13 +175,15 @@ def _grown_recipe(dataset: "DataSet", request: Request, origin: Origin) -> Recip
         if not origin.model.family.parameter_count():
             raise UnsupportedError(
                 f'"{origin.parent.name}" is somebody else\'s model, which is not trained on as a whole',
-                expected="an adapter of it",
-                do="--adapter lora",
+                expected="an adapter of it" if origin.recipe.medium == "image" else "a model of ours",
+                do="--adapter lora"
+                if origin.recipe.medium == "image"
+                else "makar import FOLDER -o NAME, and --from NAME",
             )
         recipe = continued(origin)
     else:
-        recipes = {other: registry.load("recipes", other)() for other in registry.names("recipes")}
-        grown = [other for other, one in recipes.items() if one.grown or one.grows]
+        recipes = [registry.load("recipes", other)() for other in registry.names("recipes")]
+        grown = [one.name for one in recipes if one.grown or one.grows]
         raise UnsupportedError(
             f'recipe "{name}" does not begin from a model, and "{origin.parent.name}" was made with "{origin.recipe.name}"',
             expected=", ".join([f"no recipe, which trains {origin.parent.name} on", *grown]),
@@ -190,8 +194,9 @@ def _grown_recipe(dataset: "DataSet", request: Request, origin: Origin) -> Recip
             f'"{origin.parent.name}" makes {origin.recipe.medium}, the data is {dataset.medium}',
             expected=f"{' or '.join(sorted(media))} to train it on with",
         )
+    check_task(recipe, dataset.task)
     for stage in recipe.stages:
-        check_rows(stage.codec, dataset, recipe=name)
+        check_rows(stage.codec, dataset.task, medium=dataset.medium, recipe=name)
     chosen: Recipe = with_settings(recipe.changed(medium=dataset.medium), list(request.settings))
     return chosen.changed(parent=origin.parent)
 
@@ -201,8 +206,8 @@ def _chosen_codec(codec: CodecConfig, dataset: "DataSet", *, recipe: str) -> Cod
     if isinstance(codec, LearnedCodecConfig):
         return codec.changed(base=_chosen_codec(codec.base, dataset, recipe=recipe))
     inspection = dataset.inspection
-    check_rows(codec, dataset, recipe=recipe)
     if isinstance(codec, ChatCodecConfig):
+        check_rows(codec, dataset.task, medium=dataset.medium, recipe=recipe)
         return codec.changed(base=_chosen_codec(codec.base, dataset, recipe=recipe))
     if isinstance(codec, ImageCodecConfig):
         if codec.use_labels and not _is_labelled(inspection.labels, inspection.used):
@@ -218,7 +223,7 @@ def _chosen_codec(codec: CodecConfig, dataset: "DataSet", *, recipe: str) -> Cod
                 do="use --recipe image",
             )
         if codec.source in PAIRED and not inspection.pairs.get("count"):
-            raise without_pairs(inspection.pairs, recipe)
+            raise _without_pairs(inspection.pairs, recipe)
         sizes = inspection.sizes
         return choose_image_codec(
             sizes["height"]["median"],
@@ -228,7 +233,22 @@ def _chosen_codec(codec: CodecConfig, dataset: "DataSet", *, recipe: str) -> Cod
         )
     if isinstance(codec, ByteCodecConfig | CharacterCodecConfig | BpeCodecConfig):
         return choose_text_codec(text_bytes(dataset), dataset.medium)
+    if isinstance(codec, PairCodecConfig):
+        return choose_pair_codec(text_bytes(dataset), codec)
     return codec
+
+
+def _without_pairs(found: Mapping[str, Any], recipe: str) -> UnsupportedError:
+    came = f'recipe "{recipe}" learns from pairs of images, and there are none'
+    if found:
+        examples = ", ".join(found["examples"][:2])
+        came += f": no file in {found['from']} bears the name of one in {found['to']} with the same shape ({examples})"
+    return UnsupportedError(
+        came,
+        expected="two folders in which files bear the same names, or a table with two columns of images",
+        do="use --recipe cyclegan for two folders without pairs; for images that show a pair side by side add "
+        "--set stages.0.codec.source=left",
+    )
 
 
 def plain_codec(codec: CodecConfig) -> CodecConfig:

@@ -29,6 +29,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "embedded": "makar.codecs.embedded_config:EmbeddedCodecConfig",
         "labelled-text": "makar.codecs.labelled_text_config:LabelledTextCodecConfig",
         "tagged-text": "makar.codecs.tagged_text_config:TaggedTextCodecConfig",
+        "text-pair": "makar.codecs.pair_config:PairCodecConfig",
     },
     "families": {
         "transformer": "makar.families.transformer.config:TransformerConfig",
@@ -48,6 +49,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "bert": "makar.families.encoder.bert_config:BertConfig",
         "classifier": "makar.families.encoder.classifier_config:ClassifierConfig",
         "tagger": "makar.families.encoder.tagger_config:TaggerConfig",
+        "seq2seq": "makar.families.seq2seq.config:Seq2seqConfig",
     },
     "recipes": {
         "text": "makar.recipes.text:text",
@@ -78,6 +80,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "bert": "makar.recipes.reading:bert",
         "classify": "makar.recipes.reading:classify",
         "tag": "makar.recipes.reading:tag",
+        "rewrite": "makar.recipes.rewriting:rewrite",
     },
     "sizings": {
         "transformer": "makar.recipes.sizing:size_transformer",
@@ -96,6 +99,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "bert": "makar.recipes.reading:size_masked",
         "classifier": "makar.recipes.reading:size_reader",
         "tagger": "makar.recipes.reading:size_reader",
+        "seq2seq": "makar.recipes.rewriting:size_seq2seq",
         "any": "makar.recipes.sizing:size_any",
     },
     "metrics": {
@@ -108,6 +112,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "bert": "makar.evaluation.text_masks:evaluate_masks",
         "classifier": "makar.evaluation.text_classes:evaluate_classes",
         "tagger": "makar.evaluation.text_tags:evaluate_tags",
+        "seq2seq": "makar.evaluation.rewriting:evaluate_rewriting",
     },
 }
 

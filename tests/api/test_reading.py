@@ -87,9 +87,9 @@ def test_a_plan_knows_the_new_head(folder):
 
 
 def test_other_data_and_other_models_are_refused(folder):
-    with pytest.raises(UnsupportedError, match="labelled for no task"):
+    with pytest.raises(UnsupportedError, match="task classify"):
         makar.train(folder / "books", steps=1, recipe="classify")
-    with pytest.raises(UnsupportedError, match='task "classify"'):
+    with pytest.raises(UnsupportedError, match="task tag"):
         makar.train(folder / "labelled.jsonl", steps=1, recipe="tag", from_model="reader")
     settings = ["stages.0.family.width=16", "stages.0.family.heads=2", "stages.0.family.depth=1"]
     makar.train(folder / "books", steps=1, output="writer", settings=settings)

@@ -40,6 +40,10 @@ def generate(
     prompts: Annotated[
         list[str] | None, typer.Argument(metavar="[PROMPT]...", help="What to begin with; - reads it from stdin.")
     ] = None,
+    lines: Annotated[
+        str | None,
+        typer.Option("--lines", metavar="FILE", help="Every line of this file is a prompt; - reads them from stdin."),
+    ] = None,
     count: Annotated[int, typer.Option("-n", "--count", min=1, help="How many for every prompt.")] = 1,
     seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same result.")] = 0,
     output: Annotated[
@@ -130,6 +134,7 @@ def generate(
     options = {name: value for name, value in given.items() if value is not None}
     options |= controls_of(controls or [], taken=options)
     words = [sys.stdin.read() if prompt == "-" else prompt for prompt in prompts or []]
+    words += lines_of(lines) if lines is not None else []
     maker = load(model, loras=lora or ())
     if augment is not None:
         _check_augment(words, output, stream=stream, label=label)
@@ -148,6 +153,22 @@ def generate(
     place = output or (None if maker.makes_text else Path("out"))
     assets = maker.generate_each(words or None, count=count, seed=seed, options=options, refuse_copies=refuse_copies)
     show_each(((asset, save_asset(asset, place)) for asset in assets), json=json)
+
+
+def lines_of(place: str) -> list[str]:
+    """Return the lines of a text file, or of stdin for ``-``; empty ones are left out.
+
+    Raises:
+        UsageError: It cannot be read, is no text in UTF-8, or has no line with a letter.
+    """
+    try:
+        text = sys.stdin.read() if place == "-" else Path(place).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{place} cannot be read as lines: {error}", expected="a text file in UTF-8") from error
+    found = [line for line in text.split("\n") if line.strip()]
+    if not found:
+        raise UsageError(f"{place} has no lines", expected="one prompt a line")
+    return found
 
 
 def _check_augment(words: list[str], output: Path | None, *, stream: bool, label: str | None) -> None:
@@ -193,7 +214,8 @@ def _stream(
             do="a text is only known to be a copy when it is whole",
         )
     prompt = words[0] if words else ""
-    sys.stdout.write(prompt)
+    if not maker.rewrites:
+        sys.stdout.write(prompt)
     for piece in maker.stream(prompt or None, seed=seed, options=options):
         if isinstance(piece, str):
             sys.stdout.write(piece)

@@ -31,9 +31,6 @@ class CodecConfig(Config):
     media: ClassVar[tuple[str, ...]]
     """Media that the codec can encode."""
 
-    task: ClassVar[str] = ""
-    """The task of language that the rows of a table must be labelled for; empty where any content will do."""
-
     @property
     def components(self) -> tuple[str, ...]:
         """Names of the stages whose trained families it works through; none by default."""
@@ -46,6 +43,11 @@ class CodecConfig(Config):
             labels: Rows by label.
         """
         del labels
+        return None
+
+    @property
+    def needed_task(self) -> str | None:
+        """The task of language that records must be labelled for (``makar.data.task_columns``); ``None`` takes any record."""
         return None
 
 

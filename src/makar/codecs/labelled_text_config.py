@@ -18,7 +18,6 @@ class LabelledTextCodecConfig(CodecConfig):
     kind: ClassVar[str] = "labelled-text"
     target: ClassVar[str] = "makar.codecs.labelled_text:LabelledTextCodec"
     media: ClassVar[tuple[str, ...]] = ("text",)
-    task: ClassVar[str] = "classify"
 
     vocabulary_size: int = setting(
         4096, meaning="tokens, the 256 bytes and the end token included", minimum=257, maximum=1_000_000
@@ -29,6 +28,11 @@ class LabelledTextCodecConfig(CodecConfig):
         minimum=0,
         maximum=1 << 16,
     )
+
+    @property
+    def needed_task(self) -> str:
+        """Rows must be labelled for the task classify."""
+        return "classify"
 
     def estimated_spec(self, labels: Mapping[str, int]) -> TensorSpec:
         """Return rows of a usual length, each with one of the labels."""

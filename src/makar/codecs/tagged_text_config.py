@@ -24,7 +24,6 @@ class TaggedTextCodecConfig(CodecConfig):
     kind: ClassVar[str] = "tagged-text"
     target: ClassVar[str] = "makar.codecs.tagged_text:TaggedTextCodec"
     media: ClassVar[tuple[str, ...]] = ("text",)
-    task: ClassVar[str] = "tag"
 
     vocabulary_size: int = setting(
         4096, meaning="tokens, the 256 bytes and the end token included", minimum=257, maximum=1_000_000
@@ -41,6 +40,11 @@ class TaggedTextCodecConfig(CodecConfig):
         minimum=0,
         maximum=1 << 16,
     )
+
+    @property
+    def needed_task(self) -> str:
+        """Rows must be labelled for the task tag."""
+        return "tag"
 
     def estimated_spec(self, labels: Mapping[str, int]) -> TensorSpec:
         """Return rows of a usual length."""
