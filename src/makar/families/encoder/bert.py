@@ -8,7 +8,7 @@ last layer too. Saved so that transformers opens it as ModernBertForMaskedLM.
 
 import copy
 import json
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -36,6 +36,7 @@ WORDS_FOR_MASK = (MASK_NAME, "[MASK]")
 """What stands for a hidden word in a text."""
 
 
+@runtime_checkable
 class ReadsPlainText(Protocol):
     """What is needed of a codec of text."""
 

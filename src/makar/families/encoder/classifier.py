@@ -12,7 +12,7 @@ import copy
 import json
 import math
 from collections.abc import Iterable
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -44,6 +44,7 @@ SHARES = tuple(step / 10 for step in range(11))
 """How much the table of runs may count."""
 
 
+@runtime_checkable
 class ReadsClasses(Protocol):
     """What is needed of a codec of texts with classes."""
 

@@ -10,7 +10,7 @@ Source: Lample et al. 2016, arXiv 1603.01360; Lafferty, McCallum and Pereira 200
 import copy
 import json
 from collections.abc import Iterable
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -39,6 +39,7 @@ EVEN = 0.5
 SHARES = tuple(step / 10 for step in range(11))
 
 
+@runtime_checkable
 class ReadsTags(Protocol):
     """What is needed of a codec of texts with tags."""
 
