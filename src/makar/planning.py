@@ -44,11 +44,17 @@ TASK_RECIPES: dict[tuple[str, str], str] = {
     ("text", "classify"): "classify",
     ("text", "tag"): "tag",
     ("text", "converse"): "chat",
+    ("text", "prefer"): "reward",
+    ("text", "rate"): "rating",
     ("text", "rewrite"): "rewrite",
     ("code", "rewrite"): "rewrite",
 }
 """The recipe for data of a medium that is labelled for a task; where there is none, the labels are left out."""
-GROWN_TASK_RECIPES: dict[tuple[str, str], str] = {("text", "converse"): "chat"}
+GROWN_TASK_RECIPES: dict[tuple[str, str], str] = {
+    ("text", "converse"): "chat",
+    ("text", "prefer"): "dpo",
+    ("text", "rate"): "rating",
+}
 """The same where a training begins from a model of text."""
 LABELLED_IMAGES, CAPTIONED_IMAGES = "image-class", "image-text"
 CAPTIONED_SHARE = 0.5

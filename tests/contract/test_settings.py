@@ -31,6 +31,7 @@ from tests.contract import samples
 GROUNDS = {
     "classifier": [{}, {"grams": 0}],
     "tagger": [{}, {"features": False}],
+    "policy": [{}, {"method": "ppo"}],
     "transformer": [
         {},
         {"layout": "compact"},
@@ -60,6 +61,12 @@ SHOWN_ELSEWHERE = {
     ("tagger", "feature_rate"): "families/encoder/test_tagger.py",
     ("tagger", "words"): "families/encoder/test_tagger.py",
     ("chat", "stop"): "families/transformer/test_sampler.py",
+    ("dpo", "stop"): "families/transformer/test_sampler.py",
+    ("policy", "stop"): "families/transformer/test_sampler.py",
+    ("policy", "reward"): "families/conversation/test_policy.py",
+    ("policy", "pattern"): "families/conversation/test_policy.py",
+    ("policy", "clip"): "families/conversation/test_policy.py",
+    ("policy", "largest_divergence"): "families/conversation/test_policy.py",
     ("diffusion", "guided"): "families/diffusion/test_distillation.py",
     ("vae", "prior"): "families/vae/test_vae_sampler.py",
     ("cyclegan", "history"): "families/gan/test_cyclegan.py",
