@@ -10,12 +10,12 @@ a saved model has the sizes of that. No torch is imported unless the probe runs.
 import dataclasses
 import time
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from makar import registry
 from makar.codecs.chat_config import ChatCodecConfig
 from makar.codecs.codec import CodecConfig, LearnedCodecConfig
-from makar.codecs.image_config import HALVES, PAIRED, ImageCodecConfig, choose_image_codec
+from makar.codecs.image_config import HALVES, PAIRED, ImageCodecConfig, choose_image_codec, without_pairs
 from makar.codecs.pair_config import PairCodecConfig, choose_pair_codec
 from makar.codecs.text_config import BpeCodecConfig, ByteCodecConfig, CharacterCodecConfig, choose_text_codec
 from makar.config import with_settings
@@ -229,7 +229,7 @@ def _chosen_codec(codec: CodecConfig, dataset: "DataSet", *, recipe: str) -> Cod
                 do="use --recipe image",
             )
         if codec.source in PAIRED and not inspection.pairs.get("count"):
-            raise _without_pairs(inspection.pairs, recipe)
+            raise without_pairs(inspection.pairs, recipe)
         sizes = inspection.sizes
         return choose_image_codec(
             sizes["height"]["median"],
@@ -242,19 +242,6 @@ def _chosen_codec(codec: CodecConfig, dataset: "DataSet", *, recipe: str) -> Cod
     if isinstance(codec, PairCodecConfig):
         return choose_pair_codec(text_bytes(dataset), codec)
     return codec
-
-
-def _without_pairs(found: Mapping[str, Any], recipe: str) -> UnsupportedError:
-    came = f'recipe "{recipe}" learns from pairs of images, and there are none'
-    if found:
-        examples = ", ".join(found["examples"][:2])
-        came += f": no file in {found['from']} bears the name of one in {found['to']} with the same shape ({examples})"
-    return UnsupportedError(
-        came,
-        expected="two folders in which files bear the same names, or a table with two columns of images",
-        do="use --recipe cyclegan for two folders without pairs; for images that show a pair side by side add "
-        "--set stages.0.codec.source=left",
-    )
 
 
 def plain_codec(codec: CodecConfig) -> CodecConfig:
