@@ -28,6 +28,8 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "remote-text": "makar.codecs.remote_text_config:RemoteTextCodecConfig",
         "checkpoint-tokens": "makar.codecs.pretrained_text_config:PretrainedTextCodecConfig",
         "embedded": "makar.codecs.embedded_config:EmbeddedCodecConfig",
+        "labelled-text": "makar.codecs.labelled_text_config:LabelledTextCodecConfig",
+        "tagged-text": "makar.codecs.tagged_text_config:TaggedTextCodecConfig",
         "text-pair": "makar.codecs.pair_config:PairCodecConfig",
     },
     "families": {
@@ -49,6 +51,9 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "pretrained-text": "makar.families.pretrained.text_config:PretrainedTextConfig",
         "pix2pix": "makar.families.gan.translation_config:Pix2pixConfig",
         "cyclegan": "makar.families.gan.translation_config:CycleganConfig",
+        "bert": "makar.families.encoder.bert_config:BertConfig",
+        "classifier": "makar.families.encoder.classifier_config:ClassifierConfig",
+        "tagger": "makar.families.encoder.tagger_config:TaggerConfig",
         "seq2seq": "makar.families.seq2seq.config:Seq2seqConfig",
     },
     "recipes": {
@@ -82,6 +87,9 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "lora": "makar.recipes.adapters:lora",
         "pix2pix": "makar.recipes.translation:pix2pix",
         "cyclegan": "makar.recipes.translation:cyclegan",
+        "bert": "makar.recipes.reading:bert",
+        "classify": "makar.recipes.reading:classify",
+        "tag": "makar.recipes.reading:tag",
         "rewrite": "makar.recipes.rewriting:rewrite",
     },
     "sizings": {
@@ -101,6 +109,9 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "pretrained": "makar.recipes.adapters:size_adapter",
         "pix2pix": "makar.recipes.translation:size_translation",
         "cyclegan": "makar.recipes.translation:size_translation",
+        "bert": "makar.recipes.reading:size_masked",
+        "classifier": "makar.recipes.reading:size_reader",
+        "tagger": "makar.recipes.reading:size_reader",
         "seq2seq": "makar.recipes.rewriting:size_seq2seq",
         "any": "makar.recipes.sizing:size_any",
     },
@@ -114,6 +125,9 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "image": "makar.evaluation.image:evaluate_image",
         "captioner": "makar.evaluation.captions:evaluate_captions",
         "contrastive": "makar.evaluation.retrieval:evaluate_retrieval",
+        "bert": "makar.evaluation.text_masks:evaluate_masks",
+        "classifier": "makar.evaluation.text_classes:evaluate_classes",
+        "tagger": "makar.evaluation.text_tags:evaluate_tags",
         "seq2seq": "makar.evaluation.rewriting:evaluate_rewriting",
     },
 }
