@@ -33,6 +33,10 @@ Loras = Annotated[
 ControlNet = Annotated[
     Path | None, typer.Option("--controlnet", metavar="FOLDER", help="Pipelines: put this ControlNet to it.")
 ]
+BaseUrl = Annotated[
+    str | None,
+    typer.Option("--base-url", metavar="URL", help="openai:NAME: address of the endpoint, often ending in /v1."),
+]
 
 
 def generate(
@@ -79,6 +83,7 @@ def generate(
     width: Annotated[int | None, typer.Option("--width", help="Pipelines: width in pixels.")] = None,
     height: Annotated[int | None, typer.Option("--height", help="Pipelines: height in pixels.")] = None,
     lora: Loras = None,
+    base_url: BaseUrl = None,
     palette: Annotated[
         str | None,
         typer.Option(
@@ -135,7 +140,7 @@ def generate(
     options |= controls_of(controls or [], taken=options)
     words = [sys.stdin.read() if prompt == "-" else prompt for prompt in prompts or []]
     words += lines_of(lines) if lines is not None else []
-    maker = load(model, loras=lora or ())
+    maker = load(model, loras=lora or (), base_url=base_url)
     if augment is not None:
         _check_augment(words, output, stream=stream, label=label)
         assert output is not None

@@ -3,6 +3,7 @@
 import collections
 import dataclasses
 import hashlib
+import json
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from types import FunctionType
@@ -36,6 +37,9 @@ GUARDS: tuple[Guard, ...] = ()
 
 SHOWN_TEXT = "text"
 """Slot of a sampler of text that holds what is to be shown, as UTF-8 bytes: a stop text can end inside the last token."""
+
+STATED = "stated"
+"""Slot with what a sampler has to say of an example in its manifest, as bytes of JSON."""
 
 Slots = dict[str, np.ndarray]
 
@@ -148,7 +152,9 @@ class Request:
     def draft(self, prompt: Prompt, slots: Slots) -> Draft:
         """Turn a finished example into content and compare it with the training data."""
         content, new_content = decode_example(self.codec, prompt, slots)
-        return self.judged(content if prompt.change is None else prompt.change.finish(content), new_content)
+        draft = self.judged(content if prompt.change is None else prompt.change.finish(content), new_content)
+        said = slots.get(STATED)
+        return draft if said is None else dataclasses.replace(draft, stated=json.loads(said.astype(np.uint8).tobytes()))
 
     def judged(self, content: Any, new_content: Any) -> Draft:
         """Compare what the model made with the training data."""
@@ -187,6 +193,8 @@ class Request:
         }
         if self.family.computing:
             statement["computing"] = self.family.computing
+        if draft.stated:
+            statement["service"] = dict(draft.stated)
         if change is not None:
             statement["edit"] = change.stated
         if self.finishing.stated:
@@ -296,7 +304,8 @@ def join_slots(parts: list[Slots]) -> Slots:
     """Join what a streaming sampler gave piece by piece along the first axis."""
     if len(parts) == 1:
         return parts[0]
-    return {name: np.concatenate([part[name] for part in parts if name in part]) for name in parts[0]}
+    names = dict.fromkeys(name for part in parts for name in part)
+    return {name: np.concatenate([part[name] for part in parts if name in part]) for name in names}
 
 
 def _name_of(hook: LogitsHook) -> str:

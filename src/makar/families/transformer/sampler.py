@@ -11,7 +11,7 @@ for are never used.
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -42,7 +42,7 @@ class TransformerSampler(Sampler):
     Args:
         shape: The numbers of the model.
         tensors: Its tensors by their names in transformers.
-        end_token: Ends an example.
+        end_tokens: Each ends an example.
         decode_tokens: From tokens to text.
         hooks: Applied to the logits after the filters; a watermark.
         device: Where to run.
@@ -55,7 +55,7 @@ class TransformerSampler(Sampler):
         shape: DecoderShape,
         tensors: Mapping[str, Tensor],
         *,
-        end_token: int,
+        end_tokens: Sequence[int],
         decode_tokens: Callable[[np.ndarray], str],
         hooks: Sequence[LogitsHook] = (),
         device: str = "cpu",
@@ -65,9 +65,9 @@ class TransformerSampler(Sampler):
         self.shape = shape
         self.hooks = tuple(hooks)
         self._tensors = tensors
-        self._end_token = end_token
-        self.begin_token = end_token
-        """What an empty prompt is replaced with: the end token, because texts begin after it, unless a family knows better."""
+        self._end_tokens = frozenset(end_tokens)
+        self.begin_token = next(iter(end_tokens), 0)
+        """What an empty prompt is replaced with: an end token, because texts begin after it, unless a family knows better."""
         self._decode_tokens = decode_tokens
         self._device = device
         self._slots = slots
@@ -149,7 +149,7 @@ class TransformerSampler(Sampler):
             ready += ((example, self._read(weights, cache, example)) for example in starting)
             for example, logits in ready:
                 token = choose(logits, example.tokens, chain=chain, generator=example.generator)
-                finished = example.take(token, end_token=self._end_token, limit=options.max_tokens)
+                finished = example.take(token, end_tokens=self._end_tokens, limit=options.max_tokens)
                 if finished:
                     active.remove(example)
                     free.append(example.slot)
@@ -203,9 +203,9 @@ class _Example:
         self.shown_seconds = 0.0
         self.generator = torch.Generator().manual_seed(seed)
 
-    def take(self, token: int, *, end_token: int, limit: int) -> bool:
+    def take(self, token: int, *, end_tokens: Collection[int], limit: int) -> bool:
         """Take the chosen token and say whether the example is complete."""
-        if token == end_token:
+        if token in end_tokens:
             return True
         self.tokens.append(token)
         self.made += 1
