@@ -2,10 +2,10 @@
 
 Run: python benchmarks/translation_text.py [--minutes 60] [--seeds 0] [--rows FILE] [--joeynmt PYTHON]
 
-``--joeynmt`` is the interpreter of an environment of its own in which joeynmt 2.3 is installed (python -m venv, pip install joeynmt); without
-it only ours is measured. The peer has 4 + 4 layers of width 128, 4 heads, 8,000 joint byte pairs, dropout 0.3 and beams of 5; it is stopped when
-the minutes are over, and the best of its checkpoints is tested. Runs that are in ``--rows`` already are not made again. Ends with 1 where
-ours is below 33, or not 1 above the peer.
+``--joeynmt`` is the interpreter of an environment of its own in which joeynmt 2.3 is installed (python -m venv, pip install joeynmt);
+without it only ours is measured. The peer has 4 + 4 layers of width 128, 4 heads, 8,000 joint byte pairs, dropout 0.3 and beams of 5; it
+is stopped when the minutes are over, and the best of its checkpoints is tested. Runs that are in ``--rows`` already are not made again.
+Ends with 1 where ours is below 33, or not 1 above the peer.
 """
 
 import argparse
@@ -137,7 +137,9 @@ def ours(folder: Path, test: list[dict[str, str]], *, minutes: float, seed: int)
     return {**made, **figures, **shape, "seconds_of_translation": round(time.perf_counter() - begin, 1)}
 
 
-def peer(folder: Path, test: list[dict[str, str]], python: str, *, minutes: float, seed: int, every: int) -> dict[str, Any]:
+def peer(
+    folder: Path, test: list[dict[str, str]], python: str, *, minutes: float, seed: int, every: int
+) -> dict[str, Any]:
     """Train JoeyNMT until the minutes are over, and translate with the best of its checkpoints."""
     pieces = (
         "import sentencepiece as s; s.SentencePieceTrainer.train(input='train.en,train.de', model_prefix='pieces', vocab_size=8000, "
