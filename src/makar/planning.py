@@ -42,12 +42,18 @@ if TYPE_CHECKING:
 RECIPES = {"text": "text", "code": "code", "image": "image"}
 TASK_RECIPES: dict[tuple[str, str], str] = {
     ("text", "converse"): "chat",
+    ("text", "prefer"): "reward",
+    ("text", "rate"): "rating",
     ("text", "rewrite"): "rewrite",
     ("code", "rewrite"): "rewrite",
     ("text", "answer"): "answer",
 }
 """The recipe for data of a medium that is labelled for a task; where there is none, the labels are left out."""
-GROWN_TASK_RECIPES: dict[tuple[str, str], str] = {("text", "converse"): "chat"}
+GROWN_TASK_RECIPES: dict[tuple[str, str], str] = {
+    ("text", "converse"): "chat",
+    ("text", "prefer"): "dpo",
+    ("text", "rate"): "rating",
+}
 """The same where a training begins from a model of text."""
 READS_AND_WRITES = "seq2seq"
 """Kind of family of which a model goes on with any task of pairs of texts."""
@@ -229,7 +235,9 @@ def _chosen_codec(codec: CodecConfig, dataset: "DataSet", *, recipe: str) -> Cod
             largest=max(LONGEST_SIDE, codec.height, codec.width),
         )
     if isinstance(codec, ByteCodecConfig | CharacterCodecConfig | BpeCodecConfig):
-        return choose_text_codec(text_bytes(dataset), dataset.medium)
+        # A recipe that fills holes needs the codec of code, whatever it reads.
+        fills_holes = isinstance(codec, BpeCodecConfig) and codec.infill
+        return choose_text_codec(text_bytes(dataset), "code" if fills_holes else dataset.medium)
     if isinstance(codec, PairCodecConfig):
         return choose_pair_codec(text_bytes(dataset), codec)
     return codec
