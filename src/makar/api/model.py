@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from makar.api.data import Source, dataset_of
-from makar.api.places import model_place
 from makar.api.proof import verify as verify
 from makar.home import models_folder
 from makar.training.progress import ignore_event
@@ -211,12 +210,13 @@ class Model:
         seed: int = 0,
         options: Mapping[str, Any] | None = None,
     ) -> list["Asset"]:
-        """Change an image.
+        """Change an image, or fill a hole in a file of code.
 
         Args:
             image: A file, or an array uint8 ``[rows, columns, channels]``; ``None`` only for frames between two seeds.
             how: What is to be done, of ``makar.generation.edit_request``: ``{"box": (8, 8, 24, 24)}``, ``{"mask": "mask.png"}``,
-                ``{"right": 16}``, ``{"operation": "denoise"}``, ``{"enlarge": 2}``, ``{"to": "other.png", "frames": 8}``.
+                ``{"right": 16}``, ``{"operation": "denoise"}``, ``{"enlarge": 2}``, ``{"to": "other.png", "frames": 8}``. Of code,
+                ``makar.generation.text_edit``: ``{"infill": True}``, ``{"line": "12-15"}``, ``{"span": "3:5-3:9"}``.
             prompt: What it is to become: a class or a description, or several; ``None`` leaves that to the model.
             count: Variants for every prompt.
             seed: Seed of the first variant.
@@ -263,6 +263,7 @@ class Model:
         query: str | None = None,
         seed: int = 0,
         write_captions: bool = False,
+        top: int | None = None,
     ) -> list[dict[str, Any]]:
         """Say something of images that exist.
 
@@ -273,6 +274,7 @@ class Model:
             query: A description that the images are ordered by, the most similar first.
             seed: Seed of draws, where the prediction needs any.
             write_captions: Write each caption beside its image, as a text file of the same name; one that exists is kept.
+            top: With ``"bugs"``: how many lines of each file, the most suspicious first; ``None`` is 10.
 
         Returns:
             One dictionary an image: ``input``, ``what`` and what the model says; a ``score`` of anomaly is higher where it is stranger.
@@ -291,6 +293,7 @@ class Model:
                 query=query,
                 seed=seed,
                 write_captions=write_captions,
+                top=top,
             )
         )
 
@@ -302,6 +305,7 @@ class Model:
         seed: int = 0,
         samples: int = 0,
         inception: str | Path | None = None,
+        suite: str | None = None,
         on_event: Callable[[dict[str, Any]], None] = ignore_event,
     ) -> "Report":
         """Measure the model against baselines and against its training data; the scores also go onto its card.
@@ -313,23 +317,23 @@ class Model:
             samples: Number of samples to make and measure; 0 takes the usual number of the medium.
             inception: A safetensors file with the weights of the Inception network, for figures of images that are to be compared
                 with published ones.
+            suite: Name of a suite of problems, ``"humaneval"`` or ``"mbpp"``; ``data`` is then the file that holds them.
             on_event: Called with what is being measured.
 
         Returns:
             The report: ``.html``, ``.json``, ``.to_dictionary()``.
         """
-        from makar.evaluation.evaluate import evaluate
+        from makar.evaluation.evaluate import evaluate, evaluate_suite
 
-        place = Path(f"report-{self.path.name}") if folder is None else Path(folder)
+        out = Path(f"report-{self.path.name}") if folder is None else Path(folder)
+        weights = None if inception is None else Path(inception)
+        if suite is not None:
+            return evaluate_suite(
+                self.artifact, suite, data, folder=out, seed=seed, samples=samples, inception=weights, on_event=on_event
+            )
         dataset = None if data is None else dataset_of(data, medium=self.medium)
         return evaluate(
-            self.artifact,
-            dataset,
-            folder=place,
-            seed=seed,
-            samples=samples,
-            inception=None if inception is None else Path(inception),
-            on_event=on_event,
+            self.artifact, dataset, folder=out, seed=seed, samples=samples, inception=weights, on_event=on_event
         )
 
     def export(self, folder: str | Path, *, to: str) -> Path:
@@ -377,18 +381,3 @@ def load(
     from makar.artifacts.load import load_artifact
 
     return Model(load_artifact(name, loras=loras, controlnet=controlnet, base_url=base_url))
-
-
-def import_model(path: str | Path, *, output: str | Path) -> Model:
-    """Bring back a model that ``export`` wrote, trained on elsewhere or not, or bring in a checkpoint of others.
-
-    Args:
-        path: A folder that ``export`` wrote, or that of a Qwen 2 or 3, Llama or Mistral of transformers, which becomes a model of ours.
-        output: Name or folder of the model.
-
-    Raises:
-        TensorMismatchError: Tensors are missing, foreign or of another shape; the message lists them.
-    """
-    from makar.artifacts.importing import import_artifact
-
-    return Model(import_artifact(path, output=model_place(output)))

@@ -7,6 +7,7 @@ import typer
 
 from makar.cli.generate_verb import ModelName
 from makar.cli.output import Json, print_json, print_table, text_of
+from makar.errors import UsageError
 
 if TYPE_CHECKING:
     from makar.provenance.verification import Verification
@@ -38,6 +39,10 @@ def evaluate(
             "--against", metavar="MODEL", help="Text: keep or discard, compared with this one; exit code 1 is discard."
         ),
     ] = None,
+    suite: Annotated[
+        str | None,
+        typer.Option("--suite", help="Code: humaneval or mbpp, whose problems DATA holds; programs run in a sandbox."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Measure MODEL and write a report.
@@ -48,11 +53,14 @@ def evaluate(
     from makar.cli.progress import Display
 
     if against is not None:
+        for name, given in (("--output", output), ("--inception", inception), ("--suite", suite)):
+            if given is not None:
+                raise UsageError(f"--against with {name}", expected="one or the other: --against writes no report")
         _weigh(model, against, data, samples=samples, seed=seed, json=json)
         return
     with Display() as display:
         report = load(model).evaluate(
-            data, folder=output, seed=seed, samples=samples, inception=inception, on_event=display
+            data, folder=output, seed=seed, samples=samples, inception=inception, suite=suite, on_event=display
         )
     if json:
         print_json(report.to_dictionary() | {"html": str(report.html), "json": str(report.json)})
@@ -121,7 +129,7 @@ def import_(
     Also after training on elsewhere; refused when one tensor is missing, foreign or of another shape. A checkpoint of the layout
     of Qwen 2 and 3, Llama or Mistral becomes a model of ours, which trains and decodes fast.
     """
-    from makar.api.model import import_model
+    from makar.api.importing import import_model
 
     model = import_model(path, output=output)
     print_json({"path": str(model.path), "medium": model.medium, "hash": model.hash}) if json else print(model.path)

@@ -13,7 +13,7 @@ Sources: top-k Fan et al. 2018 (arXiv:1805.04833); top-p Holtzman et al. 2019 (a
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -24,6 +24,7 @@ from makar.families.logits_hook import LogitsHook
 NEVER = float("-inf")
 
 
+@runtime_checkable
 class DrawsTokens(Protocol):
     """Controls of how the next token is chosen."""
 
@@ -54,6 +55,21 @@ class Greedy:
         kept = torch.full_like(logits, NEVER)
         best = int(logits.numpy().argmax())
         kept[best] = logits[best]
+        return kept
+
+
+@dataclasses.dataclass(frozen=True)
+class Never:
+    """Rules out tokens that are no text; first of all, so that no filter keeps only them."""
+
+    tokens: tuple[int, ...]
+
+    def __call__(
+        self, logits: Float[Tensor, " vocabulary"], history: Int[Tensor, " length"]
+    ) -> Float[Tensor, " vocabulary"]:
+        del history
+        kept = logits.clone()
+        kept[list(self.tokens)] = NEVER
         return kept
 
 
@@ -132,8 +148,9 @@ class RepetitionPenalty:
 
 
 def strategies(options: DrawsTokens, hooks: Sequence[LogitsHook] = ()) -> tuple[LogitsHook, ...]:
-    """Return what the options ask for, in the order of application; what is off is left out."""
-    chain: list[LogitsHook] = []
+    """Return what the options ask for, in the order of application; what is off is left out, and what may never be drawn comes first."""
+    chain: list[LogitsHook] = [hook for hook in hooks if isinstance(hook, Never)]
+    hooks = [hook for hook in hooks if not isinstance(hook, Never)]
     if options.repetition_penalty != 1:
         chain.append(RepetitionPenalty(options.repetition_penalty))
     if options.temperature == 0:
