@@ -238,7 +238,9 @@ def _chosen_codec(codec: CodecConfig, dataset: "DataSet", *, recipe: str) -> Cod
             largest=max(LONGEST_SIDE, codec.height, codec.width),
         )
     if isinstance(codec, ByteCodecConfig | CharacterCodecConfig | BpeCodecConfig):
-        return choose_text_codec(text_bytes(dataset), dataset.medium)
+        # A recipe that fills holes needs the codec of code, whatever it reads.
+        fills_holes = isinstance(codec, BpeCodecConfig) and codec.infill
+        return choose_text_codec(text_bytes(dataset), "code" if fills_holes else dataset.medium)
     if isinstance(codec, PairCodecConfig):
         return choose_pair_codec(text_bytes(dataset), codec)
     return codec

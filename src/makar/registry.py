@@ -117,7 +117,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
     },
     "metrics": {
         "text": "makar.evaluation.text:evaluate_text",
-        "code": "makar.evaluation.text:evaluate_text",
+        "code": "makar.evaluation.code:evaluate_code",
         "chat": "makar.evaluation.chat:evaluate_chat",
         "dpo": "makar.evaluation.preferences:evaluate_preferences",
         "policy": "makar.evaluation.rewards:evaluate_rewards",

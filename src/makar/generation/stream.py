@@ -89,6 +89,12 @@ def stream_text(
         CopyRefusedError: A guard refused every draw; nothing was given.
     """
     request = Request(artifact, options=options, novelty=novelty, refuse_copies=False, hook=hook)
+    return stream_request(request, prompt, seed=seed)
+
+
+def stream_request(request: Request, prompt: Prompts, *, seed: int) -> Iterator[str | Asset]:
+    """Make one text with a request in force and give it piece by piece; see ``stream_text``."""
+    artifact = request.artifact
     if request.codec.spec[TARGET].kind != "tokens" or artifact.medium not in ("text", "code"):
         raise UnsupportedError(f"{artifact.medium} cannot be streamed", expected="a model of text or code")
     jobs = make_jobs(read_prompts(prompt, request.codec, request.family), 1, seed)

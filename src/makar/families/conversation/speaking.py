@@ -85,6 +85,10 @@ class SpeakingFamily(Family, abc.ABC):
         """Return a sampler of answers over a copy of the current weights."""
         return self.writer.sampler(codec, hook=hook)
 
+    def conversation_sampler(self, codec: Any) -> Sampler:
+        """Return a sampler for one conversation, which does not read again what it has read."""
+        return self.writer.conversation_sampler(codec)
+
     def tensors(self) -> dict[str, Tensor]:
         """Return the weights under the names of transformers."""
         return self.writer.tensors()

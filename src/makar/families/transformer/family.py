@@ -4,6 +4,7 @@ import copy
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -12,12 +13,16 @@ from makar.families.family import Batch, Family, Loss, OnnxPart, Phase, Sampler
 from makar.families.logits_hook import LogitsHook
 from makar.families.transformer.config import TransformerConfig
 from makar.families.transformer.decoder import DecoderShape
+from makar.families.transformer.infill import rearranged
 from makar.families.transformer.layouts import saved_names, settings_files, transformers_settings
 from makar.families.transformer.network import TransformerNetwork
 from makar.families.transformer.objective import next_token_loss, parameter_groups
 from makar.families.transformer.options import TextOptions
+from makar.families.transformer.remembering import RememberingSampler
 from makar.families.transformer.sampler import TransformerSampler
+from makar.families.transformer.sampling import Never
 from makar.families.transformer.start import LARGEST_VOCABULARY, count_pairs, start_from_pairs
+from makar.families.transformer.surprise import surprise_of
 from makar.tensor_spec import TARGET
 
 UNIT = "nats/token"
@@ -72,6 +77,15 @@ class TransformerFamily(Family):
         """Return the one phase: every parameter minimises the next-token loss."""
         return [Phase(name="next_token", groups=parameter_groups(self.network), loss=self._loss)]
 
+    def prepare(self, batch: Batch, generator: torch.Generator) -> Batch:
+        """Rearrange the share of the windows that teaches to fill holes; the validation loss is that of text as it stands."""
+        if not self.config.infill_share:
+            return batch
+        windows = rearranged(
+            batch[TARGET], share=self.config.infill_share, tokens=self.config.infill_tokens, generator=generator
+        )
+        return {**batch, TARGET: windows}
+
     def validation_loss(self, batch: Batch, generator: torch.Generator) -> Loss:
         """Return the next-token loss without dropout."""
         del generator
@@ -79,19 +93,37 @@ class TransformerFamily(Family):
             value = next_token_loss(self.network, batch[TARGET], dtype=PRECISIONS[self.precision])
         return Loss(value=value, count=batch[TARGET][:, 1:].numel(), unit=UNIT)
 
+    def predict(self, batch: Batch, what: str, generator: torch.Generator) -> dict[str, np.ndarray]:
+        """Say how surprising each token of some windows is; see ``surprise.py``."""
+        if what not in self.predictions:
+            return super().predict(batch, what, generator)
+        return surprise_of(self.network, batch[TARGET])
+
     def sampler(self, codec: Any, *, hook: LogitsHook | None = None) -> Sampler:
         """Return a sampler over a copy of the current weights; the hook comes after the filters of the options."""
+        never = [Never(self.config.infill_tokens[:3])] if self.config.infill_tokens else []
         shape = DecoderShape.from_transformers(transformers_settings(self.config, tokens={}))
         sampler = TransformerSampler(
             shape,
             self.tensors(),
             end_tokens=codec.end_tokens,
             decode_tokens=codec.decode_tokens,
-            hooks=() if hook is None else (hook,),
+            hooks=(*never, *(() if hook is None else (hook,))),
             device=str(self.network.embeddings.device),
         )
         sampler.begin_token = codec.begin_token
         return sampler
+
+    def conversation_sampler(self, codec: Any) -> Sampler:
+        """Return a sampler for one conversation, which does not read again what it has read."""
+        sampler = self.sampler(codec)
+        assert isinstance(sampler, TransformerSampler), "the sampler of this family"
+        return RememberingSampler(
+            sampler,
+            end_tokens=codec.end_tokens,
+            decode_tokens=codec.decode_tokens,
+            device=str(self.network.embeddings.device),
+        )
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the weights under the names of Qwen3ForCausalLM or NanoChatForCausalLM."""

@@ -44,7 +44,7 @@ class TransformerSampler(Sampler):
         tensors: Its tensors by their names in transformers.
         end_tokens: Each ends an example.
         decode_tokens: From tokens to text.
-        hooks: Applied to the logits after the filters; a watermark.
+        hooks: Applied to the logits after the filters, a watermark; ``Never`` before them.
         device: Where to run.
         slots: Largest number of examples that are computed at once.
         interval_seconds: Shortest time between two pieces of one example.

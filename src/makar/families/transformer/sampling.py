@@ -59,6 +59,21 @@ class Greedy:
 
 
 @dataclasses.dataclass(frozen=True)
+class Never:
+    """Rules out tokens that are no text; first of all, so that no filter keeps only them."""
+
+    tokens: tuple[int, ...]
+
+    def __call__(
+        self, logits: Float[Tensor, " vocabulary"], history: Int[Tensor, " length"]
+    ) -> Float[Tensor, " vocabulary"]:
+        del history
+        kept = logits.clone()
+        kept[list(self.tokens)] = NEVER
+        return kept
+
+
+@dataclasses.dataclass(frozen=True)
 class Temperature:
     """Divides the logits; below 1 the likely become likelier."""
 
@@ -133,8 +148,9 @@ class RepetitionPenalty:
 
 
 def strategies(options: DrawsTokens, hooks: Sequence[LogitsHook] = ()) -> tuple[LogitsHook, ...]:
-    """Return what the options ask for, in the order of application; what is off is left out."""
-    chain: list[LogitsHook] = []
+    """Return what the options ask for, in the order of application; what is off is left out, and what may never be drawn comes first."""
+    chain: list[LogitsHook] = [hook for hook in hooks if isinstance(hook, Never)]
+    hooks = [hook for hook in hooks if not isinstance(hook, Never)]
     if options.repetition_penalty != 1:
         chain.append(RepetitionPenalty(options.repetition_penalty))
     if options.temperature == 0:
