@@ -91,6 +91,8 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "classify": "makar.recipes.reading:classify",
         "tag": "makar.recipes.reading:tag",
         "rewrite": "makar.recipes.rewriting:rewrite",
+        "answer": "makar.recipes.rewriting:answer",
+        "t5": "makar.recipes.rewriting:t5",
     },
     "sizings": {
         "transformer": "makar.recipes.sizing:size_transformer",

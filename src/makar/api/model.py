@@ -9,7 +9,6 @@ import numpy as np
 from makar.api.data import Source, dataset_of
 from makar.api.places import model_place
 from makar.api.proof import verify as verify
-from makar.errors import UsageError
 from makar.home import models_folder
 from makar.training.progress import ignore_event
 
@@ -327,22 +326,15 @@ class Model:
         """
         from makar.evaluation.evaluate import evaluate, evaluate_suite
 
-        place = Path(f"report-{self.path.name}") if folder is None else Path(folder)
+        out = Path(f"report-{self.path.name}") if folder is None else Path(folder)
+        weights = None if inception is None else Path(inception)
         if suite is not None:
-            if inception is not None or not isinstance(data, str | Path):
-                raise UsageError(f"the suite {suite} without its file alone", expected="the file with the problems")
             return evaluate_suite(
-                self.artifact, suite, Path(data), folder=place, seed=seed, samples=samples, on_event=on_event
+                self.artifact, suite, data, folder=out, seed=seed, samples=samples, inception=weights, on_event=on_event
             )
         dataset = None if data is None else dataset_of(data, medium=self.medium)
         return evaluate(
-            self.artifact,
-            dataset,
-            folder=place,
-            seed=seed,
-            samples=samples,
-            inception=None if inception is None else Path(inception),
-            on_event=on_event,
+            self.artifact, dataset, folder=out, seed=seed, samples=samples, inception=weights, on_event=on_event
         )
 
     def export(self, folder: str | Path, *, to: str) -> Path:
