@@ -63,13 +63,13 @@ def task_roles(text, index):
     return {
         "source": text[::-1],
         "targets": (text, "another right one"),
-        "question": text[:20],
-        "context": text[::-1],
-        "answers": (text, "another right one"),
         "text": text,
         "labels": ("odd" if index % 2 else "even",),
         "tokens": tuple(words),
         "tags": ("B-PER", *["I-PER" if number < 3 else "O" for number in range(1, len(words))]),
+        "question": f"What is number {index}?",
+        "context": text,
+        "answers": (words[1], "another right one"),
     }
 
 
