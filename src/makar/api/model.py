@@ -1,6 +1,7 @@
 """A saved model in Python: generate, edit, predict, stream, evaluate, export; and ``load``, ``verify`` and ``import_model``."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -111,6 +112,18 @@ class Model:
             novelty=self.novelty_index(),
             refuse_copies=refuse_copies,
         )
+
+    def together(self) -> AbstractContextManager[None]:
+        """Let requests of several threads share one running batch while the context lasts, and keep the packed weights.
+
+        Each text is the one that it would be alone; what a prompt begins with in common with an earlier one is not read again.
+
+        Raises:
+            UnsupportedError: The model has no running batch.
+        """
+        from makar.generation.request import running_batch
+
+        return running_batch(self.artifact)
 
     def augment(
         self,

@@ -48,6 +48,14 @@ class Interpolates(Protocol):
         """Return the examples on the way, ends included, ``[count, ...]`` in the range of the spec."""
 
 
+@runtime_checkable
+class RunsTogether(Protocol):
+    """A family whose samplers can share one running batch."""
+
+    def together(self) -> AbstractContextManager[None]:
+        """Let the samplers that are made meanwhile, in any thread, share it."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Between:
     """Where an asset lies on the way from its seed to another.
@@ -256,6 +264,20 @@ def check_count_and_seed(count: int, seed: int) -> None:
         raise UsageError(f"{count} assets", expected="at least 1")
     if not 0 <= seed < LARGEST_SEED:
         raise UsageError(f"the seed {seed}", expected=f"0 to {LARGEST_SEED - 1}")
+
+
+def running_batch(artifact: Artifact) -> AbstractContextManager[None]:
+    """Let the requests for one model, made in several threads meanwhile, share one running batch.
+
+    Raises:
+        UnsupportedError: The model has none.
+    """
+    family = artifact.family()
+    if not isinstance(family, RunsTogether):
+        raise UnsupportedError(
+            f"{artifact.name} has no running batch", expected="a model of text of Makar's own", do="ask one at a time"
+        )
+    return family.together()
 
 
 def option_names(family: Family) -> set[str]:

@@ -1,7 +1,8 @@
 """The decoder transformer as a family: one phase, next-token loss, saved so that `transformers` opens it."""
 
+import contextlib
 import copy
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar
 
 import torch
@@ -17,6 +18,7 @@ from makar.families.transformer.network import TransformerNetwork
 from makar.families.transformer.objective import next_token_loss, parameter_groups
 from makar.families.transformer.options import TextOptions
 from makar.families.transformer.sampler import TransformerSampler
+from makar.families.transformer.shared_decoding import SharedDecoding
 from makar.families.transformer.start import LARGEST_VOCABULARY, count_pairs, start_from_pairs
 from makar.tensor_spec import TARGET
 
@@ -45,6 +47,7 @@ class TransformerFamily(Family):
         self.config: TransformerConfig = config
         self.network = TransformerNetwork(config)
         self._precision = "float32"
+        self._shared: SharedDecoding | None = None
 
     @property
     def precision(self) -> str:
@@ -90,7 +93,17 @@ class TransformerFamily(Family):
             decode_tokens=codec.decode_tokens,
             hooks=() if hook is None else (hook,),
             device=str(self.network.embeddings.device),
+            shared=self._shared,
         )
+
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        """Let the samplers that are made meanwhile, in any thread, share one running batch; the weights must not change meanwhile."""
+        before, self._shared = self._shared, SharedDecoding()
+        try:
+            yield
+        finally:
+            self._shared = before
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the weights under the names of Qwen3ForCausalLM or NanoChatForCausalLM."""
