@@ -24,6 +24,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "image": "makar.codecs.image_config:ImageCodecConfig",
         "latent": "makar.codecs.latent_config:LatentCodecConfig",
         "prompted-image": "makar.codecs.prompted_image_config:PromptedImageCodecConfig",
+        "checkpoint-tokens": "makar.codecs.pretrained_text_config:PretrainedTextCodecConfig",
         "embedded": "makar.codecs.embedded_config:EmbeddedCodecConfig",
     },
     "families": {
@@ -37,6 +38,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "contrastive": "makar.families.contrastive.config:ContrastiveConfig",
         "stylegan": "makar.families.gan.stylegan_config:StyleganConfig",
         "pretrained": "makar.families.pretrained.config:PretrainedConfig",
+        "pretrained-text": "makar.families.pretrained.text_config:PretrainedTextConfig",
         "pix2pix": "makar.families.gan.translation_config:Pix2pixConfig",
         "cyclegan": "makar.families.gan.translation_config:CycleganConfig",
     },

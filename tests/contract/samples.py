@@ -14,9 +14,10 @@ import torch
 from makar import registry
 from makar.artifacts.components import component_of
 from makar.artifacts.load import load_artifact
-from makar.codecs.codec import fit_codec
+from makar.codecs.codec import fit_codec, load_codec
 from makar.codecs.embedded_config import EmbeddedCodecConfig
 from makar.codecs.image_config import ImageCodecConfig
+from makar.codecs.pretrained_text import SpecialTokens
 from makar.data.record import Record
 from makar.families.family import build_family
 from tests.toy_autoencoder import ToyAutoencoder, ToyAutoencoderConfig
@@ -62,7 +63,16 @@ def codec_cases():
 def codec(name, medium):
     """Return a codec with its default settings, fitted on the records of a medium."""
     config = registry.load("codecs", name)()
+    if name == "checkpoint-tokens":
+        # Nothing is learned: it comes with a checkpoint.
+        return load_codec(config, tokenizer_files())
     return fit_codec(config, iter(records(medium)), codec_components(config))
+
+
+def tokenizer_files():
+    """Return the files of a tokenizer of byte pairs as those of a checkpoint."""
+    pairs = codec("bpe", "text")
+    return {"tokenizer.json": pairs.tokenizer_json(), "tokens.json": SpecialTokens(ends=(pairs.end_token,)).to_json()}
 
 
 def codec_components(config):

@@ -14,7 +14,7 @@ No part of the training data and no path of the machine is in it, and nothing in
 from classes that the registry names.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -50,12 +50,21 @@ class Artifact:
         signer: Id of the key that signed it.
     """
 
-    def __init__(self, path: Path, header: dict[str, Any], signed: SignedManifest) -> None:
+    def __init__(
+        self,
+        path: Path,
+        header: dict[str, Any],
+        signed: SignedManifest,
+        *,
+        codec_files: Callable[[], dict[str, bytes]] | None = None,
+    ) -> None:
         self.path = path
         self.header = header
         self.manifest = signed.manifest
         self.signer = signed.key_id
         self.hash = signed.hash
+        self._codec_files = codec_files
+        """Makes the files of the codec, for a folder of others; ``None`` reads them in the folder."""
         self._codec: Codec | None = None
         self._family: Family | None = None
         self._components: dict[str, TrainedStage] | None = None
@@ -92,7 +101,8 @@ class Artifact:
             ArtifactError: Its configuration or files cannot be used.
         """
         if self._codec is None:
-            self._codec = rebuild_codec(self.header, read_codec_files(self.path), self.components())
+            files = read_codec_files(self.path) if self._codec_files is None else self._codec_files()
+            self._codec = rebuild_codec(self.header, files, self.components())
         return self._codec
 
     def components(self) -> dict[str, TrainedStage]:

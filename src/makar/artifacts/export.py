@@ -43,7 +43,9 @@ def export_artifact(artifact: Artifact, *, to: str, folder: Path) -> Path:
         raise UnknownNameError("format", to, FORMATS)
     if artifact.manifest["type"] == "pipeline":
         raise UnsupportedError(
-            f"{artifact.path} is in the format of diffusers already", expected="a model that makar train wrote"
+            f"{artifact.path} is in the format of {'diffusers' if artifact.medium == 'image' else 'transformers'} already",
+            expected="a model that makar train wrote",
+            do="" if artifact.medium == "image" else "makar import brings checkpoints of mainstream layout in",
         )
     folder = Path(folder)
     check_replaceable(folder, None)

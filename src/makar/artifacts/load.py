@@ -4,9 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from makar.artifacts.artifact import Artifact, read_header
+from makar.artifacts.checkpoints import open_checkpoint_folder
 from makar.artifacts.folders import recover
+from makar.artifacts.hub import fetch_checkpoint, is_hub_name
 from makar.artifacts.pipelines import open_pipeline_folder, refuse_single_file
 from makar.errors import ArtifactError, IntegrityError, UnknownNameError, UnsupportedError
+from makar.families.pretrained.checkpoint_folder import is_checkpoint
 from makar.families.pretrained.folder import is_pipeline
 from makar.home import models_folder
 from makar.provenance.folder import MANIFEST_NAME, check_folder, is_safe_name
@@ -19,7 +22,8 @@ def load_artifact(
     """Open a saved model.
 
     Args:
-        path: Its folder, or the name of a folder in the models folder; the folder of a pipeline of diffusers is one too.
+        path: Its folder, or the name of a folder in the models folder; the folder of a pipeline of diffusers or of a
+            checkpoint of transformers is one too, and so is the name of a model on the hub, as text, which is fetched once.
         verify: Whether to compare every file with its hash; without, only names, sizes and signatures are.
         loras: For a pipeline: LoRA files to add, each FILE or FILE:SCALE.
         controlnet: For a pipeline: folder of a ControlNet.
@@ -31,9 +35,11 @@ def load_artifact(
         UnsupportedError: LoRA files or a ControlNet for a model that is no pipeline.
     """
     refuse_single_file(Path(path))
-    folder = find_model(path)
+    folder = _found_or_fetched(path)
     if is_pipeline(folder) and not (folder / MANIFEST_NAME).exists():
         return open_pipeline_folder(folder, loras=loras, controlnet=controlnet)
+    if is_checkpoint(folder) and not (folder / MANIFEST_NAME).exists() and not loras and controlnet is None:
+        return open_checkpoint_folder(folder)
     if loras or controlnet is not None:
         raise UnsupportedError(
             f"{'a LoRA' if loras else 'a ControlNet'} for {folder.name}, which is no pipeline of diffusers",
@@ -42,7 +48,7 @@ def load_artifact(
     if not (folder / MANIFEST_NAME).exists():
         raise ArtifactError(
             f"{folder} is no saved model: it has no {MANIFEST_NAME}",
-            expected="a folder that makar train wrote, or a pipeline of diffusers",
+            expected="a folder that makar train wrote, a checkpoint of transformers, or a pipeline of diffusers",
             do="makar import brings models of other formats in",
         )
     found = check_folder(folder, hashes=verify)
@@ -55,6 +61,15 @@ def load_artifact(
     artifact = Artifact(folder, read_header(folder), found.signed)
     remember_place("artifact", artifact.hash, str(folder.absolute()))
     return artifact
+
+
+def _found_or_fetched(path: Path | str) -> Path:
+    try:
+        return find_model(path)
+    except UnknownNameError:
+        if isinstance(path, str) and is_hub_name(path):
+            return fetch_checkpoint(path)
+        raise
 
 
 def find_model(path: Path | str) -> Path:

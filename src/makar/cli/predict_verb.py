@@ -1,6 +1,5 @@
-"""The verb ``predict``: what a model says of images that are there."""
+"""The verb ``predict``: what a model says of images or texts that are there."""
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -12,7 +11,10 @@ from makar.cli.output import Json, note, print_json, print_table
 
 def predict(
     model: ModelName,
-    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT...", help="Images, or folders of images.")],
+    inputs: Annotated[
+        list[str],
+        typer.Argument(metavar="INPUT...", help="Images or texts: files, folders, a text itself, - for stdin."),
+    ],
     what: Annotated[
         str | None,
         typer.Option("--what", help="What to predict, for example anomaly.", autocompletion=prediction_names),
@@ -24,7 +26,12 @@ def predict(
         ),
     ] = None,
     query: Annotated[
-        str | None, typer.Option("--query", metavar="TEXT", help="Order the images by how well they fit this text.")
+        str | None,
+        typer.Option(
+            "--query",
+            metavar="TEXT",
+            help="Images: order them by how well they fit this. Texts: what they are to answer.",
+        ),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same result.")] = 0,
     write_captions: Annotated[
@@ -33,10 +40,10 @@ def predict(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Say something of images with MODEL.
+    """Say something of images or texts with MODEL.
 
-    One row an image; a score of anomaly is higher where an image is stranger to the model. Captions that are written are
-    read by a later training.
+    One row an item. A score of anomaly is higher where an image is stranger to the model; captions that are written are read
+    by a later training. Of a text a checkpoint says what its head is for: label, entities, answer, masked words.
     """
     from makar.api.model import load
 

@@ -20,6 +20,7 @@ from typing import Any, Self
 import numpy as np
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 
+from makar.codecs.byte_runs import byte_tokens, decode_runs
 from makar.codecs.codec import Codec
 from makar.codecs.text_config import BpeCodecConfig, ByteCodecConfig, CharacterCodecConfig
 from makar.data.record import Record
@@ -51,7 +52,9 @@ class TextCodec(Codec):
         if end is None:
             raise ArtifactError(f'the tokenizer has no token "{END}"', expected="a tokenizer that this codec wrote")
         self.end_token: int = end
-        self._characters = _character_table(tokenizer) if isinstance(config, CharacterCodecConfig) else None
+        is_of_characters = isinstance(config, CharacterCodecConfig)
+        self._bytes = byte_tokens(tokenizer.token_to_id) if is_of_characters else {}
+        self._characters = _character_table(tokenizer) if is_of_characters else None
 
     @classmethod
     def fit(cls, config: TextConfig, records: Iterator[Record]) -> Self:
@@ -143,7 +146,10 @@ class TextCodec(Codec):
         if isinstance(self.config, ByteCodecConfig):
             array = np.asarray(tokens)
             return array[array != self.end_token].astype(np.uint8).tobytes().decode(errors="replace")
-        return str(self.tokenizer.decode(np.asarray(tokens).tolist(), skip_special_tokens=True))
+        return decode_runs(np.asarray(tokens).tolist(), self._bytes, self._decode_others)
+
+    def _decode_others(self, tokens: list[int]) -> str:
+        return str(self.tokenizer.decode(tokens, skip_special_tokens=True))
 
     def token_byte_lengths(self) -> np.ndarray:
         """Return how many bytes of UTF-8 each token stands for, int64 ``[vocabulary]``; 0 for the end token.

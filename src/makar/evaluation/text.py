@@ -36,7 +36,7 @@ def evaluate_text(material: Material) -> Findings:
     """
     material.say("held-out text")
     family = material.artifact.family()
-    with threads_for(family.config.parameter_count()):
+    with threads_for(family.config.computed_weights()):
         likelihood = measure_likelihood(
             family,
             material.codec,

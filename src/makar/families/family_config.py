@@ -84,6 +84,10 @@ class FamilyConfig(Config, abc.ABC):
     def parameter_count(self) -> int:
         """Return the exact number of trainable parameters."""
 
+    def computed_weights(self) -> int:
+        """Return the weights that an example is made with: those that are trained, where nothing else takes part."""
+        return self.parameter_count()
+
     @abc.abstractmethod
     def training_operations(self) -> float:
         """Return floating-point operations to train on one token or image, forward and backward."""

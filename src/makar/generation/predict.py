@@ -1,4 +1,6 @@
-"""``predict``: what a model says of images that exist, one row an image; no image is made, so nothing is signed.
+"""``predict``: what a model says of content that exists, one row an item; nothing is made, so nothing is signed.
+
+Texts are read in ``predict_text``; the rest of this file is about images.
 
 Captions may also be written beside the images, from where a later training reads them; what is there already is kept.
 
@@ -21,6 +23,7 @@ from makar.generation.able import recipes_with_prediction
 from makar.generation.asset import write_new
 from makar.generation.given_image import ImageSource, read_given_image
 from makar.generation.image_slots import encoded
+from makar.generation.predict_text import predict_text
 from makar.generation.prompts import EncodesCaptions
 from makar.generation.request import LARGEST_SEED
 from makar.nn.threads import threads_for
@@ -59,14 +62,15 @@ def predict(
     seed: int = 0,
     write_captions: bool = False,
 ) -> Iterator[dict[str, Any]]:
-    """Say something of each image.
+    """Say something of each image or text.
 
     Args:
         artifact: The model.
-        inputs: Files, folders of images, arrays uint8 ``[rows, columns, channels]``, or several of these.
+        inputs: Files, folders of images, arrays uint8 ``[rows, columns, channels]``, or several of these; of a model that reads texts
+            texts, files or folders of text.
         what: One of the model's predictions, for example ``"anomaly"``; ``None`` where it has one only, or where words say it.
         labels: Descriptions of which each image is to get the likeliest; a text is split at its commas.
-        query: A description that the images are ordered by.
+        query: A description that the images are ordered by; of texts a question that each is to answer.
         seed: Seed of draws, where the prediction needs any.
         write_captions: Write each caption beside its image, in a text file of the same name; one that exists is kept.
 
@@ -83,6 +87,9 @@ def predict(
         EmptyDataError: There is nothing to look at.
     """
     config = artifact.recipe.stages[-1].family
+    if artifact.medium in ("text", "code") and config.predictions:
+        _asked(what, labels, None, config.predictions)
+        return predict_text(artifact, inputs, query=query)
     question = _asked(what, labels, query, config.predictions)
     if not 0 <= seed < LARGEST_SEED:
         raise UsageError(f"the seed {seed}", expected=f"0 to {LARGEST_SEED - 1}")
@@ -154,7 +161,7 @@ def _rows(
         batch = torch.stack([encoded(read_given_image(source).pixels, codec) for _, source in part])
         generator = torch.Generator().manual_seed(seed + number)
         number += 1
-        with threads_for(family.config.parameter_count(), convolutional=True), torch.no_grad():
+        with threads_for(family.config.computed_weights(), convolutional=True), torch.no_grad():
             found = family.predict({TARGET: batch.to(device), **words}, question.what, generator)
         for row, (name, _) in enumerate(part):
             said = {key: np.asarray(values[row]).tolist() for key, values in found.items()}

@@ -16,7 +16,7 @@ from makar.codecs.codec import Codec
 from makar.errors import UnknownNameError, UnsupportedError
 from makar.families.family import Batch, Family
 from makar.generation.change import Change
-from makar.tensor_spec import CAPTION, CLASS, TARGET
+from makar.tensor_spec import CAPTION, CLASS, SOURCE, TARGET
 
 Prompts = str | int | np.ndarray | Sequence[Any] | None
 
@@ -26,6 +26,14 @@ class EncodesText(Protocol):
     """A codec that turns a piece of text into tokens without the end token."""
 
     def encode_text(self, text: str) -> np.ndarray:
+        """Return int64 tokens ``[length]``."""
+
+
+@runtime_checkable
+class EncodesSources(Protocol):
+    """A codec that turns a text that is read as a whole into tokens."""
+
+    def encode_source(self, text: str) -> np.ndarray:
         """Return int64 tokens ``[length]``."""
 
 
@@ -90,6 +98,8 @@ def read_prompts(prompts: Prompts, codec: Codec, family: Family) -> list[Prompt]
             do="train with labels to choose between classes, or with captions to describe what is to be made",
         )
     listed = _listed(prompts, one_rank=1 if takes_text else 0)
+    if SOURCE in accepted and accepted[SOURCE].kind == "tokens":
+        return [_read_source(item, codec) for item in listed]
     if takes_text:
         return [_read_text(item, codec) for item in listed]
     return [
@@ -140,6 +150,14 @@ def _read_text(item: Any, codec: Codec) -> Prompt:
     if not tokens.size:
         return Prompt(stated=[], slots={})
     return Prompt(stated=tokens.tolist(), slots={TARGET: torch.from_numpy(tokens.astype(np.int64))})
+
+
+def _read_source(item: Any, codec: Codec) -> Prompt:
+    if not isinstance(item, str) or not isinstance(codec, EncodesSources):
+        raise UnsupportedError(f"the prompt {item!r}", expected="a text to write another from")
+    if not item.strip():
+        raise UnsupportedError("an empty text to write another from", expected="at least one word")
+    return Prompt(stated=item, slots={SOURCE: torch.from_numpy(np.asarray(codec.encode_source(item), np.int64))})
 
 
 def _read_caption(item: Any, codec: Codec) -> Prompt:

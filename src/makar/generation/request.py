@@ -149,7 +149,9 @@ class Request:
 
     def _threads(self) -> AbstractContextManager[None]:
         """Use the threads that suit this model while it samples."""
-        return threads_for(self.family.config.parameter_count(), convolutional=self.codec.spec[TARGET].kind == "values")
+        return threads_for(
+            self.family.config.computed_weights(), convolutional=self.codec.spec[TARGET].kind == "values"
+        )
 
     def draft(self, prompt: Prompt, slots: Slots) -> Draft:
         """Turn a finished example into content and compare it with the training data."""
@@ -290,7 +292,8 @@ def decode_example(codec: Codec, prompt: Prompt, slots: Slots) -> tuple[Any, Any
     given = prompt.tokens
     if SHOWN_TEXT in slots:
         new_text = shown_text(slots)
-        before = prompt.stated if isinstance(prompt.stated, str) else ""
+        # What is only read, such as a text to translate, is no part of what is written.
+        before = prompt.stated if given is not None and isinstance(prompt.stated, str) else ""
         if given is not None and not isinstance(prompt.stated, str):
             before = codec.decode({TARGET: given})
         return before + new_text, new_text

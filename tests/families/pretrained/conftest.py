@@ -12,7 +12,7 @@ pytest.importorskip("diffusers", reason="the extra diffusers is not installed")
 from makar.artifacts.load import load_artifact
 from makar.families.family import build_family
 from makar.families.pretrained.opening import quiet
-from tests.families.pretrained import tiny_pipelines
+from tests.families.pretrained import tiny_checkpoints, tiny_pipelines
 
 
 @pytest.fixture(scope="session")
@@ -25,6 +25,19 @@ def pipelines(tmp_path_factory):
         with quiet():
             getattr(tiny_pipelines, name)().save_pretrained(place / name)
         return place / name
+
+    return folder
+
+
+@pytest.fixture(scope="session")
+def checkpoints(tmp_path_factory):
+    """Return a function from the name of a function in ``tiny_checkpoints`` to the folder of that checkpoint."""
+    place = tmp_path_factory.mktemp("checkpoints")
+
+    @functools.cache
+    def folder(name):
+        with quiet():
+            return tiny_checkpoints.save(name, place / name)
 
     return folder
 

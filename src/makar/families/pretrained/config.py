@@ -119,6 +119,10 @@ class PretrainedConfig(FamilyConfig):
         """Return the parameters of the adapter: nothing else is trained."""
         return self.rank * self.adapted_width
 
+    def computed_weights(self) -> int:
+        """Return the weights of the whole pipeline with its adapter."""
+        return self.all_weights + self.parameter_count()
+
     def training_operations(self) -> float:
         """Return an estimate: the frozen network forwards and back through, the adapter with its own gradients."""
         met = self.positions * (UNET_SHARE if self.is_unet else 1.0)

@@ -8,6 +8,7 @@ folder: code and pickles run whatever their author wrote. Of weights in two numb
 import dataclasses
 import math
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -75,20 +76,29 @@ class PipelineFolder:
         Raises:
             IntegrityError: A file cannot be read.
         """
-        found: dict[str, tuple[int, ...]] = {}
-        for name in self.files:
-            if name.startswith(f"{component}/") and name.endswith(".safetensors"):
-                try:
-                    with safetensors.safe_open(str(self.path / name), framework="np") as file:
-                        found |= {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118
-                except (safetensors.SafetensorError, OSError) as error:
-                    raise IntegrityError(f"{name} cannot be read: {error}", do="get the model again") from error
-        return found
+        listed = (name for name in self.files if name.startswith(f"{component}/") and name.endswith(".safetensors"))
+        return shapes_in(self.path, listed)
 
     def weights(self) -> dict[str, int]:
         """Return the number of weights of every component that has any."""
         counts = {name: sum(map(math.prod, self.shapes(name).values())) for name in self.components}
         return {name: count for name, count in counts.items() if count}
+
+
+def shapes_in(folder: Path, names: Iterable[str]) -> dict[str, tuple[int, ...]]:
+    """Return the shape of every tensor of some files by its name, from the heads of the files.
+
+    Raises:
+        IntegrityError: A file cannot be read.
+    """
+    found: dict[str, tuple[int, ...]] = {}
+    for name in names:
+        try:
+            with safetensors.safe_open(str(folder / name), framework="np") as file:
+                found |= {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118
+        except (safetensors.SafetensorError, OSError) as error:
+            raise IntegrityError(f"{name} cannot be read: {error}", do="get the model again") from error
+    return found
 
 
 def is_pipeline(folder: Path) -> bool:

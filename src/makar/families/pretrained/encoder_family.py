@@ -1,0 +1,191 @@
+"""A checkpoint with a head that reads: a label of a text, entities in it, an answer from a passage, or the words behind masks.
+
+A text longer than the network reads is cut into windows that overlap by half: labels are those of the mean probability, of an entity or an
+answer the window counts where it is farthest from the edge, or likeliest. How many windows there were is part of what is said. Entities
+are words, not tokens: a word has the tag of its first token, and neighbours of one kind are one entity unless the second begins anew (the
+scheme of Ramshaw and Marcus 1995, arXiv cmp-lg/9505040). An answer is the span of at most 30 tokens with the largest product of the
+probabilities of its two ends (Devlin et al. 2018, arXiv 1810.04805, section 4.2).
+"""
+
+import inspect
+from typing import Any
+
+import torch
+from tokenizers import Encoding
+from torch import Tensor
+
+from makar.codecs.pretrained_text import PretrainedTextCodec
+from makar.errors import UnsupportedError, UsageError
+from makar.families.pretrained.text_family import PretrainedTextFamily
+
+MOST_ANSWER_TOKENS = 30
+SHOWN_WORDS = 5
+LEAST_CHANCE = 0.5
+"""Of several labels of one text, those are named whose probability is above."""
+
+
+class EncoderCheckpoint(PretrainedTextFamily):
+    """A checkpoint that says something of a text: BERT and RoBERTa with their heads, and every other that has one."""
+
+    def read_text(self, text: str, codec: PretrainedTextCodec, *, query: str | None) -> dict[str, Any]:
+        """Say of a text what the head is for.
+
+        Args:
+            text: The text, or the passage that an answer is looked for in.
+            codec: The tokenizer.
+            query: The question, where an answer is wanted.
+
+        Returns:
+            Plain values: ``label``, ``probability`` and ``probabilities`` (or ``labels``, or a ``score``); ``entities``; ``answer``
+            with its place; ``words`` for each mask.
+
+        Raises:
+            UsageError: There is no question, no mask, or one that nothing is to be done with.
+        """
+        task = self.config.task
+        if (query is not None) != (task == "answers"):
+            raise UsageError(
+                f"a question for a {self.config.architecture}" if query is not None else "a passage without a question",
+                expected="a text alone" if query is not None else '--query "the question"',
+            )
+        if not text.strip():
+            raise UsageError("an empty text", expected="at least one word")
+        reads = {"classification": self._label, "tagging": self._entities, "masked": self._words}
+        with torch.inference_mode():
+            return self._answer(query, text, codec) if query is not None else reads[task](text, codec)
+
+    def _label(self, text: str, codec: PretrainedTextCodec) -> dict[str, Any]:
+        windows = self._windows(codec.encode_places(text))
+        logits = torch.stack([self._asked(ids, types)["logits"][0].float().cpu() for ids, types, _ in windows])
+        kind = self.folder.settings.get("problem_type")
+        said: dict[str, Any] = {"windows": len(windows)} if len(windows) > 1 else {}
+        if kind == "regression" or (kind is None and logits.shape[1] == 1):
+            return {"score": float(logits.mean()), **said}
+        is_multiple = kind == "multi_label_classification"
+        shares = (logits.sigmoid() if is_multiple else logits.softmax(-1)).mean(0)
+        named = {name: float(share) for name, share in zip(self.config.labels, shares)}
+        if is_multiple:
+            return {
+                "labels": [name for name, share in named.items() if share > LEAST_CHANCE],
+                "probabilities": named,
+                **said,
+            }
+        label = max(named, key=lambda name: named[name])
+        return {"label": label, "probability": named[label], "probabilities": named, **said}
+
+    def _entities(self, text: str, codec: PretrainedTextCodec) -> dict[str, Any]:
+        encoding = codec.encode_places(text)
+        windows = self._windows(encoding)
+        tags: dict[int, tuple[int, Tensor]] = {}
+        for ids, types, places in windows:
+            shares = self._asked(ids, types)["logits"][0].float().softmax(-1).cpu()
+            for row, place in enumerate(places):
+                # Where windows overlap, the one counts that sees more on both sides.
+                seen = min(row, len(places) - 1 - row)
+                if place is not None and (place not in tags or seen > tags[place][0]):
+                    tags[place] = (seen, shares[row])
+        words = _words_of(encoding)
+        entities: list[dict[str, Any]] = []
+        for word, (first, start, end) in enumerate(words):
+            share = tags[first][1]
+            number = int(share.argmax())
+            prefix, _, kind = self.config.labels[number].rpartition("-")
+            if kind == "O":
+                continue
+            last = entities[-1] if entities else None
+            if last is not None and last["kind"] == kind and prefix != "B" and last["word"] + 1 == word:
+                last.update(end=end, word=word, probability=min(last["probability"], float(share[number])))
+            else:
+                entities.append(
+                    {"kind": kind, "start": start, "end": end, "probability": float(share[number]), "word": word}
+                )
+        for one in entities:
+            # Which word it ends with was only needed to join it with the next.
+            del one["word"]
+            one["text"] = text[one["start"] : one["end"]]
+        return {"entities": entities, **({"windows": len(windows)} if len(windows) > 1 else {})}
+
+    def _answer(self, question: str, passage: str, codec: PretrainedTextCodec) -> dict[str, Any]:
+        encoding = codec.encode_places(question, passage)
+        inside = [place for place, number in enumerate(encoding.sequence_ids) if number == 1]
+        windows = self._windows(encoding, kept=inside[0] if inside else 0)
+        best = (-1.0, 0, 0)
+        for ids, types, places in windows:
+            made = self._asked(ids, types)
+            allowed = torch.tensor([place is not None and encoding.sequence_ids[place] == 1 for place in places])
+            ends = [
+                made[name][0].float().cpu().masked_fill(~allowed, -torch.inf) for name in ("start_logits", "end_logits")
+            ]
+            start, end = (logits.softmax(-1) for logits in ends)
+            spans = (start[:, None] * end[None, :]).triu().tril(MOST_ANSWER_TOKENS - 1)
+            row, column = divmod(int(spans.argmax()), spans.shape[1])
+            first, last = places[row], places[column]
+            if first is not None and last is not None and float(spans[row, column]) > best[0]:
+                best = (float(spans[row, column]), encoding.offsets[first][0], encoding.offsets[last][1])
+        share, begin, stop = best
+        found = {"answer": passage[begin:stop], "probability": share, "start": begin, "end": stop}
+        return found | ({"windows": len(windows)} if len(windows) > 1 else {})
+
+    def _words(self, text: str, codec: PretrainedTextCodec) -> dict[str, Any]:
+        name = codec.special.texts.get("mask_token", "")
+        if codec.special.mask is None or name not in text:
+            raise UsageError("a text without a masked word", expected=f"{name or 'a mask'} where a word is to be found")
+        encoding = codec.encode_places(text, with_masks=True)
+        if self.config.context and len(encoding.ids) > self.config.context:
+            raise UsageError(f"a text of {len(encoding.ids)} tokens", expected=f"at most {self.config.context}")
+        shares = self._asked(encoding.ids, encoding.type_ids)["logits"][0].float().softmax(-1).cpu()
+        rows = []
+        for place, token in enumerate(encoding.ids):
+            if token == codec.special.mask:
+                likeliest = shares[place].topk(min(SHOWN_WORDS, shares.shape[1]))
+                words = [codec.tokenizer.decode([int(one)]).strip() for one in likeliest.indices]
+                rows.append(dict(zip(words, map(float, likeliest.values))))
+        return {"words": rows}
+
+    def _asked(self, ids: list[int], types: list[int]) -> Any:
+        given = {"input_ids": ids, "token_type_ids": types, "attention_mask": [1] * len(ids)}
+        known = inspect.signature(self.network.forward).parameters
+        device = self.network.device
+        return self.network(
+            **{name: torch.tensor([row], device=device) for name, row in given.items() if name in known}
+        )
+
+    def _windows(
+        self, encoding: Encoding, *, kept: int | None = None
+    ) -> list[tuple[list[int], list[int], list[int | None]]]:
+        """Return ids, types and places in the whole of every window; what begins and ends the whole begins and ends each of them."""
+        ids, types, count = encoding.ids, encoding.type_ids, len(encoding.ids)
+        special = encoding.special_tokens_mask
+        before = next((at for at, mark in enumerate(special) if not mark), 0) if kept is None else kept
+        after = next((at for at, mark in enumerate(reversed(special)) if not mark), 0)
+        limit = self.config.context or count
+        room = limit - before - after
+        if count <= limit:
+            return [(ids, types, list(range(count)))]
+        if room < 2:
+            raise UnsupportedError(
+                f"a question of {before} tokens for a network of {limit} positions", expected="a shorter question"
+            )
+        found = []
+        body = list(range(before, count - after))
+        for start in range(0, len(body), max(1, room // 2)):
+            places = [*range(before), *body[start : start + room], *range(count - after, count)]
+            found.append(([ids[at] for at in places], [types[at] for at in places], list[int | None](places)))
+            if start + room >= len(body):
+                break
+        return found
+
+
+def _words_of(encoding: Encoding) -> list[tuple[int, int, int]]:
+    """Return the first token, the first letter and the end of every word."""
+    found: list[tuple[int, int, int]] = []
+    last: int | None = None
+    for place, (word, (start, end)) in enumerate(zip(encoding.word_ids, encoding.offsets)):
+        if word is None:
+            continue
+        if word == last and found:
+            found[-1] = (found[-1][0], found[-1][1], end)
+        else:
+            found.append((place, start, end))
+        last = word
+    return found

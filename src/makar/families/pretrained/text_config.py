@@ -1,0 +1,114 @@
+"""What is known of a checkpoint of transformers without opening it: the hash of its folder, its class, its task and its sizes; no torch.
+
+The configuration names the folder by the hash of its content and never by a path: where it is on this machine stands in the private ledger.
+What follows from the folder is compared with it when it is opened, so that a forged configuration is found. Nothing of it is trained as it
+came: a network of mainstream layout is brought in with ``makar import`` and is then one of ours.
+"""
+
+import dataclasses
+from typing import Any, ClassVar, Literal, Self
+
+from makar.config import setting
+from makar.families.family_config import FamilyConfig
+from makar.tensor_spec import SOURCE, TARGET, Slot, TensorSpec
+
+CAUSAL, SEQ2SEQ = "causal", "seq2seq"
+PREDICTS = {"masked": "mask", "classification": "label", "tagging": "entities", "answers": "answer"}
+"""By task of an encoder: what ``predict`` says of a text."""
+TASKS = (CAUSAL, SEQ2SEQ, *PREDICTS)
+MEANINGS = {
+    CAUSAL: "continues text",
+    SEQ2SEQ: "writes a text from a text",
+    "masked": "fills in masked words",
+    "classification": "says the label of a text",
+    "tagging": "marks entities in a text",
+    "answers": "finds answers in a text",
+}
+"""By task: what such a checkpoint does, for messages."""
+MOST_WINDOW = 1024
+"""Positions of a window that a text is measured with, where the network has no fewer."""
+WEIGHT_BYTES = 4.0
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PretrainedTextConfig(FamilyConfig):
+    """A checkpoint of transformers."""
+
+    kind: ClassVar[str] = "pretrained-text"
+    target: ClassVar[str] = "makar.families.pretrained.text_family:text_family_of"
+    item_name: ClassVar[str] = "token"
+    batching: ClassVar[Literal["items", "windows"]] = "windows"
+
+    base: str = setting("", meaning="sha256 of the files of the folder, as makar.provenance.pipelines counts it")
+    architecture: str = setting("GPT2LMHeadModel", meaning="class of transformers that the folder names")
+    task: str = setting(CAUSAL, meaning="what the head of that class is for", choices=TASKS)
+    vocabulary: int = setting(0, meaning="tokens that the network has rows for", unit="tokens", minimum=0)
+    context: int = setting(0, meaning="positions that it was made for; 0 is any number", unit="tokens", minimum=0)
+    weights: int = setting(0, meaning="weights of the network", minimum=0)
+    labels: tuple[str, ...] = setting((), meaning="names of what a classifier or a tagger tells apart")
+
+    @property
+    def window_length(self) -> int:
+        """Positions that a text is measured with at a time."""
+        return min(self.context or MOST_WINDOW, MOST_WINDOW)
+
+    @property
+    def predictions(self) -> tuple[str, ...]:  # type: ignore[override]  # of each checkpoint its own
+        """What ``predict`` can say: that of the head."""
+        return (PREDICTS[self.task],) if self.task in PREDICTS else ()
+
+    @property
+    def tensors_name(self) -> str:
+        """A checkpoint as it came has no tensors of its own: they stay in its folder."""
+        return ""
+
+    def accepts(self) -> TensorSpec:
+        """Return tokens along ``length``: to be continued, or to be read."""
+        slot = Slot(kind="tokens", axes=("length",), sizes=(None,), vocabulary=self.vocabulary or None)
+        if self.task == SEQ2SEQ:
+            return TensorSpec({TARGET: slot, SOURCE: dataclasses.replace(slot, optional=True)})
+        return TensorSpec({TARGET: slot})
+
+    def bound_to(self, made: TensorSpec) -> Self:
+        """Return a copy with the codec's vocabulary."""
+        return self.changed(vocabulary=made[TARGET].vocabulary)
+
+    def scaled_to(self, parameters: int) -> Self:
+        """Return itself: its size is what it is."""
+        del parameters
+        return self
+
+    def parameter_count(self) -> int:
+        """Return 0: nothing of it is trained."""
+        return 0
+
+    def computed_weights(self) -> int:
+        """Return the weights of the network."""
+        return self.weights
+
+    def training_operations(self) -> float:
+        """Return the operations of a token forward: it goes no way back."""
+        return 2.0 * self.weights
+
+    def activation_bytes(self) -> float:
+        """Return an estimate of what a window takes: as many bytes as the logits of its positions."""
+        return WEIGHT_BYTES * self.window_length * max(1, self.vocabulary)
+
+    def frozen_bytes(self) -> float:
+        """Return the memory of the network itself."""
+        return WEIGHT_BYTES * self.weights
+
+    def memory_plan(self, device: str, free_bytes: int) -> dict[str, Any]:
+        """Return the number format that fits into the memory there is."""
+        return {"device": device, "precision": fitting_precision(self.weights, device=device, free_bytes=free_bytes)}
+
+
+def fitting_precision(weights: int, *, device: str, free_bytes: int) -> str:
+    """Return the number format of weights: float32 on a CPU where it fits, else bfloat16, in which most checkpoints are published.
+
+    >>> fitting_precision(1_000_000, device="cpu", free_bytes=8_000_000)
+    'float32'
+    """
+    if device == "cuda" or WEIGHT_BYTES * weights > 0.8 * free_bytes:
+        return "bfloat16"
+    return "float32"

@@ -1,0 +1,284 @@
+"""From the folder of a checkpoint to its configuration, to its network and to its tokenizer, by transformers.
+
+The classes are those of transformers, found by name in its own tables; the configuration is built from the fields that its class states
+(an allow-list: what else stands in ``config.json``, such as the name of code or of an attention kernel, is left out); weights are
+safetensors, nothing is downloaded, no code of the folder is run. A head whose weights are missing is refused: transformers would draw it.
+"""
+
+import contextlib
+import dataclasses
+import importlib.util
+import inspect
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from makar.codecs.pretrained_text import TOKENIZER_FILE, TOKENS_FILE, SpecialTokens
+from makar.errors import ArtifactError, IntegrityError, MissingExtraError, TensorMismatchError, UnsupportedError
+from makar.families.pretrained.checkpoint_folder import CheckpointFolder, is_checkpoint, read_checkpoint, table_of
+from makar.families.pretrained.text_config import PretrainedTextConfig
+from makar.provenance.ledger import known_place
+from makar.provenance.pipelines import content_hash, hashed_files
+
+TABLES = {
+    "causal": "MODEL_FOR_CAUSAL_LM_MAPPING_NAMES",
+    "seq2seq": "MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES",
+    "masked": "MODEL_FOR_MASKED_LM_MAPPING_NAMES",
+    "classification": "MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES",
+    "tagging": "MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING_NAMES",
+    "answers": "MODEL_FOR_QUESTION_ANSWERING_MAPPING_NAMES",
+}
+"""By task: the table of transformers with the classes that have such a head."""
+LEGACY_FIELDS = frozenset({"rope_theta", "rope_scaling", "num_labels", "torch_dtype"})
+"""What older folders state, and transformers turns into fields."""
+REFUSED_FIELDS = frozenset({"auto_map", "attn_implementation", "dtype", "torch_dtype", "transformers_version"})
+CONTEXT_FIELDS = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "seq_length", "max_sequence_length")
+OFFSET_TYPES = ("roberta", "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl", "camembert", "longformer", "xmod")
+"""Types whose positions begin behind the number of the padding token, so that the last ones are never used."""
+NO_LIMIT = 1 << 30
+"""Tokenizers without a limit state a number far beyond."""
+VOCABULARIES = ("tokenizer.json", "vocab.json", "vocab.txt", "merges.txt")
+OPENING_ERRORS = (OSError, ValueError, TypeError, KeyError, AttributeError, RuntimeError, ImportError)
+
+
+def transformers() -> Any:
+    """Return the module.
+
+    Raises:
+        MissingExtraError: It is not installed.
+    """
+    if importlib.util.find_spec("transformers") is None:
+        raise MissingExtraError("transformers", extra="transformers")
+    import transformers as module
+
+    return module
+
+
+@contextlib.contextmanager
+def quiet_transformers() -> Iterator[None]:
+    """Keep the bars and remarks of transformers from the terminal for a while; what goes wrong is raised anyway."""
+    transformers()
+    from transformers.utils import logging as remarks
+
+    level, had_bar = remarks.get_verbosity(), remarks.is_progress_bar_enabled()
+    remarks.set_verbosity_error()
+    remarks.disable_progress_bar()
+    try:
+        yield
+    finally:
+        remarks.set_verbosity(level)
+        if had_bar:
+            remarks.enable_progress_bar()
+
+
+def describe_checkpoint(folder: Path) -> PretrainedTextConfig:
+    """Return the configuration of a folder as it is.
+
+    Raises:
+        ArtifactError: It must not be opened; the message says why.
+        UnsupportedError: It is no network for text; the message says what it is.
+    """
+    looked = read_checkpoint(folder)
+    task = _task(looked)
+    settings = _settings(looked)
+    stated = settings.to_dict()
+    labels = stated.get("id2label") if task in ("classification", "tagging") else None
+    vocabulary = stated.get("vocab_size")
+    return PretrainedTextConfig(
+        base=content_hash(hashed_files(folder, looked.files)),
+        architecture=looked.architecture,
+        task=task,
+        vocabulary=vocabulary if isinstance(vocabulary, int) else 0,
+        context=_context(looked, stated),
+        weights=_weights(looked),
+        labels=tuple(str(labels[number]) for number in sorted(labels)) if labels else (),
+    )
+
+
+def checkpoint_of(config: PretrainedTextConfig) -> CheckpointFolder:
+    """Find and check the folder that a configuration names by its hash.
+
+    Raises:
+        ArtifactError: It is not known on this machine.
+        IntegrityError: What is there is another one, or the configuration describes another.
+    """
+    place = known_place("artifact", config.base)
+    if place is None or not is_checkpoint(Path(place)):
+        raise ArtifactError(
+            f"the checkpoint {config.base[:16]} that this model is made from is not on this machine",
+            expected=f"the folder of that {config.architecture}",
+            do="get it, and make it known: makar generate FOLDER",
+        )
+    described = describe_checkpoint(Path(place))
+    if described.base != config.base:
+        raise IntegrityError(
+            f"{place} is another checkpoint than the one that this model is made from",
+            expected=f"files with the hash {config.base[:16]}",
+            do="get the one that it was made from",
+        )
+    ours, theirs = config.to_dictionary(), described.to_dictionary()
+    if wrong := [name for name in ours if ours[name] != theirs[name]]:
+        raise IntegrityError(
+            f"the configuration says of its base {wrong[0]} {ours[wrong[0]]!r}",
+            expected=repr(theirs[wrong[0]]),
+            do="do not trust this model",
+        )
+    return read_checkpoint(Path(place))
+
+
+def open_network(folder: CheckpointFolder, *, precision: str) -> tuple[Any, tuple[str, ...]]:
+    """Open the network of a folder that was checked.
+
+    Args:
+        folder: The folder.
+        precision: Number format of the weights.
+
+    Returns:
+        The network, ready to be asked, and the names of tensors of the folder that it has no place for.
+
+    Raises:
+        TensorMismatchError: The folder lacks tensors of the network.
+        ArtifactError: transformers cannot open it.
+    """
+    import torch
+
+    kind = getattr(transformers(), folder.architecture)
+    try:
+        with quiet_transformers():
+            network, found = kind.from_pretrained(
+                str(folder.path),
+                config=_settings(folder),
+                dtype=getattr(torch, precision),
+                use_safetensors=True,
+                local_files_only=True,
+                output_loading_info=True,
+            )
+    except OPENING_ERRORS as error:
+        raise ArtifactError(
+            f"{folder.path} cannot be opened as a {folder.architecture}: {str(error).strip()}",
+            do="get the whole folder again, or a newer transformers",
+        ) from error
+    if missing := sorted(found["missing_keys"]):
+        shown = ", ".join(missing[:6]) + (" ..." if len(missing) > 6 else "")
+        raise TensorMismatchError(
+            f"{folder.path} lacks {len(missing)} tensors of a {folder.architecture}: {shown}",
+            expected="all of them: what is missing would be drawn at random",
+            do="get a checkpoint that was trained with this head",
+        )
+    return network.requires_grad_(False).eval(), tuple(sorted(found["unexpected_keys"]))
+
+
+def tokenizer_files(folder: CheckpointFolder) -> dict[str, bytes]:
+    """Return the files of the codec ``checkpoint-tokens`` from a folder.
+
+    Raises:
+        ArtifactError: There is no tokenizer, or transformers cannot open it.
+        UnsupportedError: Its tokenizer has no form as ``tokenizer.json``.
+    """
+    if not any(name in VOCABULARIES or name.endswith((".model", ".spm")) for name in folder.files):
+        # transformers would make an empty one.
+        raise ArtifactError(
+            f"{folder.path} has no tokenizer",
+            expected="tokenizer.json, or a vocabulary",
+            do="get the whole folder again",
+        )
+    try:
+        with quiet_transformers():
+            opened = transformers().AutoTokenizer.from_pretrained(
+                str(folder.path), config=_settings(folder), local_files_only=True
+            )
+    except OPENING_ERRORS as error:
+        raise ArtifactError(
+            f"the tokenizer of {folder.path} cannot be opened: {str(error).strip()}",
+            expected="tokenizer.json, or the vocabulary of a tokenizer that transformers knows",
+            do="get the whole folder again",
+        ) from error
+    if not opened.is_fast:
+        raise UnsupportedError(
+            f"the tokenizer {type(opened).__name__} has no form as tokenizer.json", expected="a fast tokenizer"
+        )
+    special = {key: str(value) for key, value in opened.special_tokens_map.items() if isinstance(value, str)}
+    tokens = SpecialTokens(
+        begin=opened.bos_token_id,
+        ends=_ends(folder, opened.eos_token_id, opened.sep_token_id, opened.pad_token_id),
+        mask=opened.mask_token_id,
+        chat_template=opened.chat_template if isinstance(opened.chat_template, str) else None,
+        texts=special,
+    )
+    return {TOKENIZER_FILE: opened.backend_tokenizer.to_str().encode(), TOKENS_FILE: tokens.to_json()}
+
+
+def _ends(folder: CheckpointFolder, end: int | None, separator: int | None, padding: int | None) -> tuple[int, ...]:
+    """Return every token that ends a text: the tokenizer's first, then what the folder says of generation."""
+    found: list[int] = [] if end is None else [end]
+    for stated in (folder.generation().get("eos_token_id"), folder.settings.get("eos_token_id")):
+        listed = stated if isinstance(stated, list) else [stated]
+        found += [token for token in listed if type(token) is int and token not in found]
+    if not found:
+        # Tokenizers of encoders name no end; what separates texts there, or fills up, comes nearest.
+        found = [token for token in (separator, padding) if token is not None][:1]
+    if not found:
+        raise UnsupportedError(f"the tokenizer of {folder.path} says no token that ends a text", expected="eos_token")
+    return tuple(found)
+
+
+def _task(folder: CheckpointFolder) -> str:
+    transformers()
+    from transformers.models.auto import modeling_auto
+
+    for task, table in TABLES.items():
+        classes = getattr(modeling_auto, table).get(folder.model_type)
+        if folder.architecture in ((classes,) if isinstance(classes, str) else classes or ()):
+            return task
+    heads = "causal, masked and seq2seq language models, classifiers, taggers, models that find answers"
+    if folder.model_type not in _known_types():
+        raise UnsupportedError(
+            f'{folder.path} is of the type "{folder.model_type}", which this transformers does not know',
+            expected=heads,
+            do="get a newer transformers; code that comes with a model is not run",
+        )
+    raise UnsupportedError(f"{folder.path} is a {folder.architecture}", expected=heads)
+
+
+def _known_types() -> Any:
+    from transformers.models.auto.configuration_auto import CONFIG_MAPPING
+
+    return CONFIG_MAPPING
+
+
+def _settings(folder: CheckpointFolder) -> Any:
+    """Return the configuration of transformers, of the fields that its class states."""
+    known = _known_types()
+    if folder.model_type not in known:
+        raise UnsupportedError(
+            f'the type "{folder.model_type}" is not known to this transformers', expected="a known one"
+        )
+    kind = known[folder.model_type]
+    from huggingface_hub.errors import StrictDataclassError
+
+    fields = set(inspect.signature(kind.__init__).parameters) | set(kind.attribute_map) | LEGACY_FIELDS
+    if dataclasses.is_dataclass(kind):
+        fields |= {field.name for field in dataclasses.fields(kind)}
+    kept = {name: value for name, value in folder.settings.items() if name in fields - REFUSED_FIELDS}
+    try:
+        with quiet_transformers():
+            return kind.from_dict(kept)
+    except (*OPENING_ERRORS, StrictDataclassError) as error:
+        raise ArtifactError(f"the settings of {folder.path} do not fit together: {error}", do="get it again") from error
+
+
+def _context(folder: CheckpointFolder, stated: dict[str, Any]) -> int:
+    limit = next((int(stated[name]) for name in CONTEXT_FIELDS if isinstance(stated.get(name), int)), 0)
+    if folder.model_type in OFFSET_TYPES and limit:
+        limit -= int(stated.get("pad_token_id") or 0) + 1
+    path = folder.path / "tokenizer_config.json"
+    if path.is_file():
+        of_tokenizer = table_of(path).get("model_max_length")
+        if isinstance(of_tokenizer, int | float) and 0 < of_tokenizer < NO_LIMIT:
+            limit = min(limit or NO_LIMIT, int(of_tokenizer))
+    return max(0, min(limit, NO_LIMIT - 1))
+
+
+def _weights(folder: CheckpointFolder) -> int:
+    return sum(math.prod(shape) for shape in folder.shapes().values())
