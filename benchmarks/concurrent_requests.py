@@ -5,8 +5,8 @@
 
 Models have random weights: speed does not depend on their values. Each request is a thread that asks the sampler as a server would; all
 of them share one running batch. One at a time is the same requests one after the other. Every round measures both; the best round of
-each counts. The bar is for the model of 110 million parameters; the ratio that is held against it compares the best precision at once with the best precision one at a time. Texts
-must be equal in every precision.
+each counts. The bar is for the model of 110 million parameters; what is held against it is the best precision at once over the best
+precision one at a time. Texts must be equal in every precision.
 """
 
 import argparse
@@ -54,9 +54,7 @@ def measure(folder: Path, precision: str, *, requests: int, new_tokens: int, rou
     def ask(sampler: TransformerSampler, number: int) -> list[int]:
         prompt = {"target": torch.tensor(prompts[number])}
         return [
-            token
-            for _, slots, _ in sampler.sample(options, [prompt], [number])
-            for token in slots["target"].tolist()
+            token for _, slots, _ in sampler.sample(options, [prompt], [number]) for token in slots["target"].tolist()
         ]
 
     def one_at_a_time() -> list[list[int]]:

@@ -23,10 +23,11 @@ from typing import Any
 import numpy as np
 from measure import machine, write_result
 
-WORDS = (
-    "river stone garden window paper silver morning letter candle forest bridge market hammer button feather mirror ladder basket "
-    "copper island winter saddle pepper anchor violin tunnel blanket harbour kettle meadow needle orchard pigeon ribbon shadow thunder"
-).split()
+WORDS = tuple(
+    first + last
+    for first in ("ri", "sto", "gar", "win", "pa", "sil", "mor", "let")
+    for last in ("ver", "ne", "den", "dow", "per", "ning")
+)
 BAR, AIM = 2.0, 3.0
 
 

@@ -41,6 +41,10 @@ GENERATE = {
     "--repetition-penalty": (WRITE, ["--repetition-penalty", "4"]),
     "--stop": (WRITE, ["--stop", "e"]),
     "--precision": ([*WRITE, "--max-tokens", "200"], ["--precision", "int8"]),
+    "--json-schema": ([*WRITE, "--max-tokens", "80"], ["--json-schema", "schema.json"]),
+    "--regex": (WRITE, ["--regex", "[0-9]{3}"]),
+    "--choice": (WRITE, ["--choice", "yes,no"]),
+    "--tools": ([*WRITE, "--max-tokens", "200"], ["--tools", "tools.json"]),
     "--seed": (WRITE, ["--seed", "5"]),
     "-n": (WRITE, ["-n", "2"]),
     "<prompts>?": (["generate", "writer", "--max-tokens", "20"], ["Chapter"]),
@@ -67,6 +71,8 @@ def made(words, folder):
 @pytest.mark.parametrize("option", GENERATE)
 def test_an_option_of_generate_changes_the_content(option, place, tmp_path):
     base, more = GENERATE[option]
+    (tmp_path / "schema.json").write_text('{"type": "array", "items": {"type": "integer"}}', encoding="utf-8")
+    (tmp_path / "tools.json").write_text('[{"name": "now"}, {"name": "later"}]', encoding="utf-8")
     plain = made(base, tmp_path)
     assert made(base, tmp_path) == plain
     assert made([*base, *more], tmp_path) != plain

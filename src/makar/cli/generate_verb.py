@@ -30,6 +30,13 @@ Loras = Annotated[
     list[str] | None,
     typer.Option("--lora", metavar="FILE[:SCALE]", help="Pipelines: add this LoRA; may be repeated."),
 ]
+JsonSchema = Annotated[
+    Path | None, typer.Option("--json-schema", metavar="FILE", help="Text: every answer is JSON of this schema.")
+]
+Tools = Annotated[
+    Path | None,
+    typer.Option("--tools", metavar="FILE", help="Text: the answer calls one of these tools (OpenAI's shape)."),
+]
 ControlNet = Annotated[
     Path | None, typer.Option("--controlnet", metavar="FOLDER", help="Pipelines: put this ControlNet to it.")
 ]
@@ -57,6 +64,12 @@ def generate(
     precision: Annotated[
         str | None, typer.Option("--precision", help="Text: arithmetic; float32, bfloat16 or int8 (small and fast).")
     ] = None,
+    json_schema: JsonSchema = None,
+    regex: Annotated[str | None, typer.Option("--regex", help="Text: every answer matches this.")] = None,
+    choice: Annotated[
+        str | None, typer.Option("--choice", metavar="TEXT,TEXT...", help="Text: the answer is one of these.")
+    ] = None,
+    tools: Tools = None,
     stream: Annotated[bool, typer.Option("--stream", help="Text: print while it is made.")] = False,
     steps: Annotated[int | None, typer.Option("--steps", help="Images: steps of the solver.")] = None,
     solver: Annotated[
@@ -116,6 +129,10 @@ def generate(
         "max_tokens": max_tokens,
         "stop": tuple(stop) if stop else None,
         "precision": precision,
+        "json_schema": json_schema,
+        "regex": regex,
+        "choice": choice,
+        "tools": tools,
         "steps": steps,
         "solver": solver,
         "shift": shift,
@@ -193,7 +210,8 @@ def _stream(
             do="a text is only known to be a copy when it is whole",
         )
     prompt = words[0] if words else ""
-    sys.stdout.write(prompt)
+    # A form is that of the answer alone.
+    sys.stdout.write("" if {"json_schema", "regex", "choice", "tools"} & set(options) else prompt)
     for piece in maker.stream(prompt or None, seed=seed, options=options):
         if isinstance(piece, str):
             sys.stdout.write(piece)

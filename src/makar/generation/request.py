@@ -19,6 +19,8 @@ from makar.families.family import Family, Sampler
 from makar.families.logits_hook import LogitsHook
 from makar.generation.asset import Asset
 from makar.generation.finishing import Finishing
+from makar.generation.form import Form, refuse_stops
+from makar.generation.form_constraint import FormConstraint
 from makar.generation.guards import CopyGuard, Draft, Guard, NoveltyCheck, seed_of_attempt
 from makar.generation.prompts import Prompt
 from makar.nn.threads import threads_for
@@ -88,6 +90,7 @@ class Request:
         refuse_copies: Whether copies of it are refused.
         hook: Reshapes logits before a token is drawn: the place of a watermark; the manifest names it.
         finishing: What is done to every image after it was judged; ``None`` for nothing.
+        form: The form that every text must have; ``None`` for any.
     """
 
     def __init__(
@@ -99,6 +102,7 @@ class Request:
         refuse_copies: bool,
         hook: LogitsHook | None = None,
         finishing: Finishing | None = None,
+        form: Form | None = None,
     ) -> None:
         if refuse_copies and novelty is None:
             raise UnsupportedError(
@@ -113,8 +117,20 @@ class Request:
         self.guards: tuple[Guard, ...] = (*GUARDS, CopyGuard()) if refuse_copies else GUARDS
         self.hook = hook
         self.finishing = Finishing() if finishing is None else finishing
-        self.sampler: Sampler = self.family.sampler(self.codec, hook=hook)
+        self.constraint = self._constraint(form)
+        self.sampler: Sampler = self.family.sampler(self.codec, hook=self.constraint or hook)
         self.key = signing_key()
+
+    def _constraint(self, form: Form | None) -> FormConstraint | None:
+        if form is None:
+            return None
+        if self.hook is not None:
+            raise UnsupportedError(f"a {form.kind} and a hook on the logits at once", expected="one of them")
+        refuse_stops(form, self.options)
+        values = self.options.to_dictionary()
+        if "max_tokens" not in values:
+            raise UnsupportedError(f"a {form.kind} of a model that writes no text", expected="a model of text or code")
+        return FormConstraint(form, self.codec, limit=values["max_tokens"])
 
     def draw(self, jobs: list[Job], attempt: int) -> Iterator[tuple[int, Slots]]:
         """Yield (position in ``jobs``, finished example), in the order in which they are finished."""
@@ -156,6 +172,10 @@ class Request:
     def draft(self, prompt: Prompt, slots: Slots) -> Draft:
         """Turn a finished example into content and compare it with the training data."""
         content, new_content = decode_example(self.codec, prompt, slots)
+        if self.constraint is not None:
+            self.constraint.check(slots[TARGET])
+            # What has the form is the answer alone.
+            content = new_content = self.constraint.form.finish(new_content)
         return self.judged(content if prompt.change is None else prompt.change.finish(content), new_content)
 
     def judged(self, content: Any, new_content: Any) -> Draft:
@@ -195,6 +215,8 @@ class Request:
         }
         if self.family.computing:
             statement["computing"] = self.family.computing
+        if self.constraint is not None:
+            statement["form"] = self.constraint.form.stated
         if change is not None:
             statement["edit"] = change.stated
         if self.finishing.stated:

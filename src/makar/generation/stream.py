@@ -17,6 +17,7 @@ from makar.config import Config
 from makar.errors import UnsupportedError, UsageError
 from makar.families.logits_hook import LogitsHook
 from makar.generation.asset import Asset
+from makar.generation.form import read_form
 from makar.generation.generate import make_assets
 from makar.generation.guards import NoveltyCheck
 from makar.generation.prompts import Prompts, read_prompts
@@ -88,13 +89,15 @@ def stream_text(
         UnsupportedError: The model makes no text, or a control or prompt cannot be honoured.
         CopyRefusedError: A guard refused every draw; nothing was given.
     """
-    request = Request(artifact, options=options, novelty=novelty, refuse_copies=False, hook=hook)
+    form, controls = read_form(options)
+    request = Request(artifact, options=controls, novelty=novelty, refuse_copies=False, hook=hook, form=form)
     if request.codec.spec[TARGET].kind != "tokens" or artifact.medium not in ("text", "code"):
         raise UnsupportedError(f"{artifact.medium} cannot be streamed", expected="a model of text or code")
     jobs = make_jobs(read_prompts(prompt, request.codec, request.family), 1, seed)
     if len(jobs) != 1:
         raise UsageError(f"{len(jobs)} prompts to stream", expected="one")
-    return _judged(request, jobs[0]) if request.guards else _pieces(request, jobs[0])
+    # Calls of tools are given in another shape than the one in which they are written.
+    return _judged(request, jobs[0]) if request.guards or (form and form.kind == "tools") else _pieces(request, jobs[0])
 
 
 def _judged(request: Request, job: Job) -> Iterator[str | Asset]:

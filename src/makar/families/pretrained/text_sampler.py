@@ -20,7 +20,7 @@ from torch import Tensor
 from makar.codecs.pretrained_text import PretrainedTextCodec
 from makar.errors import DataError, UnsupportedError
 from makar.families.family import Batch, Sampler
-from makar.families.logits_hook import LogitsHook
+from makar.families.logits_hook import Constraint, LogitsHook
 from makar.families.transformer.options import TextOptions
 from makar.families.transformer.sampler import TEXT
 from makar.families.transformer.sampling import NEVER, choose, strategies
@@ -64,7 +64,7 @@ class PretrainedTextSampler(Sampler):
         context: int,
         vocabulary: int,
         answering: Answering | None = None,
-        hooks: tuple[LogitsHook, ...] = (),
+        hooks: tuple[LogitsHook | Constraint, ...] = (),
     ) -> None:
         self._network = network
         self._codec = codec
@@ -92,6 +92,12 @@ class PretrainedTextSampler(Sampler):
                 "int8 for a checkpoint of others",
                 expected="float32 or bfloat16",
                 do="makar import FOLDER -o NAME makes one of ours of it, where its layout is known; that has int8",
+            )
+        if options.stretch != 1:
+            raise UnsupportedError(
+                "a stretched context for a checkpoint of others",
+                expected="stretch 1",
+                do="makar import FOLDER -o NAME makes one of ours of it, where its layout is known; that can be stretched",
             )
         if len(prompts) != len(seeds):
             raise DataError(f"{len(prompts)} prompts and {len(seeds)} seeds", expected="one seed a prompt")
@@ -122,8 +128,8 @@ class PretrainedTextSampler(Sampler):
     def _sample(
         self, options: TextOptions, given: list[list[int]], seeds: list[int]
     ) -> Iterator[tuple[int, dict[str, np.ndarray], bool]]:
-        chain = strategies(options, self._hooks)
         for index, (tokens, seed) in enumerate(zip(given, seeds)):
+            chain = strategies(options, self._hooks)
             reader = _Reader(self._network, context=self._context, is_half=options.precision == "bfloat16")
             history, forced = tokens, None
             if self._answering is not None:

@@ -174,7 +174,6 @@ class DecoderWeights:
             return self
         return dataclasses.replace(self, rotations=_rotations(self.shape, wanted).to(self.rotations.device))
 
-
     def stretched(self, factor: float) -> Self:
         """Return the same weights for a context that is longer by a factor, with slower rotations; 1 changes nothing.
 

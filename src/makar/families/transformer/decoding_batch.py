@@ -213,8 +213,8 @@ class DecodingBatch:
                 self._cache.lengths[writing.slot] -= max(0, len(guess) - right)
                 writing.lookup.judge(len(guess), right)
 
-    def _logits(self, rows: list[list[int]], slots: list[int]) -> Sequence[Sequence[Tensor]]:
-        """Append a row of tokens to each slot and return the logits after each of them."""
+    def _logits(self, rows: list[list[int]], slots: list[int]) -> Sequence[Tensor]:
+        """Append a row of tokens to each slot and return the logits ``[tokens, vocabulary]`` after each of them."""
         if self._rows is None:
             return read_blocks(self._weights, self._cache, [torch.tensor(row) for row in rows], slots=slots)
         flat = [token for row in rows for token in row]

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from makar.errors import DataError, UnsupportedError
 from makar.families.family import Batch, Sampler
-from makar.families.logits_hook import LogitsHook
+from makar.families.logits_hook import Constraint, LogitsHook
 from makar.families.transformer.decoder import DecoderShape, DecoderWeights, pack_weights
 from makar.families.transformer.decoding_batch import DecodingBatch, Writing
 from makar.families.transformer.options import TextOptions
@@ -40,7 +40,7 @@ class TransformerSampler(Sampler):
         tensors: Its tensors by their names in transformers.
         end_token: Ends an example; also what an empty prompt is replaced with, because texts begin after it.
         decode_tokens: From tokens to text.
-        hooks: Applied to the logits after the filters; a watermark.
+        hooks: Applied to the logits after the filters, a watermark; or before them, a constraint.
         device: Where to run.
         slots: Largest number of examples that are computed at once.
         guesses: Most tokens that are guessed from repeats at a time (``prompt_lookup``); 0 turns guessing off, the text is the same.
@@ -55,7 +55,7 @@ class TransformerSampler(Sampler):
         *,
         end_token: int,
         decode_tokens: Callable[[np.ndarray], str],
-        hooks: Sequence[LogitsHook] = (),
+        hooks: Sequence[LogitsHook | Constraint] = (),
         device: str = "cpu",
         slots: int = 16,
         guesses: int = 15,
@@ -96,12 +96,11 @@ class TransformerSampler(Sampler):
             raise UnsupportedError(f"options are {type(options).__name__}", expected="TextOptions")
         if len(prompts) != len(seeds):
             raise DataError(f"{len(prompts)} prompts and {len(seeds)} seeds", expected="one seed a prompt")
-        chain = strategies(options, self.hooks)
         writings = [
             Writing(
                 index,
                 self._prompt_tokens(prompt),
-                chain=chain,
+                chain=strategies(options, self.hooks),
                 seed=seed,
                 stream=TextStream(self._decode_tokens, stop=options.stop),
                 end_token=self._end_token,
@@ -130,9 +129,7 @@ class TransformerSampler(Sampler):
         self._packed[precision] = packed if stretch != 1 else packed.reaching(positions)
         return self._packed[precision].stretched(stretch).reaching(positions)
 
-    def _run(
-        self, options: TextOptions, writings: list[Writing]
-    ) -> Iterator[tuple[int, dict[str, np.ndarray], bool]]:
+    def _run(self, options: TextOptions, writings: list[Writing]) -> Iterator[tuple[int, dict[str, np.ndarray], bool]]:
         if self._shared is not None:
             kind = (options.precision, options.stretch)
             pieces = self._shared.follow(kind, lambda: self._batch(options, slots=self._slots), writings)
