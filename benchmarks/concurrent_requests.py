@@ -33,7 +33,7 @@ def measure(folder: Path, precision: str, *, requests: int, new_tokens: int, rou
 
     from makar.families.transformer.decoder import DecoderShape
     from makar.families.transformer.options import TextOptions
-    from makar.families.transformer.sampler import TransformerSampler
+    from makar.families.transformer.sampler import Pace, TransformerSampler
     from makar.families.transformer.shared_decoding import SharedDecoding
 
     shape = DecoderShape.from_transformers(json.loads((folder / "config.json").read_text()))
@@ -41,11 +41,10 @@ def measure(folder: Path, precision: str, *, requests: int, new_tokens: int, rou
     settings: dict[str, Any] = {
         "end_token": shape.vocabulary,  # no token: nothing ends a text early
         "decode_tokens": lambda tokens: " ".join(map(str, tokens)),
-        "slots": requests,
     }
     tensors = load_file(folder / "model.safetensors")
-    alone = TransformerSampler(shape, tensors, **settings)
-    together = TransformerSampler(shape, tensors, **settings, shared=shared)
+    alone = TransformerSampler(shape, tensors, **settings, pace=Pace(slots=requests))
+    together = TransformerSampler(shape, tensors, **settings, pace=Pace(slots=requests, shared=shared))
     options = TextOptions(max_tokens=new_tokens, precision=precision)
     prompts = [
         [(7 * place + 11 * number) % shape.vocabulary for place in range(16 + number)] for number in range(requests)

@@ -72,7 +72,7 @@ def run_makar(folder: Path, prompts: int, new_tokens: int, guesses: int) -> dict
 
     from makar.families.transformer.decoder import DecoderShape
     from makar.families.transformer.options import TextOptions
-    from makar.families.transformer.sampler import TransformerSampler
+    from makar.families.transformer.sampler import Pace, TransformerSampler
 
     config = json.loads((folder / "config.json").read_text())
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
@@ -81,7 +81,7 @@ def run_makar(folder: Path, prompts: int, new_tokens: int, guesses: int) -> dict
         load_file(folder / "model.safetensors"),
         end_token=tokenizer.token_to_id("<|endoftext|>"),
         decode_tokens=lambda tokens: tokenizer.decode(tokens.tolist()),
-        guesses=guesses,
+        pace=Pace(guesses=guesses),
     )
     options = TextOptions(temperature=0.0, max_tokens=new_tokens)
 

@@ -100,13 +100,17 @@ def measure(folder: Path, *, prompts: int, limit: int) -> dict[str, float]:
     from makar.codecs.text_config import ByteCodecConfig
     from makar.families.transformer.decoder import DecoderShape
     from makar.families.transformer.options import TextOptions
-    from makar.families.transformer.sampler import TransformerSampler
+    from makar.families.transformer.sampler import Pace, TransformerSampler
     from makar.generation.form import make_form
     from makar.generation.form_constraint import FormConstraint
 
     shape = DecoderShape.from_transformers(json.loads((folder / "config.json").read_text()))
     tensors, codec = load_file(folder / "model.safetensors"), fit_codec(ByteCodecConfig(), iter(()))
-    settings: dict[str, Any] = {"end_token": codec.end_token, "decode_tokens": codec.decode_tokens, "guesses": 0}
+    settings: dict[str, Any] = {
+        "end_token": codec.end_token,
+        "decode_tokens": codec.decode_tokens,
+        "pace": Pace(guesses=0),
+    }
     given = schemas()
     constraints = [FormConstraint(make_form("json_schema", schema), codec, limit=limit) for schema in given]
     samplers = [TransformerSampler(shape, tensors, **settings, hooks=[one]) for one in constraints]

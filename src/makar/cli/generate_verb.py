@@ -12,7 +12,7 @@ import typer
 
 from makar.cli.completion import model_names
 from makar.cli.output import Json, note, print_json
-from makar.cli.values import controls_of
+from makar.cli.values import controls_of, texts_of
 from makar.errors import UsageError
 
 if TYPE_CHECKING:
@@ -70,6 +70,20 @@ def generate(
         str | None, typer.Option("--choice", metavar="TEXT,TEXT...", help="Text: the answer is one of these.")
     ] = None,
     tools: Tools = None,
+    template: Annotated[
+        str | None,
+        typer.Option("--template", metavar="PROMPT", help="Text: fill this prompt, by name or file; see prompt list."),
+    ] = None,
+    variables: Annotated[
+        list[str] | None,
+        typer.Option("--var", metavar="NAME=TEXT", help="Text: fills a place of --template; NAME=@FILE too."),
+    ] = None,
+    vote: Annotated[
+        int | None, typer.Option("--vote", min=2, help="Text: draw so many answers, give the one that most agree on.")
+    ] = None,
+    answer: Annotated[
+        str | None, typer.Option("--answer", metavar="REGEX", help="With --vote: what the answer is in a text.")
+    ] = None,
     stream: Annotated[bool, typer.Option("--stream", help="Text: print while it is made.")] = False,
     steps: Annotated[int | None, typer.Option("--steps", help="Images: steps of the solver.")] = None,
     solver: Annotated[
@@ -119,6 +133,7 @@ def generate(
     """
     from makar.api.augmenting import augment_each
     from makar.api.model import load
+    from makar.api.prompts import fill
 
     given: dict[str, Any] = {
         "temperature": temperature,
@@ -146,8 +161,17 @@ def generate(
     }
     options = {name: value for name, value in given.items() if value is not None}
     options |= controls_of(controls or [], taken=options)
-    words = [sys.stdin.read() if prompt == "-" else prompt for prompt in prompts or []]
+    words: list[Any] = [sys.stdin.read() if prompt == "-" else prompt for prompt in prompts or []]
+    if template is None and variables:
+        raise UsageError("--var without --template", expected="a prompt with places")
+    if template is not None:
+        words = list(fill(template, words, texts_of(variables or [])))
     maker = load(model, loras=lora or ())
+    if vote is not None:
+        _vote(maker, words, template=template, answer=answer, count=vote, seed=seed, options=options, json=json)
+        return
+    if answer is not None:
+        raise UsageError("--answer without --vote", expected="several answers to agree on", do="--vote 5")
     if augment is not None:
         _check_augment(words, output, stream=stream, label=label)
         assert output is not None
@@ -167,7 +191,34 @@ def generate(
     show_each(((asset, save_asset(asset, place)) for asset in assets), json=json)
 
 
-def _check_augment(words: list[str], output: Path | None, *, stream: bool, label: str | None) -> None:
+def _vote(
+    maker: "Model",
+    words: list[Any],
+    *,
+    template: str | None,
+    answer: str | None,
+    count: int,
+    seed: int,
+    options: dict[str, Any],
+    json: bool,
+) -> None:
+    import dataclasses
+
+    from makar.api.prompts import agree, prompt
+    from makar.generation.answers import reader
+
+    if len(words) != 1:
+        raise UsageError(f"--vote for {len(words)} prompts", expected="one prompt")
+    read = reader(answer) if answer is not None or template is None else prompt(template).answer_in
+    found, _ = agree(maker, words[0], count=count, answer=read, seed=seed, options=options)
+    if json:
+        print_json(dataclasses.asdict(found))
+        return
+    print(found.answer)
+    note("[" + ", ".join(f"{number} of {count}: {text or 'no answer'}" for text, number in found.counts.items()) + "]")
+
+
+def _check_augment(words: list[Any], output: Path | None, *, stream: bool, label: str | None) -> None:
     if output is None:
         raise UsageError("--augment without a place", expected="-o FOLDER", do="-o augmented")
     other = [
@@ -193,7 +244,7 @@ def show_each(assets: "Iterable[tuple[Asset, Path | None]]", *, json: bool) -> N
 
 def _stream(
     maker: "Model",
-    words: list[str],
+    words: list[Any],
     *,
     seed: int,
     count: int,
@@ -210,8 +261,9 @@ def _stream(
             do="a text is only known to be a copy when it is whole",
         )
     prompt = words[0] if words else ""
-    # A form is that of the answer alone.
-    sys.stdout.write("" if {"json_schema", "regex", "choice", "tools"} & set(options) else prompt)
+    # What has a form, or comes from a prompt file, is the answer alone.
+    has_form = {"json_schema", "regex", "choice", "tools"} & set(options)
+    sys.stdout.write(prompt if isinstance(prompt, str) and not has_form else "")
     for piece in maker.stream(prompt or None, seed=seed, options=options):
         if isinstance(piece, str):
             sys.stdout.write(piece)

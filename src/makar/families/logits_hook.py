@@ -29,10 +29,11 @@ class LogitsHook(Protocol):
 
 
 @runtime_checkable
-class Constraint(Protocol):
+class Constraint(LogitsHook, Protocol):
     """Rules tokens out by what was written so far: every example gets a hook of its own, which comes before every filter.
 
-    After a filter nothing that may be written could be left.
+    After a filter nothing that may be written could be left. Called itself, as by a family that knows nothing of this, it raises
+    UnsupportedError.
     """
 
     def begin(self) -> LogitsHook:
@@ -40,7 +41,7 @@ class Constraint(Protocol):
         ...
 
 
-def refuse_hook(hook: "LogitsHook | Constraint | None") -> None:
+def refuse_hook(hook: LogitsHook | None) -> None:
     """Refuse a hook, for families that draw no tokens.
 
     Raises:

@@ -85,6 +85,15 @@ class FormConstraint:
         """Return the hook of one text."""
         return _Following(self)
 
+    def __call__(
+        self, logits: Float[Tensor, " vocabulary"], history: Int[Tensor, " length"]
+    ) -> Float[Tensor, " vocabulary"]:
+        """Refuse: a form is followed token by token, by a hook of each text."""
+        raise UnsupportedError(
+            f"a {self.form.kind} of a model that follows no form",
+            expected="a model of text that draws token after token",
+        )
+
     def matcher(self) -> Any:
         """Return an automaton at the start of the form."""
         return guidance().LLMatcher(self._tokenizer, self.form.grammar, log_level=0)
@@ -120,7 +129,7 @@ class FormConstraint:
                 best, best_rank = int(token), rank
         return best
 
-    def check(self, tokens: Sequence[int]) -> None:
+    def check(self, tokens: Sequence[int] | np.ndarray) -> None:
         """Refuse a text that did not end.
 
         Raises:

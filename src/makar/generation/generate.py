@@ -17,6 +17,7 @@ from makar.generation.asset import Asset
 from makar.generation.finishing import read_finishing
 from makar.generation.form import read_form
 from makar.generation.guards import Draft, NoveltyCheck, first_refusal
+from makar.generation.prompt_file import with_own_options
 from makar.generation.prompts import Prompts, read_prompts
 from makar.generation.request import Job, Request, make_jobs
 
@@ -56,7 +57,7 @@ def generate(
         CopyRefusedError: Every draw for an asset was too close to the training data.
     """
     # A function with yield would check nothing before the first asset is asked for.
-    form, controls = read_form(options)
+    form, controls = read_form(with_own_options(prompts, options))
     finishing, controls = read_finishing(controls)
     request = Request(
         artifact,

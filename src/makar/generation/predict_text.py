@@ -55,7 +55,7 @@ def predict_text(artifact: Artifact, inputs: Sequence[Any] | Any, *, query: str 
             f"{artifact.name} says nothing of texts",
             expected="a checkpoint with a head that labels texts, marks entities, finds answers or fills in words",
         )
-    texts = list(_listed(inputs))
+    texts = list(listed_texts(inputs))
     if not texts:
         raise EmptyDataError("there is no text to look at", expected="a text, a file, or a folder that has some")
     return _rows(artifact, family, codec, texts, query)
@@ -72,7 +72,12 @@ def _rows(
         yield {"input": name, "what": config.predictions[0], **asked, **said}
 
 
-def _listed(inputs: Sequence[Any] | Any) -> Iterator[tuple[str, str]]:
+def listed_texts(inputs: Sequence[Any] | Any) -> Iterator[tuple[str, str]]:
+    """Yield (name, text) of every input; the name of a text that came by itself is the text.
+
+    Raises:
+        DataError: A file is not there, is too large, or is no text.
+    """
     for item in [inputs] if isinstance(inputs, str | Path) else inputs:
         if str(item) == STDIN:
             yield from ((line.strip(), line.strip()) for line in sys.stdin if line.strip())

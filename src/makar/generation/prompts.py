@@ -6,7 +6,7 @@ is a description and a number is a class. A prompt that the codec cannot write w
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -16,9 +16,10 @@ from makar.codecs.codec import Codec
 from makar.errors import UnknownNameError, UnsupportedError
 from makar.families.family import Batch, Family
 from makar.generation.change import Change
+from makar.generation.prompt_file import Filled
 from makar.tensor_spec import CAPTION, CLASS, SOURCE, TARGET
 
-Prompts = str | int | np.ndarray | Sequence[Any] | None
+Prompts = str | int | np.ndarray | Filled | Sequence[Any] | None
 
 
 @runtime_checkable
@@ -60,11 +61,13 @@ class Prompt:
         stated: What goes into the manifest: the text, the name of the class, a list of tokens, or ``None``.
         slots: What goes into the sampler.
         change: What becomes of the result, where something that was given is changed.
+        origin: Name, version and values of the prompt file that it was filled from; the asset is then the answer alone.
     """
 
     stated: Any
     slots: Batch
     change: Change | None = None
+    origin: Mapping[str, Any] | None = None
 
     @property
     def tokens(self) -> np.ndarray | None:
@@ -85,6 +88,10 @@ def read_prompts(prompts: Prompts, codec: Codec, family: Family) -> list[Prompt]
         UnsupportedError: The model cannot honour such a prompt; the message says what it can.
         UnknownNameError: There is no such class; the nearest is proposed.
     """
+    if isinstance(prompts, Filled):
+        prompts = [prompts]
+    if isinstance(prompts, list) and any(isinstance(item, Filled) for item in prompts):
+        return [part for item in prompts for part in _read_filled(item, codec, family)]
     if prompts is None:
         return [Prompt(stated=None, slots={})]
     accepted = family.config.accepts()
@@ -108,6 +115,13 @@ def read_prompts(prompts: Prompts, codec: Codec, family: Family) -> list[Prompt]
         else _read_class(item, codec)
         for item in listed
     ]
+
+
+def _read_filled(item: Any, codec: Codec, family: Family) -> list[Prompt]:
+    if not isinstance(item, Filled):
+        return read_prompts(item, codec, family)
+    read = read_prompts(item.text, codec, family)
+    return [dataclasses.replace(prompt, origin=item.origin) for prompt in read]
 
 
 def _listed(prompts: Any, *, one_rank: int) -> list[Any]:

@@ -176,6 +176,8 @@ class Request:
             self.constraint.check(slots[TARGET])
             # What has the form is the answer alone.
             content = new_content = self.constraint.form.finish(new_content)
+        elif prompt.origin is not None:
+            content = new_content
         return self.judged(content if prompt.change is None else prompt.change.finish(content), new_content)
 
     def judged(self, content: Any, new_content: Any) -> Draft:
@@ -215,6 +217,8 @@ class Request:
         }
         if self.family.computing:
             statement["computing"] = self.family.computing
+        if job.prompt.origin is not None:
+            statement["template"] = dict(job.prompt.origin)
         if self.constraint is not None:
             statement["form"] = self.constraint.form.stated
         if change is not None:

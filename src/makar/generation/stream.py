@@ -20,6 +20,7 @@ from makar.generation.asset import Asset
 from makar.generation.form import read_form
 from makar.generation.generate import make_assets
 from makar.generation.guards import NoveltyCheck
+from makar.generation.prompt_file import with_own_options
 from makar.generation.prompts import Prompts, read_prompts
 from makar.generation.request import SHOWN_TEXT, Job, Request, make_jobs, shown_text
 from makar.tensor_spec import TARGET
@@ -89,7 +90,7 @@ def stream_text(
         UnsupportedError: The model makes no text, or a control or prompt cannot be honoured.
         CopyRefusedError: A guard refused every draw; nothing was given.
     """
-    form, controls = read_form(options)
+    form, controls = read_form(with_own_options(prompt, options))
     request = Request(artifact, options=controls, novelty=novelty, refuse_copies=False, hook=hook, form=form)
     if request.codec.spec[TARGET].kind != "tokens" or artifact.medium not in ("text", "code"):
         raise UnsupportedError(f"{artifact.medium} cannot be streamed", expected="a model of text or code")

@@ -9,7 +9,7 @@ import torch
 
 from makar.errors import DataError, UnsupportedError
 from makar.families.transformer.options import TextOptions
-from makar.families.transformer.sampler import POSITIONS_STEP, TransformerSampler
+from makar.families.transformer.sampler import POSITIONS_STEP, Pace, TransformerSampler
 from makar.families.transformer.sampling import LogitsHook
 
 from .decoding_models import END, Example, decode_bytes, make_example
@@ -25,8 +25,14 @@ def example(request: pytest.FixtureRequest) -> Example:
 
 
 def make_sampler(example: Example, **arguments: Any) -> TransformerSampler:
+    hooks = arguments.pop("hooks", ())
     return TransformerSampler(
-        example.shape, example.tensors, end_token=END, decode_tokens=decode_bytes, interval_seconds=0.0, **arguments
+        example.shape,
+        example.tensors,
+        end_token=END,
+        decode_tokens=decode_bytes,
+        hooks=hooks,
+        pace=Pace(interval_seconds=0.0, **arguments),
     )
 
 

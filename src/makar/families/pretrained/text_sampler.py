@@ -20,7 +20,7 @@ from torch import Tensor
 from makar.codecs.pretrained_text import PretrainedTextCodec
 from makar.errors import DataError, UnsupportedError
 from makar.families.family import Batch, Sampler
-from makar.families.logits_hook import Constraint, LogitsHook
+from makar.families.logits_hook import LogitsHook
 from makar.families.transformer.options import TextOptions
 from makar.families.transformer.sampler import TEXT
 from makar.families.transformer.sampling import NEVER, choose, strategies
@@ -64,7 +64,7 @@ class PretrainedTextSampler(Sampler):
         context: int,
         vocabulary: int,
         answering: Answering | None = None,
-        hooks: tuple[LogitsHook | Constraint, ...] = (),
+        hooks: tuple[LogitsHook, ...] = (),
     ) -> None:
         self._network = network
         self._codec = codec

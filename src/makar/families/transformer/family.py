@@ -17,7 +17,7 @@ from makar.families.transformer.layouts import saved_names, settings_files, tran
 from makar.families.transformer.network import TransformerNetwork
 from makar.families.transformer.objective import next_token_loss, parameter_groups
 from makar.families.transformer.options import TextOptions
-from makar.families.transformer.sampler import TransformerSampler
+from makar.families.transformer.sampler import Pace, TransformerSampler
 from makar.families.transformer.shared_decoding import SharedDecoding
 from makar.families.transformer.start import LARGEST_VOCABULARY, count_pairs, start_from_pairs
 from makar.tensor_spec import TARGET
@@ -93,7 +93,7 @@ class TransformerFamily(Family):
             decode_tokens=codec.decode_tokens,
             hooks=() if hook is None else (hook,),
             device=str(self.network.embeddings.device),
-            shared=self._shared,
+            pace=Pace(shared=self._shared),
         )
 
     @contextlib.contextmanager

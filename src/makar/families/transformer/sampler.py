@@ -9,6 +9,7 @@ decoding goes on. A prompt longer than the context is cut to its last half in th
 for are used only where ``stretch`` asks for it.
 """
 
+import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -17,7 +18,7 @@ from torch import Tensor
 
 from makar.errors import DataError, UnsupportedError
 from makar.families.family import Batch, Sampler
-from makar.families.logits_hook import Constraint, LogitsHook
+from makar.families.logits_hook import LogitsHook
 from makar.families.transformer.decoder import DecoderShape, DecoderWeights, pack_weights
 from makar.families.transformer.decoding_batch import DecodingBatch, Writing
 from makar.families.transformer.options import TextOptions
@@ -32,6 +33,23 @@ TEXT = "text"
 POSITIONS_STEP = 1024
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Pace:
+    """How texts are computed together; none of it changes a text.
+
+    Attributes:
+        slots: Largest number of examples that are computed at once.
+        guesses: Most tokens that are guessed from repeats at a time (``prompt_lookup``); 0 turns guessing off.
+        shared: Running batches that other samplers of the same weights take part in; ``None`` for a batch of its own.
+        interval_seconds: Shortest time between two pieces of one example.
+    """
+
+    slots: int = 16
+    guesses: int = 15
+    shared: SharedDecoding | None = None
+    interval_seconds: float = 0.05
+
+
 class TransformerSampler(Sampler):
     """Continues token sequences.
 
@@ -42,10 +60,7 @@ class TransformerSampler(Sampler):
         decode_tokens: From tokens to text.
         hooks: Applied to the logits after the filters, a watermark; or before them, a constraint.
         device: Where to run.
-        slots: Largest number of examples that are computed at once.
-        guesses: Most tokens that are guessed from repeats at a time (``prompt_lookup``); 0 turns guessing off, the text is the same.
-        shared: Running batches that other samplers of the same weights take part in; ``None`` for a batch of its own.
-        interval_seconds: Shortest time between two pieces of one example.
+        pace: How many at once, and in what company; it changes no text.
     """
 
     def __init__(
@@ -55,12 +70,9 @@ class TransformerSampler(Sampler):
         *,
         end_token: int,
         decode_tokens: Callable[[np.ndarray], str],
-        hooks: Sequence[LogitsHook | Constraint] = (),
+        hooks: Sequence[LogitsHook] = (),
         device: str = "cpu",
-        slots: int = 16,
-        guesses: int = 15,
-        shared: SharedDecoding | None = None,
-        interval_seconds: float = 0.05,
+        pace: Pace | None = None,
     ) -> None:
         self.shape = shape
         self.hooks = tuple(hooks)
@@ -68,10 +80,7 @@ class TransformerSampler(Sampler):
         self._end_token = end_token
         self._decode_tokens = decode_tokens
         self._device = device
-        self._slots = slots
-        self._guesses = guesses
-        self._shared = shared
-        self._interval_seconds = interval_seconds
+        self._pace = Pace() if pace is None else pace
         self._packed: dict[str, DecoderWeights] = {}
 
     def sample(
@@ -105,7 +114,7 @@ class TransformerSampler(Sampler):
                 stream=TextStream(self._decode_tokens, stop=options.stop),
                 end_token=self._end_token,
                 limit=options.max_tokens,
-                interval_seconds=self._interval_seconds,
+                interval_seconds=self._pace.interval_seconds,
             )
             for index, (prompt, seed) in enumerate(zip(prompts, seeds))
         ]
@@ -130,9 +139,9 @@ class TransformerSampler(Sampler):
         return self._packed[precision].stretched(stretch).reaching(positions)
 
     def _run(self, options: TextOptions, writings: list[Writing]) -> Iterator[tuple[int, dict[str, np.ndarray], bool]]:
-        if self._shared is not None:
+        if self._pace.shared is not None:
             kind = (options.precision, options.stretch)
-            pieces = self._shared.follow(kind, lambda: self._batch(options, slots=self._slots), writings)
+            pieces = self._pace.shared.follow(kind, lambda: self._batch(options, slots=self._pace.slots), writings)
         else:
             pieces = self._alone(options, writings)
         for writing, tokens, text in pieces:
@@ -142,7 +151,7 @@ class TransformerSampler(Sampler):
         if not writings:
             return
         longest = max(len(writing.tokens) for writing in writings) + options.max_tokens
-        batch = self._batch(options, slots=min(self._slots, len(writings)), longest=longest)
+        batch = self._batch(options, slots=min(self._pace.slots, len(writings)), longest=longest)
         for writing in writings:
             batch.join(writing)
         while batch.is_busy:
@@ -155,7 +164,7 @@ class TransformerSampler(Sampler):
         context = int(self.shape.context_length * options.stretch)
         capacity = context if longest is None else min(context, longest)
         weights = self.weights(options.precision, positions=capacity, stretch=options.stretch)
-        return DecodingBatch(weights, slots=slots, capacity=capacity, guesses=self._guesses)
+        return DecodingBatch(weights, slots=slots, capacity=capacity, guesses=self._pace.guesses)
 
     def _prompt_tokens(self, prompt: Batch) -> list[int]:
         unknown = set(prompt) - {TARGET}

@@ -112,10 +112,10 @@ class RepetitionPenalty:
         return logits.scatter(0, history, penalised)
 
 
-def strategies(options: TextOptions, hooks: Sequence[LogitsHook | Constraint] = ()) -> tuple[LogitsHook, ...]:
+def strategies(options: TextOptions, hooks: Sequence[LogitsHook] = ()) -> tuple[LogitsHook, ...]:
     """Return what the options ask for, in the order of application, for one example; what is off is left out."""
     chain: list[LogitsHook] = [hook.begin() for hook in hooks if isinstance(hook, Constraint)]
-    hooks = [hook for hook in hooks if not isinstance(hook, Constraint)]
+    hooks = tuple(hook for hook in hooks if not isinstance(hook, Constraint))
     if options.repetition_penalty != 1:
         chain.append(RepetitionPenalty(options.repetition_penalty))
     if options.temperature == 0:
