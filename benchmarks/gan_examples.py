@@ -1,22 +1,28 @@
 """FID of `makar train --recipe dcgan` and `stylegan` against pytorch/examples dcgan at equal minutes, on fashion_mnist and on emoji.
 
-Run: python benchmarks/gan_examples.py --examples FOLDER [--minutes 10] [--seeds 3] [--data fashion_mnist emoji] [--recipes dcgan stylegan]
-
 The peer is ``dcgan/main.py`` of a checkout of pytorch/examples: its own classes, initialisation, optimisers and training loop are
 taken from the file and run as they are; only its data set, which needs torchvision, is replaced by our arrays, and as its networks are
 fixed to 64 x 64, the level of 8 times the width is left out for 32 x 32. fashion_mnist is padded to 32 x 32 for it and cut back. It
-runs at its own default width (64) and at the width of our DCGAN's plan, each at its better number of threads; the better of the two
-counts. Ours gets the same minutes for everything up to the saved model. Nobody uses labels. The samples of both sides (5,000, or
-2,000 of emoji) are judged by one frozen extractor: on fashion_mnist that of ``fashion_torchcfm.py``, on emoji the same network trained
-to tell the nine groups on the training split of all six styles. The floor is the held-out split judged in the same way.
+runs at its own default width (``examples:64``) and at others, by default the half, which is faster; each at its better number of
+threads, and the best of its widths counts. Its minutes are those of its training loop alone; ours hold probe, validation, checkpoints and
+saving too, and only reading the data comes before (``total_seconds`` has it). Nobody uses labels. The samples of all sides (5,000, or
+2,000 of emoji) are judged by one frozen extractor (``gan_subjects.py``).
+
+A series takes hours: each run is appended to ``--rows`` when it ends, and runs that are in those files already are not made again, so that
+a series can go on after an interruption and parts of it can be made beside each other and put together. The judge is kept beside the
+first of the files. Usage::
+
+    python benchmarks/gan_examples.py --examples FOLDER [--minutes 10] [--seeds 0 1 2] [--data fashion_mnist emoji]
+        [--sides dcgan stylegan examples:64 examples:32] [--rows FILE ...]
 """
 
 import argparse
 import ast
 import contextlib
-import io
-import math
+import itertools
+import json
 import os
+import statistics
 import sys
 import tempfile
 import time
@@ -24,123 +30,19 @@ import types
 from pathlib import Path
 from typing import Any
 
-import fashion_torchcfm as fashion
 import numpy as np
 import torch
-from measure import data_folder, machine, mean_interval, timed, write_result
+from gan_subjects import SAMPLES, Subject
+from measure import machine, mean_interval, timed, write_result
 from torch import nn
 
-STYLE = "noto"
-SIDE = 32
-PEER_WIDTH = 64
-SAMPLES = {"fashion_mnist": 5000, "emoji": 2000}
+RECIPES = ("dcgan", "stylegan")
+PEER = "examples:"
+SIDES = [*RECIPES, f"{PEER}64", f"{PEER}32"]
 THREAD_TRIAL_SECONDS = 6.0
 
-
-class ColourExtractor(nn.Module):
-    """The network of ``fashion_torchcfm`` for three channels and 32 x 32."""
-
-    def __init__(self, classes: int) -> None:
-        super().__init__()
-        self.body = nn.Sequential(
-            nn.Conv2d(3, 32, 3, padding=1), nn.ReLU(), nn.Conv2d(32, 64, 3, stride=2, padding=1), nn.ReLU(),
-            nn.Conv2d(64, 96, 3, stride=2, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(96 * 64, 128), nn.ReLU(),
-        )  # fmt: skip
-        self.head = nn.Linear(128, classes)
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return self.head(self.body(images))
-
-
-class Subject:
-    """One data set: what to train on, how images look to the peer, and how they are judged.
-
-    Args:
-        name: ``"fashion_mnist"`` or ``"emoji"``.
-        folder: Where the data for our command is laid out.
-    """
-
-    def __init__(self, name: str, folder: Path) -> None:
-        self.name = name
-        if name == "fashion_mnist":
-            images, labels, test, test_labels = fashion.real()
-            self.place = folder / "fashion_mnist.npz"
-            self.place.symlink_to(data_folder() / "fashion_mnist" / "fashion_mnist.npz")
-            self.train, held_out = images[..., None], test[:5000, ..., None]
-            extractor = fashion.train_extractor(images, labels)
-            with torch.inference_mode():
-                right = extractor(fashion.as_tensor(test)).argmax(1).numpy() == test_labels
-            self.extractor, self.accuracy = extractor.body, float(right.mean())
-        else:
-            self.place = folder / "emoji"
-            self.train, held_out, self.extractor, self.accuracy = emoji(self.place)
-        self.reference = self.features(self.train)
-        self.floor = fashion.frechet(self.features(held_out), self.reference)
-        self.floor_images = len(held_out)
-
-    def features(self, images: np.ndarray) -> np.ndarray:
-        """Return features of uint8 images ``[count, height, width, channels]``."""
-        with torch.inference_mode():
-            parts = [
-                self.extractor(as_tensor(chunk)) for chunk in np.array_split(images, math.ceil(len(images) / 1000))
-            ]
-        return torch.cat(parts).double().numpy()
-
-    def fid(self, images: np.ndarray) -> float:
-        """Return the Frechet distance of samples from the training images."""
-        return fashion.frechet(self.features(images), self.reference)
-
-    def for_peer(self) -> torch.Tensor:
-        """Return the training images as the peer sees them, padded to 32 x 32 with what is darkest."""
-        pixels = as_tensor(self.train)
-        edge = (SIDE - pixels.shape[-1]) // 2
-        return nn.functional.pad(pixels, (edge,) * 4, value=-1.0)
-
-    def from_peer(self, images: torch.Tensor) -> np.ndarray:
-        """Return the peer's images as uint8, cut back to the size of the data."""
-        edge = (SIDE - self.train.shape[1]) // 2
-        kept = images[:, :, edge : SIDE - edge, edge : SIDE - edge]
-        return ((kept.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
-
-
-def as_tensor(images: np.ndarray) -> torch.Tensor:
-    return torch.from_numpy(images.astype(np.float32) / 127.5 - 1).permute(0, 3, 1, 2).contiguous()
-
-
-def emoji(folder: Path) -> tuple[np.ndarray, np.ndarray, nn.Module, float]:
-    """Lay out one style as PNG files; return (its training images, its other images, extractor, accuracy of the extractor)."""
-    import pyarrow.parquet
-    from PIL import Image
-
-    table = pyarrow.parquet.read_table(data_folder() / "emoji" / "emoji_64px_webp.parquet")
-    columns = {name: table[name].to_pylist() for name in ("style", "group", "split", "image")}
-    pixels = []
-    for content in columns["image"]:
-        with Image.open(io.BytesIO(content)) as image:
-            pixels.append(np.asarray(image.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BOX)))
-    images = np.stack(pixels)
-    style, split, group = (np.array(columns[name]) for name in ("style", "split", "group"))
-    names, labels = np.unique(group, return_inverse=True)
-    learns, own = split == "train", style == STYLE
-    folder.mkdir()
-    for number in np.flatnonzero(learns & own):
-        Image.fromarray(images[number]).save(folder / f"{number:05d}.png")
-    torch.manual_seed(0)
-    extractor, generator = ColourExtractor(len(names)), torch.Generator().manual_seed(0)
-    inputs, targets = as_tensor(images[learns]), torch.from_numpy(labels[learns].astype(np.int64))
-    optimiser = torch.optim.AdamW(extractor.parameters(), 2e-3)
-    steps = 12 * len(inputs) // 128
-    schedule = torch.optim.lr_scheduler.LinearLR(optimiser, 1.0, 0.01, steps)
-    for _ in range(steps):
-        pick = torch.randint(len(inputs), (128,), generator=generator)
-        loss = nn.functional.cross_entropy(extractor(inputs[pick]), targets[pick])
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        schedule.step()
-    with torch.inference_mode():
-        right = extractor.eval()(as_tensor(images[~learns])).argmax(1).numpy() == labels[~learns]
-    return images[learns & own], images[~learns & own], extractor.body, float(right.mean())
+Made = tuple[np.ndarray, dict[str, Any]]
+"""Samples, uint8 ``[count, height, width, channels]``, and what happened."""
 
 
 class TimedBatches:
@@ -208,40 +110,41 @@ def run_peer(examples: Path, pixels: torch.Tensor, *, width: int, seconds: float
     return names["netG"], batches.steps
 
 
-def peer_samples(
-    examples: Path, subject: Subject, *, width: int, minutes: float, seed: int
-) -> tuple[np.ndarray, dict[str, Any]]:
-    """Train the peer at its better number of threads and return (its samples, what happened)."""
+def peer_samples(examples: Path, subject: Subject, *, width: int, minutes: float, seed: int) -> Made:
+    """Train the peer at its better number of threads and return its samples."""
     pixels, rates = subject.for_peer(), {}
     for threads in range(1, len(os.sched_getaffinity(0)) + 1):
         torch.set_num_threads(threads)
         rates[threads] = run_peer(examples, pixels, width=width, seconds=THREAD_TRIAL_SECONDS, seed=seed)[1]
     best = max(rates, key=lambda threads: rates[threads])
     torch.set_num_threads(best)
+    processor = time.process_time()
     network, steps = run_peer(examples, pixels, width=width, seconds=60 * minutes, seed=seed)
+    processor = time.process_time() - processor
     torch.set_num_threads(len(os.sched_getaffinity(0)))
     count = SAMPLES[subject.name]
     with torch.inference_mode():
         network.eval()
         made = torch.cat([network(torch.randn(part, 100, 1, 1)) for part in [250] * (count // 250)])
     return subject.from_peer(made), {
-        "width": width,
-        "parameters_of_generator": sum(parameter.numel() for parameter in network.parameters()),
-        "steps": steps,
-        "images_per_second": steps * 64 / (60 * minutes),
+        "features": width,
+        "batch_size": 64,
+        "images": steps * 64,
         "threads": best,
+        "processor_seconds": round(processor, 1),
+        "parameters_of_generator": sum(parameter.numel() for parameter in network.parameters()),
     }
 
 
-def our_samples(
-    subject: Subject, home: Path, *, recipe: str, minutes: float, seed: int
-) -> tuple[np.ndarray, dict[str, Any]]:
-    """Train with the command line and return (samples of the saved model, what happened)."""
+def our_samples(subject: Subject, home: Path, *, recipe: str, minutes: float, seed: int) -> Made:
+    """Train with the command line and return samples of the saved model."""
     command = [
-        sys.executable, "-m", "makar", "train", str(subject.place), "--recipe", recipe, "--for", f"{minutes}m",
+        sys.executable, "-m", "makar", "train", str(subject.place), "--recipe", recipe, "--for", f"{60 * minutes:g}s",
         "--seed", str(seed), "-o", str(home / "model"), "--json",
     ]  # fmt: skip
-    seconds, _ = timed(command, environment={"MAKAR_HOME": str(home)})
+    processor = sum(os.times()[2:4])
+    seconds, answer = timed(command, environment={"MAKAR_HOME": str(home)})
+    processor = sum(os.times()[2:4]) - processor
     import makar
 
     artifact = makar.load(str(home / "model")).artifact
@@ -254,18 +157,23 @@ def our_samples(
         )
     }
     made = np.stack([codec.decode(found[index]) for index in range(count)])
-    training = artifact.header["training"]
-    plan = artifact.header["recipe"]["stages"][-1]
+    plan, training = json.loads(answer)["plan"], artifact.header["training"]
+    stage = artifact.header["recipe"]["stages"][-1]
     return made, {
-        "total_seconds": seconds,
-        "sampling_seconds": time.perf_counter() - start,
-        "parameters": training["parameters"],
+        "features": stage["family"]["features"],
+        "batch_size": stage["optimisation"]["batch_size"],
+        "learning_rate": stage["optimisation"]["learning_rate"],
+        "augmentation": stage["family"]["augmentation"],
         "images": training["items"],
-        "incidents": training["incidents"],
+        "threads": plan["threads"],
+        "workers": plan["workers"],
+        "precision": plan["precision"],
+        "processor_seconds": round(processor, 1),
+        "total_seconds": round(seconds, 1),
+        "sampling_seconds": round(time.perf_counter() - start, 1),
+        "parameters": training["parameters"],
         "inner_loss": training["inner_loss"],
-        "family": plan["family"],
-        "optimisation": plan["optimisation"],
-        "machine": training["machine"],
+        "incidents": training["incidents"],
     }
 
 
@@ -275,78 +183,106 @@ def sheet(images: np.ndarray, path: Path) -> None:
 
     rows = images[:64].reshape(4, 16, *images.shape[1:])
     whole = rows.transpose(0, 2, 1, 3, 4).reshape(4 * images.shape[1], 16 * images.shape[2], -1)
+    path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(whole[..., 0] if whole.shape[-1] == 1 else whole).save(path)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--examples", type=Path, help="a checkout of pytorch/examples. Absent: ours alone")
-    parser.add_argument("--minutes", type=float, default=10)
-    parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--data", nargs="+", default=["fashion_mnist", "emoji"], choices=list(SAMPLES))
-    parser.add_argument("--recipes", nargs="+", default=["dcgan", "stylegan"], choices=["dcgan", "stylegan"])
-    parser.add_argument("--sheets", type=Path, help="a folder for contact sheets")
-    options = parser.parse_args()
-    result: dict[str, Any] = {"machine": machine(), "minutes": options.minutes, "subjects": []}
-    with tempfile.TemporaryDirectory() as folder:
-        for name in options.data:
-            torch.set_num_threads(len(os.sched_getaffinity(0)))
-            subject = Subject(name, Path(folder))
-            print(
-                f"{name}: extractor {subject.accuracy:.3f} accurate; floor {subject.floor:.2f} ({subject.floor_images} "
-                f"held-out images), {len(subject.train)} to learn from",
-                flush=True,
-            )
-            runs = [measured(subject, Path(folder) / f"{name}-{seed}", seed, options) for seed in range(options.seeds)]
-            result["subjects"].append(
-                {
-                    "data": name,
-                    "extractor_accuracy": subject.accuracy,
-                    "floor": subject.floor,
-                    "floor_images": subject.floor_images,
-                    "samples": SAMPLES[name],
-                    "runs": runs,
-                }
-            )
-            for side in runs[0]:
-                value, half = mean_interval([run[side]["fid"] for run in runs])
-                print(f"{name} {side}: FID {value:.2f} +- {half:.2f} over {len(runs)} seeds", flush=True)
-    write_result("gan-examples", result)
+def run(subject: Subject, side: str, *, seed: int, options: argparse.Namespace) -> dict[str, Any]:
+    """Train and judge one side once."""
+    at_start = machine()
+    if side in RECIPES:
+        with tempfile.TemporaryDirectory() as home:
+            samples, about = our_samples(subject, Path(home), recipe=side, minutes=options.minutes, seed=seed)
+    else:
+        width = int(side.removeprefix(PEER))
+        samples, about = peer_samples(options.examples, subject, width=width, minutes=options.minutes, seed=seed)
+    if options.sheets:
+        sheet(samples, options.sheets / f"{subject.name}-{side.replace(':', '-')}-{options.minutes:g}m-{seed}.png")
+    place = {"data": subject.name, "side": side, "minutes": options.minutes, "seed": seed}
+    when = {name: at_start[name] for name in ("commit", "date", "load_average_at_start")}
+    return {**place, "fid": round(subject.fid(samples), 3), **subject.about, **about, **when}
 
 
-def measured(subject: Subject, home: Path, seed: int, options: argparse.Namespace) -> dict[str, Any]:
-    """Run every side once and return what each reached, by the name of the side."""
-    found: dict[str, Any] = {}
-    widths = {PEER_WIDTH}
-    for recipe in options.recipes:
-        place = home / recipe
-        place.mkdir(parents=True)
-        samples, about = our_samples(subject, place, recipe=recipe, minutes=options.minutes, seed=seed)
-        _take(found, f"makar {recipe}", subject, samples, about, seed, options)
-        if recipe == "dcgan":
-            widths.add(int(about["family"]["features"]))
-    if options.examples:
-        for width in sorted(widths):
-            samples, about = peer_samples(options.examples, subject, width=width, minutes=options.minutes, seed=seed)
-            _take(found, f"examples dcgan, width {width}", subject, samples, about, seed, options)
+def summary_of(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return for every data set and length the mean of each side, and each of ours over the best of the peer's widths."""
+    found = []
+    for data, minutes in sorted({(row["data"], row["minutes"]) for row in rows}):
+        here = [row for row in rows if (row["data"], row["minutes"]) == (data, minutes)]
+        judges = {row["judge"] for row in here}
+        if len(judges) > 1:
+            sys.exit(
+                f"the runs on {data} were judged by {len(judges)} extractors, which do not compare: {sorted(judges)}"
+            )
+        sides = {
+            side: [row["fid"] for row in here if row["side"] == side] for side in sorted({row["side"] for row in here})
+        }
+        means = {side: statistics.mean(values) for side, values in sides.items()}
+        peer = min((mean for side, mean in means.items() if side.startswith(PEER)), default=None)
+        found.append(
+            {
+                "data": data,
+                "minutes": minutes,
+                **{
+                    name: here[0][name]
+                    for name in ("judge", "judge_accuracy", "floor", "floor_images", "floor_of_halves")
+                },
+                "fid": {side: _with_interval(values) for side, values in sides.items()},
+                "runs": {side: len(values) for side, values in sides.items()},
+                "over_best_peer": {side: means[side] / peer for side in means if side in RECIPES} if peer else {},
+            }
+        )
     return found
 
 
-def _take(
-    found: dict[str, Any],
-    side: str,
-    subject: Subject,
-    samples: np.ndarray,
-    about: dict[str, Any],
-    seed: int,
-    options: argparse.Namespace,
-) -> None:
-    found[side] = {"fid": subject.fid(samples), **about}
-    shown = {key: value for key, value in about.items() if key not in ("family", "optimisation")}
-    print(f"{subject.name} seed {seed} {side}: FID {found[side]['fid']:.2f}", shown, flush=True)
-    if options.sheets:
-        options.sheets.mkdir(parents=True, exist_ok=True)
-        sheet(samples, options.sheets / f"{subject.name}-{side.replace(' ', '-').replace(',', '')}-{seed}.png")
+def _with_interval(values: list[float]) -> dict[str, float]:
+    mean, half = mean_interval(values)
+    return {"mean": mean, **({"half_interval": half} if len(values) > 1 else {})}
+
+
+def main() -> None:
+    """Make the runs that are not there yet, print how the sides compare, write the result; end with 1 where the peer is better."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--examples", type=Path, help="a checkout of pytorch/examples. Absent: ours alone")
+    parser.add_argument("--minutes", type=float, default=10)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--data", nargs="+", default=list(SAMPLES), choices=list(SAMPLES))
+    parser.add_argument("--sides", nargs="+", default=SIDES, help=f"recipes, and {PEER}WIDTH for the peer at a width")
+    parser.add_argument("--label", help="a word in the name of the result")
+    parser.add_argument("--sheets", type=Path, help="a folder for contact sheets")
+    parser.add_argument(
+        "--rows", type=Path, nargs="+", default=[], help="runs that were made; new ones are appended to the first"
+    )
+    options = parser.parse_args()
+    unknown = [side for side in options.sides if side not in RECIPES and not side.removeprefix(PEER).isdigit()]
+    if unknown:
+        parser.error(f"--sides {' '.join(unknown)}: expected {', '.join(RECIPES)} or {PEER}WIDTH, for example {PEER}64")
+    sides = [side for side in options.sides if side in RECIPES or options.examples]
+    rows = [json.loads(line) for file in options.rows if file.exists() for line in file.read_text().splitlines()]
+    made = {(row["data"], row["side"], row["minutes"], row["seed"]) for row in rows}
+    at_start = machine()
+    with tempfile.TemporaryDirectory() as folder:
+        for data in options.data:
+            missing = [
+                (seed, side)
+                for seed, side in itertools.product(options.seeds, sides)
+                if (data, side, options.minutes, seed) not in made
+            ]
+            if not missing:
+                continue
+            torch.set_num_threads(len(os.sched_getaffinity(0)))
+            subject = Subject(data, Path(folder), [file.with_suffix(f".{data}.safetensors") for file in options.rows])
+            print(json.dumps({"data": data, **subject.about}), flush=True)
+            for seed, side in missing:
+                rows.append(run(subject, side, seed=seed, options=options))
+                print(json.dumps(rows[-1]), flush=True)
+                if options.rows:
+                    with options.rows[0].open("a") as file:
+                        file.write(json.dumps(rows[-1]) + "\n")
+    found = summary_of(rows)
+    print(json.dumps(found, indent=1))
+    name = "-".join(["gan-examples", *filter(None, [options.label])])
+    write_result(name, {"machine": at_start, "summary": found, "rows": rows})
+    sys.exit(any(ratio >= 1 for group in found for ratio in group["over_best_peer"].values()))
 
 
 if __name__ == "__main__":

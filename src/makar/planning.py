@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from makar import registry
+from makar.codecs.chat_config import ROWS_OF, TASKS_OF, ChatCodecConfig
 from makar.codecs.codec import CodecConfig, LearnedCodecConfig
 from makar.codecs.image_config import HALVES, PAIRED, ImageCodecConfig, choose_image_codec
 from makar.codecs.text_config import BpeCodecConfig, ByteCodecConfig, CharacterCodecConfig, choose_text_codec
@@ -38,8 +39,10 @@ if TYPE_CHECKING:
     from makar.training.probe import Measurement
 
 RECIPES = {"text": "text", "code": "code", "image": "image"}
-TASK_RECIPES: dict[tuple[str, str], str] = {}
+TASK_RECIPES: dict[tuple[str, str], str] = {("text", "converse"): "chat"}
 """The recipe for data of a medium that is labelled for a task; where there is none, the labels are left out."""
+GROWN_TASK_RECIPES: dict[tuple[str, str], str] = {("text", "converse"): "chat"}
+"""The same where a training begins from a model of text."""
 LABELLED_IMAGES, CAPTIONED_IMAGES = "image-class", "image-text"
 CAPTIONED_SHARE = 0.5
 """Share of the images that must have a caption for captions to be worth learning."""
@@ -149,9 +152,11 @@ def choose_recipe(dataset: "DataSet", request: Request) -> Recipe:
 
 def _grown_recipe(dataset: "DataSet", request: Request, origin: Origin) -> Recipe:
     """Return the recipe of a training that begins from a model: another that grows from it, or its own, continued."""
-    name = request.recipe or origin.recipe.name
+    by_task = GROWN_TASK_RECIPES.get((dataset.medium, dataset.task)) if origin.recipe.medium == "text" else None
+    name = request.recipe or by_task or origin.recipe.name
     function = registry.load("recipes", name) if name in registry.names("recipes") or request.recipe else None
-    if function is not None and function().grown:
+    made: Recipe | None = None if function is None else function()
+    if function is not None and made is not None and (made.grown or made.grows):
         recipe: Recipe = function(origin)
     elif name == origin.recipe.name:
         if not origin.model.family.parameter_count():
@@ -173,6 +178,8 @@ def _grown_recipe(dataset: "DataSet", request: Request, origin: Origin) -> Recip
             f'"{origin.parent.name}" makes {origin.recipe.medium}, the data is {dataset.medium}',
             expected=f"{' or '.join(sorted(media))} to train it on with",
         )
+    for stage in recipe.stages:
+        _check_rows(stage.codec, dataset, recipe=name)
     chosen: Recipe = with_settings(recipe.changed(medium=dataset.medium), list(request.settings))
     return chosen.changed(parent=origin.parent)
 
@@ -182,6 +189,9 @@ def _chosen_codec(codec: CodecConfig, dataset: "DataSet", *, recipe: str) -> Cod
     if isinstance(codec, LearnedCodecConfig):
         return codec.changed(base=_chosen_codec(codec.base, dataset, recipe=recipe))
     inspection = dataset.inspection
+    if isinstance(codec, ChatCodecConfig):
+        _check_rows(codec, dataset, recipe=recipe)
+        return codec.changed(base=_chosen_codec(codec.base, dataset, recipe=recipe))
     if isinstance(codec, ImageCodecConfig):
         if codec.use_labels and not _is_labelled(inspection.labels, inspection.used):
             raise UnsupportedError(
@@ -207,6 +217,20 @@ def _chosen_codec(codec: CodecConfig, dataset: "DataSet", *, recipe: str) -> Cod
     if isinstance(codec, ByteCodecConfig | CharacterCodecConfig | BpeCodecConfig):
         return choose_text_codec(text_bytes(dataset), dataset.medium)
     return codec
+
+
+def _check_rows(codec: CodecConfig, dataset: "DataSet", *, recipe: str) -> None:
+    """Refuse data whose rows cannot become what a codec of conversations makes of them."""
+    if not isinstance(codec, ChatCodecConfig) or dataset.task in TASKS_OF[codec.makes]:
+        return
+    found = (
+        f'labelled for the task "{dataset.task}"' if dataset.task else f"{dataset.medium} that is labelled for no task"
+    )
+    raise UnsupportedError(
+        f'recipe "{recipe}" learns from {ROWS_OF[codec.makes]}, the data is {found}',
+        expected=f"a table labelled for the task {' or '.join(TASKS_OF[codec.makes])}",
+        do="name the columns: --columns prompt=COLUMN,response=COLUMN, or leave --recipe out",
+    )
 
 
 def _without_pairs(found: Mapping[str, Any], recipe: str) -> UnsupportedError:
@@ -316,6 +340,9 @@ def _operations(stage: Stage, request: Request, size: DataSize, rate: float) -> 
 def _sized(stage: Stage, request: Request, size: DataSize, *, index: int, operations: float) -> Stage:
     """Return the stage with family and optimisation for so much arithmetic, the settings of the user on top."""
     if stage.begins != NOTHING:
+        if stage.family.batching == "ragged":
+            # How long rows usually are follows from the data, whoever made the weights.
+            stage = stage.changed(family=stage.family.bound_to(size.spec))
         check_fit(stage, size.spec)
         return stage
     kind = stage.family.kind

@@ -2,8 +2,8 @@
 
 A recipe is a value. Functions in ``makar.recipes`` and in plug-ins return one; planning fills in sizes for a machine and a time;
 training carries it out. A recipe that is ``grown`` begins from a saved model: its function takes what is known of that model (``Origin``)
-and returns a recipe whose stages say what they take from it; without one it returns an example for lists. Any other recipe can be
-trained on with the model that it made (``continued``). No torch here.
+and returns a recipe whose stages say what they take from it; without one it returns an example for lists. One that ``grows`` can begin
+from a model or from nothing. Any other recipe can be trained on with the model that it made (``continued``). No torch here.
 """
 
 import dataclasses
@@ -94,6 +94,7 @@ class Recipe(Config):
     expected: str = setting("", meaning="a measured result, with data set, time and machine")
     stages: tuple[Stage, ...] = setting(meaning="trainings in order")
     grown: bool = setting(False, meaning="whether it begins from a saved model")
+    grows: bool = setting(False, meaning="whether its function also makes a recipe that begins from a saved model")
     parent: Parent | None = setting(None, meaning="the saved model that it begins from; none while there is none")
 
     def check(self) -> None:

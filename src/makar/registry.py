@@ -21,6 +21,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "byte": "makar.codecs.text_config:ByteCodecConfig",
         "character": "makar.codecs.text_config:CharacterCodecConfig",
         "bpe": "makar.codecs.text_config:BpeCodecConfig",
+        "turns": "makar.codecs.chat_config:ChatCodecConfig",
         "image": "makar.codecs.image_config:ImageCodecConfig",
         "latent": "makar.codecs.latent_config:LatentCodecConfig",
         "prompted-image": "makar.codecs.prompted_image_config:PromptedImageCodecConfig",
@@ -29,6 +30,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
     },
     "families": {
         "transformer": "makar.families.transformer.config:TransformerConfig",
+        "chat": "makar.families.conversation.config:ChatConfig",
         "image-transformer": "makar.families.transformer.image_config:ImageTransformerConfig",
         "captioner": "makar.families.transformer.caption_config:CaptionerConfig",
         "diffusion": "makar.families.diffusion.config:DiffusionConfig",
@@ -45,6 +47,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
     "recipes": {
         "text": "makar.recipes.text:text",
         "code": "makar.recipes.text:code",
+        "chat": "makar.recipes.conversation:chat",
         "image": "makar.recipes.image:image",
         "image-class": "makar.recipes.image:image_class",
         "image-text": "makar.recipes.image:image_text",
@@ -70,6 +73,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
     },
     "sizings": {
         "transformer": "makar.recipes.sizing:size_transformer",
+        "chat": "makar.recipes.conversation:size_speaking",
         "image-transformer": "makar.recipes.image_tokens:size_image_transformer",
         "captioner": "makar.recipes.caption:size_captioner",
         "diffusion": "makar.recipes.sizing:size_diffusion",
@@ -86,6 +90,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
     "metrics": {
         "text": "makar.evaluation.text:evaluate_text",
         "code": "makar.evaluation.text:evaluate_text",
+        "chat": "makar.evaluation.chat:evaluate_chat",
         "image": "makar.evaluation.image:evaluate_image",
         "captioner": "makar.evaluation.captions:evaluate_captions",
         "contrastive": "makar.evaluation.retrieval:evaluate_retrieval",

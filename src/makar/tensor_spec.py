@@ -13,14 +13,24 @@ CAPTION = "caption"
 CLASS = "class"
 PADDING_TOKEN, NO_CAPTION_TOKEN = 0, 1
 """In a caption: what fills it up at the end, and what stands alone where there is no caption."""
+END_TOKEN = 1
+"""In a text of a pair, which ``PADDING_TOKEN`` fills up: what ends it."""
 SOURCE = "source"
-"""Content to start from: an image to restyle, translate, enlarge, colour or free of noise."""
+"""Content to start from: an image to restyle, translate, enlarge, colour or free of noise; a text to translate or sum up."""
 REFERENCE = "reference"
 """Content whose style is taken, and nothing of what it shows."""
 KNOWN = "known"
 """Content of which a part must stay; ``MASK`` says which."""
 MASK = "mask"
 """1 where content is to be made anew, 0 where ``KNOWN`` stays."""
+LEARNED = "learned"
+"""1 where a token of ``TARGET`` is to be learned, 0 where it is only read."""
+REJECTED, REJECTED_LEARNED = "rejected", "rejected_learned"
+"""The row whose answer was not preferred to that of ``TARGET``, and where its answer is."""
+SCORE = "score"
+"""How good the answer of ``TARGET`` is, 0 to 1."""
+ANSWER = "answer"
+"""The right answer to the prompt in ``TARGET``, as bytes of UTF-8."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -36,6 +46,7 @@ class Slot:
         maximum: Largest value.
         rate_hz: Positions a second along the first axis, for media in time.
         optional: In a family: it works without this slot.
+        usual: In a codec: about the mean of the size that varies, where it is known; plans count with it.
     """
 
     kind: Literal["tokens", "values"]
@@ -46,6 +57,7 @@ class Slot:
     maximum: float = 1.0
     rate_hz: float | None = None
     optional: bool = False
+    usual: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)

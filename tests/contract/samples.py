@@ -1,6 +1,7 @@
 """Small real records of every medium, and tiny fitted pairs of codec and family for every stage of every recipe in the registry."""
 
 import atexit
+import dataclasses
 import functools
 import hashlib
 import importlib.util
@@ -14,6 +15,7 @@ import torch
 from makar import registry
 from makar.artifacts.components import component_of
 from makar.artifacts.load import load_artifact
+from makar.codecs.chat_config import ChatCodecConfig
 from makar.codecs.codec import fit_codec, load_codec
 from makar.codecs.embedded_config import EmbeddedCodecConfig
 from makar.codecs.image_config import ImageCodecConfig
@@ -51,6 +53,33 @@ def records(medium):
             caption=f"a noisy picture, number {index}" if medium == "image" else None,
         )
         for index, content in enumerate(contents)
+    ]
+
+
+def rows_for(config, medium):
+    """Return the records that a codec can make something of: rows of conversations, pairs and ratings for a codec of turns."""
+    found = records(medium)
+    if not isinstance(config, ChatCodecConfig):
+        return found
+    asked = ["Tell a story.", "Say something odd.", "Add two numbers.", "Which animals?"]
+    return [
+        dataclasses.replace(
+            record,
+            roles={
+                "messages": (
+                    {"role": "user", "content": question},
+                    *(
+                        []
+                        if config.makes in ("pairs", "scores")
+                        else [{"role": "assistant", "content": record.content}]
+                    ),
+                ),
+                **({"chosen": record.content, "rejected": question} if config.makes == "pairs" else {}),
+                "response": record.content,
+                "score": float(len(record.content) % 7),
+            },
+        )
+        for record, question in zip(found, asked, strict=True)
     ]
 
 
@@ -144,7 +173,7 @@ def fitted_stage(recipe, index, *, labelled=False):
         for name in stage.codec.components
         for fitted, config in [fitted_stage(recipe, names.index(name))]
     }
-    fitted = fit_codec(stage.codec, iter(records(made.medium)), components)
+    fitted = fit_codec(stage.codec, iter(rows_for(stage.codec, made.medium)), components)
     return fitted, stage.family.bound_to(fitted.spec).scaled_to(TINY_PARAMETERS)
 
 

@@ -25,7 +25,7 @@ def case(recipe, index, tmp_path):
     """Return (codec, configuration, a batch of real records)."""
     codec, config = samples.fitted_stage(recipe, index)
     medium = registry.load("recipes", recipe)().medium
-    store = build_store(tmp_path / "store", samples.records(medium) * 3, codec.encode, key="contract")
+    store = build_store(tmp_path / "store", samples.rows_for(codec.config, medium) * 3, codec.encode, key="contract")
     return codec, config, BatchSource(store, codec, family=config, seed=0).batch(0, 3)
 
 

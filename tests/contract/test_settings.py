@@ -40,6 +40,7 @@ CONTROL_GROUNDS = {"towards": {"towards_seed": 5}, "mix_from": {"mix_seed": 5}}
 """By control: other controls that it needs to matter."""
 
 SHOWN_ELSEWHERE = {
+    ("chat", "stop"): "families/transformer/test_sampler.py",
     ("diffusion", "guided"): "families/diffusion/test_distillation.py",
     ("vae", "prior"): "families/vae/test_vae_sampler.py",
     ("cyclegan", "history"): "families/gan/test_cyclegan.py",
@@ -255,7 +256,7 @@ def batches(tmp_path_factory):
     def batch(codec, config, medium):
         key = (id(codec), config.kind)
         if key not in known:
-            records = samples.records(medium) * 3
+            records = samples.rows_for(codec.config, medium) * 3
             store = build_store(tmp_path_factory.mktemp("store") / "s", records, codec.encode, key="settings")
             known[key] = BatchSource(store, codec, family=config, seed=0).batch(0, 3)
         return known[key]

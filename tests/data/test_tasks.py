@@ -222,3 +222,32 @@ def test_a_table_is_json_clean(tmp_path):
         table(tmp_path, [{"text": prose(number), "label": "ab"[number % 2]} for number in range(30)])
     )
     assert json.loads(json.dumps(dataset.inspection.to_dictionary()))["task"] == "classify"
+
+
+def test_answers_with_a_rating_are_told_apart():
+    for cells in ([1, 5, 3], ["up", "down", "👍"], [True, False, True], ["4.5", "2", "1"]):
+        values = {"prompt": ["Hi", "Ho", "Ha"], "response": ["a", "b", "c"], "rating": cells}
+        columns = find_task(values)
+        assert columns is not None and columns.task == "rate"
+        found = row_roles({name: column[0] for name, column in values.items()}, columns, None)
+        assert found["response"] == "a" and found["messages"] == ({"role": "user", "content": "Hi"},)
+        assert found["score"] == {1: 1.0, "up": 1.0, "4.5": 4.5}[cells[0]]
+    assert find_task({"prompt": ["Hi"], "response": ["a"], "rating": ["purple"]}).task == "converse"
+    assert find_task({"review": ["fine"], "stars": [4]}) is None
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"prompt": "Hi", "chosen": "same", "rejected": "same"},
+        {"prompt": "Hi", "chosen": "", "rejected": "other"},
+        {"messages": [{"role": "user", "content": "Hi"}]},
+        {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": " "}]},
+    ],
+)
+def test_rows_that_teach_nothing_are_left_out(row):
+    whole = (
+        {name: [cell if cell else "x"] for name, cell in row.items()} | {"rejected": ["y"]} if "chosen" in row else {}
+    )
+    columns = find_task(whole or {"messages": [row["messages"]]})
+    assert columns is not None and row_roles(row, columns, None) is None

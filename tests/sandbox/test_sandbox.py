@@ -119,12 +119,12 @@ time.sleep(0.3)
 @LINUX
 def test_everything_ends_when_makar_is_killed():
     mark = f"mark{os.getpid()}killed"
-    code = f"import sys, os; os.execv(sys.executable, [sys.executable, '-c', 'import time; time.sleep(60)', {mark!r}])"
-    script = f"from makar.sandbox.run import run_python; run_python({code!r}, namespaces=%s)"
+    code = f"import sys, os; os.execv(sys.executable, [sys.executable, '-c', 'import time; time.sleep(300)', {mark!r}])"
+    script = f"from makar.sandbox.run import Limits, run_python; run_python({code!r}, limits=Limits(wall_seconds=200), namespaces=%s)"
     for namespaces in (True, False):
         path = {**os.environ, "PYTHONPATH": str(Path(run.__file__).parents[2])}
         makar = subprocess.Popen([sys.executable, "-c", script % namespaces], env=path)
-        for _ in range(400):
+        for _ in range(3000):
             if len(living(mark)) > 1:
                 break
             time.sleep(0.02)
@@ -132,7 +132,7 @@ def test_everything_ends_when_makar_is_killed():
         assert len(living(mark)) > 1
         makar.kill()
         makar.wait()
-        for _ in range(400):
+        for _ in range(3000):
             if not living(mark):
                 break
             time.sleep(0.02)
@@ -183,7 +183,7 @@ def test_there_is_no_network(namespaces):
 def test_nothing_outside_can_be_read_or_written(tmp_path):
     secret = tmp_path / "secret.txt"
     secret.write_text("secret", encoding="utf-8")
-    tries = [f"open({str(secret)!r})", "open('/etc/shadow')", "open('/root/.ssh/id_rsa')"]
+    tries = [f"open({str(secret)!r})", "open('/etc/shadow')", f"open({str(Path.home() / '.profile')!r})"]
     tries += [f"open({str(tmp_path / 'new')!r}, 'w')", "open('/usr/lib/x', 'w')", "open('/x', 'w')", "open('/dev/sda')"]
     tries += ["open('/proc/1/environ').read()", "open('/proc/1/mem', 'r+b')", "__import__('os').chroot('.')"]
     tries += [f"__import__('os').symlink('/', 'up'); open('up' + {str(secret)!r})"]

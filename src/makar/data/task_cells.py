@@ -9,6 +9,11 @@ SPEAKERS = {
     "function_call": "assistant",
 }  # fmt: skip
 
+THUMBS = {
+    "up": 1.0, "good": 1.0, "yes": 1.0, "true": 1.0, "positive": 1.0, "like": 1.0, "\U0001f44d": 1.0, "thumbs_up": 1.0,
+    "down": 0.0, "bad": 0.0, "no": 0.0, "false": 0.0, "negative": 0.0, "dislike": 0.0, "\U0001f44e": 0.0, "thumbs_down": 0.0,
+}  # fmt: skip
+
 
 def turn_of(cell: Mapping[str, Any]) -> dict[str, str] | None:
     """Return a turn as role and content, from the shape of OpenAI or of ShareGPT; ``None`` for neither."""
@@ -57,6 +62,25 @@ def is_turn(cell: Any) -> bool:
 def is_turns(cell: Any) -> bool:
     """Whether a cell holds the turns of a conversation."""
     return isinstance(cell, list) and bool(cell) and all(map(is_turn, cell))
+
+
+def score_of(cell: Any) -> float | None:
+    """Return how good an answer is from a number, a truth or a thumb; ``None`` for anything else."""
+    if isinstance(cell, bool | int | float):
+        return float(cell) if cell == cell else None
+    if not isinstance(cell, str):
+        return None
+    if cell.strip().lower() in THUMBS:
+        return THUMBS[cell.strip().lower()]
+    try:
+        return float(cell)
+    except ValueError:
+        return None
+
+
+def is_score(cell: Any) -> bool:
+    """Whether a cell says how good an answer is."""
+    return score_of(cell) is not None
 
 
 def is_answer(cell: Any) -> bool:

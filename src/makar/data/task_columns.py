@@ -1,22 +1,24 @@
 """Which task of language a table is labelled for, which columns play its roles, and what a row then holds.
 
-Six shapes are known: text with a label, words with a tag each, a question about a passage, a text to be made from another, turns of a
-conversation, and two answers of which one is preferred. They are told by the names that published data sets use and by what the cells
-hold, the most specific first; two columns named by languages are a translation. The choice is reported, and can be made by hand:
-``role=column``. A row is kept whole: its roles, and one text that a language model can learn from.
+Seven shapes are known: text with a label, words with a tag each, a question about a passage, a text to be made from another, turns of a
+conversation, two answers of which one is preferred, and an answer with a score or a thumb. They are told by the names that published data
+sets use and by what the cells hold, the most specific first; two columns named by languages are a translation. The choice is reported, and
+can be made by hand: ``role=column``. A row is kept whole: its roles, and one text that a language model can learn from.
 """
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from makar.data.task_cells import is_answer, is_label, is_tags, is_text, is_texts, is_turns, is_words
+from makar.data.task_cells import is_answer, is_label, is_score, is_tags, is_text, is_texts, is_turns, is_words
 from makar.errors import UnknownNameError, UsageError
 
 CLASSIFY, TAG, ANSWER, REWRITE, CONVERSE, PREFER = "classify", "tag", "answer", "rewrite", "converse", "prefer"
+RATE = "rate"
 
 ROLES: dict[str, tuple[str, ...]] = {
     PREFER: ("prompt", "chosen", "rejected"),
+    RATE: ("prompt", "response", "score"),
     CONVERSE: ("messages", "prompt", "input", "response", "system"),
     TAG: ("tokens", "tags"),
     ANSWER: ("question", "context", "answer"),
@@ -27,6 +29,7 @@ ROLES: dict[str, tuple[str, ...]] = {
 
 NEEDED: dict[str, frozenset[str]] = {
     PREFER: frozenset(("chosen", "rejected")),
+    RATE: frozenset(("response", "score")),
     CONVERSE: frozenset(("messages",)),
     TAG: frozenset(("tokens", "tags")),
     ANSWER: frozenset(("question", "context", "answer")),
@@ -43,6 +46,7 @@ NAMES: dict[str, tuple[str, ...]] = {
     "input": ("input",),
     "response": ("response", "output", "completion", "answer", "target"),
     "system": ("system", "system_prompt"),
+    "score": ("rating", "score", "thumb", "thumbs", "feedback", "reward", "stars"),
     "tokens": ("tokens", "words"),
     "tags": ("tags", "ner_tags", "pos_tags", "chunk_tags"),
     "question": ("question", "query"),
@@ -164,6 +168,13 @@ def _find_prefer(values: Mapping[str, list[Any]]) -> TaskColumns | None:
     return _found(PREFER, {**roles, **({"prompt": prompt} if prompt else {})})
 
 
+def _find_rate(values: Mapping[str, list[Any]]) -> TaskColumns | None:
+    # Answers to something: a text with stars and no prompt is a review, which is sorted and not answered.
+    roles = _roles(values, {"prompt": is_text, "response": is_text, "score": is_score})
+    prompt = roles.get("prompt") or _named(values, "messages", is_turns)
+    return _found(RATE, {**roles, "prompt": prompt}) if prompt else None
+
+
 def _find_converse(values: Mapping[str, list[Any]]) -> TaskColumns | None:
     system = _roles(values, {"system": is_text})
     messages = _named(values, "messages", is_turns)
@@ -222,6 +233,7 @@ def _find_classify(values: Mapping[str, list[Any]]) -> TaskColumns | None:
 
 _FINDERS: dict[str, Callable[[Mapping[str, list[Any]]], TaskColumns | None]] = {
     PREFER: _find_prefer,
+    RATE: _find_rate,
     CONVERSE: _find_converse,
     TAG: _find_tag,
     ANSWER: _find_answer,

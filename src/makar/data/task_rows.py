@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from makar.data.task_cells import answer_of, is_label, is_tags, is_text, is_words, texts_of, turns_of
-from makar.data.task_columns import ANSWER, CLASSIFY, CONVERSE, PREFER, REWRITE, TAG, TaskColumns
+from makar.data.task_cells import answer_of, is_label, is_tags, is_text, is_words, score_of, texts_of, turns_of
+from makar.data.task_columns import ANSWER, CLASSIFY, CONVERSE, PREFER, RATE, REWRITE, TAG, TaskColumns
 
 
 def row_roles(row: Mapping[str, Any], columns: TaskColumns, label_names: Sequence[str] | None) -> dict[str, Any] | None:
@@ -16,9 +16,9 @@ def row_roles(row: Mapping[str, Any], columns: TaskColumns, label_names: Sequenc
         label_names: Names of numbered labels or tags, where the file has them.
 
     Returns:
-        ``text``, ``question``, ``context``, ``source``, ``chosen``, ``rejected``: strings; ``labels``, ``tokens``, ``tags``, ``answers``,
-        ``targets``: tuples of strings, the first target or answer is the one to learn; ``messages``: a tuple of dictionaries with ``role``
-        (system, user, assistant, tool) and ``content``.
+        ``text``, ``question``, ``context``, ``source``, ``chosen``, ``rejected``, ``response``: strings; ``score``: a number; ``labels``,
+        ``tokens``, ``tags``, ``answers``, ``targets``: tuples of strings, the first target or answer is the one to learn; ``messages``: a
+        tuple of dictionaries with ``role`` (system, user, assistant, tool) and ``content``.
     """
     cells = {role: row.get(column) for role, column in columns.roles.items()}
     return _READERS[columns.task](cells, [row.get(column) for column in columns.further], label_names)
@@ -35,14 +35,15 @@ def learnable_text(task: str, roles: Mapping[str, Any]) -> str:
     if task == REWRITE:
         return f"{roles['source']}\n\n{roles['targets'][0]}"
     turns = [message["content"] for message in roles["messages"]]
-    return "\n\n".join(turns if task == CONVERSE else [*turns, roles["chosen"], roles["rejected"]])
+    answers = {CONVERSE: (), RATE: ("response",)}.get(task, ("chosen", "rejected"))
+    return "\n\n".join([*turns, *(roles[name] for name in answers)])
 
 
 def group_of(task: str, roles: Mapping[str, Any]) -> str | None:
     """Return what rows share that must not be divided between the parts: the passage of questions, the prompt of preferences."""
     if task == ANSWER:
         return str(roles["context"])
-    if task == PREFER:
+    if task in (PREFER, RATE):
         return "\n".join(message["content"] for message in roles["messages"])
     return None
 
@@ -87,7 +88,8 @@ def _read_converse(cells: dict[str, Any], further: list[Any], names: Sequence[st
         turns = ({"role": "user", "content": asked}, {"role": "assistant", "content": cells["response"]})
     else:
         return None
-    if turns is None:
+    # Without a word of an answer there is nothing to learn.
+    if turns is None or not any(turn["role"] == "assistant" and turn["content"].strip() for turn in turns):
         return None
     system = cells.get("system")
     return {"messages": ({"role": "system", "content": system}, *turns) if is_text(system) else turns}
@@ -106,7 +108,19 @@ def _read_prefer(cells: dict[str, Any], further: list[Any], names: Sequence[str]
         if before != other:
             return None
         turns = before
+    # One answer twice says nothing about which is better.
+    if chosen == rejected:
+        return None
     return {"messages": tuple(turns), "chosen": chosen, "rejected": rejected}
+
+
+def _read_rate(cells: dict[str, Any], further: list[Any], names: Sequence[str] | None) -> dict[str, Any] | None:
+    del further, names
+    score, prompt, response = score_of(cells["score"]), cells.get("prompt"), cells["response"]
+    if score is None or not is_text(response):
+        return None
+    turns = ({"role": "user", "content": prompt},) if is_text(prompt) else turns_of(prompt) or ()
+    return {"messages": tuple(turns), "response": response, "score": score}
 
 
 def _name(value: Any, names: Sequence[str] | None) -> str:
@@ -122,4 +136,5 @@ _READERS: dict[str, Callable[[dict[str, Any], list[Any], Sequence[str] | None], 
     REWRITE: _read_rewrite,
     CONVERSE: _read_converse,
     PREFER: _read_prefer,
+    RATE: _read_rate,
 }

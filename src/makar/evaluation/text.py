@@ -49,7 +49,7 @@ def evaluate_text(material: Material) -> Findings:
     human = text_windows(material.held_out, material.codec, words=SAMPLE_WORDS, most=max(len(texts), PASSAGES))
     novelties = material.novelty.check_many(texts) if material.novelty is not None else []
     people = material.novelty.check_many(human) if material.novelty is not None else []
-    spoken, lived = diversity(texts), diversity(_as_many(human, len(texts)))
+    spoken, lived = diversity(texts), diversity(as_many(human, len(texts)))
     bits = Score(
         key="bits_per_byte",
         name="Held-out bits per byte",
@@ -69,14 +69,15 @@ def evaluate_text(material: Material) -> Findings:
     return Findings(
         verdict=(
             _sentence_on_prediction(likelihood, baselines),
-            _sentence_on_novelty(novelties, people),
-            _sentence_on_diversity(spoken, lived),
+            sentence_on_novelty(novelties, people),
+            sentence_on_diversity(spoken, lived),
         ),
         scores=(bits, perplexity),
-        novelty_scores=(*_novelty_scores(novelties, people), *_diversity_scores(spoken, lived)),
-        tables=_near_table(novelties),
+        novelty_scores=(*novelty_scores(novelties, people), *diversity_scores(spoken, lived)),
+        tables=near_table(novelties),
         samples=tuple(
-            _shown(text, novelties[index] if novelties else None) for index, text in enumerate(texts[:SHOWN_SAMPLES])
+            shown_sample(text, novelties[index] if novelties else None)
+            for index, text in enumerate(texts[:SHOWN_SAMPLES])
         ),
         details={
             **details,
@@ -104,7 +105,7 @@ def _samples(material: Material) -> list[str]:
     return texts
 
 
-def _novelty_scores(novelties: list[Novelty], people: list[Novelty]) -> tuple[Score, ...]:
+def novelty_scores(novelties: list[Novelty], people: list[Novelty]) -> tuple[Score, ...]:
     """Return scores of the samples beside those of as long passages by people, which were not learned from either."""
     if not novelties:
         return ()
@@ -164,7 +165,8 @@ def _share(novelty: Novelty, words: int) -> float:
     return novelty.share_13 if words == 13 else novelty.share_50
 
 
-def _diversity_scores(spoken: Diversity, lived: Diversity) -> tuple[Score, ...]:
+def diversity_scores(spoken: Diversity, lived: Diversity) -> tuple[Score, ...]:
+    """Return scores of how samples differ, beside as many passages by people."""
     rows = (
         (
             "distinct_2",
@@ -187,7 +189,8 @@ def _diversity_scores(spoken: Diversity, lived: Diversity) -> tuple[Score, ...]:
     )
 
 
-def _near_table(novelties: list[Novelty]) -> tuple[Table, ...]:
+def near_table(novelties: list[Novelty]) -> tuple[Table, ...]:
+    """Return the longest verbatim spans of samples as a table; none where there are none."""
     spans = sorted(
         ((novelty.nearest[0], index) for index, novelty in enumerate(novelties) if novelty.nearest),
         key=lambda pair: -pair[0].words,
@@ -206,7 +209,8 @@ def _near_table(novelties: list[Novelty]) -> tuple[Table, ...]:
     )
 
 
-def _shown(text: str, novelty: Novelty | None) -> Sample:
+def shown_sample(text: str, novelty: Novelty | None) -> Sample:
+    """Return a sample for the report, cut where it is long."""
     cut = text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS] + " …"
     note = "novelty unknown here" if novelty is None else novelty.summary()
     return Sample(text=cut, note=note, is_copy=novelty is not None and novelty.is_copy)
@@ -226,14 +230,15 @@ def _sentence_on_prediction(likelihood: Likelihood, baselines: tuple[tuple[str, 
     return f"{sentence}: not distinguishable from the best baseline ({name}: {best.value:.3f})."
 
 
-def _as_many(passages: list[str], count: int) -> list[str]:
+def as_many(passages: list[str], count: int) -> list[str]:
     """Return so many passages, evenly spread; diversity falls with their number."""
     if len(passages) <= count:
         return passages
     return [passages[index] for index in np.linspace(0, len(passages) - 1, count).astype(np.int64)]
 
 
-def _sentence_on_novelty(novelties: list[Novelty], people: list[Novelty]) -> str:
+def sentence_on_novelty(novelties: list[Novelty], people: list[Novelty]) -> str:
+    """Return in a sentence whether samples copy."""
     if not novelties:
         return "Whether it copies cannot be said here: the training data is not on this machine."
     copies = sum(novelty.is_copy for novelty in novelties)
@@ -246,7 +251,8 @@ def _sentence_on_novelty(novelties: list[Novelty], people: list[Novelty]) -> str
     )
 
 
-def _sentence_on_diversity(spoken: Diversity, lived: Diversity) -> str:
+def sentence_on_diversity(spoken: Diversity, lived: Diversity) -> str:
+    """Return in a sentence whether samples repeat each other."""
     ratio = spoken.compression / lived.compression if lived.compression else math.nan
     if ratio > 1.25:
         return f"It repeats itself: its samples compress {ratio:.2f} times as well as as much human text."

@@ -19,8 +19,9 @@ class FamilyConfig(Config, abc.ABC):
     item_name: ClassVar[str]
     """What is counted: ``"token"``, ``"image"``."""
 
-    batching: ClassVar[Literal["items", "windows"]]
-    """``items`` draws whole examples from a store; ``windows`` draws spans of ``window_length`` + 1 positions of one long stream."""
+    batching: ClassVar[Literal["items", "windows", "ragged"]]
+    """``items`` draws whole examples from a store; ``windows`` draws spans of ``window_length`` + 1 positions of one long stream;
+    ``ragged`` draws whole examples that differ in length, like lengths together, filled up with ``PADDING_TOKEN``."""
 
     balanced_by: ClassVar[str | None] = None
     """Slot of a class: batches then hold as many of each, one after the other, however many the data have; ``None`` draws as they come."""
@@ -38,7 +39,7 @@ class FamilyConfig(Config, abc.ABC):
 
     @property
     def window_length(self) -> int:
-        """Positions a window, without the one that only serves as the last target; 1 for ``items``."""
+        """Positions a window, without the one that only serves as the last target; of ``ragged`` the usual ones; 1 for ``items``."""
         return 1
 
     @property

@@ -31,6 +31,14 @@ class EncodesText(Protocol):
 
 
 @runtime_checkable
+class EncodesTurns(Protocol):
+    """A codec of conversations: it knows how a prompt is put to a model that answers."""
+
+    def encode_turns(self, messages: Sequence[Mapping[str, str]]) -> np.ndarray:
+        """Return int64 tokens ``[length]`` of turns with ``role`` and ``content``, up to where the next answer begins."""
+
+
+@runtime_checkable
 class EncodesSources(Protocol):
     """A codec that turns a text that is read as a whole into tokens."""
 
@@ -61,12 +69,14 @@ class Prompt:
         stated: What goes into the manifest: the text, the name of the class, a list of tokens, or ``None``.
         slots: What goes into the sampler.
         change: What becomes of the result, where something that was given is changed.
-        origin: Name, version and values of the prompt file that it was filled from; the asset is then the answer alone.
+        is_answered: Whether the result is an answer to it and does not repeat it.
+        origin: Name, version and values of the prompt file that it was filled from.
     """
 
     stated: Any
     slots: Batch
     change: Change | None = None
+    is_answered: bool = False
     origin: Mapping[str, Any] | None = None
 
     @property
@@ -104,7 +114,14 @@ def read_prompts(prompts: Prompts, codec: Codec, family: Family) -> list[Prompt]
             expected="no prompt",
             do="train with labels to choose between classes, or with captions to describe what is to be made",
         )
+    if isinstance(codec, EncodesTurns) and is_conversation(prompts):
+        return [_read_turns(prompts, codec)]
     listed = _listed(prompts, one_rank=1 if takes_text else 0)
+    if isinstance(codec, EncodesTurns):
+        return [
+            _read_turns(item, codec) if isinstance(item, str) or is_conversation(item) else _read_text(item, codec)
+            for item in listed
+        ]
     if SOURCE in accepted and accepted[SOURCE].kind == "tokens":
         return [_read_source(item, codec) for item in listed]
     if takes_text:
@@ -120,8 +137,8 @@ def read_prompts(prompts: Prompts, codec: Codec, family: Family) -> list[Prompt]
 def _read_filled(item: Any, codec: Codec, family: Family) -> list[Prompt]:
     if not isinstance(item, Filled):
         return read_prompts(item, codec, family)
-    read = read_prompts(item.text, codec, family)
-    return [dataclasses.replace(prompt, origin=item.origin) for prompt in read]
+    read = read_prompts(list(item.messages) if isinstance(codec, EncodesTurns) else item.text, codec, family)
+    return [dataclasses.replace(prompt, origin=item.origin, is_answered=True) for prompt in read]
 
 
 def _listed(prompts: Any, *, one_rank: int) -> list[Any]:
@@ -164,6 +181,26 @@ def _read_text(item: Any, codec: Codec) -> Prompt:
     if not tokens.size:
         return Prompt(stated=[], slots={})
     return Prompt(stated=tokens.tolist(), slots={TARGET: torch.from_numpy(tokens.astype(np.int64))})
+
+
+def is_conversation(item: Any) -> bool:
+    """Whether a prompt is the turns of a conversation: dictionaries with ``role`` and ``content``."""
+    return (
+        isinstance(item, Sequence)
+        and not isinstance(item, str)
+        and bool(item)
+        and all(isinstance(turn, Mapping) and {"role", "content"} <= set(turn) for turn in item)
+    )
+
+
+def _read_turns(item: Any, codec: EncodesTurns) -> Prompt:
+    """Return what a text asks, or what the turns of a conversation come to, as the template of the model has it."""
+    turns = [{"role": "user", "content": item}] if isinstance(item, str) else [dict(turn) for turn in item]
+    if isinstance(item, str) and not item:
+        return Prompt(stated="", slots={})
+    tokens = np.asarray(codec.encode_turns(turns), np.int64)
+    stated = item if isinstance(item, str) else turns
+    return Prompt(stated=stated, slots={TARGET: torch.from_numpy(tokens)}, is_answered=True)
 
 
 def _read_source(item: Any, codec: Codec) -> Prompt:

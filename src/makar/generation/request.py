@@ -176,8 +176,6 @@ class Request:
             self.constraint.check(slots[TARGET])
             # What has the form is the answer alone.
             content = new_content = self.constraint.form.finish(new_content)
-        elif prompt.origin is not None:
-            content = new_content
         return self.judged(content if prompt.change is None else prompt.change.finish(content), new_content)
 
     def judged(self, content: Any, new_content: Any) -> Draft:
@@ -318,6 +316,8 @@ def decode_example(codec: Codec, prompt: Prompt, slots: Slots) -> tuple[Any, Any
     given = prompt.tokens
     if SHOWN_TEXT in slots:
         new_text = shown_text(slots)
+        if prompt.is_answered:
+            return new_text, new_text
         # What is only read, such as a text to translate, is no part of what is written.
         before = prompt.stated if given is not None and isinstance(prompt.stated, str) else ""
         if given is not None and not isinstance(prompt.stated, str):

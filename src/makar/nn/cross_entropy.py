@@ -2,7 +2,8 @@
 
 The gradients of stream and weights are formed while the loss is, because with z the capped logits of a target y,
 d loss / d z = softmax(z) - onehot(y); the soft cap z = c tanh(a / c) multiplies by 1 - (z / c)^2. Logits and their gradient then need
-memory for one piece only, and the backward pass is one multiplication (Hsu et al. 2024, arXiv 2410.10989, section 3.2).
+memory for one piece only, and the backward pass is one multiplication (Hsu et al. 2024, arXiv 2410.10989, section 3.2). With smoothing
+by s every one of V tokens is right to s / V, and the target to 1 - s on top (Szegedy et al. 2016, arXiv 1512.00567, section 7).
 """
 
 from typing import Any
@@ -26,6 +27,7 @@ def linear_cross_entropy(
     targets: Int[Tensor, " tokens"],
     *,
     cap: float = 0.0,
+    smoothing: float = 0.0,
 ) -> Float[Tensor, ""]:
     """Return the mean cross-entropy of ``capped(x @ weight.T)`` in nats.
 
@@ -34,14 +36,17 @@ def linear_cross_entropy(
         weight: Output layer, float32.
         targets: Right tokens.
         cap: Soft limit of the logits; 0 is none.
+        smoothing: Share of the probability that all tokens get alike; 0 is none.
     """
     if torch.is_grad_enabled() and (x.requires_grad or weight.requires_grad):
-        result: Tensor = _LinearCrossEntropy.apply(x, weight, targets, cap)
+        result: Tensor = _LinearCrossEntropy.apply(x, weight, targets, cap, smoothing)
         return result
     cast = weight.to(x.dtype)
     pieces = zip(x.split(_rows(weight)), targets.split(_rows(weight)), strict=True)
     total = sum(
-        torch.nn.functional.cross_entropy(capped((rows @ cast.T).float(), cap), right, reduction="sum")
+        torch.nn.functional.cross_entropy(
+            capped((rows @ cast.T).float(), cap), right, reduction="sum", label_smoothing=smoothing
+        )
         for rows, right in pieces
     )
     return torch.as_tensor(total) / len(targets)
@@ -49,7 +54,7 @@ def linear_cross_entropy(
 
 class _LinearCrossEntropy(torch.autograd.Function):
     @staticmethod
-    def forward(context: Any, x: Tensor, weight: Tensor, targets: Tensor, cap: float) -> Tensor:
+    def forward(context: Any, x: Tensor, weight: Tensor, targets: Tensor, cap: float, smoothing: float) -> Tensor:
         cast = weight.to(x.dtype)
         x_gradient = torch.empty_like(x)
         weight_gradient = torch.zeros_like(weight)
@@ -61,9 +66,13 @@ class _LinearCrossEntropy(torch.autograd.Function):
             if cap:
                 logits = logits.div_(cap).tanh_().mul_(cap)
             log_probabilities = logits.log_softmax(-1)
-            total -= log_probabilities.gather(1, right).sum()
+            total -= (1.0 - smoothing) * log_probabilities.gather(1, right).sum()
+            if smoothing:
+                total -= smoothing / weight.shape[0] * log_probabilities.sum()
             gradient = log_probabilities.exp_()
-            gradient.scatter_add_(1, right, torch.full_like(right, -1, dtype=gradient.dtype))
+            if smoothing:
+                gradient.sub_(smoothing / weight.shape[0])
+            gradient.scatter_add_(1, right, torch.full_like(right, smoothing - 1.0, dtype=gradient.dtype))
             if cap:
                 gradient.mul_(logits.div_(cap).square_().neg_().add_(1.0))
             product = gradient.div_(len(x)).to(x.dtype)
@@ -73,9 +82,9 @@ class _LinearCrossEntropy(torch.autograd.Function):
         return total / len(x)
 
     @staticmethod
-    def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None, None]:
+    def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None, None, None]:
         x_gradient, weight_gradient = context.saved_tensors
-        return x_gradient * gradients[0].to(x_gradient.dtype), weight_gradient * gradients[0], None, None
+        return x_gradient * gradients[0].to(x_gradient.dtype), weight_gradient * gradients[0], None, None, None
 
 
 def _rows(weight: Tensor) -> int:

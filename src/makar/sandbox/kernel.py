@@ -88,15 +88,20 @@ def make_read_only(target: str, *, recursive: bool) -> None:
     )
 
 
+def _number_of_pivot_root() -> int:
+    number = _PIVOT_ROOT.get(platform.machine())
+    if number is None:
+        raise OSError(f"pivot_root of {platform.machine()} is not known")
+    return number
+
+
 def enter_root(folder: str) -> None:
     """Make a mount the root of this process and let go of the old one.
 
     Raises:
         OSError: It cannot be done, or the number of the call on this machine is not known here.
     """
-    number = _PIVOT_ROOT.get(platform.machine())
-    if number is None:
-        raise OSError(f"pivot_root of {platform.machine()} is not known")
+    number = _number_of_pivot_root()
     os.chdir(folder)
     # The old root is put over the new one and taken away (pivot_root(2), "pivot_root(".", ".")").
     _call("syscall", ctypes.c_long(number), b".", b".")

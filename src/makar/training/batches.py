@@ -1,10 +1,11 @@
 """Draws batches from a store's memory maps: which examples a step sees follows from (seed, position) alone.
 
-``windows`` cuts one long stream into spans of ``window_length`` + 1 positions, in a new order and from a new offset every epoch, so
-that every position is seen once an epoch and boundaries move. ``items`` draws whole examples in a new order every epoch; a family that
-is ``balanced_by`` a class gets them from the classes in turn, each class in an order of its own, the rarer ones more often. Positions
-count windows or items since the start of the run: step s of size b takes s*b to (s+1)*b. Nothing is copied but the batch, and pages
-that were touched are given back, so that resident memory stays small however large the store is.
+``windows`` cuts one long stream into spans of ``window_length`` + 1 positions, in a new order and from a new offset every epoch, so that
+every position is seen once an epoch and boundaries move. ``items`` draws whole examples in a new order every epoch, and so does ``ragged``,
+whose examples differ in length (``ragged.py``); a family that is ``balanced_by`` a class gets them from the classes in turn, each class in
+an order of its own, the rarer ones more often. Positions count windows or items since the start of the run: step s of size b takes s*b to
+(s+1)*b. Nothing is copied but the batch, and pages that were touched are given back, so that resident memory stays small however large the
+store is.
 """
 
 import functools
@@ -21,6 +22,7 @@ from makar.errors import ConfigError, EmptyDataError
 from makar.families.family import Batch
 from makar.families.family_config import FamilyConfig
 from makar.tensor_spec import TARGET
+from makar.training.ragged import RaggedItems
 from makar.training.randomness import numpy_generator
 
 FIRST_LOOK_TOKENS = 1_000_000
@@ -40,16 +42,26 @@ class BatchSource:
         family: Says how examples are cut.
         seed: Seed of the order.
         device: Where batches go.
+        together: Ragged examples that are drawn as one batch.
 
     Raises:
         EmptyDataError: The store has no example.
         ConfigError: The store's slots cannot be cut that way.
     """
 
-    def __init__(self, store: Store, codec: Codec, *, family: FamilyConfig, seed: int, device: str = "cpu") -> None:
+    def __init__(
+        self,
+        store: Store,
+        codec: Codec,
+        *,
+        family: FamilyConfig,
+        seed: int,
+        device: str = "cpu",
+        together: int = 1,
+    ) -> None:
         if len(store) == 0:
             raise EmptyDataError(f"{store.path} holds no example", expected="at least one")
-        self.batching: Literal["items", "windows"] = family.batching
+        self.batching: Literal["items", "windows", "ragged"] = family.batching
         self.window_length = family.window_length
         self._codec = codec
         self._seed = seed
@@ -58,7 +70,11 @@ class BatchSource:
         self._columns = {name: np.asarray(column.values) for name, column in store.columns.items()}
         self._touched_bytes = 0
         self._classes: list[np.ndarray] = []
-        if self.batching == "windows":
+        self._ragged: RaggedItems | None = None
+        if self.batching == "ragged":
+            self._ragged = RaggedItems(store, seed=seed, together=together)
+            self.count = self._ragged.count
+        elif self.batching == "windows":
             if set(self._columns) != {TARGET}:
                 raise ConfigError(f"windows are cut from slots {sorted(self._columns)}", expected=f'only "{TARGET}"')
             if store.columns[TARGET].offsets is None:
@@ -90,8 +106,8 @@ class BatchSource:
 
     @property
     def items_per_position(self) -> int:
-        """Tokens (windows) or examples (items) that one position stands for."""
-        return self.window_length if self.batching == "windows" else 1
+        """Tokens (windows, ragged), usual ones, or examples (items) that one position stands for."""
+        return 1 if self.batching == "items" else self.window_length
 
     def batch(self, first: int, count: int) -> Batch:
         """Return ``count`` windows or items from position ``first`` on, in the shuffled order.
@@ -105,9 +121,11 @@ class BatchSource:
         epochs = positions // self.count
         parts = []
         for epoch in range(int(epochs[0]), int(epochs[-1]) + 1):
-            order, offset = self._epoch(epoch)
+            order, offset = (None, 0) if self._ragged is not None else self._epoch(epoch)
             ranks = positions[epochs == epoch] % self.count
-            if order is None:
+            if self._ragged is not None:
+                chosen = self._ragged.order(epoch)[ranks]
+            elif order is None:
                 chosen = numpy_generator(self._seed, "draw", first, epoch).integers(self.count, size=len(ranks))
             else:
                 chosen = order[ranks]
@@ -130,6 +148,8 @@ class BatchSource:
             ranks = (turns // len(self._classes)).tolist()
             return self._gather(np.array([own[rank * len(own) // each] for own, rank in zip(places, ranks)]))
         chosen = np.arange(first, min(first + count, of)) * self.count // of
+        if self._ragged is not None:
+            return self._gather(self._ragged.by_length[chosen])
         return self._gather(chosen * self.window_length if self.batching == "windows" else chosen)
 
     def _places_by_class(self, family: FamilyConfig) -> list[np.ndarray]:
@@ -162,6 +182,8 @@ class BatchSource:
                 # A text shorter than one window is read round and round.
                 places %= self._total
             stored = {TARGET: self._columns[TARGET][places]}
+        elif self._ragged is not None:
+            stored = self._ragged.gather(chosen)
         else:
             stored = {name: values[chosen] for name, values in self._columns.items()}
         self._touched_bytes += sum(max(values.nbytes, len(chosen) * PAGE_BYTES) for values in stored.values())

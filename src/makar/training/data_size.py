@@ -5,6 +5,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from makar.codecs.chat_config import ROLES, ChatCodecConfig, chat_spec
 from makar.codecs.codec import Codec, CodecConfig
 from makar.codecs.image_config import HALVES, PAIRED, ImageCodecConfig, source_slot
 from makar.codecs.prompted_image_config import PromptedImageCodecConfig
@@ -76,6 +77,13 @@ def estimated_size(codec: CodecConfig, dataset: "DataSet") -> DataSize:
             spec=codec.spec(),
             fingerprint=dataset.fingerprint,
         )
+    if isinstance(codec, ChatCodecConfig):
+        said = estimated_size(codec.base, dataset)
+        rows = max(1, int(dataset.inspection.splits["train"]["documents"]))
+        vocabulary = (said.spec[TARGET].vocabulary or 256) + len(ROLES)
+        spec = chat_spec(codec.makes, vocabulary=vocabulary, usual=max(1, min(codec.longest, said.items // rows)))
+        # Beside each token lies its mark.
+        return dataclasses.replace(said, spec=spec, store_bytes=said.store_bytes + said.items)
     content_bytes = text_bytes(dataset)
     vocabulary = codec.vocabulary_size if isinstance(codec, BpeCodecConfig) else 256
     nearest = min(BYTES_A_TOKEN, key=lambda known: abs(math.log(known / vocabulary)))
@@ -115,7 +123,9 @@ def estimated_store_bytes(codec: CodecConfig, dataset: "DataSet") -> int:
     Finished parts and the whole that they are joined to are on the disk at the same time, and the splits that are not trained on come
     to less than a quarter of the training part.
     """
-    known = (ImageCodecConfig, PromptedImageCodecConfig, BpeCodecConfig, ByteCodecConfig, CharacterCodecConfig)
+    known = (
+        ImageCodecConfig, PromptedImageCodecConfig, BpeCodecConfig, ByteCodecConfig, CharacterCodecConfig, ChatCodecConfig,
+    )  # fmt: skip
     if not isinstance(codec, known):
         return 0  # what a codec of a plug-in makes of the data is only known when it has made it
     return int(2 * 1.25 * estimated_size(codec, dataset).store_bytes)

@@ -19,7 +19,7 @@ WORKING_SHARE = 0.93
 def items_a_step(stage: Stage) -> int:
     """Return the tokens or images that one step of a stage trains on."""
     optimisation: OptimisationConfig = stage.optimisation
-    per_position = stage.family.window_length if stage.family.batching == "windows" else 1
+    per_position = 1 if stage.family.batching == "items" else stage.family.window_length
     return optimisation.batch_size * optimisation.accumulate * per_position
 
 

@@ -252,7 +252,8 @@ def random_batch(family: FamilyConfig, spec: TensorSpec, *, batch_size: int, dev
     generator = torch_generator(0, "random batch")
     batch: Batch = {}
     for name, slot in spec.slots.items():
-        sizes = [family.window_length + 1 if size is None else size for size in slot.sizes]
+        varying = slot.usual or family.window_length + 1
+        sizes = [varying if size is None else size for size in slot.sizes]
         if slot.kind == "tokens":
             tensor = torch.randint(slot.vocabulary or 2, (batch_size, *sizes), generator=generator)
         else:

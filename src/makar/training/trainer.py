@@ -118,8 +118,11 @@ class _Trainer:
             consumed=budget.consumed,
         )
         self.states = KeptStates(folder, stage=stage.name, writes=self.team.leads)
+        together = stage.optimisation.batch_size
         sources = {
-            split: BatchSource(store, data.codec, family=stage.family, seed=plan.seed, device=plan.device)
+            split: BatchSource(
+                store, data.codec, family=stage.family, seed=plan.seed, device=plan.device, together=together
+            )
             for split, store in data.stores.items()
             if split != "held_out" and len(store)
         }

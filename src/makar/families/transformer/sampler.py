@@ -56,7 +56,7 @@ class TransformerSampler(Sampler):
     Args:
         shape: The numbers of the model.
         tensors: Its tensors by their names in transformers.
-        end_token: Ends an example; also what an empty prompt is replaced with, because texts begin after it.
+        end_token: Ends an example.
         decode_tokens: From tokens to text.
         hooks: Applied to the logits after the filters, a watermark; or before them, a constraint.
         device: Where to run.
@@ -78,6 +78,8 @@ class TransformerSampler(Sampler):
         self.hooks = tuple(hooks)
         self._tensors = tensors
         self._end_token = end_token
+        self.begin_token = end_token
+        """What an empty prompt is replaced with: the end token, because texts begin after it, unless a family knows better."""
         self._decode_tokens = decode_tokens
         self._device = device
         self._pace = Pace() if pace is None else pace
@@ -177,7 +179,7 @@ class TransformerSampler(Sampler):
             raise DataError(f"a prompt is {tokens.dtype} {tokens.shape}", expected="integers [length]")
         if len(tokens) and not 0 <= int(tokens.min()) <= int(tokens.max()) < self.shape.vocabulary:
             raise DataError("a prompt has tokens outside the vocabulary", expected=f"0 to {self.shape.vocabulary - 1}")
-        return [int(token) for token in tokens] or [self._end_token]
+        return [int(token) for token in tokens] or [self.begin_token]
 
 
 def _piece(tokens: list[int], text: str) -> dict[str, np.ndarray]:

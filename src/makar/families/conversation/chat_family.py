@@ -1,0 +1,62 @@
+"""A model that answers: the next-token loss over the answers of conversations, and nothing of what is only read.
+
+The loss is the mean over all learned tokens of a batch, as in Ouyang et al. 2022, arXiv 2203.02155 (supervised tuning). Rows are whole
+conversations, like lengths together; of rows of alpaca, batches of 16, about 3 % of the positions are filling (``docs/families/chat.md``),
+so packing several into one row, and a mask against attending across, would gain no more than that.
+"""
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from makar.families.conversation.config import ChatConfig
+from makar.families.conversation.speaking import UNIT, SpeakingFamily
+from makar.families.family import Batch, Loss, Phase
+from makar.nn.cross_entropy import linear_cross_entropy
+from makar.tensor_spec import LEARNED, TARGET
+
+
+class ChatFamily(SpeakingFamily):
+    """A decoder transformer that learns answers.
+
+    Args:
+        config: Sizes, with the vocabulary known.
+    """
+
+    concurrent: ClassVar[bool] = True
+
+    def __init__(self, config: ChatConfig) -> None:
+        super().__init__(config)
+
+    def phases(self) -> list[Phase]:
+        """Return the one phase: every parameter minimises the surprise at the answers."""
+        return [Phase(name="answers", groups=self.groups(), loss=self._loss)]
+
+    def validation_loss(self, batch: Batch, generator: torch.Generator) -> Loss:
+        """Return the surprise at the answers without dropout."""
+        del generator
+        with torch.no_grad():
+            return answer_loss(self, batch[TARGET], batch[LEARNED], None)
+
+    def _loss(self, batch: Batch, generator: torch.Generator) -> Loss:
+        return answer_loss(self, batch[TARGET], batch[LEARNED], generator)
+
+
+def answer_loss(family: SpeakingFamily, tokens: Tensor, learned: Tensor, generator: torch.Generator | None) -> Loss:
+    """Return the mean surprise at the learned tokens of rows, nats a token.
+
+    Args:
+        family: The model.
+        tokens: int64 ``[batch, length]``.
+        learned: int64 ``[batch, length]``, 1 where a token counts.
+        generator: Source of dropout's masks; ``None`` drops nothing.
+    """
+    stream = family.stream(tokens[:, :-1], generator)
+    counted = learned[:, 1:] > 0
+    count = int(counted.sum())
+    if not count:
+        return Loss(value=stream.sum() * 0.0 + family.network.head.sum() * 0.0, count=1, unit=UNIT)
+    network = family.network
+    value = linear_cross_entropy(stream[counted], network.head, tokens[:, 1:][counted], cap=network.logit_cap)
+    return Loss(value=value, count=count, unit=UNIT)

@@ -1,0 +1,93 @@
+"""What every model that talks has in its settings: a decoder, and how long a row usually is; no torch.
+
+``SpeakingConfig`` is what chat models, models tuned by preferences and by rewards, and judges of answers share. Rows differ in length and
+are drawn whole, like lengths together, so that nothing is attended to across conversations.
+"""
+
+import dataclasses
+from typing import ClassVar, Literal, Self
+
+from makar.config import setting
+from makar.errors import ConfigError
+from makar.families.family_config import FamilyConfig
+from makar.families.transformer.config import TransformerConfig
+from makar.tensor_spec import LEARNED, TARGET, Slot, TensorSpec
+
+USUAL = 128
+"""Tokens of a row where the data has not been looked at."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SpeakingConfig(FamilyConfig):
+    """A decoder that learns from rows of conversations."""
+
+    item_name: ClassVar[str] = "token"
+    batching: ClassVar[Literal["items", "windows", "ragged"]] = "ragged"
+    rows: ClassVar[tuple[str, ...]] = (TARGET,)
+    """Slots of an example with tokens."""
+    marks: ClassVar[tuple[str, ...]] = (LEARNED,)
+    """Slots that say which of those tokens are learned."""
+    passes: ClassVar[float] = 1.0
+    """Times that the network computes a row, counted as a forward and backward pass."""
+
+    decoder: TransformerConfig = setting(meaning="the network", factory=TransformerConfig)
+    usual: int = setting(
+        USUAL, meaning="usual length of a row, from which memory and speed are estimated", unit="tokens", minimum=1
+    )
+
+    @property
+    def window_length(self) -> int:
+        """Usual tokens of a row."""
+        return self.usual
+
+    def accepts(self) -> TensorSpec:
+        """Return rows of tokens and, for each, which are learned."""
+        tokens = Slot(kind="tokens", axes=("length",), sizes=(None,), vocabulary=self.decoder.vocabulary or None)
+        mark = Slot(kind="tokens", axes=("length",), sizes=(None,), vocabulary=2)
+        return TensorSpec({**dict.fromkeys(self.rows, tokens), **dict.fromkeys(self.marks, mark)})
+
+    def bound_to(self, made: TensorSpec) -> Self:
+        """Return a copy with the codec's vocabulary and the length that its rows usually have.
+
+        Raises:
+            ConfigError: The codec makes no rows of this kind.
+        """
+        if missing := [name for name in (*self.rows, *self.marks) if name not in made]:
+            raise ConfigError(f'the codec makes no "{missing[0]}"', expected="codec turns that makes rows of this kind")
+        slot = made[TARGET]
+        return self.changed(decoder=self.decoder.changed(vocabulary=slot.vocabulary), usual=slot.usual or self.usual)
+
+    def with_decoder(self, decoder: TransformerConfig) -> Self:
+        """Return a copy with another network."""
+        return self.changed(decoder=decoder)
+
+    def scaled_to(self, parameters: int) -> Self:
+        """Return a copy whose network has about so many parameters."""
+        return self.with_decoder(self.decoder.scaled_to(parameters))
+
+    def parameter_count(self) -> int:
+        """Return the exact number of trainable parameters."""
+        return self.decoder.parameter_count()
+
+    def training_operations(self) -> float:
+        """Return operations a token, forward and backward, of all rows of an example."""
+        return self.passes * len(self.rows) * self.decoder.changed(context=self.usual).training_operations()
+
+    def activation_bytes(self) -> float:
+        """Return the bytes that training keeps for one example."""
+        return len(self.rows) * self.decoder.changed(context=self.usual).activation_bytes()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ChatConfig(SpeakingConfig):
+    """A model that answers: it learns the answers of conversations and reads the rest."""
+
+    kind: ClassVar[str] = "chat"
+    target: ClassVar[str] = "makar.families.conversation.chat_family:ChatFamily"
+
+
+def decoder_of(family: FamilyConfig) -> TransformerConfig | None:
+    """Return the network of a model of text or of conversations, ``None`` where it is another kind of model."""
+    if isinstance(family, TransformerConfig):
+        return family
+    return family.decoder if isinstance(family, SpeakingConfig) else None

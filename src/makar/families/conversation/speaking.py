@@ -1,0 +1,187 @@
+"""What every model that talks can do: sample an answer, save itself so that `transformers` opens it, and begin from a model of text.
+
+The network is the decoder transformer of ``families/transformer``. A model of text becomes one that talks by four more tokens, those of the
+roles: their rows of the embeddings and of the output layer begin as the mean of the others, with a little noise so that they differ.
+"""
+
+import abc
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn import functional
+
+from makar.families.conversation.config import SpeakingConfig
+from makar.families.family import Batch, Family, OnnxPart, ParameterGroup, Sampler
+from makar.families.logits_hook import LogitsHook
+from makar.families.transformer.decoder import DecoderShape
+from makar.families.transformer.family import PRECISIONS, TransformerFamily
+from makar.families.transformer.layouts import transformers_settings
+from makar.families.transformer.network import TransformerNetwork
+from makar.families.transformer.objective import parameter_groups
+from makar.families.transformer.options import TextOptions
+from makar.families.transformer.sampler import TransformerSampler
+from makar.nn.cross_entropy import PIECE_LOGITS, capped
+
+UNIT = "nats/token"
+EMBEDDINGS, HEAD = "model.embed_tokens.weight", "lm_head.weight"
+NEW_ROWS_NOISE = 0.1
+"""Of a new row of the embeddings, as a share of the deviation of the others."""
+
+
+class SpeakingFamily(Family, abc.ABC):
+    """A decoder transformer over conversations.
+
+    Args:
+        config: Sizes, with the vocabulary known.
+    """
+
+    options: ClassVar[type[TextOptions]] = TextOptions
+
+    def __init__(self, config: SpeakingConfig) -> None:
+        super().__init__()
+        self.config: SpeakingConfig = config
+        self.writer = TransformerFamily(config.decoder)
+
+    @property
+    def network(self) -> TransformerNetwork:
+        """The network."""
+        return self.writer.network
+
+    @property
+    def precision(self) -> str:
+        """Number format of matrix products: ``"float32"`` or ``"bfloat16"``. Weights stay in float32."""
+        return self.writer.precision
+
+    @precision.setter
+    def precision(self, name: str) -> None:
+        self.writer.precision = name
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Type of matrix products."""
+        return PRECISIONS[self.precision]
+
+    def initialise(self, generator: torch.Generator) -> None:
+        """Draw every weight."""
+        self.writer.initialise(generator)
+
+    def begin_from(self, parent: Family, batches: Iterable[Batch]) -> None:
+        """Take over the weights of a model of text or of conversations; tokens that it does not know get rows of their own.
+
+        Raises:
+            TensorMismatchError: The parent is of other sizes.
+        """
+        del batches
+        own = self.writer.tensors()
+        self.writer.load_tensors(with_new_rows(network_tensors(parent), own))
+
+    def groups(self) -> list[ParameterGroup]:
+        """Return the parameters of the network: matrices, which decay, and others."""
+        return parameter_groups(self.network)
+
+    def sampler(self, codec: Any, *, hook: LogitsHook | None = None) -> Sampler:
+        """Return a sampler of answers over a copy of the current weights."""
+        shape = DecoderShape.from_transformers(transformers_settings(self.config.decoder, end_token=codec.end_token))
+        sampler = TransformerSampler(
+            shape,
+            self.writer.tensors(),
+            end_token=codec.end_token,
+            decode_tokens=codec.decode_tokens,
+            hooks=() if hook is None else (hook,),
+            device=str(self.network.embeddings.device),
+        )
+        sampler.begin_token = codec.begin_token
+        return sampler
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return the weights under the names of transformers."""
+        return self.writer.tensors()
+
+    def load_tensors(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take every weight by its name in ``tensors``.
+
+        Raises:
+            TensorMismatchError: Some are missing, unexpected or of another shape; the message lists them.
+        """
+        self.writer.load_tensors(tensors)
+
+    def files(self, codec: Any) -> dict[str, bytes]:
+        """Return the files of transformers, the chat template in them."""
+        files = self.writer.files(codec)
+        settings = json.loads(files["tokenizer_config.json"])
+        files["tokenizer_config.json"] = json.dumps(
+            settings | {"chat_template": codec.chat_template}, indent=2
+        ).encode()
+        return files
+
+    def onnx_parts(self) -> list[OnnxPart]:
+        """Return the network from tokens to logits, with batch and length free."""
+        return self.writer.onnx_parts()
+
+    def stream(
+        self, tokens: Int[Tensor, "batch length"], generator: torch.Generator | None
+    ) -> Float[Tensor, "batch length width"]:
+        """Return the normed stream after the last block."""
+        return self.network.stream(tokens, dtype=self.dtype, generator=generator)
+
+    def log_probabilities(
+        self,
+        tokens: Int[Tensor, "batch length"],
+        learned: Int[Tensor, "batch length"],
+        generator: torch.Generator | None = None,
+    ) -> Float[Tensor, "batch length_less_one"]:
+        """Return the log-probability of every learned token after the first, 0 elsewhere.
+
+        Args:
+            tokens: Rows, filled up at their ends.
+            learned: 1 where a token counts.
+            generator: Source of dropout's masks; ``None`` drops nothing.
+        """
+        stream = self.stream(tokens[:, :-1], generator)
+        counted = learned[:, 1:] > 0
+        found = token_log_probabilities(stream[counted], self.network, tokens[:, 1:][counted])
+        return torch.zeros(counted.shape, device=stream.device).masked_scatter(counted, found)
+
+
+def token_log_probabilities(
+    stream: Float[Tensor, "tokens width"], network: TransformerNetwork, targets: Int[Tensor, " tokens"]
+) -> Float[Tensor, " tokens"]:
+    """Return the log-probability of each target, in pieces, so that few logits exist at a time without gradients."""
+    head = network.head
+    rows = max(1, PIECE_LOGITS // len(head)) if not torch.is_grad_enabled() else max(1, len(targets))
+    cast = head.to(stream.dtype)
+    parts = [
+        -functional.cross_entropy(capped((part @ cast.T).float(), network.logit_cap), right, reduction="none")
+        for part, right in zip(stream.split(rows), targets.split(rows))
+    ]
+    return torch.cat(parts) if parts else stream.new_zeros(0, dtype=torch.float32)
+
+
+def network_tensors(parent: Family) -> dict[str, Tensor]:
+    """Return the tensors of a model's decoder under their saved names."""
+    return parent.writer.tensors() if isinstance(parent, SpeakingFamily) else parent.tensors()
+
+
+def with_new_rows(found: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return a model's tensors with rows for the tokens that it lacks, as many as there are in ``own``."""
+    tensors = dict(found)
+    for name in (EMBEDDINGS, HEAD):
+        have, want = found.get(name), own.get(name)
+        if have is None or want is None or len(have) >= len(want):
+            continue
+        mean = have.mean(0, keepdim=True).expand(len(want) - len(have), -1)
+        if name == EMBEDDINGS:
+            generator = torch.Generator().manual_seed(0)
+            noise = torch.randn(mean.shape, generator=generator).to(have.device)
+            mean = mean + NEW_ROWS_NOISE * have.std() * noise
+        tensors[name] = torch.cat([have, mean])
+    return tensors
+
+
+def marked_mean(values: Float[Tensor, "batch length"], marks: Tensor) -> Float[Tensor, ""]:
+    """Return the mean over marked places; 0 where there are none."""
+    return (values * marks).sum() / marks.sum().clamp(min=1)

@@ -1,0 +1,121 @@
+"""Recipes for models that talk, and the rule for their sizes: those of a model of text with as much arithmetic.
+
+A recipe that begins from a model of text or of conversations keeps its network and its tokens, adds the tokens of the roles where they are
+missing, and moves the weights gently (``makar.recipe.GENTLE_RATE``).
+"""
+
+from makar.codecs.chat_config import CONVERSATION, ChatCodecConfig
+from makar.codecs.codec import CodecConfig
+from makar.codecs.text_config import BpeCodecConfig, ByteCodecConfig, CharacterCodecConfig
+from makar.errors import UnsupportedError
+from makar.families.conversation.config import ChatConfig, SpeakingConfig, decoder_of
+from makar.families.family_config import FamilyConfig
+from makar.recipe import PARENT, OptimisationConfig, Origin, Recipe, Stage, gentle
+from makar.recipes.text import text_family_for
+from makar.tensor_spec import TARGET, TensorSpec
+
+TOKENS_A_STEP = 2048
+"""Of a training that begins from a model: rows times their usual length."""
+
+LONGEST = 512
+"""Tokens of a row where the model that a training begins from has seen no longer ones."""
+
+
+def chat(origin: Origin | None = None) -> Recipe:
+    """Return the recipe for a model that answers, from nothing or from a model of text.
+
+    Args:
+        origin: The model to begin from; ``None`` begins from nothing.
+
+    Raises:
+        UnsupportedError: That model is none of text.
+    """
+    if origin is None:
+        stage = Stage(
+            name="model",
+            codec=ChatCodecConfig(),
+            family=ChatConfig(),
+            optimisation=OptimisationConfig(learning_rate=5e-3, batch_size=16),
+        )
+        return _recipe("chat", stage, summary="answers as in the conversations that it learned from", expected=CHAT)
+    stage = grown_stage(origin, ChatConfig(), makes=CONVERSATION)
+    return _recipe("chat", stage, summary=f"{origin.parent.name}, taught to answer", expected=CHAT, origin=origin)
+
+
+CHAT = "not measured at a length of use"
+
+
+def grown_stage(origin: Origin, family: SpeakingConfig, *, makes: str) -> Stage:
+    """Return the stage that takes network and tokens from a model and learns from rows of conversations.
+
+    Args:
+        origin: The model.
+        family: What is to be learned, with the settings of the recipe.
+        makes: What a row becomes.
+
+    Raises:
+        UnsupportedError: The model is none of text or conversations.
+    """
+    model = origin.model
+    decoder, base = decoder_of(model.family), text_codec_of(model.codec)
+    if decoder is None or base is None:
+        raise UnsupportedError(
+            f'"{origin.parent.name}" is of family "{model.family.kind}", which cannot be taught to talk',
+            expected="a model of text or of conversations",
+            do="makar train TEXT -o WRITER, and then --from WRITER",
+        )
+    optimisation = gentle(model).changed(
+        batch_size=max(4, TOKENS_A_STEP // family.usual), accumulate=1, average_share=0.0, gradient_clip=1.0
+    )
+    codec = ChatCodecConfig(base=base, makes=makes, longest=max(LONGEST, decoder.context))
+    stage = Stage(
+        name=model.name,
+        codec=codec,
+        family=family.with_decoder(decoder.changed(context=max(LONGEST, decoder.context))),
+        optimisation=optimisation,
+        begins=PARENT,
+    )
+    return stage.changed(family=stage.family.bound_to(origin.plain_spec(stage)))
+
+
+def text_codec_of(codec: CodecConfig) -> CodecConfig | None:
+    """Return the codec of what is said in a model of text or of conversations, ``None`` where it is another kind of codec."""
+    if isinstance(codec, ChatCodecConfig):
+        return codec.base
+    return codec if isinstance(codec, ByteCodecConfig | CharacterCodecConfig | BpeCodecConfig) else None
+
+
+def _recipe(name: str, stage: Stage, *, summary: str, expected: str, origin: Origin | None = None) -> Recipe:
+    return Recipe(
+        name=name,
+        medium="text",
+        summary=summary,
+        expected=expected,
+        stages=(stage,),
+        grown=origin is not None,
+        grows=True,
+        parent=None if origin is None else origin.parent,
+    )
+
+
+def size_speaking(
+    stage: Stage, *, operations: float, items: int, spec: TensorSpec
+) -> tuple[FamilyConfig, OptimisationConfig]:
+    """Size a model that talks as a model of text with as much arithmetic; a step sees as many tokens, in whole rows.
+
+    Args:
+        stage: The stage as its recipe describes it.
+        operations: Floating-point operations of the whole training.
+        items: Different training tokens.
+        spec: What the codec makes.
+    """
+    family, codec = stage.family.bound_to(spec), stage.codec
+    assert isinstance(family, SpeakingConfig) and isinstance(codec, ChatCodecConfig), "the rule is registered for these"
+    rows = len(family.rows) * family.passes
+    decoder, optimisation = text_family_for(operations / rows, tokens=items, vocabulary=spec[TARGET].vocabulary or 2)
+    tokens = optimisation.batch_size * decoder.context
+    batch_size = max(2, round(tokens / family.usual / len(family.rows)))
+    return (
+        family.with_decoder(decoder.changed(context=max(decoder.context, codec.longest))),
+        optimisation.changed(batch_size=batch_size, gradient_clip=1.0),
+    )

@@ -1,0 +1,82 @@
+"""From a table of conversations to a model that answers: from nothing, from a model of text, and what is refused."""
+
+import json
+
+import pytest
+
+import makar
+from makar.errors import UnsupportedError
+from tests.cli.small_models import TEXT_SETTINGS, write_texts
+
+SMALL = ["stages.0.family.decoder.depth=1", "stages.0.optimisation.batch_size=4"]
+
+
+def write_talks(path, count=24):
+    """Write conversations of two turns."""
+    lines = [
+        {
+            "messages": [
+                {"role": "user", "content": f"Who is number {n}?"},
+                {"role": "assistant", "content": f"Fox {n}."},
+            ]
+        }
+        for n in range(count)
+    ]
+    path.write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Return a folder with models trained on conversations, from nothing and from a model of text."""
+    folder = tmp_path_factory.mktemp("talks")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MAKAR_HOME", str(folder / "home"))
+        write_talks(folder / "talks.jsonl")
+        write_texts(folder / "stories")
+        makar.train(folder / "talks.jsonl", steps=3, output="talker", settings=SMALL)
+        makar.train(folder / "stories", steps=3, output="writer", settings=TEXT_SETTINGS[1::2])
+        makar.train(folder / "talks.jsonl", steps=3, output="taught", from_model="writer")
+    return folder
+
+
+@pytest.fixture
+def folder(made, monkeypatch):
+    monkeypatch.setenv("MAKAR_HOME", str(made / "home"))
+    monkeypatch.chdir(made)
+    return made
+
+
+def test_the_data_chooses_the_recipe(folder):
+    assert [makar.load(name).artifact.recipe.name for name in ("talker", "taught")] == ["chat", "chat"]
+    taught, writer = makar.load("taught").artifact, makar.load("writer").artifact
+    assert taught.recipe.parent.hash == writer.hash
+    assert taught.family_config.decoder.width == writer.family_config.width
+    assert taught.codec().vocabulary == writer.codec().vocabulary + 4
+
+
+@pytest.mark.parametrize("name", ["talker", "taught"])
+def test_an_answer_does_not_repeat_the_question(folder, name):
+    model = makar.load(name)
+    options = {"max_tokens": 12, "temperature": 1.0}
+    asset = model.generate("Who is number 3?", options=options)[0]
+    assert "Who is" not in asset.content and asset.manifest["prompt"] == "Who is number 3?"
+    turns = [{"role": "user", "content": "Who is number 3?"}]
+    assert model.generate(turns, options=options)[0].content == asset.content
+    *pieces, whole = model.stream("Who is number 3?", options=options)
+    assert "".join(pieces) == whole.content == asset.content
+
+
+def test_the_report_compares_with_the_model_before(folder):
+    report = makar.load("taught").evaluate(folder=folder / "report", samples=2)
+    baselines = report.to_dictionary()["scores"]["answer_loss"]["baselines"]
+    assert {"writer, before", "pairs of tokens"} == set(baselines)
+    assert report.to_dictionary()["scores"]["answer_loss"]["value"] < baselines["writer, before"]["value"]
+
+
+def test_other_data_is_refused(folder):
+    write_texts(folder / "more")
+    with pytest.raises(UnsupportedError, match="labelled for no task"):
+        makar.train(folder / "more", steps=1, recipe="chat")
+    with pytest.raises(UnsupportedError, match="labelled for no task"):
+        makar.train(folder / "more", steps=1, recipe="chat", from_model="writer", output="wrong")
