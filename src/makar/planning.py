@@ -13,14 +13,15 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from makar import registry
-from makar.codecs.chat_config import ROWS_OF, TASKS_OF, ChatCodecConfig
+from makar.codecs.chat_config import ChatCodecConfig
 from makar.codecs.codec import CodecConfig, LearnedCodecConfig
 from makar.codecs.image_config import HALVES, PAIRED, ImageCodecConfig, choose_image_codec
+from makar.codecs.pair_config import PairCodecConfig, choose_pair_codec
 from makar.codecs.text_config import BpeCodecConfig, ByteCodecConfig, CharacterCodecConfig, choose_text_codec
 from makar.config import with_settings
 from makar.errors import UnsupportedError
 from makar.families.family_config import FamilyConfig
-from makar.recipe import KEPT, NOTHING, Origin, Recipe, Stage, check_fit, continued
+from makar.recipe import KEPT, NOTHING, Origin, Recipe, Stage, check_fit, check_rows, check_task, continued
 from makar.tensor_spec import TensorSpec
 from makar.training.data_size import DataSize, estimated_size, text_bytes
 from makar.training.expectation import WORKING_SHARE, expectation, measured_rate
@@ -39,7 +40,11 @@ if TYPE_CHECKING:
     from makar.training.probe import Measurement
 
 RECIPES = {"text": "text", "code": "code", "image": "image"}
-TASK_RECIPES: dict[tuple[str, str], str] = {("text", "converse"): "chat"}
+TASK_RECIPES: dict[tuple[str, str], str] = {
+    ("text", "converse"): "chat",
+    ("text", "rewrite"): "rewrite",
+    ("code", "rewrite"): "rewrite",
+}
 """The recipe for data of a medium that is labelled for a task; where there is none, the labels are left out."""
 GROWN_TASK_RECIPES: dict[tuple[str, str], str] = {("text", "converse"): "chat"}
 """The same where a training begins from a model of text."""
@@ -143,6 +148,7 @@ def choose_recipe(dataset: "DataSet", request: Request) -> Recipe:
             f'recipe "{name}" learns from {recipe.medium}, the data is {dataset.medium}',
             expected=f"{dataset.medium} data with recipe {RECIPES[dataset.medium]}",
         )
+    check_task(recipe, dataset.task)
     # What an image is made from decides what is needed of the data and which part of an image counts.
     recipe = with_settings(recipe, [text for text in request.settings if text.partition("=")[0].endswith(".source")])
     stages = [stage.changed(codec=_chosen_codec(stage.codec, dataset, recipe=name)) for stage in recipe.stages]
@@ -178,8 +184,9 @@ def _grown_recipe(dataset: "DataSet", request: Request, origin: Origin) -> Recip
             f'"{origin.parent.name}" makes {origin.recipe.medium}, the data is {dataset.medium}',
             expected=f"{' or '.join(sorted(media))} to train it on with",
         )
+    check_task(recipe, dataset.task)
     for stage in recipe.stages:
-        _check_rows(stage.codec, dataset, recipe=name)
+        check_rows(stage.codec, dataset.task, medium=dataset.medium, recipe=name)
     chosen: Recipe = with_settings(recipe.changed(medium=dataset.medium), list(request.settings))
     return chosen.changed(parent=origin.parent)
 
@@ -190,7 +197,7 @@ def _chosen_codec(codec: CodecConfig, dataset: "DataSet", *, recipe: str) -> Cod
         return codec.changed(base=_chosen_codec(codec.base, dataset, recipe=recipe))
     inspection = dataset.inspection
     if isinstance(codec, ChatCodecConfig):
-        _check_rows(codec, dataset, recipe=recipe)
+        check_rows(codec, dataset.task, medium=dataset.medium, recipe=recipe)
         return codec.changed(base=_chosen_codec(codec.base, dataset, recipe=recipe))
     if isinstance(codec, ImageCodecConfig):
         if codec.use_labels and not _is_labelled(inspection.labels, inspection.used):
@@ -216,21 +223,9 @@ def _chosen_codec(codec: CodecConfig, dataset: "DataSet", *, recipe: str) -> Cod
         )
     if isinstance(codec, ByteCodecConfig | CharacterCodecConfig | BpeCodecConfig):
         return choose_text_codec(text_bytes(dataset), dataset.medium)
+    if isinstance(codec, PairCodecConfig):
+        return choose_pair_codec(text_bytes(dataset), codec)
     return codec
-
-
-def _check_rows(codec: CodecConfig, dataset: "DataSet", *, recipe: str) -> None:
-    """Refuse data whose rows cannot become what a codec of conversations makes of them."""
-    if not isinstance(codec, ChatCodecConfig) or dataset.task in TASKS_OF[codec.makes]:
-        return
-    found = (
-        f'labelled for the task "{dataset.task}"' if dataset.task else f"{dataset.medium} that is labelled for no task"
-    )
-    raise UnsupportedError(
-        f'recipe "{recipe}" learns from {ROWS_OF[codec.makes]}, the data is {found}',
-        expected=f"a table labelled for the task {' or '.join(TASKS_OF[codec.makes])}",
-        do="name the columns: --columns prompt=COLUMN,response=COLUMN, or leave --recipe out",
-    )
 
 
 def _without_pairs(found: Mapping[str, Any], recipe: str) -> UnsupportedError:

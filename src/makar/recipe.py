@@ -11,9 +11,11 @@ import re
 from collections.abc import Callable
 from typing import ClassVar
 
+from makar.codecs.chat_config import ROWS_OF, TASKS_OF, ChatCodecConfig
 from makar.codecs.codec import CodecConfig
 from makar.config import Config, setting
-from makar.errors import ConfigError
+from makar.data.task_columns import ROLES
+from makar.errors import ConfigError, UnsupportedError
 from makar.families.family_config import FamilyConfig
 from makar.tensor_spec import TensorSpec, mismatches
 
@@ -195,3 +197,47 @@ def check_fit(stage: Stage, made: TensorSpec) -> None:
             f'codec "{stage.codec.kind}" does not fit family "{stage.family.kind}": ' + "; ".join(reasons),
             expected="matching slots",
         )
+
+
+def check_task(recipe: Recipe, found: str) -> None:
+    """Refuse data that is not labelled for what a recipe learns.
+
+    Args:
+        recipe: The recipe.
+        found: The task that the data is labelled for; empty for none.
+
+    Raises:
+        UnsupportedError: It is another.
+    """
+    for stage in recipe.stages:
+        task = stage.codec.needed_task
+        if task is not None and found != task:
+            came = f"labelled for the task {found}" if found else "a table with no known roles, or no table"
+            roles = ",".join(f"{role}=COLUMN" for role in ROLES[task])
+            raise UnsupportedError(
+                f'recipe "{recipe.name}" learns the task {task}, the data is {came}',
+                expected=f"a table with columns for {', '.join(ROLES[task])}",
+                do=f"name them: --columns {roles}",
+            )
+
+
+def check_rows(codec: CodecConfig, found: str, *, medium: str, recipe: str) -> None:
+    """Refuse data whose rows cannot become what a codec of conversations makes of them.
+
+    Args:
+        codec: The codec.
+        found: The task that the data is labelled for; empty for none.
+        medium: The medium of the data.
+        recipe: Name of the recipe.
+
+    Raises:
+        UnsupportedError: They cannot.
+    """
+    if not isinstance(codec, ChatCodecConfig) or found in TASKS_OF[codec.makes]:
+        return
+    came = f'labelled for the task "{found}"' if found else f"{medium} that is labelled for no task"
+    raise UnsupportedError(
+        f'recipe "{recipe}" learns from {ROWS_OF[codec.makes]}, the data is {came}',
+        expected=f"a table labelled for the task {' or '.join(TASKS_OF[codec.makes])}",
+        do="name the columns: --columns prompt=COLUMN,response=COLUMN, or leave --recipe out",
+    )

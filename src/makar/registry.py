@@ -27,6 +27,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "prompted-image": "makar.codecs.prompted_image_config:PromptedImageCodecConfig",
         "checkpoint-tokens": "makar.codecs.pretrained_text_config:PretrainedTextCodecConfig",
         "embedded": "makar.codecs.embedded_config:EmbeddedCodecConfig",
+        "text-pair": "makar.codecs.pair_config:PairCodecConfig",
     },
     "families": {
         "transformer": "makar.families.transformer.config:TransformerConfig",
@@ -43,6 +44,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "pretrained-text": "makar.families.pretrained.text_config:PretrainedTextConfig",
         "pix2pix": "makar.families.gan.translation_config:Pix2pixConfig",
         "cyclegan": "makar.families.gan.translation_config:CycleganConfig",
+        "seq2seq": "makar.families.seq2seq.config:Seq2seqConfig",
     },
     "recipes": {
         "text": "makar.recipes.text:text",
@@ -70,6 +72,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "lora": "makar.recipes.adapters:lora",
         "pix2pix": "makar.recipes.translation:pix2pix",
         "cyclegan": "makar.recipes.translation:cyclegan",
+        "rewrite": "makar.recipes.rewriting:rewrite",
     },
     "sizings": {
         "transformer": "makar.recipes.sizing:size_transformer",
@@ -85,6 +88,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "pretrained": "makar.recipes.adapters:size_adapter",
         "pix2pix": "makar.recipes.translation:size_translation",
         "cyclegan": "makar.recipes.translation:size_translation",
+        "seq2seq": "makar.recipes.rewriting:size_seq2seq",
         "any": "makar.recipes.sizing:size_any",
     },
     "metrics": {
@@ -94,6 +98,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "image": "makar.evaluation.image:evaluate_image",
         "captioner": "makar.evaluation.captions:evaluate_captions",
         "contrastive": "makar.evaluation.retrieval:evaluate_retrieval",
+        "seq2seq": "makar.evaluation.rewriting:evaluate_rewriting",
     },
 }
 

@@ -134,6 +134,20 @@ def test_a_stream_comes_in_pieces(place):
     assert len(streamed.pieces) > len(whole.pieces) + 2
 
 
+CASES["makar generate", "--lines"] = "test_every_line_is_a_prompt"
+
+
+def test_every_line_is_a_prompt(place, tmp_path):
+    file = tmp_path / "lines.txt"
+    file.write_text("Chapter\n\nIn which\n", encoding="utf-8")
+    words = ["generate", "writer", "--max-tokens", "10"]
+    both = see(*words, "--lines", file).output
+    assert both == see(*words, "Chapter", "In which").output != see(*words).output
+    assert "lines" in see(*words, "--lines", tmp_path / "absent", code=2).messages
+    file.write_text("\n \n", encoding="utf-8")
+    assert "no lines" in see(*words, "--lines", file, code=2).messages
+
+
 CASES["makar generate", "--negative-prompt"] = "test_a_negative_prompt_needs_a_model_that_reads"
 
 

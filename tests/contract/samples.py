@@ -51,9 +51,15 @@ def records(medium):
             pair=255 - content if medium == "image" else None,
             label=("odd" if index % 2 else "even") if medium == "image" else None,
             caption=f"a noisy picture, number {index}" if medium == "image" else None,
+            roles=task_roles(content) if medium in ("text", "code") else None,
         )
         for index, content in enumerate(contents)
     ]
+
+
+def task_roles(text):
+    """Return the roles of every task that a text can be the content of, so that codecs of all tasks find theirs."""
+    return {"source": text[::-1], "targets": (text, "another right one")}
 
 
 def rows_for(config, medium):

@@ -328,4 +328,4 @@ def _samples(family, codec, seeds, *, hook=None):
 def _short(family):
     """Return controls that keep a sample short, as far as the family has them."""
     known = family.options.__dataclass_fields__
-    return {name: value for name, value in {"max_tokens": 24, "steps": 3}.items() if name in known}
+    return {name: value for name, value in {"max_tokens": 24, "steps": 3, "temperature": 1.0}.items() if name in known}

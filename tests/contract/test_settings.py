@@ -32,11 +32,18 @@ GROUNDS = {
     "transformer": [{}, {"layout": "compact"}, {"heads": 2}],
     "image": [{}, {"use_captions": True}, {"source": "reduced"}],
     "vqvae": [{}, {"quantiser": "finite-scalar"}],
+    "seq2seq": [{}, {"learns": "spans", "marks": 40}],
+    "text-pair": [{}, {"longest_source": 40, "longest_target": 40}],
     "pretrained": [{}, {"class_prompt": "a fox", "class_images": 2}],
 }
 """By kind: settings on top of which the others are tried; a cap of the logits is only there in one layout."""
 
-CONTROL_GROUNDS = {"towards": {"towards_seed": 5}, "mix_from": {"mix_seed": 5}}
+CONTROL_GROUNDS = {
+    "towards": {"towards_seed": 5},
+    "mix_from": {"mix_seed": 5},
+    "beams": {"temperature": 0.0},
+    "length_penalty": {"temperature": 0.0},
+}
 """By control: other controls that it needs to matter."""
 
 SHOWN_ELSEWHERE = {
@@ -46,6 +53,11 @@ SHOWN_ELSEWHERE = {
     ("cyclegan", "history"): "families/gan/test_cyclegan.py",
     ("vqvae", "decay"): "families/vqvae/test_vqvae.py",
     ("vqvae", "restart_share"): "nn/test_quantiser.py",
+    ("seq2seq", "source_length"): "families/seq2seq/test_seq2seq.py",
+    ("seq2seq", "noise_share"): "families/seq2seq/test_spans.py",
+    ("seq2seq", "span_length"): "families/seq2seq/test_spans.py",
+    ("seq2seq", "marks"): "families/seq2seq/test_spans.py",
+    ("seq2seq", "length_penalty"): "families/seq2seq/test_beam_search.py",
     ("prompted-image", "caption"): "codecs/test_prompted_image.py",
     ("checkpoint-tokens", "vocabulary"): "codecs/test_pretrained_text.py",
     **{
@@ -304,7 +316,9 @@ def test_every_control_changes_the_sample(kind, name):
         # Some controls hold only where an image is given.
         takes = {"image-to-image", "reconstruct", "translate"} & set(family.edits)
         shown = codec.spec["source" if "source" in codec.spec else "target"]
-        given = [{"source": torch.zeros(shown.sizes)}] if takes or "source" in codec.spec else []
+        is_text = shown.sizes == (None,)
+        source = torch.arange(1, 9) if is_text else torch.zeros(shown.sizes)
+        given = [{"source": source}] if takes or "source" in codec.spec else []
         if "restyle" in family.edits:
             given.append(given[0] | {"reference": torch.ones(shown.sizes)})
         for prompt in [*([{}] if family.creates else []), *given]:

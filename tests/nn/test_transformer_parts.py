@@ -106,17 +106,18 @@ def test_cross_entropy_of_zero_weights_is_the_logarithm_of_the_vocabulary():
     assert loss.item() == pytest.approx(math.log(50), rel=1e-6)
 
 
-@pytest.mark.parametrize("cap", [0.0, 3.0])
-def test_cross_entropy_in_pieces_is_cross_entropy_with_its_gradients(cap, monkeypatch):
+@pytest.mark.parametrize("cap, smoothing", [(0.0, 0.0), (3.0, 0.0), (0.0, 0.2), (3.0, 0.1)])
+def test_cross_entropy_in_pieces_is_cross_entropy_with_its_gradients(cap, smoothing, monkeypatch):
     monkeypatch.setattr("makar.nn.cross_entropy.PIECE_LOGITS", 4 * 11)
     x, weight = drawn(10, 6).requires_grad_(), drawn(11, 6, seed=1).requires_grad_()
     targets = torch.arange(10)
-    found = linear_cross_entropy(x, weight, targets, cap=cap)
-    expected = functional.cross_entropy(capped(x @ weight.T, cap), targets)
+    found = linear_cross_entropy(x, weight, targets, cap=cap, smoothing=smoothing)
+    expected = functional.cross_entropy(capped(x @ weight.T, cap), targets, label_smoothing=smoothing)
     assert found.item() == pytest.approx(expected.item(), rel=1e-5)
     for mine, theirs in zip(
         torch.autograd.grad(2 * found, (x, weight)), torch.autograd.grad(2 * expected, (x, weight)), strict=True
     ):
         assert torch.allclose(mine, theirs, atol=1e-6)
     with torch.no_grad():
-        assert linear_cross_entropy(x, weight, targets, cap=cap).item() == pytest.approx(expected.item(), rel=1e-5)
+        found = linear_cross_entropy(x, weight, targets, cap=cap, smoothing=smoothing)
+        assert found.item() == pytest.approx(expected.item(), rel=1e-5)

@@ -1,10 +1,12 @@
 """What a plan expects of a training agrees with trainings that were measured, and grows with what is given to them."""
 
+import numpy as np
 import pytest
 
+from makar.api.data import plan
 from makar.training.prediction import effective_items, expected_loss
 
-# Medium, parameters, different bytes, bytes seen, measured loss: of benchmarks/results/2026-11-28-budget.json, prose in nats a byte.
+# Medium, parameters, different bytes, bytes seen, measured loss: of benchmarks/results/2026-11-29-budget.json, prose in nats a byte.
 MEASURED = [
     ("text", 379_488, 1_026_263, 1_657_344, 1.4215),
     ("text", 985_632, 1_026_263, 5_658_624, 1.3004),
@@ -21,6 +23,20 @@ MEASURED = [
 def test_measured_trainings_lie_in_the_range(medium, parameters, unique, seen, measured):
     found = expected_loss(medium, parameters=parameters, unique_items=unique, seen_items=seen)
     assert found["low"] < measured < found["high"]
+
+
+def test_a_plan_counts_images_as_the_law_does():
+    images = np.random.default_rng(0).integers(0, 256, (40, 16, 12, 3), dtype=np.uint8)
+    planned = plan(images, steps=20, probe=False)
+    found = planned.predicted
+    codec = planned.recipe.stages[0].codec
+    numbers = codec.height * codec.width * 3
+    training = round(found["items"] / found["epochs"])
+    expected = expected_loss(
+        "image", parameters=found["parameters"], unique_items=training * numbers, seen_items=found["items"] * numbers
+    )
+    assert found["inner_loss"]["central"] == pytest.approx(expected["central"], rel=0.01)
+    assert numbers > 400
 
 
 def test_a_range_says_something():

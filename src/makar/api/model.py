@@ -64,6 +64,13 @@ class Model:
         """Whether its content is text that can be printed."""
         return self.medium in ("text", "code")
 
+    @property
+    def rewrites(self) -> bool:
+        """Whether it makes a text from another one and does not go on with it."""
+        from makar.generation.prompts import rewrites
+
+        return rewrites(self.artifact.family_config)
+
     def generate(
         self,
         prompts: str | int | np.ndarray | Sequence[Any] | None = None,

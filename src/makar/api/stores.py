@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -43,6 +43,14 @@ LARGE_BYTES = 1 << 28
 """Stores from this size on are announced before their hashes are compared, which takes a second or more."""
 
 OnEvent = Callable[[dict[str, Any]], None]
+
+
+@runtime_checkable
+class CutsOff(Protocol):
+    """A codec that cuts off what is too long."""
+
+    def cut_sentence(self, store: Store) -> str:
+        """Say how much of a store was cut off; empty where nothing was."""
 
 
 def store_folder(
@@ -103,6 +111,8 @@ def prepare(
                 ),
                 allow_empty=split != "train",
             )
+            if isinstance(codec, CutsOff) and (told := codec.cut_sentence(stores[split])):
+                on_event({"event": "note", "message": f"{split}: {told}"})
     return TrainingData(codec=codec, stores=stores)
 
 

@@ -47,6 +47,10 @@ def generate(
     prompts: Annotated[
         list[str] | None, typer.Argument(metavar="[PROMPT]...", help="What to begin with; - reads it from stdin.")
     ] = None,
+    lines: Annotated[
+        str | None,
+        typer.Option("--lines", metavar="FILE", help="Every line of this file is a prompt; - reads them from stdin."),
+    ] = None,
     count: Annotated[int, typer.Option("-n", "--count", min=1, help="How many for every prompt.")] = 1,
     seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same result.")] = 0,
     output: Annotated[
@@ -162,6 +166,7 @@ def generate(
     options = {name: value for name, value in given.items() if value is not None}
     options |= controls_of(controls or [], taken=options)
     words: list[Any] = [sys.stdin.read() if prompt == "-" else prompt for prompt in prompts or []]
+    words += lines_of(lines) if lines is not None else []
     if template is None and variables:
         raise UsageError("--var without --template", expected="a prompt with places")
     if template is not None:
@@ -218,6 +223,22 @@ def _vote(
     note("[" + ", ".join(f"{number} of {count}: {text or 'no answer'}" for text, number in found.counts.items()) + "]")
 
 
+def lines_of(place: str) -> list[str]:
+    """Return the lines of a text file, or of stdin for ``-``; empty ones are left out.
+
+    Raises:
+        UsageError: It cannot be read, is no text in UTF-8, or has no line with a letter.
+    """
+    try:
+        text = sys.stdin.read() if place == "-" else Path(place).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{place} cannot be read as lines: {error}", expected="a text file in UTF-8") from error
+    found = [line for line in text.split("\n") if line.strip()]
+    if not found:
+        raise UsageError(f"{place} has no lines", expected="one prompt a line")
+    return found
+
+
 def _check_augment(words: list[Any], output: Path | None, *, stream: bool, label: str | None) -> None:
     if output is None:
         raise UsageError("--augment without a place", expected="-o FOLDER", do="-o augmented")
@@ -261,9 +282,10 @@ def _stream(
             do="a text is only known to be a copy when it is whole",
         )
     prompt = words[0] if words else ""
-    # What has a form, or comes from a prompt file, is the answer alone.
+    # What has a form, comes from a prompt file or is a text made from another, is the answer alone.
     has_form = {"json_schema", "regex", "choice", "tools"} & set(options)
-    sys.stdout.write(prompt if isinstance(prompt, str) and not has_form else "")
+    if isinstance(prompt, str) and not has_form and not maker.rewrites:
+        sys.stdout.write(prompt)
     for piece in maker.stream(prompt or None, seed=seed, options=options):
         if isinstance(piece, str):
             sys.stdout.write(piece)

@@ -84,6 +84,8 @@ def train(
 
 def _first_try(model: "Model", name: str) -> str:
     """Return verb and arguments of what the model can do: not all make something from nothing."""
+    if model.rewrites:
+        return f'generate {name} "TEXT"'
     if model.artifact.family().creates:
         return f"generate {name}"
     config = model.artifact.recipe.stages[-1].family

@@ -36,6 +36,11 @@ class CodecConfig(Config):
         """Names of the stages whose trained families it works through; none by default."""
         return ()
 
+    @property
+    def needed_task(self) -> str | None:
+        """The task of language that records must be labelled for (``makar.data.task_columns``); ``None`` takes any record."""
+        return None
+
 
 class WorkedThrough(Protocol):
     """What a plan knows of a stage that a codec works through: its family's configuration, or the trained component."""

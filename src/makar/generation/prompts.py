@@ -15,6 +15,7 @@ import torch
 from makar.codecs.codec import Codec
 from makar.errors import UnknownNameError, UnsupportedError
 from makar.families.family import Batch, Family
+from makar.families.family_config import FamilyConfig
 from makar.generation.change import Change
 from makar.generation.prompt_file import Filled
 from makar.tensor_spec import CAPTION, CLASS, SOURCE, TARGET
@@ -102,9 +103,12 @@ def read_prompts(prompts: Prompts, codec: Codec, family: Family) -> list[Prompt]
         prompts = [prompts]
     if isinstance(prompts, list) and any(isinstance(item, Filled) for item in prompts):
         return [part for item in prompts for part in _read_filled(item, codec, family)]
-    if prompts is None:
-        return [Prompt(stated=None, slots={})]
     accepted = family.config.accepts()
+    is_rewriting = rewrites(family.config)
+    if prompts is None:
+        if is_rewriting and not accepted[SOURCE].optional:
+            raise UnsupportedError("no text was given, and this model makes one from another", expected="a text")
+        return [Prompt(stated=None, slots={})]
     takes_classes, takes_captions = (slot in codec.spec and slot in accepted for slot in (CLASS, CAPTION))
     # Tokens of an image are no text, and what a model of them is told comes as class or caption.
     takes_text = codec.plain.spec[TARGET].kind == "tokens"
@@ -122,7 +126,7 @@ def read_prompts(prompts: Prompts, codec: Codec, family: Family) -> list[Prompt]
             _read_turns(item, codec) if isinstance(item, str) or is_conversation(item) else _read_text(item, codec)
             for item in listed
         ]
-    if SOURCE in accepted and accepted[SOURCE].kind == "tokens":
+    if is_rewriting:
         return [_read_source(item, codec) for item in listed]
     if takes_text:
         return [_read_text(item, codec) for item in listed]
@@ -139,6 +143,12 @@ def _read_filled(item: Any, codec: Codec, family: Family) -> list[Prompt]:
         return read_prompts(item, codec, family)
     read = read_prompts(list(item.messages) if isinstance(codec, EncodesTurns) else item.text, codec, family)
     return [dataclasses.replace(prompt, origin=item.origin, is_answered=True) for prompt in read]
+
+
+def rewrites(config: FamilyConfig) -> bool:
+    """Return whether a model makes a text from another one and does not go on with it."""
+    accepted = config.accepts()
+    return SOURCE in accepted and accepted[SOURCE].kind == "tokens"
 
 
 def _listed(prompts: Any, *, one_rank: int) -> list[Any]:
@@ -204,6 +214,8 @@ def _read_turns(item: Any, codec: EncodesTurns) -> Prompt:
 
 
 def _read_source(item: Any, codec: Codec) -> Prompt:
+    if isinstance(item, np.ndarray):
+        return Prompt(stated=item.tolist(), slots={SOURCE: torch.from_numpy(item.astype(np.int64))})
     if not isinstance(item, str) or not isinstance(codec, EncodesSources):
         raise UnsupportedError(f"the prompt {item!r}", expected="a text to write another from")
     if not item.strip():

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from makar.codecs.chat_config import ROLES, ChatCodecConfig, chat_spec
 from makar.codecs.codec import Codec, CodecConfig
 from makar.codecs.image_config import HALVES, PAIRED, ImageCodecConfig, source_slot
+from makar.codecs.pair_config import PairCodecConfig
 from makar.codecs.prompted_image_config import PromptedImageCodecConfig
 from makar.codecs.text_config import BpeCodecConfig, ByteCodecConfig, CharacterCodecConfig
 from makar.data.record import Split
@@ -28,7 +29,7 @@ class DataSize:
 
     Attributes:
         items: Tokens or images of the training part.
-        content_bytes: Bytes of training text; the same as ``items`` for images.
+        content_bytes: Bytes of training text, or all numbers of the training images as the family sees them.
         store_bytes: On disk, encoded.
         spec: Slots of the data.
         fingerprint: Hash of the data set.
@@ -63,7 +64,7 @@ def estimated_size(codec: CodecConfig, dataset: "DataSet") -> DataSize:
             slots[SOURCE] = source
         return DataSize(
             items=images,
-            content_bytes=images,
+            content_bytes=images * math.prod(shape),
             store_bytes=images * math.prod(shape) * (2 if codec.source in (*PAIRED, *HALVES) else 1),
             spec=TensorSpec(slots),
             fingerprint=dataset.fingerprint,
@@ -72,7 +73,7 @@ def estimated_size(codec: CodecConfig, dataset: "DataSet") -> DataSize:
         images = int(inspection.splits["train"]["images"])
         return DataSize(
             items=images,
-            content_bytes=images,
+            content_bytes=images * 3 * codec.height * codec.width,
             store_bytes=images * (3 * codec.height * codec.width + 2 * codec.caption_bytes),
             spec=codec.spec(),
             fingerprint=dataset.fingerprint,
@@ -85,15 +86,21 @@ def estimated_size(codec: CodecConfig, dataset: "DataSet") -> DataSize:
         # Beside each token lies its mark.
         return dataclasses.replace(said, spec=spec, store_bytes=said.store_bytes + said.items)
     content_bytes = text_bytes(dataset)
-    vocabulary = codec.vocabulary_size if isinstance(codec, BpeCodecConfig) else 256
+    vocabulary = codec.vocabulary_size if isinstance(codec, BpeCodecConfig | PairCodecConfig) else 256
     nearest = min(BYTES_A_TOKEN, key=lambda known: abs(math.log(known / vocabulary)))
     tokens = int(content_bytes / BYTES_A_TOKEN[nearest])
     slot = Slot(kind="tokens", axes=("length",), sizes=(None,), vocabulary=vocabulary)
+    slots = {TARGET: slot}
+    if isinstance(codec, PairCodecConfig) and codec.needed_task:
+        # Which share of the text is the source is only known when it is read.
+        tokens //= 2
+        usual = max(1, tokens // max(1, int(inspection.splits["train"]["documents"])))
+        slots = {SOURCE: dataclasses.replace(slot, usual=usual), TARGET: dataclasses.replace(slot, usual=usual)}
     return DataSize(
         items=tokens,
         content_bytes=content_bytes,
-        store_bytes=2 * tokens,
-        spec=TensorSpec({TARGET: slot}),
+        store_bytes=2 * tokens * len(slots),
+        spec=TensorSpec(slots),
         fingerprint=dataset.fingerprint,
     )
 
@@ -110,7 +117,9 @@ def measured_size(dataset: "DataSet", *, codec: Codec, stores: Mapping[Split, St
     items = int(target.values.size) if is_stream else len(train)
     return DataSize(
         items=items,
-        content_bytes=text_bytes(dataset) if dataset.medium in ("text", "code") else items,
+        content_bytes=text_bytes(dataset)
+        if dataset.medium in ("text", "code")
+        else items * math.prod(axis or 1 for axis in spec[TARGET].sizes),
         store_bytes=sum(column.values.nbytes for store in stores.values() for column in store.columns.values()),
         spec=spec,
         fingerprint=dataset.fingerprint,
@@ -125,6 +134,7 @@ def estimated_store_bytes(codec: CodecConfig, dataset: "DataSet") -> int:
     """
     known = (
         ImageCodecConfig, PromptedImageCodecConfig, BpeCodecConfig, ByteCodecConfig, CharacterCodecConfig, ChatCodecConfig,
+        PairCodecConfig,
     )  # fmt: skip
     if not isinstance(codec, known):
         return 0  # what a codec of a plug-in makes of the data is only known when it has made it

@@ -2,8 +2,8 @@
 
 Loss: the law of Hoffmann et al. 2022 (arXiv 2203.15556, equation 2), L = E + A / N^alpha + B / D^beta, with repeated data counted as in
 Muennighoff et al. 2023 (arXiv 2305.16264, equation 5): D = U + U r (1 - exp(-R / r)), r = 15.4 for R repetitions of U unique items.
-The constants of text and image are fitted to 14 runs each of one, three and ten minutes on two data sets, written down in
-``benchmarks/results/2026-11-28-budget.json``: no run is further from the law than 7 and 6 %. Sizes went with the amount of data there, so
+The constants of text and image are fitted to 14 runs each of one, three and ten minutes on two data sets; of the 18 each in
+``benchmarks/results/2026-11-29-budget.json`` no run is further from the law than 7 and 5 %. Sizes went with the amount of data there, so
 the share of the size is little more than a guess, and so is its exponent; that of the data is from the paper. Code was not measured:
 the law of text with less that cannot be known. The report compares with what came out.
 """
@@ -85,7 +85,7 @@ def expected_loss(medium: str, *, parameters: int, unique_items: float, seen_ite
     Args:
         medium: ``"text"``, ``"code"`` or ``"image"``; others take the text's law.
         parameters: Trainable parameters.
-        unique_items: Bytes of training text, or images.
+        unique_items: Bytes of training text, or numbers in the training images: images of more pixels are easier a pixel.
         seen_items: The same, repetitions counted.
     """
     law = LAWS.get(medium, LAWS["text"])

@@ -13,15 +13,34 @@ Sources: top-k Fan et al. 2018 (arXiv:1805.04833); top-p Holtzman et al. 2019 (a
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Protocol
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from makar.families.logits_hook import Constraint, LogitsHook
-from makar.families.transformer.options import TextOptions
 
 NEVER = float("-inf")
+
+
+class DrawsTokens(Protocol):
+    """Controls of how the next token is chosen."""
+
+    @property
+    def repetition_penalty(self) -> float: ...
+
+    @property
+    def temperature(self) -> float: ...
+
+    @property
+    def top_k(self) -> int: ...
+
+    @property
+    def top_p(self) -> float: ...
+
+    @property
+    def min_p(self) -> float: ...
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,7 +131,7 @@ class RepetitionPenalty:
         return logits.scatter(0, history, penalised)
 
 
-def strategies(options: TextOptions, hooks: Sequence[LogitsHook] = ()) -> tuple[LogitsHook, ...]:
+def strategies(options: DrawsTokens, hooks: Sequence[LogitsHook] = ()) -> tuple[LogitsHook, ...]:
     """Return what the options ask for, in the order of application, for one example; what is off is left out."""
     chain: list[LogitsHook] = [hook.begin() for hook in hooks if isinstance(hook, Constraint)]
     hooks = tuple(hook for hook in hooks if not isinstance(hook, Constraint))
