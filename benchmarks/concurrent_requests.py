@@ -39,7 +39,7 @@ def measure(folder: Path, precision: str, *, requests: int, new_tokens: int, rou
     shape = DecoderShape.from_transformers(json.loads((folder / "config.json").read_text()))
     shared = SharedDecoding()
     settings: dict[str, Any] = {
-        "end_token": shape.vocabulary,  # no token: nothing ends a text early
+        "end_tokens": (),  # nothing ends a text early
         "decode_tokens": lambda tokens: " ".join(map(str, tokens)),
     }
     tensors = load_file(folder / "model.safetensors")

@@ -112,7 +112,7 @@ def run_makar(folder: Path, new_tokens: int, precision: str) -> dict[str, Any]:
     sampler = TransformerSampler(
         shape,
         load_file(folder / "model.safetensors"),
-        end_token=shape.vocabulary,  # no token: nothing ends the text early, as on the other side
+        end_tokens=(),  # nothing ends the text early, as on the other side
         decode_tokens=lambda tokens: "".join(map(chr, tokens)),
     )
     prompt = {"target": torch.tensor(prompt_tokens(shape.vocabulary))}

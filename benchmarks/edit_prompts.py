@@ -79,7 +79,7 @@ def run_makar(folder: Path, prompts: int, new_tokens: int, guesses: int) -> dict
     sampler = TransformerSampler(
         DecoderShape.from_transformers(config),
         load_file(folder / "model.safetensors"),
-        end_token=tokenizer.token_to_id("<|endoftext|>"),
+        end_tokens=(tokenizer.token_to_id("<|endoftext|>"),),
         decode_tokens=lambda tokens: tokenizer.decode(tokens.tolist()),
         pace=Pace(guesses=guesses),
     )

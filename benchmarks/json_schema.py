@@ -107,7 +107,7 @@ def measure(folder: Path, *, prompts: int, limit: int) -> dict[str, float]:
     shape = DecoderShape.from_transformers(json.loads((folder / "config.json").read_text()))
     tensors, codec = load_file(folder / "model.safetensors"), fit_codec(ByteCodecConfig(), iter(()))
     settings: dict[str, Any] = {
-        "end_token": codec.end_token,
+        "end_tokens": codec.end_tokens,
         "decode_tokens": codec.decode_tokens,
         "pace": Pace(guesses=0),
     }

@@ -56,7 +56,7 @@ def peer(shape: dict, architecture: str, attention: str, bf16: bool, steps: int)
         )  # fmt: skip
         from makar.families.transformer.layouts import transformers_settings
 
-        model = Qwen3ForCausalLM(Qwen3Config(**transformers_settings(ours, end_token=0), attn_implementation=attention))
+        model = Qwen3ForCausalLM(Qwen3Config(**transformers_settings(ours, tokens={}), attn_implementation=attention))
     tokens = torch.randint(VOCABULARY, (shape["batch"] * steps, shape["context"]))
     rows = [{"input_ids": row, "labels": row} for row in tokens]
     times: list[float] = []

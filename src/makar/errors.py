@@ -17,6 +17,7 @@
     |   |-- OutOfMemoryError       the smallest batch does not fit
     |   |-- DivergedError          the loss is not finite even after rolling back
     |   `-- InterruptedRunError    stopped on request; saved, can go on
+    |-- RemoteError                an endpoint that is down, slow, refuses, or answers nonsense
     |-- MissingExtraError          an optional dependency is absent; names the install command
     `-- CopyRefusedError           every draw was too close to the training data
 
@@ -141,6 +142,10 @@ class InterruptedRunError(RunError):
     """The run was stopped on request and saved; the message says how to go on."""
 
     exit_code = 130
+
+
+class RemoteError(MakarError):
+    """An endpoint that is down, slow, refuses the request, or answers what is no answer."""
 
 
 class MissingExtraError(MakarError):

@@ -168,8 +168,10 @@ def _grown_recipe(dataset: "DataSet", request: Request, origin: Origin) -> Recip
         if not origin.model.family.parameter_count():
             raise UnsupportedError(
                 f'"{origin.parent.name}" is somebody else\'s model, which is not trained on as a whole',
-                expected="an adapter of it",
-                do="--adapter lora",
+                expected="an adapter of it" if origin.recipe.medium == "image" else "a model of ours",
+                do="--adapter lora"
+                if origin.recipe.medium == "image"
+                else "makar import FOLDER -o NAME, and --from NAME",
             )
         recipe = continued(origin)
     else:

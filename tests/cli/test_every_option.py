@@ -4,6 +4,7 @@ A case gives a command line, the words that the option adds, and what is looked 
 difference is the option's. What is looked at is content and files, not the settings that a manifest repeats.
 """
 
+import io
 import json
 import re
 import shutil
@@ -85,6 +86,99 @@ def test_an_option_of_generate_changes_the_content(option, place, tmp_path):
     plain = made(base, tmp_path)
     assert made(base, tmp_path) == plain
     assert made([*base, *more], tmp_path) != plain
+
+
+# --- chat -------------------------------------------------------------------------------------------------------------------------
+
+TALK = ["chat", "writer", "-m", "In which", "--max-tokens", "30", "--temperature", "1", "--top-p", "1"]
+CHAT = {
+    "--max-tokens": (TALK, ["--max-tokens", "8"]),
+    "--temperature": (TALK, ["--temperature", "0"]),
+    "--top-p": (TALK, ["--top-p", "0.1"]),
+    "--top-k": (TALK, ["--top-k", "1"]),
+    "--min-p": (TALK, ["--min-p", "0.9"]),
+    "--repetition-penalty": (TALK, ["--repetition-penalty", "4"]),
+    "--stop": (TALK, ["--stop", "e"]),
+    "--precision": ([*TALK, "--max-tokens", "120"], ["--precision", "int8"]),
+    "--seed": (TALK, ["--seed", "5"]),
+    "--set": (["chat", "writer", "-m", "In which"], ["--set", "max_tokens=5"]),
+    "--system": (TALK, ["--system", "Tell of bears."]),
+    "-m": (TALK, ["-m", "And then"]),
+}
+CASES |= {("makar chat", option): "test_an_option_of_chat_changes_the_answer" for option in CHAT}
+
+
+@pytest.mark.parametrize("option", CHAT)
+def test_an_option_of_chat_changes_the_answer(option, place):
+    base, more = CHAT[option]
+    plain = see(*base).output
+    assert see(*base).output == plain and see(*base, *more).output != plain
+
+
+for verb in ("generate", "chat"):
+    CASES[f"makar {verb}", "--base-url"] = "test_an_address_is_that_of_the_endpoint"
+
+
+@pytest.mark.loopback
+def test_an_address_is_that_of_the_endpoint(place):
+    pytest.importorskip("openai", reason="the extra remote is not installed")
+    for words in (["generate", "{}", "Hello"], ["chat", "{}", "-m", "Hello"]):
+        remote, local = ([word.format(name) for word in words] for name in ("openai:x", "writer"))
+        for port in (9, 19):
+            url = f"http://127.0.0.1:{port}/v1"
+            seen = see(*remote, "--base-url", url, "--set", "retries=0", code=1)
+            assert f"{url} cannot be reached" in seen.messages
+        assert "an address for writer" in see(*local, "--base-url", url, code=2).messages
+
+
+CASES["makar chat", "-o"] = CASES["makar chat", "--history"] = "test_a_conversation_is_kept_and_gone_on_with"
+
+
+def test_a_conversation_is_kept_and_gone_on_with(place, tmp_path):
+    see(*TALK, "-o", "talk.jsonl")
+    assert set(hashes(tmp_path)) == {"talk.jsonl", "talk.jsonl.makar.json"}
+    assert see("verify", "talk.jsonl").code == 0
+    values = see(*TALK, "--history", "talk.jsonl", "--json").values
+    assert len(values["messages"]) == 4 and len(values["answers"]) == 1
+    assert "exists" in see(*TALK, "-o", "talk.jsonl", code=2).messages
+
+
+def test_a_pipe_is_one_message_and_the_answer_is_all_that_is_printed(place, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO("In which\n"))
+    words = ["chat", "writer", *TALK[4:]]
+    assert see(*words).output == see(*TALK).output
+
+
+class Keyboard(io.StringIO):
+    """Lines that are typed; one of them is Ctrl-C."""
+
+    def isatty(self):
+        """Return that somebody sits there."""
+        return True
+
+
+def test_ctrl_c_stops_the_answer_and_not_the_conversation(place, monkeypatch):
+    from makar.generation import chat
+
+    lines = iter(["In which", KeyboardInterrupt, "And then", EOFError])
+
+    def typed(prompt):
+        line = next(lines)
+        if isinstance(line, str):
+            return line
+        raise line
+
+    def interrupted(*arguments, **controls):
+        yield "some"
+        if controls["seed"] == 0:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("sys.stdin", Keyboard())
+    monkeypatch.setattr("builtins.input", typed)
+    monkeypatch.setattr(chat, "stream_text", interrupted)
+    seen = see("chat", "writer")
+    assert seen.code == 0 and seen.output.splitlines() == ["some", "some"]
+    assert "[stopped]" in seen.messages and "Ctrl-D ends" in seen.messages
 
 
 CASES["makar generate", "-o"] = "test_output_of_generate_is_where_it_was_asked_for"

@@ -29,7 +29,14 @@ from tests.cli.small_models import write_images
 from tests.contract import samples
 
 GROUNDS = {
-    "transformer": [{}, {"layout": "compact"}, {"heads": 2}],
+    "transformer": [
+        {},
+        {"layout": "compact"},
+        {"heads": 2},
+        {"head_channels": 8},
+        {"query_key_norm": False},
+        {"rotary_scaling": (2.0,)},
+    ],
     "image": [{}, {"use_captions": True}, {"source": "reduced"}],
     "vqvae": [{}, {"quantiser": "finite-scalar"}],
     "seq2seq": [{}, {"learns": "spans", "marks": 40}],
@@ -59,6 +66,8 @@ SHOWN_ELSEWHERE = {
     ("seq2seq", "marks"): "families/seq2seq/test_spans.py",
     ("seq2seq", "length_penalty"): "families/seq2seq/test_beam_search.py",
     ("prompted-image", "caption"): "codecs/test_prompted_image.py",
+    ("remote", "name"): "families/remote/test_remote.py",
+    ("remote", "base_url"): "families/remote/test_remote.py",
     ("checkpoint-tokens", "vocabulary"): "codecs/test_pretrained_text.py",
     **{
         ("pretrained-text", name): "families/pretrained/test_text_checkpoints.py"

@@ -1,8 +1,6 @@
 """A saved model in Python: generate, edit, predict, stream, evaluate, export; and ``load``, ``verify`` and ``import_model``."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,18 +8,18 @@ import numpy as np
 
 from makar.api.data import Source, dataset_of
 from makar.api.places import model_place
-from makar.errors import UsageError
+from makar.api.proof import verify as verify
 from makar.home import models_folder
 from makar.training.progress import ignore_event
 
 if TYPE_CHECKING:
+    from makar.api.conversation import Conversation
     from makar.artifacts.artifact import Artifact
     from makar.evaluation.report import Report
     from makar.generation.asset import Asset
     from makar.generation.given_image import ImageSource
     from makar.novelty.index import NoveltyIndex
     from makar.novelty.lineage import LineageIndex
-    from makar.provenance.verification import Verification
 
 
 class Model:
@@ -120,18 +118,6 @@ class Model:
             refuse_copies=refuse_copies,
         )
 
-    def together(self) -> AbstractContextManager[None]:
-        """Let requests of several threads share one running batch while the context lasts, and keep the packed weights.
-
-        Each text is the one that it would be alone; what a prompt begins with in common with an earlier one is not read again.
-
-        Raises:
-            UnsupportedError: The model has no running batch.
-        """
-        from makar.generation.request import running_batch
-
-        return running_batch(self.artifact)
-
     def augment(
         self,
         data: Source,
@@ -185,6 +171,34 @@ class Model:
 
         return stream_text(
             self.artifact, prompt=prompt, seed=seed, options=dict(options or {}), novelty=self.novelty_index()
+        )
+
+    def chat(
+        self,
+        *,
+        system: str | None = None,
+        options: Mapping[str, Any] | None = None,
+        seed: int = 0,
+        history: str | Path | None = None,
+    ) -> "Conversation":
+        """Begin a conversation; use it in a ``with``.
+
+        Args:
+            system: What the model is told before.
+            options: Sampling controls by name.
+            seed: Seed of the first answer; the next has the next.
+            history: A file that ``save`` of a conversation wrote, to go on with.
+
+        Returns:
+            ``.say(text)`` gives pieces of the answer, ``.reply(text)`` the whole, ``.save(path)`` keeps the conversation.
+
+        Raises:
+            UnsupportedError: The model makes no text, or a control cannot be honoured.
+        """
+        from makar.api.conversation import Conversation
+
+        return Conversation(
+            self.artifact, system=system, options=options, seed=seed, history=history, novelty=self.novelty_index()
         )
 
     def edit(
@@ -323,7 +337,7 @@ class Model:
 
         Args:
             folder: A folder that does not exist or is empty.
-            to: ``"transformers"`` or ``"onnx"``; of an adapter ``"diffusers"`` or ``"kohya"``.
+            to: ``"transformers"``, ``"onnx"`` or ``"gguf"``; of an adapter ``"diffusers"`` or ``"kohya"``.
         """
         from makar.artifacts.export import export_artifact
 
@@ -339,13 +353,21 @@ class Model:
         return self._index
 
 
-def load(name: str | Path, *, loras: Sequence[str] = (), controlnet: str | Path | None = None) -> Model:
+def load(
+    name: str | Path,
+    *,
+    loras: Sequence[str] = (),
+    controlnet: str | Path | None = None,
+    base_url: str | None = None,
+) -> Model:
     """Open a saved model by name or folder; every file is compared with its signed hash first.
 
     Args:
-        name: A name, the folder of a model, or the folder of a pretrained pipeline of diffusers.
+        name: A name, the folder of a model, of a pipeline of diffusers or a checkpoint of transformers, a name on the hub, or
+            ``openai:NAME``, a model behind an endpoint.
         loras: For a pipeline: LoRA files to add, each FILE or FILE:SCALE.
         controlnet: For a pipeline: folder of a ControlNet.
+        base_url: For ``openai:NAME``: the address of the endpoint; ``None`` for that of OpenAI.
 
     Raises:
         UnknownNameError: There is no such model; the nearest name is proposed.
@@ -354,39 +376,14 @@ def load(name: str | Path, *, loras: Sequence[str] = (), controlnet: str | Path 
     """
     from makar.artifacts.load import load_artifact
 
-    return Model(load_artifact(name, loras=loras, controlnet=controlnet))
-
-
-def verify(path: str | Path) -> "Verification":
-    """Say what made a file and whether it is intact, back to the training data.
-
-    Args:
-        path: An image, a file with its sidecar, or the folder or name of a model.
-
-    Returns:
-        Every check: ``.is_intact``, ``.is_complete``, ``.first_broken``, ``.checks``.
-    """
-    from makar.artifacts.load import find_model, model_names
-    from makar.provenance.chain import verify as check
-
-    if str(path) in model_names() and not Path(path).is_file():
-        path = find_model(path)
-    elif not Path(path).exists() and len(Path(path).parts) == 1:
-        near = get_close_matches(str(path), model_names(), n=1, cutoff=0.5)
-        if near:
-            raise UsageError(
-                f"there is no file and no model {path}",
-                expected="a generated file, the folder of a model, or its name",
-                do=f'did you mean the model "{near[0]}"?',
-            )
-    return check(path, fingerprint=_fingerprint_of)
+    return Model(load_artifact(name, loras=loras, controlnet=controlnet, base_url=base_url))
 
 
 def import_model(path: str | Path, *, output: str | Path) -> Model:
-    """Bring back a model that ``export`` wrote, trained on elsewhere or not.
+    """Bring back a model that ``export`` wrote, trained on elsewhere or not, or bring in a checkpoint of others.
 
     Args:
-        path: A folder that ``export`` wrote. A folder that says nothing of its codec (no ``makar.json``) is refused.
+        path: A folder that ``export`` wrote, or that of a Qwen 2 or 3, Llama or Mistral of transformers, which becomes a model of ours.
         output: Name or folder of the model.
 
     Raises:
@@ -395,11 +392,3 @@ def import_model(path: str | Path, *, output: str | Path) -> Model:
     from makar.artifacts.importing import import_artifact
 
     return Model(import_artifact(path, output=model_place(output)))
-
-
-def _fingerprint_of(place: str, stated: Mapping[str, Any]) -> str:
-    from makar.data.fingerprint import HELD_OUT_SHARE, fingerprint_of
-
-    share = stated.get("held_out_share", HELD_OUT_SHARE)
-    columns = str(stated.get("columns", ""))
-    return fingerprint_of(place, medium=str(stated.get("medium")), held_out_share=share, columns=columns)

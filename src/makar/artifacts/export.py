@@ -1,6 +1,7 @@
 """Taking a model out: ``export_artifact`` writes a folder that other programs open, checked before it is accepted.
 
-Formats: ``transformers`` (where the family writes what that library needs) and ``onnx`` (every family); of an adapter ``diffusers`` and
+Formats: ``transformers`` (where the family writes what that library needs), ``onnx`` (every family) and ``gguf`` (one file, text of layout
+mainstream with a vocabulary of byte pairs; it is not brought back); of an adapter ``diffusers`` and
 ``kohya``, one file each (``export_lora``). The folders of the first two also hold ``makar.json``, the codec's files, the tensors under
 their saved names and, as ``provenance.json``, the signed manifest, so that ``import_artifact`` reverses them exactly.
 """
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from makar.artifacts.artifact import CARD_NAME, CODEC_FOLDER, HEADER_NAME, Artifact, read_plain, tensors_name
 from makar.artifacts.components import COMPONENTS_FOLDER
+from makar.artifacts.export_gguf import export_gguf
 from makar.artifacts.export_lora import export_diffusers, export_kohya
 from makar.artifacts.export_onnx import write_onnx
 from makar.artifacts.folders import check_replaceable, new_folder, write_file
@@ -41,6 +43,8 @@ def export_artifact(artifact: Artifact, *, to: str, folder: Path) -> Path:
     """
     if to not in FORMATS:
         raise UnknownNameError("format", to, FORMATS)
+    if artifact.manifest["type"] == "service":
+        raise UnsupportedError(f"{artifact.name} is not on this machine", expected="a model that makar train wrote")
     if artifact.manifest["type"] == "pipeline":
         raise UnsupportedError(
             f"{artifact.path} is in the format of {'diffusers' if artifact.medium == 'image' else 'transformers'} already",
@@ -89,6 +93,7 @@ def _is_always_written(name: str) -> bool:
 FORMATS: dict[str, Callable[[Artifact, Path], None]] = {
     "transformers": _export_transformers,
     "onnx": _export_onnx,
+    "gguf": export_gguf,
     "diffusers": export_diffusers,
     "kohya": export_kohya,
 }

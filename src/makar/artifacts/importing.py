@@ -29,10 +29,12 @@ from makar.artifacts.components import TrainedStage
 from makar.artifacts.export import PROVENANCE_NAME, TRANSFORMERS_CONFIG
 from makar.artifacts.export_onnx import DESCRIPTION_NAME, check_family
 from makar.artifacts.folders import check_replaceable, write_file
+from makar.artifacts.importing_checkpoint import import_checkpoint
 from makar.artifacts.save import restore_artifact, utc_now, write_artifact
 from makar.codecs.codec import Codec
 from makar.errors import ArtifactError, IntegrityError, UsageError
 from makar.families.family import Family
+from makar.families.pretrained.checkpoint_folder import is_checkpoint
 from makar.home import models_folder
 from makar.provenance.folder import MANIFEST_NAME, file_hash, is_safe_name, read_limited
 from makar.provenance.manifest import SignedManifest, read_signed, read_strict_json
@@ -43,10 +45,10 @@ FREE_KEYS = frozenset({"transformers_version", "dtype", "torch_dtype", "_name_or
 
 
 def import_artifact(path: Path | str, *, output: Path | str) -> Artifact:
-    """Make an artifact from a folder that ``export_artifact`` wrote, trained on or not.
+    """Make an artifact from a folder that ``export_artifact`` wrote, trained on or not, or from a checkpoint of mainstream layout.
 
     Args:
-        path: The exported folder.
+        path: The exported folder, or that of a checkpoint.
         output: The folder to make; text that is a plain name means a folder of that name in the models folder.
 
     Raises:
@@ -61,15 +63,17 @@ def import_artifact(path: Path | str, *, output: Path | str) -> Artifact:
         raise UsageError(
             f"{folder} is already a model of Makar", do=f"use it as it is, or copy it to {models_folder()}"
         )
-    if not (folder / HEADER_NAME).is_file():
-        raise ArtifactError(
-            f"{folder} has no {HEADER_NAME}, so nothing says what model it is",
-            expected="a folder that makar export wrote",
-            do=f"if another program saved it anew, copy {HEADER_NAME} and {CODEC_FOLDER}/ of the export into it",
-        )
     is_name = isinstance(output, str) and is_safe_name(output) and "/" not in output
     target = models_folder() / output if is_name else Path(output)
     check_replaceable(target, None)
+    if not (folder / HEADER_NAME).is_file():
+        if is_checkpoint(folder):
+            return import_checkpoint(folder, target)
+        raise ArtifactError(
+            f"{folder} has no {HEADER_NAME}, so nothing says what model it is",
+            expected="a folder that makar export wrote, or a checkpoint of transformers",
+            do=f"if another program saved it anew, copy {HEADER_NAME} and {CODEC_FOLDER}/ of the export into it",
+        )
     header = read_header(folder)
     components = rebuild_components(header, folder)
     codec = rebuild_codec(header, read_codec_files(folder), components)

@@ -8,6 +8,7 @@ from makar.artifacts.checkpoints import open_checkpoint_folder
 from makar.artifacts.folders import recover
 from makar.artifacts.hub import fetch_checkpoint, is_hub_name
 from makar.artifacts.pipelines import open_pipeline_folder, refuse_single_file
+from makar.artifacts.remote import is_remote, open_remote
 from makar.errors import ArtifactError, IntegrityError, UnknownNameError, UnsupportedError
 from makar.families.pretrained.checkpoint_folder import is_checkpoint
 from makar.families.pretrained.folder import is_pipeline
@@ -17,7 +18,12 @@ from makar.provenance.ledger import remember_place
 
 
 def load_artifact(
-    path: Path | str, *, verify: bool = True, loras: Sequence[str] = (), controlnet: Path | str | None = None
+    path: Path | str,
+    *,
+    verify: bool = True,
+    loras: Sequence[str] = (),
+    controlnet: Path | str | None = None,
+    base_url: str | None = None,
 ) -> Artifact:
     """Open a saved model.
 
@@ -27,13 +33,18 @@ def load_artifact(
         verify: Whether to compare every file with its hash; without, only names, sizes and signatures are.
         loras: For a pipeline: LoRA files to add, each FILE or FILE:SCALE.
         controlnet: For a pipeline: folder of a ControlNet.
+        base_url: For ``openai:NAME``, a model behind an endpoint: its address.
 
     Raises:
         UnknownNameError: There is no such model; the nearest name is proposed.
         IntegrityError: A file is missing, foreign or changed, or a signature does not match; the message names all of them.
         ArtifactError: The folder is no artifact, or of another version.
-        UnsupportedError: LoRA files or a ControlNet for a model that is no pipeline.
+        UnsupportedError: LoRA files or a ControlNet for a model that is no pipeline, or an address for one that is here.
     """
+    if is_remote(path):
+        return open_remote(str(path), base_url=base_url)
+    if base_url is not None:
+        raise UnsupportedError(f"an address for {path}", expected="openai:NAME, a model behind an endpoint")
     refuse_single_file(Path(path))
     folder = _found_or_fetched(path)
     if is_pipeline(folder) and not (folder / MANIFEST_NAME).exists():

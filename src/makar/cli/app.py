@@ -11,6 +11,7 @@ from collections.abc import Callable
 import typer
 
 from makar.cli import (
+    chat_verb,
     data_verbs,
     demo_verb,
     edit_verb,
@@ -39,6 +40,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "generate": generate_verb.generate,
     "edit": edit_verb.edit,
     "predict": predict_verb.predict,
+    "chat": chat_verb.chat,
     "evaluate": model_verbs.evaluate,
     "verify": model_verbs.verify,
     "import": model_verbs.import_,

@@ -22,6 +22,8 @@ EXTRAS = {
     "diffusers": ("diffusers", "transformers", "peft", "accelerate"),
     "design": ("vtracer",),
     "onnx": ("onnx", "onnxruntime", "onnxscript"),
+    "gguf": ("gguf",),
+    "remote": ("openai",),
 }
 """Import names that each extra of the package brings."""
 

@@ -40,6 +40,10 @@ Tools = Annotated[
 ControlNet = Annotated[
     Path | None, typer.Option("--controlnet", metavar="FOLDER", help="Pipelines: put this ControlNet to it.")
 ]
+BaseUrl = Annotated[
+    str | None,
+    typer.Option("--base-url", metavar="URL", help="openai:NAME: address of the endpoint, often ending in /v1."),
+]
 
 
 def generate(
@@ -106,6 +110,7 @@ def generate(
     width: Annotated[int | None, typer.Option("--width", help="Pipelines: width in pixels.")] = None,
     height: Annotated[int | None, typer.Option("--height", help="Pipelines: height in pixels.")] = None,
     lora: Loras = None,
+    base_url: BaseUrl = None,
     palette: Annotated[
         str | None,
         typer.Option(
@@ -171,7 +176,7 @@ def generate(
         raise UsageError("--var without --template", expected="a prompt with places")
     if template is not None:
         words = list(fill(template, words, texts_of(variables or [])))
-    maker = load(model, loras=lora or ())
+    maker = load(model, loras=lora or (), base_url=base_url)
     if vote is not None:
         _vote(maker, words, template=template, answer=answer, count=vote, seed=seed, options=options, json=json)
         return

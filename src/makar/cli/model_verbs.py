@@ -77,13 +77,14 @@ def verify(
 
 
 def import_(
-    path: Annotated[Path, typer.Argument(metavar="PATH", help="A folder that makar export wrote, trained on or not.")],
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="A folder that makar export wrote, or a checkpoint.")],
     output: Annotated[str, typer.Option("-o", "--output", help="Name or folder of the model.")],
     json: Json = False,
 ) -> None:
-    """Bring back a model that makar export wrote.
+    """Bring back a model that makar export wrote, or bring in a checkpoint of transformers.
 
-    Also after training on elsewhere; refused when one tensor is missing, foreign or of another shape.
+    Also after training on elsewhere; refused when one tensor is missing, foreign or of another shape. A checkpoint of the layout
+    of Qwen 2 and 3, Llama or Mistral becomes a model of ours, which trains and decodes fast.
     """
     from makar.api.model import import_model
 
@@ -94,7 +95,7 @@ def import_(
 def export(
     model: ModelName,
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder to write.")],
-    to: Annotated[str, typer.Option("--to", help="transformers or onnx; of an adapter diffusers or kohya.")],
+    to: Annotated[str, typer.Option("--to", help="transformers, onnx or gguf; of an adapter diffusers or kohya.")],
     json: Json = False,
 ) -> None:
     """Write MODEL in a standard format.

@@ -13,7 +13,7 @@ arXiv 2310.16944 (Zephyr).
 import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from tokenizers import AddedToken
@@ -46,6 +46,9 @@ class ChatCodec(Codec):
         text: The fitted codec of what is said; the tokens of the roles are added to its tokenizer.
         counted: ``usual``, the mean length of a row, and ``least`` and ``most``, the ends of the scale of scores; 0 where unknown.
     """
+
+    text_is_a_turn = True
+    """A text alone is said by the user, and the answer does not repeat it."""
 
     def __init__(self, config: ChatCodecConfig, text: TextCodec, counted: Mapping[str, float]) -> None:
         self.config: ChatCodecConfig = config
@@ -113,6 +116,19 @@ class ChatCodec(Codec):
     def end_token(self) -> int:
         """The token that ends a turn."""
         return self.text.end_token
+
+    @property
+    def end_tokens(self) -> tuple[int, ...]:
+        """Every token that ends an answer: the one."""
+        return self.text.end_tokens
+
+    def token_numbers(self) -> dict[str, Any]:
+        """Return the numbers of special tokens under their names in transformers."""
+        return self.text.token_numbers()
+
+    def token_names(self) -> dict[str, Any]:
+        """Return the names of special tokens under their names in transformers."""
+        return self.text.token_names()
 
     @property
     def begin_token(self) -> int:

@@ -10,17 +10,18 @@ tokenizers such as SentencePiece's drop the space of a first word, and a continu
 
 import dataclasses
 import json
-from collections.abc import Iterator
-from typing import Self
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Self
 
 import numpy as np
 from tokenizers import Encoding, Tokenizer
 
 from makar.codecs.byte_runs import byte_tokens, bytes_of_name, decode_runs
+from makar.codecs.chat_template import render_turns
 from makar.codecs.codec import Codec
 from makar.codecs.pretrained_text_config import PretrainedTextCodecConfig
 from makar.data.record import Record
-from makar.errors import ArtifactError, ConfigError, DataError
+from makar.errors import ArtifactError, ConfigError, DataError, UnsupportedError
 from makar.tensor_spec import TARGET, Slot, TensorSpec
 
 TOKENIZER_FILE = "tokenizer.json"
@@ -77,6 +78,9 @@ class PretrainedTextCodec(Codec):
         tokenizer: The tokenizer of the checkpoint.
         special: What its authors say of special tokens.
     """
+
+    text_is_a_turn = False
+    """A text alone is continued; only the turns of a conversation are put into the chat template."""
 
     def __init__(self, config: PretrainedTextCodecConfig, tokenizer: Tokenizer, special: SpecialTokens) -> None:
         self.config: PretrainedTextCodecConfig = config
@@ -151,6 +155,20 @@ class PretrainedTextCodec(Codec):
         """The token that an empty text begins with."""
         return self.special.ends[0] if self.special.begin is None else self.special.begin
 
+    def token_numbers(self) -> dict[str, Any]:
+        """Return the numbers of special tokens under their names in transformers."""
+        ends = self.special.ends
+        return {
+            "bos_token_id": self.special.begin,
+            "eos_token_id": ends[0] if len(ends) == 1 else list(ends),
+            "pad_token_id": ends[0],
+        }
+
+    def token_names(self) -> dict[str, Any]:
+        """Return the names of special tokens under their names in transformers, and the chat template."""
+        template = {} if self.special.chat_template is None else {"chat_template": self.special.chat_template}
+        return {**self.special.texts, **template}
+
     @property
     def spec(self) -> TensorSpec:
         """One slot ``target`` with tokens along ``length``."""
@@ -182,6 +200,23 @@ class PretrainedTextCodec(Codec):
         _check_unicode(text + (second or ""))
         self.tokenizer.encode_special_tokens = not with_masks
         return self.tokenizer.encode(text, second, add_special_tokens=True)
+
+    def encode_turns(self, messages: Sequence[Mapping[str, str]]) -> np.ndarray:
+        """Return the tokens of a conversation up to where the next answer begins, int64 ``[length]``, by the chat template.
+
+        Raises:
+            UnsupportedError: There is no template, it takes no such turns, or a turn holds the name of a special token.
+        """
+        special = self.special
+        if special.chat_template is None:
+            raise UnsupportedError("turns for a model without a chat template", expected="plain text")
+        for turn in messages:
+            found = next((name for name in self.special_names() if name in turn["content"]), None)
+            if found is not None:
+                raise UnsupportedError(
+                    f'the turn of {turn["role"]} holds "{found}", which steers this model', expected="other text"
+                )
+        return self.encode_template(render_turns(special.chat_template, messages, special.texts))
 
     def encode_template(self, text: str) -> np.ndarray:
         """Return the tokens of a rendered chat template, int64 ``[length]``: the names of special tokens are those tokens."""

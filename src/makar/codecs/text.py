@@ -93,6 +93,24 @@ class TextCodec(Codec):
         return self.tokenizer.to_str(pretty=True).encode()
 
     @property
+    def end_tokens(self) -> tuple[int, ...]:
+        """Every token that ends a text when it is drawn: the one."""
+        return (self.end_token,)
+
+    @property
+    def begin_token(self) -> int:
+        """The token that a text without a beginning goes on from: texts begin after the end of another."""
+        return self.end_token
+
+    def token_numbers(self) -> dict[str, Any]:
+        """Return the numbers of special tokens under their names in transformers."""
+        return dict.fromkeys(("bos_token_id", "eos_token_id", "pad_token_id"), self.end_token)
+
+    def token_names(self) -> dict[str, Any]:
+        """Return the names of special tokens under their names in transformers."""
+        return dict.fromkeys(("bos_token", "eos_token", "pad_token"), END)
+
+    @property
     def vocabulary(self) -> int:
         """Number of tokens."""
         return self.tokenizer.get_vocab_size(with_added_tokens=True)

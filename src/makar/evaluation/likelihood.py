@@ -202,7 +202,8 @@ def _nats(family: Family, tokens: np.ndarray, group: list[_Cut]) -> float:
     """Return the nats of what counts in a group of windows of one shape."""
     start = group[0].first
     batch = torch.from_numpy(np.stack([tokens[cut.first - start : cut.end - start] for cut in group]))
-    batch = batch.to(next(family.parameters()).device)
+    # A model that runs elsewhere has no weights here, and says itself that it cannot be measured.
+    batch = batch.to(next((weight.device for weight in family.parameters()), batch.device))
     generator = torch.Generator().manual_seed(0)
     with torch.inference_mode():
         whole = family.validation_loss({TARGET: batch}, generator)

@@ -6,6 +6,7 @@ the place of later guards (safety filters); the first real one refuses copies of
 
 import dataclasses
 import hashlib
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 
@@ -35,11 +36,13 @@ class Draft:
         content: The whole content.
         new_content: What the model made of it: for text without the prompt.
         novelty: How close ``new_content`` is to the training data; ``None`` when that is not checked.
+        stated: What the sampler has to say of it: tokens and cost of a model behind an endpoint.
     """
 
     content: Any
     new_content: Any
     novelty: NoveltyFinding | None
+    stated: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 class Guard(Protocol):

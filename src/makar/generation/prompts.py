@@ -35,6 +35,9 @@ class EncodesText(Protocol):
 class EncodesTurns(Protocol):
     """A codec of conversations: it knows how a prompt is put to a model that answers."""
 
+    text_is_a_turn: bool
+    """Whether a text alone is something that the user says; else it is continued."""
+
     def encode_turns(self, messages: Sequence[Mapping[str, str]]) -> np.ndarray:
         """Return int64 tokens ``[length]`` of turns with ``role`` and ``content``, up to where the next answer begins."""
 
@@ -121,11 +124,8 @@ def read_prompts(prompts: Prompts, codec: Codec, family: Family) -> list[Prompt]
     if isinstance(codec, EncodesTurns) and is_conversation(prompts):
         return [_read_turns(prompts, codec)]
     listed = _listed(prompts, one_rank=1 if takes_text else 0)
-    if isinstance(codec, EncodesTurns):
-        return [
-            _read_turns(item, codec) if isinstance(item, str) or is_conversation(item) else _read_text(item, codec)
-            for item in listed
-        ]
+    if isinstance(codec, EncodesTurns) and codec.text_is_a_turn:
+        return [_read_turns(item, codec) if _is_said(item) else _read_text(item, codec) for item in listed]
     if is_rewriting:
         return [_read_source(item, codec) for item in listed]
     if takes_text:
@@ -205,12 +205,16 @@ def is_conversation(item: Any) -> bool:
 
 def _read_turns(item: Any, codec: EncodesTurns) -> Prompt:
     """Return what a text asks, or what the turns of a conversation come to, as the template of the model has it."""
-    turns = [{"role": "user", "content": item}] if isinstance(item, str) else [dict(turn) for turn in item]
     if isinstance(item, str) and not item:
         return Prompt(stated="", slots={})
+    turns = [{"role": "user", "content": item}] if isinstance(item, str) else [dict(turn) for turn in item]
     tokens = np.asarray(codec.encode_turns(turns), np.int64)
     stated = item if isinstance(item, str) else turns
     return Prompt(stated=stated, slots={TARGET: torch.from_numpy(tokens)}, is_answered=True)
+
+
+def _is_said(item: Any) -> bool:
+    return isinstance(item, str) or is_conversation(item)
 
 
 def _read_source(item: Any, codec: Codec) -> Prompt:

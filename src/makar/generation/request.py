@@ -3,6 +3,7 @@
 import collections
 import dataclasses
 import hashlib
+import json
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from types import FunctionType
@@ -38,6 +39,9 @@ GUARDS: tuple[Guard, ...] = ()
 
 SHOWN_TEXT = "text"
 """Slot of a sampler of text that holds what is to be shown, as UTF-8 bytes: a stop text can end inside the last token."""
+
+STATED = "stated"
+"""Slot with what a sampler has to say of an example in its manifest, as bytes of JSON."""
 
 Slots = dict[str, np.ndarray]
 
@@ -176,7 +180,9 @@ class Request:
             self.constraint.check(slots[TARGET])
             # What has the form is the answer alone.
             content = new_content = self.constraint.form.finish(new_content)
-        return self.judged(content if prompt.change is None else prompt.change.finish(content), new_content)
+        draft = self.judged(content if prompt.change is None else prompt.change.finish(content), new_content)
+        said = slots.get(STATED)
+        return draft if said is None else dataclasses.replace(draft, stated=json.loads(said.astype(np.uint8).tobytes()))
 
     def judged(self, content: Any, new_content: Any) -> Draft:
         """Compare what the model made with the training data."""
@@ -219,6 +225,8 @@ class Request:
             statement["template"] = dict(job.prompt.origin)
         if self.constraint is not None:
             statement["form"] = self.constraint.form.stated
+        if draft.stated:
+            statement["service"] = dict(draft.stated)
         if change is not None:
             statement["edit"] = change.stated
         if self.finishing.stated:
@@ -342,7 +350,8 @@ def join_slots(parts: list[Slots]) -> Slots:
     """Join what a streaming sampler gave piece by piece along the first axis."""
     if len(parts) == 1:
         return parts[0]
-    return {name: np.concatenate([part[name] for part in parts if name in part]) for name in parts[0]}
+    names = dict.fromkeys(name for part in parts for name in part)
+    return {name: np.concatenate([part[name] for part in parts if name in part]) for name in names}
 
 
 def _name_of(hook: LogitsHook) -> str:

@@ -3,8 +3,14 @@
 Channel i shares a plane with channel i + n. A rotation keeps the root mean square, so norm and rotation may change places; a gain comes
 between them (norm, gain, rotation), as in Qwen3. nanochat turns the other way (``clockwise``).
 
+A longer context than a network learned with is reached by turning slower: all planes by one factor (Chen et al. 2023, arXiv 2306.15595), or
+as Llama 3.1 does (Grattafiori et al. 2024, arXiv 2407.21783) only those that do not come round within the context that was learned.
+
 Source: Su et al. 2021, arXiv 2104.09864, equation 34, in the half-split order of GPT-NeoX.
 """
+
+import math
+from collections.abc import Sequence
 
 import torch
 from jaxtyping import Float, Int
@@ -13,8 +19,35 @@ from torch import Tensor
 Table = tuple[Tensor, Tensor]
 
 
+def rotary_frequencies(head_width: int, *, base: float, scaling: Sequence[float] = ()) -> Float[Tensor, " planes"]:
+    """Return by how many radians each plane turns from one position to the next, float32 on the CPU.
+
+    Args:
+        head_width: Channels of a head.
+        base: Base of the wavelengths.
+        scaling: Nothing; one factor for all planes; or as in Llama 3.1 the factor, the low and the high border (how often a plane turns
+            within the context that was learned), and that context.
+    """
+    # base^(-i/n) exactly as the reference implementations round it.
+    exponents = torch.arange(0, head_width, 2, dtype=torch.float32) / head_width
+    frequencies = 1.0 / (base**exponents)
+    if not scaling:
+        return frequencies
+    if len(scaling) == 1:
+        return frequencies / scaling[0]
+    factor, low, high, learned = scaling
+    turns = learned * frequencies / (2 * math.pi)
+    share = ((turns - low) / (high - low)).clamp(0, 1)
+    return (1 - share) * frequencies / factor + share * frequencies
+
+
 def rotary_table(
-    positions: Int[Tensor, " length"], *, head_width: int, base: float, clockwise: bool = False
+    positions: Int[Tensor, " length"],
+    *,
+    head_width: int,
+    base: float,
+    clockwise: bool = False,
+    scaling: Sequence[float] = (),
 ) -> tuple[Float[Tensor, "length head_width"], Float[Tensor, "length head_width"]]:
     """Return the tables of cosines and signed sines.
 
@@ -25,10 +58,10 @@ def rotary_table(
         head_width: Channels of a head.
         base: Base of the wavelengths.
         clockwise: Whether the angles grow the other way.
+        scaling: See ``rotary_frequencies``.
     """
-    # base^(-i/n) exactly as the reference implementations round it.
-    exponents = torch.arange(0, head_width, 2, device=positions.device, dtype=torch.float32) / head_width
-    angles = positions.float()[:, None] * (1.0 / (base**exponents))
+    frequencies = rotary_frequencies(head_width, base=base, scaling=scaling).to(positions.device)
+    angles = positions.float()[:, None] * frequencies
     cosines, sines = angles.cos(), angles.sin() * (-1.0 if clockwise else 1.0)
     return torch.cat((cosines, cosines), -1), torch.cat((-sines, sines), -1)
 

@@ -1,4 +1,4 @@
-"""Small real models of both layouts, made by transformers, with their tensors and shape."""
+"""Small real models of all layouts, made by transformers, with their tensors and shape."""
 
 import dataclasses
 import functools
@@ -38,13 +38,31 @@ def make_example(layout: str, *, tied: bool = True, context: int = 64) -> Exampl
         "initializer_range": 0.15,
     }
     torch.manual_seed(3)
-    if layout == "mainstream":
+    if layout in ("llama", "qwen2"):
+        kind = {"llama": "Llama", "qwen2": "Qwen2"}[layout]
+        # Heads that are wider than their share, rotations that are scaled as in Llama 3.1.
+        more = {"head_dim": 16} if layout == "llama" else {}
+        scaled = {
+            "rope_type": "llama3",
+            "rope_theta": 10000.0,
+            "factor": 4.0,
+            "low_freq_factor": 1.0,
+            "high_freq_factor": 4.0,
+            "original_max_position_embeddings": 32,
+        }
+        config = getattr(transformers, f"{kind}Config")(
+            **sizes, **more, tie_word_embeddings=tied, rope_parameters=scaled, pad_token_id=END, eos_token_id=END
+        )
+        model: Any = getattr(transformers, f"{kind}ForCausalLM")(config)
+    elif layout == "mainstream":
         config = transformers.Qwen3Config(**sizes, head_dim=16, tie_word_embeddings=tied)
-        model: Any = transformers.Qwen3ForCausalLM(config)
+        model = transformers.Qwen3ForCausalLM(config)
     else:
         config = transformers.NanoChatConfig(**sizes, pad_token_id=END, eos_token_id=END)
         model = transformers.NanoChatForCausalLM(config)
     for name, parameter in model.named_parameters():
+        if name.endswith("bias"):
+            parameter.data.normal_(std=0.5)
         if "norm" in name:
             parameter.data.uniform_(0.5, 1.5)
     model.eval()

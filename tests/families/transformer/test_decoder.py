@@ -15,7 +15,7 @@ from makar.families.transformer.row_decoder import RowDecoder
 from .decoding_models import VOCABULARY, Example, make_example
 
 
-@pytest.fixture(params=["mainstream", "compact"])
+@pytest.fixture(params=["mainstream", "compact", "llama", "qwen2"])
 def example(request: pytest.FixtureRequest) -> Example:
     return make_example(request.param)
 

@@ -37,7 +37,7 @@ def batch_of(example: Any, *, guesses: int = 15, slots: int = 1, capacity: int =
 
 def writing_of(prompt: list[int], *, limit: int = 40, chain: tuple = (Greedy(),)) -> Writing:
     stream = TextStream(decode_bytes)
-    settings: dict[str, Any] = {"chain": chain, "seed": 0, "stream": stream, "end_token": END, "limit": limit}
+    settings: dict[str, Any] = {"chain": chain, "seed": 0, "stream": stream, "end_tokens": (END,), "limit": limit}
     return Writing(0, list(prompt), **settings, interval_seconds=0.0)
 
 

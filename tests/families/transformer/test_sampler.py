@@ -19,7 +19,7 @@ DRAWN = TextOptions(temperature=1.0, top_p=1.0, max_tokens=30)
 PROMPTS = [[1, 2, 3], [65] * 20, [], [200, 100], list(range(40))]
 
 
-@pytest.fixture(params=["mainstream", "compact"])
+@pytest.fixture(params=["mainstream", "compact", "llama", "qwen2"])
 def example(request: pytest.FixtureRequest) -> Example:
     return make_example(request.param)
 
@@ -29,7 +29,7 @@ def make_sampler(example: Example, **arguments: Any) -> TransformerSampler:
     return TransformerSampler(
         example.shape,
         example.tensors,
-        end_token=END,
+        end_tokens=(END,),
         decode_tokens=decode_bytes,
         hooks=hooks,
         pace=Pace(interval_seconds=0.0, **arguments),

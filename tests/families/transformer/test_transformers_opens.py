@@ -20,6 +20,24 @@ CONFIGS = [
     TransformerConfig(layout="mainstream", context=32, depth=2, width=32, heads=2, rotary_base=500.0),
     TransformerConfig(layout="compact", context=32, depth=2, width=32, heads=4, key_value_heads=1),
     TransformerConfig(layout="compact", context=32, depth=1, width=48, heads=2, logit_cap=0.0, hidden=40),
+    TransformerConfig(context=32, depth=2, width=32, heads=4, key_value_heads=2, head_channels=12, tied=True),
+    TransformerConfig(
+        context=32, depth=2, width=32, heads=4, query_key_norm=False, rotary_scaling=(8.0, 1.0, 4.0, 16.0)
+    ),
+    TransformerConfig(
+        context=32, depth=2, width=32, heads=4, query_key_norm=False, head_channels=6, rotary_scaling=(3.0,)
+    ),
+    TransformerConfig(context=32, depth=2, width=32, heads=4, key_value_heads=1, query_key_norm=False, biased=True),
+]
+NAMES = [
+    "tied grouped",
+    "mainstream",
+    "compact grouped",
+    "compact no cap",
+    "wide heads",
+    "llama",
+    "llama linear",
+    "qwen2",
 ]
 
 
@@ -44,7 +62,7 @@ def save(folder, family, codec):
     save_file(family.tensors(), folder / "model.safetensors", metadata={"format": "pt"})
 
 
-@pytest.mark.parametrize("config", CONFIGS, ids=["tied grouped", "mainstream", "compact grouped", "compact no cap"])
+@pytest.mark.parametrize("config", CONFIGS, ids=NAMES)
 def test_transformers_computes_the_same_logits(config, tmp_path):
     codec = fitted_codec(CharacterCodecConfig())
     family = random_family(config, codec.vocabulary)

@@ -17,13 +17,10 @@ from torch.nn import functional
 from makar.families.conversation.config import SpeakingConfig
 from makar.families.family import Batch, Family, OnnxPart, ParameterGroup, Sampler
 from makar.families.logits_hook import LogitsHook
-from makar.families.transformer.decoder import DecoderShape
 from makar.families.transformer.family import PRECISIONS, TransformerFamily
-from makar.families.transformer.layouts import transformers_settings
 from makar.families.transformer.network import TransformerNetwork
 from makar.families.transformer.objective import parameter_groups
 from makar.families.transformer.options import TextOptions
-from makar.families.transformer.sampler import TransformerSampler
 from makar.nn.cross_entropy import PIECE_LOGITS, capped
 
 UNIT = "nats/token"
@@ -85,17 +82,7 @@ class SpeakingFamily(Family, abc.ABC):
 
     def sampler(self, codec: Any, *, hook: LogitsHook | None = None) -> Sampler:
         """Return a sampler of answers over a copy of the current weights."""
-        shape = DecoderShape.from_transformers(transformers_settings(self.config.decoder, end_token=codec.end_token))
-        sampler = TransformerSampler(
-            shape,
-            self.writer.tensors(),
-            end_token=codec.end_token,
-            decode_tokens=codec.decode_tokens,
-            hooks=() if hook is None else (hook,),
-            device=str(self.network.embeddings.device),
-        )
-        sampler.begin_token = codec.begin_token
-        return sampler
+        return self.writer.sampler(codec, hook=hook)
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the weights under the names of transformers."""

@@ -127,6 +127,12 @@ def checkpoint_of(config: PretrainedTextConfig) -> CheckpointFolder:
     return read_checkpoint(Path(place))
 
 
+def complete_settings(folder: CheckpointFolder) -> dict[str, Any]:
+    """Return the settings of a folder with the values that its class has where the folder says nothing."""
+    found: dict[str, Any] = _settings(folder).to_dict()
+    return found
+
+
 def open_network(folder: CheckpointFolder, *, precision: str) -> tuple[Any, tuple[str, ...]]:
     """Open the network of a folder that was checked.
 

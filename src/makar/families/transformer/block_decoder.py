@@ -108,9 +108,10 @@ def _query_key_value(
     weights: DecoderWeights, layer: LayerWeights, stream: Tensor, rotation: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
     shape = weights.shape
-    joined = layer.attend.block(_normal(stream, shape.norm_epsilon)).unflatten(-1, (-1, shape.head_width))
+    joined = layer.attend.block(_normal(stream, shape.norm_epsilon))
+    joined = (joined if layer.bias is None else joined + layer.bias).unflatten(-1, (-1, shape.head_width))
     query_key, value = joined.split([shape.heads + shape.key_value_heads, shape.key_value_heads], dim=2)
-    query_key = _normal(query_key, shape.norm_epsilon) * layer.gain
+    query_key = (_normal(query_key, shape.norm_epsilon) if shape.normed else query_key) * layer.gain
     pairs = torch.view_as_complex(query_key.unflatten(-1, (-1, 2)))
     query_key = torch.view_as_real(pairs * rotation).flatten(-2)
     query, key = query_key.split([shape.heads, shape.key_value_heads], dim=2)

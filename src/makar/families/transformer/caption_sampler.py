@@ -55,7 +55,7 @@ def likeliest_captions(
         prefix: What the image says, one vector a place.
         longest: Tokens of a caption at most.
     """
-    shape = DecoderShape.from_transformers(transformers_settings(network.config, end_token=PADDING_TOKEN))
+    shape = DecoderShape.from_transformers(transformers_settings(network.config, tokens={}))
     weights = pack_weights(shape, network.saved_tensors(), device=str(prefix.device))
     decoder = PrefixDecoder(weights, rows=len(prefix), positions=prefix.shape[1] + longest)
     # What the whole image says is part of every word; see the family.

@@ -1,8 +1,9 @@
 """Settings of the decoder transformer, with its exact size, its cost and the shape that suits a size; no torch.
 
 Two layouts that `transformers` opens. ``mainstream`` is Qwen3's: RMSNorm with gains, SwiGLU, query and key norms, rotary positions,
-grouped keys and values, embeddings shared with the output layer if wished. ``compact`` is nanochat's: norms without gains, squared
-ReLU, soft-capped logits, separate output layer.
+grouped keys and values, embeddings shared with the output layer if wished. Without the norms of queries and keys it is Llama's and
+Mistral's, with biases instead of them Qwen2's; so checkpoints of these can be brought in. ``compact`` is nanochat's: norms without gains,
+squared ReLU, soft-capped logits, separate output layer.
 
 Source: Yang et al. 2025, arXiv 2505.09388 (Qwen3); Karpathy 2025, nanochat; Kaplan et al. 2020, arXiv 2001.08361, section 2.1 (cost).
 """
@@ -43,6 +44,9 @@ class TransformerConfig(FamilyConfig):
     width: int = setting(128, meaning="channels of the residual stream", minimum=2)
     heads: int = setting(4, meaning="attention heads a block", minimum=1)
     key_value_heads: int = setting(0, meaning="heads of keys and values; 0 is as many as heads", minimum=0)
+    head_channels: int = setting(0, meaning="channels of a head; 0 is width / heads", minimum=0)
+    query_key_norm: bool = setting(True, meaning="whether queries and keys are normed (mainstream)")
+    biased: bool = setting(False, meaning="whether queries, keys and values have biases (mainstream)")
     hidden: int = setting(
         0,
         meaning="channels inside the feed-forward part; 0 is 4 x width (compact), 8/3 x width (mainstream)",
@@ -51,16 +55,30 @@ class TransformerConfig(FamilyConfig):
     tied: bool = setting(False, meaning="whether the output layer shares the embeddings' weights")
     dropout: float = setting(0.0, meaning="share of channels dropped while training", minimum=0.0, maximum=0.9)
     rotary_base: float = setting(10000.0, meaning="base of the rotary wavelengths", minimum=1.0)
+    rotary_scaling: tuple[float, ...] = setting(
+        (),
+        meaning="slower turns for a longer context: a factor, or Llama 3's factor, low border, high border, old context",
+    )
     logit_cap: float = setting(15.0, meaning="soft limit of the logits (compact); 0 is none", minimum=0.0)
     norm_epsilon: float = setting(1e-6, meaning="added to the mean square in norms", minimum=0.0, maximum=1.0)
 
     def check(self) -> None:
         """Check the fields and that the widths divide."""
         super().check()
-        if self.width % self.heads or (self.width // self.heads) % 2:
+        if self.head_channels % 2 or (not self.head_channels and self.width % (2 * self.heads)):
             raise ConfigError(
                 f"width {self.width} does not divide into {self.heads} heads of even width",
-                expected="width a multiple of 2 x heads",
+                expected="width a multiple of 2 x heads, or an even number of head_channels",
+            )
+        if (self.biased and self.query_key_norm) or (self.layout == "compact" and not self.query_key_norm):
+            raise ConfigError(
+                f"layout {self.layout} with biased={self.biased} and query_key_norm={self.query_key_norm}",
+                expected="biases only in layout mainstream without norms of queries and keys; compact always has those norms",
+            )
+        if len(self.rotary_scaling) not in (0, 1, 4) or any(value <= 0 for value in self.rotary_scaling):
+            raise ConfigError(
+                f"rotary_scaling {list(self.rotary_scaling)}",
+                expected="nothing, one factor, or four numbers above 0: factor, low border, high border, old context",
             )
         if self.key_value_heads and self.heads % self.key_value_heads:
             raise ConfigError(
@@ -76,7 +94,7 @@ class TransformerConfig(FamilyConfig):
     @property
     def head_width(self) -> int:
         """Channels of one head."""
-        return self.width // self.heads
+        return self.head_channels or self.width // self.heads
 
     @property
     def shared_heads(self) -> int:
@@ -114,7 +132,9 @@ class TransformerConfig(FamilyConfig):
                 shared -= 1
             for offset in (-1, 0, 1):
                 depth = max(1, round(1.25 + width / 80) + offset)
-                candidate = self.changed(depth=depth, width=width, heads=heads, key_value_heads=shared, hidden=0)
+                candidate = self.changed(
+                    depth=depth, width=width, heads=heads, key_value_heads=shared, hidden=0, head_channels=0
+                )
                 error = abs(candidate.parameter_count() / parameters - 1) + 0.05 * abs(offset)
                 candidates.append((error, width, offset, candidate))
             if candidates[-3][3].parameter_count() > FAR_BEYOND * parameters:
@@ -129,14 +149,16 @@ class TransformerConfig(FamilyConfig):
 
     def parameter_count(self) -> int:
         """Return the exact number of trainable parameters."""
-        gains = 0 if self.layout == "compact" else self.depth * (2 * self.width + 2 * self.head_width) + self.width
+        of_heads = 2 * self.head_width if self.query_key_norm else 0
+        biases = (self.heads + 2 * self.shared_heads) * self.head_width if self.biased else 0
+        gains = 0 if self.layout == "compact" else self.depth * (2 * self.width + of_heads + biases) + self.width
         tables = self.vocabulary * self.width * (1 if self.tied else 2)
         return self.depth * self.block_matrix_count() + gains + tables
 
     def training_operations(self) -> float:
-        """Return operations a token, forward and backward: 6 a matrix weight, and 6 x depth x width x context for causal attention."""
+        """Return operations a token, forward and backward: 6 a matrix weight, and 6 x depth x channels of heads x context for attention."""
         matrices = self.depth * self.block_matrix_count() + self.vocabulary * self.width
-        return 6.0 * matrices + 6.0 * self.depth * self.width * self.context
+        return 6.0 * matrices + 6.0 * self.depth * self.heads * self.head_width * self.context
 
     def activation_bytes(self) -> float:
         """Return the bytes that training keeps for one window: streams and hidden channels in 2 to 4 bytes, attention weights, logits."""

@@ -1,7 +1,8 @@
 """The shape of a decoder transformer and its weights in the order that fast decoding wants: fused, folded, interleaved.
 
-Two layouts are read under the tensor names of the transformers library: ``mainstream`` (Qwen3ForCausalLM) and ``compact``
-(NanoChatForCausalLM). Decisions, each exact up to rounding:
+Two layouts are read under the tensor names of the transformers library: ``mainstream`` (Qwen3ForCausalLM; without norms of queries and
+keys LlamaForCausalLM and MistralForCausalLM, with biases instead of them Qwen2ForCausalLM) and ``compact`` (NanoChatForCausalLM).
+Decisions, each exact up to rounding:
 
 * Query, key and value are one product, gate and up are another: fewer, larger products.
 * The weight of an RMS norm is folded into the columns of the product that follows it (x * g) W = x (g W).
@@ -21,10 +22,23 @@ from jaxtyping import Complex, Float
 from torch import Tensor
 
 from makar.errors import TensorMismatchError, UnsupportedError
+from makar.families.transformer.layouts import LLAMA_3
 from makar.families.transformer.quantised import Product, pack_product
+from makar.nn.rotary import rotary_frequencies
 
 Layout = Literal["mainstream", "compact"]
-LAYOUTS: dict[str, Layout] = {"qwen3": "mainstream", "nanochat": "compact"}
+LAYOUTS: dict[str, Layout] = {
+    "qwen3": "mainstream",
+    "llama": "mainstream",
+    "mistral": "mainstream",
+    "qwen2": "mainstream",
+    "nanochat": "compact",
+}
+PLAIN_TYPES = ("llama", "mistral", "qwen2")
+"""Types without norms of queries and keys."""
+BIASED_TYPES = ("qwen2",)
+"""Types with biases of queries, keys and values."""
+SCALINGS = ("default", "linear", "llama3")
 ACTIVATIONS = {"mainstream": "silu", "compact": "relu2"}
 
 
@@ -46,6 +60,9 @@ class DecoderShape:
         norm_epsilon: Added to the mean square in every norm.
         softcap: Logits are ``softcap * tanh(logits / softcap)``; 0 leaves them.
         tied: Whether the head is the embedding.
+        normed: Whether queries and keys are normalised.
+        biased: Whether queries, keys and values have biases.
+        rope_scaling: See ``makar.nn.rotary.rotary_frequencies``.
     """
 
     layout: Layout
@@ -61,6 +78,9 @@ class DecoderShape:
     norm_epsilon: float
     softcap: float
     tied: bool
+    normed: bool = True
+    biased: bool = False
+    rope_scaling: tuple[float, ...] = ()
 
     @classmethod
     def from_transformers(cls, config: Mapping[str, Any]) -> Self:
@@ -69,16 +89,19 @@ class DecoderShape:
         Raises:
             UnsupportedError: The model is of another type or uses what the decoder does not compute.
         """
-        layout = LAYOUTS.get(str(config.get("model_type")))
+        kind = str(config.get("model_type"))
+        layout = LAYOUTS.get(kind)
         if layout is None:
             raise UnsupportedError(
                 f'model_type is "{config.get("model_type")}"', expected="one of: " + ", ".join(LAYOUTS)
             )
         rope = config.get("rope_parameters") or config.get("rope_scaling") or {}
         unsupported = {
-            "attention_bias": bool(config.get("attention_bias")),
+            # Qwen 2 has its biases whatever is said here; elsewhere they would also be behind the attention.
+            "attention_bias": bool(config.get("attention_bias")) and kind not in BIASED_TYPES,
+            "mlp_bias": bool(config.get("mlp_bias")),
             "use_sliding_window": bool(config.get("use_sliding_window")),
-            "rope_type": rope.get("rope_type", "default") != "default",
+            "rope_type": rope.get("rope_type", "default") not in SCALINGS,
             "hidden_act": config.get("hidden_act", ACTIVATIONS[layout]) != ACTIVATIONS[layout],
         }
         used = [name for name, is_used in unsupported.items() if is_used]
@@ -87,6 +110,10 @@ class DecoderShape:
                 f"the model sets {', '.join(used)}", expected=f"plain rotary embedding, no bias, {ACTIVATIONS[layout]}"
             )
         heads = config["num_attention_heads"]
+        context = config["max_position_embeddings"]
+        if kind == "mistral":
+            # Within its window a network with a sliding window is one without.
+            context = min(context, config.get("sliding_window") or context)
         return cls(
             layout=layout,
             vocabulary=config["vocab_size"],
@@ -96,11 +123,14 @@ class DecoderShape:
             key_value_heads=config.get("num_key_value_heads") or heads,
             head_width=config.get("head_dim") or config["hidden_size"] // heads,
             hidden_width=config["intermediate_size"],
-            context_length=config["max_position_embeddings"],
+            context_length=context,
             rope_theta=float(rope.get("rope_theta") or config.get("rope_theta") or 10_000.0),
             norm_epsilon=float(config["rms_norm_eps"]),
             softcap=float(config.get("final_logit_softcapping") or 0.0) if layout == "compact" else 0.0,
             tied=bool(config.get("tie_word_embeddings", False)),
+            normed=kind not in PLAIN_TYPES,
+            biased=kind in BIASED_TYPES,
+            rope_scaling=_scaling(rope),
         )
 
     def tensor_shapes(self) -> dict[str, tuple[int, ...]]:
@@ -117,8 +147,13 @@ class DecoderShape:
                 shapes[name + "mlp.fc1.weight"] = (self.hidden_width, self.width)
                 shapes[name + "mlp.fc2.weight"] = (self.width, self.hidden_width)
                 continue
-            shapes[name + "self_attn.q_norm.weight"] = (self.head_width,)
-            shapes[name + "self_attn.k_norm.weight"] = (self.head_width,)
+            if self.biased:
+                shapes |= {
+                    f"{name}self_attn.{part}_proj.bias": (rows,) for part, rows in zip("qkv", (query, shared, shared))
+                }
+            if self.normed:
+                shapes[name + "self_attn.q_norm.weight"] = (self.head_width,)
+                shapes[name + "self_attn.k_norm.weight"] = (self.head_width,)
             shapes[name + "input_layernorm.weight"] = (self.width,)
             shapes[name + "post_attention_layernorm.weight"] = (self.width,)
             shapes[name + "mlp.gate_proj.weight"] = (self.hidden_width, self.width)
@@ -140,7 +175,8 @@ class LayerWeights:
         merge: heads -> width.
         expand: width -> gate and up (mainstream), or hidden (compact).
         contract: hidden -> width.
-        gain: What a normalised query or key is multiplied with.
+        gain: What a query or key, normalised or not, is multiplied with.
+        bias: What is added to queries, keys and values; ``None`` for nothing.
     """
 
     attend: Product
@@ -148,6 +184,7 @@ class LayerWeights:
     expand: Product
     contract: Product
     gain: Float[Tensor, "query_and_key_heads head_width"]
+    bias: Float[Tensor, " query_key_value"] | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -157,7 +194,7 @@ class DecoderWeights:
     Attributes:
         embedding: What enters the first layer, by token.
         rotations: exp(i * position * frequency), sign by layout; as far as they were asked for.
-        score_bound: No attention score can be larger (Cauchy-Schwarz on normalised queries and keys).
+        score_bound: No attention score can be larger (Cauchy-Schwarz on normalised queries and keys; infinite where they are not).
     """
 
     shape: DecoderShape
@@ -226,7 +263,7 @@ def pack_weights(
     paired = torch.arange(shape.head_width, device=device).view(2, half).t().reshape(-1)
 
     def interleaved(weight: Tensor) -> Tensor:
-        return weight.view(-1, shape.head_width, shape.width)[:, paired].reshape(-1, shape.width)
+        return weight.view(-1, shape.head_width, *weight.shape[1:])[:, paired].reshape(weight.shape)
 
     ones = torch.ones(shape.width, device=device)
     layers, bound = [], 0.0
@@ -237,10 +274,16 @@ def pack_weights(
         before = get(name + "input_layernorm.weight") if mainstream else ones
         after = get(name + "post_attention_layernorm.weight") if mainstream else ones
         plain = torch.ones(shape.head_width, device=device)
-        query_gain = (get(attention + "q_norm.weight") if mainstream else plain)[paired] * shape.head_width**-0.5
-        key_gain = (get(attention + "k_norm.weight") if mainstream else plain)[paired]
+        has_gains = mainstream and shape.normed
+        query_gain = (get(attention + "q_norm.weight") if has_gains else plain)[paired] * shape.head_width**-0.5
+        key_gain = (get(attention + "k_norm.weight") if has_gains else plain)[paired]
         gain = torch.cat([query_gain.expand(shape.heads, -1), key_gain.expand(shape.key_value_heads, -1)])
-        bound = max(bound, shape.head_width * float(query_gain.abs().max() * key_gain.abs().max()))
+        largest = shape.head_width * float(query_gain.abs().max() * key_gain.abs().max())
+        bound = max(bound, largest) if shape.normed else float("inf")
+        bias = None
+        if shape.biased:
+            query, key, value = (get(f"{attention}{part}_proj.bias") for part in "qkv")
+            bias = torch.cat([interleaved(query), interleaved(key), value])
         attend = torch.cat(
             [
                 interleaved(get(attention + "q_proj.weight")),
@@ -260,6 +303,7 @@ def pack_weights(
                 expand=pack(expand * after),
                 contract=pack(contract),
                 gain=gain.contiguous(),
+                bias=bias,
             )
         )
     embedding = get("model.embed_tokens.weight")
@@ -280,11 +324,17 @@ def pack_weights(
 
 def _rotations(shape: DecoderShape, positions: int) -> Tensor:
     # The same float32 arithmetic as transformers, so that far positions do not drift apart.
-    exponents = torch.arange(0, shape.head_width, 2, dtype=torch.float32) / shape.head_width
-    frequencies = 1.0 / (shape.rope_theta**exponents)
+    frequencies = rotary_frequencies(shape.head_width, base=shape.rope_theta, scaling=shape.rope_scaling)
     angles = torch.arange(min(positions, shape.context_length), dtype=torch.float32)[:, None] * frequencies
     sign = 1.0 if shape.layout == "mainstream" else -1.0
     return torch.complex(angles.cos(), angles.sin() * sign)
+
+
+def _scaling(rope: Mapping[str, Any]) -> tuple[float, ...]:
+    kind = rope.get("rope_type", "default")
+    if kind == "llama3":
+        return tuple(float(rope[name]) for name in LLAMA_3)
+    return (float(rope["factor"]),) if kind == "linear" else ()
 
 
 def _check(shape: DecoderShape, tensors: Mapping[str, Tensor]) -> None:

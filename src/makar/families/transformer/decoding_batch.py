@@ -13,7 +13,7 @@ Source: Yu et al. 2022, "Orca: a distributed serving system for transformer-base
 
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import torch
 from torch import Tensor
@@ -43,7 +43,7 @@ class Writing:
         chain: Strategies that reshape its logits.
         seed: Seed of its own draws.
         stream: Takes its new tokens.
-        end_token: Ends it.
+        end_tokens: End it; none of them is part of it.
         limit: Most new tokens.
         interval_seconds: Shortest time between two pieces of it.
     """
@@ -56,7 +56,7 @@ class Writing:
         chain: Sequence[LogitsHook],
         seed: int,
         stream: TextStream,
-        end_token: int,
+        end_tokens: Collection[int],
         limit: int,
         interval_seconds: float,
     ) -> None:
@@ -69,7 +69,7 @@ class Writing:
         """Whether a token was chosen since ``take`` was called last."""
         self.slot = -1
         self.left = limit
-        self.end_token = end_token
+        self.end_tokens = frozenset(end_tokens)
         self._interval_seconds = interval_seconds
         self._shown_seconds = 0.0
         self._error: MakarError | None = None
@@ -83,8 +83,8 @@ class Writing:
             token = choose(logits, self.tokens, chain=self.chain, generator=self.generator)
         except MakarError as error:
             # It belongs to whoever asked for this text, not to whoever computes the step for all.
-            self._error, token = error, self.end_token
-        if token == self.end_token:
+            self._error, token = error, -1
+        if self._error is not None or token in self.end_tokens:
             self.is_finished = True
             return token
         self.tokens.append(token)

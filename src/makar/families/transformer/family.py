@@ -23,7 +23,6 @@ from makar.families.transformer.start import LARGEST_VOCABULARY, count_pairs, st
 from makar.tensor_spec import TARGET
 
 UNIT = "nats/token"
-END_NAME = "<|endoftext|>"
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
@@ -85,16 +84,18 @@ class TransformerFamily(Family):
 
     def sampler(self, codec: Any, *, hook: LogitsHook | None = None) -> Sampler:
         """Return a sampler over a copy of the current weights; the hook comes after the filters of the options."""
-        shape = DecoderShape.from_transformers(transformers_settings(self.config, end_token=codec.end_token))
-        return TransformerSampler(
+        shape = DecoderShape.from_transformers(transformers_settings(self.config, tokens={}))
+        sampler = TransformerSampler(
             shape,
             self.tensors(),
-            end_token=codec.end_token,
+            end_tokens=codec.end_tokens,
             decode_tokens=codec.decode_tokens,
             hooks=() if hook is None else (hook,),
             device=str(self.network.embeddings.device),
             pace=Pace(shared=self._shared),
         )
+        sampler.begin_token = codec.begin_token
+        return sampler
 
     @contextlib.contextmanager
     def together(self) -> Iterator[None]:
@@ -135,8 +136,7 @@ class TransformerFamily(Family):
 
     def files(self, codec: Any) -> dict[str, bytes]:
         """Return config.json, generation_config.json, tokenizer.json and tokenizer_config.json."""
-        settings = settings_files(self.config, end_token=codec.end_token, end_name=END_NAME)
-        return {**settings, "tokenizer.json": codec.tokenizer_json()}
+        return {**settings_files(self.config, codec), "tokenizer.json": codec.tokenizer_json()}
 
     def onnx_parts(self) -> list[OnnxPart]:
         """Return the network from tokens to logits, with batch and length free."""

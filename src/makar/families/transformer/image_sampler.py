@@ -25,7 +25,7 @@ from makar.families.logits_hook import LogitsHook
 from makar.families.transformer.decoder import DecoderShape, pack_weights
 from makar.families.transformer.image_config import ImageTransformerConfig
 from makar.families.transformer.image_options import ImageTokenOptions
-from makar.families.transformer.image_stream import END_TOKEN, text_tokens
+from makar.families.transformer.image_stream import text_tokens
 from makar.families.transformer.layouts import transformers_settings
 from makar.families.transformer.network import TransformerNetwork
 from makar.families.transformer.options import TextOptions
@@ -73,7 +73,7 @@ class ImageTokenSampler(Sampler):
         self._places = places
         self._asking = asking
         self._hooks = tuple(hooks)
-        shape = DecoderShape.from_transformers(transformers_settings(config.decoder, end_token=END_TOKEN))
+        shape = DecoderShape.from_transformers(transformers_settings(config.decoder, tokens={}))
         device = str(network.embeddings.device)
         packed = pack_weights(shape, network.saved_tensors(), device=device)
         # Only image tokens are ever drawn.

@@ -1,15 +1,27 @@
-"""The names and settings under which `transformers` knows the two layouts: Qwen3ForCausalLM and NanoChatForCausalLM.
+"""The names and settings under which `transformers` knows the layouts: Qwen3, Llama, Qwen2 (mainstream) and NanoChat (compact).
 
 Products that are one matrix here (queries, keys and values; gate and input) are several there, one above the other.
 """
 
 import json
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol
 
 from makar.families.transformer.config import TransformerConfig
 
-ARCHITECTURES = {"mainstream": ("Qwen3ForCausalLM", "qwen3"), "compact": ("NanoChatForCausalLM", "nanochat")}
+COMPACT = ("NanoChatForCausalLM", "nanochat")
+NORMED = ("Qwen3ForCausalLM", "qwen3")
+PLAIN = ("LlamaForCausalLM", "llama")
+BIASED = ("Qwen2ForCausalLM", "qwen2")
+
+
+def architecture_of(config: TransformerConfig) -> tuple[str, str]:
+    """Return class and type of a network in transformers."""
+    if config.layout == "compact":
+        return COMPACT
+    if config.query_key_norm:
+        return NORMED
+    return BIASED if config.biased else PLAIN
 
 
 def saved_names(config: TransformerConfig) -> Iterator[tuple[str, list[tuple[str, int]]]]:
@@ -32,9 +44,14 @@ def saved_names(config: TransformerConfig) -> Iterator[tuple[str, list[tuple[str
         )
         output = "down_proj" if gained else "fc2"
         yield f"{here}.feed_forward.output.weight", [(f"{there}.mlp.{output}.weight", config.width)]
-        if gained:
+        if config.biased:
+            rows = [(f"{there}.self_attn.q_proj.bias", query_rows)]
+            rows += [(f"{there}.self_attn.{name}_proj.bias", shared_rows) for name in ("k", "v")]
+            yield f"{here}.attention.projected_bias", rows
+        if gained and config.query_key_norm:
             yield f"{here}.attention.query_gain", [(f"{there}.self_attn.q_norm.weight", config.head_width)]
             yield f"{here}.attention.key_gain", [(f"{there}.self_attn.k_norm.weight", config.head_width)]
+        if gained:
             yield f"{here}.attention_gain", [(f"{there}.input_layernorm.weight", config.width)]
             yield f"{here}.feed_forward_gain", [(f"{there}.post_attention_layernorm.weight", config.width)]
     if gained:
@@ -43,15 +60,14 @@ def saved_names(config: TransformerConfig) -> Iterator[tuple[str, list[tuple[str
         yield "separate_head", [("lm_head.weight", config.vocabulary)]
 
 
-def transformers_settings(config: TransformerConfig, *, end_token: int) -> dict[str, Any]:
+def transformers_settings(config: TransformerConfig, *, tokens: Mapping[str, Any]) -> dict[str, Any]:
     """Return what ``config.json`` says.
 
     Args:
         config: Sizes and layout.
-        end_token: The token that ends a text.
+        tokens: Numbers of the tokens that begin, end and fill up a text, by their names there.
     """
-    architecture, kind = ARCHITECTURES[config.layout]
-    tokens = {"bos_token_id": end_token, "eos_token_id": end_token, "pad_token_id": end_token}
+    architecture, kind = architecture_of(config)
     settings: dict[str, Any] = {
         "architectures": [architecture],
         "model_type": kind,
@@ -65,7 +81,7 @@ def transformers_settings(config: TransformerConfig, *, end_token: int) -> dict[
         "hidden_act": "silu" if config.layout == "mainstream" else "relu2",
         "max_position_embeddings": config.context,
         "rms_norm_eps": config.norm_epsilon,
-        "rope_parameters": {"rope_type": "default", "rope_theta": config.rotary_base},
+        "rope_parameters": {**rope_scaling(config.rotary_scaling), "rope_theta": config.rotary_base},
         # Readers that predate rope_parameters, llama.cpp among them, look for this one.
         "rope_theta": config.rotary_base,
         "tie_word_embeddings": config.tied,
@@ -79,24 +95,46 @@ def transformers_settings(config: TransformerConfig, *, end_token: int) -> dict[
     return settings
 
 
-def settings_files(config: TransformerConfig, *, end_token: int, end_name: str) -> dict[str, bytes]:
+LLAMA_3 = ("factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings")
+"""What transformers calls the four numbers of ``rotary_scaling``."""
+
+
+def rope_scaling(numbers: tuple[float, ...]) -> dict[str, Any]:
+    """Return what transformers calls a ``rotary_scaling``."""
+    if not numbers:
+        return {"rope_type": "default"}
+    if len(numbers) == 1:
+        return {"rope_type": "linear", "factor": numbers[0]}
+    *factors, context = numbers
+    return {"rope_type": "llama3", **dict(zip(LLAMA_3, [*factors, int(context)]))}
+
+
+def settings_files(config: TransformerConfig, codec: "NamesTokens") -> dict[str, bytes]:
     """Return config.json, generation_config.json and tokenizer_config.json.
 
     Args:
         config: Sizes and layout.
-        end_token: The token that ends a text.
-        end_name: Its name in the tokenizer.
+        codec: Says which tokens begin and end a text.
     """
-    settings = transformers_settings(config, end_token=end_token)
-    tokens = {name: settings[name] for name in ("bos_token_id", "eos_token_id", "pad_token_id")}
+    settings = transformers_settings(config, tokens=codec.token_numbers())
     tokenizer = {
         "tokenizer_class": "PreTrainedTokenizerFast",
         "model_max_length": config.context,
-        "bos_token": end_name,
-        "eos_token": end_name,
-        "pad_token": end_name,
+        **codec.token_names(),
         "clean_up_tokenization_spaces": False,
     }
-    generation = {"do_sample": True, **tokens}
+    generation = {"do_sample": True, **codec.token_numbers()}
     files = {"config.json": settings, "generation_config.json": generation, "tokenizer_config.json": tokenizer}
     return {name: json.dumps(values, indent=2).encode() for name, values in files.items()}
+
+
+class NamesTokens(Protocol):
+    """A codec of text that other programs can use."""
+
+    end_token: int
+
+    def token_numbers(self) -> dict[str, Any]:
+        """Return ``bos_token_id``, ``eos_token_id`` and ``pad_token_id``."""
+
+    def token_names(self) -> dict[str, Any]:
+        """Return what ``tokenizer_config.json`` says of special tokens."""

@@ -27,14 +27,15 @@ SHARPEST_SCORE = 12.7
 
 
 class Attention(nn.Module):
-    """Causal self-attention with normed, rotated queries and keys."""
+    """Causal self-attention with rotated queries and keys, normed where the configuration says so."""
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
         self.config = config
         self.projected = Linear(config.width, (config.heads + 2 * config.shared_heads) * config.head_width)
-        self.output = Linear(config.width, config.width)
-        gained = config.layout == "mainstream"
+        self.output = Linear(config.heads * config.head_width, config.width)
+        self.projected_bias = nn.Parameter(torch.zeros(self.projected.weight.shape[0])) if config.biased else None
+        gained = config.layout == "mainstream" and config.query_key_norm
         self.query_gain = nn.Parameter(torch.ones(config.head_width)) if gained else None
         self.key_gain = nn.Parameter(torch.ones(config.head_width)) if gained else None
 
@@ -44,9 +45,14 @@ class Attention(nn.Module):
         """Return what attention adds to the stream."""
         config = self.config
         batch, length, _ = x.shape
-        heads = self.projected(x, gain).view(batch, length, -1, config.head_width)
+        projected = self.projected(x, gain)
+        if self.projected_bias is not None:
+            projected = projected + self.projected_bias.to(x.dtype)
+        heads = projected.view(batch, length, -1, config.head_width)
         turning = config.heads + config.shared_heads
-        turned = rms_norm(heads[:, :, :turning].float(), epsilon=config.norm_epsilon)
+        turned = heads[:, :, :turning].float()
+        if config.query_key_norm:
+            turned = rms_norm(turned, epsilon=config.norm_epsilon)
         if self.query_gain is not None and self.key_gain is not None:
             gains = (self.query_gain.expand(config.heads, -1), self.key_gain.expand(config.shared_heads, -1))
             turned = turned * torch.cat(gains)
@@ -54,7 +60,7 @@ class Attention(nn.Module):
         mixed = causal_attention(
             turned[:, : config.heads], turned[:, config.heads :], heads[:, :, turning:].transpose(1, 2)
         )
-        return self.output(mixed.transpose(1, 2).reshape(batch, length, config.width))
+        return self.output(mixed.transpose(1, 2).reshape(batch, length, -1))
 
 
 class FeedForward(nn.Module):
@@ -97,7 +103,10 @@ class Block(nn.Module):
         generator: torch.Generator | None,
     ) -> Float[Tensor, "batch length width"]:
         """Return the stream after this block."""
-        if self.training and torch.is_grad_enabled() and x.device.type == "cpu":
+        config = self.config
+        # The block that is written by hand knows the shapes that are trained from nothing, not those that are brought in.
+        is_plain = config.query_key_norm and not config.biased and config.heads * config.head_width == config.width
+        if is_plain and self.training and torch.is_grad_enabled() and x.device.type == "cpu":
             return self._fast(x, table, dtype, generator)
         return self._plain(x, table, dtype, generator)
 
@@ -164,7 +173,7 @@ class TransformerNetwork(nn.Module):
                 parameter.fill_(max(1.0, (SHARPEST_SCORE / self.config.head_width**0.5) ** 0.5))
             elif name.endswith("gain"):
                 parameter.fill_(1.0)
-            elif name.endswith("output.weight"):
+            elif name.endswith(("output.weight", "bias")):
                 parameter.zero_()
             elif name == "embeddings":
                 parameter.normal_(std=self.config.width**-0.5 if self.config.tied else 0.8, generator=generator)
@@ -229,7 +238,13 @@ class TransformerNetwork(nn.Module):
         config = self.config
         positions = torch.arange(vectors.shape[1], device=vectors.device)
         clockwise = config.layout == "compact"
-        table = rotary_table(positions, head_width=config.head_width, base=config.rotary_base, clockwise=clockwise)
+        table = rotary_table(
+            positions,
+            head_width=config.head_width,
+            base=config.rotary_base,
+            clockwise=clockwise,
+            scaling=config.rotary_scaling,
+        )
         x = dropped(vectors, config.dropout, generator)
         for block in self.blocks:
             x = block(x, table, dtype, generator)

@@ -20,9 +20,12 @@ import numpy as np
 import torch
 from jaxtyping import Float, Float32, Int8
 from torch import Tensor
+from torch.nn import functional
 
 from makar.errors import UnknownNameError
 
+KERNEL_INPUTS = 16
+"""Inputs that the int8 kernel of torch takes at a time."""
 PRECISIONS = ("float32", "bfloat16", "int8")
 
 PACKED_ROWS = 8
@@ -92,15 +95,17 @@ class Int8Product(Product):
 
     def __init__(self, weight: Float[Tensor, "outputs inputs"]) -> None:
         self.outputs = weight.shape[0]
-        self.weight, scale = quantise(weight)
+        # The kernel reads past the end of rows that are no multiple of 16, and says nothing.
+        self._lacking = -weight.shape[1] % KERNEL_INPUTS
+        self.weight, scale = quantise(functional.pad(weight, (0, self._lacking)))
         self.scale = scale.to(torch.bfloat16)
 
     def rows(self, inputs: Float32[np.ndarray, "rows inputs"], out: Float32[np.ndarray, "rows outputs"]) -> None:
-        given = torch.from_numpy(inputs).to(torch.bfloat16)
+        given = functional.pad(torch.from_numpy(inputs).to(torch.bfloat16), (0, self._lacking))
         torch.from_numpy(out).copy_(torch._weight_int8pack_mm(given, self.weight, self.scale))
 
     def block(self, inputs: Float[Tensor, "*batch inputs"]) -> Float[Tensor, "*batch outputs"]:
-        given = inputs.to(torch.bfloat16)
+        given = functional.pad(inputs.to(torch.bfloat16), (0, self._lacking))
         if given.device.type == "cpu":
             flat = torch._weight_int8pack_mm(given.reshape(-1, given.shape[-1]), self.weight, self.scale)
             return flat.view(*given.shape[:-1], self.outputs).float()

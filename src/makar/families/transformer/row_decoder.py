@@ -5,9 +5,9 @@ torch call when its operands have one shape and no scalar is among them, so the 
 once. Rows go through each matrix one after the other while it is in the cache, and attention is computed row by row over exactly the
 positions that the row has, so neither padding nor masks exist and a row's bits do not depend on its neighbours.
 
-Attention is softmax(q k) v (Vaswani et al. 2017, arXiv:1706.03762, equation 1) with normalised queries and keys; the division by the
-sum comes after the product with the values, on fewer numbers, and the usual subtraction of the maximum is left out where the norms
-bound every score so that no exponential overflows.
+Attention is softmax(q k) v (Vaswani et al. 2017, arXiv:1706.03762, equation 1), with normalised queries and keys where the model has
+them; the division by the sum comes after the product with the values, on fewer numbers, and the usual subtraction of the maximum is left
+out where the norms bound every score so that no exponential overflows.
 """
 
 import math
@@ -38,9 +38,12 @@ class RowDecoder:
         self._embedding = weights.embedding.numpy()
         self._rotations = weights.rotations.numpy()
         # Dividing by sqrt(sum + n * epsilon) instead of sqrt(mean + epsilon) saves a call; the gain takes up the sqrt(n).
-        self._gains = [layer.gain.numpy() * np.float32(shape.head_width**0.5) for layer in weights.layers]
+        scale = np.float32(shape.head_width**0.5 if shape.normed else 1.0)
+        self._gains = [layer.gain.numpy() * scale for layer in weights.layers]
+        self._biases = [None if layer.bias is None else layer.bias.numpy() for layer in weights.layers]
         self._epsilon = np.full(shape.heads + shape.key_value_heads, shape.norm_epsilon * shape.head_width, np.float32)
         self._one = np.ones(1, np.float32)
+        self._is_normed = shape.normed
         self._needs_maximum = weights.score_bound > SAFE_SCORE
         self._buffers: dict[int, _Buffers] = {}
 
@@ -79,6 +82,8 @@ class RowDecoder:
             for index, layer in enumerate(self.weights.layers):
                 self._normalise(buffers)
                 layer.attend.rows(buffers.normal, buffers.attend)
+                if (bias := self._biases[index]) is not None:
+                    np.add(buffers.attend, bias, buffers.attend)
                 stores, gain = self.cache.arrays[index], self._gains[index]
                 # In their order: a row attends to those before it in the same slot, whose keys are stored by then.
                 for row, slot, end in zip(buffers.rows, slots, ends):
@@ -104,10 +109,11 @@ class RowDecoder:
 
     def _attend(self, row: "_Row", store: np.ndarray, gain: np.ndarray, end: int) -> None:
         query_key, lengths = row.query_key, row.lengths
-        np.vecdot(query_key, query_key, lengths)
-        np.add(lengths, self._epsilon, lengths)
-        np.sqrt(lengths, lengths)
-        np.divide(query_key, row.lengths_column, query_key)
+        if self._is_normed:
+            np.vecdot(query_key, query_key, lengths)
+            np.add(lengths, self._epsilon, lengths)
+            np.sqrt(lengths, lengths)
+            np.divide(query_key, row.lengths_column, query_key)
         np.multiply(query_key, gain, query_key)
         np.multiply(row.query_key_complex, row.rotation, row.query_key_complex)
         store[:, end - 1] = row.key_value

@@ -56,7 +56,7 @@ class TransformerSampler(Sampler):
     Args:
         shape: The numbers of the model.
         tensors: Its tensors by their names in transformers.
-        end_token: Ends an example.
+        end_tokens: Each ends an example.
         decode_tokens: From tokens to text.
         hooks: Applied to the logits after the filters, a watermark; or before them, a constraint.
         device: Where to run.
@@ -68,7 +68,7 @@ class TransformerSampler(Sampler):
         shape: DecoderShape,
         tensors: Mapping[str, Tensor],
         *,
-        end_token: int,
+        end_tokens: Sequence[int],
         decode_tokens: Callable[[np.ndarray], str],
         hooks: Sequence[LogitsHook] = (),
         device: str = "cpu",
@@ -77,9 +77,9 @@ class TransformerSampler(Sampler):
         self.shape = shape
         self.hooks = tuple(hooks)
         self._tensors = tensors
-        self._end_token = end_token
-        self.begin_token = end_token
-        """What an empty prompt is replaced with: the end token, because texts begin after it, unless a family knows better."""
+        self._end_tokens = frozenset(end_tokens)
+        self.begin_token = next(iter(end_tokens), 0)
+        """What an empty prompt is replaced with: an end token, because texts begin after it, unless a family knows better."""
         self._decode_tokens = decode_tokens
         self._device = device
         self._pace = Pace() if pace is None else pace
@@ -114,7 +114,7 @@ class TransformerSampler(Sampler):
                 chain=strategies(options, self.hooks),
                 seed=seed,
                 stream=TextStream(self._decode_tokens, stop=options.stop),
-                end_token=self._end_token,
+                end_tokens=self._end_tokens,
                 limit=options.max_tokens,
                 interval_seconds=self._pace.interval_seconds,
             )

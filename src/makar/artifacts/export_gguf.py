@@ -1,0 +1,208 @@
+"""``export --to gguf``: one file that llama.cpp and the programs around it open, read back and compared before it is accepted.
+
+Decisions. (1) Only models of text of layout ``mainstream`` have a form there: ``qwen3``, ``qwen2`` or ``llama``, by what their
+attention has. (2) Weights are written in float32, exactly; ``llama-quantize`` makes smaller files of it. For ``llama`` the rows of queries
+and keys stand in the other order that llama.cpp rotates them in. (3) The vocabulary has to be pairs of bytes whose words are cut in a way
+that llama.cpp knows by name; every other would be cut differently there, without a word, so it is refused.
+
+Source: the GGUF format of llama.cpp (docs/gguf.md of ggml), written and read by its package ``gguf``.
+"""
+
+import dataclasses
+import importlib.util
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tokenizers import Tokenizer
+from torch import Tensor
+
+from makar.artifacts.artifact import CARD_NAME, Artifact, read_plain
+from makar.artifacts.folders import new_folder, write_file
+from makar.codecs.pretrained_text import PretrainedTextCodec
+from makar.codecs.text import TextCodec
+from makar.errors import ArtifactError, MissingExtraError, UnsupportedError
+from makar.families.transformer.config import TransformerConfig
+from makar.families.transformer.layouts import architecture_of
+from makar.nn.rotary import rotary_frequencies
+from makar.provenance.folder import MANIFEST_NAME
+
+FILE_NAME = "model.gguf"
+PROVENANCE_NAME = "provenance.json"
+_START = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|"
+_REST = r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+PATTERNS = {_START + r"\p{N}" + _REST: "qwen2", _START + r"\p{N}{1,3}" + _REST: "llama-bpe"}
+"""Patterns that cut words, and the names that llama.cpp has for them; that of GPT-2 is built into the pre-tokenizer of bytes."""
+NORMAL, CONTROL, OWN, UNUSED = 1, 3, 4, 5
+"""Types of tokens in GGUF."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Vocabulary:
+    """A vocabulary as GGUF holds it.
+
+    Attributes:
+        cut: Name of the way in which words are cut.
+        tokens: Name of every token.
+        types: Type of every token.
+        merges: Pairs in the order in which they are joined.
+    """
+
+    cut: str
+    tokens: list[str]
+    types: list[int]
+    merges: list[str]
+
+
+def export_gguf(artifact: Artifact, folder: Path) -> None:
+    """Write a model as one GGUF file beside its signed manifest and its card.
+
+    Args:
+        artifact: The model.
+        folder: A new or empty folder.
+
+    Raises:
+        UnsupportedError: Its layout or its vocabulary has no form there.
+        MissingExtraError: The package is absent.
+        ArtifactError: What was written reads back differently.
+    """
+    config, codec = artifact.family_config, artifact.codec()
+    if not isinstance(config, TransformerConfig) or config.layout != "mainstream":
+        layout = config.layout if isinstance(config, TransformerConfig) else config.kind
+        raise UnsupportedError(
+            f"a model of {layout} has no form in GGUF", expected="a model of text, layout mainstream"
+        )
+    assert isinstance(codec, TextCodec | PretrainedTextCodec), "a decoder of text has one of these codecs"
+    vocabulary = vocabulary_of(codec)
+    if importlib.util.find_spec("gguf") is None:
+        raise MissingExtraError("gguf", extra="gguf")
+    tensors = gguf_tensors(artifact.family("cpu").tensors(), config)
+    with new_folder(folder, replaces=None) as building:
+        _write(building / FILE_NAME, config, codec, vocabulary, tensors, artifact.name)
+        _check(building / FILE_NAME, vocabulary, tensors)
+        write_file(building, PROVENANCE_NAME, read_plain(artifact.path / MANIFEST_NAME))
+        if (artifact.path / CARD_NAME).is_file():
+            write_file(building, CARD_NAME, read_plain(artifact.path / CARD_NAME))
+
+
+def vocabulary_of(codec: TextCodec | PretrainedTextCodec) -> Vocabulary:
+    """Return the vocabulary of a codec.
+
+    Raises:
+        UnsupportedError: llama.cpp would read text as other tokens.
+    """
+    tokenizer: Tokenizer = codec.tokenizer
+    stated = json.loads(tokenizer.to_str())
+    model, cut = stated["model"], _cut_of(stated.get("pre_tokenizer"))
+    merges = [pair if isinstance(pair, str) else " ".join(pair) for pair in model.get("merges") or ()]
+    if model.get("type") != "BPE" or cut is None or not merges or model.get("byte_fallback"):
+        raise UnsupportedError(
+            f'the vocabulary of codec "{codec.config.kind}" has no form in GGUF',
+            expected="pairs of bytes, whose words are cut as by GPT-2, Qwen 2 or Llama 3",
+            do='train with --set \'stages.0.codec={"kind": "bpe"}\'; or makar export --to transformers',
+        )
+    added = tokenizer.get_added_tokens_decoder()
+    tokens, types = [], []
+    for number in range(codec.vocabulary):
+        name = tokenizer.id_to_token(number)
+        tokens.append(f"[UNUSED{number}]" if name is None else name)
+        kind = (CONTROL if added[number].special else OWN) if number in added else NORMAL
+        types.append(UNUSED if name is None else kind)
+    return Vocabulary(cut=cut, tokens=tokens, types=types, merges=merges)
+
+
+def _cut_of(stated: Any) -> str | None:
+    parts = stated.get("pretokenizers", [stated]) if isinstance(stated, dict) else []
+    if [part.get("type") for part in parts] == ["ByteLevel"]:
+        is_usual = parts[0].get("use_regex", True) and not parts[0].get("add_prefix_space")
+        return "gpt-2" if is_usual else None
+    if [part.get("type") for part in parts] == ["Split", "ByteLevel"] and not parts[1].get("use_regex", True):
+        return PATTERNS.get(str(parts[0].get("pattern", {}).get("Regex")))
+    return None
+
+
+def gguf_tensors(tensors: dict[str, Tensor], config: TransformerConfig) -> dict[str, np.ndarray]:
+    """Return the tensors under their names in GGUF, float32, in the order of rows that llama.cpp wants."""
+    import gguf
+
+    architecture = {"qwen3": "QWEN3", "qwen2": "QWEN2", "llama": "LLAMA"}[architecture_of(config)[1]]
+    names = gguf.get_tensor_name_map(gguf.MODEL_ARCH[architecture], config.depth)
+    found: dict[str, np.ndarray] = {}
+    for name, tensor in tensors.items():
+        values = tensor.detach().float().numpy()
+        if architecture == "LLAMA" and name.endswith(("q_proj.weight", "k_proj.weight")):
+            # Channels i and i + n share a plane with us, neighbours do there.
+            values = values.reshape(-1, 2, config.head_width // 2, values.shape[1]).swapaxes(1, 2).reshape(values.shape)
+        theirs = names.get_name(name, try_suffixes=(".weight", ".bias"))
+        assert theirs is not None, f"GGUF has no name for {name}"
+        found[theirs] = np.ascontiguousarray(values)
+    if len(config.rotary_scaling) == 4:
+        usual, scaled = (
+            rotary_frequencies(config.head_width, base=config.rotary_base, scaling=scaling).numpy()
+            for scaling in ((), config.rotary_scaling)
+        )
+        found["rope_freqs.weight"] = usual / scaled
+    return found
+
+
+def _write(
+    path: Path,
+    config: TransformerConfig,
+    codec: TextCodec | PretrainedTextCodec,
+    vocabulary: Vocabulary,
+    tensors: dict[str, np.ndarray],
+    name: str,
+) -> None:
+    import gguf
+
+    writer = gguf.GGUFWriter(path, architecture_of(config)[1])
+    writer.add_name(name)
+    writer.add_file_type(gguf.LlamaFileType.ALL_F32)
+    writer.add_vocab_size(config.vocabulary)
+    writer.add_context_length(config.context)
+    writer.add_embedding_length(config.width)
+    writer.add_block_count(config.depth)
+    writer.add_feed_forward_length(config.hidden_width)
+    writer.add_head_count(config.heads)
+    writer.add_head_count_kv(config.shared_heads)
+    writer.add_key_length(config.head_width)
+    writer.add_value_length(config.head_width)
+    writer.add_rope_dimension_count(config.head_width)
+    writer.add_rope_freq_base(config.rotary_base)
+    writer.add_layer_norm_rms_eps(config.norm_epsilon)
+    if len(config.rotary_scaling) == 1:
+        writer.add_rope_scaling_type(gguf.RopeScalingType.LINEAR)
+        writer.add_rope_scaling_factor(config.rotary_scaling[0])
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre(vocabulary.cut)
+    writer.add_token_list(vocabulary.tokens)
+    writer.add_token_types(vocabulary.types)
+    writer.add_token_merges(vocabulary.merges)
+    writer.add_bos_token_id(codec.begin_token)
+    writer.add_eos_token_id(codec.end_token)
+    writer.add_add_bos_token(len(codec.encode_text("")) > 0 or isinstance(codec, TextCodec))
+    template = codec.token_names().get("chat_template")
+    if template is not None:
+        writer.add_chat_template(template)
+    for key, values in tensors.items():
+        writer.add_tensor(key, values)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
+def _check(path: Path, vocabulary: Vocabulary, tensors: dict[str, np.ndarray]) -> None:
+    """Read the file back and compare every tensor and the tokens."""
+    import gguf
+
+    reader = gguf.GGUFReader(path)
+    read = {tensor.name: tensor.data for tensor in reader.tensors}
+    wrong = sorted(set(read) ^ set(tensors))
+    wrong += [name for name, values in tensors.items() if name in read and not np.array_equal(read[name], values)]
+    tokens = reader.fields["tokenizer.ggml.tokens"]
+    if [str(bytes(tokens.parts[at]), "utf-8") for at in tokens.data] != vocabulary.tokens:
+        wrong.append("tokens")
+    if wrong:
+        raise ArtifactError(f"{path.name} reads back differently: {', '.join(wrong[:6])}", expected="what was written")

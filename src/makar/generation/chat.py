@@ -1,0 +1,193 @@
+"""A conversation with a model: turns in, streamed answers out, every answer a signed asset.
+
+A model whose codec knows turns (a chat template, or tokens for the roles) is asked in its own form. Every other model of text is asked in
+plain form, ``User:`` and ``Assistant:`` on lines of their own, and stopped where it would speak for the user. What no longer fits into
+the context beside the answer is left out from the oldest turn on, never the system prompt, and ``left_out`` says how many. The samplers of
+one conversation share one batch where the family has one, so that what was read for an earlier turn is not read again. An answer that is
+broken off stays in the conversation as far as it came.
+"""
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
+
+from makar.artifacts.artifact import Artifact
+from makar.codecs.codec import Codec
+from makar.codecs.pretrained_text import PretrainedTextCodec
+from makar.errors import UnsupportedError, UsageError
+from makar.generation.asset import Asset
+from makar.generation.guards import Draft, NoveltyCheck
+from makar.generation.prompts import EncodesTurns, Prompt, Prompts, read_prompts
+from makar.generation.request import Job, Request
+from makar.generation.stream import stream_text
+from makar.generation.transcript import transcript_text
+
+SYSTEM, USER, ASSISTANT = "system", "user", "assistant"
+NAMES = {USER: "User", ASSISTANT: "Assistant"}
+PLAIN_STOP = "\nUser:"
+Message = Mapping[str, str]
+
+
+@runtime_checkable
+class HasContext(Protocol):
+    """A configuration that says how many positions a model was made for; 0 is any number."""
+
+    @property
+    def context(self) -> int: ...
+
+
+@runtime_checkable
+class SharesDecoding(Protocol):
+    """A family whose samplers can share one running batch."""
+
+    def together(self) -> contextlib.AbstractContextManager[None]:
+        """Let the samplers that are made meanwhile share it."""
+
+
+class Chat:
+    """One conversation.
+
+    Args:
+        artifact: A model of text.
+        system: What the model is told before the conversation; ``None`` for nothing.
+        options: Sampling controls by name.
+        seed: Seed of the first answer; the next has the next.
+        novelty: Compares answers with the training data.
+
+    Raises:
+        UnsupportedError: The model makes no text, or a control cannot be honoured.
+    """
+
+    def __init__(
+        self,
+        artifact: Artifact,
+        *,
+        system: str | None = None,
+        options: Mapping[str, Any] | None = None,
+        seed: int = 0,
+        novelty: NoveltyCheck | None = None,
+    ) -> None:
+        if artifact.medium not in ("text", "code"):
+            raise UnsupportedError(f"a conversation with a model of {artifact.medium}", expected="a model of text")
+        self.artifact = artifact
+        self.messages: list[dict[str, str]] = [] if system is None else [{"role": SYSTEM, "content": system}]
+        self.left_out = 0
+        """Turns that did not fit into the context at the last answer."""
+        self.is_cut = False
+        """Whether what was said last was itself too long, so that the model sees its end only."""
+        self.answers: list[Asset] = []
+        """The whole answers in order; those that were broken off are no assets."""
+        self._options = dict(options or {})
+        self._seed = seed
+        self._novelty = novelty
+        codec, family = artifact.codec(), artifact.family()
+        self._codec: Codec = codec
+        self._knows_turns = isinstance(codec, EncodesTurns) and not (
+            isinstance(codec, PretrainedTextCodec) and codec.special.chat_template is None
+        )
+        if not self._knows_turns:
+            self._options["stop"] = (*self._options.get("stop", ()), PLAIN_STOP)
+        # Once, so that what a control has to say is said before the first question.
+        self._request = Request(artifact, options=dict(self._options), novelty=None, refuse_copies=False)
+        self._shared = contextlib.ExitStack()
+        if isinstance(family, SharesDecoding):
+            self._shared.enter_context(family.together())
+
+    def close(self) -> None:
+        """Give back what was kept for later turns."""
+        self._shared.close()
+
+    def say(self, text: str) -> Iterator[str]:
+        """Say something and give the answer piece by piece.
+
+        Args:
+            text: What the user says.
+
+        Yields:
+            Pieces of the answer; a consumer that stops early breaks the answer off.
+
+        Raises:
+            UsageError: The text is empty.
+            UnsupportedError: The conversation cannot be put to this model.
+        """
+        if not text.strip():
+            raise UsageError("nothing was said", expected="at least one word")
+        turns = [*self.messages, {"role": USER, "content": text}]
+        prompt, self.left_out = self._fitting(turns)
+        self.messages = turns
+        return self._answer(prompt)
+
+    def _answer(self, prompt: Prompts) -> Iterator[str]:
+        said = ""
+        try:
+            seed = self._seed + len(self.messages) // 2
+            pieces = stream_text(
+                self.artifact, prompt=prompt, seed=seed, options=dict(self._options), novelty=self._novelty
+            )
+            for piece in pieces:
+                if isinstance(piece, Asset):
+                    self.answers.append(piece)
+                    continue
+                # In plain form the answer begins behind the space after the colon.
+                shown = piece if said or self._knows_turns else piece.lstrip()
+                said += shown
+                if shown:
+                    yield shown
+        finally:
+            self.messages = [*self.messages, {"role": ASSISTANT, "content": said.strip()}]
+
+    def reply(self, text: str) -> str:
+        """Say something and return the whole answer."""
+        return "".join(self.say(text)).strip()
+
+    def transcript(self) -> Asset:
+        """Return the conversation as one signed asset: a line of JSON with ``messages``, as conversations are trained on.
+
+        Raises:
+            UsageError: Nothing was said yet.
+        """
+        if not any(turn["role"] == ASSISTANT for turn in self.messages):
+            raise UsageError("there is no conversation to keep", expected="at least one answer")
+        text = transcript_text(self.messages)
+        stated = Prompt(stated={"conversation": [answer.id for answer in self.answers]}, slots={})
+        draft = Draft(content=text, new_content=text, novelty=None)
+        return self._request.asset(Job(stated, self._seed), draft, 0)
+
+    def _fitting(self, turns: Sequence[Message]) -> tuple[Prompts, int]:
+        """Return the prompt of as many of the last turns as fit, and how many were left out."""
+        config = self.artifact.family_config
+        context = config.context if isinstance(config, HasContext) else 0
+        told = [turn for turn in turns if turn["role"] == SYSTEM]
+        spoken = [turn for turn in turns if turn["role"] != SYSTEM]
+        room = context - min(context // 2, self._most_tokens())
+        # A conversation begins with what the user says.
+        starts = [at for at, turn in enumerate(spoken) if turn["role"] == USER]
+        for start in starts:
+            prompt = self._prompt([*told, *spoken[start:]])
+            length = _length(read_prompts(prompt, self._codec, self._request.family))
+            if not context or length <= room or start == starts[-1]:
+                break
+        self.is_cut = bool(context) and length > context
+        return prompt, start
+
+    def _most_tokens(self) -> int:
+        values = self._request.options.to_dictionary()
+        return int(values.get("max_tokens", 0))
+
+    def _prompt(self, turns: Sequence[Message]) -> Prompts:
+        return [dict(turn) for turn in turns] if self._knows_turns else plain_form(turns)
+
+
+def plain_form(turns: Sequence[Message]) -> str:
+    """Return a conversation as text for a model that knows no turns, up to where the next answer begins.
+
+    >>> plain_form([{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hello"}])
+    'Be brief.\\n\\nUser: Hello\\nAssistant:'
+    """
+    told = "".join(f"{turn['content']}\n\n" for turn in turns if turn["role"] == SYSTEM)
+    lines = [f"{NAMES[turn['role']]}: {turn['content']}" for turn in turns if turn["role"] != SYSTEM]
+    return told + "\n".join([*lines, f"{NAMES[ASSISTANT]}:"])
+
+
+def _length(prompts: list[Prompt]) -> int:
+    return sum(len(tensor) for prompt in prompts for tensor in prompt.slots.values())

@@ -1,0 +1,138 @@
+"""A GGUF file holds the model, number for number and token for token; what llama.cpp would read otherwise is refused."""
+
+import numpy as np
+import pytest
+import torch
+
+pytest.importorskip("gguf", reason="the extra gguf is not installed")
+
+import gguf
+
+from makar.artifacts import export_gguf
+from makar.artifacts.export import export_artifact
+from makar.artifacts.save import save_artifact
+from makar.codecs.codec import fit_codec
+from makar.codecs.text_config import BpeCodecConfig, ByteCodecConfig, CharacterCodecConfig
+from makar.data.record import Record
+from makar.errors import ArtifactError, UnsupportedError
+from makar.families.family import build_family
+from makar.families.transformer.config import TransformerConfig
+from makar.nn.rotary import rotary_frequencies
+from makar.recipe import Recipe, Stage
+
+TEXT = "the quick brown fox jumps over the lazy dog, and the dog is quick too. " * 8
+DATA = {"fingerprint": "ab" * 32, "name": "notes"}
+SHAPE = {"context": 32, "depth": 2, "width": 32, "heads": 4, "key_value_heads": 2}
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """Return a function that saves a small model with given settings."""
+
+    def save(codec=None, **settings):
+        codec = codec or BpeCodecConfig(vocabulary_size=300)
+        record = Record(id="0" * 16, medium="text", content=TEXT, document="d", source="s", split="train")
+        fitted = fit_codec(codec, iter([record]))
+        config = TransformerConfig(**{**SHAPE, **settings}).bound_to(fitted.spec)
+        family = build_family(config)
+        family.initialise(torch.Generator().manual_seed(0))
+        with torch.no_grad():
+            for parameter in family.parameters():
+                parameter.add_(0.2 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1)))
+        recipe = Recipe(
+            name="text", medium="text", summary="for tests", stages=(Stage(name="model", codec=codec, family=config),)
+        )
+        return save_artifact(
+            tmp_path / "model", recipe=recipe, codec=fitted, family=family, training={"run": ""}, data=DATA
+        )
+
+    return save
+
+
+def value(reader, key):
+    """Return the value of a field."""
+    return reader.fields[key].contents()
+
+
+@pytest.mark.parametrize(
+    "settings, kind",
+    [
+        ({}, "qwen3"),
+        ({"tied": True, "head_channels": 12}, "qwen3"),
+        ({"query_key_norm": False, "rotary_scaling": (8.0, 1.0, 4.0, 16.0)}, "llama"),
+        ({"query_key_norm": False, "biased": True, "rotary_scaling": (2.0,)}, "qwen2"),
+    ],
+)
+def test_the_file_says_what_the_model_is(settings, kind, saved, tmp_path):
+    artifact = saved(**settings)
+    folder = export_artifact(artifact, to="gguf", folder=tmp_path / "out")
+    assert sorted(path.name for path in folder.iterdir()) == ["README.md", "model.gguf", "provenance.json"]
+    reader, config = gguf.GGUFReader(folder / "model.gguf"), artifact.family_config
+    assert value(reader, "general.architecture") == kind
+    numbers = {
+        "context_length": config.context,
+        "embedding_length": config.width,
+        "block_count": config.depth,
+        "feed_forward_length": config.hidden_width,
+        "attention.head_count": config.heads,
+        "attention.head_count_kv": config.shared_heads,
+        "attention.key_length": config.head_width,
+    }
+    assert {name: value(reader, f"{kind}.{name}") for name in numbers} == numbers
+    assert value(reader, f"{kind}.attention.layer_norm_rms_epsilon") == pytest.approx(config.norm_epsilon)
+    tensors = {tensor.name: tensor.data for tensor in reader.tensors}
+    ours = artifact.family("cpu").tensors()
+    assert np.array_equal(tensors["blk.1.ffn_down.weight"], ours["model.layers.1.mlp.down_proj.weight"].numpy())
+    assert ("output.weight" in tensors) is not config.tied
+    assert ("blk.0.attn_q_norm.weight" in tensors) is config.query_key_norm
+    assert ("blk.0.attn_q.bias" in tensors) is config.biased
+    codec = artifact.codec()
+    tokens = value(reader, "tokenizer.ggml.tokens")
+    assert tokens == [codec.tokenizer.id_to_token(number) for number in range(codec.vocabulary)]
+    assert value(reader, "tokenizer.ggml.eos_token_id") == codec.end_token
+    assert value(reader, "tokenizer.ggml.pre") == "gpt-2" and len(value(reader, "tokenizer.ggml.merges")) > 20
+
+
+def test_rows_are_in_the_order_in_which_llama_cpp_rotates(saved, tmp_path):
+    scaling = (8.0, 1.0, 4.0, 16.0)
+    artifact = saved(query_key_norm=False, rotary_scaling=scaling)
+    reader = gguf.GGUFReader(export_artifact(artifact, to="gguf", folder=tmp_path / "out") / "model.gguf")
+    tensors = {tensor.name: tensor.data for tensor in reader.tensors}
+    config, name = artifact.family_config, "model.layers.0.self_attn.q_proj.weight"
+    ours = artifact.family("cpu").tensors()[name].numpy()
+    x, angles = np.random.default_rng(0).normal(size=config.width), np.linspace(0.3, 2, config.head_width // 2)
+    half = config.head_width // 2
+    for head in range(config.heads):
+        rows = slice(head * config.head_width, (head + 1) * config.head_width)
+        mine, theirs = ours[rows] @ x, tensors["blk.0.attn_q.weight"][rows] @ x
+        turned = (mine[:half] + 1j * mine[half:]) * np.exp(1j * angles)
+        there = (theirs[0::2] + 1j * theirs[1::2]) * np.exp(1j * angles)
+        assert np.allclose(turned, there)
+    usual, scaled = (rotary_frequencies(8, base=10000.0, scaling=one).numpy() for one in ((), scaling))
+    assert np.allclose(usual / tensors["rope_freqs.weight"], scaled) and not np.allclose(usual, scaled)
+
+
+@pytest.mark.parametrize("codec", [CharacterCodecConfig(), ByteCodecConfig()])
+def test_a_vocabulary_that_gguf_cannot_hold_is_refused(codec, saved, tmp_path):
+    with pytest.raises(UnsupportedError, match="no form in GGUF") as caught:
+        export_artifact(saved(codec), to="gguf", folder=tmp_path / "out")
+    assert "bpe" in caught.value.do and not (tmp_path / "out").exists()
+
+
+def test_other_layouts_and_media_are_refused(saved, image_artifact, tmp_path):
+    with pytest.raises(UnsupportedError, match="compact has no form"):
+        export_artifact(saved(layout="compact"), to="gguf", folder=tmp_path / "out")
+    with pytest.raises(UnsupportedError, match="no form in GGUF"):
+        export_artifact(image_artifact, to="gguf", folder=tmp_path / "out")
+
+
+def test_a_file_that_reads_back_differently_is_not_left_behind(saved, tmp_path, monkeypatch):
+    written = export_gguf._write
+
+    def changed(path, config, codec, vocabulary, tensors, name):
+        written(path, config, codec, vocabulary, {key: values + 1 for key, values in tensors.items()}, name)
+
+    monkeypatch.setattr(export_gguf, "_write", changed)
+    with pytest.raises(ArtifactError, match="reads back differently"):
+        export_artifact(saved(), to="gguf", folder=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
