@@ -105,7 +105,8 @@ def turns(native: Any, *, count: int, tokens: int, is_kept: bool) -> list[float]
     options = {"temperature": 0.0, "max_tokens": tokens}
     found: list[float] = []
     history = None
-    with tempfile.TemporaryDirectory() as place, native.chat(options=options) as kept:
+    with tempfile.TemporaryDirectory() as place:
+        kept = native.chat(options=options)
         for number in range(count):
             talk = kept
             if not is_kept:

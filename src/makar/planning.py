@@ -42,11 +42,17 @@ if TYPE_CHECKING:
 RECIPES = {"text": "text", "code": "code", "image": "image"}
 TASK_RECIPES: dict[tuple[str, str], str] = {
     ("text", "converse"): "chat",
+    ("text", "prefer"): "reward",
+    ("text", "rate"): "rating",
     ("text", "rewrite"): "rewrite",
     ("code", "rewrite"): "rewrite",
 }
 """The recipe for data of a medium that is labelled for a task; where there is none, the labels are left out."""
-GROWN_TASK_RECIPES: dict[tuple[str, str], str] = {("text", "converse"): "chat"}
+GROWN_TASK_RECIPES: dict[tuple[str, str], str] = {
+    ("text", "converse"): "chat",
+    ("text", "prefer"): "dpo",
+    ("text", "rate"): "rating",
+}
 """The same where a training begins from a model of text."""
 LABELLED_IMAGES, CAPTIONED_IMAGES = "image-class", "image-text"
 CAPTIONED_SHARE = 0.5

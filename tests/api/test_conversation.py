@@ -26,6 +26,22 @@ def write_talks(path, count=24):
     return path
 
 
+def write_pairs(path, count=40):
+    """Write pairs of answers."""
+    lines = [{"prompt": f"Who is {n}?", "chosen": f"Fox {n}.", "rejected": f"I do not know {n}."} for n in range(count)]
+    path.write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+    return path
+
+
+def write_ratings(path, count=40):
+    """Write answers with a thumb."""
+    lines = [
+        {"prompt": f"Who is {n}?", "response": f"Fox {n}.", "thumb": "up" if n % 2 else "down"} for n in range(count)
+    ]
+    path.write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+    return path
+
+
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     """Return a folder with models trained on conversations, from nothing and from a model of text."""
@@ -37,6 +53,10 @@ def made(tmp_path_factory):
         makar.train(folder / "talks.jsonl", steps=3, output="talker", settings=SMALL)
         makar.train(folder / "stories", steps=3, output="writer", settings=TEXT_SETTINGS[1::2])
         makar.train(folder / "talks.jsonl", steps=3, output="taught", from_model="writer")
+        write_pairs(folder / "pairs.jsonl")
+        makar.train(folder / "pairs.jsonl", steps=3, output="tuned", from_model="taught")
+        makar.train(folder / "pairs.jsonl", steps=3, output="judge", settings=SMALL)
+        makar.train(write_ratings(folder / "ratings.jsonl"), steps=3, output="rater", from_model="taught")
     return folder
 
 
@@ -72,6 +92,32 @@ def test_the_report_compares_with_the_model_before(folder):
     baselines = report.to_dictionary()["scores"]["answer_loss"]["baselines"]
     assert {"writer, before", "pairs of tokens"} == set(baselines)
     assert report.to_dictionary()["scores"]["answer_loss"]["value"] < baselines["writer, before"]["value"]
+
+
+def test_what_the_feedback_is_chooses_what_learns_from_it(folder):
+    kinds = [makar.load(name).artifact.recipe.name for name in ("tuned", "judge", "rater")]
+    assert kinds == ["dpo", "reward", "rating"]
+    assert makar.load("tuned").generate("Who is 3?", options={"max_tokens": 5})[0].content is not None
+
+
+@pytest.mark.parametrize("name", ["tuned", "judge", "rater"])
+def test_feedback_is_measured_beside_the_length_of_the_answers(folder, name):
+    scores = makar.load(name).evaluate(folder=folder / f"report-{name}", samples=2).to_dictionary()["scores"]
+    told = scores["told_right"]
+    assert set(told["baselines"]) == {"length alone"} and 0 <= told["low"] <= told["value"] <= told["high"] <= 1
+    assert (name == "tuned") == ("moved" in scores)
+
+
+def test_a_judge_gives_answers_a_score(folder):
+    first, second = makar.load("judge").predict(["Fox 3.", "I do not know."], query="Who is 3?")
+    assert first["what"] == "score" and first["score"] != second["score"]
+
+
+def test_a_judge_cannot_be_taught_to_talk(folder):
+    with pytest.raises(UnsupportedError, match="cannot be taught to talk"):
+        makar.train(folder / "talks.jsonl", steps=1, from_model="judge", output="wrong")
+    with pytest.raises(UnsupportedError, match="begins from a saved model"):
+        makar.train(folder / "pairs.jsonl", steps=1, recipe="dpo", output="wrong")
 
 
 def test_other_data_is_refused(folder):

@@ -175,7 +175,7 @@ def test_ctrl_c_stops_the_answer_and_not_the_conversation(place, monkeypatch):
 
     monkeypatch.setattr("sys.stdin", Keyboard())
     monkeypatch.setattr("builtins.input", typed)
-    monkeypatch.setattr(chat, "stream_text", interrupted)
+    monkeypatch.setattr(chat, "stream_request", interrupted)
     seen = see("chat", "writer")
     assert seen.code == 0 and seen.output.splitlines() == ["some", "some"]
     assert "[stopped]" in seen.messages and "Ctrl-D ends" in seen.messages

@@ -196,6 +196,8 @@ def new_family(config, *, seed=0):
         # Every test has a home of its own, and the place of the pipeline is noted there.
         load_artifact(pipeline_folder())
     family = build_family(config)
+    if config.kind == "policy":
+        family.know(fitted_stage("grpo", 0)[0])
     family.initialise(torch.Generator().manual_seed(seed))
     if config.teacher() is not None:
         family.attach(new_family(config.teacher(), seed=9))

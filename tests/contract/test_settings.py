@@ -29,6 +29,7 @@ from tests.cli.small_models import write_images
 from tests.contract import samples
 
 GROUNDS = {
+    "policy": [{}, {"method": "ppo"}],
     "transformer": [
         {},
         {"layout": "compact"},
@@ -55,6 +56,12 @@ CONTROL_GROUNDS = {
 
 SHOWN_ELSEWHERE = {
     ("chat", "stop"): "families/transformer/test_sampler.py",
+    ("dpo", "stop"): "families/transformer/test_sampler.py",
+    ("policy", "stop"): "families/transformer/test_sampler.py",
+    ("policy", "reward"): "families/conversation/test_policy.py",
+    ("policy", "pattern"): "families/conversation/test_policy.py",
+    ("policy", "clip"): "families/conversation/test_policy.py",
+    ("policy", "largest_divergence"): "families/conversation/test_policy.py",
     ("diffusion", "guided"): "families/diffusion/test_distillation.py",
     ("vae", "prior"): "families/vae/test_vae_sampler.py",
     ("cyclegan", "history"): "families/gan/test_cyclegan.py",

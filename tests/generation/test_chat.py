@@ -97,17 +97,17 @@ def test_an_answer_that_is_broken_off_stays_as_far_as_it_came(artifact):
 
 def test_what_is_kept_is_signed_and_can_be_gone_on_with(artifact, tmp_path):
     model = makar.load(artifact.path)
-    with model.chat(system="Be brief.", options=OPTIONS) as talk:
-        with pytest.raises(UsageError, match="no conversation"):
-            talk.save(tmp_path / "empty.jsonl")
-        talk.reply("Hello")
-        file = talk.save(tmp_path / "talk.jsonl")
-        messages, identity = talk.messages, talk.answers[0].id
+    talk = model.chat(system="Be brief.", options=OPTIONS)
+    with pytest.raises(UsageError, match="no conversation"):
+        talk.save(tmp_path / "empty.jsonl")
+    talk.reply("Hello")
+    file = talk.save(tmp_path / "talk.jsonl")
+    messages, identity = talk.messages, talk.answers[0].id
     assert json.loads(file.read_text(encoding="utf-8")) == {"messages": messages}
     checked = makar.verify(file)
     assert checked.is_intact and checked.manifest["prompt"] == {"conversation": [identity]}
-    with model.chat(history=file, options=OPTIONS) as again:
-        assert again.messages == messages and again.reply("And?")
+    again = model.chat(history=file, options=OPTIONS)
+    assert again.messages == messages and again.reply("And?")
     with pytest.raises(UsageError, match="system prompt"):
         model.chat(system="Other.", history=file)
     file.write_text(file.read_text(encoding="utf-8").replace("Hello", "Hullo"), encoding="utf-8")
@@ -128,6 +128,42 @@ def test_nothing_said_and_controls_that_are_unknown_are_refused_at_once(artifact
         Chat(artifact).say("  ")
     with pytest.raises(UnsupportedError, match="steps"):
         Chat(artifact, options={"steps": 3})
+
+
+def test_what_was_read_for_an_earlier_turn_is_not_read_again(own_folder):
+    artifact = saved(own_folder / "models" / "talker", context=512)
+    talk = Chat(artifact, options={**OPTIONS, "temperature": 0.0})
+    read, sampler = [], talk._request.sampler
+    for text in ("a long beginning " * 8, "b", "c"):
+        talk.reply(text)
+        read.append(sampler.read_tokens)
+    # Bytes are tokens: of a later turn its own line, and the last answer, which stands behind a space now and may hold broken bytes.
+    assert read[0] > 130 and max(read[1:]) < 60
+    prompt = talk.answers[-1].manifest["prompt"]
+    anew = makar.load(artifact.path).generate(
+        prompt, seed=3, options={**OPTIONS, "temperature": 0.0, "stop": ("\nUser:",)}
+    )
+    assert anew[0].new_text == talk.answers[-1].new_text
+
+
+def test_a_cache_that_grows_and_another_beginning_give_the_same_text(own_folder):
+    artifact = saved(own_folder / "models" / "talker", context=4096)
+    family, codec = artifact.family(), artifact.codec()
+    usual, kept = family.sampler(codec), family.conversation_sampler(codec)
+
+    def text(sampler, prompt, **changes):
+        options = family.options(**{"max_tokens": 20, "temperature": 0.0, **changes})
+        given = {"target": torch.from_numpy(codec.encode_text(prompt))}
+        return b"".join(slots["text"].tobytes() for _, slots, _ in sampler.sample(options, [given], [1]))
+
+    for prompt in ("one " * 20, "one " * 20 + "two", "one " * 400, "other", "one " * 20):
+        assert text(kept, prompt) == text(usual, prompt)
+    assert kept.read_tokens < 80
+    assert text(kept, "one", precision="int8") == text(usual, "one", precision="int8")
+    # Beyond the context the usual sampler goes on from the last half.
+    assert text(kept, "one " * 1020) == text(usual, "one " * 1020)
+    two = [{"target": torch.tensor([1, 2])}] * 2
+    assert len(list(kept.sample(family.options(max_tokens=1), two, [1, 2]))) == 2
 
 
 # --- chat templates ---------------------------------------------------------------------------------------------------------------
@@ -175,14 +211,12 @@ def test_a_checkpoint_with_a_template_is_asked_by_it(tmp_path):
     from tests.families.pretrained import tiny_checkpoints
 
     folder = tiny_checkpoints.save("qwen2", tmp_path / "qwen2")
-    with makar.load(folder).chat(options={"max_tokens": 5}) as talk:
-        talk.reply("Hi")
-        codec = makar.load(folder).artifact.codec()
-        turns = [{"role": "user", "content": "Hi"}]
-        tokens = transformers.AutoTokenizer.from_pretrained(folder).apply_chat_template(
-            turns, add_generation_prompt=True
-        )
-        assert codec.encode_turns(turns).tolist() == list(tokens["input_ids"])
-        assert talk.answers[0].manifest["prompt"] == turns and talk.answers[0].manifest["continues_characters"] == 0
-        with pytest.raises(UnsupportedError, match=r"holds \"<\|im_end\|>\""):
-            talk.say("Hi<|im_end|>")
+    talk = makar.load(folder).chat(options={"max_tokens": 5})
+    talk.reply("Hi")
+    codec = makar.load(folder).artifact.codec()
+    turns = [{"role": "user", "content": "Hi"}]
+    tokens = transformers.AutoTokenizer.from_pretrained(folder).apply_chat_template(turns, add_generation_prompt=True)
+    assert codec.encode_turns(turns).tolist() == list(tokens["input_ids"])
+    assert talk.answers[0].manifest["prompt"] == turns and talk.answers[0].manifest["continues_characters"] == 0
+    with pytest.raises(UnsupportedError, match=r"holds \"<\|im_end\|>\""):
+        talk.say("Hi<|im_end|>")

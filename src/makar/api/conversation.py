@@ -1,15 +1,15 @@
-"""A conversation with a model in Python: ``model.chat()``, a context in which turns are said and answered.
+"""A conversation with a model in Python: ``model.chat()``, in which turns are said and answered.
 
-with model.chat(system="You are a tutor.") as talk:
-    print(talk.reply("What is a fugue?"))
-    for piece in talk.say("And a canon?"):
-        print(piece, end="")
-    talk.save("talk.jsonl")
+talk = model.chat(system="You are a tutor.")
+print(talk.reply("What is a fugue?"))
+for piece in talk.say("And a canon?"):
+    print(piece, end="")
+talk.save("talk.jsonl")
 """
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from makar.errors import UsageError
 
@@ -49,12 +49,6 @@ class Conversation:
             raise UsageError("a system prompt for a conversation that has one", expected="one of them")
         self._chat = Chat(artifact, system=system, options=options, seed=seed, novelty=novelty)
         self._chat.messages += before
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._chat.close()
 
     @property
     def messages(self) -> list[dict[str, str]]:

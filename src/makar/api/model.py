@@ -181,7 +181,7 @@ class Model:
         seed: int = 0,
         history: str | Path | None = None,
     ) -> "Conversation":
-        """Begin a conversation; use it in a ``with``.
+        """Begin a conversation.
 
         Args:
             system: What the model is told before.

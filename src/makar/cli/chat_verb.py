@@ -76,16 +76,14 @@ def chat(
     options |= controls_of(controls or [], taken=options)
     if output is not None:
         check_file(output, suffix=".txt")
-    with load(model, base_url=base_url).chat(
-        system=system, options=options, seed=seed, history=history
-    ) as conversation:
-        is_typed = not message and sys.stdin.isatty()
-        for said in message or (_typed() if is_typed else _piped()):
-            _answer(conversation, said, is_shown=not json)
-        if output is not None:
-            note(f"[saved to {conversation.save(output)}]")
-        if json:
-            print_json({"messages": conversation.messages, "answers": [one.manifest for one in conversation.answers]})
+    conversation = load(model, base_url=base_url).chat(system=system, options=options, seed=seed, history=history)
+    is_typed = not message and sys.stdin.isatty()
+    for said in message or (_typed() if is_typed else _piped()):
+        _answer(conversation, said, is_shown=not json)
+    if output is not None:
+        note(f"[saved to {conversation.save(output)}]")
+    if json:
+        print_json({"messages": conversation.messages, "answers": [one.manifest for one in conversation.answers]})
 
 
 def _answer(conversation: "Conversation", said: str, *, is_shown: bool) -> None:

@@ -208,6 +208,10 @@ class Family(nn.Module, abc.ABC):
         # Past the module's own bookkeeping: its weights are neither trained nor checkpointed nor saved with this family.
         object.__setattr__(self, "parent", parent.eval().requires_grad_(False))
 
+    def know(self, codec: Any) -> None:
+        """Take the codec of the stage, before anything is trained; only families that judge what they wrote need it."""
+        del codec
+
     def begin(self, generator: torch.Generator, batches: Iterable[Batch]) -> None:
         """Take the first weights: those of the parent where there is one, otherwise drawn and fitted to a few batches.
 

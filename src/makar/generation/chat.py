@@ -2,12 +2,11 @@
 
 A model whose codec knows turns (a chat template, or tokens for the roles) is asked in its own form. Every other model of text is asked in
 plain form, ``User:`` and ``Assistant:`` on lines of their own, and stopped where it would speak for the user. What no longer fits into
-the context beside the answer is left out from the oldest turn on, never the system prompt, and ``left_out`` says how many. The samplers of
-one conversation share one batch where the family has one, so that what was read for an earlier turn is not read again. An answer that is
-broken off stays in the conversation as far as it came.
+the context beside the answer is left out from the oldest turn on, never the system prompt, and ``left_out`` says how many. One request
+serves the whole conversation, and a family may have a sampler for it that does not read again what it read for an earlier turn. An answer
+that is broken off stays in the conversation as far as it came.
 """
 
-import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
@@ -15,11 +14,12 @@ from makar.artifacts.artifact import Artifact
 from makar.codecs.codec import Codec
 from makar.codecs.pretrained_text import PretrainedTextCodec
 from makar.errors import UnsupportedError, UsageError
+from makar.families.family import Sampler
 from makar.generation.asset import Asset
 from makar.generation.guards import Draft, NoveltyCheck
 from makar.generation.prompts import EncodesTurns, Prompt, Prompts, read_prompts
 from makar.generation.request import Job, Request
-from makar.generation.stream import stream_text
+from makar.generation.stream import stream_request
 from makar.generation.transcript import transcript_text
 
 SYSTEM, USER, ASSISTANT = "system", "user", "assistant"
@@ -37,11 +37,11 @@ class HasContext(Protocol):
 
 
 @runtime_checkable
-class SharesDecoding(Protocol):
-    """A family whose samplers can share one running batch."""
+class SamplesConversations(Protocol):
+    """A family that has a sampler for one conversation."""
 
-    def together(self) -> contextlib.AbstractContextManager[None]:
-        """Let the samplers that are made meanwhile share it."""
+    def conversation_sampler(self, codec: Any) -> Sampler:
+        """Return a sampler that does not read again what it has read."""
 
 
 class Chat:
@@ -79,7 +79,6 @@ class Chat:
         """The whole answers in order; those that were broken off are no assets."""
         self._options = dict(options or {})
         self._seed = seed
-        self._novelty = novelty
         codec, family = artifact.codec(), artifact.family()
         self._codec: Codec = codec
         self._knows_turns = isinstance(codec, EncodesTurns) and not (
@@ -88,14 +87,9 @@ class Chat:
         if not self._knows_turns:
             self._options["stop"] = (*self._options.get("stop", ()), PLAIN_STOP)
         # Once, so that what a control has to say is said before the first question.
-        self._request = Request(artifact, options=dict(self._options), novelty=None, refuse_copies=False)
-        self._shared = contextlib.ExitStack()
-        if isinstance(family, SharesDecoding):
-            self._shared.enter_context(family.together())
-
-    def close(self) -> None:
-        """Give back what was kept for later turns."""
-        self._shared.close()
+        self._request = Request(artifact, options=dict(self._options), novelty=novelty, refuse_copies=False)
+        if isinstance(family, SamplesConversations):
+            self._request.sampler = family.conversation_sampler(codec)
 
     def say(self, text: str) -> Iterator[str]:
         """Say something and give the answer piece by piece.
@@ -121,10 +115,7 @@ class Chat:
         said = ""
         try:
             seed = self._seed + len(self.messages) // 2
-            pieces = stream_text(
-                self.artifact, prompt=prompt, seed=seed, options=dict(self._options), novelty=self._novelty
-            )
-            for piece in pieces:
+            for piece in stream_request(self._request, prompt, seed=seed):
                 if isinstance(piece, Asset):
                     self.answers.append(piece)
                     continue

@@ -92,12 +92,19 @@ def stream_text(
     """
     form, controls = read_form(with_own_options(prompt, options))
     request = Request(artifact, options=controls, novelty=novelty, refuse_copies=False, hook=hook, form=form)
+    return stream_request(request, prompt, seed=seed)
+
+
+def stream_request(request: Request, prompt: Prompts, *, seed: int) -> Iterator[str | Asset]:
+    """Make one text with a request in force and give it piece by piece; see ``stream_text``."""
+    artifact = request.artifact
     if request.codec.spec[TARGET].kind != "tokens" or artifact.medium not in ("text", "code"):
         raise UnsupportedError(f"{artifact.medium} cannot be streamed", expected="a model of text or code")
     jobs = make_jobs(read_prompts(prompt, request.codec, request.family), 1, seed)
     if len(jobs) != 1:
         raise UsageError(f"{len(jobs)} prompts to stream", expected="one")
     # Calls of tools are given in another shape than the one in which they are written.
+    form = None if request.constraint is None else request.constraint.form
     return _judged(request, jobs[0]) if request.guards or (form and form.kind == "tools") else _pieces(request, jobs[0])
 
 

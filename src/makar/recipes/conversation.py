@@ -4,11 +4,13 @@ A recipe that begins from a model of text or of conversations keeps its network 
 missing, and moves the weights gently (``makar.recipe.GENTLE_RATE``).
 """
 
-from makar.codecs.chat_config import CONVERSATION, ChatCodecConfig
+from makar.codecs.chat_config import CONVERSATION, PAIRS, PROMPTS, SCORES, ChatCodecConfig
 from makar.codecs.codec import CodecConfig
 from makar.codecs.text_config import BpeCodecConfig, ByteCodecConfig, CharacterCodecConfig
 from makar.errors import UnsupportedError
 from makar.families.conversation.config import ChatConfig, SpeakingConfig, decoder_of
+from makar.families.conversation.feedback_config import DpoConfig, RewardConfig
+from makar.families.conversation.policy_config import GRPO, PPO, PolicyConfig
 from makar.families.family_config import FamilyConfig
 from makar.recipe import PARENT, OptimisationConfig, Origin, Recipe, Stage, gentle
 from makar.recipes.text import text_family_for
@@ -16,6 +18,12 @@ from makar.tensor_spec import TARGET, TensorSpec
 
 TOKENS_A_STEP = 2048
 """Of a training that begins from a model: rows times their usual length."""
+
+PREFERENCE_SHARE = 0.1
+"""Learning rate of a training by preferences, as a share of that of a gentle one."""
+
+REWARD_SHARE, PROMPTS_A_STEP = 0.3, 16
+"""Learning rate of a training by rewards, as a share of that of a gentle one; prompts of a step, each tried several times."""
 
 LONGEST = 512
 """Tokens of a row where the model that a training begins from has seen no longer ones."""
@@ -37,12 +45,120 @@ def chat(origin: Origin | None = None) -> Recipe:
             family=ChatConfig(),
             optimisation=OptimisationConfig(learning_rate=5e-3, batch_size=16),
         )
-        return _recipe("chat", stage, summary="answers as in the conversations that it learned from", expected=CHAT)
+        return _recipe(
+            "chat", stage, summary="answers as in the conversations that it learned from", expected=NOT_MEASURED
+        )
     stage = grown_stage(origin, ChatConfig(), makes=CONVERSATION)
-    return _recipe("chat", stage, summary=f"{origin.parent.name}, taught to answer", expected=CHAT, origin=origin)
+    return _recipe(
+        "chat", stage, summary=f"{origin.parent.name}, taught to answer", expected=NOT_MEASURED, origin=origin
+    )
 
 
-CHAT = "not measured at a length of use"
+def dpo(origin: Origin | None = None) -> Recipe:
+    """Return the recipe that tunes a model that answers by preferences.
+
+    Args:
+        origin: The model; ``None`` gives an example.
+
+    Raises:
+        UnsupportedError: That model is none that writes text.
+    """
+    summary = "a model that answers, tuned by pairs of answers of which one is preferred; begins --from MODEL"
+    family = DpoConfig()
+    if origin is None:
+        stage = Stage(name="model", codec=ChatCodecConfig(makes=PAIRS), family=family)
+        return _recipe("dpo", stage, summary=summary, expected=NOT_MEASURED, grown=True)
+    stage = grown_stage(origin, family, makes=PAIRS)
+    # An answer is pushed as a whole: rates that suit single tokens tear a model apart (Rafailov et al. 2023, appendix B: 1e-6).
+    optimisation = stage.optimisation.changed(
+        learning_rate=PREFERENCE_SHARE * stage.optimisation.learning_rate,
+        batch_size=max(4, stage.optimisation.batch_size // 2),
+    )
+    return _recipe(
+        "dpo", stage.changed(optimisation=optimisation), summary=summary, expected=NOT_MEASURED, origin=origin
+    )
+
+
+def reward(origin: Origin | None = None) -> Recipe:
+    """Return the recipe for a judge of answers that learns from pairs, from nothing or from a model.
+
+    Args:
+        origin: The model to begin from; ``None`` begins from nothing.
+
+    Raises:
+        UnsupportedError: That model is none of text.
+    """
+    return _judge("reward", objective=PAIRS, origin=origin)
+
+
+def rating(origin: Origin | None = None) -> Recipe:
+    """Return the recipe for a judge of answers that learns from scores or thumbs, from nothing or from a model.
+
+    Args:
+        origin: The model to begin from; ``None`` begins from nothing.
+
+    Raises:
+        UnsupportedError: That model is none of text.
+    """
+    return _judge("rating", objective=SCORES, origin=origin)
+
+
+def _judge(name: str, *, objective: str, origin: Origin | None) -> Recipe:
+    family = RewardConfig(objective=objective)
+    learned = "pairs of which one is preferred" if objective == PAIRS else "answers with a score or a thumb"
+    summary = f"a judge that gives an answer a score, learned from {learned}"
+    if origin is not None:
+        stage = grown_stage(origin, family, makes=objective)
+        return _recipe(name, stage, summary=summary, expected=NOT_MEASURED, origin=origin)
+    stage = Stage(
+        name="model",
+        codec=ChatCodecConfig(makes=objective),
+        family=family,
+        optimisation=OptimisationConfig(learning_rate=5e-3, batch_size=16),
+    )
+    return _recipe(name, stage, summary=summary, expected=NOT_MEASURED)
+
+
+def grpo(origin: Origin | None = None) -> Recipe:
+    """Return the recipe that tunes a model that answers by rewards, each answer against others to the same prompt.
+
+    Args:
+        origin: The model; ``None`` gives an example.
+
+    Raises:
+        UnsupportedError: That model is none that writes text.
+    """
+    return _rewarded("grpo", method=GRPO, origin=origin)
+
+
+def ppo(origin: Origin | None = None) -> Recipe:
+    """Return the recipe that tunes a model that answers by rewards, with values that are learned beside.
+
+    Args:
+        origin: The model; ``None`` gives an example.
+
+    Raises:
+        UnsupportedError: That model is none that writes text.
+    """
+    return _rewarded("ppo", method=PPO, origin=origin)
+
+
+def _rewarded(name: str, *, method: str, origin: Origin | None) -> Recipe:
+    summary = f"a model that answers, tuned by rewards for right answers ({name.upper()}); begins --from MODEL"
+    family = PolicyConfig(method=method)
+    if origin is None:
+        stage = Stage(name="model", codec=ChatCodecConfig(makes=PROMPTS), family=family)
+        return _recipe(name, stage, summary=summary, expected=NOT_MEASURED, grown=True)
+    stage = grown_stage(origin, family, makes=PROMPTS)
+    optimisation = stage.optimisation.changed(
+        learning_rate=REWARD_SHARE * stage.optimisation.learning_rate, batch_size=PROMPTS_A_STEP, warmup_steps=5
+    )
+    return _recipe(
+        name, stage.changed(optimisation=optimisation), summary=summary, expected=NOT_MEASURED, origin=origin
+    )
+
+
+NOT_MEASURED = "not measured at a length of use"
 
 
 def grown_stage(origin: Origin, family: SpeakingConfig, *, makes: str) -> Stage:
@@ -58,7 +174,8 @@ def grown_stage(origin: Origin, family: SpeakingConfig, *, makes: str) -> Stage:
     """
     model = origin.model
     decoder, base = decoder_of(model.family), text_codec_of(model.codec)
-    if decoder is None or base is None:
+    is_judge = isinstance(model.family, RewardConfig) and not isinstance(family, RewardConfig)
+    if decoder is None or base is None or is_judge:
         raise UnsupportedError(
             f'"{origin.parent.name}" is of family "{model.family.kind}", which cannot be taught to talk',
             expected="a model of text or of conversations",
@@ -85,15 +202,17 @@ def text_codec_of(codec: CodecConfig) -> CodecConfig | None:
     return codec if isinstance(codec, ByteCodecConfig | CharacterCodecConfig | BpeCodecConfig) else None
 
 
-def _recipe(name: str, stage: Stage, *, summary: str, expected: str, origin: Origin | None = None) -> Recipe:
+def _recipe(
+    name: str, stage: Stage, *, summary: str, expected: str, origin: Origin | None = None, grown: bool = False
+) -> Recipe:
     return Recipe(
         name=name,
         medium="text",
         summary=summary,
         expected=expected,
         stages=(stage,),
-        grown=origin is not None,
-        grows=True,
+        grown=grown or origin is not None,
+        grows=not grown,
         parent=None if origin is None else origin.parent,
     )
 

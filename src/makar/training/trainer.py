@@ -132,6 +132,7 @@ class _Trainer:
             self.log.emit("warning", message="there is no inner validation set; the training data judge the weights")
         workers = plan.workers if family.concurrent else 1  # the plan was measured on the last stage
         self.counters = Counters(micro_batches=stage.optimisation.accumulate * workers)
+        family.know(data.codec)
         self._start(family)
         later = plan.recipe.stages[[other.name for other in plan.recipe.stages].index(stage.name) :]
         share = stage.share / sum(other.share for other in later)

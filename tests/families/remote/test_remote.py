@@ -57,8 +57,8 @@ def test_pieces_come_as_they_are_made_and_the_cost_is_stated(server):
 
 
 def test_a_conversation_is_sent_as_turns(server):
-    with load("openai:google", base_url=server.url).chat(system="Be brief.", options=PATIENT) as talk:
-        talk.reply("Who?"), talk.reply("And?")
+    talk = load("openai:google", base_url=server.url).chat(system="Be brief.", options=PATIENT)
+    talk.reply("Who?"), talk.reply("And?")
     told, who, answer = (
         {"role": "system", "content": "Be brief."},
         {"role": "user", "content": "Who?"},

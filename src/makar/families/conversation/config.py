@@ -23,10 +23,6 @@ class SpeakingConfig(FamilyConfig):
 
     item_name: ClassVar[str] = "token"
     batching: ClassVar[Literal["items", "windows", "ragged"]] = "ragged"
-    rows: ClassVar[tuple[str, ...]] = (TARGET,)
-    """Slots of an example with tokens."""
-    marks: ClassVar[tuple[str, ...]] = (LEARNED,)
-    """Slots that say which of those tokens are learned."""
     passes: ClassVar[float] = 1.0
     """Times that the network computes a row, counted as a forward and backward pass."""
 
@@ -34,6 +30,16 @@ class SpeakingConfig(FamilyConfig):
     usual: int = setting(
         USUAL, meaning="usual length of a row, from which memory and speed are estimated", unit="tokens", minimum=1
     )
+
+    @property
+    def rows(self) -> tuple[str, ...]:
+        """Slots of an example with tokens."""
+        return (TARGET,)
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """Slots that say which of those tokens are learned."""
+        return (LEARNED,)
 
     @property
     def window_length(self) -> int:

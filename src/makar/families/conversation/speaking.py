@@ -14,6 +14,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
 
+from makar.config import Config
 from makar.families.conversation.config import SpeakingConfig
 from makar.families.family import Batch, Family, OnnxPart, ParameterGroup, Sampler
 from makar.families.logits_hook import LogitsHook
@@ -36,7 +37,7 @@ class SpeakingFamily(Family, abc.ABC):
         config: Sizes, with the vocabulary known.
     """
 
-    options: ClassVar[type[TextOptions]] = TextOptions
+    options: ClassVar[type[Config]] = TextOptions
 
     def __init__(self, config: SpeakingConfig) -> None:
         super().__init__()
@@ -83,6 +84,10 @@ class SpeakingFamily(Family, abc.ABC):
     def sampler(self, codec: Any, *, hook: LogitsHook | None = None) -> Sampler:
         """Return a sampler of answers over a copy of the current weights."""
         return self.writer.sampler(codec, hook=hook)
+
+    def conversation_sampler(self, codec: Any) -> Sampler:
+        """Return a sampler for one conversation, which does not read again what it has read."""
+        return self.writer.conversation_sampler(codec)
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the weights under the names of transformers."""
@@ -154,8 +159,8 @@ def network_tensors(parent: Family) -> dict[str, Tensor]:
 
 
 def with_new_rows(found: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return a model's tensors with rows for the tokens that it lacks, as many as there are in ``own``."""
-    tensors = dict(found)
+    """Return a model's tensors with rows for the tokens that it lacks, as many as there are in ``own``, whose output layer may be none."""
+    tensors = {name: tensor for name, tensor in found.items() if name != HEAD or name in own}
     for name in (EMBEDDINGS, HEAD):
         have, want = found.get(name), own.get(name)
         if have is None or want is None or len(have) >= len(want):

@@ -17,6 +17,7 @@ from makar.families.transformer.layouts import saved_names, settings_files, tran
 from makar.families.transformer.network import TransformerNetwork
 from makar.families.transformer.objective import next_token_loss, parameter_groups
 from makar.families.transformer.options import TextOptions
+from makar.families.transformer.remembering import RememberingSampler
 from makar.families.transformer.sampler import Pace, TransformerSampler
 from makar.families.transformer.shared_decoding import SharedDecoding
 from makar.families.transformer.start import LARGEST_VOCABULARY, count_pairs, start_from_pairs
@@ -105,6 +106,17 @@ class TransformerFamily(Family):
             yield
         finally:
             self._shared = before
+
+    def conversation_sampler(self, codec: Any) -> Sampler:
+        """Return a sampler for one conversation, which does not read again what it has read."""
+        sampler = self.sampler(codec)
+        assert isinstance(sampler, TransformerSampler), "the sampler of this family"
+        return RememberingSampler(
+            sampler,
+            end_tokens=codec.end_tokens,
+            decode_tokens=codec.decode_tokens,
+            device=str(self.network.embeddings.device),
+        )
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the weights under the names of Qwen3ForCausalLM or NanoChatForCausalLM."""

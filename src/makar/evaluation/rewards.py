@@ -1,0 +1,153 @@
+"""Measures a model that was tuned by rewards: how many held-out prompts it answers rightly, strictly and by the number alone, beside
+before.
+
+The answers are the likeliest token after the likeliest token, so the figures are the same at every call. What guards against rewards won in
+a wrong way stands beside them: how far the model has moved from the one before, how long and how different its answers are.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from makar.artifacts.artifact import Artifact
+from makar.artifacts.load import load_artifact
+from makar.errors import MakarError, UnsupportedError
+from makar.evaluation.answers import chosen_rows
+from makar.evaluation.bootstrap import Interval, mean_interval, share_interval
+from makar.evaluation.chat import model_before
+from makar.evaluation.findings import Findings, Sample, Score
+from makar.evaluation.material import Material
+from makar.families.conversation.policy_family import PolicyFamily, joined, texts_of
+from makar.families.conversation.policy_losses import divergence
+from makar.families.conversation.verifiable import exact, judgement_of, same_number
+from makar.generation.generate import generate
+from makar.provenance.chain import find_artifact
+from makar.tensor_spec import ANSWER, TARGET
+
+MOST_PROMPTS = 300
+SHOWN = 8
+
+
+def evaluate_rewards(material: Material) -> Findings:
+    """Measure a model that was tuned by rewards.
+
+    Args:
+        material: The model and its data.
+
+    Raises:
+        UnsupportedError: The model or the data is of another kind.
+    """
+    family, store = material.artifact.family(), material.held_out
+    if not isinstance(family, PolicyFamily) or ANSWER not in store.columns:
+        raise UnsupportedError(
+            f"rewards of a model of family {family.config.kind} on {material.measured_on}",
+            expected="a model that was tuned by rewards, and prompts with right answers",
+        )
+    rows = chosen_rows(store, material.samples or MOST_PROMPTS)
+    prompts = [np.asarray(store.columns[TARGET][int(row)]).astype(np.int64) for row in rows]
+    right = [texts_of(torch.from_numpy(np.asarray(store.columns[ANSWER][int(row)]).copy())[None])[0] for row in rows]
+    limits = {"max_tokens": family.config.longest_answer, "temperature": 0.0}
+    said = _said(material, material.artifact, prompts, limits)
+    before = _artifact_before(material)
+    old = [] if before is None else _said(material, before, prompts, limits)
+    name = "" if before is None else f"{before.name}, before"
+    scores = []
+    kinds: list[tuple[str, str, Callable[[str, str], float]]] = [
+        ("success", "Prompts that earn the reward", judgement_of(family.config)),
+        ("strict", "Prompts answered word for word", exact),
+        ("lenient", "Prompts whose last number is right", same_number),
+    ]
+    for key, title, judge in kinds:
+        figures = [_share(answers, right, judge) for answers in (said, old) if answers]
+        scores.append(
+            Score(
+                key=key,
+                name=title,
+                interval=figures[0],
+                better="higher",
+                meaning="Share of held-out prompts, likeliest answers.",
+                baselines=((name, figures[1]),) if old else (),
+            )
+        )
+    scores += _guards(material, family, prompts, said)
+    different = len(set(said)) / max(1, len(said))
+    details = {
+        "prompts": len(prompts),
+        "different_answers": different,
+        "answer_characters": float(np.mean([len(text) for text in said] or [0])),
+        "answer_characters_before": float(np.mean([len(text) for text in old] or [0])),
+    }
+    samples = tuple(
+        Sample(text=f"{material.codec.decode({TARGET: prompt})}\n→ {text}", note=f"right: {wanted}", is_copy=False)
+        for prompt, text, wanted in list(zip(prompts, said, right))[:SHOWN]
+    )
+    return Findings(
+        verdict=(_sentence(scores[0]), f"{different:.0%} of its answers differ from each other."),
+        scores=tuple(scores),
+        samples=samples,
+        details=details,
+    )
+
+
+def _said(material: Material, artifact: Artifact, prompts: list[np.ndarray], limits: dict[str, float]) -> list[str]:
+    texts = []
+    for asset in generate(artifact, prompts=prompts, seed=material.seed, options=dict(limits)):
+        texts.append(asset.new_text)
+        material.say("answering held-out prompts", len(texts), len(prompts))
+    return texts
+
+
+def _artifact_before(material: Material) -> Artifact | None:
+    """Return the model before, where it is on this machine and knows the same tokens."""
+    parent = material.artifact.recipe.parent
+    place = None if parent is None else find_artifact(parent.hash, parent.name)
+    if place is None:
+        return None
+    try:
+        found = load_artifact(place)
+        return found if found.codec().spec[TARGET].vocabulary == material.codec.spec[TARGET].vocabulary else None
+    except MakarError:
+        return None  # moved, changed or removed since: then there is nothing to compare with
+
+
+def _share(answers: list[str], right: list[str], judge: Callable[[str, str], float]) -> Interval:
+    return share_interval(int(sum(judge(*pair) for pair in zip(answers, right))), len(right))
+
+
+def _guards(material: Material, family: PolicyFamily, prompts: list[np.ndarray], said: list[str]) -> list[Score]:
+    """Return how far the model has moved from the one before, over its own answers."""
+    before = model_before(material)
+    if before is None:
+        return []
+    family.know(material.codec)
+    rows = [(torch.from_numpy(prompt), family.tokens_of(text)) for prompt, text in zip(prompts, said)]
+    device = next(family.parameters()).device
+    found = []
+    for prompt, answer in rows:
+        tokens, learned = joined([prompt], [answer], device)
+        with torch.no_grad():
+            new, old = (model.log_probabilities(tokens, learned) for model in (family, before[1]))
+        found.append(float(divergence(new, old)[learned[:, 1:] > 0].mean()))
+    return [
+        Score(
+            key="divergence",
+            name="Divergence from the model before, on its own answers",
+            interval=mean_interval(np.array(found)),
+            better="lower",
+            meaning="How far it has left what it could do before; a large figure with a small gain is a reward won in a wrong way.",
+            unit="nats/token",
+        )
+    ]
+
+
+def _sentence(score: Score) -> str:
+    own = score.interval
+    sentence = f"It earns the reward for {own.value:.1%} of held-out prompts ({own.low:.1%} to {own.high:.1%})"
+    if not score.baselines:
+        return sentence + "; the model before is not on this machine."
+    (_, old), *_ = score.baselines
+    verdict = (
+        "better than" if own.low > old.value else "worse than" if own.high < old.value else "not distinguishable from"
+    )
+    return f"{sentence}: {verdict} before ({old.value:.1%})."

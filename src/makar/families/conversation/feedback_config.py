@@ -1,0 +1,88 @@
+"""Settings of what learns from feedback: models tuned by preferences directly, and judges that give an answer a score; no torch.
+
+Source: Rafailov et al. 2023, arXiv 2305.18290 (DPO); Ouyang et al. 2022, arXiv 2203.02155, equation 1 (reward models).
+"""
+
+import dataclasses
+from typing import ClassVar, Self
+
+from makar.config import setting
+from makar.errors import ConfigError
+from makar.families.conversation.config import ChatConfig, SpeakingConfig
+from makar.families.family_config import FamilyConfig
+from makar.families.transformer.config import TransformerConfig
+from makar.tensor_spec import LEARNED, REJECTED, REJECTED_LEARNED, SCORE, TARGET, Slot, TensorSpec
+
+PAIRS, SCORES = "pairs", "scores"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DpoConfig(SpeakingConfig):
+    """A model that answers, tuned by pairs of answers of which one is preferred."""
+
+    kind: ClassVar[str] = "dpo"
+    target: ClassVar[str] = "makar.families.conversation.dpo_family:DpoFamily"
+
+    beta: float = setting(
+        0.1, meaning="how dear it is to leave the model that it began from", minimum=1e-4, maximum=10.0
+    )
+    smoothing: float = setting(
+        0.0, meaning="share of the preferences that are taken to be the wrong way round", minimum=0.0, maximum=0.49
+    )
+
+    @property
+    def rows(self) -> tuple[str, ...]:
+        """The row with the preferred answer, and the one with the other."""
+        return (TARGET, REJECTED)
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """Where the answers are."""
+        return (LEARNED, REJECTED_LEARNED)
+
+    def teacher(self) -> FamilyConfig:
+        """Return the model that it begins from, which it is compared with."""
+        return ChatConfig(decoder=self.decoder, usual=self.usual)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RewardConfig(SpeakingConfig):
+    """A judge that gives an answer a score, learned from pairs or from scores."""
+
+    kind: ClassVar[str] = "reward"
+    target: ClassVar[str] = "makar.families.conversation.reward_family:RewardFamily"
+    predictions: ClassVar[tuple[str, ...]] = ("score",)
+
+    decoder: TransformerConfig = setting(meaning="the network", factory=lambda: TransformerConfig(tied=True))
+    objective: str = setting(PAIRS, meaning="what it learns from", choices=(PAIRS, SCORES))
+
+    @property
+    def rows(self) -> tuple[str, ...]:
+        """The row with the preferred answer, and the one with the other; one row with a score."""
+        return (TARGET, REJECTED) if self.objective == PAIRS else (TARGET,)
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """Where the answers are."""
+        return (LEARNED, REJECTED_LEARNED) if self.objective == PAIRS else (LEARNED,)
+
+    def check(self) -> None:
+        """Check the fields, and that the network has no output layer of its own: a judge writes nothing."""
+        super().check()
+        if not self.decoder.tied:
+            raise ConfigError("the network of a judge has an output layer", expected="decoder.tied true")
+
+    def accepts(self) -> TensorSpec:
+        """Return rows of tokens, which of them are answers, and a score where that is learned from."""
+        slots = dict(super().accepts().slots)
+        if self.objective == SCORES:
+            slots[SCORE] = Slot(kind="values", axes=(), sizes=(), minimum=0.0, maximum=1.0)
+        return TensorSpec(slots)
+
+    def with_decoder(self, decoder: TransformerConfig) -> Self:
+        """Return a copy with another network, without its output layer."""
+        return self.changed(decoder=decoder.changed(tied=True))
+
+    def parameter_count(self) -> int:
+        """Return the exact number of trainable parameters: those of the network, and the weights of the score."""
+        return self.decoder.parameter_count() + self.decoder.width

@@ -1,0 +1,66 @@
+"""Rewards that can be checked: 1 for an answer that is right and 0 for any other, so that there is nothing to flatter.
+
+Code runs in the sandbox with the tests of the row; nothing else of an answer is ever run.
+"""
+
+import re
+from collections.abc import Callable
+
+from makar.families.conversation.policy_config import EXACT, NUMBER, PATTERN, PolicyConfig
+from makar.sandbox.limits import Limits
+from makar.sandbox.run import run_python
+
+Judgement = Callable[[str, str], float]
+"""From an answer and what the data says is right to a reward."""
+
+_NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?")
+_FENCE = re.compile(r"```(?:python)?\n(.*?)```", re.DOTALL)
+TEST_SECONDS = 5.0
+
+
+def judgement_of(config: PolicyConfig) -> Judgement:
+    """Return what decides about answers."""
+    if config.reward == EXACT:
+        return exact
+    if config.reward == NUMBER:
+        return same_number
+    if config.reward == PATTERN:
+        return lambda answer, right: float(
+            re.search(config.pattern.replace("{answer}", re.escape(right.strip())), answer) is not None
+        )
+    return passes_tests
+
+
+def exact(answer: str, right: str) -> float:
+    """Return 1 where the answer is the right one, runs of spaces aside.
+
+    >>> exact(" 12 ", "12"), exact("12.", "12")
+    (1.0, 0.0)
+    """
+    return float(answer.split() == right.split())
+
+
+def same_number(answer: str, right: str) -> float:
+    """Return 1 where the last number of the answer is the last of the right one.
+
+    >>> same_number("4 and 5 are 9.", "9"), same_number("nine", "9"), same_number("1,200", "#### 1200")
+    (1.0, 0.0, 1.0)
+    """
+    found, wanted = last_number(answer), last_number(right)
+    return float(found is not None and found == wanted)
+
+
+def last_number(text: str) -> float | None:
+    """Return the last number of a text, ``None`` where there is none."""
+    numbers = _NUMBER.findall(text)
+    return float(numbers[-1].replace(",", "")) if numbers else None
+
+
+def passes_tests(answer: str, tests: str) -> float:
+    """Return 1 where the code of an answer, or of its first fenced block, runs and passes the tests, in the sandbox."""
+    fenced = _FENCE.search(answer)
+    code = fenced.group(1) if fenced else answer
+    # An answer must not end the program before its tests have run.
+    program = f"{code}\n\n{tests}\n\nprint('every test has run')\n"
+    outcome = run_python(program, limits=Limits(wall_seconds=TEST_SECONDS))
+    return float(outcome.is_success and outcome.output.rstrip().endswith("every test has run"))

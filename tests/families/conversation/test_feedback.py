@@ -1,0 +1,135 @@
+"""Preferences: losses equal the published formulas in float64, the reference is asked once, a judge is what transformers opens."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from makar.codecs.chat_config import PAIRS, ChatCodecConfig
+from makar.codecs.codec import fit_codec
+from makar.codecs.text_config import ByteCodecConfig
+from makar.errors import ConfigError, UnsupportedError
+from makar.families.conversation.chat_family import ChatFamily
+from makar.families.conversation.config import ChatConfig
+from makar.families.conversation.dpo_family import DpoFamily
+from makar.families.conversation.feedback_config import SCORES, DpoConfig, RewardConfig
+from makar.families.conversation.reward_family import RewardFamily
+from makar.tensor_spec import LEARNED, REJECTED, REJECTED_LEARNED, SCORE, TARGET
+from tests.codecs.test_chat import row
+from tests.families.conversation.test_chat_family import DECODER, drawn, rows
+
+
+def pairs():
+    """Return a batch of pairs."""
+    chosen, rejected = rows((9, 6)), rows((7, 8))
+    return {**chosen, REJECTED: rejected[TARGET], REJECTED_LEARNED: rejected[LEARNED]}
+
+
+def model(seed=0, **settings):
+    """Return a model tuned by preferences beside the one that it began from."""
+    family = drawn(DpoFamily(DpoConfig(decoder=DECODER, **settings)), seed)
+    family.attach(drawn(ChatFamily(ChatConfig(decoder=DECODER)), seed=7))
+    return family
+
+
+def answer(family, tokens, learned):
+    """Return the log-probability of an answer, token by token in float64."""
+    logits = family.network(tokens[None, :-1])[0].double().log_softmax(-1)
+    return sum(float(logits[t - 1, tokens[t]].detach()) for t in range(1, len(tokens)) if learned[t])
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+def test_the_loss_of_dpo_is_that_of_the_paper(smoothing):
+    family, batch = model(beta=0.3, smoothing=smoothing), pairs()
+    losses = []
+    for index in range(2):
+        ratios = [
+            answer(family, batch[tokens][index], batch[marks][index])
+            - answer(family.parent, batch[tokens][index], batch[marks][index])
+            for tokens, marks in ((TARGET, LEARNED), (REJECTED, REJECTED_LEARNED))
+        ]
+        logit = 0.3 * (ratios[0] - ratios[1])
+        losses.append((1 - smoothing) * math.log1p(math.exp(-logit)) + smoothing * math.log1p(math.exp(logit)))
+    found = family.validation_loss(batch, torch.Generator())
+    assert abs(float(found.value) - sum(losses) / 2) < 1e-4
+    assert found.count == 2
+
+
+def test_a_model_that_has_not_moved_loses_the_logarithm_of_two():
+    family = model(seed=7)
+    assert abs(float(family.validation_loss(pairs(), torch.Generator()).value) - math.log(2)) < 1e-6
+
+
+def test_the_reference_is_asked_once_and_its_bits_depend_on_nothing_else():
+    family, batch = model(), pairs()
+    first = family.reference.answers(batch[TARGET], batch[LEARNED])
+    family.reference.family.network.embeddings.data.zero_()
+    assert torch.equal(first, family.reference.answers(batch[TARGET], batch[LEARNED]))
+    wider = torch.nn.functional.pad(batch[TARGET], (0, 4), value=5), torch.nn.functional.pad(batch[LEARNED], (0, 4))
+    assert torch.equal(first, family.reference.answers(*wider))
+    assert not torch.equal(first, model().reference.answers(batch[TARGET].roll(1, 1), batch[LEARNED]))
+
+
+def test_without_the_model_before_there_is_nothing_to_compare_with():
+    with pytest.raises(ConfigError, match="--from"):
+        drawn(DpoFamily(DpoConfig(decoder=DECODER))).validation_loss(pairs(), torch.Generator())
+
+
+def test_a_step_makes_the_preferred_answer_likelier_than_the_other():
+    family, batch = model(seed=7).train(), pairs()
+    optimiser = torch.optim.SGD(family.parameters(), lr=0.01)
+    loss = family.phases()[0].loss
+    before = loss(batch, torch.Generator())
+    before.value.backward()
+    optimiser.step()
+    after = loss(batch, torch.Generator())
+    assert after.value.item() < before.value.item() and after.metrics["margin"] > before.metrics["margin"]
+
+
+def test_the_loss_of_a_judge_is_that_of_bradley_and_terry():
+    family, batch = drawn(RewardFamily(RewardConfig(decoder=DECODER.changed(tied=True)))), pairs()
+    chosen, rejected = (
+        family.scores(batch[tokens], batch[marks]).detach().double().numpy()
+        for tokens, marks in ((TARGET, LEARNED), (REJECTED, REJECTED_LEARNED))
+    )
+    right = np.mean(np.log1p(np.exp(-(chosen - rejected))))
+    assert abs(float(family.validation_loss(batch, torch.Generator()).value) - right) < 1e-5
+    # At the end of the answer, whatever fills the row up.
+    alone = family.scores(batch[TARGET][1:, :6], batch[LEARNED][1:, :6])
+    assert torch.allclose(alone[0], family.scores(batch[TARGET], batch[LEARNED])[1], atol=1e-5)
+
+
+def test_a_judge_learns_scores_as_shares():
+    family = drawn(RewardFamily(RewardConfig(decoder=DECODER.changed(tied=True), objective=SCORES)))
+    batch = rows() | {SCORE: torch.tensor([0.25, 1.0])}
+    found = 1 / (1 + np.exp(-family.scores(batch[TARGET], batch[LEARNED]).detach().double().numpy()))
+    right = -np.mean([0.25 * np.log(found[0]) + 0.75 * np.log(1 - found[0]), np.log(found[1])])
+    assert abs(float(family.validation_loss(batch, torch.Generator()).value) - right) < 1e-5
+
+
+def test_a_judge_writes_nothing_and_needs_no_output_layer():
+    family = drawn(RewardFamily(RewardConfig(decoder=DECODER.changed(tied=True))))
+    with pytest.raises(UnsupportedError, match="writes none"):
+        family.sampler(None).sample(None, [], [])
+    with pytest.raises(ConfigError, match="output layer"):
+        RewardConfig(decoder=DECODER)
+    untied = drawn(ChatFamily(ChatConfig(decoder=DECODER)))
+    family.begin_from(untied, [])
+    assert torch.equal(family.network.embeddings, untied.network.embeddings)
+
+
+def test_transformers_opens_a_judge_and_gives_the_same_numbers(tmp_path):
+    transformers = pytest.importorskip("transformers")
+    codec = fit_codec(ChatCodecConfig(base=ByteCodecConfig(), makes=PAIRS), iter([row(chosen="yes", rejected="no")]))
+    family = drawn(RewardFamily(RewardConfig(decoder=DECODER.changed(tied=True, vocabulary=codec.vocabulary)))).eval()
+    for name, content in family.files(codec).items():
+        (tmp_path / name).write_bytes(content)
+    save_file({name: value.contiguous() for name, value in family.tensors().items()}, tmp_path / "model.safetensors")
+    theirs = transformers.AutoModelForSequenceClassification.from_pretrained(tmp_path)
+    slots = codec.encode(row(messages=({"role": "user", "content": "ok?"},), chosen="yes", rejected="no"))
+    tokens = torch.from_numpy(slots[TARGET].astype(np.int64))[None]
+    with torch.no_grad():
+        found = float(theirs(input_ids=tokens).logits)
+    assert abs(found - family.read_text("yes", codec, query="ok?")["score"]) < 1e-4
