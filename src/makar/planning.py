@@ -46,6 +46,7 @@ TASK_RECIPES: dict[tuple[str, str], str] = {
     ("text", "rate"): "rating",
     ("text", "rewrite"): "rewrite",
     ("code", "rewrite"): "rewrite",
+    ("text", "answer"): "answer",
 }
 """The recipe for data of a medium that is labelled for a task; where there is none, the labels are left out."""
 GROWN_TASK_RECIPES: dict[tuple[str, str], str] = {
@@ -54,6 +55,8 @@ GROWN_TASK_RECIPES: dict[tuple[str, str], str] = {
     ("text", "rate"): "rating",
 }
 """The same where a training begins from a model of text."""
+READS_AND_WRITES = "seq2seq"
+"""Kind of family of which a model goes on with any task of pairs of texts."""
 LABELLED_IMAGES, CAPTIONED_IMAGES = "image-class", "image-text"
 CAPTIONED_SHARE = 0.5
 """Share of the images that must have a caption for captions to be worth learning."""
@@ -165,6 +168,8 @@ def choose_recipe(dataset: "DataSet", request: Request) -> Recipe:
 def _grown_recipe(dataset: "DataSet", request: Request, origin: Origin) -> Recipe:
     """Return the recipe of a training that begins from a model: another that grows from it, or its own, continued."""
     by_task = GROWN_TASK_RECIPES.get((dataset.medium, dataset.task)) if origin.recipe.medium == "text" else None
+    if origin.model.family.kind == READS_AND_WRITES:
+        by_task = TASK_RECIPES.get((dataset.medium, dataset.task))
     name = request.recipe or by_task or origin.recipe.name
     function = registry.load("recipes", name) if name in registry.names("recipes") or request.recipe else None
     made: Recipe | None = None if function is None else function()
@@ -230,7 +235,9 @@ def _chosen_codec(codec: CodecConfig, dataset: "DataSet", *, recipe: str) -> Cod
             largest=max(LONGEST_SIDE, codec.height, codec.width),
         )
     if isinstance(codec, ByteCodecConfig | CharacterCodecConfig | BpeCodecConfig):
-        return choose_text_codec(text_bytes(dataset), dataset.medium)
+        # A recipe that fills holes needs the codec of code, whatever it reads.
+        fills_holes = isinstance(codec, BpeCodecConfig) and codec.infill
+        return choose_text_codec(text_bytes(dataset), "code" if fills_holes else dataset.medium)
     if isinstance(codec, PairCodecConfig):
         return choose_pair_codec(text_bytes(dataset), codec)
     return codec

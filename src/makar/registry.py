@@ -83,6 +83,8 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "pix2pix": "makar.recipes.translation:pix2pix",
         "cyclegan": "makar.recipes.translation:cyclegan",
         "rewrite": "makar.recipes.rewriting:rewrite",
+        "answer": "makar.recipes.rewriting:answer",
+        "t5": "makar.recipes.rewriting:t5",
     },
     "sizings": {
         "transformer": "makar.recipes.sizing:size_transformer",
@@ -106,7 +108,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
     },
     "metrics": {
         "text": "makar.evaluation.text:evaluate_text",
-        "code": "makar.evaluation.text:evaluate_text",
+        "code": "makar.evaluation.code:evaluate_code",
         "chat": "makar.evaluation.chat:evaluate_chat",
         "dpo": "makar.evaluation.preferences:evaluate_preferences",
         "policy": "makar.evaluation.rewards:evaluate_rewards",

@@ -20,6 +20,7 @@ from makar.cli import demo
 from makar.families.diffusion.config import DiffusionConfig
 from makar.home import home, models_folder, runs_folder, stores_folder
 from tests.cli.small_models import IMAGE_SETTINGS, TEXT_SETTINGS, hashes, see, write_images
+from tests.generation.small_coder import FILE, coder
 from tests.generation.test_edit import saved
 from tests.generation.test_words import saved_reader
 from tests.structure.cli_snapshot import current
@@ -269,6 +270,7 @@ def test_copies_are_refused_only_when_asked_for(own_place):
 PAINT = ["edit", "painter", "a.png", "--steps", "2"]
 CHANGE = ["edit", "changer", "a.png"]
 ENLARGE = ["edit", "sharpener", "a.png", "--enlarge", "2", "--steps", "2"]
+FILL = ["edit", "coder", "marked.py"]
 FRAMES = ["edit", "painter", "--steps", "2", "--to-seed", "4", "--frames", "2"]
 EDIT = {
     "--box": (PAINT, ["--box", "4,4,8,8"]),
@@ -298,6 +300,11 @@ EDIT = {
     "--control": ([*CHANGE, "--reconstruct"], [*CHANGE, "--control"]),
     "--enlarge": ([*CHANGE, "--reconstruct"], [*CHANGE, "--enlarge", "2"]),
     "--source-noise": (ENLARGE, ["--source-noise", "1"]),
+    "--infill": ([*FILL, "--line", "2"], [*FILL, "--infill"]),
+    "--line": ([*FILL, "--infill"], [*FILL, "--line", "2"]),
+    "--span": ([*FILL, "--infill"], [*FILL, "--span", "1:2-1:5"]),
+    "--max-tokens": ([*FILL, "--infill", "--temperature", "1"], ["--max-tokens", "2"]),
+    "--temperature": ([*FILL, "--infill", "--temperature", "0"], ["--temperature", "3"]),
 }
 CASES["makar edit", "--photo"] = "test_the_map_of_a_photo_is_computed"
 
@@ -334,6 +341,8 @@ def add_changer(place, folder, patch):
         enlarging = {"source_channels": 3, "source_height": 8, "source_width": 8, "source_edit": "enlarge"}
         sharpener = DiffusionConfig(features=8, head_width=8, source_noise=0.5, **enlarging)
         saved(models_folder() / "sharpener", sharpener, labels=(None,), source="reduced")
+        coder(models_folder() / "coder", steps=3)
+    (folder / "marked.py").write_text(FILE.replace("c * 2", "<FILL_ME>"), encoding="utf-8")
     pixels = np.asarray(Image.open(next((place / "images").rglob("*.png"))))
     mask = np.zeros((16, 16), np.uint8)
     mask[4:8, 9:12] = 255
@@ -358,6 +367,32 @@ def test_an_option_of_edit_changes_the_content(option, changer, tmp_path):
     assert made(more if more[0] == "edit" else [*base, *more], tmp_path) != plain
 
 
+CASES |= {
+    ("makar edit", option): "test_a_repair_is_tried_as_often_as_was_said" for option in ("--fix", "--tests", "--tries")
+}
+
+
+def test_a_suite_of_problems_is_measured(changer, tmp_path):
+    problem = {"task_id": "a", "prompt": "def f():\n", "test": "def check(f):\n    assert f() == 1", "entry_point": "f"}
+    (tmp_path / "p.jsonl").write_text(json.dumps(problem) + "\n", encoding="utf-8")
+    words = ["evaluate", "coder", "p.jsonl", "--samples", "1", "-o", "report", "--suite"]
+    assert "pass_at_1" in see(*words, "humaneval", "--json").values["scores"]
+    assert "humaneval" in see(*words, "humanevl", code=2).messages
+
+
+CASES["makar evaluate", "--suite"] = "test_a_suite_of_problems_is_measured"
+
+
+def test_a_repair_is_tried_as_often_as_was_said(changer, tmp_path):
+    (tmp_path / "bad.py").write_text("x = 4\ny = x - 1\n", encoding="utf-8")
+    words = ["edit", "coder", "bad.py", "--fix", "--tests"]
+    assert "+y = x + 1" in see(*words, "python -c 'import bad; assert bad.y == 5'").output
+    never = "python -c 'import bad; assert bad.y == 999'"
+    assert "none of 1 changes" in see(*words, never, "--tries", "1", code=1).messages
+    assert "none of 2 changes" in see(*words, never, "--tries", "2", code=1).messages
+    assert "tests" in see(*words[:-1], code=2).messages
+
+
 CASES["makar edit", "-o"] = "test_output_of_edit_is_where_it_was_asked_for"
 
 
@@ -378,6 +413,16 @@ def test_options_of_predict(changer):
     luck, again, other = (see(*words, "luck", "--seed", seed).output for seed in (1, 1, 2))
     assert luck == again != other
     assert see(*words, "brightness").output not in (luck, other)
+
+
+CASES["makar predict", "--top"] = "test_suspicious_lines_of_code"
+
+
+def test_suspicious_lines_of_code(changer):
+    words = ["predict", "coder", "marked.py"]
+    assert len(see(*words, "--json").values) == 8
+    rows = see(*words, "--what", "bugs", "--top", "2", "--json").values
+    assert [row["rank"] for row in rows] == [1, 2] and rows[0]["reason"].startswith("does not parse")
 
 
 CASES["makar predict", "--write-captions"] = "test_captions_are_written_beside_the_images"

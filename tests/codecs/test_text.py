@@ -11,16 +11,20 @@ from hypothesis import strategies as st
 from makar.codecs.codec import fit_codec, load_codec
 from makar.codecs.text import END, PIECE_CHARACTERS, TextCodec
 from makar.codecs.text_config import (
+    END_TOKEN,
+    INFILL_NAMES,
+    INFILL_TOKENS,
     BpeCodecConfig,
     ByteCodecConfig,
     CharacterCodecConfig,
     choose_text_codec,
+    code_codec,
 )
 from makar.data.record import Record
 from makar.errors import ArtifactError, DataError, EmptyDataError, UnknownNameError
 
 TEXT = "To be, or not to be:\n\tthat is  the question. Où? 日本 🙂 don't \r\n\n"
-CONFIGS = [ByteCodecConfig(), CharacterCodecConfig(), BpeCodecConfig(vocabulary_size=300)]
+CONFIGS = [ByteCodecConfig(), CharacterCodecConfig(), BpeCodecConfig(vocabulary_size=300), code_codec(300)]
 EVERY_CODEC = pytest.mark.parametrize("config", CONFIGS, ids=lambda config: config.kind)
 
 
@@ -156,3 +160,29 @@ def test_vocabulary_grows_with_the_data():
     assert choose_text_codec(10**5, "code").kind == "bpe"
     with pytest.raises(UnknownNameError):
         chosen[1].changed(vocabulary_sise=3)
+
+
+def test_code_is_cut_at_the_ends_of_lines():
+    code = "def f(x):\n    if x:  # yes\n        return [x]\n\n    return None\n" * 40
+    codec, prose = fitted(code_codec(400), code), fitted(BpeCodecConfig(vocabulary_size=400), code)
+    lines = code.splitlines(keepends=True)
+    # Line by line or at once: the same tokens, so that a hole of whole lines begins and ends between tokens.
+    solid = [line for line in lines if line.strip()]
+    assert (
+        np.concatenate([codec.encode_text(line) for line in solid]).tolist()
+        == codec.encode_text("".join(solid)).tolist()
+    )
+    alone = np.concatenate([prose.encode_text(line) for line in solid])
+    assert alone.tolist() != prose.encode_text("".join(solid)).tolist(), "the twin: under the other pattern they differ"
+
+
+def test_tokens_around_a_hole_are_no_text():
+    codec = fitted(code_codec(400), TEXT * 3)
+    assert len(set(codec.infill_tokens) | {codec.end_token}) == 4
+    assert (codec.end_token, codec.infill_tokens) == (END_TOKEN, INFILL_TOKENS)
+    text = "".join(INFILL_NAMES)
+    tokens = codec.encode_text(text)
+    assert not np.isin(codec.infill_tokens, tokens).any() and codec.decode_tokens(tokens) == text
+    assert codec.decode_tokens(np.array([*codec.infill_tokens, *codec.encode_text("a")])) == "a"
+    assert not codec.token_byte_lengths()[list(codec.infill_tokens)].any()
+    assert fitted(BpeCodecConfig(vocabulary_size=300)).infill_tokens == ()

@@ -77,3 +77,7 @@ def test_spans_are_taken_from_texts_of_any_kind():
     assert set(slots) == {"target"} and fitted.marks == 3
     assert fitted.decode(slots) == "a\n\n" and slots["target"].min() == 1
     assert not fitted.token_byte_lengths()[:5].any() and fitted.token_byte_lengths()[5:].all()
+    assert fitted.encode_source("b ___ a").tolist()[-1] == 1 and 2 in fitted.encode_source("b ___ a")
+    for text in ("no gap", "___ " * 4):
+        with pytest.raises(UnsupportedError, match="gaps"):
+            fitted.encode_source(text)

@@ -294,8 +294,8 @@ def test_what_a_family_cannot_do_names_recipes_that_can(models, image_artifact, 
         edit(models["painter"], {"image": photo(), "enlarge": 2})
     with pytest.raises(UnsupportedError, match="cannot image-to-image"):
         edit(image_artifact, {"image": photo(8, 8)}, options={"strength": 0.5})
-    with pytest.raises(UnsupportedError, match="text changes no images"):
-        edit(text_artifact, {"image": photo()})
+    with pytest.raises(UnsupportedError, match="cannot infill"):
+        edit(text_artifact, {"image": "a.txt", "line": "1"})
     with pytest.raises(UnsupportedError, match='no control "temperature"'):
         edit(models["painter"], {"image": photo(), "box": (4, 4, 8, 8)}, options={"temperature": 1.0})
 

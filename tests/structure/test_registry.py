@@ -89,6 +89,7 @@ PLANS = {
     "EditRequest": "asked",
     "Parent": "parent",
     "Limits": "limits",
+    "TextEditRequest": "asked",
 }
 """What the values of these classes are called wherever they are read: at the end of a name, ``plan.recipe.stages[-1]`` included.
 

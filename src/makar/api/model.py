@@ -211,12 +211,13 @@ class Model:
         seed: int = 0,
         options: Mapping[str, Any] | None = None,
     ) -> list["Asset"]:
-        """Change an image.
+        """Change an image, or fill a hole in a file of code.
 
         Args:
             image: A file, or an array uint8 ``[rows, columns, channels]``; ``None`` only for frames between two seeds.
             how: What is to be done, of ``makar.generation.edit_request``: ``{"box": (8, 8, 24, 24)}``, ``{"mask": "mask.png"}``,
-                ``{"right": 16}``, ``{"operation": "denoise"}``, ``{"enlarge": 2}``, ``{"to": "other.png", "frames": 8}``.
+                ``{"right": 16}``, ``{"operation": "denoise"}``, ``{"enlarge": 2}``, ``{"to": "other.png", "frames": 8}``. Of code,
+                ``makar.generation.text_edit``: ``{"infill": True}``, ``{"line": "12-15"}``, ``{"span": "3:5-3:9"}``.
             prompt: What it is to become: a class or a description, or several; ``None`` leaves that to the model.
             count: Variants for every prompt.
             seed: Seed of the first variant.
@@ -263,6 +264,7 @@ class Model:
         query: str | None = None,
         seed: int = 0,
         write_captions: bool = False,
+        top: int | None = None,
     ) -> list[dict[str, Any]]:
         """Say something of images that exist.
 
@@ -273,6 +275,7 @@ class Model:
             query: A description that the images are ordered by, the most similar first.
             seed: Seed of draws, where the prediction needs any.
             write_captions: Write each caption beside its image, as a text file of the same name; one that exists is kept.
+            top: With ``"bugs"``: how many lines of each file, the most suspicious first; ``None`` is 10.
 
         Returns:
             One dictionary an image: ``input``, ``what`` and what the model says; a ``score`` of anomaly is higher where it is stranger.
@@ -291,6 +294,7 @@ class Model:
                 query=query,
                 seed=seed,
                 write_captions=write_captions,
+                top=top,
             )
         )
 
@@ -302,6 +306,7 @@ class Model:
         seed: int = 0,
         samples: int = 0,
         inception: str | Path | None = None,
+        suite: str | None = None,
         on_event: Callable[[dict[str, Any]], None] = ignore_event,
     ) -> "Report":
         """Measure the model against baselines and against its training data; the scores also go onto its card.
@@ -313,23 +318,23 @@ class Model:
             samples: Number of samples to make and measure; 0 takes the usual number of the medium.
             inception: A safetensors file with the weights of the Inception network, for figures of images that are to be compared
                 with published ones.
+            suite: ``"humaneval"``, ``"mbpp"``, ``"truthful"``, ``"bias"`` or ``"safety"``; ``data`` is then the file that holds it.
             on_event: Called with what is being measured.
 
         Returns:
             The report: ``.html``, ``.json``, ``.to_dictionary()``.
         """
-        from makar.evaluation.evaluate import evaluate
+        from makar.evaluation.evaluate import evaluate, evaluate_suite
 
-        place = Path(f"report-{self.path.name}") if folder is None else Path(folder)
+        out = Path(f"report-{self.path.name}") if folder is None else Path(folder)
+        weights = None if inception is None else Path(inception)
+        if suite is not None:
+            return evaluate_suite(
+                self.artifact, suite, data, folder=out, seed=seed, samples=samples, inception=weights, on_event=on_event
+            )
         dataset = None if data is None else dataset_of(data, medium=self.medium)
         return evaluate(
-            self.artifact,
-            dataset,
-            folder=place,
-            seed=seed,
-            samples=samples,
-            inception=None if inception is None else Path(inception),
-            on_event=on_event,
+            self.artifact, dataset, folder=out, seed=seed, samples=samples, inception=weights, on_event=on_event
         )
 
     def export(self, folder: str | Path, *, to: str) -> Path:

@@ -1,4 +1,4 @@
-"""The verb ``edit``: an image that is there, changed by a model; what is done follows from the options."""
+"""The verb ``edit``: an image or a file of code that is there, changed by a model; what is done follows from the options."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,12 +9,15 @@ from makar.cli.generate_verb import ControlNet, Loras, ModelName, check_output, 
 from makar.cli.output import Json
 from makar.errors import UsageError
 
+DIFFS = (".diff", ".patch")
+"""Suffixes of a file that takes a change and not the whole."""
+
 
 def edit(
     model: ModelName,
     files: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[FILE]...", help="Images to change; two of them with --frames; none with --to-seed."),
+        typer.Argument(metavar="[FILE]...", help="What to change; two images with --frames; none with --to-seed."),
     ] = None,
     prompt: Annotated[str | None, typer.Option("--prompt", help="What it is to become.")] = None,
     label: Annotated[str | None, typer.Option("--label", help="The class that it is to become.")] = None,
@@ -61,7 +64,29 @@ def edit(
         int | None, typer.Option("--frames", min=2, help="Images from the first file or seed to the second.")
     ] = None,
     to_seed: Annotated[int | None, typer.Option("--to-seed", min=0, help="The second seed of --frames.")] = None,
-    count: Annotated[int, typer.Option("-n", "--count", min=1, help="How many variants of every image.")] = 1,
+    infill: Annotated[
+        bool, typer.Option("--infill", help="Code: write what belongs at <FILL_ME> in the file.")
+    ] = False,
+    line: Annotated[
+        str | None, typer.Option("--line", metavar="N[-M]", help="Code: write this line, or these, anew.")
+    ] = None,
+    span: Annotated[
+        str | None,
+        typer.Option("--span", metavar="L:C-L:C", help="Code: write what is between these lines and columns anew."),
+    ] = None,
+    fix: Annotated[bool, typer.Option("--fix", help="Code: change a line so that --tests pass.")] = False,
+    tests: Annotated[
+        str | None,
+        typer.Option("--tests", metavar="COMMAND", help="With --fix: run in a sandbox on a copy of the folder."),
+    ] = None,
+    tries: Annotated[
+        int | None, typer.Option("--tries", min=1, help="With --fix: changes to try; 40 without it.")
+    ] = None,
+    max_tokens: Annotated[int | None, typer.Option("--max-tokens", min=1, help="Code: length at most.")] = None,
+    temperature: Annotated[
+        float | None, typer.Option("--temperature", help="Code: 0 takes the likeliest; without it 0 for one variant.")
+    ] = None,
+    count: Annotated[int, typer.Option("-n", "--count", min=1, help="How many variants of every file.")] = 1,
     seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same result.")] = 0,
     steps: Annotated[int | None, typer.Option("--steps", help="Steps of the solver.")] = None,
     guidance: Annotated[
@@ -71,13 +96,13 @@ def edit(
     lora: Loras = None,
     controlnet: ControlNet = None,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="File or folder to save to; out/ without it.")
+        Path | None, typer.Option("-o", "--output", help="File or folder to save to; images go to out/ without it.")
     ] = None,
     json: Json = False,
 ) -> None:
-    """Change images with MODEL.
+    """Change images or a file of code with MODEL.
 
-    Pixels that are known come out unchanged; every saved image carries a signed manifest.
+    What is known comes out unchanged, the file itself is not touched; what is saved carries a signed manifest.
     """
     from makar.api.model import load
 
@@ -103,6 +128,17 @@ def edit(
         "frames": frames,
         "to_seed": to_seed,
     }
+    is_diff = fix and (output is None or output.suffix in DIFFS)
+    of_text = {
+        "infill": infill,
+        "line": line,
+        "span": span,
+        "fix": fix,
+        "tests": tests,
+        "tries": tries,
+        "diff": is_diff,
+    }
+    how |= {name: value for name, value in of_text.items() if value}
     controls = {
         "strength": strength,
         "steps": steps,
@@ -112,6 +148,8 @@ def edit(
         "negative_prompt": negative_prompt,
         "source_noise": source_noise,
         "style": style,
+        "max_tokens": max_tokens,
+        "temperature": temperature,
     }
     options = {name: value for name, value in controls.items() if value is not None}
     images: list[Path | None] = list(files or [])
@@ -122,14 +160,23 @@ def edit(
     if not images:
         images = [None]
     is_row = "to" in how or to_seed is not None
-    check_output(output, medium="image", count=(frames or 2) if is_row else count * len(images))
     maker = load(model, loras=lora or (), controlnet=controlnet)
+    if fix and output is not None and len(images) == 1 and images[0] is not None and _is_same(output, images[0]):
+        (asset,) = maker.edit(images[0], how=how, seed=seed, options=options)
+        show_each([(asset, asset.replace(output))], json=json)
+        return
+    check_output(output, medium=maker.medium, count=(frames or 2) if is_row else count * len(images))
+    place = output or (None if maker.makes_text else Path("out"))
     assets = (
         asset
         for image in images
         for asset in maker.edit_each(image, how=how, prompt=prompt, count=count, seed=seed, options=options)
     )
-    show_each(((asset, save_asset(asset, output or Path("out"))) for asset in assets), json=json)
+    show_each(((asset, save_asset(asset, place)) for asset in assets), json=json)
+
+
+def _is_same(output: Path, file: Path) -> bool:
+    return output.exists() and output.resolve() == file.resolve()
 
 
 def _one_of(operations: dict[str, bool]) -> str | None:

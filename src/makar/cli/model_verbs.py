@@ -32,6 +32,12 @@ def evaluate(
             "--inception", metavar="FILE", help="Images: weights of Inception-v3, safetensors; FID-Inception."
         ),
     ] = None,
+    suite: Annotated[
+        str | None,
+        typer.Option(
+            "--suite", help="humaneval, mbpp (programs, run in a sandbox), truthful, bias or safety, which DATA holds."
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Measure MODEL and write a report.
@@ -43,7 +49,7 @@ def evaluate(
 
     with Display() as display:
         report = load(model).evaluate(
-            data, folder=output, seed=seed, samples=samples, inception=inception, on_event=display
+            data, folder=output, seed=seed, samples=samples, inception=inception, suite=suite, on_event=display
         )
     if json:
         print_json(report.to_dictionary() | {"html": str(report.html), "json": str(report.json)})

@@ -59,12 +59,16 @@ def predict(
         bool,
         typer.Option("--write-captions", help="Write captions beside the images; a text file that exists is kept."),
     ] = False,
+    top: Annotated[
+        int | None, typer.Option("--top", min=1, help="Code: how many suspicious lines of each file; 10 without it.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Say something of images or texts with MODEL.
 
     One row an item. A score of anomaly is higher where an image is stranger to the model; captions that are written are read
-    by a later training. Of a text a checkpoint says what its head is for: label, entities, answer, masked words.
+    by a later training. Of a file of code a model says which lines look wrong. Of a text a checkpoint says what its head
+    is for: label, entities, answer, masked words.
     """
     from makar.api.labels import guidance_of, label
     from makar.api.model import load
@@ -79,7 +83,7 @@ def predict(
     if asked := [name for name, value in ways.items() if value != WAYS[name]]:
         raise UsageError(f"--{asked[0]} without --labels of texts", expected="texts, and labels to tell apart")
     rows: list[dict[str, Any]] = loaded.predict(
-        inputs, what=what, labels=labels, query=query, seed=seed, write_captions=write_captions
+        inputs, what=what, labels=labels, query=query, seed=seed, write_captions=write_captions, top=top
     )
     print_json(rows) if json else print_table("", rows)
     if write_captions:

@@ -12,6 +12,7 @@ Source: Raffel et al. 2020, arXiv 1910.10683, section 2.4 (text in, text out, wh
 import dataclasses
 import itertools
 import json
+import re
 from collections.abc import Iterator, Sequence
 from typing import Self
 
@@ -30,6 +31,9 @@ from makar.tensor_spec import END_TOKEN, PADDING_TOKEN, SOURCE, TARGET, Slot, Te
 PADDING_NAME = "<pad>"
 LENGTHS_FILE = "lengths.json"
 COUNTED_RECORDS = 2000
+GAP = r"_{3,}"
+"""How a text says that something is missing there."""
+
 BETWEEN = "\n\n"
 """Stands between a question and its passage."""
 
@@ -131,14 +135,15 @@ class PairCodec(Codec):
         """Return the tokens of a source, int64 ``[length]``, all of them.
 
         Raises:
-            UnsupportedError: It is longer than any that the model was made for, or an answer is asked for without a passage.
+            UnsupportedError: It is longer than any that the model was made for, an answer is asked for without a passage, or spans of a
+                text without gaps.
         """
         if self.config.task == "answer" and BETWEEN not in text.strip():
             raise UnsupportedError(
                 "a question without a passage",
                 expected="the question, an empty line, and the passage that holds the answer",
             )
-        tokens = np.append(self._tokens(text), END_TOKEN)
+        tokens = np.append(self._marked(text) if self.config.task == SPANS else self._tokens(text), END_TOKEN)
         if len(tokens) > self.config.longest_source:
             raise UnsupportedError(
                 f"a text of {len(tokens)} tokens",
@@ -191,6 +196,17 @@ class PairCodec(Codec):
             if cut:
                 told.append(f"{cut:,} of {len(store):,} {name}s are longer than {limit} tokens and were cut off there")
         return "; ".join(told)
+
+    def _marked(self, text: str) -> np.ndarray:
+        pieces = re.split(GAP, text)
+        if not 1 < len(pieces) <= self.marks + 1:
+            raise UnsupportedError(
+                f"a text with {len(pieces) - 1} gaps",
+                expected=f"1 to {self.marks} gaps, written ___: this model fills them in",
+                do="to translate or sum up, train it on with pairs of texts: makar train PAIRS --from MODEL",
+            )
+        parts = [np.append(self._tokens(piece), END_TOKEN + number) for number, piece in enumerate(pieces, 1)]
+        return np.concatenate(parts)[:-1]
 
     def _pair(self, record: Record) -> tuple[str, Sequence[str]] | None:
         roles = record.roles or {}

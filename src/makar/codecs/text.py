@@ -4,11 +4,11 @@ Decisions. (1) The learned part is one ``tokenizer.json`` of the `tokenizers` li
 read the same file. (2) Nothing is ever unknown: bytes and byte-level pairs cover every text by construction, the character alphabet
 spells a character without a token as its UTF-8 bytes (``<0xC3><0xA9>``). (3) Bytes and characters are looked up in a table instead of
 asking the library, which gives the same tokens fifty times faster. (4) The end token in a text is ordinary text: only ``encode``
-writes the token, so data cannot end a document early. (5) Long texts are cut between a word and the space after it, where the
-pre-tokenizer cuts too, so memory is bounded and the tokens are the same.
+writes the token, so data cannot end a document early; the names of the tokens around a hole are ordinary text as well. (5) Long texts
+are cut between a word and the space after it, where the pre-tokenizer cuts too, so memory is bounded and the tokens are the same.
 
 Source: Sennrich et al. 2016, arXiv 1508.07909 (pairs); Radford et al. 2019, "Language models are unsupervised multitask learners"
-(pairs of bytes, and the pattern that cuts words).
+(pairs of bytes, and the pattern that cuts words); Yang et al. 2024, arXiv 2407.10671 (Qwen2, the other pattern).
 """
 
 import collections
@@ -18,11 +18,11 @@ from collections.abc import Iterator
 from typing import Any, Self
 
 import numpy as np
-from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from makar.codecs.byte_runs import byte_characters, byte_tokens, bytes_of_name, decode_runs
 from makar.codecs.codec import Codec
-from makar.codecs.text_config import BpeCodecConfig, ByteCodecConfig, CharacterCodecConfig
+from makar.codecs.text_config import INFILL_NAMES, BpeCodecConfig, ByteCodecConfig, CharacterCodecConfig
 from makar.data.record import Record
 from makar.errors import ArtifactError, DataError, EmptyDataError
 from makar.tensor_spec import TARGET, Slot, TensorSpec
@@ -30,7 +30,10 @@ from makar.tensor_spec import TARGET, Slot, TensorSpec
 END = "<|endoftext|>"
 TOKENIZER_FILE = "tokenizer.json"
 PIECE_CHARACTERS = 1 << 20
-_CUT = re.compile(r"(?<=\S)(?=\s)")
+_CUT = re.compile(r"(?<=[^\W_])(?=\s)")
+_QWEN2 = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
 
 TextConfig = ByteCodecConfig | CharacterCodecConfig | BpeCodecConfig
 
@@ -52,6 +55,9 @@ class TextCodec(Codec):
         if end is None:
             raise ArtifactError(f'the tokenizer has no token "{END}"', expected="a tokenizer that this codec wrote")
         self.end_token: int = end
+        found = [token for name in INFILL_NAMES if (token := tokenizer.token_to_id(name)) is not None]
+        self.infill_tokens: tuple[int, ...] = tuple(found) if len(found) == len(INFILL_NAMES) else ()
+        """What says in front of what: text before a hole, after it, in it; empty where the codec has none."""
         is_of_characters = isinstance(config, CharacterCodecConfig)
         self._bytes = byte_tokens(tokenizer.token_to_id) if is_of_characters else {}
         self._characters = _character_table(tokenizer) if is_of_characters else None
@@ -170,7 +176,7 @@ class TextCodec(Codec):
         return str(self.tokenizer.decode(tokens, skip_special_tokens=True))
 
     def token_byte_lengths(self) -> np.ndarray:
-        """Return how many bytes of UTF-8 each token stands for, int64 ``[vocabulary]``; 0 for the end token.
+        """Return how many bytes of UTF-8 each token stands for, int64 ``[vocabulary]``; 0 for the end token and those around a hole.
 
         The sum over the tokens of a text is its size in bytes, which turns nats a token into bits a byte.
         """
@@ -222,12 +228,18 @@ def _character_tokenizer(records: Iterator[Record], largest_alphabet: int) -> To
 
 def _pair_tokenizer(records: Iterator[Record], config: BpeCodecConfig) -> Tokenizer:
     tokenizer = Tokenizer(models.BPE())
-    # The pattern of GPT-2, the one that every reader of tokenizer.json knows.
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
+    if config.pattern == "gpt2":
+        # The one that every reader of tokenizer.json knows.
+        tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
+    else:
+        words = pre_tokenizers.Split(Regex(_QWEN2), "isolated")
+        as_bytes = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+        tokenizer.pre_tokenizer = pre_tokenizers.Sequence([words, as_bytes])
     tokenizer.decoder = decoders.ByteLevel()
+    special = [END, *(INFILL_NAMES if config.infill else ())]
     trainer = trainers.BpeTrainer(
         vocab_size=config.vocabulary_size,
-        special_tokens=[AddedToken(END, special=True, normalized=False)],
+        special_tokens=[AddedToken(name, special=True, normalized=False) for name in special],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )

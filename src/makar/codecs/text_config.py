@@ -3,6 +3,10 @@
 A small vocabulary suits small data and small models: every token is then seen often enough to be learned, and the output layer
 stays cheap. Characters below a few megabytes; above, byte-level pairs with 1,024 to 8,192 tokens (with 4,096 tokens children's
 stories take as many tokens as with a general vocabulary of 32,000: Karpathy 2023, llama2.c). Bytes serve anything that is not prose.
+
+Code is cut into words by the pattern of Qwen2, under which a token never reaches beyond the end of a line, so that a hole of whole lines
+begins and ends between tokens; and it has three tokens that say where a hole is (Bavarian et al. 2022, arXiv 2207.14255), under the names
+that Qwen2.5-Coder and llama.cpp know.
 """
 
 import dataclasses
@@ -12,6 +16,10 @@ from makar.codecs.codec import CodecConfig
 from makar.config import setting
 
 MEGABYTE = 1_000_000
+
+INFILL_NAMES = ("<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>")
+END_TOKEN, INFILL_TOKENS = 0, (1, 2, 3)
+"""Of byte-level pairs: special tokens come first."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -45,11 +53,13 @@ class BpeCodecConfig(CodecConfig):
     media: ClassVar[tuple[str, ...]] = ("text", "code")
 
     vocabulary_size: int = setting(
-        4096, meaning="tokens, the 256 bytes and the end token included", minimum=257, maximum=1_000_000
+        4096, meaning="tokens, the 256 bytes and those that are no text included", minimum=260, maximum=1_000_000
     )
     sample_bytes: int = setting(
         20 * MEGABYTE, meaning="how much text the pairs are counted on", unit="bytes", minimum=1
     )
+    pattern: str = setting("gpt2", meaning="whose pattern cuts words, which no pair crosses", choices=("gpt2", "qwen2"))
+    infill: bool = setting(False, meaning="whether there are tokens for what is before, after and in a hole")
 
 
 def choose_text_codec(total_bytes: int, medium: str) -> CodecConfig:
@@ -66,8 +76,12 @@ def choose_text_codec(total_bytes: int, medium: str) -> CodecConfig:
     """
     if total_bytes < 2 * MEGABYTE:
         # Code repeats long identifiers and indents with runs of spaces, so pairs pay earlier than in prose.
-        return BpeCodecConfig(vocabulary_size=1024) if medium == "code" else CharacterCodecConfig()
-    for limit, size in ((20 * MEGABYTE, 1024), (100 * MEGABYTE, 2048), (1000 * MEGABYTE, 4096)):
-        if total_bytes < limit:
-            return BpeCodecConfig(vocabulary_size=size)
-    return BpeCodecConfig(vocabulary_size=8192)
+        return code_codec(1024) if medium == "code" else CharacterCodecConfig()
+    sizes = ((20 * MEGABYTE, 1024), (100 * MEGABYTE, 2048), (1000 * MEGABYTE, 4096))
+    size = next((size for limit, size in sizes if total_bytes < limit), 8192)
+    return code_codec(size) if medium == "code" else BpeCodecConfig(vocabulary_size=size)
+
+
+def code_codec(vocabulary_size: int) -> BpeCodecConfig:
+    """Return the codec of code: lines end between tokens, and holes can be filled."""
+    return BpeCodecConfig(vocabulary_size=vocabulary_size, pattern="qwen2", infill=True)

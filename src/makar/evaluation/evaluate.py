@@ -14,13 +14,23 @@ from makar.artifacts.artifact import Artifact
 from makar.artifacts.save import update_artifact_report
 from makar.data.dataset import DataSet
 from makar.data.workplace import workplace
-from makar.errors import ArtifactError, IntegrityError, OutOfSpaceError, UnsupportedError, UsageError
+from makar.errors import ArtifactError, IntegrityError, OutOfSpaceError, UnknownNameError, UnsupportedError, UsageError
 from makar.evaluation.facts import gather_facts
 from makar.evaluation.findings import Findings
-from makar.evaluation.material import OnEvent, gather
+from makar.evaluation.material import OnEvent, gather, run_folder
 from makar.evaluation.report import Report, write_report
 from makar.home import stores_folder
-from makar.registry import load, names
+from makar.registry import load, names, resolve
+from makar.training.progress import read_curve
+
+SUITES: dict[str, tuple[tuple[str, ...], str]] = {
+    "humaneval": (("code", "text"), "makar.evaluation.code_suites:measure_suite"),
+    "mbpp": (("code", "text"), "makar.evaluation.code_suites:measure_suite"),
+    "truthful": (("text", "code"), "makar.evaluation.truthful_suite:measure_truthful"),
+    "bias": (("text", "code"), "makar.evaluation.bias_suite:measure_bias"),
+    "safety": (("text", "code"), "makar.evaluation.safety_suite:measure_safety"),
+}
+"""By name: the media that a suite is for, and what measures it."""
 
 
 def ignore_event(event: dict) -> None:
@@ -82,12 +92,63 @@ def evaluate(
         folder.mkdir(parents=True, exist_ok=True)
         findings: Findings = measure(material)
         findings = dataclasses.replace(findings, verdict=(*findings.verdict, *sentences_on_training(artifact)))
-        facts = gather_facts(material, date=datetime.datetime.now(datetime.UTC).date().isoformat())
+        facts = gather_facts(artifact, metrics=material.metrics, measured_on=material.measured_on, date=_today())
         report = write_report(facts, findings, folder)
     # Whether the data are the model's own decides what the figures mean, and the name of other data is nobody else's business.
     measured_on = "held-out part of the training data" if data is None else "other data"
     _put_onto_card(artifact, card_scores(report.values, measured_on=measured_on), on_event)
     return report
+
+
+def evaluate_suite(
+    artifact: Artifact,
+    suite: str,
+    path: Any,
+    *,
+    folder: Path,
+    seed: int = 0,
+    samples: int = 0,
+    inception: Any = None,
+    on_event: OnEvent = ignore_event,
+) -> Report:
+    """Measure a model on a suite of problems and write the report; the model's card keeps what it says.
+
+    Args:
+        artifact: The model.
+        suite: Name of the suite.
+        path: The file with its problems.
+        folder: Where the report goes.
+        seed: Seed of the samples.
+        samples: Samples a problem; 0 takes the number of the suite.
+        inception: The weights of an Inception network, which no suite takes.
+        on_event: Called with what is being done.
+
+    Raises:
+        UnknownNameError: There is no such suite.
+        UsageError: There is no such file, or the number of samples is negative.
+        UnsupportedError: The model makes something else than the suite asks for.
+    """
+    if inception is not None or not isinstance(path, str | Path):
+        raise UsageError(f"the suite {suite} without its file alone", expected="the file with the problems")
+    if suite not in SUITES:
+        raise UnknownNameError("suite", suite, SUITES)
+    medium, place = SUITES[suite]
+    if artifact.medium not in medium:
+        raise UnsupportedError(
+            f"suite {suite} for a model of {artifact.medium}", expected=f"a model of {' or '.join(medium)}"
+        )
+    if samples < 0:
+        raise UsageError(f"{samples} samples", expected="at least 1, or 0 for the usual number")
+    findings, measured_on = resolve(place)(artifact, suite, Path(path), samples=samples, seed=seed, on_event=on_event)
+    run = run_folder(artifact)
+    metrics = read_curve(run / "metrics.jsonl") if run is not None else []
+    return write_report(
+        gather_facts(artifact, metrics=metrics, measured_on=measured_on, date=_today()), findings, folder
+    )
+
+
+def _today() -> str:
+    return datetime.datetime.now(datetime.UTC).date().isoformat()
 
 
 def sentences_on_training(artifact: Artifact) -> tuple[str, ...]:

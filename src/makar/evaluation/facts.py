@@ -3,9 +3,9 @@
 import dataclasses
 from typing import Any
 
+from makar.artifacts.artifact import Artifact
 from makar.evaluation.comparison import Comparison, compare
 from makar.evaluation.findings import Picture
-from makar.evaluation.material import Material
 from makar.evaluation.pictures import curves_png
 
 
@@ -58,16 +58,18 @@ class Facts:
         }
 
 
-def gather_facts(material: Material, *, date: str) -> Facts:
+def gather_facts(artifact: Artifact, *, metrics: list[dict[str, Any]], measured_on: str, date: str) -> Facts:
     """Collect what is known about a model from its header and its run.
 
     Args:
-        material: The model and its data.
+        artifact: The model.
+        metrics: Progress and validation events of its training; empty where the run is not on this machine.
+        measured_on: In words, what it was measured on.
         date: Day of the measurement, ISO 8601.
     """
-    header = material.artifact.header
+    header = artifact.header
     training, data = dict(header["training"]), dict(header["data"])
-    recipe = material.artifact.recipe
+    recipe = artifact.recipe
     stage = recipe.stages[-1]
     model = [
         ("recipe", recipe.name),
@@ -82,11 +84,11 @@ def gather_facts(material: Material, *, date: str) -> Facts:
         model.append(("trained for", _duration(float(training["seconds"]))))
     if training.get("incidents"):
         model.append(("what went wrong on the way", "; ".join(map(str, training["incidents"]))))
-    curves = curves_png(material.metrics)
+    curves = curves_png(metrics)
     return Facts(
-        name=material.artifact.name,
-        medium=material.artifact.medium,
-        measured_on=material.measured_on,
+        name=artifact.name,
+        medium=artifact.medium,
+        measured_on=measured_on,
         date=date,
         model=tuple(model),
         data=tuple((key, _plain(data[key])) for key in ("name", "items", "languages") if data.get(key)),
@@ -94,17 +96,17 @@ def gather_facts(material: Material, *, date: str) -> Facts:
         predictions=compare(training),
         energy=_energy(training.get("energy_kwh")),
         hashes=(
-            ("model (signed manifest)", material.artifact.hash),
+            ("model (signed manifest)", artifact.hash),
             ("training data", str(data.get("fingerprint", "unknown"))),
-            ("signing key", material.artifact.signer),
-            ("run", material.artifact.run or "not on this machine"),
+            ("signing key", artifact.signer),
+            ("run", artifact.run or "not on this machine"),
         ),
         curves=None
         if curves is None
         else Picture(
             key="curves",
             caption="Loss on the training batches and on the inner validation set, over the time of training.",
-            alternative=f"Curves of the loss; the last validation loss is {_last_loss(material)}.",
+            alternative=f"Curves of the loss; the last validation loss is {_last_loss(metrics)}.",
             png=curves,
         ),
         training=training,
@@ -147,6 +149,6 @@ def _duration(seconds: float) -> str:
     return f"{seconds / 60:.1f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
-def _last_loss(material: Material) -> str:
-    losses = [event["inner_loss"] for event in material.metrics if isinstance(event.get("inner_loss"), float)]
+def _last_loss(metrics: list[dict[str, Any]]) -> str:
+    losses = [event["inner_loss"] for event in metrics if isinstance(event.get("inner_loss"), float)]
     return f"{losses[-1]:.4g}" if losses else "unknown"

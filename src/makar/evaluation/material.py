@@ -86,7 +86,7 @@ def gather(
     """
     codec = artifact.codec()
     run = run_folder(artifact)
-    own = _own_stores(run)
+    own = own_stores(run)
     if data is not None and data.medium != artifact.medium:
         raise DataError(
             f'"{data.name}" is {data.medium}, the model makes {artifact.medium}', expected=f"data of {artifact.medium}"
@@ -129,7 +129,8 @@ def run_folder(artifact: Artifact) -> Path | None:
     return folder if name and Path(name).name == name and folder.is_dir() else None
 
 
-def _own_stores(run: Path | None) -> dict[str, Store]:
+def own_stores(run: Path | None) -> dict[str, Store]:
+    """Return the stores that a run learned from, by split; empty where they are not on this machine."""
     if run is None or not (run / "stores.json").is_file():
         return {}
     place = Path(json.loads((run / "stores.json").read_text(encoding="utf-8"))["stores"])

@@ -66,6 +66,25 @@ class NgramModel:
             rows.append(lower)
         return np.stack(rows)
 
+    def following(self, contexts: list[bytes]) -> np.ndarray:
+        """Return the probability of every byte after each context, by the highest order.
+
+        Args:
+            contexts: Texts; their last bytes count.
+
+        Returns:
+            float64 ``[contexts, 256]``.
+        """
+        symbols = np.arange(ALPHABET, dtype=np.uint64)
+        lower = np.full((len(contexts), ALPHABET), 1 / ALPHABET)
+        # Padded with zeros as before the start of a text.
+        ends = [int.from_bytes(context[-(MOST_ORDER - 1) :], "big") for context in contexts]
+        before = np.array(ends, np.uint64)[:, None]
+        for length, table in enumerate(self._tables, start=1):
+            keys = (((before & _mask(length - 1)) << np.uint64(8)) | symbols).ravel()
+            lower = _interpolated(table, keys, lower.ravel()).reshape(lower.shape)
+        return lower
+
     def bits(self, text: bytes) -> np.ndarray:
         """Return the information of every byte of a text in bits, by every order, float64 ``[order, bytes]``."""
         return -np.log2(self.probabilities(text))

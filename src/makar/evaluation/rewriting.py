@@ -9,10 +9,10 @@ import re
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 
 from makar.codecs.pair import BETWEEN, PairCodec
 from makar.data.store import Store
-from makar.errors import DataError
 from makar.evaluation.bootstrap import Interval, mean_interval, share_interval
 from makar.evaluation.findings import Findings, Score, Table
 from makar.evaluation.material import Material
@@ -27,9 +27,12 @@ from makar.evaluation.rewriting_scores import (
 )
 from makar.families.seq2seq.config import SPANS
 from makar.generation.generate import generate
+from makar.nn.threads import threads_for
 from makar.tensor_spec import SOURCE, TARGET
+from makar.training.batches import BatchSource
 
 MOST_TEXTS = 1000
+MOST_WINDOWS, MOST_TOKENS = 100, 100_000
 TOGETHER = 32
 LEAD = 3
 SHOWN, SHOWN_CHARACTERS = 12, 300
@@ -60,17 +63,11 @@ def evaluate_rewriting(material: Material) -> Findings:
     Args:
         material: The model and its data.
 
-    Raises:
-        DataError: The held-out data are no pairs of texts.
     """
     codec = material.codec
     assert isinstance(codec, PairCodec), "the registry's table pairs family and metric"
-    if codec.config.task == SPANS or SOURCE not in material.held_out.columns:
-        raise DataError(
-            "this model has only learned to fill in spans, or the data are no pairs",
-            expected="a model that was trained on pairs of texts, and such pairs",
-            do=f"makar train DATA --from {material.artifact.name}",
-        )
+    if codec.config.task == SPANS:
+        return _of_spans(material, codec)
     said = _said(material, codec)
     is_answer = codec.config.task == "answer"
     scores = _scores(said)
@@ -97,6 +94,34 @@ def evaluate_rewriting(material: Material) -> Findings:
             "rouge": "F1, lower-case words, no stemming, best reference",
         },
     )
+
+
+def _of_spans(material: Material, codec: PairCodec) -> Findings:
+    """Measure a model that fills in spans: its surprise at them, beside that of counting tokens."""
+    family = material.artifact.family("cpu")
+    source = BatchSource(material.held_out, codec, family=family.config, seed=material.seed)
+    held_out = np.asarray(material.held_out.columns[TARGET].values)
+    counts = np.bincount(held_out if material.train is None else np.asarray(material.train.columns[TARGET].values))
+    likely = np.ones(int(codec.spec[TARGET].vocabulary or 0))
+    likely[: len(counts)] += counts[: len(likely)]
+    surprise = -np.log(likely / likely.sum())[held_out]
+    windows = min(source.count, material.samples or MOST_WINDOWS)
+    losses = []
+    with torch.inference_mode(), threads_for(family.config.parameter_count()):
+        for number in range(windows):
+            draw = torch.Generator().manual_seed(material.seed + number)
+            losses.append(float(family.validation_loss(source.fixed(number, 1, of=windows), draw).value))
+            material.say("held-out spans", number + 1, windows)
+    score = Score(
+        key="span_surprise",
+        name="Surprise at a token of a held-out span",
+        interval=mean_interval(np.array(losses)),
+        better="lower",
+        meaning="What the model needs for a token that was taken out, marks and the end among them.",
+        unit="nats/token",
+        baselines=(("how often tokens occur", mean_interval(surprise[:MOST_TOKENS])),),
+    )
+    return Findings(verdict=(_sentence(score, windows),), scores=(score,), details={"windows": windows})
 
 
 def lead(text: str, sentences: int = LEAD) -> str:

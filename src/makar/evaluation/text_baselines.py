@@ -35,14 +35,14 @@ def measure_baselines(
     if material.train is None:
         return (), {"baselines": "not measured: the training data is not on this machine"}
     material.say("baselines")
-    training = _joined(material.train, material.codec, NGRAM_TRAINING_BYTES)
+    training = joined_texts(material.train, material.codec, NGRAM_TRAINING_BYTES)
     model = NgramModel(training, order=MOST_ORDER)
     bits, sizes = _ngram_bits(model, material.held_out, material.codec, likelihood)
     totals = bits.sum(1)
     # The order that is best on the very text it is measured on: a favour to the baseline.
     order = int(totals.argmin()) + 1
     ngram = ratio_interval(bits[order - 1], sizes)
-    held_out = _joined(material.held_out, material.codec, TRAINING_BYTES)
+    held_out = joined_texts(material.held_out, material.codec, TRAINING_BYTES)
     compressed = compressed_bits(training, held_out)
     model_bits = np.array([window.nats for window in likelihood.windows]) / math.log(2)
     found = (
@@ -59,7 +59,7 @@ def measure_baselines(
     return found, details
 
 
-def _joined(store: Store, codec: Codec, most: int) -> bytes:
+def joined_texts(store: Store, codec: Codec, most: int) -> bytes:
     """Return texts of a store with zero bytes between, at most so many bytes."""
     parts, size = [], 0
     for _, text in decoded_texts(store, codec):

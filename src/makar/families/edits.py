@@ -1,4 +1,4 @@
-"""The edits of images by name, what each hands to a sampler, and nothing else; families list those that they can do.
+"""The edits of images, and of text, by name, what each hands to a sampler, and nothing else; families list those that they can do.
 
 ``source`` is the image to begin from, ``reference`` one whose style is taken; ``known`` and ``mask`` are an image of which the part with
 mask 0 must stay as it is. The two interpolations are methods of the sampler, ``interpolate_between(options, *, first, last, count, seed)``
@@ -32,6 +32,7 @@ EDITS: dict[str, Edit] = {
     "enlarge": Edit(slots=("source",), meaning="more pixels"),
     "colour": Edit(slots=("source",), meaning="colours for a grey image"),
     "control": Edit(slots=("source",), meaning="a new image steered by edges or another map"),
+    "infill": Edit(slots=(), meaning="write what is missing in the middle of a file of code"),
     "interpolate": Edit(slots=(), meaning="from one image to another in steps"),
     "interpolate-seeds": Edit(slots=(), meaning="from the image of one seed to that of another in steps"),
 }

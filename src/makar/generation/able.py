@@ -27,9 +27,7 @@ def check_edit(edit: str, family: FamilyConfig) -> None:
     able = recipes_with_edit(edit)
     raise UnsupportedError(
         f"this model cannot {edit}: {EDITS[edit].meaning}",
-        expected=f"one of: {', '.join(family.edits)}"
-        if family.edits
-        else "a model that changes images; this one cannot",
+        expected=f"one of: {', '.join(family.edits)}" if family.edits else "a model that can; this one changes nothing",
         do=f"train with one of these recipes: {', '.join(able)}" if able else "no recipe can do this yet",
     )
 

@@ -58,10 +58,11 @@ class Asset:
 
     @property
     def new_text(self) -> str:
-        """For text: what the model wrote, without the prompt that it continues."""
+        """For text: what the model wrote, without the prompt that it continues and what was around the hole that it filled."""
         if not isinstance(self.content, str):
             raise UnsupportedError(f"an asset of medium {self.medium} has no text", expected="text or code")
-        return self.content[int(self.manifest["continues_characters"]) :]
+        start, end = self.manifest.get("edit", {}).get("made_characters", (self.manifest["continues_characters"], None))
+        return self.content[start:end]
 
     def save(self, path: Path | str) -> Path:
         """Write the asset with its manifest.
@@ -92,6 +93,13 @@ class Asset:
                 raise OutOfSpaceError(f"the disk is full while writing {path}", do="free some space") from error
             raise MakarError(f"{path} cannot be written: {error.strerror}", do="choose another place") from error
         raise MakarError(f"{path} is full", expected=f"fewer than {LARGEST_NUMBER} files", do="choose another folder")
+
+    def replace(self, path: Path) -> Path:
+        """Write a text over a file that exists, whole or not at all, with its manifest beside it; only where that was asked for."""
+        new = path.with_name(f".makar-{self.id}{path.suffix}")
+        self._write(new)
+        os.replace(sidecar_path(new), sidecar_path(path))  # noqa: PTH105
+        return new.replace(path)
 
     @property
     def _suffix(self) -> str:

@@ -1,4 +1,4 @@
-"""``edit``: changing what is there, through the same one way to an asset as making something new.
+"""``edit``: changing what is there, through the same one way to an asset as making something new; of text see ``text_edit``.
 
 What is to be done follows from the request (``edit_request``), what the model sees and where its pixels go from ``inpainting``,
 ``enlarging``, ``colouring`` and ``frames``. Every asset states the operation, its settings and the sha256 of what was given, and carries
@@ -26,9 +26,11 @@ from makar.generation.in_parts import made_in_parts
 from makar.generation.inpainting import inpainting
 from makar.generation.prompts import Prompt, Prompts, read_prompts
 from makar.generation.request import Job, Request, check_count_and_seed, option_names
+from makar.generation.text_edit import edit_text
 from makar.tensor_spec import REFERENCE, SOURCE
 
 STRENGTH = "strength"
+TEXT_MEDIA = ("text", "code")
 OPERATION = "edit"
 """Control of families that can do several things with one ``source``: which of them."""
 
@@ -43,11 +45,11 @@ def edit(
     options: Mapping[str, Any] | None = None,
     novelty: NoveltyCheck | None = None,
 ) -> Iterator[Asset]:
-    """Change an image.
+    """Change an image, or a file of text.
 
     Args:
         artifact: The model.
-        how: The image and what is to be done with it; see ``EditRequest``.
+        how: The image or file (``image``) and what is to be done with it; see ``EditRequest`` and ``TextEditRequest``.
         prompts: What it is to become: a class or a description, where the model takes one.
         count: Variants for each prompt.
         seed: Seed of the first variant; the next has ``seed + 1``.
@@ -62,8 +64,14 @@ def edit(
         UnsupportedError: The model cannot do it; the message names what it can and recipes that can.
         DataError: A file cannot be read as an image.
     """
+    if artifact.medium in TEXT_MEDIA:
+        if prompts is not None:
+            raise UnsupportedError("a prompt for a change of text", expected="what stands around the hole")
+        words = dict(how.to_dictionary() if isinstance(how, EditRequest) else how)
+        source = words.pop("image", None)
+        return edit_text(artifact, source, words, count=count, seed=seed, options=options, novelty=novelty)
     if artifact.medium != "image":
-        raise UnsupportedError(f"a model of {artifact.medium} changes no images", expected="a model of images")
+        raise UnsupportedError(f"a model of {artifact.medium} changes nothing", expected="a model of images or code")
     asked = read_request(how)
     check_count_and_seed(count, seed)
     controls = {name: value for name, value in (options or {}).items() if value is not None}

@@ -21,6 +21,7 @@ from makar.artifacts.artifact import Artifact
 from makar.errors import EmptyDataError, UnsupportedError, UsageError
 from makar.generation.able import recipes_with_prediction
 from makar.generation.asset import write_new
+from makar.generation.bugs import BUGS, TOP, find_bugs
 from makar.generation.given_image import ImageSource, read_given_image
 from makar.generation.image_slots import encoded
 from makar.generation.predict_text import predict_text
@@ -62,6 +63,7 @@ def predict(
     query: str | None = None,
     seed: int = 0,
     write_captions: bool = False,
+    top: int | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Say something of each image or text.
 
@@ -74,6 +76,7 @@ def predict(
         query: A description that the images are ordered by; of texts a question that each is to answer.
         seed: Seed of draws, where the prediction needs any.
         write_captions: Write each caption beside its image, in a text file of the same name; one that exists is kept.
+        top: With ``"bugs"``: how many lines of each file, the most suspicious first; ``None`` is 10.
 
     Yields:
         One dictionary an image: ``input`` (its path, or its number for an array), ``what``, and what the model says. For
@@ -92,7 +95,13 @@ def predict(
         return label_texts(artifact, inputs, labels=labels, seed=seed)
     if artifact.medium in ("text", "code") and config.predictions:
         _asked(what, labels, None, config.predictions)
+        if BUGS in config.predictions:
+            return _bugs(artifact, inputs, query=query, top=top)
+        if top is not None:
+            raise UsageError("a number of lines", expected="a model that says which lines look wrong")
         return predict_text(artifact, inputs, query=query)
+    if top is not None:
+        raise UsageError("a number of lines", expected="a model of code")
     question = _asked(what, labels, query, config.predictions)
     if not 0 <= seed < LARGEST_SEED:
         raise UsageError(f"the seed {seed}", expected=f"0 to {LARGEST_SEED - 1}")
@@ -110,6 +119,14 @@ def predict(
             )
         return _written(rows)
     return _ranked(rows) if question.what == SIMILARITY else rows
+
+
+def _bugs(artifact: Artifact, inputs: Any, *, query: str | None, top: int | None) -> Iterator[dict[str, Any]]:
+    if query is not None:
+        raise UsageError(f'a question for the prediction "{BUGS}"', expected="files of code")
+    if isinstance(inputs, np.ndarray) or (top is not None and top < 1):
+        raise UsageError("no file, or no line of it", expected="files of code, and at least one line")
+    return find_bugs(artifact, inputs, top=TOP if top is None else top)
 
 
 def _asked(what: str | None, labels: Sequence[str] | str | None, query: str | None, able: tuple[str, ...]) -> _Question:

@@ -208,7 +208,7 @@ class Request:
             "previous": self.artifact.hash,
             "prompt": job.prompt.stated,
             "continues_characters": len(draft.content) - len(draft.new_content)
-            if isinstance(draft.content, str)
+            if isinstance(draft.content, str) and change is None
             else 0,
             "settings": self.options.to_dictionary(),
             "seed": job.seed,

@@ -20,6 +20,9 @@ from makar.generation.prompts import EncodesText
 from makar.nn.threads import threads_for
 from makar.tensor_spec import CAPTION, CLASS, SOURCE, TARGET
 
+OF_CONTINUATION = {"bugs"}
+"""What a family that continues text may predict besides; every other prediction is that of a head for something else."""
+
 
 @runtime_checkable
 class FillsIn(Protocol):
@@ -62,7 +65,7 @@ class TextLikelihood:
             isinstance(self.codec, EncodesText)
             and set(accepted.slots) <= {TARGET, SOURCE}
             and not ({SOURCE, CAPTION, CLASS} & set(self.codec.spec.slots))
-            and not self.config.predictions
+            and set(self.config.predictions) <= OF_CONTINUATION
             and SOURCE not in accepted
         )
         if not self.is_masked and not continues:

@@ -1,11 +1,12 @@
-"""The recipe that makes one text from another (translations, summaries, code from its description), and the rule that sizes it."""
+"""Recipes that make one text from another (translations, summaries, answers), the one that learns a language first, and their sizes."""
 
 import math
 
 from makar.codecs.pair_config import PairCodecConfig
+from makar.errors import UnsupportedError
 from makar.families.family_config import FamilyConfig
-from makar.families.seq2seq.config import HEAD_WIDTH, Seq2seqConfig
-from makar.recipe import OptimisationConfig, Recipe, Stage
+from makar.families.seq2seq.config import HEAD_WIDTH, PAIRS, SPANS, Seq2seqConfig
+from makar.recipe import OptimisationConfig, Origin, Recipe, Stage, continued
 from makar.recipes.size_search import best_size
 from makar.tensor_spec import TensorSpec
 
@@ -18,19 +19,92 @@ WEIGHTS_A_TOKEN = 10.0
 
 LEARNING_RATE, REFERENCE_WIDTH = 4e-3, 128
 BATCH_TOKENS = 2000.0
+PAIRS_A_STEP = 32
+"""Pairs a step where a training begins from a model of spans, whose batches were windows."""
+
+STAGE = "model"
 
 
-def rewrite() -> Recipe:
-    """Return the recipe that learns to make texts like the targets of pairs from texts like their sources."""
-    family, optimisation = seq2seq_for(Seq2seqConfig(vocabulary=8192), operations=1e14, tokens=500_000)
-    stage = Stage(name="model", codec=PairCodecConfig(), family=family.changed(vocabulary=0), optimisation=optimisation)
-    return Recipe(
-        name="rewrite",
-        medium="text",
+MARKS, SPAN_CONTEXT = 32, 256
+
+
+def rewrite(origin: Origin | None = None) -> Recipe:
+    """Return the recipe that learns to make texts like the targets of pairs from texts like their sources.
+
+    Args:
+        origin: A model that reads and writes, to begin from; ``None`` begins from nothing.
+
+    Raises:
+        UnsupportedError: The model is of another family.
+    """
+    return _of_pairs(
+        "rewrite",
+        PairCodecConfig(),
         summary="makes one text from another, as pairs show it: translations, summaries, code from descriptions",
+        origin=origin,
+    )
+
+
+def answer(origin: Origin | None = None) -> Recipe:
+    """Return the recipe that learns to answer questions about a passage in words of its own.
+
+    Args:
+        origin: A model that reads and writes, to begin from; ``None`` begins from nothing.
+
+    Raises:
+        UnsupportedError: The model is of another family.
+    """
+    return _of_pairs(
+        "answer",
+        PairCodecConfig(task="answer", longest_target=64),
+        summary="answers a question from a passage that is given with it",
+        origin=origin,
+    )
+
+
+def t5() -> Recipe:
+    """Return the recipe that learns a language from any text, to be trained on with pairs."""
+    family, optimisation = seq2seq_for(
+        Seq2seqConfig(learns=SPANS, vocabulary=8192, marks=MARKS, context=SPAN_CONTEXT, smoothing=0.0),
+        operations=1e14,
+        tokens=10_000_000,
+    )
+    stage = Stage(
+        name=STAGE,
+        codec=PairCodecConfig(task=SPANS, marks=MARKS),
+        family=family.changed(vocabulary=0),
+        optimisation=optimisation,
+    )
+    return Recipe(
+        name="t5",
+        medium="text",
+        summary="learns a language by filling in what was taken out of a text; train --from it with pairs of texts",
         expected="not measured",
         stages=(stage,),
     )
+
+
+def _of_pairs(name: str, codec: PairCodecConfig, *, summary: str, origin: Origin | None) -> Recipe:
+    if origin is None:
+        family, optimisation = seq2seq_for(Seq2seqConfig(vocabulary=8192), operations=1e14, tokens=500_000)
+        stage = Stage(name=STAGE, codec=codec, family=family.changed(vocabulary=0), optimisation=optimisation)
+        return Recipe(name=name, medium="text", summary=summary, expected="not measured", stages=(stage,), grows=True)
+    made, model = continued(origin), origin.model
+    if not isinstance(model.family, Seq2seqConfig) or not isinstance(model.codec, PairCodecConfig):
+        raise UnsupportedError(
+            f'"{origin.parent.name}" is of family "{model.family.kind}", which does not read one text and write another',
+            expected="a model of the recipe t5, rewrite or answer",
+        )
+    # Tokens are those of the model; what is learned, and how long it may be, is that of the new data.
+    kept = {"vocabulary_size": model.codec.vocabulary_size, "marks": model.codec.marks}
+    stage = made.stages[-1]
+    rate = stage.optimisation
+    if model.family.learns == SPANS:
+        # What it has learned is no end in itself and may be forgotten: it is trained on at full speed, with pairs of usual number.
+        rate = model.optimisation.changed(batch_size=PAIRS_A_STEP, weight_decay=0.1)
+    family = model.family.changed(learns=PAIRS, dropout=max(0.1, model.family.dropout), smoothing=0.1)
+    stage = stage.changed(codec=codec.changed(**kept), family=family, optimisation=rate)
+    return made.changed(name=name, summary=summary, stages=(stage,), grows=True)
 
 
 def size_seq2seq(

@@ -5,9 +5,12 @@ A plug-in adds its own under the family's kind (entry points ``makar.sizings``).
 
 import math
 
+from makar.codecs.text_config import BpeCodecConfig
+from makar.errors import ConfigError
 from makar.families.diffusion.config import DiffusionConfig
 from makar.families.family_config import FamilyConfig
 from makar.families.gan.config import GanConfig
+from makar.families.transformer.config import TransformerConfig
 from makar.recipe import OptimisationConfig, Stage
 from makar.recipes.gan import gan_family_for
 from makar.recipes.image import image_family_for
@@ -27,9 +30,20 @@ def size_transformer(
         operations: Floating-point operations of the whole training.
         items: Different training tokens.
         spec: What the codec makes.
+
+    Raises:
+        ConfigError: Holes are to be learned with a codec that has no tokens for them.
     """
-    del stage
-    return text_family_for(operations, tokens=items, vocabulary=spec[TARGET].vocabulary or 2)
+    family, optimisation = text_family_for(operations, tokens=items, vocabulary=spec[TARGET].vocabulary or 2)
+    asked = stage.family
+    assert isinstance(asked, TransformerConfig), "the rule is registered for decoder transformers"
+    if asked.infill_share and not (isinstance(stage.codec, BpeCodecConfig) and stage.codec.infill):
+        raise ConfigError(
+            f'holes are to be learned, and the codec "{stage.codec.kind}" has no tokens for them',
+            expected="codec bpe with infill true, or infill_share 0",
+            do="--set stages.0.family.infill_share=0",
+        )
+    return family.changed(infill_share=asked.infill_share, infill_tokens=asked.infill_tokens), optimisation
 
 
 def size_diffusion(

@@ -4,12 +4,15 @@ Every figure below was measured on tiny_shakespeare (1,003,854 characters to lea
 thread of a Zen 4 core shared with other work, bfloat16 products, one seed; two seeds of the same run differ by about 0.01.
 """
 
-from makar.codecs.text_config import BpeCodecConfig, CharacterCodecConfig
+from makar.codecs.text_config import END_TOKEN, INFILL_TOKENS, CharacterCodecConfig, code_codec
 from makar.families.transformer.config import TransformerConfig
 from makar.recipe import OptimisationConfig, Recipe, Stage
 
 REFERENCE_OPERATIONS = 4e11
 """Arithmetic of ten seconds on one core; the anchor of the rule."""
+
+INFILL_SHARE = 0.5
+"""Windows of code that are rearranged to learn to fill holes (Bavarian et al. 2022 find no loss from left to right up to 0.9)."""
 
 
 def text() -> Recipe:
@@ -29,13 +32,14 @@ def text() -> Recipe:
 
 def code() -> Recipe:
     """Return the recipe that learns to write source code."""
-    codec = BpeCodecConfig(vocabulary_size=1024)
+    codec = code_codec(1024)
     family, optimisation = text_family_for(4e12, tokens=1_000_000, vocabulary=codec.vocabulary_size)
-    stage = Stage(name="model", codec=codec, family=family.changed(vocabulary=0), optimisation=optimisation)
+    family = family.changed(vocabulary=0, infill_share=INFILL_SHARE, infill_tokens=(*INFILL_TOKENS, END_TOKEN))
+    stage = Stage(name="model", codec=codec, family=family, optimisation=optimisation)
     return Recipe(
         name="code",
         medium="code",
-        summary="writes source code like the files it learned from",
+        summary="writes source code like the files it learned from, and fills holes in it",
         expected="158 modules of the Python library, one busy Zen 4 core: 1.78 bits a byte on 10 others in 50 s",
         stages=(stage,),
     )

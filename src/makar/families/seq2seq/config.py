@@ -116,7 +116,9 @@ class Seq2seqConfig(FamilyConfig):
     def accepts(self) -> TensorSpec:
         """Return source and target, or a stream of text."""
         slot = Slot(kind="tokens", axes=("length",), sizes=(None,), vocabulary=self.vocabulary or None)
-        return TensorSpec({TARGET: slot} if self.learns == SPANS else {SOURCE: slot, TARGET: slot})
+        # What is learned without pairs can still be asked to fill in what is missing in a text.
+        source = dataclasses.replace(slot, optional=self.learns == SPANS)
+        return TensorSpec({SOURCE: source, TARGET: slot})
 
     def bound_to(self, made: TensorSpec) -> Self:
         """Return a copy with the codec's vocabulary and, where it knows them, its usual lengths."""

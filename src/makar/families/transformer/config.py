@@ -5,7 +5,8 @@ grouped keys and values, embeddings shared with the output layer if wished. With
 Mistral's, with biases instead of them Qwen2's; so checkpoints of these can be brought in. ``compact`` is nanochat's: norms without gains,
 squared ReLU, soft-capped logits, separate output layer.
 
-Source: Yang et al. 2025, arXiv 2505.09388 (Qwen3); Karpathy 2025, nanochat; Kaplan et al. 2020, arXiv 2001.08361, section 2.1 (cost).
+Source: Yang et al. 2025, arXiv 2505.09388 (Qwen3); Karpathy 2025, nanochat; Kaplan et al. 2020, arXiv 2001.08361, section 2.1 (cost);
+Bavarian et al. 2022, arXiv 2207.14255 (filling holes).
 """
 
 import dataclasses
@@ -34,6 +35,7 @@ class TransformerConfig(FamilyConfig):
     target: ClassVar[str] = "makar.families.transformer.family:TransformerFamily"
     item_name: ClassVar[str] = "token"
     batching: ClassVar[Literal["items", "windows"]] = "windows"
+    predictions: ClassVar[tuple[str, ...]] = ("bugs",)
 
     layout: str = setting("mainstream", meaning="shape of the network", choices=("mainstream", "compact"))
     vocabulary: int = setting(0, meaning="number of tokens; 0 takes it from the codec", unit="tokens", minimum=0)
@@ -60,6 +62,16 @@ class TransformerConfig(FamilyConfig):
         meaning="slower turns for a longer context: a factor, or Llama 3's factor, low border, high border, old context",
     )
     logit_cap: float = setting(15.0, meaning="soft limit of the logits (compact); 0 is none", minimum=0.0)
+    infill_share: float = setting(
+        0.0,
+        meaning="share of the training windows that are rearranged to learn to fill a hole",
+        minimum=0.0,
+        maximum=1.0,
+    )
+    infill_tokens: tuple[int, ...] = setting(
+        (),
+        meaning="tokens in front of what is before, after and in a hole, and the end token; none where holes are not learned",
+    )
     norm_epsilon: float = setting(1e-6, meaning="added to the mean square in norms", minimum=0.0, maximum=1.0)
 
     def check(self) -> None:
@@ -85,6 +97,21 @@ class TransformerConfig(FamilyConfig):
                 f"{self.heads} heads cannot share {self.key_value_heads} heads of keys and values",
                 expected="key_value_heads that divides heads",
             )
+        if self.infill_share and len(set(self.infill_tokens)) != 4:
+            raise ConfigError(
+                f"holes are to be learned with the tokens {list(self.infill_tokens)}",
+                expected="four: before, after, in the hole, end",
+                do='use the recipe "code", or infill_share 0',
+            )
+        if self.vocabulary and not all(0 <= token < self.vocabulary for token in self.infill_tokens):
+            raise ConfigError(
+                f"infill_tokens are {list(self.infill_tokens)}", expected=f"tokens below {self.vocabulary}"
+            )
+
+    @property
+    def edits(self) -> tuple[str, ...]:
+        """Filling a hole, where that was learned."""
+        return ("infill",) if self.infill_share else ()
 
     @property
     def window_length(self) -> int:

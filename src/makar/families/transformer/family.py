@@ -5,6 +5,7 @@ import copy
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -13,14 +14,17 @@ from makar.families.family import Batch, Family, Loss, OnnxPart, Phase, Sampler
 from makar.families.logits_hook import LogitsHook
 from makar.families.transformer.config import TransformerConfig
 from makar.families.transformer.decoder import DecoderShape
+from makar.families.transformer.infill import rearranged
 from makar.families.transformer.layouts import saved_names, settings_files, transformers_settings
 from makar.families.transformer.network import TransformerNetwork
 from makar.families.transformer.objective import next_token_loss, parameter_groups
 from makar.families.transformer.options import TextOptions
 from makar.families.transformer.remembering import RememberingSampler
 from makar.families.transformer.sampler import Pace, TransformerSampler
+from makar.families.transformer.sampling import Never
 from makar.families.transformer.shared_decoding import SharedDecoding
 from makar.families.transformer.start import LARGEST_VOCABULARY, count_pairs, start_from_pairs
+from makar.families.transformer.surprise import surprise_of
 from makar.tensor_spec import TARGET
 
 UNIT = "nats/token"
@@ -76,6 +80,15 @@ class TransformerFamily(Family):
         """Return the one phase: every parameter minimises the next-token loss."""
         return [Phase(name="next_token", groups=parameter_groups(self.network), loss=self._loss)]
 
+    def prepare(self, batch: Batch, generator: torch.Generator) -> Batch:
+        """Rearrange the share of the windows that teaches to fill holes; the validation loss is that of text as it stands."""
+        if not self.config.infill_share:
+            return batch
+        windows = rearranged(
+            batch[TARGET], share=self.config.infill_share, tokens=self.config.infill_tokens, generator=generator
+        )
+        return {**batch, TARGET: windows}
+
     def validation_loss(self, batch: Batch, generator: torch.Generator) -> Loss:
         """Return the next-token loss without dropout."""
         del generator
@@ -83,15 +96,22 @@ class TransformerFamily(Family):
             value = next_token_loss(self.network, batch[TARGET], dtype=PRECISIONS[self.precision])
         return Loss(value=value, count=batch[TARGET][:, 1:].numel(), unit=UNIT)
 
+    def predict(self, batch: Batch, what: str, generator: torch.Generator) -> dict[str, np.ndarray]:
+        """Say how surprising each token of some windows is; see ``surprise.py``."""
+        if what not in self.predictions:
+            return super().predict(batch, what, generator)
+        return surprise_of(self.network, batch[TARGET])
+
     def sampler(self, codec: Any, *, hook: LogitsHook | None = None) -> Sampler:
         """Return a sampler over a copy of the current weights; the hook comes after the filters of the options."""
+        never = [Never(self.config.infill_tokens[:3])] if self.config.infill_tokens else []
         shape = DecoderShape.from_transformers(transformers_settings(self.config, tokens={}))
         sampler = TransformerSampler(
             shape,
             self.tensors(),
             end_tokens=codec.end_tokens,
             decode_tokens=codec.decode_tokens,
-            hooks=() if hook is None else (hook,),
+            hooks=(*never, *(() if hook is None else (hook,))),
             device=str(self.network.embeddings.device),
             pace=Pace(shared=self._shared),
         )

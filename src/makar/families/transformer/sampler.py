@@ -58,7 +58,7 @@ class TransformerSampler(Sampler):
         tensors: Its tensors by their names in transformers.
         end_tokens: Each ends an example.
         decode_tokens: From tokens to text.
-        hooks: Applied to the logits after the filters, a watermark; or before them, a constraint.
+        hooks: Applied to the logits after the filters, a watermark; ``Never`` and constraints before them.
         device: Where to run.
         pace: How many at once, and in what company; it changes no text.
     """

@@ -58,6 +58,21 @@ class Greedy:
 
 
 @dataclasses.dataclass(frozen=True)
+class Never:
+    """Rules out tokens that are no text; first of all, so that no filter keeps only them."""
+
+    tokens: tuple[int, ...]
+
+    def __call__(
+        self, logits: Float[Tensor, " vocabulary"], history: Int[Tensor, " length"]
+    ) -> Float[Tensor, " vocabulary"]:
+        del history
+        kept = logits.clone()
+        kept[list(self.tokens)] = NEVER
+        return kept
+
+
+@dataclasses.dataclass(frozen=True)
 class Temperature:
     """Divides the logits; below 1 the likely become likelier."""
 
@@ -132,9 +147,13 @@ class RepetitionPenalty:
 
 
 def strategies(options: DrawsTokens, hooks: Sequence[LogitsHook] = ()) -> tuple[LogitsHook, ...]:
-    """Return what the options ask for, in the order of application, for one example; what is off is left out."""
-    chain: list[LogitsHook] = [hook.begin() for hook in hooks if isinstance(hook, Constraint)]
-    hooks = tuple(hook for hook in hooks if not isinstance(hook, Constraint))
+    """Return what the options ask for, in the order of application, for one example; what is off is left out.
+
+    What may never be drawn and what must be written come first.
+    """
+    chain: list[LogitsHook] = [hook for hook in hooks if isinstance(hook, Never)]
+    chain += [hook.begin() for hook in hooks if isinstance(hook, Constraint)]
+    hooks = tuple(hook for hook in hooks if not isinstance(hook, Never | Constraint))
     if options.repetition_penalty != 1:
         chain.append(RepetitionPenalty(options.repetition_penalty))
     if options.temperature == 0:

@@ -1,0 +1,77 @@
+"""What can be said of Python source without a model: where it does not parse, and what in it is no code; no torch."""
+
+import ast
+import dataclasses
+import io
+import tokenize
+import warnings
+
+MOST_ERRORS = 5
+_NO_CODE = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Unparsable:
+    """A line at which Python cannot be read.
+
+    Attributes:
+        number: Of the line, from 1.
+        message: What the parser says.
+    """
+
+    number: int
+    message: str
+
+
+def unparsable_lines(source: str) -> list[Unparsable]:
+    """Return the lines at which source does not parse, the first for certain; what follows is looked at as if they were well."""
+    lines = source.splitlines(keepends=True)
+    found: list[Unparsable] = []
+    for _ in range(MOST_ERRORS):
+        error = _error("".join(lines))
+        if error is None:
+            break
+        number, message = error
+        number = min(max(1, number), len(lines)) if lines else 1
+        if found and number <= found[-1].number:
+            # What was put in its place made it no better: further errors would only follow from this one.
+            break
+        found.append(Unparsable(number=number, message=message))
+        line = lines[number - 1] if lines else ""
+        indentation = line[: len(line) - len(line.lstrip())]
+        # What is deeper below a line belongs to it.
+        following = next((one for one in lines[number:] if one.strip()), "")
+        opens = len(following) - len(following.lstrip()) > len(indentation)
+        lines[number - 1 : number] = [f"{indentation}{'if True:' if opens else 'pass'}\n"]
+    return found
+
+
+def _error(source: str) -> tuple[int, str] | None:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ast.parse(source)
+    except SyntaxError as error:
+        return error.lineno or 1, error.msg
+    except (ValueError, RecursionError, MemoryError) as error:
+        return 1, str(error)
+    return None
+
+
+def code_columns(source: str) -> dict[int, list[tuple[int, int]]] | None:
+    """Return the columns of code by line, without comments and texts over several lines; ``None`` where it cannot be told.
+
+    Returns:
+        By the number of the line, from 1, spans of columns from 0, the end not part of them. Words of documentation surprise a model
+        of code and are no mistakes.
+    """
+    found: dict[int, list[tuple[int, int]]] = {}
+    try:
+        for token in tokenize.generate_tokens(io.StringIO(source).readline):
+            (row, column), (last_row, last_column) = token.start, token.end
+            if token.type in _NO_CODE or row != last_row or column == last_column:
+                continue
+            found.setdefault(row, []).append((column, last_column))
+    except (tokenize.TokenError, SyntaxError, IndentationError):
+        return None
+    return found
