@@ -23,7 +23,7 @@ import numpy as np
 
 from makar.artifacts.artifact import Artifact
 from makar.errors import DataError, EmptyDataError, UsageError
-from makar.generation.predict_text import listed_texts
+from makar.generation.given_texts import given_texts
 from makar.generation.prompt_file import ANSWER, PromptFile, read_prompt
 from makar.generation.text_likelihood import TextLikelihood
 
@@ -170,7 +170,7 @@ def label_texts(
     listed = [part.strip() for part in labels.split(",")] if isinstance(labels, str) else list(labels)
     asked = Guidance(prompt=read_prompt(PROMPT)) if guidance is None else guidance
     labeller = Labeller(TextLikelihood(artifact), listed, asked, seed=seed)
-    texts = list(listed_texts(inputs))
+    texts = list(given_texts(inputs))
     if not texts:
         raise EmptyDataError("there is no text to look at", expected="a text, a file, or a folder that has some")
     return _rows(labeller, texts)
