@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from makar.api.data import Source, dataset_of
-from makar.api.places import model_place
 from makar.api.proof import verify as verify
 from makar.home import models_folder
 from makar.training.progress import ignore_event
@@ -382,18 +381,3 @@ def load(
     from makar.artifacts.load import load_artifact
 
     return Model(load_artifact(name, loras=loras, controlnet=controlnet, base_url=base_url))
-
-
-def import_model(path: str | Path, *, output: str | Path) -> Model:
-    """Bring back a model that ``export`` wrote, trained on elsewhere or not, or bring in a checkpoint of others.
-
-    Args:
-        path: A folder that ``export`` wrote, or that of a Qwen 2 or 3, Llama or Mistral of transformers, which becomes a model of ours.
-        output: Name or folder of the model.
-
-    Raises:
-        TensorMismatchError: Tensors are missing, foreign or of another shape; the message lists them.
-    """
-    from makar.artifacts.importing import import_artifact
-
-    return Model(import_artifact(path, output=model_place(output)))

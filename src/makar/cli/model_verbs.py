@@ -90,7 +90,7 @@ def import_(
     Also after training on elsewhere; refused when one tensor is missing, foreign or of another shape. A checkpoint of the layout
     of Qwen 2 and 3, Llama or Mistral becomes a model of ours, which trains and decodes fast.
     """
-    from makar.api.model import import_model
+    from makar.api.importing import import_model
 
     model = import_model(path, output=output)
     print_json({"path": str(model.path), "medium": model.medium, "hash": model.hash}) if json else print(model.path)
