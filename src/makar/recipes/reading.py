@@ -129,7 +129,7 @@ def tag(origin: Origin | None = None) -> Recipe:
         medium="text",
         grows=True,
         summary="marks named entities in a text, or gives each word a tag: makar predict",
-        expected="not measured",
+        expected="wikiann en, two passes (1,250 steps of 32), one busy Zen 4 core, 82 processor seconds: entity F1 0.726",
         stages=(
             Stage(
                 name="model",
