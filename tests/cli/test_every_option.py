@@ -854,6 +854,7 @@ def lines(place):
         "plan": ["plan", place / "texts", "--steps", "3", "--no-probe"],
         "train": ["train", place / "texts", "--steps", "2", *TEXT_SETTINGS, "-o", "again"],
         "generate": WRITE,
+        "chat": TALK,
         "edit": PAINT,
         "predict": ["predict", "changer", "a.png", "--what", "brightness"],
         "evaluate": ["evaluate", "painter"],
