@@ -17,8 +17,8 @@ from makar.version import VERSION as __version__
 if TYPE_CHECKING:
     from makar.api.data import inspect as inspect
     from makar.api.data import plan as plan
+    from makar.api.importing import import_model as import_model
     from makar.api.model import Model as Model
-    from makar.api.model import import_model as import_model
     from makar.api.model import load as load
     from makar.api.model import verify as verify
     from makar.api.training import Run as Run
@@ -34,7 +34,7 @@ _PLACES = {
     "Run": "makar.api.training",
     "load": "makar.api.model",
     "Model": "makar.api.model",
-    "import_model": "makar.api.model",
+    "import_model": "makar.api.importing",
     "verify": "makar.api.model",
     "MakarError": "makar.errors",
 }

@@ -10,12 +10,12 @@ a saved model has the sizes of that. No torch is imported unless the probe runs.
 import dataclasses
 import time
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from makar import registry
 from makar.codecs.chat_config import ChatCodecConfig
 from makar.codecs.codec import CodecConfig, LearnedCodecConfig
-from makar.codecs.image_config import HALVES, PAIRED, ImageCodecConfig, choose_image_codec
+from makar.codecs.image_config import HALVES, PAIRED, ImageCodecConfig, choose_image_codec, without_pairs
 from makar.codecs.pair_config import PairCodecConfig, choose_pair_codec
 from makar.codecs.text_config import BpeCodecConfig, ByteCodecConfig, CharacterCodecConfig, choose_text_codec
 from makar.config import with_settings
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
 RECIPES = {"text": "text", "code": "code", "image": "image"}
 TASK_RECIPES: dict[tuple[str, str], str] = {
+    ("text", "classify"): "classify",
+    ("text", "tag"): "tag",
     ("text", "converse"): "chat",
     ("text", "prefer"): "reward",
     ("text", "rate"): "rating",
@@ -127,7 +129,9 @@ def plan_training(
     chosen = choose_recipe(dataset, request)
     sizes = [estimated_size(plain_codec(stage.codec), dataset) for stage in chosen.stages]
     specs = [
-        size.spec if origin is None or stage.begins == NOTHING else origin.plain_spec(stage)
+        size.spec  # classes of a new head are guessed from the inspection
+        if origin is None or stage.begins == NOTHING or stage.codec.kind != origin.model.codec.kind
+        else origin.plain_spec(stage)
         for stage, size in zip(chosen.stages, sizes, strict=True)
     ]
     return size_recipe(chosen, request, size=sizes[0], plain_specs=specs)
@@ -160,7 +164,10 @@ def choose_recipe(dataset: "DataSet", request: Request) -> Recipe:
     check_task(recipe, dataset.task)
     # What an image is made from decides what is needed of the data and which part of an image counts.
     recipe = with_settings(recipe, [text for text in request.settings if text.partition("=")[0].endswith(".source")])
-    stages = [stage.changed(codec=_chosen_codec(stage.codec, dataset, recipe=name)) for stage in recipe.stages]
+    stages = [
+        stage if stage.family.keeps_codec else stage.changed(codec=_chosen_codec(stage.codec, dataset, recipe=name))
+        for stage in recipe.stages
+    ]
     chosen: Recipe = with_settings(recipe.changed(stages=tuple(stages)), list(request.settings))
     return chosen.changed(medium=dataset.medium)
 
@@ -186,7 +193,8 @@ def _grown_recipe(dataset: "DataSet", request: Request, origin: Origin) -> Recip
             )
         recipe = continued(origin)
     else:
-        grown = [other for other in registry.names("recipes") if registry.load("recipes", other)().grown]
+        recipes = [registry.load("recipes", other)() for other in registry.names("recipes")]
+        grown = [one.name for one in recipes if one.grown or one.grows]
         raise UnsupportedError(
             f'recipe "{name}" does not begin from a model, and "{origin.parent.name}" was made with "{origin.recipe.name}"',
             expected=", ".join([f"no recipe, which trains {origin.parent.name} on", *grown]),
@@ -226,7 +234,7 @@ def _chosen_codec(codec: CodecConfig, dataset: "DataSet", *, recipe: str) -> Cod
                 do="use --recipe image",
             )
         if codec.source in PAIRED and not inspection.pairs.get("count"):
-            raise _without_pairs(inspection.pairs, recipe)
+            raise without_pairs(inspection.pairs, recipe)
         sizes = inspection.sizes
         return choose_image_codec(
             sizes["height"]["median"],
@@ -241,19 +249,6 @@ def _chosen_codec(codec: CodecConfig, dataset: "DataSet", *, recipe: str) -> Cod
     if isinstance(codec, PairCodecConfig):
         return choose_pair_codec(text_bytes(dataset), codec)
     return codec
-
-
-def _without_pairs(found: Mapping[str, Any], recipe: str) -> UnsupportedError:
-    came = f'recipe "{recipe}" learns from pairs of images, and there are none'
-    if found:
-        examples = ", ".join(found["examples"][:2])
-        came += f": no file in {found['from']} bears the name of one in {found['to']} with the same shape ({examples})"
-    return UnsupportedError(
-        came,
-        expected="two folders in which files bear the same names, or a table with two columns of images",
-        do="use --recipe cyclegan for two folders without pairs; for images that show a pair side by side add "
-        "--set stages.0.codec.source=left",
-    )
 
 
 def plain_codec(codec: CodecConfig) -> CodecConfig:
@@ -350,6 +345,7 @@ def _operations(stage: Stage, request: Request, size: DataSize, rate: float) -> 
 def _sized(stage: Stage, request: Request, size: DataSize, *, index: int, operations: float) -> Stage:
     """Return the stage with family and optimisation for so much arithmetic, the settings of the user on top."""
     if stage.begins != NOTHING:
+        stage = stage.changed(family=stage.family.completed(size.spec))
         if stage.family.batching == "ragged":
             # How long rows usually are follows from the data, whoever made the weights.
             stage = stage.changed(family=stage.family.bound_to(size.spec))

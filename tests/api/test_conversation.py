@@ -5,6 +5,7 @@ import json
 import pytest
 
 import makar
+from makar.api.promotion import weigh
 from makar.errors import UnsupportedError
 from tests.cli.small_models import TEXT_SETTINGS, write_texts
 
@@ -126,3 +127,26 @@ def test_other_data_is_refused(folder):
         makar.train(folder / "more", steps=1, recipe="chat")
     with pytest.raises(UnsupportedError, match="labelled for no task"):
         makar.train(folder / "more", steps=1, recipe="chat", from_model="writer", output="wrong")
+
+
+def test_a_model_that_answers_better_is_kept_unless_it_forgot_what_it_knew(folder):
+    found = weigh("taught", "writer", samples=4)
+    goal, loss, copies = found.checks
+    assert goal.verdict == "passed" and goal.gain.low > 0 and goal.unit == "bits/byte"
+    assert loss.gain is not None and copies.wanted == "not worse"
+    assert found.keeps == ("failed" not in {loss.verdict, copies.verdict})
+    back = weigh("taught", "taught", samples=4)
+    assert not back.keeps and back.checks[0].gain.value == 0.0 and back.checks[1].verdict == "passed"
+
+
+def test_models_with_other_tokens_or_without_words_are_not_weighed(folder):
+    with pytest.raises(UnsupportedError, match="different tokens"):
+        weigh("taught", "talker")
+    with pytest.raises(UnsupportedError, match="two models of text"):
+        weigh("judge", "talker")
+
+
+def test_pairs_are_weighed_by_the_likelier_answer(folder):
+    found = weigh("tuned", "taught", samples=2)
+    assert "preferred" in found.checks[0].name and found.checks[1].gain is not None
+    assert found.to_dictionary()["verdict"] in ("keep", "discard")

@@ -14,7 +14,8 @@ pytest.importorskip("transformers", reason="the extra transformers is not instal
 import transformers
 
 import makar
-from makar.api.model import import_model, load
+from makar.api.importing import import_model
+from makar.api.model import load
 from makar.errors import TensorMismatchError, UnsupportedError
 from makar.families.transformer.block_decoder import all_logits
 from makar.tensor_spec import TARGET

@@ -250,6 +250,16 @@ def test_copies_are_refused_only_when_asked_for(own_place):
     assert "copies" in refused.messages and refused.output == ""
 
 
+CASES["makar evaluate", "--against"] = "test_a_model_is_weighed_against_another"
+
+
+def test_a_model_is_weighed_against_another(place):
+    weighed = see("evaluate", "writer", "--against", "writer", "--samples", "2", code=1)
+    assert "discard writer" in weighed.output and "bits/byte" in weighed.output
+    assert see("evaluate", "writer", "--against", "painter", code=2).messages
+    assert "--against with --output" in see("evaluate", "writer", "--against", "writer", "-o", "there", code=2).messages
+
+
 # --- edit and predict -------------------------------------------------------------------------------------------------------------
 
 PAINT = ["edit", "painter", "a.png", "--steps", "2"]

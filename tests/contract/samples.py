@@ -51,16 +51,26 @@ def records(medium):
             pair=255 - content if medium == "image" else None,
             label=("odd" if index % 2 else "even") if medium == "image" else None,
             caption=f"a noisy picture, number {index}" if medium == "image" else None,
-            roles=task_roles(content) if medium in ("text", "code") else None,
+            roles=task_roles(content, index) if medium in ("text", "code") else None,
         )
         for index, content in enumerate(contents)
     ]
 
 
-def task_roles(text):
+def task_roles(text, index):
     """Return the roles of every task that a text can be the content of, so that codecs of all tasks find theirs."""
-    pairs = {"source": text[::-1], "targets": (text, "another right one")}
-    return pairs | {"question": text[:20], "context": text[::-1], "answers": (text, "another right one")}
+    words = text.split(" ")
+    return {
+        "source": text[::-1],
+        "targets": (text, "another right one"),
+        "text": text,
+        "labels": ("odd" if index % 2 else "even",),
+        "tokens": tuple(words),
+        "tags": ("B-PER", *["I-PER" if number < 3 else "O" for number in range(1, len(words))]),
+        "question": f"What is number {index}?",
+        "context": text,
+        "answers": (words[1], "another right one"),
+    }
 
 
 def rows_for(config, medium):

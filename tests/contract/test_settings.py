@@ -29,6 +29,8 @@ from tests.cli.small_models import write_images
 from tests.contract import samples
 
 GROUNDS = {
+    "classifier": [{}, {"grams": 0}],
+    "tagger": [{}, {"features": False}],
     "policy": [{}, {"method": "ppo"}],
     "transformer": [
         {},
@@ -55,6 +57,9 @@ CONTROL_GROUNDS = {
 """By control: other controls that it needs to matter."""
 
 SHOWN_ELSEWHERE = {
+    ("classifier", "gram_rate"): "families/encoder/test_classifier.py",
+    ("tagger", "feature_rate"): "families/encoder/test_tagger.py",
+    ("tagger", "words"): "families/encoder/test_tagger.py",
     ("chat", "stop"): "families/transformer/test_sampler.py",
     ("dpo", "stop"): "families/transformer/test_sampler.py",
     ("policy", "stop"): "families/transformer/test_sampler.py",

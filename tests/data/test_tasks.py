@@ -224,6 +224,19 @@ def test_a_table_is_json_clean(tmp_path):
     assert json.loads(json.dumps(dataset.inspection.to_dictionary()))["task"] == "classify"
 
 
+def test_files_of_conll_are_sentences_of_words_with_tags(tmp_path):
+    text = (
+        "-DOCSTART- -X- O O\n\nAda NNP I-NP B-PER\nran VBD I-VP O\n\n# sent_id = 2\n"
+        "In\tIN\tO\nLondon\tNNP\tB-LOC\n\n\n" + "word O\n\n" * 30
+    )
+    write(tmp_path, {"train.conll": text})
+    dataset = open_dataset(tmp_path)
+    assert dataset.task == "tag"
+    rows = [record.roles for split in ("train", "inner", "held_out") for record in dataset.records(split)]
+    assert {"tokens": ("Ada", "ran"), "tags": ("B-PER", "O")} in rows
+    assert {"tokens": ("In", "London"), "tags": ("O", "B-LOC")} in rows
+
+
 def test_answers_with_a_rating_are_told_apart():
     for cells in ([1, 5, 3], ["up", "down", "👍"], [True, False, True], ["4.5", "2", "1"]):
         values = {"prompt": ["Hi", "Ho", "Ha"], "response": ["a", "b", "c"], "rating": cells}

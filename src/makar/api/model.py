@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from makar.api.data import Source, dataset_of
-from makar.api.places import model_place
 from makar.api.proof import verify as verify
-from makar.errors import UsageError
 from makar.home import models_folder
 from makar.training.progress import ignore_event
 
@@ -327,22 +325,15 @@ class Model:
         """
         from makar.evaluation.evaluate import evaluate, evaluate_suite
 
-        place = Path(f"report-{self.path.name}") if folder is None else Path(folder)
+        out = Path(f"report-{self.path.name}") if folder is None else Path(folder)
+        weights = None if inception is None else Path(inception)
         if suite is not None:
-            if inception is not None or not isinstance(data, str | Path):
-                raise UsageError(f"the suite {suite} without its file alone", expected="the file with the problems")
             return evaluate_suite(
-                self.artifact, suite, Path(data), folder=place, seed=seed, samples=samples, on_event=on_event
+                self.artifact, suite, data, folder=out, seed=seed, samples=samples, inception=weights, on_event=on_event
             )
         dataset = None if data is None else dataset_of(data, medium=self.medium)
         return evaluate(
-            self.artifact,
-            dataset,
-            folder=place,
-            seed=seed,
-            samples=samples,
-            inception=None if inception is None else Path(inception),
-            on_event=on_event,
+            self.artifact, dataset, folder=out, seed=seed, samples=samples, inception=weights, on_event=on_event
         )
 
     def export(self, folder: str | Path, *, to: str) -> Path:
@@ -390,18 +381,3 @@ def load(
     from makar.artifacts.load import load_artifact
 
     return Model(load_artifact(name, loras=loras, controlnet=controlnet, base_url=base_url))
-
-
-def import_model(path: str | Path, *, output: str | Path) -> Model:
-    """Bring back a model that ``export`` wrote, trained on elsewhere or not, or bring in a checkpoint of others.
-
-    Args:
-        path: A folder that ``export`` wrote, or that of a Qwen 2 or 3, Llama or Mistral of transformers, which becomes a model of ours.
-        output: Name or folder of the model.
-
-    Raises:
-        TensorMismatchError: Tensors are missing, foreign or of another shape; the message lists them.
-    """
-    from makar.artifacts.importing import import_artifact
-
-    return Model(import_artifact(path, output=model_place(output)))

@@ -1,6 +1,7 @@
 """What a model notes of its training: sums, data, and the figures that the report compares with the plan."""
 
 import platform
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from makar.data.dataset import DataSet
 from makar.data.store import Store
 from makar.evaluation.comparison import NATS_A_TOKEN, SQUARED_ERROR
 from makar.evaluation.likelihood import CountsBytes
-from makar.families.family import Family
+from makar.families.family import Batch, Family
 from makar.recipe import Stage
 from makar.tensor_spec import TARGET
 from makar.training.batches import BatchSource
@@ -22,6 +23,9 @@ from makar.training.result import StageResult
 from makar.training.trainer import TrainingData
 
 MOST_TOKENS = 1 << 22
+MOST_CALIBRATED, CALIBRATED_TOGETHER = 4096, 64
+"""Examples that a family is calibrated on, and how many at a time."""
+
 UNIT_WORDS = {"nats/token": NATS_A_TOKEN, "mse": SQUARED_ERROR}
 """Units of losses in the words of the plan; others stay as the family says them."""
 
@@ -52,6 +56,24 @@ def real_figures(family: Family, data: TrainingData, results: list[StageResult])
     if bytes_per_token is not None:
         figures["bytes_per_token"] = bytes_per_token
     return figures
+
+
+def inner_batches(data: TrainingData, family: Family, *, seed: int) -> Iterator[Batch]:
+    """Yield the inner validation set in its order, at most ``MOST_CALIBRATED`` examples; nothing where there is none.
+
+    Args:
+        data: Codec and stores of a stage.
+        family: Its family.
+        seed: Seed of the run.
+    """
+    store = data.stores["inner"]
+    if not len(store):
+        return
+    device = str(next(family.parameters()).device)
+    source = BatchSource(store, data.codec, family=family.config, seed=seed, device=device)
+    count = min(source.count, MOST_CALIBRATED)
+    for first in range(0, count, CALIBRATED_TOGETHER):
+        yield source.fixed(first, CALIBRATED_TOGETHER, of=count)
 
 
 def loss_unit(family: Family, codec: Codec, store: Store) -> str:

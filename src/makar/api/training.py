@@ -21,7 +21,7 @@ from makar.api.model import Model
 from makar.api.novelty import build_index, stores_of
 from makar.api.parent import check_output, open_parent, parent_again
 from makar.api.places import lasting_source, model_place
-from makar.api.real_figures import data_facts, real_figures, stage_facts, training_facts
+from makar.api.real_figures import data_facts, inner_batches, real_figures, stage_facts, training_facts
 from makar.api.samples import shown_samples
 from makar.api.several import Lead, follow
 from makar.api.stage_data import Material, own_stages, trained_stages
@@ -306,6 +306,8 @@ def _plan_and_data(
         data[stage.name].codec.spec if stage.name in data else material.plain_spec(stage)
         for stage in (recipe.stages if plan is None else ())
     ]
+    for remark in (remark for part in data.values() for remark in part.codec.remarks()):
+        on_event(_note(remark))
     on_event(_note(f"data ready after {time.monotonic() - start:.1f} s"))
     budget = Budget(math.inf if options["seconds"] is None else options["seconds"])
     if plan is None:
@@ -352,6 +354,7 @@ def _train_stages(
                 )
             results.append(result)
             trained[stage.name] = TrainedStage(codec=part.codec, family=family, training=stage_facts(stage, result))
+        family.calibrate(inner_batches(part, family, seed=plan.seed))
         figures = real_figures(family, part, results)
         for finished in trained.values():
             finished.family.to("cpu")

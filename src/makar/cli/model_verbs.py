@@ -7,6 +7,7 @@ import typer
 
 from makar.cli.generate_verb import ModelName
 from makar.cli.output import Json, print_json, print_table, text_of
+from makar.errors import UsageError
 
 if TYPE_CHECKING:
     from makar.provenance.verification import Verification
@@ -32,6 +33,12 @@ def evaluate(
             "--inception", metavar="FILE", help="Images: weights of Inception-v3, safetensors; FID-Inception."
         ),
     ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            "--against", metavar="MODEL", help="Text: keep or discard, compared with this one; exit code 1 is discard."
+        ),
+    ] = None,
     suite: Annotated[
         str | None,
         typer.Option("--suite", help="Code: humaneval or mbpp, whose problems DATA holds; programs run in a sandbox."),
@@ -45,6 +52,12 @@ def evaluate(
     from makar.api.model import load
     from makar.cli.progress import Display
 
+    if against is not None:
+        for name, given in (("--output", output), ("--inception", inception), ("--suite", suite)):
+            if given is not None:
+                raise UsageError(f"--against with {name}", expected="one or the other: --against writes no report")
+        _weigh(model, against, data, samples=samples, seed=seed, json=json)
+        return
     with Display() as display:
         report = load(model).evaluate(
             data, folder=output, seed=seed, samples=samples, inception=inception, suite=suite, on_event=display
@@ -57,6 +70,32 @@ def evaluate(
         print(sentence)
     print_table("", [_score_row(name, score) for name, score in (values["scores"] | values["novelty"]).items()])
     print(report.html)
+
+
+def _weigh(new: str, old: str, data: str | None, *, samples: int, seed: int, json: bool) -> None:
+    """Print whether a model may take the place of another, and end with 1 where it may not."""
+    from makar.api.promotion import weigh
+    from makar.cli.progress import Display
+
+    with Display() as display:
+        found = weigh(new, old, data, samples=samples, seed=seed, on_event=display)
+    if json:
+        print_json(found.to_dictionary())
+    else:
+        rows = [
+            {
+                "measure": check.name,
+                "wanted": check.wanted,
+                "gain": None if check.gain is None else str(check.gain),
+                "unit": check.unit,
+                "verdict": f"unknown: {check.why}" if check.gain is None else check.verdict,
+            }
+            for check in found.checks
+        ]
+        print_table("", rows)
+        print(f"{'keep' if found.keeps else 'discard'} {found.new}")
+    if not found.keeps:
+        raise typer.Exit(1)
 
 
 def verify(
@@ -90,7 +129,7 @@ def import_(
     Also after training on elsewhere; refused when one tensor is missing, foreign or of another shape. A checkpoint of the layout
     of Qwen 2 and 3, Llama or Mistral becomes a model of ours, which trains and decodes fast.
     """
-    from makar.api.model import import_model
+    from makar.api.importing import import_model
 
     model = import_model(path, output=output)
     print_json({"path": str(model.path), "medium": model.medium, "hash": model.hash}) if json else print(model.path)

@@ -89,4 +89,5 @@ def _first_try(model: "Model", name: str) -> str:
     if model.artifact.family().creates:
         return f"generate {name}"
     config = model.artifact.recipe.stages[-1].family
-    return f"predict {name} IMAGES" if config.predictions else f"edit {name} IMAGE"
+    given = "TEXT" if model.makes_text else "IMAGES"
+    return f"predict {name} {given}" if config.predictions else f"edit {name} IMAGE"

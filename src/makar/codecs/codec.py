@@ -36,6 +36,15 @@ class CodecConfig(Config):
         """Names of the stages whose trained families it works through; none by default."""
         return ()
 
+    def estimated_spec(self, labels: Mapping[str, int]) -> TensorSpec | None:
+        """Return what the codec will make, as far as the inspection lets it be guessed, where an example is one row of a table.
+
+        Args:
+            labels: Rows by label.
+        """
+        del labels
+        return None
+
     @property
     def needed_task(self) -> str | None:
         """The task of language that records must be labelled for (``makar.data.task_columns``); ``None`` takes any record."""
@@ -189,6 +198,10 @@ class Codec(abc.ABC):
         """Return the codec with frequencies counted anew in other data, and what it encodes to unchanged; most codecs count nothing."""
         del records
         return self
+
+    def remarks(self) -> tuple[str, ...]:
+        """Return what a person should know of how the data was encoded: what was cut off, what was seen too seldom; nothing by default."""
+        return ()
 
     @property
     def decodes(self) -> bool:

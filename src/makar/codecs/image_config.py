@@ -5,11 +5,12 @@ the data holds it: the other image of a pair, or one half of an image that shows
 """
 
 import dataclasses
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from makar.codecs.codec import CodecConfig
 from makar.config import setting
-from makar.errors import ConfigError
+from makar.errors import ConfigError, UnsupportedError
 from makar.tensor_spec import Slot
 
 SMALLEST, LARGEST = 16, 64
@@ -124,3 +125,22 @@ def choose_image_codec(
         return min(largest, max(SMALLEST, round(pixels * factor / SIDE_STEP) * SIDE_STEP))
 
     return config.changed(height=side(height), width=side(width))
+
+
+def without_pairs(found: Mapping[str, Any], recipe: str) -> UnsupportedError:
+    """Return the refusal of data without pairs of images.
+
+    Args:
+        found: What the inspection says of pairs.
+        recipe: Name of the recipe.
+    """
+    came = f'recipe "{recipe}" learns from pairs of images, and there are none'
+    if found:
+        examples = ", ".join(found["examples"][:2])
+        came += f": no file in {found['from']} bears the name of one in {found['to']} with the same shape ({examples})"
+    return UnsupportedError(
+        came,
+        expected="two folders in which files bear the same names, or a table with two columns of images",
+        do="use --recipe cyclegan for two folders without pairs; for images that show a pair side by side add "
+        "--set stages.0.codec.source=left",
+    )

@@ -14,7 +14,10 @@ HEAD_BYTES = 8192
 """How much of a file is looked at."""
 
 IMAGE_SUFFIXES = frozenset(("png", "jpg", "jpeg", "jpe", "webp", "gif", "bmp", "dib", "tif", "tiff"))
-TABLE_SUFFIXES = {"csv": "csv", "tsv": "tsv", "tab": "tsv", "jsonl": "jsonl", "ndjson": "jsonl", "json": "json"}
+TABLE_SUFFIXES = {
+    **{"csv": "csv", "tsv": "tsv", "tab": "tsv", "jsonl": "jsonl", "ndjson": "jsonl", "json": "json"},
+    **dict.fromkeys(("conll", "conll03", "iob", "iob2", "bio", "bioes"), "conll"),
+}
 HTML_SUFFIXES = frozenset(("html", "htm", "xhtml"))
 COMPRESSED_SUFFIXES = frozenset(("gz", "bz2", "xz", "lzma"))
 NOT_READ_YET = {

@@ -1,4 +1,4 @@
-"""Rows of tables as dictionaries, streaming: csv, tsv, JSON lines, JSON and Parquet.
+"""Rows of tables as dictionaries, streaming: csv, tsv, JSON lines, JSON, CoNLL and Parquet.
 
 Parquet goes through pyarrow, the rest through the standard library, which forgives more. A row of CSV or JSON lines longer than
 ``LINE_LIMIT`` is passed over and said so; JSON files are read whole up to ``WHOLE_LIMIT_BYTES``.
@@ -6,6 +6,7 @@ Parquet goes through pyarrow, the rest through the standard library, which forgi
 
 import csv
 import io
+import itertools
 import json
 from collections.abc import Iterator
 from typing import IO, Any
@@ -19,6 +20,8 @@ from makar.errors import DataError
 LINE_LIMIT = 64_000_000
 WHOLE_LIMIT_BYTES = 256 << 20
 BATCH_ROWS = 64
+DOCUMENT_START = "-DOCSTART-"
+"""Word of CoNLL-2003 (Tjong Kim Sang and De Meulder 2003) that stands before a document and is none."""
 
 
 def seekable(entry: Entry) -> IO[bytes]:
@@ -50,7 +53,12 @@ def rows(entry: Entry, skip: Skip, *, columns: list[str] | None = None) -> Itera
         return
     with entry.open() as stream:
         lines = _lines(decoded(stream), entry.name, skip)
-        yield from _json_lines(lines, entry.name, skip) if form == "jsonl" else _csv_rows(lines, form, entry.name, skip)
+        if form == "conll":
+            yield from _conll_rows(lines)
+        elif form == "jsonl":
+            yield from _json_lines(lines, entry.name, skip)
+        else:
+            yield from _csv_rows(lines, form, entry.name, skip)
 
 
 def parquet_label_names(entry: Entry, column: str | None) -> list[str] | None:
@@ -152,6 +160,20 @@ def _csv_rows(lines: Iterator[str], form: str, name: str, skip: Skip) -> Iterato
             header = [column.strip() or f"column_{place}" for place, column in enumerate(row)]
         elif row:
             yield dict(zip(header, row))
+
+
+def _conll_rows(lines: Iterator[str]) -> Iterator[dict[str, Any]]:
+    """Yield one row a sentence: a word a line in the first column, its tag in the last, sentences apart by an empty line."""
+    tokens: list[str] = []
+    tags: list[str] = []
+    for line in itertools.chain(lines, [""]):
+        cells = line.split()
+        if cells and not (cells[0] == DOCUMENT_START or (line.startswith("#") and len(cells) != 2)):
+            tokens.append(cells[0])
+            tags.append(cells[-1] if len(cells) > 1 else "O")
+        elif tokens and not cells:
+            yield {"tokens": tokens, "tags": tags}
+            tokens, tags = [], []
 
 
 def _chained(first: str, lines: Iterator[str]) -> Iterator[str]:

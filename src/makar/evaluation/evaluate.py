@@ -100,11 +100,12 @@ def evaluate(
 def evaluate_suite(
     artifact: Artifact,
     suite: str,
-    path: Path,
+    path: Any,
     *,
     folder: Path,
     seed: int = 0,
     samples: int = 0,
+    inception: Any = None,
     on_event: OnEvent = ignore_event,
 ) -> Report:
     """Measure a model on a suite of problems and write the report; the model's card keeps what it says.
@@ -116,6 +117,7 @@ def evaluate_suite(
         folder: Where the report goes.
         seed: Seed of the samples.
         samples: Samples a problem; 0 takes the number of the suite.
+        inception: The weights of an Inception network, which no suite takes.
         on_event: Called with what is being done.
 
     Raises:
@@ -123,6 +125,8 @@ def evaluate_suite(
         UsageError: There is no such file, or the number of samples is negative.
         UnsupportedError: The model makes something else than the suite asks for.
     """
+    if inception is not None or not isinstance(path, str | Path):
+        raise UsageError(f"the suite {suite} without its file alone", expected="the file with the problems")
     if suite not in SUITES:
         raise UnknownNameError("suite", suite, SUITES)
     medium, place = SUITES[suite]
@@ -132,7 +136,7 @@ def evaluate_suite(
         )
     if samples < 0:
         raise UsageError(f"{samples} samples", expected="at least 1, or 0 for the usual number")
-    findings, measured_on = resolve(place)(artifact, suite, path, samples=samples, seed=seed, on_event=on_event)
+    findings, measured_on = resolve(place)(artifact, suite, Path(path), samples=samples, seed=seed, on_event=on_event)
     run = run_folder(artifact)
     metrics = read_curve(run / "metrics.jsonl") if run is not None else []
     return write_report(

@@ -264,6 +264,14 @@ class Family(nn.Module, abc.ABC):
         """
         del generator
 
+    def calibrate(self, batches: Iterable[Batch]) -> None:
+        """Set what only unseen data can tell once the weights are final (the temperature of probabilities); the default does nothing.
+
+        Args:
+            batches: The inner validation set.
+        """
+        del batches
+
     @abc.abstractmethod
     def validation_loss(self, batch: Batch, generator: torch.Generator) -> Loss:
         """Return the loss on held-out data, with neither dropout nor augmentation, comparable between runs."""

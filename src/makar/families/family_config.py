@@ -29,6 +29,9 @@ class FamilyConfig(Config, abc.ABC):
     fills_any_part: ClassVar[bool] = True
     """Where it can inpaint: whether any part of an image, or only one that goes on to its last row."""
 
+    keeps_codec: ClassVar[bool] = False
+    """Whether its codec of text is the one of the recipe and is not chosen by the size of the data."""
+
     predictions: ClassVar[tuple[str, ...]] = ()
     """What the family's ``predict`` can say of existing content: ``"anomaly"`` ..."""
 
@@ -76,6 +79,11 @@ class FamilyConfig(Config, abc.ABC):
     @abc.abstractmethod
     def bound_to(self, made: TensorSpec) -> Self:
         """Return a copy whose sizes (vocabulary, channels, classes) are taken from what a codec makes."""
+
+    def completed(self, made: TensorSpec) -> Self:
+        """Return a copy that begins from a saved model, with what only the new data say (the classes of a new head); itself by default."""
+        del made
+        return self
 
     @abc.abstractmethod
     def scaled_to(self, parameters: int) -> Self:

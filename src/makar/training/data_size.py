@@ -86,6 +86,16 @@ def estimated_size(codec: CodecConfig, dataset: "DataSet") -> DataSize:
         # Beside each token lies its mark.
         return dataclasses.replace(said, spec=spec, store_bytes=said.store_bytes + said.items)
     content_bytes = text_bytes(dataset)
+    if (guessed := codec.estimated_spec(inspection.labels)) is not None:
+        rows = int(inspection.splits["train"]["documents"])
+        values = sum(math.prod(size or 1 for size in slot.sizes) for slot in guessed.slots.values())
+        return DataSize(
+            items=rows,
+            content_bytes=content_bytes,
+            store_bytes=2 * rows * values,
+            spec=guessed,
+            fingerprint=dataset.fingerprint,
+        )
     vocabulary = codec.vocabulary_size if isinstance(codec, BpeCodecConfig | PairCodecConfig) else 256
     nearest = min(BYTES_A_TOKEN, key=lambda known: abs(math.log(known / vocabulary)))
     tokens = int(content_bytes / BYTES_A_TOKEN[nearest])

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from makar.config import Config
-from makar.families.conversation.config import SpeakingConfig
+from makar.families.conversation.config import ChatConfig, SpeakingConfig
 from makar.families.family import Batch, Family, OnnxPart, ParameterGroup, Sampler
 from makar.families.logits_hook import LogitsHook
 from makar.families.transformer.family import PRECISIONS, TransformerFamily
@@ -23,8 +23,11 @@ from makar.families.transformer.network import TransformerNetwork
 from makar.families.transformer.objective import parameter_groups
 from makar.families.transformer.options import TextOptions
 from makar.nn.cross_entropy import PIECE_LOGITS, capped
+from makar.registry import resolve
 
 UNIT = "nats/token"
+CHAT_FAMILY = ChatConfig.target
+"""What only answers: the plainest model that talks."""
 EMBEDDINGS, HEAD = "model.embed_tokens.weight", "lm_head.weight"
 NEW_ROWS_NOISE = 0.1
 """Of a new row of the embeddings, as a share of the deviation of the others."""
@@ -177,3 +180,19 @@ def with_new_rows(found: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> dic
 def marked_mean(values: Float[Tensor, "batch length"], marks: Tensor) -> Float[Tensor, ""]:
     """Return the mean over marked places; 0 where there are none."""
     return (values * marks).sum() / marks.sum().clamp(min=1)
+
+
+def as_talking(found: Family, config: SpeakingConfig) -> "SpeakingFamily":
+    """Return a model as one that talks: itself, or a model of text with rows for the tokens that it lacks.
+
+    Args:
+        found: A model of text or of conversations.
+        config: That of the model whose tokens it is to know.
+    """
+    if isinstance(found, SpeakingFamily):
+        return found
+    assert isinstance(found, TransformerFamily), "asked for models of text"
+    decoder = found.config.changed(vocabulary=config.decoder.vocabulary)
+    family: SpeakingFamily = resolve(CHAT_FAMILY)(ChatConfig(decoder=decoder, usual=config.usual))
+    family.begin_from(found, [])
+    return family.to(found.network.embeddings.device).eval()

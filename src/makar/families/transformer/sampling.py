@@ -13,7 +13,7 @@ Sources: top-k Fan et al. 2018 (arXiv:1805.04833); top-p Holtzman et al. 2019 (a
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -24,6 +24,7 @@ from makar.families.logits_hook import LogitsHook
 NEVER = float("-inf")
 
 
+@runtime_checkable
 class DrawsTokens(Protocol):
     """Controls of how the next token is chosen."""
 

@@ -1,0 +1,29 @@
+"""Keep or discard: better with its interval above zero, worse at nothing, and what is unknown decides nothing."""
+
+import pytest
+
+from makar.evaluation.bootstrap import Interval
+from makar.evaluation.promotion import BETTER, NOT_WORSE, Check, Promotion
+
+
+def check(wanted, low, high, allowed=0.0):
+    """Return a check whose gain lies between two figures."""
+    return Check(name="x", wanted=wanted, gain=Interval((low + high) / 2, low, high), unit="share", allowed=allowed)
+
+
+@pytest.mark.parametrize(
+    "checks, keeps",
+    [
+        ([check(BETTER, 0.1, 0.2)], True),
+        ([check(BETTER, -0.1, 0.3)], False),
+        ([check(BETTER, 0.1, 0.2), check(NOT_WORSE, -0.2, 0.1)], True),
+        ([check(BETTER, 0.1, 0.2), check(NOT_WORSE, -0.2, -0.1)], False),
+        ([check(BETTER, 0.1, 0.2), check(NOT_WORSE, -0.03, -0.01, allowed=-0.02)], True),
+        ([check(BETTER, 0.1, 0.2), check(NOT_WORSE, -0.05, -0.03, allowed=-0.02)], False),
+        ([check(BETTER, 0.1, 0.2), Check(name="y", wanted=NOT_WORSE, gain=None, unit="", why="not here")], True),
+        ([Check(name="y", wanted=BETTER, gain=None, unit="", why="not here")], False),
+    ],
+)
+def test_the_checks_decide(checks, keeps):
+    found = Promotion(new="new", old="old", checks=tuple(checks))
+    assert found.keeps == keeps and found.to_dictionary()["verdict"] == ("keep" if keeps else "discard")
