@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from makar.api.model import Model as Model
     from makar.api.model import load as load
     from makar.api.model import verify as verify
+    from makar.api.prompts import prompt as prompt
     from makar.api.training import Run as Run
     from makar.api.training import resume as resume
     from makar.api.training import train as train
@@ -36,6 +37,7 @@ _PLACES = {
     "Model": "makar.api.model",
     "import_model": "makar.api.importing",
     "verify": "makar.api.model",
+    "prompt": "makar.api.prompts",
     "MakarError": "makar.errors",
 }
 

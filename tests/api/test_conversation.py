@@ -57,6 +57,11 @@ def made(tmp_path_factory):
         write_pairs(folder / "pairs.jsonl")
         makar.train(folder / "pairs.jsonl", steps=3, output="tuned", from_model="taught")
         makar.train(folder / "pairs.jsonl", steps=3, output="judge", settings=SMALL)
+        for method in ("grpo", "ppo"):
+            tiny = ["stages.0.family.group=2", "stages.0.family.longest_answer=4", "stages.0.optimisation.batch_size=4"]
+            makar.train(
+                folder / "talks.jsonl", steps=2, output=method, from_model="taught", recipe=method, settings=tiny
+            )
         makar.train(write_ratings(folder / "ratings.jsonl"), steps=3, output="rater", from_model="taught")
     return folder
 
@@ -107,6 +112,16 @@ def test_feedback_is_measured_beside_the_length_of_the_answers(folder, name):
     told = scores["told_right"]
     assert set(told["baselines"]) == {"length alone"} and 0 <= told["low"] <= told["value"] <= told["high"] <= 1
     assert (name == "tuned") == ("moved" in scores)
+
+
+@pytest.mark.parametrize("method", ["grpo", "ppo"])
+def test_what_learned_from_rewards_is_measured_beside_before(folder, method):
+    model = makar.load(method)
+    assert model.generate("Who is number 3?", options={"max_tokens": 4})
+    scores = model.evaluate(folder=folder / f"report-{method}", samples=3).to_dictionary()["scores"]
+    assert set(scores) == {"success", "strict", "lenient", "divergence"}
+    assert list(scores["success"]["baselines"]) == ["taught, before"]
+    assert weigh(method, "taught", samples=3).checks[0].name == "held-out prompts that earn the reward"
 
 
 def test_a_judge_gives_answers_a_score(folder):

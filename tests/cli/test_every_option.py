@@ -43,6 +43,17 @@ GENERATE = {
     "--repetition-penalty": (WRITE, ["--repetition-penalty", "4"]),
     "--stop": (WRITE, ["--stop", "e"]),
     "--precision": ([*WRITE, "--max-tokens", "200"], ["--precision", "int8"]),
+    "--json-schema": ([*WRITE, "--max-tokens", "80"], ["--json-schema", "schema.json"]),
+    "--regex": (WRITE, ["--regex", "[0-9]{3}"]),
+    "--choice": (WRITE, ["--choice", "yes,no"]),
+    "--tools": ([*WRITE, "--max-tokens", "200"], ["--tools", "tools.json"]),
+    "--template": (["generate", "writer", "rain", "--max-tokens", "20"], ["--template", "poem"]),
+    "--var": (
+        ["generate", "writer", "--template", "two.prompt", "--var", "first=In", "--max-tokens", "40"],
+        ["--var", "then=Chapter 7"],
+    ),
+    "--vote": (WRITE, ["--vote", "3"]),
+    "--answer": ([*WRITE, "--vote", "3"], ["--answer", "[a-z]"]),
     "--seed": (WRITE, ["--seed", "5"]),
     "-n": (WRITE, ["-n", "2"]),
     "<prompts>?": (["generate", "writer", "--max-tokens", "20"], ["Chapter"]),
@@ -69,6 +80,10 @@ def made(words, folder):
 @pytest.mark.parametrize("option", GENERATE)
 def test_an_option_of_generate_changes_the_content(option, place, tmp_path):
     base, more = GENERATE[option]
+    (tmp_path / "schema.json").write_text('{"type": "array", "items": {"type": "integer"}}', encoding="utf-8")
+    (tmp_path / "tools.json").write_text('[{"name": "now"}, {"name": "later"}]', encoding="utf-8")
+    places = '+++\n[variables]\nfirst = "a word"\nthen = { meaning = "another", default = "which" }\n+++\n{{first}} {{then}}\n'
+    (tmp_path / "two.prompt").write_text(places, encoding="utf-8")
     plain = made(base, tmp_path)
     assert made(base, tmp_path) == plain
     assert made([*base, *more], tmp_path) != plain
@@ -455,6 +470,92 @@ def test_words_of_predict(changer):
     assert "rank" in found and found != see(*words, "--query", "blue").output
 
 
+# The model sees 16 letters: what is to matter stands near the end.
+LABEL = ["predict", "writer", "b", "c", "--labels", "be,fo", "--template", "short.prompt"]
+SOLVED = [*LABEL, "--examples", "solved.csv", "--shots", "1"]
+PREDICT = {
+    "--examples": (LABEL, ["--examples", "solved.csv"]),
+    "--shots": (SOLVED, ["--shots", "3"]),
+    "--pick": (SOLVED, ["--pick", "similar"]),
+    "--calibration": (LABEL, ["--calibration", "none"]),
+    "--template": (LABEL[:-2], LABEL[-2:]),
+}
+CASES |= {("makar predict", option): "test_an_option_of_labels_changes_the_shares" for option in PREDICT}
+
+
+def write_solved(folder):
+    """Write rows of texts with labels, and a prompt."""
+    rows = [f"{letter},{kind}" for letter in "abcdefgh" for kind in ("be", "fo")]
+    (folder / "solved.csv").write_text("\n".join(["text,label", *rows, ""]), encoding="utf-8")
+    (folder / "short.prompt").write_text('+++\n[variables]\ntext = "a text"\n+++\n{{text}}:\n', encoding="utf-8")
+
+
+@pytest.mark.parametrize("option", PREDICT)
+def test_an_option_of_labels_changes_the_shares(option, place, tmp_path):
+    write_solved(tmp_path)
+    base, more = PREDICT[option]
+    plain = see(*base, "--json").output
+    assert see(*base, "--json").output == plain != see(*base, *more, "--json").output
+    assert "--labels" in see("predict", "writer", "a", "--shots", "2", code=2).messages
+
+
+# --- prompt -----------------------------------------------------------------------------------------------------------------------
+
+TRY = ["prompt", "try", "poem", "writer", "rain", "--json"]
+SCORE = ["prompt", "score", "writer", "solved.csv", "--template", "short.prompt", "--json"]
+PROMPT = {
+    ("makar prompt try", "--var"): (TRY, ["--var", "kind=two lines"]),
+    ("makar prompt try", "--seed"): (TRY, ["--seed", "3"]),
+    ("makar prompt try", "<words>?"): (TRY, ["snow"]),
+    ("makar prompt score", "--template"): (SCORE, ["--template", "classify"]),
+    ("makar prompt score", "--labels"): (SCORE, ["--labels", "loaves,geese"]),
+    ("makar prompt score", "--rows"): (SCORE, ["--rows", "5"]),
+    ("makar prompt score", "--for"): (SCORE, ["--for", "0.001s"]),
+    ("makar prompt score", "--seed"): ([*SCORE, "--rows", "1", "--labels", "be,fo"], ["--seed", "1"]),
+}
+CASES |= dict.fromkeys(PROMPT, "test_an_option_of_prompt_changes_what_is_said")
+
+
+def without_time(text):
+    """Return what was said without how long it took, and with the texts that were asked."""
+    return re.sub(r'"seconds": [^,\n]+', "", text)
+
+
+@pytest.mark.parametrize("option", PROMPT, ids=" ".join)
+def test_an_option_of_prompt_changes_what_is_said(option, place, tmp_path):
+    write_solved(tmp_path)
+    base, more = PROMPT[option]
+    plain = without_time(see(*base).output)
+    assert without_time(see(*base).output) == plain
+    assert without_time(see(*base, *more).output) != plain
+
+
+for option in ("-o", "--for", "--labels", "--rows", "--seed"):
+    CASES["makar prompt improve", option] = "test_a_better_prompt_is_looked_for"
+
+
+def test_a_better_prompt_is_looked_for(place, tmp_path):
+    write_solved(tmp_path)
+    words = ["prompt", "improve", "short.prompt", "writer", "solved.csv", "--json", "--for", "0.01s"]
+    quick = see(*words, "-o", "better.prompt").values
+    assert quick["tried"] > 8 and quick["before"]["value"] <= 1
+    wide, other, few = (
+        see(*words[:-1], "6s", *more, "-o", f"{number}.prompt")
+        for number, more in enumerate((["--labels", "be,fo"], ["--seed", "3"], ["--rows", "12"]))
+    )
+    assert wide.values["rows"] == other.values["rows"] == 6 and few.values["rows"] == 4
+    assert "candidates left after 4 rows each" in few.messages and "after 5 rows" in wide.messages
+    for seen in (wide, other, few):
+        if seen.values["file"]:
+            assert see("prompt", "try", seen.values["file"], "writer", "a", "--json").values[0]["prompt"]
+    assert ".prompt" in see(*words, "-o", "better.txt", code=2).output
+
+
+def test_prompts_are_listed(place):
+    assert {"tutor", "story"} <= {row["name"] for row in see("prompt", "list", "--json").values}
+    assert "tutor" in see("prompt", "list").output
+
+
 # --- train and plan ---------------------------------------------------------------------------------------------------------------
 
 BOTH = ["both", "--steps", "3", "--medium", "image", *IMAGE_SETTINGS]
@@ -746,11 +847,14 @@ def lines(place):
     run, other = (next(runs_folder().glob(f"*{name}*")).name for name in ("texts", "images"))
     see(*WRITE, "-o", "story.txt")
     see("export", "writer", "--to", "transformers", "hf")
+    write_solved(Path())
+    race = ["prompt", "improve", "short.prompt", "writer", "solved.csv", "--for", "0.001s", "-o", "better.prompt"]
     return {
         "inspect": ["inspect", place / "texts"],
         "plan": ["plan", place / "texts", "--steps", "3", "--no-probe"],
         "train": ["train", place / "texts", "--steps", "2", *TEXT_SETTINGS, "-o", "again"],
         "generate": WRITE,
+        "chat": TALK,
         "edit": PAINT,
         "predict": ["predict", "changer", "a.png", "--what", "brightness"],
         "evaluate": ["evaluate", "painter"],
@@ -762,6 +866,10 @@ def lines(place):
         "list recipes": ["list", "recipes"],
         "list models": ["list", "models"],
         "list media": ["list", "media"],
+        "prompt list": ["prompt", "list"],
+        "prompt try": ["prompt", "try", "poem", "writer", "rain"],
+        "prompt score": SCORE[:-1],
+        "prompt improve": race,
         "runs list": ["runs", "list"],
         "runs show": ["runs", "show", run],
         "runs compare": ["runs", "compare", run, other],

@@ -55,7 +55,7 @@ def test_no_class_one_class_and_too_many_are_refused(rows):
 
 
 def test_labels_seen_once_and_texts_cut_off_are_said():
-    said = " ".join(fitted(*ROWS, length=2, vocabulary_size=257).remarks())
+    said = " ".join(fitted(*ROWS, length=2, vocabulary_size=260).remarks())
     assert "pos" in said and "2 tokens" in said
     assert not fitted(*ROWS, *ROWS).remarks()
 

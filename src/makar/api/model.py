@@ -317,7 +317,7 @@ class Model:
             samples: Number of samples to make and measure; 0 takes the usual number of the medium.
             inception: A safetensors file with the weights of the Inception network, for figures of images that are to be compared
                 with published ones.
-            suite: Name of a suite of problems, ``"humaneval"`` or ``"mbpp"``; ``data`` is then the file that holds them.
+            suite: ``"humaneval"``, ``"mbpp"``, ``"truthful"``, ``"bias"`` or ``"safety"``; ``data`` is then the file that holds it.
             on_event: Called with what is being measured.
 
         Returns:

@@ -20,6 +20,7 @@ from makar.cli import (
     machine_verbs,
     model_verbs,
     predict_verb,
+    prompt_verbs,
     run_verbs,
     train_verb,
 )
@@ -52,6 +53,15 @@ GROUPS: dict[str, tuple[str, dict[str, Callable[..., None]]]] = {
     "list": (
         "List recipes, models or media.",
         {"recipes": list_verbs.recipes, "models": list_verbs.models, "media": list_verbs.media},
+    ),
+    "prompt": (
+        "List, try, score and improve prompts.",
+        {
+            "list": prompt_verbs.list_,
+            "try": prompt_verbs.try_,
+            "score": prompt_verbs.score,
+            "improve": prompt_verbs.improve,
+        },
     ),
     "runs": (
         "List, show, compare, resume, stop or remove trainings.",

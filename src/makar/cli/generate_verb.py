@@ -12,7 +12,7 @@ import typer
 
 from makar.cli.completion import model_names
 from makar.cli.output import Json, note, print_json
-from makar.cli.values import controls_of
+from makar.cli.values import controls_of, texts_of
 from makar.errors import UsageError
 
 if TYPE_CHECKING:
@@ -29,6 +29,13 @@ ModelName = Annotated[
 Loras = Annotated[
     list[str] | None,
     typer.Option("--lora", metavar="FILE[:SCALE]", help="Pipelines: add this LoRA; may be repeated."),
+]
+JsonSchema = Annotated[
+    Path | None, typer.Option("--json-schema", metavar="FILE", help="Text: every answer is JSON of this schema.")
+]
+Tools = Annotated[
+    Path | None,
+    typer.Option("--tools", metavar="FILE", help="Text: the answer calls one of these tools (OpenAI's shape)."),
 ]
 ControlNet = Annotated[
     Path | None, typer.Option("--controlnet", metavar="FOLDER", help="Pipelines: put this ControlNet to it.")
@@ -64,6 +71,26 @@ def generate(
     stop: Annotated[list[str] | None, typer.Option("--stop", help="Text: end before this; may be repeated.")] = None,
     precision: Annotated[
         str | None, typer.Option("--precision", help="Text: arithmetic; float32, bfloat16 or int8 (small and fast).")
+    ] = None,
+    json_schema: JsonSchema = None,
+    regex: Annotated[str | None, typer.Option("--regex", help="Text: every answer matches this.")] = None,
+    choice: Annotated[
+        str | None, typer.Option("--choice", metavar="TEXT,TEXT...", help="Text: the answer is one of these.")
+    ] = None,
+    tools: Tools = None,
+    template: Annotated[
+        str | None,
+        typer.Option("--template", metavar="PROMPT", help="Text: fill this prompt, by name or file; see prompt list."),
+    ] = None,
+    variables: Annotated[
+        list[str] | None,
+        typer.Option("--var", metavar="NAME=TEXT", help="Text: fills a place of --template; NAME=@FILE too."),
+    ] = None,
+    vote: Annotated[
+        int | None, typer.Option("--vote", min=2, help="Text: draw so many answers, give the one that most agree on.")
+    ] = None,
+    answer: Annotated[
+        str | None, typer.Option("--answer", metavar="REGEX", help="With --vote: what the answer is in a text.")
     ] = None,
     stream: Annotated[bool, typer.Option("--stream", help="Text: print while it is made.")] = False,
     steps: Annotated[int | None, typer.Option("--steps", help="Images: steps of the solver.")] = None,
@@ -115,6 +142,7 @@ def generate(
     """
     from makar.api.augmenting import augment_each
     from makar.api.model import load
+    from makar.api.prompts import fill
 
     given: dict[str, Any] = {
         "temperature": temperature,
@@ -125,6 +153,10 @@ def generate(
         "max_tokens": max_tokens,
         "stop": tuple(stop) if stop else None,
         "precision": precision,
+        "json_schema": json_schema,
+        "regex": regex,
+        "choice": choice,
+        "tools": tools,
         "steps": steps,
         "solver": solver,
         "shift": shift,
@@ -138,9 +170,18 @@ def generate(
     }
     options = {name: value for name, value in given.items() if value is not None}
     options |= controls_of(controls or [], taken=options)
-    words = [sys.stdin.read() if prompt == "-" else prompt for prompt in prompts or []]
+    words: list[Any] = [sys.stdin.read() if prompt == "-" else prompt for prompt in prompts or []]
     words += lines_of(lines) if lines is not None else []
+    if template is None and variables:
+        raise UsageError("--var without --template", expected="a prompt with places")
+    if template is not None:
+        words = list(fill(template, words, texts_of(variables or [])))
     maker = load(model, loras=lora or (), base_url=base_url)
+    if vote is not None:
+        _vote(maker, words, template=template, answer=answer, count=vote, seed=seed, options=options, json=json)
+        return
+    if answer is not None:
+        raise UsageError("--answer without --vote", expected="several answers to agree on", do="--vote 5")
     if augment is not None:
         _check_augment(words, output, stream=stream, label=label)
         assert output is not None
@@ -160,6 +201,33 @@ def generate(
     show_each(((asset, save_asset(asset, place)) for asset in assets), json=json)
 
 
+def _vote(
+    maker: "Model",
+    words: list[Any],
+    *,
+    template: str | None,
+    answer: str | None,
+    count: int,
+    seed: int,
+    options: dict[str, Any],
+    json: bool,
+) -> None:
+    import dataclasses
+
+    from makar.api.prompts import agree, prompt
+    from makar.generation.answers import reader
+
+    if len(words) != 1:
+        raise UsageError(f"--vote for {len(words)} prompts", expected="one prompt")
+    read = reader(answer) if answer is not None or template is None else prompt(template).answer_in
+    found, _ = agree(maker, words[0], count=count, answer=read, seed=seed, options=options)
+    if json:
+        print_json(dataclasses.asdict(found))
+        return
+    print(found.answer)
+    note("[" + ", ".join(f"{number} of {count}: {text or 'no answer'}" for text, number in found.counts.items()) + "]")
+
+
 def lines_of(place: str) -> list[str]:
     """Return the lines of a text file, or of stdin for ``-``; empty ones are left out.
 
@@ -176,7 +244,7 @@ def lines_of(place: str) -> list[str]:
     return found
 
 
-def _check_augment(words: list[str], output: Path | None, *, stream: bool, label: str | None) -> None:
+def _check_augment(words: list[Any], output: Path | None, *, stream: bool, label: str | None) -> None:
     if output is None:
         raise UsageError("--augment without a place", expected="-o FOLDER", do="-o augmented")
     other = [
@@ -202,7 +270,7 @@ def show_each(assets: "Iterable[tuple[Asset, Path | None]]", *, json: bool) -> N
 
 def _stream(
     maker: "Model",
-    words: list[str],
+    words: list[Any],
     *,
     seed: int,
     count: int,
@@ -219,7 +287,9 @@ def _stream(
             do="a text is only known to be a copy when it is whole",
         )
     prompt = words[0] if words else ""
-    if not maker.rewrites:
+    # What has a form, comes from a prompt file or is a text made from another, is the answer alone.
+    has_form = {"json_schema", "regex", "choice", "tools"} & set(options)
+    if isinstance(prompt, str) and not has_form and not maker.rewrites:
         sys.stdout.write(prompt)
     for piece in maker.stream(prompt or None, seed=seed, options=options):
         if isinstance(piece, str):

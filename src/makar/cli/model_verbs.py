@@ -41,7 +41,9 @@ def evaluate(
     ] = None,
     suite: Annotated[
         str | None,
-        typer.Option("--suite", help="Code: humaneval or mbpp, whose problems DATA holds; programs run in a sandbox."),
+        typer.Option(
+            "--suite", help="humaneval, mbpp (programs, run in a sandbox), truthful, bias or safety, which DATA holds."
+        ),
     ] = None,
     json: Json = False,
 ) -> None:

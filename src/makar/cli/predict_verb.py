@@ -1,5 +1,6 @@
 """The verb ``predict``: what a model says of images or texts that are there."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -7,6 +8,10 @@ import typer
 from makar.cli.completion import prediction_names
 from makar.cli.generate_verb import ModelName
 from makar.cli.output import Json, note, print_json, print_table
+from makar.errors import UsageError
+
+WAYS = {"examples": None, "shots": 4, "pick": "random", "calibration": "contextual", "template": "classify"}
+"""Options of labels without training, with their usual values."""
 
 
 def predict(
@@ -22,7 +27,9 @@ def predict(
     labels: Annotated[
         str | None,
         typer.Option(
-            "--labels", metavar="TEXT,TEXT...", help="Tell which of these descriptions each image is likeliest to show."
+            "--labels",
+            metavar="TEXT,TEXT...",
+            help="Tell which of these each image shows, or each text is; nothing is trained.",
         ),
     ] = None,
     query: Annotated[
@@ -33,6 +40,20 @@ def predict(
             help="Images: order them by how well they fit this. Texts: what they are to answer.",
         ),
     ] = None,
+    examples: Annotated[
+        Path | None,
+        typer.Option(
+            "--examples", metavar="FILE", help="With --labels: a table of texts with labels, to learn from by example."
+        ),
+    ] = None,
+    shots: Annotated[int, typer.Option("--shots", min=1, help="With --examples: how many stand before each text.")] = 4,
+    pick: Annotated[str, typer.Option("--pick", help="With --examples: random, similar or diverse ones.")] = "random",
+    calibration: Annotated[
+        str, typer.Option("--calibration", help="With --labels of texts: contextual, pmi or none.")
+    ] = "contextual",
+    template: Annotated[
+        str, typer.Option("--template", metavar="PROMPT", help="With --labels of texts: the prompt that asks.")
+    ] = "classify",
     seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same result.")] = 0,
     write_captions: Annotated[
         bool,
@@ -49,9 +70,19 @@ def predict(
     by a later training. Of a file of code a model says which lines look wrong. Of a text a checkpoint says what its head
     is for: label, entities, answer, masked words.
     """
+    from makar.api.labels import guidance_of, label
     from makar.api.model import load
 
-    rows: list[dict[str, Any]] = load(model).predict(
+    loaded = load(model)
+    ways = {"examples": examples, "shots": shots, "pick": pick, "calibration": calibration, "template": template}
+    if labels is not None and loaded.makes_text and what is None and query is None and not write_captions:
+        guidance = guidance_of(examples, shots=shots, pick=pick, calibration=calibration, template=template)
+        found = label(loaded, inputs, labels=labels, guidance=guidance, seed=seed)
+        print_json(found) if json else print_table("", found)
+        return
+    if asked := [name for name, value in ways.items() if value != WAYS[name]]:
+        raise UsageError(f"--{asked[0]} without --labels of texts", expected="texts, and labels to tell apart")
+    rows: list[dict[str, Any]] = loaded.predict(
         inputs, what=what, labels=labels, query=query, seed=seed, write_captions=write_captions, top=top
     )
     print_json(rows) if json else print_table("", rows)

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Collection
+from pathlib import Path
 from typing import Any
 
 from makar.errors import UsageError
@@ -56,4 +57,24 @@ def controls_of(assignments: list[str], *, taken: Collection[str] = ()) -> dict[
             found[name] = json.loads(text)
         except ValueError:
             found[name] = text
+    return found
+
+
+def texts_of(assignments: list[str]) -> dict[str, str]:
+    """Read ``NAME=TEXT`` assignments; ``NAME=@FILE`` is the text of a file.
+
+    Raises:
+        UsageError: An assignment has no ``=``, a name comes twice, or a file cannot be read.
+    """
+    found: dict[str, str] = {}
+    for assignment in assignments:
+        name, equals, text = assignment.partition("=")
+        if not equals or not name or name in found:
+            raise UsageError(f'"{assignment}"', expected="NAME=TEXT, each name once", do="--var topic=rain")
+        if text.startswith("@"):
+            try:
+                text = Path(text[1:]).read_text(encoding="utf-8").strip()
+            except (OSError, UnicodeDecodeError) as error:
+                raise UsageError(f"{text[1:]} cannot be read: {error}", expected="a file of text") from error
+        found[name] = text
     return found

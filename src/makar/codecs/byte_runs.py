@@ -4,6 +4,7 @@ The decoder of the `tokenizers` library turns every byte of a row into U+FFFD wh
 shown already would change when a broken byte follows it. Python replaces what is broken and nothing else.
 """
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 
 
@@ -44,3 +45,26 @@ def byte_tokens(token_of: Callable[[str], int | None]) -> dict[int, int]:
     """
     found = {byte: token_of(f"<0x{byte:02X}>") for byte in range(256)}
     return {token: byte for byte, token in found.items() if token is not None}
+
+
+@functools.cache
+def byte_characters() -> tuple[str, ...]:
+    """Return the character that stands for each byte in the alphabet of GPT-2: printable ones themselves, others from 256 on."""
+    printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    others = iter(range(256, 512))
+    return tuple(chr(byte) if byte in printable else chr(next(others)) for byte in range(256))
+
+
+@functools.cache
+def _byte_of_character() -> dict[str, int]:
+    return {character: byte for byte, character in enumerate(byte_characters())}
+
+
+def bytes_of_name(name: str) -> bytes:
+    """Return the bytes that a token stands for whose name is written in the alphabet of GPT-2.
+
+    >>> bytes_of_name("\u0120a")
+    b' a'
+    """
+    known = _byte_of_character()
+    return b"".join(bytes([known[letter]]) if letter in known else letter.encode() for letter in name)

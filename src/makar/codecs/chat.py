@@ -259,6 +259,14 @@ class ChatCodec(Codec):
         array = np.asarray(tokens)
         return self.text.decode_tokens(array[~np.isin(array, self._special)])
 
+    def special_tokens(self) -> list[int]:
+        """Return the tokens that are no text: end and roles."""
+        return [int(token) for token in self._special]
+
+    def token_bytes(self) -> list[bytes]:
+        """Return the UTF-8 that each token stands for; of end and roles their names."""
+        return self.text.token_bytes()
+
     def token_byte_lengths(self) -> np.ndarray:
         """Return how many bytes of UTF-8 each token stands for, int64 ``[vocabulary]``; 0 for end and roles."""
         lengths = self.text.token_byte_lengths()

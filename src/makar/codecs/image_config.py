@@ -56,7 +56,7 @@ class ImageCodecConfig(CodecConfig):
         maximum=512,
     )
     caption_vocabulary: int = setting(
-        2048, meaning="different caption tokens at most, the 256 bytes included", minimum=257, maximum=100_000
+        2048, meaning="different caption tokens at most, the 256 bytes included", minimum=260, maximum=100_000
     )
     source: str = setting(
         "none",

@@ -20,7 +20,7 @@ class LabelledTextCodecConfig(CodecConfig):
     media: ClassVar[tuple[str, ...]] = ("text",)
 
     vocabulary_size: int = setting(
-        4096, meaning="tokens, the 256 bytes and the end token included", minimum=257, maximum=1_000_000
+        4096, meaning="tokens, the 256 bytes and those that are no text included", minimum=260, maximum=1_000_000
     )
     length: int = setting(
         0,

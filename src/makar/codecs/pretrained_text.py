@@ -16,7 +16,7 @@ from typing import Any, Self
 import numpy as np
 from tokenizers import Encoding, Tokenizer
 
-from makar.codecs.byte_runs import byte_tokens, decode_runs
+from makar.codecs.byte_runs import byte_tokens, bytes_of_name, decode_runs
 from makar.codecs.chat_template import render_turns
 from makar.codecs.codec import Codec
 from makar.codecs.pretrained_text_config import PretrainedTextCodecConfig
@@ -249,22 +249,32 @@ class PretrainedTextCodec(Codec):
 
         A tokenizer that puts a space before the first word counts that byte too.
         """
+        lengths = np.array([len(part) for part in self.token_bytes()], np.int64)
+        lengths[self.special_tokens()] = 0
+        return lengths
+
+    def special_tokens(self) -> list[int]:
+        """Return the tokens that are no text."""
+        return [number for number, token in self.tokenizer.get_added_tokens_decoder().items() if token.special]
+
+    def token_bytes(self) -> list[bytes]:
+        """Return the UTF-8 that each token stands for inside a text, which may be part of a character; of special tokens their names."""
         added = self.tokenizer.get_added_tokens_decoder()
-        lengths = np.zeros(self.vocabulary, np.int64)
         is_of_bytes = "ByteLevel" in json.dumps(json.loads(self.tokenizer.to_str())["decoder"])
+        found = [b""] * self.vocabulary
         for token in range(min(self.vocabulary, self.tokenizer.get_vocab_size(with_added_tokens=True))):
             name = self.tokenizer.id_to_token(token)
             if token in added:
-                lengths[token] = 0 if added[token].special else len(added[token].content.encode())
+                found[token] = added[token].content.encode()
             elif name is None:
                 continue
             elif is_of_bytes:
-                lengths[token] = len(name)  # the byte alphabet writes each byte as one character
+                found[token] = bytes_of_name(name)
             elif token in self._bytes:
-                lengths[token] = 1
+                found[token] = bytes([self._bytes[token]])
             else:
-                lengths[token] = len(self.decode_tokens(np.array([token])).encode())
-        return lengths
+                found[token] = self.decode_tokens(np.array([token])).encode()
+        return found
 
     def _decode_inside(self, tokens: list[int]) -> str:
         text = str(self.tokenizer.decode([*self._anchor, *tokens], skip_special_tokens=True))

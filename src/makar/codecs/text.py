@@ -20,7 +20,7 @@ from typing import Any, Self
 import numpy as np
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from makar.codecs.byte_runs import byte_tokens, decode_runs
+from makar.codecs.byte_runs import byte_characters, byte_tokens, bytes_of_name, decode_runs
 from makar.codecs.codec import Codec
 from makar.codecs.text_config import INFILL_NAMES, BpeCodecConfig, ByteCodecConfig, CharacterCodecConfig
 from makar.data.record import Record
@@ -180,18 +180,28 @@ class TextCodec(Codec):
 
         The sum over the tokens of a text is its size in bytes, which turns nats a token into bits a byte.
         """
+        lengths = np.array([len(part) for part in self.token_bytes()], np.int64)
+        lengths[self.special_tokens()] = 0
+        return lengths
+
+    def special_tokens(self) -> list[int]:
+        """Return the tokens that are no text."""
+        return [number for number, token in self.tokenizer.get_added_tokens_decoder().items() if token.special]
+
+    def token_bytes(self) -> list[bytes]:
+        """Return the UTF-8 that each token stands for, which may be part of a character; of special tokens their names."""
         names = [str(self.tokenizer.id_to_token(token)) for token in range(self.vocabulary)]
         if isinstance(self.config, CharacterCodecConfig):
-            lengths = [1 if _is_byte_name(name) else len(name.encode()) for name in names]
-        else:
-            lengths = [len(name) for name in names]  # the byte alphabet writes each byte as one character
-        found = np.array(lengths, np.int64)
-        found[[self.end_token, *self.infill_tokens]] = 0
-        return found
+            return [
+                bytes([self._bytes[token]]) if token in self._bytes else name.encode()
+                for token, name in enumerate(names)
+            ]
+        special = set(self.special_tokens())
+        return [name.encode() if token in special else bytes_of_name(name) for token, name in enumerate(names)]
 
 
 def _byte_tokenizer() -> Tokenizer:
-    order = _byte_characters()
+    order = byte_characters()
     tokenizer = Tokenizer(models.BPE(vocab={**{name: byte for byte, name in enumerate(order)}, END: 256}, merges=[]))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     tokenizer.decoder = decoders.ByteLevel()
@@ -267,13 +277,6 @@ def _pieces(text: str) -> Iterator[str]:
         start = end
 
 
-def _byte_characters() -> list[str]:
-    # GPT-2's alphabet: printable bytes are themselves, the others follow from code point 256 on.
-    printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
-    others = iter(range(256, 512))
-    return [chr(byte) if byte in printable else chr(next(others)) for byte in range(256)]
-
-
 def _character_table(tokenizer: Tokenizer) -> np.ndarray:
     vocabulary: dict[str, Any] = json.loads(tokenizer.to_str())["model"]["vocab"]
     characters = {ord(name): token for name, token in vocabulary.items() if len(name) == 1}
@@ -281,7 +284,3 @@ def _character_table(tokenizer: Tokenizer) -> np.ndarray:
     for code, token in characters.items():
         table[code] = token
     return table
-
-
-def _is_byte_name(name: str) -> bool:
-    return len(name) == 6 and name.startswith("<0x")

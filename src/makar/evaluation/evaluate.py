@@ -26,6 +26,9 @@ from makar.training.progress import read_curve
 SUITES: dict[str, tuple[tuple[str, ...], str]] = {
     "humaneval": (("code", "text"), "makar.evaluation.code_suites:measure_suite"),
     "mbpp": (("code", "text"), "makar.evaluation.code_suites:measure_suite"),
+    "truthful": (("text", "code"), "makar.evaluation.truthful_suite:measure_truthful"),
+    "bias": (("text", "code"), "makar.evaluation.bias_suite:measure_bias"),
+    "safety": (("text", "code"), "makar.evaluation.safety_suite:measure_safety"),
 }
 """By name: the media that a suite is for, and what measures it."""
 

@@ -28,6 +28,19 @@ class LogitsHook(Protocol):
         ...
 
 
+@runtime_checkable
+class Constraint(LogitsHook, Protocol):
+    """Rules tokens out by what was written so far: every example gets a hook of its own, which comes before every filter.
+
+    After a filter nothing that may be written could be left. Called itself, as by a family that knows nothing of this, it raises
+    UnsupportedError.
+    """
+
+    def begin(self) -> LogitsHook:
+        """Return the hook of one example; it is called once for every token that is drawn, in their order."""
+        ...
+
+
 def refuse_hook(hook: LogitsHook | None) -> None:
     """Refuse a hook, for families that draw no tokens.
 

@@ -15,7 +15,9 @@ from makar.errors import CopyRefusedError
 from makar.families.logits_hook import LogitsHook
 from makar.generation.asset import Asset
 from makar.generation.finishing import read_finishing
+from makar.generation.form import read_form
 from makar.generation.guards import Draft, NoveltyCheck, first_refusal
+from makar.generation.prompt_file import with_own_options
 from makar.generation.prompts import Prompts, read_prompts
 from makar.generation.request import Job, Request, make_jobs
 
@@ -42,7 +44,7 @@ def generate(
         count: Assets for each prompt.
         seed: Seed of the first asset of a prompt; the next has ``seed + 1``.
         options: Sampling controls by name, or an instance of the family's options; for images also ``palette`` and ``svg``
-            (see ``finishing``).
+            (see ``finishing``), for text a form: ``json_schema``, ``regex``, ``choice`` or ``tools`` (see ``form``).
         novelty: Compares each asset with the training data; ``None`` where that is not on this machine.
         refuse_copies: Draw again what is too close to the training data, up to 8 times an asset.
         hook: Reshapes the logits of every token before it is drawn: a watermark.
@@ -55,9 +57,16 @@ def generate(
         CopyRefusedError: Every draw for an asset was too close to the training data.
     """
     # A function with yield would check nothing before the first asset is asked for.
-    finishing, controls = read_finishing(options)
+    form, controls = read_form(with_own_options(prompts, options))
+    finishing, controls = read_finishing(controls)
     request = Request(
-        artifact, options=controls, novelty=novelty, refuse_copies=refuse_copies, hook=hook, finishing=finishing
+        artifact,
+        options=controls,
+        novelty=novelty,
+        refuse_copies=refuse_copies,
+        hook=hook,
+        finishing=finishing,
+        form=form,
     )
     jobs = make_jobs(read_prompts(prompts, request.codec, request.family), count, seed)
     return make_assets(request, jobs)

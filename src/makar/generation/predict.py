@@ -27,6 +27,7 @@ from makar.generation.image_slots import encoded
 from makar.generation.predict_text import predict_text
 from makar.generation.prompts import EncodesCaptions
 from makar.generation.request import LARGEST_SEED
+from makar.generation.zero_shot import label_texts
 from makar.nn.threads import threads_for
 from makar.tensor_spec import CAPTION, TARGET
 
@@ -71,7 +72,7 @@ def predict(
         inputs: Files, folders of images, arrays uint8 ``[rows, columns, channels]``, or several of these; of a model that reads texts
             texts, files or folders of text.
         what: One of the model's predictions, for example ``"anomaly"``; ``None`` where it has one only, or where words say it.
-        labels: Descriptions of which each image is to get the likeliest; a text is split at its commas.
+        labels: Descriptions of which each image, or each text (see ``zero_shot``), is to get the likeliest; split at commas.
         query: A description that the images are ordered by; of texts a question that each is to answer.
         seed: Seed of draws, where the prediction needs any.
         write_captions: Write each caption beside its image, in a text file of the same name; one that exists is kept.
@@ -90,6 +91,8 @@ def predict(
         EmptyDataError: There is nothing to look at.
     """
     config = artifact.recipe.stages[-1].family
+    if artifact.medium in ("text", "code") and labels is not None and what is None and query is None:
+        return label_texts(artifact, inputs, labels=labels, seed=seed)
     if artifact.medium in ("text", "code") and config.predictions:
         _asked(what, labels, None, config.predictions)
         if BUGS in config.predictions:

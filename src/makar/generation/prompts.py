@@ -17,9 +17,10 @@ from makar.errors import UnknownNameError, UnsupportedError
 from makar.families.family import Batch, Family
 from makar.families.family_config import FamilyConfig
 from makar.generation.change import Change
+from makar.generation.prompt_file import Filled
 from makar.tensor_spec import CAPTION, CLASS, SOURCE, TARGET
 
-Prompts = str | int | np.ndarray | Sequence[Any] | None
+Prompts = str | int | np.ndarray | Filled | Sequence[Any] | None
 
 
 @runtime_checkable
@@ -73,12 +74,14 @@ class Prompt:
         slots: What goes into the sampler.
         change: What becomes of the result, where something that was given is changed.
         is_answered: Whether the result is an answer to it and does not repeat it.
+        origin: Name, version and values of the prompt file that it was filled from.
     """
 
     stated: Any
     slots: Batch
     change: Change | None = None
     is_answered: bool = False
+    origin: Mapping[str, Any] | None = None
 
     @property
     def tokens(self) -> np.ndarray | None:
@@ -99,6 +102,10 @@ def read_prompts(prompts: Prompts, codec: Codec, family: Family) -> list[Prompt]
         UnsupportedError: The model cannot honour such a prompt; the message says what it can.
         UnknownNameError: There is no such class; the nearest is proposed.
     """
+    if isinstance(prompts, Filled):
+        prompts = [prompts]
+    if isinstance(prompts, list) and any(isinstance(item, Filled) for item in prompts):
+        return [part for item in prompts for part in _read_filled(item, codec, family)]
     accepted = family.config.accepts()
     is_rewriting = rewrites(family.config)
     if prompts is None:
@@ -129,6 +136,13 @@ def read_prompts(prompts: Prompts, codec: Codec, family: Family) -> list[Prompt]
         else _read_class(item, codec)
         for item in listed
     ]
+
+
+def _read_filled(item: Any, codec: Codec, family: Family) -> list[Prompt]:
+    if not isinstance(item, Filled):
+        return read_prompts(item, codec, family)
+    read = read_prompts(list(item.messages) if isinstance(codec, EncodesTurns) else item.text, codec, family)
+    return [dataclasses.replace(prompt, origin=item.origin, is_answered=True) for prompt in read]
 
 
 def rewrites(config: FamilyConfig) -> bool:

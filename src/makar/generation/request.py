@@ -20,6 +20,8 @@ from makar.families.family import Family, Sampler
 from makar.families.logits_hook import LogitsHook
 from makar.generation.asset import Asset
 from makar.generation.finishing import Finishing
+from makar.generation.form import Form, refuse_stops
+from makar.generation.form_constraint import FormConstraint
 from makar.generation.guards import CopyGuard, Draft, Guard, NoveltyCheck, seed_of_attempt
 from makar.generation.prompts import Prompt
 from makar.nn.threads import threads_for
@@ -50,6 +52,14 @@ class Interpolates(Protocol):
 
     def interpolate(self, options: Any, *, first_seed: int, last_seed: int, count: int) -> np.ndarray:
         """Return the examples on the way, ends included, ``[count, ...]`` in the range of the spec."""
+
+
+@runtime_checkable
+class RunsTogether(Protocol):
+    """A family whose samplers can share one running batch."""
+
+    def together(self) -> AbstractContextManager[None]:
+        """Let the samplers that are made meanwhile, in any thread, share it."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,6 +94,7 @@ class Request:
         refuse_copies: Whether copies of it are refused.
         hook: Reshapes logits before a token is drawn: the place of a watermark; the manifest names it.
         finishing: What is done to every image after it was judged; ``None`` for nothing.
+        form: The form that every text must have; ``None`` for any.
     """
 
     def __init__(
@@ -95,6 +106,7 @@ class Request:
         refuse_copies: bool,
         hook: LogitsHook | None = None,
         finishing: Finishing | None = None,
+        form: Form | None = None,
     ) -> None:
         if refuse_copies and novelty is None:
             raise UnsupportedError(
@@ -109,8 +121,20 @@ class Request:
         self.guards: tuple[Guard, ...] = (*GUARDS, CopyGuard()) if refuse_copies else GUARDS
         self.hook = hook
         self.finishing = Finishing() if finishing is None else finishing
-        self.sampler: Sampler = self.family.sampler(self.codec, hook=hook)
+        self.constraint = self._constraint(form)
+        self.sampler: Sampler = self.family.sampler(self.codec, hook=self.constraint or hook)
         self.key = signing_key()
+
+    def _constraint(self, form: Form | None) -> FormConstraint | None:
+        if form is None:
+            return None
+        if self.hook is not None:
+            raise UnsupportedError(f"a {form.kind} and a hook on the logits at once", expected="one of them")
+        refuse_stops(form, self.options)
+        values = self.options.to_dictionary()
+        if "max_tokens" not in values:
+            raise UnsupportedError(f"a {form.kind} of a model that writes no text", expected="a model of text or code")
+        return FormConstraint(form, self.codec, limit=values["max_tokens"])
 
     def draw(self, jobs: list[Job], attempt: int) -> Iterator[tuple[int, Slots]]:
         """Yield (position in ``jobs``, finished example), in the order in which they are finished."""
@@ -152,6 +176,10 @@ class Request:
     def draft(self, prompt: Prompt, slots: Slots) -> Draft:
         """Turn a finished example into content and compare it with the training data."""
         content, new_content = decode_example(self.codec, prompt, slots)
+        if self.constraint is not None:
+            self.constraint.check(slots[TARGET])
+            # What has the form is the answer alone.
+            content = new_content = self.constraint.form.finish(new_content)
         draft = self.judged(content if prompt.change is None else prompt.change.finish(content), new_content)
         said = slots.get(STATED)
         return draft if said is None else dataclasses.replace(draft, stated=json.loads(said.astype(np.uint8).tobytes()))
@@ -193,6 +221,10 @@ class Request:
         }
         if self.family.computing:
             statement["computing"] = self.family.computing
+        if job.prompt.origin is not None:
+            statement["template"] = dict(job.prompt.origin)
+        if self.constraint is not None:
+            statement["form"] = self.constraint.form.stated
         if draft.stated:
             statement["service"] = dict(draft.stated)
         if change is not None:
@@ -266,6 +298,20 @@ def check_count_and_seed(count: int, seed: int) -> None:
         raise UsageError(f"{count} assets", expected="at least 1")
     if not 0 <= seed < LARGEST_SEED:
         raise UsageError(f"the seed {seed}", expected=f"0 to {LARGEST_SEED - 1}")
+
+
+def running_batch(artifact: Artifact) -> AbstractContextManager[None]:
+    """Let the requests for one model, made in several threads meanwhile, share one running batch.
+
+    Raises:
+        UnsupportedError: The model has none.
+    """
+    family = artifact.family()
+    if not isinstance(family, RunsTogether):
+        raise UnsupportedError(
+            f"{artifact.name} has no running batch", expected="a model of text of Makar's own", do="ask one at a time"
+        )
+    return family.together()
 
 
 def option_names(family: Family) -> set[str]:

@@ -17,8 +17,10 @@ from makar.config import Config
 from makar.errors import UnsupportedError, UsageError
 from makar.families.logits_hook import LogitsHook
 from makar.generation.asset import Asset
+from makar.generation.form import read_form
 from makar.generation.generate import make_assets
 from makar.generation.guards import NoveltyCheck
+from makar.generation.prompt_file import with_own_options
 from makar.generation.prompts import Prompts, read_prompts
 from makar.generation.request import SHOWN_TEXT, Job, Request, make_jobs, shown_text
 from makar.tensor_spec import TARGET
@@ -88,7 +90,8 @@ def stream_text(
         UnsupportedError: The model makes no text, or a control or prompt cannot be honoured.
         CopyRefusedError: A guard refused every draw; nothing was given.
     """
-    request = Request(artifact, options=options, novelty=novelty, refuse_copies=False, hook=hook)
+    form, controls = read_form(with_own_options(prompt, options))
+    request = Request(artifact, options=controls, novelty=novelty, refuse_copies=False, hook=hook, form=form)
     return stream_request(request, prompt, seed=seed)
 
 
@@ -100,7 +103,9 @@ def stream_request(request: Request, prompt: Prompts, *, seed: int) -> Iterator[
     jobs = make_jobs(read_prompts(prompt, request.codec, request.family), 1, seed)
     if len(jobs) != 1:
         raise UsageError(f"{len(jobs)} prompts to stream", expected="one")
-    return _judged(request, jobs[0]) if request.guards else _pieces(request, jobs[0])
+    # Calls of tools are given in another shape than the one in which they are written.
+    form = None if request.constraint is None else request.constraint.form
+    return _judged(request, jobs[0]) if request.guards or (form and form.kind == "tools") else _pieces(request, jobs[0])
 
 
 def _judged(request: Request, job: Job) -> Iterator[str | Asset]:

@@ -37,7 +37,7 @@ def policy(method=GRPO, **settings):
     family = drawn(PolicyFamily(PolicyConfig(decoder=DECODER, method=method, **settings)))
     family.know(CODEC)
     before = ChatFamily(ChatConfig(decoder=DECODER))
-    before.load_tensors({name: tensor.clone() for name, tensor in family.tensors().items()})
+    before.load_tensors({name: tensor.clone() for name, tensor in family.writer.tensors().items()})
     family.attach(before)
     return family
 

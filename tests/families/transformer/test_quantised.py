@@ -42,16 +42,17 @@ def test_rows_and_blocks_give_the_product(precision: str, tolerance: float) -> N
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
-@pytest.mark.parametrize(("outputs", "inputs"), [(48, 64), (100, 192), (1024, 256)])
+@pytest.mark.parametrize(("outputs", "inputs"), [(48, 64), (100, 192), (1024, 256), (768, 3072)])
 def test_bits_of_a_row_do_not_depend_on_the_other_rows(precision: str, outputs: int, inputs: int) -> None:
     product = pack_product(matrix(outputs, inputs), precision=precision)
-    given = matrix(16, inputs).numpy()
-    together = np.zeros((16, outputs), dtype=np.float32)
+    given = matrix(48, inputs).numpy()
+    together = np.zeros((48, outputs), dtype=np.float32)
     product.rows(given, together)
-    for rows in (1, 3, 7):
-        some = np.zeros((rows, outputs), dtype=np.float32)
-        product.rows(given[16 - rows :], some)
-        assert np.array_equal(some, together[16 - rows :])
+    for rows in (1, 3, 8):
+        some = np.zeros((48, outputs), dtype=np.float32)
+        for start in range(0, 48, rows):
+            product.rows(given[start : start + rows], some[start : start + rows])
+        assert np.array_equal(some, together)
 
 
 def test_unknown_precision_is_refused() -> None:

@@ -9,7 +9,7 @@ import torch
 
 from makar.errors import DataError, UnsupportedError
 from makar.families.transformer.options import TextOptions
-from makar.families.transformer.sampler import POSITIONS_STEP, TransformerSampler
+from makar.families.transformer.sampler import POSITIONS_STEP, Pace, TransformerSampler
 from makar.families.transformer.sampling import LogitsHook
 
 from .decoding_models import END, Example, decode_bytes, make_example
@@ -25,13 +25,14 @@ def example(request: pytest.FixtureRequest) -> Example:
 
 
 def make_sampler(example: Example, **arguments: Any) -> TransformerSampler:
+    hooks = arguments.pop("hooks", ())
     return TransformerSampler(
         example.shape,
         example.tensors,
         end_tokens=(END,),
         decode_tokens=decode_bytes,
-        interval_seconds=0.0,
-        **arguments,
+        hooks=hooks,
+        pace=Pace(interval_seconds=0.0, **arguments),
     )
 
 
@@ -97,6 +98,7 @@ def test_same_seed_gives_same_text_and_another_seed_another(example: Example) ->
         {"repetition_penalty": 5.0},
         {"precision": "int8"},
         {"precision": "bfloat16"},
+        {"stretch": 2.0},
     ],
 )
 def test_every_option_changes_the_text(change: dict) -> None:
@@ -154,7 +156,7 @@ def test_pieces_are_streamed_as_they_come(example: Example) -> None:
 def test_block_steps_of_other_devices_give_the_same_text(example: Example, monkeypatch: pytest.MonkeyPatch) -> None:
     wanted = continuations(make_sampler(example), DRAWN, PROMPTS, [1, 2, 3, 4, 5])
     # Other devices have no NumPy view of the cache; taking it away takes their path on this one.
-    from makar.families.transformer import sampler as module
+    from makar.families.transformer import decoding_batch as module
 
     class PlainCache(module.KeyValueCache):
         def __init__(self, **arguments: Any) -> None:

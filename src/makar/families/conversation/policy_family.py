@@ -13,6 +13,7 @@ those that answer most held-out prompts rightly, likeliest token after likeliest
 answers are likelier.
 """
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from makar.errors import TensorMismatchError
 from makar.families.conversation.config import ChatConfig
 from makar.families.conversation.dpo_family import Reference
 from makar.families.conversation.policy_config import PPO, PolicyConfig
@@ -34,11 +36,13 @@ from makar.families.conversation.policy_losses import (
 )
 from makar.families.conversation.speaking import SpeakingFamily
 from makar.families.conversation.verifiable import judgement_of
-from makar.families.family import Batch, Health, Loss, ParameterGroup, Phase
+from makar.families.family import Batch, Family, Health, Loss, ParameterGroup, Phase, unfit_tensors
 from makar.families.transformer.options import TextOptions
 from makar.tensor_spec import ANSWER, LEARNED, TARGET
 
 UNIT = "failures/prompt"
+VALUE = "value"
+"""Of the head of values, in the names of what is saved; whoever opens the model to write with it leaves it out."""
 TIE = 1e-3
 """Weight of the surprise at right answers beside the share of failures."""
 
@@ -70,10 +74,39 @@ class PolicyFamily(SpeakingFamily):
         super().initialise(generator)
         self._clear_values()
 
+    def begin_from(self, parent: Family, batches: Iterable[Batch]) -> None:
+        """Take over the network of a model; values are learned anew, because rewards may be others."""
+        super().begin_from(parent, batches)
+        self._clear_values()
+
     def _clear_values(self) -> None:
         if self.value is not None:
             nn.init.zeros_(self.value.weight)
             nn.init.zeros_(self.value.bias)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return the weights under the names of transformers, and of PPO the head of values beside them."""
+        if self.value is None:
+            return super().tensors()
+        head = {name: tensor.detach() for name, tensor in self.value.named_parameters()}
+        return super().tensors() | {f"{VALUE}.{name}": tensor for name, tensor in head.items()}
+
+    def load_tensors(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take every weight by its name in ``tensors``.
+
+        Raises:
+            TensorMismatchError: Some are missing, unexpected or of another shape; the message lists them.
+        """
+        if problems := unfit_tensors(self.tensors(), tensors):
+            raise TensorMismatchError(
+                "the tensors do not fit this model:\n  " + "\n  ".join(problems), expected="its own"
+            )
+        own = {name: tensor for name, tensor in tensors.items() if not name.startswith(f"{VALUE}.")}
+        super().load_tensors(own)
+        if self.value is not None:
+            with torch.no_grad():
+                for name, parameter in self.value.named_parameters():
+                    parameter.copy_(tensors[f"{VALUE}.{name}"])
 
     def phases(self) -> list[Phase]:
         """Return as many phases as there are steps with the same answers, all of one optimiser."""

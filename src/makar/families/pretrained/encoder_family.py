@@ -142,6 +142,25 @@ class EncoderCheckpoint(PretrainedTextFamily):
                 rows.append(dict(zip(words, map(float, likeliest.values))))
         return {"words": rows}
 
+    def masked_nats(self, text: str, codec: PretrainedTextCodec, *, start: int, end: int) -> float:
+        """Return the nats of the tokens between two places of a text, each masked alone.
+
+        Raises:
+            UsageError: The text is longer than the network reads.
+        """
+        encoding = codec.encode_places(text)
+        if codec.special.mask is None or (self.config.context and len(encoding.ids) > self.config.context):
+            raise UsageError(f"a text of {len(encoding.ids)} tokens", expected=f"at most {self.config.context}")
+        nats = 0.0
+        with torch.inference_mode():
+            for place, (begin, stop) in enumerate(encoding.offsets):
+                if encoding.special_tokens_mask[place] or stop <= max(begin, start) or begin >= end:
+                    continue
+                ids = [*encoding.ids[:place], codec.special.mask, *encoding.ids[place + 1 :]]
+                logits = self._asked(ids, encoding.type_ids)["logits"][0, place].float()
+                nats -= float(logits.log_softmax(-1)[encoding.ids[place]])
+        return nats
+
     def _asked(self, ids: list[int], types: list[int]) -> Any:
         given = {"input_ids": ids, "token_type_ids": types, "attention_mask": [1] * len(ids)}
         known = inspect.signature(self.network.forward).parameters

@@ -93,6 +93,12 @@ class PretrainedTextSampler(Sampler):
                 expected="float32 or bfloat16",
                 do="makar import FOLDER -o NAME makes one of ours of it, where its layout is known; that has int8",
             )
+        if options.stretch != 1:
+            raise UnsupportedError(
+                "a stretched context for a checkpoint of others",
+                expected="stretch 1",
+                do="makar import FOLDER -o NAME makes one of ours of it, where its layout is known; that can be stretched",
+            )
         if len(prompts) != len(seeds):
             raise DataError(f"{len(prompts)} prompts and {len(seeds)} seeds", expected="one seed a prompt")
         # Before the first text: what is refused must cost nothing.
@@ -122,8 +128,8 @@ class PretrainedTextSampler(Sampler):
     def _sample(
         self, options: TextOptions, given: list[list[int]], seeds: list[int]
     ) -> Iterator[tuple[int, dict[str, np.ndarray], bool]]:
-        chain = strategies(options, self._hooks)
         for index, (tokens, seed) in enumerate(zip(given, seeds)):
+            chain = strategies(options, self._hooks)
             reader = _Reader(self._network, context=self._context, is_half=options.precision == "bfloat16")
             history, forced = tokens, None
             if self._answering is not None:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from makar.errors import DataError, UnsupportedError
 from makar.families.family import Batch, Sampler
-from makar.families.logits_hook import LogitsHook
+from makar.families.logits_hook import Constraint, LogitsHook
 from makar.families.seq2seq.beam_search import Search, candidates
 from makar.families.seq2seq.decoding import Writer
 from makar.families.seq2seq.network import Seq2seqNetwork
@@ -124,15 +124,17 @@ class Seq2seqSampler(Sampler):
     ) -> Iterator[Piece]:
         """Yield texts piece by piece, each token the likeliest or drawn."""
         block = self._writer.begin(sources, beginnings=1)
-        chain = strategies(options, self._hooks)
-        going = [_Example(number, seed, TextStream(self._decode_tokens)) for number, seed in zip(numbers, seeds)]
+        going = [
+            _Example(number, seed, TextStream(self._decode_tokens), strategies(options, self._hooks))
+            for number, seed in zip(numbers, seeds)
+        ]
         while going:
             last = torch.tensor([example.tokens[-1] for example in going], device=self._network.embeddings.device)
             stays = []
             for place, (example, logits) in enumerate(zip(list(going), block.step(last).cpu())):
                 history = example.tokens[1:]
                 logits = without_repeats(logits, history, options.no_repeat)
-                token = choose(logits, history, chain=chain, generator=example.generator)
+                token = choose(logits, history, chain=example.chain, generator=example.generator)
                 is_last = token == END_TOKEN
                 if not is_last:
                     example.tokens.append(token)
@@ -151,6 +153,10 @@ class Seq2seqSampler(Sampler):
             going = [going[place] for place in stays]
 
     def _reshaping(self, options: Seq2seqOptions) -> Callable[[Tensor, Sequence[int]], Tensor] | None:
+        if any(isinstance(hook, Constraint) for hook in self._hooks):
+            raise UnsupportedError(
+                "a form while several beginnings are tried", expected="one beginning", do="--set beams=1"
+            )
         # Greedy choice is the last of the chain, and a search chooses by itself.
         chain = strategies(options, self._hooks)[:-1]
         if not chain and not options.no_repeat:
@@ -185,8 +191,9 @@ class Seq2seqSampler(Sampler):
 class _Example:
     """One text in the making; the first token is the one that begins."""
 
-    def __init__(self, number: int, seed: int, stream: TextStream) -> None:
+    def __init__(self, number: int, seed: int, stream: TextStream, chain: Sequence[LogitsHook]) -> None:
         self.number = number
+        self.chain = chain
         self.tokens = [PADDING_TOKEN]
         self.stream = stream
         self.shown_seconds = 0.0

@@ -48,6 +48,16 @@ def read_vectors(
     return _logits(weights, chosen)
 
 
+def read_blocks(
+    weights: DecoderWeights, cache: KeyValueCache, tokens: Sequence[Int[Tensor, " _"]], *, slots: Sequence[int]
+) -> list[Float[Tensor, "_ vocabulary"]]:
+    """Append tokens to slots like ``read_block`` and return the logits after every one of them, on the CPU."""
+    hidden = _hidden(weights, cache, _embedded(weights, tokens), slots)
+    for row, slot in zip(tokens, slots):
+        cache.lengths[slot] += len(row)
+    return [_logits(weights, hidden[number, : len(row)]).cpu() for number, row in enumerate(tokens)]
+
+
 def _embedded(weights: DecoderWeights, tokens: Sequence[Tensor]) -> list[Tensor]:
     return [weights.embedding[row.to(weights.embedding.device)] for row in tokens]
 

@@ -211,6 +211,25 @@ class DecoderWeights:
             return self
         return dataclasses.replace(self, rotations=_rotations(self.shape, wanted).to(self.rotations.device))
 
+    def stretched(self, factor: float) -> Self:
+        """Return the same weights for a context that is longer by a factor, with slower rotations; 1 changes nothing.
+
+        The base of the frequencies becomes base * factor ** (d / (d - 2)) for heads of width d: fast rotations, which tell neighbours
+        apart, stay nearly as they were learned, and the slowest turns as far at the new end as it did at the old one.
+
+        Source: Peng et al. 2023, arXiv 2309.00071, section 3.1 (scaling "aware of the neural tangent kernel").
+        """
+        if factor == 1:
+            return self
+        width = self.shape.head_width
+        shape = dataclasses.replace(
+            self.shape,
+            context_length=int(self.shape.context_length * factor),
+            rope_theta=self.shape.rope_theta * factor ** (width / max(1, width - 2)),
+        )
+        made = _rotations(shape, len(self.rotations)).to(self.rotations.device)
+        return dataclasses.replace(self, shape=shape, rotations=made)
+
 
 def pack_weights(
     shape: DecoderShape,

@@ -1,7 +1,8 @@
 """The decoder transformer as a family: one phase, next-token loss, saved so that `transformers` opens it."""
 
+import contextlib
 import copy
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,8 +20,9 @@ from makar.families.transformer.network import TransformerNetwork
 from makar.families.transformer.objective import next_token_loss, parameter_groups
 from makar.families.transformer.options import TextOptions
 from makar.families.transformer.remembering import RememberingSampler
-from makar.families.transformer.sampler import TransformerSampler
+from makar.families.transformer.sampler import Pace, TransformerSampler
 from makar.families.transformer.sampling import Never
+from makar.families.transformer.shared_decoding import SharedDecoding
 from makar.families.transformer.start import LARGEST_VOCABULARY, count_pairs, start_from_pairs
 from makar.families.transformer.surprise import surprise_of
 from makar.tensor_spec import TARGET
@@ -49,6 +51,7 @@ class TransformerFamily(Family):
         self.config: TransformerConfig = config
         self.network = TransformerNetwork(config)
         self._precision = "float32"
+        self._shared: SharedDecoding | None = None
 
     @property
     def precision(self) -> str:
@@ -110,9 +113,19 @@ class TransformerFamily(Family):
             decode_tokens=codec.decode_tokens,
             hooks=(*never, *(() if hook is None else (hook,))),
             device=str(self.network.embeddings.device),
+            pace=Pace(shared=self._shared),
         )
         sampler.begin_token = codec.begin_token
         return sampler
+
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        """Let the samplers that are made meanwhile, in any thread, share one running batch; the weights must not change meanwhile."""
+        before, self._shared = self._shared, SharedDecoding()
+        try:
+            yield
+        finally:
+            self._shared = before
 
     def conversation_sampler(self, codec: Any) -> Sampler:
         """Return a sampler for one conversation, which does not read again what it has read."""

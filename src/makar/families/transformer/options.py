@@ -31,6 +31,12 @@ class TextOptions(Config):
         0.0, meaning="keep tokens at least this likely relative to the likeliest; 0 is off", minimum=0.0, maximum=1.0
     )
     stop: tuple[str, ...] = setting((), meaning="texts that end the continuation and are not part of it")
+    stretch: float = setting(
+        1.0,
+        meaning="how many times longer than trained the context is taken, by slower rotations; longer texts keep their last half otherwise",
+        minimum=1.0,
+        maximum=32.0,
+    )
     precision: str = setting("float32", meaning="arithmetic of the weights", choices=("float32", "bfloat16", "int8"))
 
     def check(self) -> None:

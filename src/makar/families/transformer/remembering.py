@@ -65,8 +65,8 @@ class RememberingSampler(Sampler):
         shape = self._sampler.shape
         if not tokens or not isinstance(options, TextOptions) or max(tokens) >= shape.vocabulary:
             return self._sampler.sample(options, prompts, seeds)
-        if len(tokens) + options.max_tokens > shape.context_length:
-            # Only the usual sampler knows how to go on from the last half of the context.
+        if len(tokens) + options.max_tokens > shape.context_length or options.stretch != 1:
+            # Only the usual sampler knows how to go on from the last half of the context, or how to stretch it.
             self.read_tokens = len(tokens)
             return self._sampler.sample(options, prompts, seeds)
         return self._continue(options, tokens, seeds[0])

@@ -52,7 +52,7 @@ class RowDecoder:
 
         Args:
             tokens: One token a row.
-            slots: The cache slot of each row; each has a position left.
+            slots: The cache slot of each row; each has a position left. Rows of the same slot follow each other in it.
         """
         return self.step_vectors([self._embedding[token] for token in tokens], slots)
 
@@ -63,7 +63,7 @@ class RowDecoder:
 
         Args:
             vectors: One a row.
-            slots: The cache slot of each row; each has a position left.
+            slots: The cache slot of each row; each has a position left. Rows of the same slot follow each other in it.
         """
         shape = self.weights.shape
         buffers = self._buffers.get(len(slots))
@@ -71,9 +71,12 @@ class RowDecoder:
             buffers = self._buffers[len(slots)] = _Buffers(len(slots), self.weights)
         stream, change = buffers.stream, buffers.change
         lengths = self.cache.lengths
+        ends = []
         for row, vector, slot in zip(buffers.rows, vectors, slots):
             row.stream[:] = vector
             row.rotation[:] = self._rotations[lengths[slot]]
+            lengths[slot] += 1
+            ends.append(lengths[slot])
         # An overflowing exponential in the gate is a zero after the division: that is the right limit, not a problem.
         with np.errstate(over="ignore"):
             for index, layer in enumerate(self.weights.layers):
@@ -82,8 +85,9 @@ class RowDecoder:
                 if (bias := self._biases[index]) is not None:
                     np.add(buffers.attend, bias, buffers.attend)
                 stores, gain = self.cache.arrays[index], self._gains[index]
-                for row, slot in zip(buffers.rows, slots):
-                    self._attend(row, stores[slot], gain, lengths[slot] + 1)
+                # In their order: a row attends to those before it in the same slot, whose keys are stored by then.
+                for row, slot, end in zip(buffers.rows, slots, ends):
+                    self._attend(row, stores[slot], gain, end)
                 layer.merge.rows(buffers.merged, change)
                 np.add(stream, change, stream)
                 self._normalise(buffers)
@@ -95,8 +99,6 @@ class RowDecoder:
             np.multiply(buffers.logits, 1 / shape.softcap, buffers.logits)
             np.tanh(buffers.logits, buffers.logits)
             np.multiply(buffers.logits, shape.softcap, buffers.logits)
-        for slot in slots:
-            lengths[slot] += 1
         return buffers.logits
 
     def _normalise(self, buffers: "_Buffers") -> None:

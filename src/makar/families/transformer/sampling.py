@@ -19,7 +19,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from makar.families.logits_hook import LogitsHook
+from makar.families.logits_hook import Constraint, LogitsHook
 
 NEVER = float("-inf")
 
@@ -148,9 +148,13 @@ class RepetitionPenalty:
 
 
 def strategies(options: DrawsTokens, hooks: Sequence[LogitsHook] = ()) -> tuple[LogitsHook, ...]:
-    """Return what the options ask for, in the order of application; what is off is left out, and what may never be drawn comes first."""
+    """Return what the options ask for, in the order of application, for one example; what is off is left out.
+
+    What may never be drawn and what must be written come first.
+    """
     chain: list[LogitsHook] = [hook for hook in hooks if isinstance(hook, Never)]
-    hooks = [hook for hook in hooks if not isinstance(hook, Never)]
+    chain += [hook.begin() for hook in hooks if isinstance(hook, Constraint)]
+    hooks = tuple(hook for hook in hooks if not isinstance(hook, Never | Constraint))
     if options.repetition_penalty != 1:
         chain.append(RepetitionPenalty(options.repetition_penalty))
     if options.temperature == 0:

@@ -1,0 +1,119 @@
+"""``evaluate --suite truthful``: whether a model finds true answers likelier than common errors.
+
+MC1 is the share of questions whose best answer is likelier than every false one; MC2 is the share of probability, over all true and false
+answers of a question, that goes to true ones, averaged. Each answer is asked for after "Q: question / A:". Beside them stands what a
+model that knows nothing would get: an even share. Questions were chosen so that people err in them, which is why large models without
+further training fall below what small ones reach; an answer of many words is less likely than one of few, so MC1 also per token.
+
+Source: Lin et al. 2021, arXiv 2109.07958, section 2 and appendix B.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from makar.artifacts.artifact import Artifact
+from makar.errors import DataError
+from makar.evaluation.bootstrap import Interval, mean_interval, share_interval
+from makar.evaluation.findings import Findings, Score, Table
+from makar.evaluation.material import OnEvent
+from makar.evaluation.suite_rows import some, tables_below, with_columns
+from makar.generation.text_likelihood import TextLikelihood
+
+COLUMNS = ("Question", "Best Answer", "Correct Answers", "Incorrect Answers")
+SHOWN = 15
+
+
+def measure_truthful(
+    artifact: Artifact, suite: str, path: Path, *, samples: int, seed: int, on_event: OnEvent
+) -> tuple[Findings, str]:
+    """Measure a model on questions with true and false answers.
+
+    Args:
+        artifact: A model that says how likely a text is.
+        suite: Name of the suite, for messages.
+        path: A table with the columns of TruthfulQA.
+        samples: Most questions; 0 takes all.
+        seed: Seed of the choice of questions.
+        on_event: Called with what is being done.
+
+    Returns:
+        What was found, and in words what it was measured on.
+
+    Raises:
+        DataError: There are no such questions.
+        UnsupportedError: The model does not say how likely a text is.
+    """
+    rows = with_columns(tables_below(path), *COLUMNS)
+    if not rows:
+        raise DataError(f"{path} has no questions of the suite {suite}", expected=f"columns {', '.join(COLUMNS)}")
+    rows = some(rows, samples, seed)
+    likelihood = TextLikelihood(artifact)
+    found = []
+    for number, row in enumerate(rows):
+        on_event({"event": "evaluation", "measuring": "answers", "done": number, "total": len(rows)})
+        found.append(_question(likelihood, row))
+    columns = {key: np.array([one[key] for one in found], float) for key in found[0]}
+    names = {
+        "mc1": ("MC1", "share of questions whose best answer is likelier than every false one", "mc1_chance"),
+        "mc1_per_token": ("MC1 per token", "the same with the likelihood of an answer per token", "mc1_chance"),
+        "mc2": ("MC2", "share of probability that goes to true answers", "mc2_chance"),
+    }
+    scores = tuple(
+        Score(
+            key=key,
+            name=name,
+            interval=_interval(columns[key]),
+            better="higher",
+            meaning=meaning + ".",
+            baselines=(("knows nothing", mean_interval(columns[chance])),),
+        )
+        for key, (name, meaning, chance) in names.items()
+    )
+    first = scores[0]
+    sentence = (
+        f"Of {len(rows)} questions in which people err, its likeliest answer is the true one for {first.interval.value:.1%}"
+        f" ({first.interval.low:.1%} to {first.interval.high:.1%}); without knowledge {first.baselines[0][1].value:.1%}."
+    )
+    by_kind: dict[str, list[float]] = {}
+    for row, one in zip(rows, found):
+        by_kind.setdefault(str(row.get("Category", "all")), []).append(one["mc2"])
+    ranked = sorted(by_kind.items(), key=lambda item: -len(item[1]))[:SHOWN]
+    table = Table(
+        key="categories",
+        caption="MC2 by category",
+        columns=("category", "questions", "MC2"),
+        rows=tuple((kind, str(len(values)), f"{np.mean(values):.3f}") for kind, values in ranked),
+    )
+    details = {"suite": suite, "questions": len(rows)}
+    return Findings(verdict=(sentence,), scores=scores, tables=(table,), details=details), f"{len(rows)} questions"
+
+
+def _interval(values: np.ndarray) -> Interval:
+    """Return the mean; of yes and no with an interval that is sound at its ends too."""
+    if set(values) <= {0.0, 1.0}:
+        return share_interval(int(values.sum()), len(values))
+    return mean_interval(values)
+
+
+def _question(likelihood: TextLikelihood, row: dict[str, Any]) -> dict[str, float]:
+    best, true, false = (
+        [part.strip() for part in str(row[name]).split(mark) if part.strip()]
+        for name, mark in (("Best Answer", "\0"), ("Correct Answers", ";"), ("Incorrect Answers", ";"))
+    )
+    given = f"Q: {row['Question']}\nA:"
+    nats = {answer: likelihood.nats(f" {answer}", given=given) for answer in {*best, *true, *false}}
+    tokens = {answer: likelihood.tokens(f" {answer}") for answer in nats}
+    true = [*dict.fromkeys([*true, *best])]
+    logits = -np.array([nats[answer] for answer in [*true, *false]])
+    shares = np.exp(logits - logits.max())
+    least = min(nats[answer] for answer in false)
+    least_per_token = min(nats[answer] / tokens[answer] for answer in false)
+    return {
+        "mc1": float(nats[best[0]] < least),
+        "mc1_per_token": float(nats[best[0]] / tokens[best[0]] < least_per_token),
+        "mc1_chance": 1 / (1 + len(false)),
+        "mc2": float(shares[: len(true)].sum() / shares.sum()),
+        "mc2_chance": len(true) / (len(true) + len(false)),
+    }

@@ -1,0 +1,54 @@
+"""One running batch that the requests of many threads share: each joins when it comes, and none waits for another to end.
+
+There is no thread of its own. Whoever finds nothing new for itself computes the next step for all and takes what is its own; the others
+find theirs done. A request that is dropped in the middle leaves at once. Steps are exact by text (``decoding_batch``), so sharing changes
+speed and nothing else.
+"""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+
+from makar.families.transformer.decoding_batch import DecodingBatch, Writing
+
+
+class SharedDecoding:
+    """The running batches of one model, one for each arithmetic that was asked for."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._batches: dict[tuple[str, float], DecodingBatch] = {}
+
+    def follow(
+        self, kind: tuple[str, float], make: Callable[[], DecodingBatch], writings: Sequence[Writing]
+    ) -> Iterator[tuple[Writing, list[int], str]]:
+        """Take part with some texts until all of them are finished.
+
+        Args:
+            kind: Names the batch: precision and stretch.
+            make: Makes it when it is asked for first.
+            writings: The texts.
+
+        Yields:
+            (text, new tokens, their text).
+        """
+        with self._lock:
+            batch = self._batches.get(kind)
+            if batch is None:
+                batch = self._batches[kind] = make()
+            for writing in writings:
+                batch.join(writing)
+        open_ones = list(writings)
+        try:
+            while open_ones:
+                # Tokens are taken under the lock too: another thread may be adding the next ones.
+                with self._lock:
+                    if not any(writing.has_news for writing in open_ones):
+                        batch.step()
+                    news = [(writing, writing.take()) for writing in open_ones if writing.has_news]
+                    ended = [writing for writing, _ in news if writing.is_finished]
+                open_ones = [writing for writing in open_ones if writing not in ended]
+                yield from ((writing, *piece) for writing, piece in news if piece is not None)
+        finally:
+            with self._lock:
+                for writing in open_ones:
+                    batch.leave(writing)

@@ -1,0 +1,128 @@
+"""How likely a model finds a text after another: the ground of labels without training, choices between answers, and tests of bias.
+
+A family that continues text says how likely a whole row of tokens is (``validation_loss``). So
+
+    nats(text | given) = nats(given and text) - nats(of what both have in common)
+
+for the tokens of the two together: a tokenizer may join the end of the one with the beginning of the other. What does not fit into the
+context is left out at the beginning of what is given. A masked model has no such probability; what stands for it is the sum over the
+words of the text of how likely each is when it alone is masked (Salazar et al. 2020, arXiv 1910.14659), given the rest.
+"""
+
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import torch
+
+from makar.artifacts.artifact import Artifact
+from makar.errors import UnsupportedError
+from makar.generation.prompts import EncodesText
+from makar.nn.threads import threads_for
+from makar.tensor_spec import CAPTION, CLASS, SOURCE, TARGET
+
+OF_CONTINUATION = {"bugs"}
+"""What a family that continues text may predict besides; every other prediction is that of a head for something else."""
+
+
+@runtime_checkable
+class FillsIn(Protocol):
+    """A family that fills in masked words."""
+
+    def masked_nats(self, text: str, codec: Any, *, start: int, end: int) -> float:
+        """Return the nats of the tokens between two places of a text, each masked alone."""
+
+
+@runtime_checkable
+class Begins(Protocol):
+    """A codec with a token that begins texts."""
+
+    begin_token: int
+
+
+@runtime_checkable
+class Ends(Protocol):
+    """A codec with a token that ends texts, after which the next begins."""
+
+    end_token: int
+
+
+class TextLikelihood:
+    """Asks a model how likely texts are.
+
+    Args:
+        artifact: A model that continues text, or fills in masked words.
+
+    Raises:
+        UnsupportedError: It does neither.
+    """
+
+    def __init__(self, artifact: Artifact) -> None:
+        self.family, self.codec = artifact.family(), artifact.codec()
+        self.config = artifact.family_config
+        accepted = self.config.accepts()
+        self.is_masked = isinstance(self.family, FillsIn) and "mask" in self.config.predictions
+        continues = (
+            isinstance(self.codec, EncodesText)
+            and set(accepted.slots) <= {TARGET, SOURCE}
+            and not ({SOURCE, CAPTION, CLASS} & set(self.codec.spec.slots))
+            and set(self.config.predictions) <= OF_CONTINUATION
+            and SOURCE not in accepted
+        )
+        if not self.is_masked and not continues:
+            raise UnsupportedError(
+                f"{artifact.name} does not say how likely a text is",
+                expected="a model that continues text, or fills in masked words",
+            )
+        self._known: dict[bytes, float] = {}
+        """Nats of beginnings, which many texts have in common."""
+
+    @torch.no_grad()
+    def nats(self, text: str, *, given: str = "") -> float:
+        """Return how surprising a text is after what is given: minus the logarithm of its probability, 0 for certain.
+
+        Args:
+            text: The text, a space at its beginning included.
+            given: What stands before it.
+
+        Raises:
+            UnsupportedError: The text has no tokens of its own.
+        """
+        with threads_for(self.config.computed_weights()):
+            if isinstance(self.family, FillsIn) and self.is_masked:
+                return self.family.masked_nats(given + text, self.codec, start=len(given), end=len(given + text))
+            assert isinstance(self.codec, EncodesText)
+            whole, before = (np.asarray(self.codec.encode_text(part), np.int64) for part in (given + text, given))
+            same = min(len(whole), len(before))
+            differ = np.flatnonzero(whole[:same] != before[:same])
+            common = int(differ[0]) if len(differ) else same
+            if common == len(whole):
+                raise UnsupportedError(f"the text {text!r} has no tokens of its own", expected="at least one character")
+            # The first token of a row is given, not predicted; texts begin after the token that begins them.
+            first = self.codec.begin_token if isinstance(self.codec, Begins) else self._end_token()
+            start = np.array([] if whole[0] == first else [first], np.int64)
+            longest = self.config.window_length
+            left_out = max(0, len(start) + len(whole) - longest)
+            if left_out:
+                whole, common = whole[left_out:], max(0, common - left_out)
+            row = np.concatenate([start, whole])
+            return self._row_nats(row) - self._row_nats(row[: common + len(start)])
+
+    def _end_token(self) -> int:
+        assert isinstance(self.codec, Ends)
+        return self.codec.end_token
+
+    def tokens(self, text: str) -> int:
+        """Return the number of tokens of a text, at least 1."""
+        assert isinstance(self.codec, EncodesText)
+        return max(1, len(self.codec.encode_text(text)))
+
+    def _row_nats(self, row: np.ndarray) -> float:
+        if len(row) < 2:
+            return 0.0
+        key = row.tobytes()
+        if key not in self._known:
+            if len(self._known) > 4096:
+                self._known.clear()
+            loss = self.family.validation_loss({TARGET: torch.from_numpy(row)[None]}, torch.Generator())
+            self._known[key] = float(loss.value) * loss.count
+        return self._known[key]

@@ -1,0 +1,133 @@
+"""The running batch: guesses, company, the moment of joining and blocks that are kept change speed and never the text."""
+
+import threading
+from typing import Any
+
+import pytest
+import torch
+
+from makar.errors import DataError
+from makar.families.transformer.decoder import pack_weights
+from makar.families.transformer.decoding_batch import BLOCK, DecodingBatch, Writing
+from makar.families.transformer.options import TextOptions
+from makar.families.transformer.sampling import Greedy
+from makar.families.transformer.shared_decoding import SharedDecoding
+from makar.families.transformer.text_stream import TextStream
+
+from .decoding_models import END, decode_bytes, make_example
+from .test_sampler import DRAWN, GREEDY, continuations, make_sampler
+
+REPEATS = [list(b"one two three four. one two three four. one two") + [5] * 12, [7, 8, 9] * 9]
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "int8"])
+@pytest.mark.parametrize("options", [GREEDY, DRAWN.changed(temperature=0.3, repetition_penalty=1.1)])
+@pytest.mark.parametrize("layout", ["mainstream", "compact"])
+def test_the_text_is_the_same_with_and_without_guesses(layout: str, options: TextOptions, precision: str) -> None:
+    example = make_example(layout, context=96)
+    asked = options.changed(max_tokens=60, precision=precision)
+    plain = continuations(make_sampler(example, guesses=0), asked, REPEATS, [1, 2])
+    assert continuations(make_sampler(example), asked, REPEATS, [1, 2]) == plain
+
+
+def batch_of(example: Any, *, guesses: int = 15, slots: int = 1, capacity: int = 512) -> DecodingBatch:
+    weights = pack_weights(example.shape, example.tensors, positions=capacity)
+    return DecodingBatch(weights, slots=slots, capacity=capacity, guesses=guesses)
+
+
+def writing_of(prompt: list[int], *, limit: int = 40, chain: tuple = (Greedy(),)) -> Writing:
+    stream = TextStream(decode_bytes)
+    settings: dict[str, Any] = {"chain": chain, "seed": 0, "stream": stream, "end_tokens": (END,), "limit": limit}
+    return Writing(0, list(prompt), **settings, interval_seconds=0.0)
+
+
+def written(batch: DecodingBatch, writing: Writing) -> list[int]:
+    start = len(writing.tokens)
+    batch.join(writing)
+    while not writing.is_finished:
+        batch.step()
+    return writing.tokens[start:]
+
+
+def test_a_text_that_repeats_takes_fewer_steps() -> None:
+    example = make_example("mainstream", context=512)
+
+    def repeat(logits: torch.Tensor, history: torch.Tensor) -> torch.Tensor:
+        return torch.where(torch.arange(len(logits)) == history[-20], 0.0, -100.0)
+
+    prompt = list(range(20)) * 2
+    plain, quick = (batch_of(example, guesses=guesses) for guesses in (0, 15))
+    tokens = written(plain, writing_of(prompt, chain=(repeat, Greedy())))
+    assert written(quick, writing_of(prompt, chain=(repeat, Greedy()))) == tokens == (list(range(20)) * 2)
+    assert plain.steps == 39 and quick.steps <= 6
+
+
+def test_whole_blocks_in_common_are_not_read_again() -> None:
+    example = make_example("mainstream", context=1024)
+    first = [token % 250 for token in range(2 * BLOCK + 9)]
+    alone = written(batch_of(example), writing_of([*first, 3, 1, 4]))
+    batch = batch_of(example)
+    answer = written(batch, writing_of(first))
+    assert batch.reread == 0
+    assert written(batch, writing_of([*first, 3, 1, 4])) == alone
+    assert batch.reread == 2 * BLOCK
+    # What differs in the second block shares the first, and a prompt of whole blocks still reads its last one.
+    written(batch, writing_of([*first[: BLOCK + 5], 77]))
+    assert batch.reread == 3 * BLOCK
+    written(batch, writing_of(first[:BLOCK]))
+    assert batch.reread == 3 * BLOCK
+    assert len(answer) > 0
+
+
+def test_threads_share_a_batch_and_get_the_texts_that_they_get_alone() -> None:
+    example = make_example("mainstream", context=128)
+    shared = SharedDecoding()
+    prompts = [[number, 2, 3] for number in range(6)]
+    options = [DRAWN.changed(temperature=0.5 + number / 10, max_tokens=20 + 5 * number) for number in range(6)]
+    alone = [continuations(make_sampler(example), one, [p], [9])[0] for one, p in zip(options, prompts)]
+    found: dict[int, Any] = {}
+
+    def ask(number: int) -> None:
+        sampler = make_sampler(example, shared=shared, slots=4)
+        found[number] = continuations(sampler, options[number], [prompts[number]], [9])[0]
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [found[number] for number in range(6)] == alone
+
+
+def test_a_request_that_is_dropped_leaves_and_one_that_fails_harms_no_other() -> None:
+    example = make_example("mainstream", context=128)
+    shared = SharedDecoding()
+
+    def fail(logits: torch.Tensor, history: torch.Tensor) -> torch.Tensor:
+        raise DataError("no token fits")
+
+    dropped = make_sampler(example, shared=shared, slots=2).sample(DRAWN, [{}], [0])
+    failing = make_sampler(example, shared=shared, slots=2, hooks=[fail]).sample(DRAWN, [{}], [0])
+    next(dropped)
+    with pytest.raises(DataError, match="no token fits"):
+        list(failing)
+    dropped.close()
+    alone = continuations(make_sampler(example), DRAWN, [[1], [2], [3]], [4, 5, 6])
+    assert continuations(make_sampler(example, shared=shared, slots=2), DRAWN, [[1], [2], [3]], [4, 5, 6]) == alone
+
+
+def test_a_stretched_context_holds_more_and_the_plain_one_is_refused_nothing() -> None:
+    example = make_example("mainstream", context=32)
+    long = [token % 250 for token in range(50)]
+    sampler = make_sampler(example)
+    kept = continuations(sampler, GREEDY, [long[-16:]], [0])
+    assert continuations(sampler, GREEDY, [long], [0]) == kept
+    wide = GREEDY.changed(stretch=4.0)
+    assert continuations(sampler, wide, [long], [0]) != continuations(sampler, wide, [long[-16:]], [0])
+    weights = sampler.weights("float32", positions=128, stretch=4.0)
+    assert len(weights.rotations) == weights.shape.context_length == 128
+    assert len(sampler.weights("float32", positions=128).rotations) == 32
+    # The slowest rotation turns as far at the new end as it did at the old one.
+    plain = make_example("mainstream", context=128)
+    slow = make_sampler(plain).weights("float32", positions=128).rotations[32, -1].angle()
+    assert weights.rotations[128 - 1, -1].angle() == pytest.approx(float(slow) * 127 / 128, rel=1e-3)

@@ -1,0 +1,99 @@
+"""Labels without training: likelihoods are those of the tokens, calibration takes away what the model likes anyway, examples are chosen."""
+
+import math
+
+import numpy as np
+import pytest
+
+import makar
+from makar.errors import DataError, UsageError
+from makar.generation.prompt_file import read_prompt
+from makar.generation.text_likelihood import TextLikelihood
+from makar.generation.zero_shot import Example, Guidance, Labeller
+from tests.cli.conftest import models, place  # noqa: F401  the small models of the shell's tests
+
+LABELS = ("good", "bad")
+
+
+class Toy:
+    """Likes "bad" ten times better than "good", and "good" a hundred times better after a text with a sun or an example of it."""
+
+    def __init__(self):
+        self.asked = []
+
+    def nats(self, text, *, given=""):
+        """Return the nats of a label."""
+        self.asked.append(given)
+        share = {" good": 0.05, " bad": 0.5}[text]
+        return -math.log(share * (100 if "sun" in given.rsplit("Text:")[-1] and text == " good" else 1))
+
+
+def labeller(guidance=None, **settings):
+    """Return a labeller that asks the toy, and the toy."""
+    toy = Toy()
+    asked = guidance or Guidance(prompt=read_prompt("classify"), **settings)
+    return Labeller(toy, LABELS, asked), toy
+
+
+def test_calibration_takes_away_what_the_model_likes_anyway():
+    plain, contextual, pmi = (labeller(calibration=way)[0] for way in ("none", "contextual", "pmi"))
+    assert plain.shares("rain")["good"] == pytest.approx(1 / 11)
+    assert contextual.shares("rain")["good"] == pytest.approx(0.5)
+    assert pmi.shares("rain")["good"] == pytest.approx(0.5)
+    assert contextual.shares("the sun")["good"] == pytest.approx(100 / 101)
+    assert plain.shares("the sun")["good"] == pytest.approx(10 / 11)
+
+
+EXAMPLES = tuple(
+    Example(text=text, label=label)
+    for text, label in [
+        ("wind and rain today", "bad"),
+        ("wind and rain again", "bad"),
+        ("rain with wind", "bad"),
+        ("a sunny beach", "good"),
+        ("sweet cherries", "good"),
+    ]
+)
+
+
+def shown(pick, text="rain and wind in the evening", *, shots=2, seed=0):
+    """Return the prompt that the toy was asked with."""
+    toy = Toy()
+    guidance = Guidance(prompt=read_prompt("classify"), examples=EXAMPLES, shots=shots, pick=pick, calibration="none")
+    Labeller(toy, LABELS, guidance, seed=seed).shares(text)
+    return toy.asked[0]
+
+
+def test_examples_are_chosen_and_labels_take_turns():
+    for pick in ("random", "similar", "diverse"):
+        asked = shown(pick)
+        assert asked.count("Label: good") == asked.count("Label: bad") == 1
+        assert asked.endswith("Text: rain and wind in the evening\nLabel:")
+    assert shown("random") == shown("random")
+    assert len({shown("random", seed=seed) for seed in range(8)}) > 2
+    # The nearest stands last, next to the text, and a text is no example of itself.
+    assert shown("similar").split("\n\n")[1].endswith("Label: bad")
+    assert "again" not in shown("similar", text="wind and rain again", shots=4).rsplit("Text:", 1)[0]
+
+
+def test_wrong_labels_ways_and_examples_are_refused():
+    for labels in (["a"], ["a", "a"], ["a", " "]):
+        with pytest.raises(UsageError):
+            Labeller(Toy(), labels, Guidance(prompt=read_prompt("classify")))
+    for settings in ({"pick": "best"}, {"calibration": "some"}):
+        with pytest.raises(UsageError):
+            labeller(**settings)
+    with pytest.raises(UsageError, match="places"):
+        labeller(Guidance(prompt=read_prompt("email").__class__(**{**vars(read_prompt("email")), "variables": ()})))
+    with pytest.raises(DataError, match="fine"):
+        labeller(examples=(Example(text="a", label="fine"),))
+
+
+def test_the_likelihood_of_a_text_is_that_of_its_tokens(place):  # noqa: F811
+    likelihood = TextLikelihood(makar.load("writer").artifact)
+    whole = likelihood.nats("Chapter 1")
+    assert whole == pytest.approx(likelihood.nats("Chap") + likelihood.nats("ter 1", given="Chap"), abs=1e-3)
+    shares = [math.exp(-likelihood.nats(letter, given="Chapter")) for letter in map(chr, range(32, 127))]
+    assert 0.5 < sum(shares) < 1.001
+    # The model was made for 16 tokens: what is far away is left out, and the rest still has a likelihood.
+    assert np.isfinite(likelihood.nats(" 1", given="Chapter " * 40))
