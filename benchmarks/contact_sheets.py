@@ -4,7 +4,7 @@ Run: python benchmarks/contact_sheets.py [RECIPE ...] [--minutes 3] [--seed 0] [
 
 The letters are those of ``builtin:glyphs``, each in one of six colours, with a caption ("a red latin capital letter a"). Recipes that turn
 one image into another learn from outlines, grey or reduced letters, or from two kinds without pairs. What is shown beside the results are
-letters that were held out. The sheets in ``docs/images`` were made by this program; a sheet that is there already is not made again.
+letters that were held out. A sheet that is there already is not made again.
 """
 
 import argparse

@@ -75,13 +75,11 @@ def evaluate_rewriting(material: Material) -> Findings:
         sum(len(words_of(text)) for text in texts) for texts in (said.sources, [right[0] for right in said.references])
     ]
     is_summary = words[1] < MUCH_SHORTER * words[0]
-    named = (
-        ("exact", "f1", "rouge_l")
-        if is_answer
-        else ("rouge_1", "rouge_2", "rouge_l")
-        if is_summary
-        else ("bleu", "chrf")
-    )
+    named: tuple[str, ...] = ("rouge_1", "rouge_2", "rouge_l") if is_summary else ("bleu", "chrf")
+    if is_answer:
+        named = ("exact", "f1", "rouge_l")
+    elif material.artifact.medium == "code":
+        named = ("same", "bleu")
     return Findings(
         verdict=tuple(_sentence(score, len(said.written)) for score in scores if score.key in named),
         scores=scores,
