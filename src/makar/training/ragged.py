@@ -14,7 +14,7 @@ from makar.errors import ConfigError
 from makar.training.randomness import numpy_generator
 
 POOL_BATCHES = 64
-"""Batches of a pool: more waste less (multi30k, batches of 128: 8 leave 12 % of the positions empty, 64 leave 4 %, all 3 %)."""
+"""Batches of a pool: more waste less. 5,000 alpaca rows in batches of 16 leave 2.9 % of the positions empty, 62 % in order of arrival."""
 
 FEWEST_BATCHES = 8
 """Batches of an epoch below which nothing is left out."""
