@@ -218,13 +218,11 @@ class Sheets:
         return [small.repeat(2, 1).repeat(2, 2), made, images]
 
     def controlnet(self) -> list[np.ndarray]:
-        """Return held-out letters and images steered by their edges, two seeds."""
+        """Return held-out letters and images steered by their edges."""
         parent = self.model("image-text")
         model = self.model("controlnet", from_model=parent.path)
-        images, rows = self.letters.held_out(ROW), []
-        for _ in range(2):
-            rows.append(self.edited(model, images, {"operation": "control", "photo": True}))
-        return [images, *rows[:1]]
+        images = self.letters.held_out(ROW)
+        return [images, self.edited(model, images, {"operation": "control", "photo": True})]
 
     def distill(self) -> list[np.ndarray]:
         """Return images of the teacher in two and ten steps, and of its student in one, two and four."""

@@ -31,7 +31,7 @@ def test_data_of_a_chosen_medium_and_share_verifies_without_being_examined(train
         raise AssertionError("the data was examined")
 
     monkeypatch.setattr("makar.data.dataset.examine", never)
-    monkeypatch.setattr("makar.api.model.dataset_of", never)
+    monkeypatch.setattr("makar.api.data.open_dataset", never)
     found = makar.verify(model.path)
     assert data_check(found).status == "ok" and found.is_complete
     (folder / "00.txt").write_text("changed")

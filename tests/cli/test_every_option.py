@@ -16,6 +16,8 @@ import pytest
 from PIL import Image
 
 from makar import registry
+from makar.api.data import data_for
+from makar.artifacts.load import load_artifact
 from makar.cli import demo
 from makar.families.diffusion.config import DiffusionConfig
 from makar.home import home, models_folder, runs_folder, stores_folder
@@ -740,6 +742,10 @@ def test_columns_of_a_table(place):
     ]
     assert made[0] != made[1]
     assert see("verify", models_folder() / "other").code == 0
+    # A model is measured on given data as its own was read, whatever the names of the columns say.
+    read = {name: data_for(load_artifact(models_folder() / name), table) for name in ("one", "other")}
+    assert [read[name].inspection.roles["source"] for name in read] == ["en", "de"]
+    assert read["other"].fingerprint == seen[1]["fingerprint"] and data_for(load_artifact("other"), None) is None
     wrong = see("inspect", table, "--columns", "source=dee,target=en", code=2)
     assert '"dee"' in wrong.messages and "de" in wrong.messages
 

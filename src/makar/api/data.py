@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from makar.data.dataset import DataSet, Inspection, open_dataset
+from makar.data.fingerprint import BUILT_IN_PREFIX
 from makar.errors import UsageError
 
 if TYPE_CHECKING:
+    from makar.artifacts.artifact import Artifact
     from makar.training.plan import TrainingPlan
 
 Source: TypeAlias = str | Path | np.ndarray | list[str] | DataSet
@@ -103,6 +105,19 @@ def dataset_of(
             raise UsageError("other columns for a data set that is open", do="open the source again")
         return source
     return open_dataset(source, medium=medium, columns=columns, progress=progress)
+
+
+def data_for(artifact: "Artifact", source: Source | None) -> DataSet | None:
+    """Open what a model is to be measured on as the data that it learned from was read: medium, and columns named by hand.
+
+    Raises:
+        UnknownNameError: A table lacks one of those columns.
+    """
+    if source is None or isinstance(source, DataSet):
+        return source if source is None else dataset_of(source, medium=artifact.medium)
+    # Columns are of files only, and not of every source that a model may be measured on.
+    columns = artifact.columns if isinstance(source, str | Path) and not str(source).startswith(BUILT_IN_PREFIX) else ""
+    return dataset_of(source, medium=artifact.medium, columns=columns)
 
 
 def seconds_of_budget(minutes: float | None, steps: int | None) -> float | None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from makar.api.data import Source, dataset_of
+from makar.api.data import Source, data_for
 from makar.api.proof import verify as verify
 from makar.home import models_folder
 from makar.training.progress import ignore_event
@@ -311,7 +311,7 @@ class Model:
         """Measure the model against baselines and against its training data; the scores also go onto its card.
 
         Args:
-            data: What to measure on; ``None`` takes the held-out part of the training data.
+            data: What to measure on, read by the columns that the training data was read by; ``None`` takes the held-out part of that.
             folder: Where the report goes; ``None`` makes ``report-NAME`` in the current folder.
             seed: Seed of the samples.
             samples: Number of samples to make and measure; 0 takes the usual number of the medium.
@@ -331,7 +331,7 @@ class Model:
             return evaluate_suite(
                 self.artifact, suite, data, folder=out, seed=seed, samples=samples, inception=weights, on_event=on_event
             )
-        dataset = None if data is None else dataset_of(data, medium=self.medium)
+        dataset = data_for(self.artifact, data)
         return evaluate(
             self.artifact, dataset, folder=out, seed=seed, samples=samples, inception=weights, on_event=on_event
         )

@@ -4,7 +4,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from makar.api.data import Source, dataset_of
+from makar.api.data import Source, data_for
 from makar.api.model import load
 from makar.api.stores import OnEvent
 from makar.data.workplace import workplace
@@ -45,7 +45,7 @@ def weigh(
     from makar.evaluation.promotion import weigh as weigh_on
 
     artifact, other = load(new).artifact, load(old).artifact
-    dataset = None if data is None else dataset_of(data, medium=artifact.medium)
+    dataset = data_for(artifact, data)
     with nullcontext() if dataset is None else workplace(stores_folder(), prefix="evaluation.") as place:
         material = gather(
             artifact, dataset, folder=Path(), encoded_in=place, seed=seed, samples=samples, inception=None,

@@ -70,6 +70,11 @@ class Artifact:
         self._components: dict[str, TrainedStage] | None = None
 
     @property
+    def columns(self) -> str:
+        """The columns of tables that were named by hand for its training, as ``open_dataset`` takes them; empty for none."""
+        return str(self.header["data"].get("columns", ""))
+
+    @property
     def name(self) -> str:
         """The name of the folder."""
         return self.path.name

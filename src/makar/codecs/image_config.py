@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from makar.codecs.codec import CodecConfig
+from makar.codecs.text_config import LEAST_VOCABULARY
 from makar.config import setting
 from makar.errors import ConfigError, UnsupportedError
 from makar.tensor_spec import Slot
@@ -56,7 +57,10 @@ class ImageCodecConfig(CodecConfig):
         maximum=512,
     )
     caption_vocabulary: int = setting(
-        2048, meaning="different caption tokens at most, the 256 bytes included", minimum=260, maximum=100_000
+        2048,
+        meaning="different caption tokens at most, the 256 bytes included",
+        minimum=LEAST_VOCABULARY,
+        maximum=100_000,
     )
     source: str = setting(
         "none",

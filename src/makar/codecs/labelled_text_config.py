@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from makar.codecs.codec import CodecConfig
+from makar.codecs.text_config import LEAST_VOCABULARY
 from makar.config import setting
 from makar.tensor_spec import CLASS, TARGET, Slot, TensorSpec
 
@@ -20,7 +21,10 @@ class LabelledTextCodecConfig(CodecConfig):
     media: ClassVar[tuple[str, ...]] = ("text",)
 
     vocabulary_size: int = setting(
-        4096, meaning="tokens, the 256 bytes and those that are no text included", minimum=260, maximum=1_000_000
+        4096,
+        meaning="tokens, the 256 bytes and those that are no text included",
+        minimum=LEAST_VOCABULARY,
+        maximum=1_000_000,
     )
     length: int = setting(
         0,

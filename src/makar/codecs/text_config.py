@@ -21,6 +21,9 @@ INFILL_NAMES = ("<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>")
 END_TOKEN, INFILL_TOKENS = 0, (1, 2, 3)
 """Of byte-level pairs: special tokens come first."""
 
+LEAST_VOCABULARY = 256 + 1 + len(INFILL_NAMES)
+"""Of pairs of bytes: the 256 bytes, the end of a text, and the three marks of holes."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ByteCodecConfig(CodecConfig):
@@ -53,7 +56,10 @@ class BpeCodecConfig(CodecConfig):
     media: ClassVar[tuple[str, ...]] = ("text", "code")
 
     vocabulary_size: int = setting(
-        4096, meaning="tokens, the 256 bytes and those that are no text included", minimum=260, maximum=1_000_000
+        4096,
+        meaning="tokens, the 256 bytes and those that are no text included",
+        minimum=LEAST_VOCABULARY,
+        maximum=1_000_000,
     )
     sample_bytes: int = setting(
         20 * MEGABYTE, meaning="how much text the pairs are counted on", unit="bytes", minimum=1

@@ -8,7 +8,7 @@ import math
 
 from makar.codecs.labelled_text_config import LabelledTextCodecConfig
 from makar.codecs.tagged_text_config import TaggedTextCodecConfig
-from makar.codecs.text_config import BpeCodecConfig
+from makar.codecs.text_config import LEAST_VOCABULARY, BpeCodecConfig
 from makar.errors import UnsupportedError
 from makar.families.encoder.bert_config import BertConfig
 from makar.families.encoder.classifier_config import ClassifierConfig
@@ -161,7 +161,7 @@ def grown(recipe: Recipe, origin: Origin) -> Recipe:
     }
     begun = stage.changed(
         begins=PARENT,
-        codec=stage.codec.changed(length=family.length, vocabulary_size=max(257, family.vocabulary)),
+        codec=stage.codec.changed(length=family.length, vocabulary_size=max(LEAST_VOCABULARY, family.vocabulary)),
         family=stage.family.changed(**shared),
         optimisation=stage.optimisation.changed(learning_rate=FINE_RATE * rate_of(family)),
     )
