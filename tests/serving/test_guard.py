@@ -182,6 +182,9 @@ def test_with_a_key_every_route_but_health_needs_it(locked):
     friend = request(locked.address, "/v1/models", headers={**key, "Origin": "https://friend.example"})
     assert friend[0] == 200 and friend[1]["access-control-allow-origin"] == "https://friend.example"
     assert request(locked.address, "/v1/models", headers={**key, "Origin": "https://evil.example"})[0] == 403
+    preflight = {"Origin": "https://friend.example", "Access-Control-Request-Method": "POST"}
+    assert request(locked.address, CHAT, method="OPTIONS", headers=preflight)[0] == 200
+    assert request(locked.address, CHAT, method="OPTIONS", headers={**preflight, "Origin": "null"})[0] == 403
     found = [request(locked.address, "/v1/models", headers=key) for _ in range(12)]
     assert found[-1][0] == 429 and found[-1][1]["retry-after"] and "within a minute" in found[-1][2].decode()
 

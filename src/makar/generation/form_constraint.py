@@ -190,7 +190,7 @@ class _Following:
 
 @functools.lru_cache(maxsize=2)
 def _tokenizer_of(codec: SpellsTokens) -> Any:
-    """Return the tokenizer as llguidance has it; making it takes a look at every token, which a server does once and not for every answer."""
+    """Return the tokenizer as llguidance has it; it is made of every token, so a server makes it once and not for every answer."""
     package = guidance()
     parts, special = codec.token_bytes(), codec.special_tokens()
 

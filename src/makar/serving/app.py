@@ -15,15 +15,21 @@ from starlette.middleware.cors import CORSMiddleware
 
 from makar.config import Config
 from makar.errors import MakarError
-from makar.serving import chat, completions, models
+from makar.serving import chat, completions, images, models, moderation, responses, tuning, uploads
 from makar.serving.bodies import IGNORED_HEADER, schema_of
 from makar.serving.fields import ChatFields, CompletionFields
 from makar.serving.front import Front
 from makar.serving.guard import Guard
+from makar.serving.image_fields import ImageFields
+from makar.serving.moderation_fields import ModerationFields
 from makar.serving.problems import INVALID, problem_of
+from makar.serving.response_fields import ResponseFields
+from makar.serving.tuning import Trainings
+from makar.serving.tuning_fields import TuningFields
 from makar.version import VERSION
 
 LOG = logging.getLogger("makar.serving")
+FILE = {"type": "string", "format": "binary"}
 Handler = Callable[[Request], Awaitable[Response]]
 
 HINTS = {
@@ -60,11 +66,12 @@ ERRORS = {
 }
 
 
-def make_app(front: Front, *, preload: list[str]) -> FastAPI:
+def make_app(front: Front, *, trainings: Trainings, preload: list[str]) -> FastAPI:
     """Return the application.
 
     Args:
         front: What the routes work with.
+        trainings: The jobs that train.
         preload: Models that are loaded before the first request is answered.
     """
 
@@ -73,17 +80,41 @@ def make_app(front: Front, *, preload: list[str]) -> FastAPI:
         del app
         for name in preload:
             await front.pool.load(name)
+        trainings.start()
         yield
+        await trainings.stop()
         await front.pool.stop()
 
     app = FastAPI(title="Makar", version=VERSION, lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.front = front
+    app.state.trainings = trainings
     _route(app, "GET", "/health", models.health)
     _route(app, "GET", "/metrics", models.metrics)
     _route(app, "GET", "/v1/models", models.list_models)
     _route(app, "GET", "/v1/models/{model:path}", models.one_model)
     _route(app, "POST", "/v1/chat/completions", chat.chat_completions, ChatFields)
     _route(app, "POST", "/v1/completions", completions.completions, CompletionFields)
+    _route(app, "POST", "/v1/responses", responses.create_response, ResponseFields)
+    _route(app, "GET", "/v1/responses/{response}", responses.one_response)
+    _route(app, "DELETE", "/v1/responses/{response}", responses.delete_response)
+    _route(app, "GET", "/v1/responses/{response}/input_items", responses.response_input)
+    _route(app, "POST", "/v1/responses/{response}/cancel", responses.cancel_response)
+    _route(app, "POST", "/v1/images/generations", images.generations, ImageFields)
+    _form(app, "/v1/images/edits", images.edits, schema_of(ImageFields)["properties"] | {"image": FILE, "mask": FILE})
+    _route(app, "POST", "/v1/moderations", moderation.moderations, ModerationFields)
+    _form(app, "/v1/files", uploads.create_file, {"file": FILE, "purpose": {"enum": list(uploads.PURPOSES)}})
+    _route(app, "GET", "/v1/files", uploads.list_files)
+    _route(app, "GET", "/v1/files/{file}", uploads.one_file)
+    _route(app, "DELETE", "/v1/files/{file}", uploads.delete_file)
+    _route(app, "GET", "/v1/files/{file}/content", uploads.file_content)
+    _route(app, "POST", "/v1/fine_tuning/jobs", tuning.create_job, TuningFields)
+    _route(app, "GET", "/v1/fine_tuning/jobs", tuning.list_jobs)
+    _route(app, "GET", "/v1/fine_tuning/jobs/{job}", tuning.one_job)
+    _route(app, "GET", "/v1/fine_tuning/jobs/{job}/events", tuning.job_events)
+    _route(app, "GET", "/v1/fine_tuning/jobs/{job}/checkpoints", tuning.job_checkpoints)
+    _route(app, "POST", "/v1/fine_tuning/jobs/{job}/cancel", tuning.cancel_job)
+    _route(app, "POST", "/v1/fine_tuning/jobs/{job}/pause", tuning.pause_job)
+    _route(app, "POST", "/v1/fine_tuning/jobs/{job}/resume", tuning.resume_job)
     app.add_exception_handler(MakarError, _problem)
     app.add_exception_handler(HTTPException, _absent)
     app.add_exception_handler(Exception, _broken)
@@ -105,6 +136,15 @@ def _route(app: FastAPI, method: str, path: str, handler: Handler, fields: type[
         content = {"application/json": {"schema": schema_of(fields)}}
         described["requestBody"] = {"required": True, "content": content}
     app.add_api_route(path, handler, methods=[method], openapi_extra=described, response_model=None)
+
+
+def _form(app: FastAPI, path: str, handler: Handler, fields: dict[str, Any]) -> None:
+    content = {"multipart/form-data": {"schema": {"type": "object", "properties": fields}}}
+    described = {
+        "responses": {"200": {"description": "The answer."}, **ERRORS},
+        "requestBody": {"required": True, "content": content},
+    }
+    app.add_api_route(path, handler, methods=["POST"], openapi_extra=described, response_model=None)
 
 
 async def _problem(request: Request, error: Exception) -> Response:

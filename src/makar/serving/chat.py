@@ -10,7 +10,7 @@ from typing import Any
 from fastapi import Request, Response
 
 from makar.serving.bodies import ignored_header, read_fields, read_json
-from makar.serving.fields import ChatFields
+from makar.serving.fields import ChatFields, stops_of, wants_usage
 from makar.serving.front import DONE, answer, attended, begun, front_of, leased, new_id, now, seed_of, sse
 from makar.serving.messages import Tools, form_of, refuse_modalities, turns_of
 from makar.serving.places import Place
@@ -41,7 +41,8 @@ class Chatting:
         self.tools = Tools(fields.tools, fields.tool_choice)
         self.turns = [*self.tools.turns(), *turns_of(fields.messages)]
         self.form = self.tools.controls() or form_of(fields.response_format)
-        fields.stops  # noqa: B018  what is wrong is said before a model is loaded
+        # What is wrong is said before a model is loaded.
+        stops_of(fields)
         self.seed = seed_of(fields.seed)
         self.head = {"id": new_id("chatcmpl-"), "created": now(), "model": fields.model}
 
@@ -90,21 +91,21 @@ class Chatting:
         texts: list[Written] = []
         async with leased(front, fields.model) as (place, process):
             head = {**self.head, "object": "chat.completion.chunk", "system_fingerprint": print_of(process)}
-            if fields.wants_usage:
+            if wants_usage(fields):
                 head["usage"] = None
-            held = [_Held(self.tools) for _ in range(fields.n)]
+            held = [Held(self.tools) for _ in range(fields.n)]
             async for number, event, texts in self.texts(place, process):
                 for delta, finish, likelihoods in held[number].take(event, texts[number]):
                     logprobs = {"content": chat_likelihoods(likelihoods), "refusal": None} if fields.logprobs else None
                     choice = {"index": number, "delta": delta, "finish_reason": finish, "logprobs": logprobs}
                     last = {"makar": said_of([texts[number]])} if finish else {}
                     yield sse({**head, "choices": [choice], **last})
-        if fields.wants_usage:
+        if wants_usage(fields):
             yield sse({**head, "choices": [], "usage": usage_of(texts, each=fields.n)})
         yield DONE
 
 
-class _Held:
+class Held:
     """Turns the events of one answer into deltas.
 
     Args:

@@ -11,7 +11,7 @@ from fastapi import Request, Response
 from makar.errors import ConfigError, UnsupportedError
 from makar.serving.bodies import ignored_header, read_fields, read_json
 from makar.serving.chat import print_of
-from makar.serving.fields import MOST_CHOICES, CompletionFields
+from makar.serving.fields import MOST_CHOICES, CompletionFields, stops_of, wants_usage
 from makar.serving.front import DONE, answer, attended, begun, front_of, leased, new_id, now, seed_of, sse
 from makar.serving.process import Event, Process
 from makar.serving.texts import Written, completion_likelihoods, followed, said_of, text_ask, usage_of
@@ -44,7 +44,8 @@ class Completing:
             raise UnsupportedError("a suffix behind tokens", expected="a prompt that is a text")
         if fields.max_tokens == 0 and not fields.echo:
             raise ConfigError("body.max_tokens is 0", expected="at least 1, or echo")
-        fields.stops  # noqa: B018  what is wrong is said before a model is loaded
+        # What is wrong is said before a model is loaded.
+        stops_of(fields)
         self.seed = seed_of(fields.seed)
         self.head = {"id": new_id("cmpl-"), "created": now(), "model": fields.model, "object": "text_completion"}
 
@@ -90,7 +91,7 @@ class Completing:
         texts: list[Written] = []
         async with leased(front, fields.model) as (place, process):
             head: dict[str, Any] = {**self.head, "system_fingerprint": print_of(process)}
-            if fields.wants_usage:
+            if wants_usage(fields):
                 head["usage"] = None
             async for number, event, texts in followed(front, process, self.asks(process), model=place.name):
                 logprobs, finish, text = None, None, event.get("text", "")
@@ -107,7 +108,7 @@ class Completing:
                 choice = {"index": number, "text": text, "finish_reason": finish, "logprobs": logprobs}
                 last = {"makar": said_of([texts[number]])} if finish else {}
                 yield sse({**head, "choices": [choice], **last})
-        if fields.wants_usage:
+        if wants_usage(fields):
             yield sse({**head, "choices": [], "usage": usage_of(texts, each=fields.n)})
         yield DONE
 

@@ -1,8 +1,8 @@
 """What the routes read of a body: one class a route, each field with type, range and meaning; the API's description is made of them.
 
-Source: OpenAI's reference, https://platform.openai.com/docs/api-reference, and the types of its Python client (2.x and 3.x). Fields beyond it
-(``top_k``, ``min_p``, ``repetition_penalty``, ``manifest``, for images ``seed``, ``steps``, ``guidance``, ``negative_prompt``) are Makar's;
-the client sends them with ``extra_body``.
+Source: OpenAI's reference, https://platform.openai.com/docs/api-reference, and the types of its Python client (2.x and 3.x). Beyond it are
+``top_k``, ``min_p``, ``repetition_penalty`` and ``manifest``, and for images ``seed``, ``steps``, ``guidance``, ``negative_prompt`` and
+``strength``; the client sends them with ``extra_body``.
 """
 
 import dataclasses
@@ -45,42 +45,6 @@ class TextFields(Config):
     stream_options: dict | None = setting(None, meaning='{"include_usage": true} sends the number of tokens at the end')
     manifest: bool = setting(False, meaning="send the signed manifest of every answer with it")
 
-    @property
-    def stops(self) -> list[str]:
-        """The texts that end the answer.
-
-        Raises:
-            ConfigError: They are no such texts.
-        """
-        found = [self.stop] if isinstance(self.stop, str) else ([] if self.stop is None else self.stop)
-        if not isinstance(found, list) or len(found) > MOST_STOPS or not all(isinstance(x, str) and x for x in found):
-            raise ConfigError("body.stop is no text", expected=f"a text, or a list of at most {MOST_STOPS}")
-        return found
-
-    @property
-    def wants_usage(self) -> bool:
-        """Whether the last chunk is to say the numbers of tokens."""
-        return bool((self.stream_options or {}).get("include_usage"))
-
-    def controls(self) -> dict[str, Any]:
-        """Return what was said of how text is drawn, by the names of our controls."""
-        names = (
-            "temperature",
-            "top_p",
-            "top_k",
-            "min_p",
-            "repetition_penalty",
-            "frequency_penalty",
-            "presence_penalty",
-        )
-        given = {name: getattr(self, name) for name in names}
-        found: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-        if self.stops:
-            found["stop"] = self.stops
-        if self.logit_bias:
-            found["logit_bias"] = self.logit_bias
-        return found
-
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ChatFields(TextFields):
@@ -111,27 +75,35 @@ class CompletionFields(TextFields):
     best_of: int | None = setting(None, meaning="only n", minimum=1, maximum=MOST_CHOICES)
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class ImageFields(Config):
-    """Body of POST /v1/images/generations."""
+def stops_of(fields: TextFields) -> list[str]:
+    """Return the texts that end the answer.
 
-    model: str | None = setting(None, meaning="name of a model of images; the only one where there is one")
-    prompt: str = setting(meaning="a description, or the name of a class; empty for a model that takes neither")
-    n: int = setting(1, meaning="images", minimum=1, maximum=MOST_CHOICES)
-    size: str | None = setting(None, meaning='"auto", or the size that the model makes')
-    response_format: str | None = setting(None, meaning="how an image is sent", choices=("b64_json",))
-    output_format: str | None = setting(None, meaning="PNG, which holds the manifest", choices=("png",))
-    stream: bool = setting(False, meaning="send each image as soon as it is finished")
-    partial_images: int | None = setting(None, meaning="only 0", minimum=0, maximum=0)
-    seed: int | None = setting(None, meaning="the same seed gives the same image")
-    steps: int | None = setting(None, meaning="steps of the solver", minimum=1, maximum=1000)
-    guidance: float | None = setting(None, meaning="how strictly the prompt is followed", minimum=0.0, maximum=100.0)
-    negative_prompt: str | None = setting(None, meaning="what it must not be")
-    strength: float | None = setting(None, meaning="edits: how far the image may change", minimum=0.0, maximum=1.0)
-    manifest: bool = setting(False, meaning="send the signed manifest beside every image too")
+    Raises:
+        ConfigError: They are no such texts.
+    """
+    stop = fields.stop
+    found = [stop] if isinstance(stop, str) else ([] if stop is None else stop)
+    if not isinstance(found, list) or len(found) > MOST_STOPS or not all(isinstance(x, str) and x for x in found):
+        raise ConfigError("body.stop is no text", expected=f"a text, or a list of at most {MOST_STOPS}")
+    return found
 
-    def controls(self) -> dict[str, Any]:
-        """Return what was said of how images are drawn, by the names of our controls."""
-        names = ("steps", "guidance", "negative_prompt", "strength")
-        given = {name: getattr(self, name) for name in names}
-        return {name: value for name, value in given.items() if value is not None}
+
+def text_controls(fields: TextFields) -> dict[str, Any]:
+    """Return what was said of how text is drawn, by the names of our controls."""
+    given = {
+        "temperature": fields.temperature,
+        "top_p": fields.top_p,
+        "top_k": fields.top_k,
+        "min_p": fields.min_p,
+        "repetition_penalty": fields.repetition_penalty,
+        "frequency_penalty": fields.frequency_penalty,
+        "presence_penalty": fields.presence_penalty,
+        "logit_bias": fields.logit_bias or None,
+        "stop": stops_of(fields) or None,
+    }
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def wants_usage(fields: TextFields) -> bool:
+    """Return whether the last piece is to say the numbers of tokens."""
+    return bool((fields.stream_options or {}).get("include_usage"))

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import itertools
 import json
+import logging
 import os
 import sys
 import time
@@ -18,6 +19,8 @@ from typing import Any
 import psutil
 
 from makar.serving.problems import BROKEN, Problem
+
+LOG = logging.getLogger("makar.serving")
 
 TOGETHER, ALONE = 64, 1
 """Pieces of work that a process is given at a time: of texts that share a running batch, and of everything else."""
@@ -126,7 +129,13 @@ class Process:
                 events = self._waiting.get(line["id"])
                 if events is not None:
                     events.put_nowait(line)
+        except ValueError as error:
+            LOG.warning("a worker said what cannot be read: %s", error)
         finally:
+            # One that is no longer listened to is of no use to anybody.
+            if self._process.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    self._process.kill()
             for events in self._waiting.values():
                 events.put_nowait({"error": None})
 

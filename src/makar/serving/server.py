@@ -27,6 +27,7 @@ from makar.serving.front import Front
 from makar.serving.guard import LOOPBACK, Rules
 from makar.serving.pool import Pool
 from makar.serving.shelf import Shelf
+from makar.serving.tuning import Trainings
 
 KEY_VARIABLE = "MAKAR_SERVE_KEY"
 SHORTEST_KEY = 16
@@ -105,7 +106,10 @@ def serve(wanted: Wanted, *, on_start: Callable[[str], None]) -> None:
     )
     listening = listen(wanted.host, wanted.port)
     with listening:
-        app = make_app(front, preload=[place.name for place in pool.places] if wanted.models else [])
+        trainings = Trainings(Shelf(folder / "jobs", kind="ftjob-"), front.files)
+        app = make_app(
+            front, trainings=trainings, preload=[place.name for place in pool.places] if wanted.models else []
+        )
         config = uvicorn.Config(
             app,
             log_level="warning",

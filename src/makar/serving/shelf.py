@@ -15,6 +15,9 @@ from typing import Any
 from makar.errors import OutOfSpaceError
 from makar.serving.problems import Problem
 
+LOOKS_EVERY = 64
+"""Documents that may come before it is looked whether there are too many."""
+
 _ID = re.compile(r"[a-z]+[-_][0-9a-f]{24}")
 
 
@@ -31,6 +34,7 @@ class Shelf:
         self._folder = folder
         self._kind = kind
         self._most = most
+        self._puts = 0
 
     def new_id(self) -> str:
         """Return an id that nobody can guess."""
@@ -51,8 +55,11 @@ class Shelf:
         if content is not None:
             self._write(self.content_path(name), content)
         self._write(self._path(name), json.dumps(values, ensure_ascii=False).encode())
-        for old in self.names()[: -self._most]:
-            self._unlink(old)
+        # To look at every document whenever one comes would take longer than anything else.
+        if self._puts % LOOKS_EVERY == 0:
+            for old in self.names()[: -self._most]:
+                self._unlink(old)
+        self._puts += 1
 
     def get(self, name: str) -> dict[str, Any]:
         """Return a document.

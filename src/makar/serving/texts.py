@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncIterator
 from typing import Any
 
-from makar.serving.fields import TextFields
+from makar.serving.fields import TextFields, text_controls
 from makar.serving.front import Front, merged
 from makar.serving.process import Event, Process
 
@@ -56,7 +56,7 @@ def text_ask(fields: TextFields, process: Process, *, likelihoods: int | None, s
     known = process.facts["controls"]
     controls = {
         name: value
-        for name, value in fields.controls().items()
+        for name, value in text_controls(fields).items()
         if name in known or name not in NEUTRAL or value != NEUTRAL[name]
     }
     neutral = ("frequency_penalty", "presence_penalty")

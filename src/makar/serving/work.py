@@ -24,6 +24,7 @@ from makar.generation.generate import generate
 from makar.generation.given_tokens import given_likelihoods
 from makar.generation.hole import Hole
 from makar.generation.infill import fill, filled_job, longest_hole
+from makar.generation.predict_text import ReadsText
 from makar.generation.prompts import EncodesText, NamesClasses, Prompts, read_prompts
 from makar.generation.request import Request, option_names
 from makar.generation.steering import TokenLikelihood, read_steering
@@ -278,6 +279,19 @@ def _picture(asset: Asset, ask: Ask, seed: int) -> Event:
     } | ({"manifest": asset.signed} if ask["manifest"] else {})
 
 
+def _classify(model: Model, ask: Ask) -> Iterator[Event]:
+    """Say of texts how likely each class is."""
+    family, codec = model.artifact.family(), model.artifact.codec()
+    if not isinstance(family, ReadsText):
+        raise UnsupportedError(
+            f"{model.path.name} tells no classes of texts", expected='a model of the recipe "classify"'
+        )
+    for text in ask["texts"]:
+        # Asked directly: in the shell a text that is the name of a file stands for the file. A text without a word is of no class.
+        row = family.read_text(text, codec, query=None) if text.strip() else {"probabilities": {}}
+        yield {"shares": row.get("probabilities", {})}
+
+
 def _check_draws(model: Model) -> None:
     if model.medium != "image":
         raise UnsupportedError(f"images of {model.path.name}, which makes {model.medium}", expected="a model of images")
@@ -289,4 +303,5 @@ KINDS: dict[str, Callable[[Model, Ask], Iterator[Event]]] = {
     "infill": _infill,
     "images": _images,
     "edit": _edit,
+    "classify": _classify,
 }
