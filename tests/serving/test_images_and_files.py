@@ -109,7 +109,7 @@ def test_the_only_model_of_images_needs_no_name(client):
         ({"output_format": "jpeg"}, "png"),
         ({"n": 0}, "at least 1"),
         ({"model": "talker", "extra_body": {}}, "makes text"),
-        ({"extra_body": {"negative_prompt": "trees"}}, "negative_prompt"),
+        ({"extra_body": {"negative_prompt": "trees"}}, "caption"),
         ({"extra_body": {"steps": 0}}, "at least 1"),
     ],
     ids=str,
@@ -154,7 +154,7 @@ def test_an_image_without_a_mask_is_begun_from_and_a_strength_says_how_far(clien
     "files, words",
     [
         ([("image", ("x.png", b"no image"))], "image"),
-        ([("image", ("x.png", b"\x89PNG\r\n\x1a\n" + b"0" * 100))], "read"),
+        ([("image", ("x.png", b"\x89PNG\r\n\x1a\n" + b"0" * 100))], "damaged"),
         ([], "image"),
         ([("image", ("x.png", "SMALL")), ("mask", ("m.png", "OTHER"))], "mask"),
     ],

@@ -87,8 +87,9 @@ def test_events_are_numbered_and_join_to_the_whole(client):
     said = "".join(event.delta for event in events if event.type == "response.output_text.delta")
     assert said == events[-4].text == events[-1].response.output_text == respond(client).output_text
     assert client.responses.retrieve(events[-1].response.id).output_text == said
-    with client.responses.stream(model="talker", input="Hello", max_output_tokens=20) as stream:
-        assert stream.get_final_response().output_text
+    form = {"format": {"type": "json_schema", "name": "counted", "schema": SCHEMA, "strict": True}}
+    with client.responses.stream(model="talker", input="Hello", text=form, max_output_tokens=80) as stream:
+        assert json.loads(stream.get_final_response().output_text)
 
 
 def test_the_form_of_an_answer_and_a_forced_call_are_kept(client):

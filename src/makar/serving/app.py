@@ -33,6 +33,7 @@ FILE = {"type": "string", "format": "binary"}
 Handler = Callable[[Request], Awaitable[Response]]
 
 HINTS = {
+    "/v1/embeddings": "no model here makes vectors of texts yet",
     "/v1/audio": "no model of speech or sound can be trained yet; text and images are there",
     "/v1/videos": "no model of video can be trained yet; text and images are there",
     "/v1/assistants": "assistants were replaced by /v1/responses",

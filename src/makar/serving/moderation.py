@@ -42,7 +42,7 @@ PATTERNS: dict[str, str] = {
     r"|\bhow (?:to|do i|can i) (?:pick a lock|hotwire|launder money|forge|shoplift|steal|hack into)",
     "illicit/violent": rf"\b{_MAKE} (?:an? |some )?(?:\w+ )?{_WEAPON}",
     "self-harm": rf"\b{_SELF}|\bsuicidal\b",
-    "self-harm/intent": rf"\bi(?:'m| am)? ?(?:want to|going to|will|plan to|planning to|thinking (?:of|about)|wanna)? ?{_SELF}",
+    "self-harm/intent": rf"\bi(?:'m| am)? (?:want to|going to|will|plan to|planning to|thinking (?:of|about)|wanna) {_SELF}",
     "self-harm/instructions": r"\b(?:how (?:to|do i|can i)|best way to|ways to) (?:kill myself|commit suicide|end my life|cut myself)",
     "sexual": rf"\b{_SEX}\b",
     "sexual/minors": rf"\b{_SEX}\b[^.!?]*\b{_MINOR}\b|\b{_MINOR}\b[^.!?]*\b{_SEX}\b",

@@ -22,8 +22,8 @@ from makar.serving.problems import BROKEN, Problem
 
 LOG = logging.getLogger("makar.serving")
 
-TOGETHER, ALONE = 64, 1
-"""Pieces of work that a process is given at a time: of texts that share a running batch, and of everything else."""
+TOGETHER, IN_TURN, ALONE = 64, 8, 1
+"""Pieces of work that a process is given at a time: texts that share a running batch, texts that are asked in turn, and images."""
 
 LONGEST_LINE = 1 << 28
 """Bytes of a line from a worker: one image, or one manifest."""
@@ -60,7 +60,8 @@ class Process:
         self._process = process
         self._numbers = itertools.count()
         self._waiting: dict[str, asyncio.Queue[Event]] = {}
-        self._slots = asyncio.Semaphore(TOGETHER if facts["together"] else ALONE)
+        at_once = TOGETHER if facts["together"] else (IN_TURN if facts["medium"] in ("text", "code") else ALONE)
+        self._slots = asyncio.Semaphore(at_once)
         self._reader = asyncio.create_task(self._read())
         self.users = 0
         """Requests that have it, those that wait included."""

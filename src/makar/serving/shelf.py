@@ -9,6 +9,7 @@ import os
 import re
 import secrets
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +38,8 @@ class Shelf:
         self._puts = 0
 
     def new_id(self) -> str:
-        """Return an id that nobody can guess."""
-        return f"{self._kind}{secrets.token_hex(12)}"
+        """Return an id that nobody can guess; later ones come later in the alphabet."""
+        return f"{self._kind}{time.time_ns() // 1000:014x}{secrets.token_hex(5)}"
 
     def put(self, name: str, values: dict[str, Any], content: bytes | None = None) -> None:
         """Keep a document, and what belongs to it.
@@ -102,8 +103,7 @@ class Shelf:
         """Return the ids, the oldest first."""
         if not self._folder.is_dir():
             return []
-        found = [path for path in self._folder.glob(f"{self._kind}*.json") if _ID.fullmatch(path.stem)]
-        return [path.stem for path in sorted(found, key=lambda path: (path.stat().st_mtime_ns, path.name))]
+        return sorted(path.stem for path in self._folder.glob(f"{self._kind}*.json") if _ID.fullmatch(path.stem))
 
     def all(self) -> list[dict[str, Any]]:
         """Return the documents, the newest first."""
