@@ -1,4 +1,4 @@
-"""Settings that every codec of texts as rows of tokens shares, whatever else an example holds: how many tokens there are, how many a row has."""
+"""Settings that every codec of texts as rows of tokens shares: how many tokens there are, how many a row has; no torch."""
 
 import dataclasses
 from typing import ClassVar, Self
@@ -6,7 +6,7 @@ from typing import ClassVar, Self
 from makar.codecs.codec import CodecConfig
 from makar.codecs.text_config import LEAST_VOCABULARY
 from makar.config import setting
-from makar.tensor_spec import TARGET, Slot
+from makar.tensor_spec import Slot
 
 USUAL_LENGTH = 64
 FURTHER = 2

@@ -1,4 +1,4 @@
-"""What families of encoders share: the network with its head, weights that another encoder may lend, names for transformers; none writes."""
+"""What families of encoders share: the network with its head, weights that another may lend, names for transformers; none writes."""
 
 import copy
 import json
