@@ -33,6 +33,7 @@ GROUNDS = {
     "classifier": [{}, {"grams": 0}],
     "tagger": [{}, {"features": False}],
     "regressor": [{}, {"grams": 0}],
+    "embedder": [{}, {"learns": "text"}],
     "policy": [{}, {"method": "ppo"}],
     "transformer": [
         {},

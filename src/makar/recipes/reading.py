@@ -44,7 +44,7 @@ PAIRS_TOGETHER = 64
 """Pairs of a step: each text has to be told from so many others."""
 
 NARROWEST_VECTOR = 128
-WEIGHTS_A_TOKEN_OF_VECTORS = 1.0
+WEIGHTS_A_TOKEN_OF_VECTORS = 3.0
 """Weights of the blocks at most for each token of what vectors are learned from: parts are drawn anew every time."""
 
 LEARNING_RATE, REFERENCE_WIDTH = 2e-3, 128

@@ -77,7 +77,7 @@ class EmbedderConfig(ReaderConfig):
     def with_width(self, width: int) -> Self:
         """Return the copy that is so wide; vectors of so many numbers want width more than depth."""
         heads = max(1, width // (HEAD_WIDTH if width < 512 else 2 * HEAD_WIDTH))
-        return self.changed(width=width, heads=heads, depth=max(1, round(width / 128)), hidden=0)
+        return self.changed(width=width, heads=heads, depth=max(1, width // 256), hidden=0)
 
     def head_count(self) -> int:
         """Return the weights of the mean: one a token, or none."""
