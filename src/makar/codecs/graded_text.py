@@ -85,13 +85,13 @@ class GradedTextCodec(RowCodec):
 def _looked_through(records: Iterator[Record]) -> tuple[list[str], dict[str, Any]]:
     """Return texts, up to what pairs are counted on, and mean and deviation of all numbers."""
     texts: list[str] = []
-    count, total, squares, left = 0, 0.0, 0.0, SAMPLE_BYTES
+    count, origin, total, squares, left = 0, 0.0, 0.0, 0.0, SAMPLE_BYTES
     for record in records:
         if not record.roles or not {"text", "score"} <= set(record.roles):
             continue
         score = float(record.roles["score"])
         # About the first number: sums of squares of large numbers that hardly differ would lose what they differ by.
-        origin = score if not count else origin
+        origin = origin if count else score
         count, total, squares = count + 1, total + score - origin, squares + (score - origin) ** 2
         if left > 0:
             texts.append(record.roles["text"])

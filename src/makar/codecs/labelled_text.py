@@ -36,6 +36,7 @@ class LabelledTextCodec(RowCodec):
 
     def __init__(self, config: LabelledTextCodecConfig, rows: TextRows, about: dict[str, Any]) -> None:
         super().__init__(config, rows, about)
+        self.config: LabelledTextCodecConfig = config
         self.class_names: tuple[str, ...] = tuple(about["classes"])
         self.several: bool = about["several"]
         self._numbers = {name: number for number, name in enumerate(self.class_names)}

@@ -168,18 +168,24 @@ def answer_places(context: str, answers: Sequence[str]) -> tuple[list[Place], bo
     for answer in (answer.strip() for answer in answers):
         if answer:
             # A letter before or after it would make another word of it.
-            before, after = (rf"(?{way}{LETTER})" * bool(re.match(LETTER, letter)) for way, letter in _ends(answer))
-            found += [match.span() for match in re.finditer(before + re.escape(answer) + after, context, re.IGNORECASE)]
+            left_edge, right_edge = (
+                rf"(?{way}{LETTER})" * bool(re.match(LETTER, letter)) for way, letter in _ends(answer)
+            )
+            found += [
+                match.span()
+                for match in re.finditer(left_edge + re.escape(answer) + right_edge, context, re.IGNORECASE)
+            ]
     if found:
         return list(dict.fromkeys(found))[:PLACES], True
     words = _words(context)
-    best, near = LEAST_SHARED, None
+    best = LEAST_SHARED
+    near: Place | None = None
     for answer in answers:
         wanted = collections.Counter(word for _, _, word in _words(answer))
         size = min(wanted.total(), len(words))
         shared = 0
         seen: collections.Counter[str] = collections.Counter()
-        for after, (_, end, word) in enumerate(words if size else (), start=1):
+        for after, (_, end, word) in enumerate(words if size else [], start=1):
             # A window of as many words as the answer has moves over the passage; what both share is counted as it goes.
             seen[word] += 1
             shared += seen[word] <= wanted[word]

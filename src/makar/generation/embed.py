@@ -22,6 +22,9 @@ TOKENS_TOGETHER = 1 << 13
 class MakesVectors(Protocol):
     """A family that makes vectors of texts."""
 
+    vector_width: int
+    padding_token: int
+
     def vectors(self, tokens: Int[Tensor, "batch length"]) -> Float[Tensor, "batch width"]:
         """Return vectors of length 1."""
 
@@ -64,7 +67,7 @@ def embed(artifact: Artifact, texts: Sequence[str]) -> Vectors:
             raise UsageError(f"text {number} of {len(texts)} is empty", expected="at least one word in each")
     parts = [codec.windows(text) for text in texts]
     windows = np.array([len(part) for part in parts], np.int64)
-    width, padding = family.config.width, family.config.padding_token
+    width, padding = family.vector_width, family.padding_token
     if not parts:
         return Vectors(np.zeros((0, width), np.float32), windows)
     rows, owner = np.concatenate(parts), np.repeat(np.arange(len(parts)), windows)

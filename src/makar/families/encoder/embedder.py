@@ -88,6 +88,7 @@ class EmbedderFamily(EncoderFamily):
 
     def __init__(self, config: EmbedderConfig) -> None:
         super().__init__(config, EmbedderNetwork(config))
+        self.vector_width, self.padding_token = config.width, config.padding_token
         self.end_token: int | None = None
         """What stands between documents of a stream; known while it is trained."""
 
@@ -142,13 +143,17 @@ class EmbedderFamily(EncoderFamily):
         windows = batch[TARGET]
         draws = torch.rand((2, len(windows), 2), generator=generator).to(windows.device)
         pieces = longest_pieces(windows, self.end_token)
-        sizes = {
-            "longest": self.config.length,
-            "least": self.config.least_crop,
-            "padding": self.config.padding_token,
-        }
-        first = crops(windows, pieces, draws[0], **sizes)
-        second = first if self.config.views == DROPOUT else crops(windows, pieces, draws[1], **sizes)
+        first, second = (
+            crops(
+                windows,
+                pieces,
+                drawn,
+                longest=self.config.length,
+                least=self.config.least_crop,
+                padding=self.config.padding_token,
+            )
+            for drawn in (draws[0], draws[0 if self.config.views == DROPOUT else 1])
+        )
         return first, second, torch.ones(len(windows), device=windows.device)
 
     def vectors(self, tokens: Int[Tensor, "batch length"]) -> Float[Tensor, "batch width"]:

@@ -3,7 +3,7 @@
 import copy
 import json
 from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol, cast
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -65,6 +65,15 @@ def read_with_hidden(
     return encoder(read, dtype=dtype, generator=generator), exists
 
 
+class EncodingNetwork(Protocol):
+    """A network with an encoder, whatever its head is."""
+
+    encoder: EncoderNetwork
+
+    def initialise(self, generator: torch.Generator) -> None:
+        """Draw every weight."""
+
+
 class EncoderFamily(Family):
     """A family of one encoder of text with a head.
 
@@ -87,12 +96,12 @@ class EncoderFamily(Family):
 
     def initialise(self, generator: torch.Generator) -> None:
         """Draw every weight."""
-        self.network.initialise(generator)
+        cast(EncodingNetwork, self.network).initialise(generator)
 
     @property
     def encoders(self) -> list[EncoderNetwork]:
         """The encoders that may begin from another."""
-        return [self.network.encoder]
+        return [cast(EncodingNetwork, self.network).encoder]
 
     def begin_from(self, parent: Family, batches: Iterable[Batch]) -> None:
         """Take over a model of the same family whole, and of any other encoder what reads."""

@@ -88,7 +88,8 @@ def all_offsets(
         counts: Tokens of each passage.
         rooms: Those that fit into a window.
     """
-    owners, offsets = [], []
+    owners: list[int] = []
+    offsets: list[int] = []
     for number, (count, fits) in enumerate(zip(counts.tolist(), rooms.tolist(), strict=True)):
         starts = range(0, max(1, count - fits + max(1, fits // 2)), max(1, fits // 2)) if count > fits else (0,)
         owners += [number] * len(starts)
