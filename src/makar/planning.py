@@ -19,9 +19,10 @@ from makar.codecs.image_config import HALVES, PAIRED, ImageCodecConfig, choose_i
 from makar.codecs.pair_config import PairCodecConfig, choose_pair_codec
 from makar.codecs.text_config import BpeCodecConfig, ByteCodecConfig, CharacterCodecConfig, choose_text_codec
 from makar.config import with_settings
-from makar.errors import UnsupportedError
+from makar.errors import UnsupportedError, UsageError
 from makar.families.family_config import FamilyConfig
-from makar.recipe import KEPT, NOTHING, Origin, Recipe, Stage, check_fit, check_rows, check_task, continued
+from makar.recipe import KEPT, NOTHING, Origin, Recipe, Stage, check_fit, check_rows, check_task
+from makar.recipes.growing import RECIPES, TASK_RECIPES, grown_recipe
 from makar.tensor_spec import TensorSpec
 from makar.training.data_size import DataSize, estimated_size, text_bytes
 from makar.training.expectation import WORKING_SHARE, expectation, measured_rate
@@ -39,26 +40,6 @@ if TYPE_CHECKING:
     from makar.data.dataset import DataSet
     from makar.training.probe import Measurement
 
-RECIPES = {"text": "text", "code": "code", "image": "image"}
-TASK_RECIPES: dict[tuple[str, str], str] = {
-    ("text", "classify"): "classify",
-    ("text", "tag"): "tag",
-    ("text", "converse"): "chat",
-    ("text", "prefer"): "reward",
-    ("text", "rate"): "rating",
-    ("text", "rewrite"): "rewrite",
-    ("code", "rewrite"): "rewrite",
-    ("text", "answer"): "answer",
-}
-"""The recipe for data of a medium that is labelled for a task; where there is none, the labels are left out."""
-GROWN_TASK_RECIPES: dict[tuple[str, str], str] = {
-    ("text", "converse"): "chat",
-    ("text", "prefer"): "dpo",
-    ("text", "rate"): "rating",
-}
-"""The same where a training begins from a model of text."""
-READS_AND_WRITES = "seq2seq"
-"""Kind of family of which a model goes on with any task of pairs of texts."""
 LABELLED_IMAGES, CAPTIONED_IMAGES = "image-class", "image-text"
 CAPTIONED_SHARE = 0.5
 """Share of the images that must have a caption for captions to be worth learning."""
@@ -84,6 +65,7 @@ class Request:
         settings: ``PATH=VALUE`` changes to the recipe.
         probe: Whether to measure the machine.
         origin: The model to begin from.
+        adapter: Kind of adapter of it that is to be learned; ``None`` trains the model itself.
     """
 
     seconds: float | None = None
@@ -93,45 +75,27 @@ class Request:
     settings: tuple[str, ...] = ()
     probe: bool = True
     origin: Origin | None = None
+    adapter: str | None = None
 
 
-def plan_training(
-    dataset: "DataSet",
-    *,
-    recipe: str | None = None,
-    seconds: float | None = None,
-    steps: int | None = None,
-    seed: int = 0,
-    settings: list[str] | tuple[str, ...] = (),
-    probe: bool = True,
-    origin: Origin | None = None,
-) -> TrainingPlan:
+def plan_training(dataset: "DataSet", request: Request) -> TrainingPlan:
     """Plan a training before any store is built, with sizes estimated from the inspection.
 
     Args:
         dataset: An opened data set.
-        recipe: Name; ``None`` chooses by medium and labels.
-        seconds: Wall-clock budget; either this or ``steps``.
-        steps: Fixed number of steps.
-        seed: Seed of every draw.
-        settings: ``PATH=VALUE`` changes to the recipe.
-        probe: Whether to measure the machine.
-        origin: The model to begin from.
+        request: What was asked for.
 
     Raises:
         ConfigError: Neither or both of ``seconds`` and ``steps`` were given.
         OutOfMemoryError: The machine has too little memory.
         OutOfSpaceError: The disk has too little space.
     """
-    request = Request(
-        seconds=seconds, steps=steps, recipe=recipe, seed=seed, settings=tuple(settings), probe=probe, origin=origin
-    )
     chosen = choose_recipe(dataset, request)
     sizes = [estimated_size(plain_codec(stage.codec), dataset) for stage in chosen.stages]
     specs = [
         size.spec  # classes of a new head are guessed from the inspection
-        if origin is None or stage.begins == NOTHING or stage.codec.kind != origin.model.codec.kind
-        else origin.plain_spec(stage)
+        if request.origin is None or stage.begins == NOTHING or stage.codec.kind != request.origin.model.codec.kind
+        else request.origin.plain_spec(stage)
         for stage, size in zip(chosen.stages, sizes, strict=True)
     ]
     return size_recipe(chosen, request, size=sizes[0], plain_specs=specs)
@@ -145,7 +109,19 @@ def choose_recipe(dataset: "DataSet", request: Request) -> Recipe:
         UnsupportedError: The recipe is for another medium, needs labels that are not there, or needs a model to begin from or none.
     """
     if request.origin is not None:
-        return _grown_recipe(dataset, request, request.origin)
+        grown = grown_recipe(
+            request.origin,
+            name=request.recipe,
+            adapter=request.adapter,
+            medium=dataset.medium,
+            task=dataset.task,
+            settings=request.settings,
+        )
+        return grown
+    if request.adapter is not None:
+        raise UsageError(
+            f"--adapter {request.adapter} of nothing", expected="a model that it adapts", do="--from MODEL"
+        )
     inspection = dataset.inspection
     labelled = dataset.medium == "image" and _is_labelled(inspection.labels, inspection.used)
     captioned = dataset.medium == "image" and inspection.captions >= CAPTIONED_SHARE * max(1, inspection.documents)
@@ -170,46 +146,6 @@ def choose_recipe(dataset: "DataSet", request: Request) -> Recipe:
     ]
     chosen: Recipe = with_settings(recipe.changed(stages=tuple(stages)), list(request.settings))
     return chosen.changed(medium=dataset.medium)
-
-
-def _grown_recipe(dataset: "DataSet", request: Request, origin: Origin) -> Recipe:
-    """Return the recipe of a training that begins from a model: another that grows from it, or its own, continued."""
-    by_task = GROWN_TASK_RECIPES.get((dataset.medium, dataset.task)) if origin.recipe.medium == "text" else None
-    if origin.model.family.kind == READS_AND_WRITES:
-        by_task = TASK_RECIPES.get((dataset.medium, dataset.task))
-    name = request.recipe or by_task or origin.recipe.name
-    function = registry.load("recipes", name) if name in registry.names("recipes") or request.recipe else None
-    made: Recipe | None = None if function is None else function()
-    if function is not None and made is not None and (made.grown or made.grows):
-        recipe: Recipe = function(origin)
-    elif name == origin.recipe.name:
-        if not origin.model.family.parameter_count():
-            raise UnsupportedError(
-                f'"{origin.parent.name}" is somebody else\'s model, which is not trained on as a whole',
-                expected="an adapter of it" if origin.recipe.medium == "image" else "a model of ours",
-                do="--adapter lora"
-                if origin.recipe.medium == "image"
-                else "makar import FOLDER -o NAME, and --from NAME",
-            )
-        recipe = continued(origin)
-    else:
-        recipes = [registry.load("recipes", other)() for other in registry.names("recipes")]
-        grown = [one.name for one in recipes if one.grown or one.grows]
-        raise UnsupportedError(
-            f'recipe "{name}" does not begin from a model, and "{origin.parent.name}" was made with "{origin.recipe.name}"',
-            expected=", ".join([f"no recipe, which trains {origin.parent.name} on", *grown]),
-        )
-    media = {medium for stage in recipe.stages for medium in stage.codec.media}
-    if dataset.medium not in media:
-        raise UnsupportedError(
-            f'"{origin.parent.name}" makes {origin.recipe.medium}, the data is {dataset.medium}',
-            expected=f"{' or '.join(sorted(media))} to train it on with",
-        )
-    check_task(recipe, dataset.task)
-    for stage in recipe.stages:
-        check_rows(stage.codec, dataset.task, medium=dataset.medium, recipe=name)
-    chosen: Recipe = with_settings(recipe.changed(medium=dataset.medium), list(request.settings))
-    return chosen.changed(parent=origin.parent)
 
 
 def _chosen_codec(codec: CodecConfig, dataset: "DataSet", *, recipe: str) -> CodecConfig:
