@@ -157,7 +157,9 @@ def test_the_plan_counts_pairs_and_takes_the_size_of_one_image(tmp_path):
     side_by_side = tmp_path / "s"
     for number in range(8):
         write(side_by_side / f"{number}.png", picture(number, size=(16, 32)))
-    plan = plan_training(open_dataset(side_by_side), Request(recipe="pix2pix", steps=5, settings=["stages.0.codec.source=left"]))
+    plan = plan_training(
+        open_dataset(side_by_side), Request(recipe="pix2pix", steps=5, settings=["stages.0.codec.source=left"])
+    )
     assert (plan.recipe.stages[0].codec.height, plan.recipe.stages[0].codec.width) == (16, 16)
 
 

@@ -85,13 +85,14 @@ SHOWN_ELSEWHERE = {
         ("pretrained-text", name): "families/pretrained/test_text_checkpoints.py"
         for name in ("base", "architecture", "task", "vocabulary", "context", "weights", "labels")
     },
-    ("pretrained", "class_images"): "families/pretrained/test_adapter.py",
-    ("pretrained", "class_steps"): "families/pretrained/test_adapter.py",
-    ("pretrained", "guidance"): "families/pretrained/test_sampler.py",
-    ("pretrained", "true_guidance"): "families/pretrained/test_sampler.py",
-    ("pretrained", "shift"): "families/pretrained/test_sampler.py",
-    ("pretrained", "control_scale"): "families/pretrained/test_sampler.py",
-    ("pretrained", "edit"): "families/pretrained/test_sampler.py",
+    **dict.fromkeys(
+        (("pretrained", "class_images"), ("pretrained", "class_steps")), "families/pretrained/test_adapter.py"
+    ),
+    **{
+        ("pretrained", name): "families/pretrained/test_sampler.py"
+        for name in ("guidance", "true_guidance", "shift", "control_scale", "edit")
+    },
+    **dict.fromkeys((("transformer", "adapter"), ("transformer", "recompute")), "families/transformer/test_adapted.py"),
 }
 """By codec or family and setting: the test that shows it on a model that has taken steps, where nothing less will do."""
 

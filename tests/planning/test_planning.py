@@ -67,7 +67,9 @@ def test_the_number_of_steps_does_not_change_the_sizes(pictures):
 @pytest.mark.parametrize("data", ["pictures", pytest.param("novels", marks=has_text_rule)])
 def test_more_time_gives_a_larger_model_or_more_epochs(request, data):
     dataset = request.getfixturevalue(data)
-    short, long = (plan_training(dataset, Request(seconds=seconds, probe=False)).predicted for seconds in (60.0, 6000.0))
+    short, long = (
+        plan_training(dataset, Request(seconds=seconds, probe=False)).predicted for seconds in (60.0, 6000.0)
+    )
     assert long["parameters"] >= short["parameters"] and long["items"] > 2 * short["items"]
     assert set(short["inner_loss"]) == {"low", "central", "high", "unit"}
     assert short["energy"]["watt_hours"]["low"] < short["energy"]["watt_hours"]["high"]

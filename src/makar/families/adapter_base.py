@@ -53,8 +53,8 @@ class SavedTensors:
         return self.read(names[0]) if len(names) == 1 else torch.cat([self.read(name) for name in names])
 
 
-def base_of_ours(digest: str) -> tuple[dict[str, Any], SavedTensors]:
-    """Return the header and the tensors of a saved model of ours.
+def base_of_ours(digest: str) -> tuple[dict[str, Any], Path]:
+    """Return the header and the file of weights of a saved model of ours.
 
     Args:
         digest: Hash of its signed manifest.
@@ -83,7 +83,7 @@ def base_of_ours(digest: str) -> tuple[dict[str, Any], SavedTensors]:
     header = read_strict_json(read_limited(folder / HEADER_NAME))
     if not isinstance(header, dict) or not isinstance(header.get("family"), dict):
         raise IntegrityError(f"{folder / HEADER_NAME} says of no family", do="get the model again")
-    return header, SavedTensors([folder / WEIGHTS_NAME])
+    return header, folder / WEIGHTS_NAME
 
 
 @functools.lru_cache(maxsize=8)

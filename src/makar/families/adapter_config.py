@@ -1,7 +1,7 @@
 """Settings of an adapter of a model of text: which model it changes, how, at what rank, which layers; no torch.
 
-LoRA, rsLoRA and DoRA are one arithmetic (``makar.nn.low_rank``). With ``bits`` 4 the model that is adapted is kept in 4 bits while the adapter
-learns (QLoRA: Dettmers et al. 2023, arXiv 2305.14314); the adapter itself is the same and serves the exact model.
+LoRA, rsLoRA and DoRA are one arithmetic (``makar.nn.low_rank``). With ``bits`` 4 the model that is adapted is kept in 4 bits while the
+adapter learns (QLoRA: Dettmers et al. 2023, arXiv 2305.14314); the adapter itself is the same and serves the exact model.
 """
 
 import dataclasses
@@ -32,12 +32,16 @@ class AdapterConfig(Config):
     kind: ClassVar[str] = ""
 
     base: str = setting("", meaning="hash of the model that is changed: of its signed manifest, or of its files")
-    method: str = setting(LORA, meaning="how the two matrices count, and whether lengths of rows are learned", choices=METHODS)
+    method: str = setting(
+        LORA, meaning="how the two matrices count, and whether lengths of rows are learned", choices=METHODS
+    )
     rank: int = setting(16, meaning="rank of the change", minimum=1, maximum=LARGEST_RANK)
     alpha: float = setting(
         32.0, meaning="the change counts alpha / rank; with rslora alpha / sqrt(rank)", minimum=1e-3, maximum=1e4
     )
-    targets: tuple[str, ...] = setting((), meaning="names of the layers that are changed; none is every one in the blocks")
+    targets: tuple[str, ...] = setting(
+        (), meaning="names of the layers that are changed; none is every one in the blocks"
+    )
     whole: tuple[str, ...] = setting(
         (), meaning="layers that are learned as a whole: embed_tokens, lm_head; needed for new tokens"
     )

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from makar.nn.normal_float import NormalFloat
 
-Form = Literal["float32", "bfloat16", "normal-float"]
+Form = torch.dtype | Literal["normal-float"]
 _READING = threading.Lock()
 """Two threads that compute parts of a batch must not both read a matrix."""
 
@@ -31,7 +31,7 @@ class FrozenMatrix:
     def __init__(self, read: Callable[[], Tensor], shape: tuple[int, int]) -> None:
         self.read = read
         self.shape = shape
-        self._form: Form = "float32"
+        self._form: Form = torch.float32
         self._kept: Tensor | NormalFloat | None = None
         self._device = torch.device("cpu")
 
@@ -66,6 +66,4 @@ class FrozenMatrix:
         return kept.dense(x.dtype) if isinstance(kept, NormalFloat) else kept.to(x.dtype)
 
     def _formed(self, weight: Tensor) -> Tensor | NormalFloat:
-        if self._form == "normal-float":
-            return NormalFloat(weight)
-        return weight.to(torch.bfloat16) if self._form == "bfloat16" else weight
+        return weight.to(self._form) if isinstance(self._form, torch.dtype) else NormalFloat(weight)

@@ -1,8 +1,8 @@
 """Weights in 4 bits: NormalFloat, the quantiles of a normal distribution, with one scale for every block of 64 numbers.
 
 A block is divided by its largest magnitude and every number becomes the nearest of 16 levels, two to a byte; a scale takes 32 bits, so a
-weight takes 4.5. The levels are such that numbers from a normal distribution meet each of them equally often, and 0 is one of them. Scales are
-not quantised a second time: that would save 0.37 bits a weight.
+weight takes 4.5. The levels are such that numbers from a normal distribution meet each of them equally often, and 0 is one of them. Scales
+are not quantised a second time: that would save 0.37 bits a weight.
 
 Source: Dettmers et al. 2023, arXiv 2305.14314, section 3 (block-wise 4-bit NormalFloat) and appendix E (the levels).
 """

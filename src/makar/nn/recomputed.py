@@ -45,9 +45,7 @@ class _Recomputed(torch.autograd.Function):
         return None, *torch.autograd.grad(result, [again, *parameters], gradients[0], allow_unused=True)
 
 
-def repeatable(
-    inside: Callable[[Tensor, torch.Generator | None], Tensor], generator: torch.Generator | None
-) -> Inside:
+def repeatable(inside: Callable[[Tensor, torch.Generator | None], Tensor], generator: torch.Generator | None) -> Inside:
     """Return a function that draws the same every time; the generator goes on as if it had been called once.
 
     Args:

@@ -10,9 +10,9 @@ Source: Hu et al. 2021, arXiv 2106.09685; Ruiz et al. 2023, arXiv 2208.12242.
 from makar.codecs.prompted_image_config import PromptedImageCodecConfig
 from makar.errors import UnsupportedError
 from makar.families.adapter_config import adapter_of
+from makar.families.conversation.config import decoder_of
 from makar.families.family_config import FamilyConfig
 from makar.families.pretrained.config import PretrainedConfig
-from makar.families.conversation.config import decoder_of
 from makar.recipe import BASE, PARENT, OptimisationConfig, Origin, Recipe, Stage
 from makar.tensor_spec import TensorSpec
 

@@ -181,6 +181,9 @@ def grown_stage(origin: Origin, family: SpeakingConfig, *, makes: str) -> Stage:
             expected="a model of text or of conversations",
             do="makar train TEXT -o WRITER, and then --from WRITER",
         )
+    if decoder.adapter is not None:
+        # What is learned beside a network has no place in an adapter, and says so.
+        family.with_adapter(decoder.adapter)
     optimisation = gentle(model).changed(
         batch_size=max(4, TOKENS_A_STEP // family.usual), accumulate=1, average_share=0.0, gradient_clip=1.0
     )

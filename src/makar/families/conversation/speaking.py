@@ -6,7 +6,7 @@ roles: their rows of the embeddings and of the output layer begin as the mean of
 
 import abc
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from makar.config import Config
+from makar.families.adapter_files import AdapterFile
 from makar.families.conversation.config import ChatConfig, SpeakingConfig, decoder_of
 from makar.families.family import Batch, Family, OnnxPart, ParameterGroup, Sampler
 from makar.families.logits_hook import LogitsHook
@@ -81,6 +82,25 @@ class SpeakingFamily(Family, abc.ABC):
             return
         own = self.writer.tensors()
         self.writer.load_tensors(with_new_rows(network_tensors(parent), own))
+
+    @property
+    def computing(self) -> dict[str, Any]:
+        """The adapters that were added to the network."""
+        return self.writer.computing
+
+    def add_adapters(self, adapters: Sequence[AdapterFile]) -> None:
+        """Add adapters to the network."""
+        self.writer.add_adapters(adapters)
+
+    def merged(self) -> "SpeakingFamily":
+        """Return a model of its own weights that computes the same."""
+        decoder = self.config.decoder
+        if decoder.adapter is None:
+            return self
+        config = self.config.with_decoder(decoder.changed(adapter=None))
+        whole: SpeakingFamily = resolve(config.target)(config)
+        whole.writer.load_tensors(self.network.saved_tensors())
+        return whole.eval()
 
     def groups(self) -> list[ParameterGroup]:
         """Return the parameters of the network: matrices, which decay, and others."""

@@ -1,8 +1,8 @@
 """A decoder whose weights are another model's, frozen, and whose layers have changes of low rank that are learned.
 
 The network is built without weights; every matrix of its blocks becomes a layer with a change (``makar.nn.low_rank``), everything else a
-buffer that is not saved, so that what is learned is all there is to count, to move, to checkpoint and to save. Names are those of PEFT, which
-opens the saved folder over the exported base.
+buffer that is not saved, so that what is learned is all there is to count, to move, to checkpoint and to save. Names are those of PEFT,
+which opens the saved folder over the exported base.
 
 Source: Hu et al. 2021, arXiv 2106.09685; Dettmers et al. 2023, arXiv 2305.14314 (the base in 4 bits).
 """
@@ -56,7 +56,7 @@ def adapted_network(config: TransformerConfig) -> TransformerNetwork:
                 Rows(name=part.removesuffix(".weight"), count=count, is_changed=part.split(".")[-2] in targets)
                 for part, count in parts
             ]
-            frozen = FrozenMatrix(functools.partial(base.joined, names), (*place.weight.shape,))  # type: ignore[arg-type]
+            frozen = FrozenMatrix(functools.partial(base.joined, names), (len(place.weight), place.weight.shape[1]))
             above, _, last = path.rpartition(".")
             setattr(network.get_submodule(above), last, AdaptedLinear(frozen, rows, _change(adapter)))
             continue
@@ -79,6 +79,9 @@ def learned_parameters(network: TransformerNetwork, adapter: AdapterConfig) -> d
     found = {name: value for layer in adapted_layers(network) for name, value in layer.learned().items()}
     if "embed_tokens" in adapter.whole:
         found[EMBEDDINGS] = network.embeddings
+        if network.config.tied:
+            # PEFT keeps both that are one, and wants both.
+            found[HEAD] = network.embeddings
     if "lm_head" in adapter.whole and network.separate_head is not None:
         found[HEAD] = network.separate_head
     return {PEFT_PREFIX + name: value for name, value in found.items()}
@@ -124,12 +127,14 @@ def _change(adapter: AdapterConfig) -> LowRank:
 def _base(config: TransformerConfig, adapter: AdapterConfig) -> SavedTensors:
     if not adapter.base:
         raise ConfigError("an adapter of no model", expected="a training that begins from one", do="--from MODEL")
-    header, tensors = base_of_ours(adapter.base)
+    header, weights = base_of_ours(adapter.base)
     found = header["family"]
     theirs = found.get("decoder", found)
     ours = config.to_dictionary()
     if not isinstance(theirs, dict) or theirs.get("adapter") or theirs.get("kind") != config.kind:
-        raise IntegrityError("the base of this adapter is no whole decoder of text", expected="a model of its own weights")
+        raise IntegrityError(
+            "the base of this adapter is no whole decoder of text", expected="a model of its own weights"
+        )
     wrong = [name for name in ours if name not in FREE and ours[name] != theirs.get(name)]
     if wrong or int(theirs.get("vocabulary", 0)) > config.vocabulary:
         name = wrong[0] if wrong else "vocabulary"
@@ -138,4 +143,4 @@ def _base(config: TransformerConfig, adapter: AdapterConfig) -> SavedTensors:
             expected="the model that it was learned from",
             do="do not trust this adapter",
         )
-    return tensors
+    return SavedTensors([weights])

@@ -2,7 +2,7 @@
 
 import contextlib
 import copy
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from makar.errors import ConfigError, TensorMismatchError
-from makar.families.family import Batch, Family, Loss, OnnxPart, Phase, Sampler, unfit_tensors
 from makar.families.adapter_config import ADAPTER_SETTINGS
+from makar.families.adapter_files import AdapterFile, with_adapters
+from makar.families.family import Batch, Family, Loss, OnnxPart, Phase, Sampler, unfit_tensors
 from makar.families.logits_hook import LogitsHook
 from makar.families.transformer.adapted import (
     adapted_layers,
@@ -60,6 +61,12 @@ class TransformerFamily(Family):
         self.network = TransformerNetwork(config) if config.adapter is None else adapted_network(config)
         self._precision = "float32"
         self._shared: SharedDecoding | None = None
+        self._added: tuple[AdapterFile, ...] = ()
+
+    @property
+    def computing(self) -> dict[str, Any]:
+        """The adapters that were added to the weights."""
+        return {"adapters": [one.to_dictionary() for one in self._added]} if self._added else {}
 
     @property
     def precision(self) -> str:
@@ -74,7 +81,7 @@ class TransformerFamily(Family):
         if self.config.adapter is not None:
             # Only what trains asks for a precision; what samples and measures takes the exact base.
             for layer in adapted_layers(self.network):
-                layer.frozen.keep_as("normal-float" if self.config.adapter.bits == 4 else name)
+                layer.frozen.keep_as("normal-float" if self.config.adapter.bits == 4 else PRECISIONS[name])
 
     def initialise(self, generator: torch.Generator) -> None:
         """Draw every weight, or of an adapter the first matrices."""
@@ -191,7 +198,8 @@ class TransformerFamily(Family):
         own = self.tensors()
         if problems := unfit_tensors(own, tensors):
             raise TensorMismatchError(
-                "the tensors do not fit this adapter:\n  " + "\n  ".join(problems), expected=f"exactly {len(own)} tensors"
+                "the tensors do not fit this adapter:\n  " + "\n  ".join(problems),
+                expected=f"exactly {len(own)} tensors",
             )
         for name, value in own.items():
             value.copy_(tensors[name])
@@ -209,7 +217,7 @@ class TransformerFamily(Family):
     def onnx_parts(self) -> list[OnnxPart]:
         """Return the network from tokens to logits, with batch and length free."""
         tokens = torch.arange(6).view(2, 3) % self.config.vocabulary
-        network = self.network if self.config.adapter is None else self.merged().network
+        network = self.merged().network
         return [
             OnnxPart(
                 name="model",
@@ -220,8 +228,18 @@ class TransformerFamily(Family):
             )
         ]
 
+    def add_adapters(self, adapters: Sequence[AdapterFile]) -> None:
+        """Add adapters to the weights; a model that is an adapter itself takes none."""
+        if self.config.adapter is not None:
+            super().add_adapters(adapters)
+        saved = self.network.saved_tensors()
+        self.load_tensors(saved | with_adapters(saved, adapters))
+        self._added = (*self._added, *adapters)
+
     def merged(self) -> "TransformerFamily":
         """Return a model of its own weights that computes the same: those of the base with the changes of the adapter in them."""
+        if self.config.adapter is None:
+            return self
         whole = TransformerFamily(self.config.changed(adapter=None))
         whole.load_tensors(self.network.saved_tensors())
         return whole.eval()
