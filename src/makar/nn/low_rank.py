@@ -1,9 +1,9 @@
 """A frozen linear layer with a learned change of low rank: LoRA, rsLoRA and DoRA.
 
 The weight W of ``rows x columns`` becomes W + s B A with A of ``rank x columns`` and B of ``rows x rank``; s is alpha / rank (Hu et al.
-2021, arXiv 2106.09685, equation 3) or alpha / sqrt(rank) (Kalajdzievski 2023, arXiv 2312.03732). B begins at zero, so the first network is the
-frozen one. DoRA learns the length m of every row as well: m (W + s B A) / |W + s B A|, where the norm counts as a constant on the way back
-(Liu et al. 2024, arXiv 2402.09353, equations 5 and 11).
+2021, arXiv 2106.09685, equation 3) or alpha / sqrt(rank) (Kalajdzievski 2023, arXiv 2312.03732). B begins at zero, so the first network is
+the frozen one. DoRA learns the length m of every row as well: m (W + s B A) / |W + s B A|, where the norm counts as a constant on the way
+back (Liu et al. 2024, arXiv 2402.09353, equations 5 and 11).
 
 Decisions. (1) Rows of one matrix that others know as several layers (queries, keys, values) each have a change of their own, and all are
 computed as one. (2) The way back is written out: it forms the gradients of A and B from two thin products and never that of W, which is a
