@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from makar import registry
-from makar.codecs.chat_config import ChatCodecConfig
+from makar.codecs.chat_config import ChatCodecConfig, chat_spec
 from makar.codecs.codec import CodecConfig, LearnedCodecConfig
 from makar.codecs.image_config import HALVES, PAIRED, ImageCodecConfig, choose_image_codec, without_pairs
 from makar.codecs.pair_config import PairCodecConfig, choose_pair_codec
@@ -23,7 +23,7 @@ from makar.errors import UnsupportedError, UsageError
 from makar.families.family_config import FamilyConfig
 from makar.recipe import KEPT, NOTHING, Origin, Recipe, Stage, check_fit, check_rows, check_task
 from makar.recipes.growing import RECIPES, TASK_RECIPES, grown_recipe
-from makar.tensor_spec import TensorSpec
+from makar.tensor_spec import TARGET, TensorSpec
 from makar.training.data_size import DataSize, estimated_size, text_bytes
 from makar.training.expectation import WORKING_SHARE, expectation, measured_rate
 from makar.training.machine import (
@@ -92,12 +92,7 @@ def plan_training(dataset: "DataSet", request: Request) -> TrainingPlan:
     """
     chosen = choose_recipe(dataset, request)
     sizes = [estimated_size(plain_codec(stage.codec), dataset) for stage in chosen.stages]
-    specs = [
-        size.spec  # classes of a new head are guessed from the inspection
-        if request.origin is None or stage.begins == NOTHING or stage.codec.kind != request.origin.model.codec.kind
-        else request.origin.plain_spec(stage)
-        for stage, size in zip(chosen.stages, sizes, strict=True)
-    ]
+    specs = [_begun_spec(stage, size, request.origin) for stage, size in zip(chosen.stages, sizes, strict=True)]
     return size_recipe(chosen, request, size=sizes[0], plain_specs=specs)
 
 
@@ -257,6 +252,19 @@ def size_recipe(
     plan = plan.changed(predicted=expectation(plan, size, judged, probe_seconds=time.monotonic() - begin))
     check_room(plan.predicted, store_bytes=0 if not store_is_finished else size.store_bytes, device=device)
     return plan
+
+
+def _begun_spec(stage: Stage, size: DataSize, origin: Origin | None) -> TensorSpec:
+    """Return what the codec of a stage will make, as far as it is known before the data is read."""
+    if origin is None or stage.begins == NOTHING:
+        return size.spec
+    if stage.codec.kind == origin.model.codec.kind:
+        return origin.plain_spec(stage)
+    if isinstance(stage.codec, ChatCodecConfig):
+        known = origin.plain_spec(stage)[TARGET].vocabulary or 0
+        return chat_spec(stage.codec.makes, vocabulary=known, usual=size.spec[TARGET].usual)
+    # Classes of a new head are guessed from the inspection.
+    return size.spec
 
 
 def _learned_spec(codec: CodecConfig, plain: TensorSpec, stages: Sequence[Stage]) -> TensorSpec:

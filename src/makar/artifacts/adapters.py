@@ -49,8 +49,9 @@ def adapters_for(artifact: Artifact, texts: Sequence[str]) -> list[AdapterFile]:
     """
     config = artifact.family_config
     decoder = decoder_of(config)
-    own = None if decoder is None else decoder.adapter
-    if decoder is None and not isinstance(config, PretrainedTextConfig):
+    checkpoint = config if isinstance(config, PretrainedTextConfig) else None
+    own = decoder.adapter if decoder is not None else None if checkpoint is None else checkpoint.adapter
+    if decoder is None and checkpoint is None:
         raise UnsupportedError(
             f'an adapter for {artifact.name}, a model of family "{config.kind}"',
             expected="a decoder of text, a checkpoint of transformers or a pipeline of diffusers",

@@ -18,8 +18,9 @@ from makar.artifacts.export_lora import export_diffusers, export_kohya
 from makar.artifacts.export_onnx import write_onnx
 from makar.artifacts.folders import check_replaceable, new_folder, write_file
 from makar.artifacts.load import load_artifact
-from makar.artifacts.merging import is_adapter, merged_artifact
+from makar.artifacts.merging import is_adapter, merged_artifact, write_merged_checkpoint
 from makar.errors import UnknownNameError, UnsupportedError
+from makar.families.pretrained.text_config import PretrainedTextConfig
 from makar.provenance.folder import MANIFEST_NAME
 
 TRANSFORMERS_CONFIG = "config.json"
@@ -60,6 +61,15 @@ def export_artifact(artifact: Artifact, *, to: str, folder: Path) -> Path:
     artifact = load_artifact(artifact.path)
     if not is_adapter(artifact) or to == PEFT:
         FORMATS[to](artifact, folder)
+        return folder
+    if isinstance(artifact.family_config, PretrainedTextConfig):
+        if to != "transformers":
+            raise UnsupportedError(
+                f"an adapter of a {artifact.family_config.architecture} as {to}",
+                expected="peft as it is, or transformers merged",
+            )
+        with new_folder(folder, replaces=None) as building:
+            write_merged_checkpoint(artifact, building)
         return folder
     with tempfile.TemporaryDirectory(dir=folder.absolute().parent, prefix=".merging-") as place:
         FORMATS[to](merged_artifact(artifact, Path(place) / artifact.name), folder)

@@ -4,10 +4,16 @@ The exact weights of the base are read from it and the changes are added in floa
 transformers gives with PEFT. The result is signed anew and names the adapter as what it came from.
 """
 
+import shutil
 from pathlib import Path
 
 from makar.artifacts.artifact import CODEC_FOLDER, Artifact
 from makar.artifacts.save import utc_now, write_artifact
+from makar.errors import ArtifactError
+from makar.families.adapter_files import read_adapter
+from makar.families.pretrained.text_config import PretrainedTextConfig
+from makar.families.pretrained.text_family import CausalCheckpoint
+from makar.families.pretrained.text_opening import checkpoint_of, quiet_transformers
 from makar.recipe import Parent
 from makar.version import VERSION
 
@@ -40,3 +46,25 @@ def merged_artifact(artifact: Artifact, target: Path) -> Artifact:
     }
     files = {f"{CODEC_FOLDER}/{name}": content for name, content in codec.files().items()} | family.files(codec)
     return write_artifact(target, header=header, files=files, tensors=family.tensors(), components={})
+
+
+def write_merged_checkpoint(artifact: Artifact, building: Path) -> None:
+    """Write the checkpoint that an adapter makes of its base, as transformers saves one.
+
+    Args:
+        artifact: An adapter of a checkpoint.
+        building: An empty folder.
+    """
+    config = artifact.family_config
+    assert isinstance(config, PretrainedTextConfig), "asked for adapters of checkpoints"
+    folder = checkpoint_of(config)
+    base = CausalCheckpoint(config.changed(adapter=None, recompute=False))
+    base.add_adapters([read_adapter(artifact.path)])
+    try:
+        with quiet_transformers():
+            base.network.save_pretrained(building)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise ArtifactError(f"the merged {config.architecture} cannot be written: {error}") from error
+    for name in folder.files:
+        if ".safetensors" not in name:
+            shutil.copyfile(folder.path / name, building / name)

@@ -4,6 +4,7 @@ The exact numbers stay where they came from and can be read again, so that what 
 was kept. Nothing of it is a parameter or a buffer: it is neither counted nor saved nor put into checkpoints.
 """
 
+import functools
 import threading
 from collections.abc import Callable
 from typing import Literal
@@ -24,13 +25,15 @@ class FrozenMatrix:
     """A matrix of ``[rows, columns]`` that is read when it is needed.
 
     Args:
-        read: Returns the exact matrix, float32.
+        read: Returns the exact matrix, float32; nobody changes what it returns.
         shape: Its rows and columns.
+        gives_up: Whether the exact matrix is given up once it is kept in 4 bits; one that came in memory and not from a file.
     """
 
-    def __init__(self, read: Callable[[], Tensor], shape: tuple[int, int]) -> None:
+    def __init__(self, read: Callable[[], Tensor], shape: tuple[int, int], *, gives_up: bool = False) -> None:
         self.read = read
         self.shape = shape
+        self._gives_up = gives_up
         self._form: Form = torch.float32
         self._kept: Tensor | NormalFloat | None = None
         self._device = torch.device("cpu")
@@ -66,4 +69,9 @@ class FrozenMatrix:
         return kept.dense(x.dtype) if isinstance(kept, NormalFloat) else kept.to(x.dtype)
 
     def _formed(self, weight: Tensor) -> Tensor | NormalFloat:
-        return weight.to(self._form) if isinstance(self._form, torch.dtype) else NormalFloat(weight)
+        if isinstance(self._form, torch.dtype):
+            return weight.to(self._form)
+        made = NormalFloat(weight)
+        if self._gives_up:
+            self.read = functools.partial(made.dense, torch.float32)
+        return made

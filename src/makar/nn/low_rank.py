@@ -120,7 +120,7 @@ class AdaptedLinear(nn.Module):
     def weight(self) -> Float[Tensor, "rows columns"]:
         """The exact weight with the change merged into it, float32."""
         with torch.no_grad():
-            whole = self.frozen.read()
+            whole = self.frozen.read().clone()
             places = self._changed(whole.split([part.count for part in self.rows]))
             for number, (place, first, second) in enumerate(zip(places, self.first, self.second)):
                 magnitude = self.magnitude[number].cpu() if self.magnitude else None

@@ -13,6 +13,7 @@ from makar.families.adapter_config import adapter_of
 from makar.families.conversation.config import decoder_of
 from makar.families.family_config import FamilyConfig
 from makar.families.pretrained.config import PretrainedConfig
+from makar.families.pretrained.text_config import PretrainedTextConfig
 from makar.recipe import BASE, PARENT, OptimisationConfig, Origin, Recipe, Stage
 from makar.tensor_spec import TensorSpec
 
@@ -20,6 +21,8 @@ RANK = 16
 RATE, HIGHEST_RATE = 10.0, 5e-3
 """Learning rate of an adapter, in that of a gentle training of the whole model, and at most: a change of low rank begins at zero and has
 farther to go."""
+CHECKPOINT_RATE, TOKENS_A_STEP = 2e-4, 2048
+"""Of a checkpoint of others: the rate of Dettmers et al. 2023 (arXiv 2305.14314, appendix B) for networks up to 13 billion weights."""
 
 
 def lora(origin: Origin | None = None) -> Recipe:
@@ -83,7 +86,10 @@ def adapted(recipe: Recipe, origin: Origin, kind: str) -> Recipe:
     *earlier, stage = recipe.stages
     adapter = adapter_of(kind, base=origin.parent.hash)
     before, after = decoder_of(origin.model.family), decoder_of(stage.family)
-    if before is not None and before.adapter is not None:
+    is_checkpoint_adapter = (
+        isinstance(origin.model.family, PretrainedTextConfig) and origin.model.family.adapter is not None
+    )
+    if is_checkpoint_adapter or (before is not None and before.adapter is not None):
         raise UnsupportedError(
             f'"{origin.parent.name}" is an adapter already',
             expected="a model of its own weights",
@@ -94,12 +100,16 @@ def adapted(recipe: Recipe, origin: Origin, kind: str) -> Recipe:
         # Tokens that the base has no rows for: those of the roles.
         adapter = adapter.changed(whole=("embed_tokens",) if after.tied else ("embed_tokens", "lm_head"))
     family = stage.family.with_adapter(adapter)
-    rate = min(HIGHEST_RATE, RATE * stage.optimisation.learning_rate)
+    optimisation = stage.optimisation.changed(
+        learning_rate=min(HIGHEST_RATE, RATE * stage.optimisation.learning_rate), average_share=0.0
+    )
+    if isinstance(family, PretrainedTextConfig):
+        optimisation = OptimisationConfig(
+            learning_rate=CHECKPOINT_RATE, batch_size=max(1, TOKENS_A_STEP // family.window_length), gradient_clip=1.0
+        )
     # What is compared with the model before needs it beside; everything else opens it once, by its hash.
     begins = BASE if family.teacher() is None else PARENT
-    changed = stage.changed(
-        family=family, begins=begins, optimisation=stage.optimisation.changed(learning_rate=rate, average_share=0.0)
-    )
+    changed = stage.changed(family=family, begins=begins, optimisation=optimisation)
     return recipe.changed(
         stages=(*earlier, changed), summary=f"{recipe.summary}, by an adapter ({kind})", expected="", grown=True
     )

@@ -6,6 +6,7 @@ missing, and moves the weights gently (``makar.recipe.GENTLE_RATE``).
 
 from makar.codecs.chat_config import CONVERSATION, PAIRS, PROMPTS, SCORES, ChatCodecConfig
 from makar.codecs.codec import CodecConfig
+from makar.codecs.pretrained_text_config import PretrainedTextCodecConfig
 from makar.codecs.text_config import BpeCodecConfig, ByteCodecConfig, CharacterCodecConfig
 from makar.errors import UnsupportedError
 from makar.families.conversation.config import ChatConfig, SpeakingConfig, decoder_of
@@ -202,7 +203,8 @@ def text_codec_of(codec: CodecConfig) -> CodecConfig | None:
     """Return the codec of what is said in a model of text or of conversations, ``None`` where it is another kind of codec."""
     if isinstance(codec, ChatCodecConfig):
         return codec.base
-    return codec if isinstance(codec, ByteCodecConfig | CharacterCodecConfig | BpeCodecConfig) else None
+    known = ByteCodecConfig | CharacterCodecConfig | BpeCodecConfig | PretrainedTextCodecConfig
+    return codec if isinstance(codec, known) else None
 
 
 def _recipe(

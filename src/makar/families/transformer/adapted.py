@@ -93,13 +93,16 @@ def initialise_adapter(network: TransformerNetwork, generator: torch.Generator) 
         layer.initialise(generator)
 
 
-def peft_settings(adapter: AdapterConfig, *, names: tuple[str, ...], is_tied: bool) -> bytes:
+def peft_settings(
+    adapter: AdapterConfig, *, names: tuple[str, ...], is_tied: bool = False, is_turned: bool = False
+) -> bytes:
     """Return the file by which PEFT opens an adapter.
 
     Args:
         adapter: The adapter.
         names: The layers that are changed.
         is_tied: Whether embeddings and output layer are one.
+        is_turned: Whether the weights stand on their side, inputs by outputs.
     """
     settings: dict[str, Any] = {
         "peft_type": "LORA",
@@ -114,7 +117,7 @@ def peft_settings(adapter: AdapterConfig, *, names: tuple[str, ...], is_tied: bo
         "use_dora": adapter.method == DORA,
         "lora_dropout": 0.0,
         "bias": "none",
-        "fan_in_fan_out": False,
+        "fan_in_fan_out": is_turned,
         "inference_mode": True,
     }
     return json.dumps(settings, indent=1).encode()
