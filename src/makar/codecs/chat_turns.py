@@ -79,7 +79,7 @@ class RoleTurns(Turns):
         self.begin = self.roles["assistant"]
         self.end = text.end_token
         self.filling = self.roles["tool"]
-        self.chat_template = CHAT_TEMPLATE.replace(END_NAME, text.tokenizer.id_to_token(text.end_token))
+        self.chat_template = CHAT_TEMPLATE.replace(END_NAME, str(text.tokenizer.id_to_token(text.end_token)))
 
     @property
     def vocabulary(self) -> int:

@@ -23,10 +23,19 @@ def causal_attention(
     queries: Float[Tensor, "batch heads length head_width"],
     keys: Float[Tensor, "batch shared_heads length head_width"],
     values: Float[Tensor, "batch shared_heads length head_width"],
+    *,
+    is_learned: bool = False,
 ) -> Float[Tensor, "batch heads length head_width"]:
-    """Return softmax(queries keys^T / sqrt(head_width)) values, where a position sees itself and those before it."""
+    """Return softmax(queries keys^T / sqrt(head_width)) values, where a position sees itself and those before it.
+
+    Args:
+        queries: One row a head.
+        keys: As queries, of fewer heads where several share them.
+        values: As keys.
+        is_learned: Whether gradients will be asked for: a CPU then computes in strips.
+    """
     grouped = keys.shape[1] != queries.shape[1]
-    if queries.device.type == "cpu" and torch.is_grad_enabled() and queries.requires_grad:
+    if is_learned and queries.device.type == "cpu" and torch.is_grad_enabled():
         share = queries.shape[1] // keys.shape[1]
         rows = [queries * queries.shape[-1] ** -0.5]
         rows += [part.repeat_interleave(share, 1) if grouped else part for part in (keys, values)]

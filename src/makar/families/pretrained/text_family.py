@@ -128,7 +128,7 @@ class CausalCheckpoint(PretrainedTextFamily):
         return super().computing | added
 
     @property
-    def precision(self) -> str:  # type: ignore[override]  # a plain attribute elsewhere
+    def precision(self) -> str:
         """Number format of products while an adapter learns."""
         return self._product
 

@@ -62,7 +62,10 @@ class Attention(nn.Module):
             turned = turned * torch.cat(gains)
         turned = rotate(turned.transpose(1, 2), table).to(x.dtype)
         mixed = causal_attention(
-            turned[:, : config.heads], turned[:, config.heads :], heads[:, :, turning:].transpose(1, 2)
+            turned[:, : config.heads],
+            turned[:, config.heads :],
+            heads[:, :, turning:].transpose(1, 2),
+            is_learned=self.training,
         )
         return self.output(mixed.transpose(1, 2).reshape(batch, length, -1))
 
