@@ -22,7 +22,8 @@ from makar.config import with_settings
 from makar.errors import UnsupportedError, UsageError
 from makar.families.family_config import FamilyConfig
 from makar.recipe import KEPT, NOTHING, Origin, Recipe, Stage, check_fit, check_rows, check_task
-from makar.recipes.growing import RECIPES, TASK_RECIPES, grown_recipe
+from makar.recipes.for_task import RECIPES, reading_for, recipe_for
+from makar.recipes.growing import grown_recipe
 from makar.tensor_spec import TARGET, TensorSpec
 from makar.training.data_size import DataSize, estimated_size, text_bytes
 from makar.training.expectation import WORKING_SHARE, expectation, measured_rate
@@ -120,7 +121,7 @@ def choose_recipe(dataset: "DataSet", request: Request) -> Recipe:
     inspection = dataset.inspection
     labelled = dataset.medium == "image" and _is_labelled(inspection.labels, inspection.used)
     captioned = dataset.medium == "image" and inspection.captions >= CAPTIONED_SHARE * max(1, inspection.documents)
-    by_task = TASK_RECIPES.get((dataset.medium, dataset.task), RECIPES[dataset.medium])
+    by_task = recipe_for(dataset.medium, dataset.task)
     by_data = LABELLED_IMAGES if labelled else CAPTIONED_IMAGES if captioned else by_task
     name = request.recipe or by_data
     recipe: Recipe = registry.load("recipes", name)()
@@ -132,6 +133,7 @@ def choose_recipe(dataset: "DataSet", request: Request) -> Recipe:
             f'recipe "{name}" learns from {recipe.medium}, the data is {dataset.medium}',
             expected=f"{dataset.medium} data with recipe {RECIPES[dataset.medium]}",
         )
+    recipe = reading_for(recipe, dataset.task)
     check_task(recipe, dataset.task)
     # What an image is made from decides what is needed of the data and which part of an image counts.
     recipe = with_settings(recipe, [text for text in request.settings if text.partition("=")[0].endswith(".source")])

@@ -1,6 +1,6 @@
-"""Which recipe carries out a training: by medium and task of the data, and by the model that it begins from.
+"""The recipe of a training that begins from a model, by the data, by what was asked for, and by the model.
 
-What begins from a model is that model's own recipe, continued, or another that grows from it; and either learns an adapter of the model
+It is that model's own recipe, continued, or another that grows from it; and either learns an adapter of the model
 where one is asked for.
 """
 
@@ -9,27 +9,8 @@ from makar.config import with_settings
 from makar.errors import UnsupportedError, UsageError
 from makar.recipe import Origin, Recipe, check_rows, check_task, continued
 from makar.recipes.adapters import adapted
+from makar.recipes.for_task import grown_recipe_for, reading_for
 
-RECIPES = {"text": "text", "code": "code", "image": "image"}
-TASK_RECIPES: dict[tuple[str, str], str] = {
-    ("text", "classify"): "classify",
-    ("text", "tag"): "tag",
-    ("text", "converse"): "chat",
-    ("text", "prefer"): "reward",
-    ("text", "rate"): "rating",
-    ("text", "rewrite"): "rewrite",
-    ("code", "rewrite"): "rewrite",
-    ("text", "answer"): "answer",
-}
-"""The recipe for data of a medium that is labelled for a task; where there is none, the labels are left out."""
-GROWN_TASK_RECIPES: dict[tuple[str, str], str] = {
-    ("text", "converse"): "chat",
-    ("text", "prefer"): "dpo",
-    ("text", "rate"): "rating",
-}
-"""The same where a training begins from a model of text."""
-READS_AND_WRITES = "seq2seq"
-"""Kind of family of which a model goes on with any task of pairs of texts."""
 PIPELINE_ADAPTER = "lora"
 """The recipe, and the one kind of adapter, of pretrained pipelines of images."""
 
@@ -68,6 +49,7 @@ def grown_recipe(
             f'"{origin.parent.name}" makes {origin.recipe.medium}, the data is {medium}',
             expected=f"{' or '.join(sorted(media))} to train it on with",
         )
+    recipe = reading_for(recipe, task)
     check_task(recipe, task)
     for stage in recipe.stages:
         check_rows(stage.codec, task, medium=medium, recipe=name or recipe.name)
@@ -76,10 +58,7 @@ def grown_recipe(
 
 
 def _begun(origin: Origin, *, name: str | None, adapter: str | None, medium: str, task: str) -> Recipe:
-    by_task = GROWN_TASK_RECIPES.get((medium, task)) if origin.recipe.medium == "text" else None
-    if origin.model.family.kind == READS_AND_WRITES:
-        by_task = TASK_RECIPES.get((medium, task))
-    chosen = name or by_task or origin.recipe.name
+    chosen = name or grown_recipe_for(medium, task, origin) or origin.recipe.name
     function = registry.load("recipes", chosen) if chosen in registry.names("recipes") or name else None
     made: Recipe | None = None if function is None else function()
     if function is not None and made is not None and (made.grown or made.grows):

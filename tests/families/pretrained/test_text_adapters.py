@@ -52,6 +52,9 @@ def test_it_learns_and_peft_gives_the_same_numbers(name, kind, folder):
     assert (their_logits(theirs) - plain).abs().max() > 1e-5
     assert (logits_of(model) - their_logits(theirs)).abs().max() < 1e-4
     assert makar.verify("poems").is_intact and model.generate("the fox", options={"max_tokens": 4})[0].content
+    config = model.artifact.family_config
+    layers = dict(zip(config.linears, zip(config.inputs, config.outputs)))
+    assert layers == config.linear_sizes() and all(one >= tiny_checkpoints.WIDTH for one in config.inputs)
     assert run.plan.predicted["parameters"] == sum(one.numel() for one in model.artifact.family().parameters())
     model.export(folder / "merged", to="transformers")
     merged = transformers.AutoModelForCausalLM.from_pretrained(folder / "merged")
