@@ -360,15 +360,7 @@ class Model:
         return export_artifact(self.artifact, to=to, folder=Path(folder))
 
     def switch(self, loras: Sequence[str] = ()) -> None:
-        """Take other adapters than before, or none, from the next call on; of models of text.
-
-        Args:
-            loras: Each NAME or FOLDER of an adapter, or either with ``:WEIGHT``.
-
-        Raises:
-            UnsupportedError: The model takes none, or is an adapter itself.
-            ArtifactError: One was made for another model; the message says what is different.
-        """
+        """Take other adapters of text than before, or none, from the next call on; ``loras`` as in ``load``."""
         from makar.artifacts.adapters import adapters_for
 
         self.artifact.use_adapters(adapters_for(self.artifact, loras))
