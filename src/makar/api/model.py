@@ -352,8 +352,7 @@ class Model:
 
         Args:
             folder: A folder that does not exist or is empty.
-            to: ``"transformers"``, ``"onnx"`` or ``"gguf"``, an adapter of text merged into its base; of an adapter of text ``"peft"``,
-                of one of images ``"diffusers"`` or ``"kohya"``.
+            to: ``"transformers"``, ``"onnx"``, ``"gguf"``; adapters of text, merged, or ``"peft"``, of images ``"diffusers"``, ``"kohya"``.
         """
         from makar.artifacts.export import export_artifact
 
