@@ -31,6 +31,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "labelled-text": "makar.codecs.labelled_text_config:LabelledTextCodecConfig",
         "tagged-text": "makar.codecs.tagged_text_config:TaggedTextCodecConfig",
         "text-pair": "makar.codecs.pair_config:PairCodecConfig",
+        "summary": "makar.codecs.summary_config:SummaryCodecConfig",
     },
     "families": {
         "transformer": "makar.families.transformer.config:TransformerConfig",
@@ -55,6 +56,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "classifier": "makar.families.encoder.classifier_config:ClassifierConfig",
         "tagger": "makar.families.encoder.tagger_config:TaggerConfig",
         "seq2seq": "makar.families.seq2seq.config:Seq2seqConfig",
+        "extractive": "makar.families.extractive.config:ExtractiveConfig",
     },
     "recipes": {
         "text": "makar.recipes.text:text",
@@ -93,6 +95,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "rewrite": "makar.recipes.rewriting:rewrite",
         "answer": "makar.recipes.rewriting:answer",
         "t5": "makar.recipes.rewriting:t5",
+        "extract": "makar.recipes.extracting:extract",
     },
     "sizings": {
         "transformer": "makar.recipes.sizing:size_transformer",
@@ -115,6 +118,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "classifier": "makar.recipes.reading:size_reader",
         "tagger": "makar.recipes.reading:size_reader",
         "seq2seq": "makar.recipes.rewriting:size_seq2seq",
+        "extractive": "makar.recipes.extracting:size_extractive",
         "any": "makar.recipes.sizing:size_any",
     },
     "metrics": {
@@ -131,6 +135,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "classifier": "makar.evaluation.text_classes:evaluate_classes",
         "tagger": "makar.evaluation.text_tags:evaluate_tags",
         "seq2seq": "makar.evaluation.rewriting:evaluate_rewriting",
+        "extractive": "makar.evaluation.rewriting:evaluate_rewriting",
     },
 }
 

@@ -368,7 +368,7 @@ def load(
 
     Args:
         name: A name, the folder of a model, of a pipeline of diffusers or a checkpoint of transformers, a name on the hub, or
-            ``openai:NAME``, a model behind an endpoint.
+            ``openai:NAME``, a model behind an endpoint, or ``builtin:NAME``, one that needs no training.
         loras: For a pipeline: LoRA files to add, each FILE or FILE:SCALE.
         controlnet: For a pipeline: folder of a ControlNet.
         base_url: For ``openai:NAME``: the address of the endpoint; ``None`` for that of OpenAI.

@@ -45,6 +45,8 @@ def export_artifact(artifact: Artifact, *, to: str, folder: Path) -> Path:
         raise UnknownNameError("format", to, FORMATS)
     if artifact.manifest["type"] == "service":
         raise UnsupportedError(f"{artifact.name} is not on this machine", expected="a model that makar train wrote")
+    if artifact.manifest["type"] == "builtin":
+        raise UnsupportedError(f"{artifact.name} stands in the code", expected="a model that makar train wrote")
     if artifact.manifest["type"] == "pipeline":
         raise UnsupportedError(
             f"{artifact.path} is in the format of {'diffusers' if artifact.medium == 'image' else 'transformers'} already",

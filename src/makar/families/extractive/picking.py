@@ -1,0 +1,47 @@
+"""Picks sentences by their scores, one after the other; what is like the ones before loses. They are given in the order of the text.
+
+Source: maximal marginal relevance (Carbonell and Goldstein 1998, "The use of MMR, diversity-based reranking for reordering documents and
+producing summaries"), with the sum over what was picked instead of the largest, and scores in units of their standard deviation, so that
+one setting suits scores of any scale.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float
+
+from makar.codecs.sentence_features import SentenceVectors
+from makar.families.extractive.options import ExtractiveOptions
+
+
+def pick(
+    scores: Float[np.ndarray, " sentences"],
+    vectors: SentenceVectors,
+    *,
+    lengths: Sequence[int],
+    options: ExtractiveOptions,
+) -> list[int]:
+    """Return the numbers of the sentences to give, in their order.
+
+    Args:
+        scores: Of each sentence, higher is better.
+        vectors: Their words.
+        lengths: Words of each.
+        options: How many, how long, how different.
+    """
+    left = scores.astype(np.float64)
+    spread = float(left.std())
+    left = (left - left.mean()) / spread if spread > 0 else np.zeros_like(left)
+    picked: list[int] = []
+    words = 0
+    while len(picked) < options.sentences and np.isfinite(left).any():
+        number = int(left.argmax())
+        left[number] = -np.inf
+        # The best one is given even where it is too long alone: an empty summary helps nobody.
+        if options.words and picked and words + lengths[number] > options.words:
+            continue
+        picked.append(number)
+        words += lengths[number]
+        if options.diversity:
+            left -= options.diversity * vectors.likeness(number)
+    return sorted(picked)
