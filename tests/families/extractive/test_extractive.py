@@ -66,7 +66,7 @@ def test_scores_of_any_scale_pick_the_same():
     assert pick(np.zeros(6), vectors, lengths=[5] * 6, options=ExtractiveOptions(diversity=0.0)) == [0, 1, 2]
 
 
-@pytest.mark.parametrize("text", ["One sentence only.", "no end at all", "🦊", "...", "今日は雨だ。狐が来た。", "هل نزل المطر؟ نعم."])  # fmt: skip
+@pytest.mark.parametrize("text", ["One sentence only.", "no end at all", "🦊", "...", "今日は雨だ。", "هل نزل؟"])  # fmt: skip
 def test_little_text_and_other_scripts_are_summed_up(text):
     content = summed(text).content
     assert content and set("".join(content.split())) <= set(text)
