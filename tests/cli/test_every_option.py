@@ -815,6 +815,17 @@ def test_weights_of_inception_are_read_and_refused(place, tmp_path):
     assert "model of images" in see("evaluate", "writer", "--inception", "weights.pth", code=2).messages
 
 
+CASES["makar export", "--precision"] = "test_precision_of_export"
+
+
+def test_precision_of_export(place):
+    assert (
+        "precision int8 in the format onnx"
+        in see("export", "writer", "--to", "onnx", "--precision", "int8", "there", code=2).messages
+    )
+    assert '"int9"' in see("export", "writer", "--to", "gguf", "--precision", "int9", "there", code=2).messages
+
+
 CASES["makar export", "--to"] = CASES["makar import", "-o"] = "test_format_of_export_and_name_of_import"
 
 

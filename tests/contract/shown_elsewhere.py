@@ -8,6 +8,7 @@ SHOWN_ELSEWHERE = {
     ("dpo", "stop"): "families/transformer/test_sampler.py",
     ("policy", "stop"): "families/transformer/test_sampler.py",
     ("policy", "reward"): "families/conversation/test_policy.py",
+    ("policy", "judge"): "families/conversation/test_policy.py",
     ("policy", "pattern"): "families/conversation/test_policy.py",
     ("policy", "clip"): "families/conversation/test_policy.py",
     ("policy", "largest_divergence"): "families/conversation/test_policy.py",

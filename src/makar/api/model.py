@@ -336,16 +336,17 @@ class Model:
             self.artifact, dataset, folder=out, seed=seed, samples=samples, inception=weights, on_event=on_event
         )
 
-    def export(self, folder: str | Path, *, to: str) -> Path:
+    def export(self, folder: str | Path, *, to: str, precision: str | None = None) -> Path:
         """Write the model in a standard format and check it against the model itself.
 
         Args:
             folder: A folder that does not exist or is empty.
             to: ``"transformers"``, ``"onnx"`` or ``"gguf"``; of an adapter ``"diffusers"`` or ``"kohya"``.
+            precision: Of ``"gguf"``: ``"float32"`` (``None``), ``"float16"``, ``"bfloat16"`` or ``"int8"`` (Q8_0).
         """
         from makar.artifacts.export import export_artifact
 
-        return export_artifact(self.artifact, to=to, folder=Path(folder))
+        return export_artifact(self.artifact, to=to, folder=Path(folder), precision=precision)
 
     def novelty_index(self) -> "NoveltyIndex | LineageIndex | None":
         """Return the index of the data it, and what it began from, learned from; ``None`` where its run is not on this machine."""

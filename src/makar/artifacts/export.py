@@ -23,13 +23,14 @@ TRANSFORMERS_CONFIG = "config.json"
 PROVENANCE_NAME = "provenance.json"
 
 
-def export_artifact(artifact: Artifact, *, to: str, folder: Path) -> Path:
+def export_artifact(artifact: Artifact, *, to: str, folder: Path, precision: str | None = None) -> Path:
     """Write a model in a format of others.
 
     Args:
         artifact: The model; it is compared with its signed hashes first.
         to: One of ``FORMATS``.
         folder: A folder that does not exist or is empty.
+        precision: Of ``gguf``: float32, float16, bfloat16 or int8; ``None`` is float32. The other formats are exact.
 
     Returns:
         The folder.
@@ -43,6 +44,8 @@ def export_artifact(artifact: Artifact, *, to: str, folder: Path) -> Path:
     """
     if to not in FORMATS:
         raise UnknownNameError("format", to, FORMATS)
+    if precision is not None and to != "gguf":
+        raise UnsupportedError(f"precision {precision} in the format {to}", expected="--to gguf, or no precision")
     if artifact.manifest["type"] == "service":
         raise UnsupportedError(f"{artifact.name} is not on this machine", expected="a model that makar train wrote")
     if artifact.manifest["type"] == "builtin":
@@ -56,7 +59,10 @@ def export_artifact(artifact: Artifact, *, to: str, folder: Path) -> Path:
     folder = Path(folder)
     check_replaceable(folder, None)
     artifact = load_artifact(artifact.path)
-    FORMATS[to](artifact, folder)
+    if precision is not None and to == "gguf":
+        export_gguf(artifact, folder, precision=precision)
+    else:
+        FORMATS[to](artifact, folder)
     return folder
 
 

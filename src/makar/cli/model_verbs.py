@@ -199,6 +199,9 @@ def export(
     model: ModelName,
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder to write.")],
     to: Annotated[str, typer.Option("--to", help="transformers, onnx or gguf; of an adapter diffusers or kohya.")],
+    precision: Annotated[
+        str | None, typer.Option("--precision", help="gguf: float32 (the default), float16, bfloat16 or int8.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Write MODEL in a standard format.
@@ -207,7 +210,7 @@ def export(
     """
     from makar.api.model import load
 
-    path = load(model).export(folder, to=to)
+    path = load(model).export(folder, to=to, precision=precision)
     print_json({"path": str(path), "format": to}) if json else print(path)
 
 
