@@ -40,7 +40,9 @@ class SentenceVectors:
     def of(cls, terms: Sequence[Sequence[str]]) -> Self:
         """Return the vectors of sentences that are given as words; a word weighs times its number, log(1 + sentences / those with it)."""
         numbers: dict[str, int] = {}
-        rows, columns, counts = [], [], []
+        rows: list[int] = []
+        columns: list[int] = []
+        counts: list[int] = []
         for row, words in enumerate(terms):
             held: dict[int, int] = {}
             for word in words:

@@ -2,7 +2,8 @@
 
 Source: maximal marginal relevance (Carbonell and Goldstein 1998, "The use of MMR, diversity-based reranking for reordering documents and
 producing summaries"), with the sum over what was picked instead of the largest, and scores in units of their standard deviation, so that
-one setting suits scores of any scale.
+one setting suits scores of any scale. Where no number of words is given, a fifth more are taken than so many sentences of usual length
+have: whoever picks long sentences picks fewer.
 """
 
 from collections.abc import Sequence
@@ -12,6 +13,9 @@ from jaxtyping import Float
 
 from makar.codecs.sentence_features import SentenceVectors
 from makar.families.extractive.options import ExtractiveOptions
+
+ROOM = 1.2
+"""Words at most, in those of as many sentences of usual length (docs/log.md, 2026-11-29)."""
 
 
 def pick(
@@ -34,11 +38,12 @@ def pick(
     left = (left - left.mean()) / spread if spread > 0 else np.zeros_like(left)
     picked: list[int] = []
     words = 0
+    most = options.words or round(ROOM * options.sentences * float(np.mean(lengths)))
     while len(picked) < options.sentences and np.isfinite(left).any():
         number = int(left.argmax())
         left[number] = -np.inf
         # The best one is given even where it is too long alone: an empty summary helps nobody.
-        if options.words and picked and words + lengths[number] > options.words:
+        if picked and words + lengths[number] > most:
             continue
         picked.append(number)
         words += lengths[number]
