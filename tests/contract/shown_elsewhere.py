@@ -1,7 +1,8 @@
-"""Settings that a test of their own shows, where nothing less will do than a model that has taken steps, or a text of many sentences."""
+"""Settings that a test of their own shows, where nothing less will do than a model that has taken steps."""
 
 SHOWN_ELSEWHERE = {
     ("classifier", "gram_rate"): "families/encoder/test_classifier.py",
+    ("regressor", "gram_rate"): "families/encoder/test_classifier.py",
     ("tagger", "feature_rate"): "families/encoder/test_tagger.py",
     ("tagger", "words"): "families/encoder/test_tagger.py",
     ("chat", "stop"): "families/transformer/test_sampler.py",

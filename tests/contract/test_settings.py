@@ -32,6 +32,8 @@ from tests.contract.shown_elsewhere import SHOWN_ELSEWHERE
 GROUNDS = {
     "classifier": [{}, {"grams": 0}],
     "tagger": [{}, {"features": False}],
+    "regressor": [{}, {"grams": 0}],
+    "embedder": [{}, {"learns": "text"}],
     "policy": [{}, {"method": "ppo"}],
     "transformer": [
         {},
@@ -225,7 +227,7 @@ def behaviour(config, codec, batch):
         seen += [sorted(family.files(codec).items()), config.edits]
         if family.creates:
             seen.append(drawn(family, codec, short(family)))
-        elif "source" in batch:
+        elif "source" in batch and not family.predictions:
             seen.append(drawn(family, codec, short(family), {"source": batch["source"][0]}))
         for what in () if family.creates else family.predictions:
             said = family.predict(batch, what, torch.Generator().manual_seed(4))
