@@ -16,6 +16,7 @@ from makar.api.parent import open_parent
 from makar.api.stage_data import hand_judge
 from makar.api.stores import open_stores
 from makar.errors import DataError, RunError, UsageError
+from makar.families.conversation.policy_family import PolicyFamily
 from makar.families.family import build_family
 from makar.training.budget import Budget
 from makar.training.distributed import Team
@@ -122,7 +123,8 @@ def _take_part(run: StoredRun, name: str, *, stores: Path, parent: str | None) -
     family = build_family(stage.family)
     if parent is not None:
         family.attach(open_parent(parent).family(stage, device=plan.device))
-        hand_judge(family, data.codec)
+        if isinstance(family, PolicyFamily):
+            hand_judge(family, data.codec)
     budget = Budget(math.inf if plan.seconds is None else plan.seconds)
     # The first process decides when to stop; a signal that came to all must not end this one before.
     with stop_on_signal() as asked:

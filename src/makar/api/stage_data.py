@@ -44,7 +44,8 @@ class Material:
         family = build_family(stage.family)
         if self.parent is not None and stage.begins != NOTHING:
             family.attach(self.parent.family(stage, device=device))
-            hand_judge(family, self.parent.codec(stage))
+            if isinstance(family, PolicyFamily):
+                hand_judge(family, self.parent.codec(stage))
         return family
 
     def folder(self, stage: Stage, trained: Trained) -> Path:
@@ -100,14 +101,15 @@ class Material:
         return None if self.parent is None or stage.begins == NOTHING else self.parent.codec(stage)
 
 
-def hand_judge(family: Family, codec: Codec) -> None:
-    """Give a family that is tuned by a reward model that model.
+def hand_judge(family: PolicyFamily, codec: Codec) -> None:
+    """Give a model that is tuned by a reward model that one.
 
     Raises:
         ArtifactError: It is not on this machine.
         UnsupportedError: It has other tokens.
     """
-    if isinstance(family, PolicyFamily) and (judge := judge_for(family.config, codec)) is not None:
+    judge = judge_for(family.config, codec)
+    if judge is not None:
         family.judged_by(judge)
 
 

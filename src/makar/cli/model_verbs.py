@@ -136,12 +136,14 @@ def _duel(
 
     if prompts is None:
         raise UsageError("--judge without prompts", expected="MODEL PROMPTS --against OTHER --judge JUDGE")
-    said = {"samples": samples, "seed": seed}
     if judge == "me":
-        found = compare(new, old, prompts, judge=person(lambda text: str(typer.prompt(text, err=True)), note), **said)
+        me = person(lambda text: str(typer.prompt(text, err=True)), note)
+        found = compare(new, old, prompts, judge=me, samples=samples, seed=seed)
     else:
         with Display() as display:
-            found = compare(new, old, prompts, judge=judge, base_url=base_url, on_event=display, **said)
+            found = compare(
+                new, old, prompts, judge=judge, base_url=base_url, samples=samples, seed=seed, on_event=display
+            )
     if json:
         print_json(found.to_dictionary())
     else:
