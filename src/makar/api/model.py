@@ -326,8 +326,7 @@ class Model:
             folder: Where the report goes; ``None`` makes ``report-NAME`` in the current folder.
             seed: Seed of the samples.
             samples: Number of samples to make and measure; 0 takes the usual number of the medium.
-            inception: A safetensors file with the weights of the Inception network, for figures of images that are to be compared
-                with published ones.
+            inception: A safetensors file with the weights of the Inception network: figures of images that compare with published ones.
             suite: ``"humaneval"``, ``"mbpp"``, ``"truthful"``, ``"bias"`` or ``"safety"``; ``data`` is then the file that holds it.
             on_event: Called with what is being measured.
 
@@ -352,12 +351,18 @@ class Model:
 
         Args:
             folder: A folder that does not exist or is empty.
-            to: ``"transformers"``, ``"onnx"`` or ``"gguf"``; of an adapter ``"diffusers"`` or ``"kohya"``.
-            precision: Of ``"gguf"``: ``"float32"`` (``None``), ``"float16"``, ``"bfloat16"`` or ``"int8"`` (Q8_0).
+            to: ``"transformers"``, ``"onnx"``, ``"gguf"``; adapters of text, merged, or ``"peft"``, of images ``"diffusers"``, ``"kohya"``.
+            precision: Of ``"gguf"``: ``"float32"`` (``None``), ``"float16"``, ``"bfloat16"``, ``"int8"``.
         """
         from makar.artifacts.export import export_artifact
 
         return export_artifact(self.artifact, to=to, folder=Path(folder), precision=precision)
+
+    def switch(self, loras: Sequence[str] = ()) -> None:
+        """Take other adapters of text than before, or none, from the next call on; ``loras`` as in ``load``."""
+        from makar.artifacts.adapters import adapters_for
+
+        self.artifact.use_adapters(adapters_for(self.artifact, loras))
 
     def novelty_index(self) -> "NoveltyIndex | LineageIndex | None":
         """Return the index of the data it, and what it began from, learned from; ``None`` where its run is not on this machine."""
@@ -381,7 +386,7 @@ def load(
     Args:
         name: A name, the folder of a model, of a pipeline of diffusers or a checkpoint of transformers, a name on the hub, or
             ``openai:NAME``, a model behind an endpoint, or ``builtin:NAME``, one that needs no training.
-        loras: For a pipeline: LoRA files to add, each FILE or FILE:SCALE.
+        loras: Adapters to add: for a pipeline LoRA files, each FILE or FILE:SCALE; for text names or folders, with :WEIGHT.
         controlnet: For a pipeline: folder of a ControlNet.
         base_url: For ``openai:NAME``: the address of the endpoint; ``None`` for that of OpenAI.
 

@@ -22,6 +22,7 @@ from makar.cli import (
     predict_verb,
     prompt_verbs,
     run_verbs,
+    serve_verb,
     train_verb,
 )
 from makar.cli.failure import report, usage_failure
@@ -42,6 +43,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "predict": predict_verb.predict,
     "chat": chat_verb.chat,
     "evaluate": model_verbs.evaluate,
+    "serve": serve_verb.serve,
     "verify": model_verbs.verify,
     "import": model_verbs.import_,
     "export": model_verbs.export,

@@ -200,7 +200,7 @@ def import_(
 def export(
     model: ModelName,
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder to write.")],
-    to: Annotated[str, typer.Option("--to", help="transformers, onnx or gguf; of an adapter diffusers or kohya.")],
+    to: Annotated[str, typer.Option("--to", help="transformers, onnx, gguf; of an adapter peft, diffusers or kohya.")],
     precision: Annotated[
         str | None, typer.Option("--precision", help="gguf: float32 (the default), float16, bfloat16 or int8.")
     ] = None,
