@@ -41,12 +41,21 @@ def sentences_of(text: str) -> list[str]:
     ['Ann: Hello. How are you?', 'Bob: Well.']
     """
     lines = [line.strip() for line in text.splitlines()]
-    filled = [line for line in lines if line]
-    if len(filled) > 1 and sum(_LABEL.match(line) is not None for line in filled) > TURNS_SHARE * len(filled):
-        units = _turns(filled)
+    if is_conversation(text):
+        units = _turns([line for line in lines if line])
     else:
         units = [sentence for paragraph in _paragraphs(lines) for sentence in _cut(paragraph)]
     return [piece for unit in units for piece in (_pieces(unit) if len(unit) > LONGEST else [unit])]
+
+
+def is_conversation(text: str) -> bool:
+    """Return whether most lines of a text say who speaks.
+
+    >>> is_conversation("Ann: Hello.\\nBob: Well."), is_conversation("One line.")
+    (True, False)
+    """
+    filled = [line for line in text.splitlines() if line.strip()]
+    return len(filled) > 1 and sum(_LABEL.match(line) is not None for line in filled) > TURNS_SHARE * len(filled)
 
 
 def words_of(text: str) -> list[str]:

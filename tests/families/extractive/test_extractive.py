@@ -54,6 +54,17 @@ def test_controls_change_what_is_picked():
         summed(TEXT, temperature=1.0)
 
 
+def test_turns_have_the_words_of_usual_turns():
+    turns = [f"Ann: {'the fox and the hen ' * 12}.", "Bob: A fox.", "Ann: A hen.", "Bob: A fox, a hen.", "Ann: No."]
+    words = [len(turn.split()) for turn in turns]
+    assert len(summed("\n".join(turns)).content.split()) <= max(max(words), 1.2 * 3 * sum(words) / 5) + 1
+    _, vectors = sentence_features(turns)
+    scores = np.array([5.0, 4.0, 3.0, 2.0, 1.0])
+    free = pick(scores, vectors, lengths=words, options=ExtractiveOptions(diversity=0.0))
+    bound = pick(scores, vectors, lengths=words, options=ExtractiveOptions(diversity=0.0), are_turns=True)
+    assert free == [0, 1, 2] and bound == [0] and words[0] > 1.2 * 3 * sum(words) / 5 - 3
+
+
 def test_the_best_sentence_is_given_even_where_it_is_too_long():
     assert summed(TEXT, words=1).content
 

@@ -15,7 +15,7 @@ class ExtractiveOptions(Config):
     sentences: int = setting(3, meaning="sentences, or turns of a conversation, to pick at most", minimum=1)
     words: int = setting(
         0,
-        meaning="words at most, but for the best sentence; 0 is a fifth more than so many sentences of usual length have",
+        meaning="words at most, but for the best sentence; 0 is no limit, and of turns a fifth more than so many usual ones",
         minimum=0,
     )
     diversity: float = setting(

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from makar.codecs.sentence_features import SentenceVectors, sentence_features
-from makar.codecs.sentences import sentences_of, words_of
+from makar.codecs.sentences import is_conversation, sentences_of, words_of
 from makar.codecs.summary import SummaryCodec
 from makar.errors import DataError, UnsupportedError
 from makar.families.extractive.options import ExtractiveOptions
@@ -94,8 +94,11 @@ class ExtractiveSampler(Sampler):
         self, options: ExtractiveOptions, prompts: list[Batch]
     ) -> Iterator[tuple[int, dict[str, np.ndarray], bool]]:
         for index, prompt in enumerate(prompts):
-            judged = judge(self._codec.decode_tokens(prompt[SOURCE].cpu().numpy()), self._score)
+            text = self._codec.decode_tokens(prompt[SOURCE].cpu().numpy())
+            judged = judge(text, self._score)
             lengths = [len(words_of(sentence)) for sentence in judged.sentences]
-            numbers = pick(judged.scores, judged.vectors, lengths=lengths, options=options)
+            numbers = pick(
+                judged.scores, judged.vectors, lengths=lengths, options=options, are_turns=is_conversation(text)
+            )
             tokens = self._codec.encode_source(" ".join(judged.sentences[number] for number in numbers))
             yield index, {TARGET: tokens, TEXT: tokens.astype(np.uint8)}, True
