@@ -272,8 +272,9 @@ class Sheets:
         images = self.letters.held_out(200)
         rows = []
         for query in PROMPTS[:4]:
-            ranked = sorted(enumerate(model.predict(list(images), query=query)), key=lambda row: row[1]["rank"])
-            rows.append(np.stack([images[number] for number, _ in ranked[:ROW]]))
+            # An array is called by its number in the list.
+            ranked = model.predict(list(images), query=query)[:ROW]
+            rows.append(np.stack([images[int(row["input"])] for row in ranked]))
         return rows
 
     def every(self) -> dict[str, Callable[[], list[np.ndarray]]]:
