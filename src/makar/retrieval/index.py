@@ -77,6 +77,10 @@ class Stored:
     passage: Passage
 
 
+class _PerThread(threading.local):
+    connection: sqlite3.Connection | None = None
+
+
 class Index:
     """An index; made with ``create`` or ``open``. May be used by several threads and processes.
 
@@ -86,7 +90,7 @@ class Index:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._local = threading.local()
+        self._local = _PerThread()
         self._vectors: dict[str, tuple[int, np.ndarray, np.ndarray]] = {}
         self._lock = threading.Lock()
 
@@ -133,10 +137,9 @@ class Index:
 
     def close(self) -> None:
         """Close the connection of this thread."""
-        connection = getattr(self._local, "connection", None)
-        if connection is not None:
-            connection.close()
-            del self._local.connection
+        if self._local.connection is not None:
+            self._local.connection.close()
+            self._local.connection = None
 
     def known(self) -> dict[str, Known]:
         """Return what is kept of every document, by name."""
@@ -314,7 +317,7 @@ class Index:
 
     @property
     def _connection(self) -> sqlite3.Connection:
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        connection = self._local.connection
         if connection is None:
             connection = sqlite3.connect(self.path, timeout=LOCK_SECONDS, isolation_level=None)
             connection.execute("pragma foreign_keys = on")
