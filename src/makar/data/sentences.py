@@ -33,7 +33,8 @@ def sentence_spans(text: str) -> list[tuple[int, int]]:
     >>> [text[start:end] for start, end in sentence_spans(text)]
     ['Mr. Smith paid 3.50 euros.', 'He left!', 'Why?']
     """
-    spans, start = [], 0
+    spans: list[tuple[int, int]] = []
+    start = 0
     for match in _END.finditer(text):
         end = match.end()
         if text[match.start()] == "." and _is_short_form(text, match.start()):
