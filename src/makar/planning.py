@@ -22,6 +22,7 @@ from makar.config import with_settings
 from makar.errors import UnsupportedError
 from makar.families.family_config import FamilyConfig
 from makar.recipe import KEPT, NOTHING, Origin, Recipe, Stage, check_fit, check_rows, check_task, continued
+from makar.recipes.for_task import RECIPES, grown_recipe_for, recipe_for
 from makar.tensor_spec import TensorSpec
 from makar.training.data_size import DataSize, estimated_size, text_bytes
 from makar.training.expectation import WORKING_SHARE, expectation, measured_rate
@@ -39,26 +40,6 @@ if TYPE_CHECKING:
     from makar.data.dataset import DataSet
     from makar.training.probe import Measurement
 
-RECIPES = {"text": "text", "code": "code", "image": "image"}
-TASK_RECIPES: dict[tuple[str, str], str] = {
-    ("text", "classify"): "classify",
-    ("text", "tag"): "tag",
-    ("text", "converse"): "chat",
-    ("text", "prefer"): "reward",
-    ("text", "rate"): "rating",
-    ("text", "rewrite"): "rewrite",
-    ("code", "rewrite"): "rewrite",
-    ("text", "answer"): "answer",
-}
-"""The recipe for data of a medium that is labelled for a task; where there is none, the labels are left out."""
-GROWN_TASK_RECIPES: dict[tuple[str, str], str] = {
-    ("text", "converse"): "chat",
-    ("text", "prefer"): "dpo",
-    ("text", "rate"): "rating",
-}
-"""The same where a training begins from a model of text."""
-READS_AND_WRITES = "seq2seq"
-"""Kind of family of which a model goes on with any task of pairs of texts."""
 LABELLED_IMAGES, CAPTIONED_IMAGES = "image-class", "image-text"
 CAPTIONED_SHARE = 0.5
 """Share of the images that must have a caption for captions to be worth learning."""
@@ -149,7 +130,7 @@ def choose_recipe(dataset: "DataSet", request: Request) -> Recipe:
     inspection = dataset.inspection
     labelled = dataset.medium == "image" and _is_labelled(inspection.labels, inspection.used)
     captioned = dataset.medium == "image" and inspection.captions >= CAPTIONED_SHARE * max(1, inspection.documents)
-    by_task = TASK_RECIPES.get((dataset.medium, dataset.task), RECIPES[dataset.medium])
+    by_task = recipe_for(dataset.medium, dataset.task)
     by_data = LABELLED_IMAGES if labelled else CAPTIONED_IMAGES if captioned else by_task
     name = request.recipe or by_data
     recipe: Recipe = registry.load("recipes", name)()
@@ -161,6 +142,7 @@ def choose_recipe(dataset: "DataSet", request: Request) -> Recipe:
             f'recipe "{name}" learns from {recipe.medium}, the data is {dataset.medium}',
             expected=f"{dataset.medium} data with recipe {RECIPES[dataset.medium]}",
         )
+    recipe = _for_task(recipe, dataset.task)
     check_task(recipe, dataset.task)
     # What an image is made from decides what is needed of the data and which part of an image counts.
     recipe = with_settings(recipe, [text for text in request.settings if text.partition("=")[0].endswith(".source")])
@@ -174,9 +156,7 @@ def choose_recipe(dataset: "DataSet", request: Request) -> Recipe:
 
 def _grown_recipe(dataset: "DataSet", request: Request, origin: Origin) -> Recipe:
     """Return the recipe of a training that begins from a model: another that grows from it, or its own, continued."""
-    by_task = GROWN_TASK_RECIPES.get((dataset.medium, dataset.task)) if origin.recipe.medium == "text" else None
-    if origin.model.family.kind == READS_AND_WRITES:
-        by_task = TASK_RECIPES.get((dataset.medium, dataset.task))
+    by_task = grown_recipe_for(dataset.medium, dataset.task, origin)
     name = request.recipe or by_task or origin.recipe.name
     function = registry.load("recipes", name) if name in registry.names("recipes") or request.recipe else None
     made: Recipe | None = None if function is None else function()
@@ -205,11 +185,19 @@ def _grown_recipe(dataset: "DataSet", request: Request, origin: Origin) -> Recip
             f'"{origin.parent.name}" makes {origin.recipe.medium}, the data is {dataset.medium}',
             expected=f"{' or '.join(sorted(media))} to train it on with",
         )
+    recipe = _for_task(recipe, dataset.task)
     check_task(recipe, dataset.task)
     for stage in recipe.stages:
         check_rows(stage.codec, dataset.task, medium=dataset.medium, recipe=name)
     chosen: Recipe = with_settings(recipe.changed(medium=dataset.medium), list(request.settings))
     return chosen.changed(parent=origin.parent)
+
+
+def _for_task(recipe: Recipe, task: str) -> Recipe:
+    """Return a recipe whose codecs read what rows hold that are labelled for a task, where they have a choice."""
+    stages = [stage.changed(codec=stage.codec.for_task(task)) for stage in recipe.stages]
+    made: Recipe = recipe.changed(stages=tuple(stages))
+    return made
 
 
 def _chosen_codec(codec: CodecConfig, dataset: "DataSet", *, recipe: str) -> CodecConfig:

@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 import makar
@@ -33,8 +34,26 @@ def made(tmp_path_factory):
     makar.train(
         folder / "books", steps=4, output="reader", recipe="bert", settings=[*SETTINGS, "stages.0.family.length=32"]
     )
-    for name, data, recipe in (("fine-sorter", "labelled", "classify"), ("fine-tagger", "tagged", "tag")):
-        makar.train(folder / f"{data}.jsonl", steps=3, output=name, recipe=recipe, from_model="reader")
+    write(folder / "starred.jsonl", [{"review": row["text"], "stars": 1 + 3 * (row["label"] == "pos")} for row in rows])
+    passage = "A fine film has a good plot. A dull film has a bad plot."
+    asked = [{"question": f"What has film {n}?", "context": passage, "answers": ["a good plot"]} for n in range(20)]
+    write(folder / "asked.jsonl", [{**row, "context": f"{passage} Part {n // 2}."} for n, row in enumerate(asked)])
+    makar.train(folder / "starred.jsonl", steps=12, output="judge", settings=small)
+    makar.train(folder / "asked.jsonl", steps=6, output="finder", recipe="find-answer", settings=SETTINGS)
+    alike = [
+        {"sentence1": row["text"], "sentence2": f"again {row['text']}", "score": row["label"] == "pos"} for row in rows
+    ]
+    write(folder / "alike.jsonl", alike)
+    makar.train(folder / "alike.jsonl", steps=6, output="embedder", settings=SETTINGS)
+    makar.train(folder / "books", steps=4, output="fine-embedder", recipe="embed", from_model="reader")
+    # What the data are labelled for decides what grows from an encoder.
+    for name, data in (
+        ("fine-sorter", "labelled"),
+        ("fine-tagger", "tagged"),
+        ("fine-judge", "starred"),
+        ("fine-finder", "asked"),
+    ):
+        makar.train(folder / f"{data}.jsonl", steps=3, output=name, from_model="reader")
     patch.undo()
     return folder
 
@@ -72,13 +91,73 @@ def test_the_report_stands_beside_a_sceptics_guess(folder, tmp_path):
 
 def test_readers_that_begin_from_an_encoder_have_its_sizes_and_name_it(folder):
     parent = makar.load("reader")
-    for name, kind in (("fine-sorter", "classifier"), ("fine-tagger", "tagger")):
+    for name, kind in (
+        ("fine-sorter", "classifier"),
+        ("fine-tagger", "tagger"),
+        ("fine-judge", "regressor"),
+        ("fine-finder", "span-finder"),
+        ("fine-embedder", "embedder"),
+    ):
         child = makar.load(name).artifact
         assert child.recipe.parent.hash == parent.hash and child.family_config.kind == kind
         for size in ("vocabulary", "length", "width", "depth", "heads"):
             assert getattr(child.family_config, size) == getattr(parent.artifact.family_config, size)
         assert makar.verify(name).is_complete
     assert makar.load("fine-tagger").predict(["a film"])[0]["what"] == "entities"
+
+
+def test_questions_are_answered_from_passages_and_measured(folder, tmp_path):
+    passage = "A fine film has a good plot. " * 30
+    for name in ("finder", "fine-finder"):
+        (said,) = makar.load(name).predict([passage], query="What has film 3?")
+        assert passage[said["start"] : said["end"]] == said["answer"] and 0 <= said["probability"] <= 1
+        assert said["windows"] > 1
+    values = makar.load("finder").evaluate(folder=tmp_path / "answers").to_dictionary()
+    baselines = values["scores"]["answer_f1"]["baselines"]
+    assert baselines["what was to be learned of the passage"]["value"] == 1.0
+    assert 0 < baselines["sentence most like the question"]["value"] < 1
+    with pytest.raises(UsageError):
+        makar.load("finder").predict([passage])
+
+
+def test_texts_get_numbers_and_are_measured(folder, tmp_path):
+    (said,) = makar.load("judge").predict(["a fine film with a good plot"])
+    assert 0 < said["score"] < 6
+    values = makar.load("judge").evaluate(folder=tmp_path / "numbers").to_dictionary()
+    assert set(values["scores"]) == {"spearman", "pearson", "rmse"}
+    assert set(values["scores"]["rmse"]["baselines"]) == {"TF-IDF and ridge regression", "mean"}
+
+
+def test_texts_become_vectors_and_are_found(folder, tmp_path):
+    model = makar.load("embedder")
+    texts = ["a fine film with a good plot", "a dull film " * 50, "a", "東京 \U0001f98a"]
+    made = model.embed(texts)
+    assert made.dtype == np.float32 and made.shape == (4, 16)
+    assert np.linalg.norm(made, axis=1) == pytest.approx(np.ones(4), abs=1e-5)
+    # What else is read at the same time makes no difference.
+    assert np.allclose(model.embed(texts[2:3])[0], made[2], atol=1e-5) and model.embed([]).shape == (0, 16)
+    said = model.predict(texts)
+    assert np.allclose(said[0]["vector"], made[0]) and said[1]["windows"] > 1
+    found = model.predict(texts, query=texts[0])
+    assert [row["rank"] for row in found] == [1, 2, 3, 4] and found[0]["input"] == texts[0]
+    assert found[0]["similarity"] == pytest.approx(1.0, abs=1e-5)
+    values = model.evaluate(folder=tmp_path / "pairs").to_dictionary()
+    assert set(values["scores"]) == {"spearman", "ndcg_at_10"}
+    parts = makar.load("fine-embedder").evaluate(folder=tmp_path / "parts").to_dictionary()
+    assert set(parts["scores"]["ndcg_at_10"]["baselines"]) == {"BM25", "both orders together"}
+    with pytest.raises(UsageError):
+        model.embed(["a", " "])
+    with pytest.raises(UnsupportedError, match="embed"):
+        makar.load("sorter").embed(["a"])
+
+
+def test_an_encoder_labels_texts_without_training(folder):
+    from makar.api.labels import label
+
+    (said,) = label(makar.load("reader"), ["a fine film"], labels="good,dull")
+    assert set(said["probabilities"]) == {"good", "dull"}
+    assert sum(said["probabilities"].values()) == pytest.approx(1.0)
+    assert label(makar.load("reader"), ["a fine film"], labels="good,dull") == [said]
 
 
 def test_a_plan_knows_the_new_head(folder):

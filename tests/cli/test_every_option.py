@@ -25,6 +25,7 @@ from tests.cli.small_models import IMAGE_SETTINGS, TEXT_SETTINGS, hashes, see, w
 from tests.generation.small_coder import FILE, coder
 from tests.generation.test_edit import saved
 from tests.generation.test_words import saved_reader
+from tests.serving.server import Server, request
 from tests.structure.cli_snapshot import current
 from tests.toy_autoencoder import FAMILIES, ToyDoublerConfig
 
@@ -919,7 +920,9 @@ def lines(place):
     }
 
 
-WITH_JSON = sorted(verb.removeprefix("makar ") for verb, options in current().items() if "--json" in options)
+WITH_JSON = sorted(
+    verb.removeprefix("makar ") for verb, options in current().items() if "--json" in options and verb != "makar serve"
+)
 CASES |= {(f"makar {verb}", "--json"): "test_json_is_json" for verb in WITH_JSON}
 
 
@@ -941,6 +944,46 @@ def test_json_is_json(own_place, monkeypatch):
         assert shown.output != plain.output, verb
         with pytest.raises(ValueError):
             json.loads(plain.output)
+
+
+# --- serve ------------------------------------------------------------------------------------------------------------------------
+
+SERVE = ("<models>?", "--host", "--port", "--key-file", "--origin", "--requests-per-minute", "--waiting", "--memory")
+SERVE += ("--largest-upload", "--set", "--json")
+CASES |= {("makar serve", option): "test_an_option_of_serve_changes_what_is_served" for option in SERVE}
+
+
+@pytest.mark.loopback
+def test_an_option_of_serve_changes_what_is_served(place, tmp_path):
+    (tmp_path / "key").write_text("a-key-of-more-than-16-letters", encoding="utf-8")
+    words = ["writer", "--key-file", tmp_path / "key", "--host", "127.0.0.2", "--origin", "https://friend.example"]
+    words += ["--requests-per-minute", "9", "--waiting", "1", "--memory", "4000", "--largest-upload", "1"]
+    words += ["--set", "max_tokens=3", "--json"]
+    key = {"Authorization": "Bearer a-key-of-more-than-16-letters"}
+    ask = {"model": "writer", "messages": [{"role": "user", "content": "In which"}], "seed": 1}
+    found = []
+    for server in (Server(home()), Server(home(), *words)):
+        friend = {**key, "Origin": "https://friend.example"}
+        seen = {
+            "--host": server.address.split(":")[1],
+            "--port": server.address.split(":")[2],
+            "--key-file": request(server.address, "/v1/models")[0],
+            "<models>?": len(json.loads(request(server.address, "/v1/models", headers=key)[2])["data"]),
+            "--origin": request(server.address, "/v1/models", headers=friend)[0],
+            "--largest-upload": request(server.address, "/v1/chat/completions", b"x" * (1 << 18), headers=key)[0],
+            "--set": json.loads(request(server.address, "/v1/chat/completions", ask, headers=key)[2])["usage"],
+            "--json": server.output[:1],
+        }
+        limits = ("--requests-per-minute", "--waiting", "--memory")
+        seen["--requests-per-minute"] = [request(server.address, "/v1/models", headers=key)[0] for _ in range(9)]
+        found.append(seen)
+        assert server.stop() == 0
+    assert set(found[0]) | set(limits) == set(SERVE)
+    assert all(found[0][option] != found[1][option] for option in found[0])
+    assert 429 in found[1]["--requests-per-minute"] and found[1]["--set"]["completion_tokens"] == 3
+    # How many may wait, and how much memory there is, is seen in tests/serving/test_pool.py; here, that too little is said to be.
+    with pytest.raises(AssertionError, match="takes about"):
+        Server(home(), "writer", "--memory", "5")
 
 
 # --- the table is complete --------------------------------------------------------------------------------------------------------

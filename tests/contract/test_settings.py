@@ -27,10 +27,13 @@ from makar.registry import config_class
 from makar.training.batches import BatchSource
 from tests.cli.small_models import write_images
 from tests.contract import samples
+from tests.contract.shown_elsewhere import SHOWN_ELSEWHERE
 
 GROUNDS = {
     "classifier": [{}, {"grams": 0}],
     "tagger": [{}, {"features": False}],
+    "regressor": [{}, {"grams": 0}],
+    "embedder": [{}, {"learns": "text"}],
     "policy": [{}, {"method": "ppo"}],
     "transformer": [
         {},
@@ -55,45 +58,6 @@ CONTROL_GROUNDS = {
     "length_penalty": {"temperature": 0.0},
 }
 """By control: other controls that it needs to matter."""
-
-SHOWN_ELSEWHERE = {
-    ("classifier", "gram_rate"): "families/encoder/test_classifier.py",
-    ("tagger", "feature_rate"): "families/encoder/test_tagger.py",
-    ("tagger", "words"): "families/encoder/test_tagger.py",
-    ("chat", "stop"): "families/transformer/test_sampler.py",
-    ("dpo", "stop"): "families/transformer/test_sampler.py",
-    ("policy", "stop"): "families/transformer/test_sampler.py",
-    ("policy", "reward"): "families/conversation/test_policy.py",
-    ("policy", "pattern"): "families/conversation/test_policy.py",
-    ("policy", "clip"): "families/conversation/test_policy.py",
-    ("policy", "largest_divergence"): "families/conversation/test_policy.py",
-    ("diffusion", "guided"): "families/diffusion/test_distillation.py",
-    ("vae", "prior"): "families/vae/test_vae_sampler.py",
-    ("cyclegan", "history"): "families/gan/test_cyclegan.py",
-    ("vqvae", "decay"): "families/vqvae/test_vqvae.py",
-    ("vqvae", "restart_share"): "nn/test_quantiser.py",
-    ("seq2seq", "source_length"): "families/seq2seq/test_seq2seq.py",
-    ("seq2seq", "noise_share"): "families/seq2seq/test_spans.py",
-    ("seq2seq", "span_length"): "families/seq2seq/test_spans.py",
-    ("seq2seq", "marks"): "families/seq2seq/test_spans.py",
-    ("seq2seq", "length_penalty"): "families/seq2seq/test_beam_search.py",
-    ("prompted-image", "caption"): "codecs/test_prompted_image.py",
-    ("remote", "name"): "families/remote/test_remote.py",
-    ("remote", "base_url"): "families/remote/test_remote.py",
-    ("checkpoint-tokens", "vocabulary"): "codecs/test_pretrained_text.py",
-    **{
-        ("pretrained-text", name): "families/pretrained/test_text_checkpoints.py"
-        for name in ("base", "architecture", "task", "vocabulary", "context", "weights", "labels")
-    },
-    ("pretrained", "class_images"): "families/pretrained/test_adapter.py",
-    ("pretrained", "class_steps"): "families/pretrained/test_adapter.py",
-    ("pretrained", "guidance"): "families/pretrained/test_sampler.py",
-    ("pretrained", "true_guidance"): "families/pretrained/test_sampler.py",
-    ("pretrained", "shift"): "families/pretrained/test_sampler.py",
-    ("pretrained", "control_scale"): "families/pretrained/test_sampler.py",
-    ("pretrained", "edit"): "families/pretrained/test_sampler.py",
-}
-"""By codec or family and setting: the test that shows it on a model that has taken steps, where nothing less will do."""
 
 OPTIMISATION = {
     "learning_rate": 1e-3,
@@ -263,7 +227,7 @@ def behaviour(config, codec, batch):
         seen += [sorted(family.files(codec).items()), config.edits]
         if family.creates:
             seen.append(drawn(family, codec, short(family)))
-        elif "source" in batch:
+        elif "source" in batch and not family.predictions:
             seen.append(drawn(family, codec, short(family), {"source": batch["source"][0]}))
         for what in () if family.creates else family.predictions:
             said = family.predict(batch, what, torch.Generator().manual_seed(4))

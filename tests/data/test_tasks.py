@@ -48,6 +48,22 @@ ROWS = {
         {"question": "Who?", "context": "Ada ran.", "answers": {"text": ["Ada"], "answer_start": [0]}},
         {"question": "Who?", "context": "Ada ran.", "answers": ("Ada",)},
     ),
+    "squad 2.0": (
+        "answer",
+        {"question": "Who?", "context": "It ran.", "answers": {"text": [], "answer_start": []}},
+        {"question": "Who?", "context": "It ran.", "answers": ()},
+    ),
+    "stars": ("grade", {"review": "a good film", "stars": 4}, {"text": "a good film", "score": 4.0}),
+    "similarity": (
+        "compare",
+        {"sentence1": "a dog", "sentence2": "a hound", "score": "4.5"},
+        {"first": "a dog", "second": "a hound", "similarity": 4.5},
+    ),
+    "paraphrases": (
+        "compare",
+        {"sentence1": "a dog", "sentence2": "a hound"},
+        {"first": "a dog", "second": "a hound", "similarity": 1.0},
+    ),
     "languages": ("rewrite", {"en": "a dog", "de": "ein Hund"}, {"source": "a dog", "targets": ("ein Hund",)}),
     "summaries": (
         "rewrite",
@@ -96,6 +112,9 @@ def test_the_shapes_of_published_data_are_told_and_read(name):
         {"en": ["only one language"]},
         {"question": ["What?"], "context": ["There."]},
         {"chosen": ["yes"]},
+        {"text": ["a long novel " * 1000], "stars": [4]},
+        {"review": ["words"], "stars": ["many"]},
+        {"sentence1": ["only one"]},
     ],
 )
 def test_what_is_not_labelled_for_a_task_is_not_taken_for_it(columns):
@@ -110,6 +129,10 @@ def test_what_is_not_labelled_for_a_task_is_not_taken_for_it(columns):
         ("tag", {"tokens": ["a", "b"], "tags": ["O"]}),
         ("answer", {"question": "Who?", "context": "Ada.", "answer": []}),
         ("rewrite", {"source": "a", "target": ""}),
+        ("compare", {"first": "a", "second": " ", "similarity": 1}),
+        ("compare", {"first": "a", "second": "b", "similarity": "much"}),
+        ("grade", {"text": "a film", "score": "good film"}),
+        ("grade", {"text": "", "score": 1}),
         ("converse", {"messages": [{"role": "user"}]}),
         ("prefer", {"chosen": TALK.format("Hello."), "rejected": "Another talk"}),
         ("prefer", {"chosen": TURNS, "rejected": TURNS[:1]}),
@@ -246,7 +269,7 @@ def test_answers_with_a_rating_are_told_apart():
         assert found["response"] == "a" and found["messages"] == ({"role": "user", "content": "Hi"},)
         assert found["score"] == {1: 1.0, "up": 1.0, "4.5": 4.5}[cells[0]]
     assert find_task({"prompt": ["Hi"], "response": ["a"], "rating": ["purple"]}).task == "converse"
-    assert find_task({"review": ["fine"], "stars": [4]}) is None
+    assert find_task({"review": ["fine"], "stars": [4]}).task == "grade"
 
 
 @pytest.mark.parametrize(

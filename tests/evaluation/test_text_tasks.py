@@ -2,11 +2,15 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 from sklearn.metrics import f1_score
 
 from makar.codecs.tag_scheme import entities_of, normal_tags
+from makar.evaluation.correlation import pearson, pearson_interval, ranks, spearman_interval
+from makar.evaluation.rewriting_scores import answer_scores
+from makar.evaluation.text_answers import nearest_sentences
 from makar.evaluation.text_classes import calibration_error, macro_f1
-from makar.evaluation.text_guesses import guessed_labels
+from makar.evaluation.text_guesses import guessed_labels, guessed_numbers
 from makar.evaluation.text_tags import counted, f1_of, usual_tags
 
 
@@ -65,3 +69,38 @@ def test_the_baseline_tells_words_apart_and_survives_texts_without_any():
     assert guessed_labels(["!", "?"] * 5, marks, ["!"], several=False).tolist() == [[0.5, 0.5]]
     both = guessed_labels(texts, np.concatenate([marks, np.ones((10, 1), bool)], 1), ["good"], several=True)
     assert both[0, 0] > both[0, 1] and both[0, 2] == 1.0
+
+
+def test_correlations_are_those_of_scipy():
+    draw = np.random.default_rng(0)
+    first, second = draw.normal(size=40), np.round(draw.normal(size=40))
+    assert pearson_interval(first, second).value == pytest.approx(stats.pearsonr(first, second).statistic)
+    found = spearman_interval(first, second)
+    assert (
+        found.value == pytest.approx(stats.spearmanr(first, second).statistic) and found.low < found.value < found.high
+    )
+    assert ranks(np.array([3.0, 1.0, 3.0])).tolist() == [1.5, 0.0, 1.5]
+    assert pearson(first, np.ones(40)) == 0.0
+    twice = np.repeat([2.0, 0.0], 20)
+    assert pearson(first, second, twice) == pytest.approx(pearson(first[:20], second[:20]))
+
+
+def test_numbers_are_guessed_from_words():
+    texts, numbers = ["good film", "bad film", "good plot", "bad plot"] * 5, np.array([5.0, 1.0, 5.0, 1.0] * 5)
+    good, bad = guessed_numbers(texts, numbers, ["good film", "bad plot"])
+    assert good > 4 and bad < 2
+    assert guessed_numbers(["!", "?"], np.array([1.0, 3.0]), ["..."]).tolist() == [2.0]
+
+
+def test_answers_are_compared_as_squad_does():
+    texts, right = (
+        ["the golden hair", "a golden crown", "anything", "", ""],
+        [["Golden hair!"], ["golden hair"], [""], [""], ["hair"]],
+    )
+    exact, overlap = answer_scores(texts, right)
+    assert exact.tolist() == [1, 0, 0, 1, 0] and overlap == pytest.approx([1.0, 0.5, 0.0, 1.0, 0.0])
+
+
+def test_the_sentence_with_most_of_the_question():
+    passage = "Ada lives in London. Bob lives in Paris, near the river."
+    assert nearest_sentences([("Where is Bob?", passage), ("?", "!")]) == ["Bob lives in Paris, near the river.", "!"]

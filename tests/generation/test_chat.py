@@ -13,8 +13,9 @@ from makar.codecs.text_config import ByteCodecConfig
 from makar.errors import DataError, UnsupportedError, UsageError
 from makar.families.family import build_family
 from makar.families.transformer.config import TransformerConfig
-from makar.generation.chat import Chat, plain_form
+from makar.generation.chat import Chat
 from makar.generation.transcript import read_transcript
+from makar.generation.turns import plain_form
 from makar.recipe import Recipe, Stage
 
 OPTIONS = {"max_tokens": 12, "temperature": 1.0, "top_p": 1.0}

@@ -297,6 +297,17 @@ class Model:
             )
         )
 
+    def embed(self, texts: Sequence[str]) -> np.ndarray:
+        """Return vectors of texts, float32 ``[texts, width]``, each of length 1; the product of two says how alike they are.
+
+        Raises:
+            UnsupportedError: The model makes no vectors; those of the recipe ``embed`` do.
+            UsageError: A text is empty.
+        """
+        from makar.generation.embed import embed
+
+        return embed(self.artifact, texts).values
+
     def evaluate(
         self,
         data: Source | None = None,

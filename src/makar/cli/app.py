@@ -23,6 +23,7 @@ from makar.cli import (
     predict_verb,
     prompt_verbs,
     run_verbs,
+    serve_verb,
     train_verb,
 )
 from makar.cli.failure import report, usage_failure
@@ -45,6 +46,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "index": knowledge_verbs.index,
     "ask": knowledge_verbs.ask,
     "evaluate": model_verbs.evaluate,
+    "serve": serve_verb.serve,
     "verify": model_verbs.verify,
     "import": model_verbs.import_,
     "export": model_verbs.export,

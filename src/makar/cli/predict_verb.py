@@ -85,8 +85,14 @@ def predict(
     rows: list[dict[str, Any]] = loaded.predict(
         inputs, what=what, labels=labels, query=query, seed=seed, write_captions=write_captions, top=top
     )
-    print_json(rows) if json else print_table("", rows)
+    print_json(rows) if json else print_table("", [_short(row) for row in rows])
     if write_captions:
         written = sum(row["written"] for row in rows)
         kept = len(rows) - written
         note(f"{written} captions written" + (f"; {kept} text files were there already and are kept" if kept else ""))
+
+
+def _short(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row as a table has room for it."""
+    vector = row.get("vector")
+    return row if vector is None else {**row, "vector": f"{len(vector)} numbers; --json shows them"}

@@ -45,6 +45,15 @@ class CodecConfig(Config):
         del labels
         return None
 
+    def for_task(self, task: str) -> Self:
+        """Return the settings for records that are labelled for a task of language, empty for none; by default these.
+
+        Args:
+            task: Of ``makar.data.task_columns``.
+        """
+        del task
+        return self
+
     @property
     def needed_task(self) -> str | None:
         """The task of language that records must be labelled for (``makar.data.task_columns``); ``None`` takes any record."""

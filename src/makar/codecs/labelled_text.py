@@ -6,25 +6,24 @@ count as what it is, a text that cannot be told right. (3) Class names are in th
 """
 
 import collections
-import json
 from collections.abc import Iterator
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from makar.codecs.codec import Codec
 from makar.codecs.labelled_text_config import LabelledTextCodecConfig
+from makar.codecs.row_codec import RowCodec, read_about
 from makar.codecs.text_rows import SAMPLE_BYTES, TextRows, share_cut_off
+from makar.codecs.text_rows_config import text_slot
 from makar.data.record import Record
-from makar.errors import ArtifactError, ConfigError
+from makar.errors import ConfigError
 from makar.tensor_spec import CLASS, TARGET, Slot, TensorSpec
 
-CLASSES_FILE = "classes.json"
 MOST_CLASSES = 1000
 SHOWN = 8
 
 
-class LabelledTextCodec(Codec):
+class LabelledTextCodec(RowCodec):
     """Turns texts with labels into rows and numbers.
 
     Args:
@@ -33,12 +32,13 @@ class LabelledTextCodec(Codec):
         about: Names of the classes, whether a text may bear several, and what was noticed.
     """
 
+    about_file: ClassVar[str] = "classes.json"
+
     def __init__(self, config: LabelledTextCodecConfig, rows: TextRows, about: dict[str, Any]) -> None:
+        super().__init__(config, rows, about)
         self.config: LabelledTextCodecConfig = config
-        self.rows = rows
         self.class_names: tuple[str, ...] = tuple(about["classes"])
         self.several: bool = about["several"]
-        self._about = about
         self._numbers = {name: number for number, name in enumerate(self.class_names)}
 
     @classmethod
@@ -61,20 +61,7 @@ class LabelledTextCodec(Codec):
             ArtifactError: A file is missing or is not what it should be.
         """
         rows = TextRows.from_files(files, vocabulary=config.vocabulary_size, length=config.length)
-        if CLASSES_FILE not in files:
-            return cls(config, rows, {"classes": [], "several": False})
-        try:
-            about = json.loads(files[CLASSES_FILE])
-            names, several = about["classes"], about["several"]
-        except (ValueError, TypeError, KeyError) as error:
-            raise ArtifactError(f"{CLASSES_FILE} cannot be read: {error}", do="get the model again") from error
-        if not isinstance(names, list) or not all(isinstance(name, str) for name in names) or type(several) is not bool:
-            raise ArtifactError(f"{CLASSES_FILE} names no classes", expected="a list of names")
-        return cls(config, rows, about)
-
-    def files(self) -> dict[str, bytes]:
-        """Return the tokenizer, and the classes with what was noticed of them."""
-        return {**self.rows.file(), CLASSES_FILE: json.dumps(self._about, indent=1, ensure_ascii=False).encode()}
+        return cls(config, rows, read_about(files, cls.about_file, {"classes": [], "several": False}))
 
     def counted(self, records: Iterator[Record]) -> "LabelledTextCodec":
         """Return the codec with the classes of the data, where it knew none."""
@@ -82,30 +69,21 @@ class LabelledTextCodec(Codec):
             return self
         texts, about = _looked_through(records)
         about["cut_off"] = share_cut_off(self.rows, texts)
-        return LabelledTextCodec(self.config, self.rows, about)
+        return type(self)(self.config, self.rows, about)
 
     def remarks(self) -> tuple[str, ...]:
         """Return what a person should know: texts that were cut off, and labels that were seen once."""
         said = []
-        if share := float(self._about.get("cut_off", 0.0)):
+        if share := float(self.about.get("cut_off", 0.0)):
             said.append(
                 f"{share:.1%} of the texts have more than {self.rows.length} tokens; learned from their beginnings, read in windows"
             )
-        if once := self._about.get("seen_once", []):
+        if once := self.about.get("seen_once", []):
             shown = ", ".join(once[:SHOWN]) + (" ..." if len(once) > SHOWN else "")
             said.append(f"{len(once)} labels have one training text only, too few to learn from: {shown}")
         if self.several:
             said.append("texts bear several labels or none: each label is told by itself")
         return tuple(said)
-
-    @property
-    def end_token(self) -> int:
-        """The token that ends a text."""
-        return self.rows.text.end_token
-
-    def tokenizer_json(self) -> bytes:
-        """Return the tokenizer in the format of the `tokenizers` library."""
-        return self.rows.text.tokenizer_json()
 
     @property
     def spec(self) -> TensorSpec:
@@ -116,8 +94,7 @@ class LabelledTextCodec(Codec):
             if self.several
             else Slot(kind="tokens", axes=(), sizes=(), vocabulary=named)
         )
-        text = Slot(kind="tokens", axes=("length",), sizes=(self.rows.length,), vocabulary=self.rows.vocabulary)
-        return TensorSpec({TARGET: text, CLASS: label})
+        return TensorSpec({TARGET: text_slot(self.rows.vocabulary, self.rows.length), CLASS: label})
 
     def encode(self, record: Record) -> dict[str, np.ndarray]:
         """Return the row of a text and its class or marks; nothing for a record without labels."""
@@ -131,14 +108,6 @@ class LabelledTextCodec(Codec):
         marks = np.zeros(other + 1, np.uint8)
         marks[numbers] = 1
         return {TARGET: row, CLASS: marks}
-
-    def windows(self, text: str) -> np.ndarray:
-        """Return a text as rows of tokens, int64 ``[windows, length]``."""
-        return self.rows.windows(text)
-
-    def decode(self, slots: dict[str, np.ndarray]) -> str:
-        """Return the text of a row."""
-        return self.rows.decode(slots[TARGET])
 
 
 def _looked_through(records: Iterator[Record]) -> tuple[list[str], dict[str, Any]]:

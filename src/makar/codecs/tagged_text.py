@@ -7,28 +7,26 @@ text that does not fit is cut off between two words, in training and in held-out
 
 import collections
 import functools
-import json
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from makar.codecs.codec import Codec
+from makar.codecs.row_codec import RowCodec, read_about
 from makar.codecs.tag_scheme import OUTSIDE, marks_entities, normal_tags
 from makar.codecs.tagged_text_config import TaggedTextCodecConfig, spec_of
 from makar.codecs.text_rows import FITTED_SHARE, LONGEST_FITTED, SAMPLE_BYTES, TextRows
 from makar.codecs.word_features import FEATURES as FEATURE_COUNT
 from makar.codecs.word_features import features_of
 from makar.data.record import Record
-from makar.errors import ArtifactError, ConfigError
+from makar.errors import ConfigError
 from makar.tensor_spec import FEATURES, PLACES, TAGS, TARGET, TensorSpec
 
-TAGS_FILE = "tags.json"
 MOST_TAGS = 1000
 
 
-class TaggedTextCodec(Codec):
+class TaggedTextCodec(RowCodec):
     """Turns words with tags into rows.
 
     Args:
@@ -37,12 +35,13 @@ class TaggedTextCodec(Codec):
         about: Names of the tags, whether they mark entities, and what was noticed.
     """
 
+    about_file: ClassVar[str] = "tags.json"
+
     def __init__(self, config: TaggedTextCodecConfig, rows: TextRows, about: dict[str, Any]) -> None:
+        super().__init__(config, rows, about)
         self.config: TaggedTextCodecConfig = config
-        self.rows = rows
         self.tag_names: tuple[str, ...] = tuple(about["tags"])
         self.marks_entities: bool = about["entities"]
-        self._about = about
         self._numbers = {name: number for number, name in enumerate(self.tag_names)}
         # Words come again and again, and asking the library costs more than all else.
         self._tokens = functools.lru_cache(maxsize=1 << 16)(rows.tokens)
@@ -71,24 +70,7 @@ class TaggedTextCodec(Codec):
         """
         rows = TextRows.from_files(files, vocabulary=config.vocabulary_size, length=config.length)
         config = config if config.words else config.changed(words=config.length // 2)
-        if TAGS_FILE not in files:
-            return cls(config, rows, {"tags": [], "entities": False})
-        try:
-            about = json.loads(files[TAGS_FILE])
-            names, entities = about["tags"], about["entities"]
-        except (ValueError, TypeError, KeyError) as error:
-            raise ArtifactError(f"{TAGS_FILE} cannot be read: {error}", do="get the model again") from error
-        if (
-            not isinstance(names, list)
-            or not all(isinstance(name, str) for name in names)
-            or type(entities) is not bool
-        ):
-            raise ArtifactError(f"{TAGS_FILE} names no tags", expected="a list of names")
-        return cls(config, rows, about)
-
-    def files(self) -> dict[str, bytes]:
-        """Return the tokenizer, and the tags with what was noticed of them."""
-        return {**self.rows.file(), TAGS_FILE: json.dumps(self._about, indent=1, ensure_ascii=False).encode()}
+        return cls(config, rows, read_about(files, cls.about_file, {"tags": [], "entities": False}))
 
     def counted(self, records: Iterator[Record]) -> "TaggedTextCodec":
         """Return the codec with the tags of the data, where it knew none."""
@@ -96,31 +78,22 @@ class TaggedTextCodec(Codec):
             return self
         _, counts, about = _looked_through(records)
         about["cut_off"] = float(np.mean(np.array(counts) > self.config.words))
-        return TaggedTextCodec(self.config, self.rows, about)
+        return type(self)(self.config, self.rows, about)
 
     def remarks(self) -> tuple[str, ...]:
         """Return what a person should know: texts that were cut off, tags that were seen once, tags that mark no entities."""
         said = []
-        if share := float(self._about.get("cut_off", 0.0)):
+        if share := float(self.about.get("cut_off", 0.0)):
             said.append(
                 f"{share:.1%} of the texts have more than {self.config.words} words; the rest of them is not learned"
             )
-        if once := self._about.get("seen_once", []):
+        if once := self.about.get("seen_once", []):
             said.append(f"tags of one word only, too few to learn from: {', '.join(once[:8])}")
         if self.tag_names and not self.marks_entities:
             said.append(
                 "the tags mark no entities (B-, I-, O): each word has a tag of its own, and accuracy is what counts"
             )
         return tuple(said)
-
-    @property
-    def end_token(self) -> int:
-        """The token that ends a text."""
-        return self.rows.text.end_token
-
-    def tokenizer_json(self) -> bytes:
-        """Return the tokenizer in the format of the `tokenizers` library."""
-        return self.rows.text.tokenizer_json()
 
     @property
     def spec(self) -> TensorSpec:
@@ -165,10 +138,6 @@ class TaggedTextCodec(Codec):
         if count:
             seen[:count] = features_of(words[: count + 2])[:count]
         return {TARGET: row, PLACES: places, TAGS: numbers, FEATURES: seen}, count
-
-    def decode(self, slots: dict[str, np.ndarray]) -> str:
-        """Return the text of a row, with one space between words."""
-        return self.rows.decode(slots[TARGET])
 
 
 def _looked_through(records: Iterator[Record]) -> tuple[list[str], list[int], dict[str, Any]]:

@@ -1,11 +1,10 @@
-"""Settings of the codec of words with tags: how many tokens there are, and how many a text has; no torch."""
+"""Settings of the codec of words with tags; no torch."""
 
 import dataclasses
 from collections.abc import Mapping
 from typing import ClassVar
 
-from makar.codecs.codec import CodecConfig
-from makar.codecs.text_config import LEAST_VOCABULARY
+from makar.codecs.text_rows_config import FURTHER, USUAL_LENGTH, TextRowsConfig, text_slot
 from makar.config import setting
 from makar.tensor_spec import FEATURES, PLACES, TAGS, TARGET, Slot, TensorSpec
 
@@ -15,29 +14,17 @@ FEATURE_ROWS, FEATURE_COUNT = 1 << 18, 24
 MARKS = "marks"
 """Axis of tags that mark entities."""
 
-USUAL_LENGTH, USUAL_WORDS, USUAL_TAGS = 64, 40, 9
+USUAL_WORDS, USUAL_TAGS = 40, 9
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class TaggedTextCodecConfig(CodecConfig):
+class TaggedTextCodecConfig(TextRowsConfig):
     """Words with a tag each, as rows of byte-level pairs with the place of every word, and with what can be seen of each."""
 
     kind: ClassVar[str] = "tagged-text"
     target: ClassVar[str] = "makar.codecs.tagged_text:TaggedTextCodec"
-    media: ClassVar[tuple[str, ...]] = ("text",)
+    task: ClassVar[str] = "tag"
 
-    vocabulary_size: int = setting(
-        4096,
-        meaning="tokens, the 256 bytes and those that are no text included",
-        minimum=LEAST_VOCABULARY,
-        maximum=1_000_000,
-    )
-    length: int = setting(
-        0,
-        meaning="tokens of a text; 0 is enough for 99 % of the training texts, 512 at most",
-        minimum=0,
-        maximum=1 << 16,
-    )
     words: int = setting(
         0,
         meaning="words of a text; 0 is enough for 99 % of the training texts, 512 at most",
@@ -45,16 +32,11 @@ class TaggedTextCodecConfig(CodecConfig):
         maximum=1 << 16,
     )
 
-    @property
-    def needed_task(self) -> str:
-        """Rows must be labelled for the task tag."""
-        return "tag"
-
     def estimated_spec(self, labels: Mapping[str, int]) -> TensorSpec:
         """Return rows of a usual length."""
         del labels
         return spec_of(
-            tokens=self.vocabulary_size + 2,
+            tokens=self.vocabulary_size + FURTHER,
             length=self.length or USUAL_LENGTH,
             words=self.words or USUAL_WORDS,
             tags=USUAL_TAGS,
@@ -75,7 +57,7 @@ def spec_of(*, tokens: int, length: int, words: int, tags: int, entities: bool) 
     axis = MARKS if entities else "words"
     return TensorSpec(
         {
-            TARGET: Slot(kind="tokens", axes=("length",), sizes=(length,), vocabulary=tokens),
+            TARGET: text_slot(tokens, length),
             PLACES: Slot(kind="tokens", axes=("words",), sizes=(words,), vocabulary=length + 1),
             # One more for a tag that was not learned, and for no word.
             TAGS: Slot(kind="tokens", axes=(axis,), sizes=(words,), vocabulary=tags + 1),

@@ -149,6 +149,21 @@ class TextCodec(Codec):
             ) from error
         return np.concatenate(pieces) if pieces else np.zeros(0, np.int64)
 
+    def encode_places(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
+        """Return the tokens of a text, and where the characters of each begin and end; a character may be in several tokens.
+
+        Raises:
+            DataError: The text holds half a surrogate pair, which is no character.
+        """
+        try:
+            text.encode()  # the library would replace what is no character in silence
+        except UnicodeEncodeError as error:
+            raise DataError(
+                f"the text is not valid Unicode: {error}", do="decode it with the right encoding"
+            ) from error
+        encoding = self.tokenizer.encode(text, add_special_tokens=False)
+        return encoding.ids, encoding.offsets
+
     def _encode_piece(self, text: str) -> np.ndarray:
         if self._characters is not None:
             codes = np.frombuffer(text.encode("utf-32-le"), np.uint32)

@@ -13,11 +13,9 @@ import numpy as np
 
 from makar.codecs.text import TOKENIZER_FILE, TextCodec
 from makar.codecs.text_config import BpeCodecConfig
+from makar.codecs.text_rows_config import FURTHER
 from makar.data.record import Record
 from makar.errors import ArtifactError
-
-FURTHER = 2
-"""Tokens after those of the text: hidden, and padding."""
 
 FITTED_SHARE = 0.99
 """Share of the texts that the length of a row is enough for, where the data choose it."""

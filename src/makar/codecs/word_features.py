@@ -32,10 +32,13 @@ _NEIGHBOURS = (
 """Offset of a neighbour, and which of its own features counts."""
 
 FEATURES = OWN + len(_NEIGHBOURS) + 3
-_WORD = re.compile(
-    r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]|[^\W\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]+"
-    r"(?:[-'’][^\W\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]+)*|[^\w\s]"
-)
+ALONE = r"\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+"""Letters of Chinese and Japanese, which are written without spaces."""
+
+LETTER = rf"[^\W{ALONE}]"
+"""A letter or digit of a word of several."""
+
+_WORD = re.compile(rf"[{ALONE}]|{LETTER}+(?:[-'’]{LETTER}+)*|[^\w\s]")
 
 
 def words_of(text: str) -> list[tuple[int, int]]:

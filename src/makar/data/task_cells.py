@@ -93,6 +93,16 @@ def is_texts(cell: Any) -> bool:
     return bool(texts_of(cell))
 
 
+def is_answers(cell: Any) -> bool:
+    """Whether a cell holds one or more answers, or says in the shape of SQuAD 2.0 that there is none."""
+    return is_texts(cell) or has_no_answer(cell)
+
+
+def has_no_answer(cell: Any) -> bool:
+    """Whether a cell says that a passage holds no answer: an answer of SQuAD without texts."""
+    return isinstance(cell, dict) and cell.get("text") == []
+
+
 def texts_of(cell: Any) -> tuple[str, ...]:
     """Return the texts of a cell: one, a list, or those of a SQuAD answer; empty where there is none."""
     if isinstance(cell, dict):

@@ -1,20 +1,31 @@
 """Which task of language a table is labelled for, which columns play its roles, and what a row then holds.
 
-Seven shapes are known: text with a label, words with a tag each, a question about a passage, a text to be made from another, turns of a
-conversation, two answers of which one is preferred, and an answer with a score or a thumb. They are told by the names that published data
-sets use and by what the cells hold, the most specific first; two columns named by languages are a translation. The choice is reported, and
-can be made by hand: ``role=column``. A row is kept whole: its roles, and one text that a language model can learn from.
+Nine shapes are known: text with a label or with a number, words with a tag each, a question about a passage, a text to be made from
+another, two sentences that are alike, turns of a conversation, two answers of which one is preferred, and an answer with a score or a
+thumb. They are told by the names that published data sets use and by what the cells hold, the most specific first; two columns named by
+languages are a translation. The choice is reported, and can be made by hand: ``role=column``. A row is kept whole: its roles, and one text
+that a language model can learn from.
 """
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from makar.data.task_cells import is_answer, is_label, is_score, is_tags, is_text, is_texts, is_turns, is_words
+from makar.data.task_cells import (
+    is_answer,
+    is_answers,
+    is_label,
+    is_score,
+    is_tags,
+    is_text,
+    is_texts,
+    is_turns,
+    is_words,
+)
 from makar.errors import UnknownNameError, UsageError
 
 CLASSIFY, TAG, ANSWER, REWRITE, CONVERSE, PREFER = "classify", "tag", "answer", "rewrite", "converse", "prefer"
-RATE = "rate"
+RATE, COMPARE, GRADE = "rate", "compare", "grade"
 
 ROLES: dict[str, tuple[str, ...]] = {
     PREFER: ("prompt", "chosen", "rejected"),
@@ -23,7 +34,9 @@ ROLES: dict[str, tuple[str, ...]] = {
     TAG: ("tokens", "tags"),
     ANSWER: ("question", "context", "answer"),
     REWRITE: ("source", "target"),
+    COMPARE: ("first", "second", "similarity"),
     CLASSIFY: ("text", "label"),
+    GRADE: ("text", "score"),
 }
 """The roles of each task, the most specific task first."""
 
@@ -34,7 +47,9 @@ NEEDED: dict[str, frozenset[str]] = {
     TAG: frozenset(("tokens", "tags")),
     ANSWER: frozenset(("question", "context", "answer")),
     REWRITE: frozenset(("source", "target")),
+    COMPARE: frozenset(("first", "second")),
     CLASSIFY: frozenset(("text", "label")),
+    GRADE: frozenset(("text", "score")),
 }
 """The roles without which a row is none of the task; a conversation may be ``prompt`` and ``response`` instead of ``messages``."""
 
@@ -56,6 +71,9 @@ NAMES: dict[str, tuple[str, ...]] = {
     "target": (
         "target", "tgt", "translation", "summary", "summaries", "highlights", "abstract", "paraphrase", "simplification", "code",
     ),
+    "first": ("sentence1", "sentence_1", "text1", "text_1", "sentence_a", "text_a", "first"),
+    "second": ("sentence2", "sentence_2", "text2", "text_2", "sentence_b", "text_b", "second"),
+    "similarity": ("similarity", "similarity_score", "relatedness", "relatedness_score", "score", "label"),
     "text": ("text", "sentence", "content", "review", "message", "document", "body"),
     "label": ("label_name", "label", "labels", "class", "category", "sentiment", "topic", "emotion"),
 }  # fmt: skip
@@ -169,7 +187,7 @@ def _find_prefer(values: Mapping[str, list[Any]]) -> TaskColumns | None:
 
 
 def _find_rate(values: Mapping[str, list[Any]]) -> TaskColumns | None:
-    # Answers to something: a text with stars and no prompt is a review, which is sorted and not answered.
+    # Answers to something: a text with stars and no prompt is a review, which is graded and not answered.
     roles = _roles(values, {"prompt": is_text, "response": is_text, "score": is_score})
     prompt = roles.get("prompt") or _named(values, "messages", is_turns)
     return _found(RATE, {**roles, "prompt": prompt}) if prompt else None
@@ -195,7 +213,7 @@ def _find_tag(values: Mapping[str, list[Any]]) -> TaskColumns | None:
 
 
 def _find_answer(values: Mapping[str, list[Any]]) -> TaskColumns | None:
-    return _found(ANSWER, _roles(values, {"question": is_text, "context": is_text, "answer": is_texts}))
+    return _found(ANSWER, _roles(values, {"question": is_text, "context": is_text, "answer": is_answers}))
 
 
 def _find_rewrite(values: Mapping[str, list[Any]]) -> TaskColumns | None:
@@ -226,9 +244,21 @@ def _find_classify(values: Mapping[str, list[Any]]) -> TaskColumns | None:
         return None
     texts, labels = values[roles["text"]], values[roles["label"]]
     flat = [str(label) for cell in labels for label in (cell if isinstance(cell, list) else [cell])]
-    is_long = sum(map(len, texts)) > LONGEST_CLASSIFIED_CHARACTERS * len(texts)
     is_many = len(set(flat)) > max(2.0, LARGEST_SHARE_OF_LABELS * len(labels))
-    return None if is_long or is_many else _found(CLASSIFY, roles)
+    return None if _are_long(texts) or is_many else _found(CLASSIFY, roles)
+
+
+def _find_compare(values: Mapping[str, list[Any]]) -> TaskColumns | None:
+    return _found(COMPARE, _roles(values, {"first": is_text, "second": is_text, "similarity": is_score}))
+
+
+def _find_grade(values: Mapping[str, list[Any]]) -> TaskColumns | None:
+    roles = _roles(values, {"text": is_text, "score": is_score})
+    return None if "text" not in roles or _are_long(values[roles["text"]]) else _found(GRADE, roles)
+
+
+def _are_long(texts: Sequence[str]) -> bool:
+    return sum(map(len, texts)) > LONGEST_CLASSIFIED_CHARACTERS * len(texts)
 
 
 _FINDERS: dict[str, Callable[[Mapping[str, list[Any]]], TaskColumns | None]] = {
@@ -238,5 +268,7 @@ _FINDERS: dict[str, Callable[[Mapping[str, list[Any]]], TaskColumns | None]] = {
     TAG: _find_tag,
     ANSWER: _find_answer,
     REWRITE: _find_rewrite,
+    COMPARE: _find_compare,
     CLASSIFY: _find_classify,
+    GRADE: _find_grade,
 }

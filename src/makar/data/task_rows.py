@@ -3,8 +3,29 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from makar.data.task_cells import answer_of, is_label, is_tags, is_text, is_words, score_of, texts_of, turns_of
-from makar.data.task_columns import ANSWER, CLASSIFY, CONVERSE, PREFER, RATE, REWRITE, TAG, TaskColumns
+from makar.data.task_cells import (
+    answer_of,
+    has_no_answer,
+    is_label,
+    is_tags,
+    is_text,
+    is_words,
+    score_of,
+    texts_of,
+    turns_of,
+)
+from makar.data.task_columns import (
+    ANSWER,
+    CLASSIFY,
+    COMPARE,
+    CONVERSE,
+    GRADE,
+    PREFER,
+    RATE,
+    REWRITE,
+    TAG,
+    TaskColumns,
+)
 
 
 def row_roles(row: Mapping[str, Any], columns: TaskColumns, label_names: Sequence[str] | None) -> dict[str, Any] | None:
@@ -16,9 +37,10 @@ def row_roles(row: Mapping[str, Any], columns: TaskColumns, label_names: Sequenc
         label_names: Names of numbered labels or tags, where the file has them.
 
     Returns:
-        ``text``, ``question``, ``context``, ``source``, ``chosen``, ``rejected``, ``response``: strings; ``score``: a number; ``labels``,
-        ``tokens``, ``tags``, ``answers``, ``targets``: tuples of strings, the first target or answer is the one to learn; ``messages``: a
-        tuple of dictionaries with ``role`` (system, user, assistant, tool) and ``content``.
+        ``text``, ``question``, ``context``, ``source``, ``first``, ``second``, ``chosen``, ``rejected``, ``response``: strings; ``score``,
+        ``similarity``: numbers; ``labels``, ``tokens``, ``tags``, ``answers``, ``targets``: tuples of strings, the first target or answer
+        is the one to learn, and no answer says that the passage holds none; ``messages``: a tuple of dictionaries with ``role`` (system,
+        user, assistant, tool) and ``content``.
     """
     cells = {role: row.get(column) for role, column in columns.roles.items()}
     return _READERS[columns.task](cells, [row.get(column) for column in columns.further], label_names)
@@ -26,8 +48,10 @@ def row_roles(row: Mapping[str, Any], columns: TaskColumns, label_names: Sequenc
 
 def learnable_text(task: str, roles: Mapping[str, Any]) -> str:
     """Return the whole row as one text, for duplicates, languages, sizes, and for a language model."""
-    if task == CLASSIFY:
+    if task in (CLASSIFY, GRADE):
         return str(roles["text"])
+    if task == COMPARE:
+        return f"{roles['first']}\n\n{roles['second']}"
     if task == TAG:
         return " ".join(roles["tokens"])
     if task == ANSWER:
@@ -68,7 +92,9 @@ def _read_tag(cells: dict[str, Any], further: list[Any], names: Sequence[str] | 
 def _read_answer(cells: dict[str, Any], further: list[Any], names: Sequence[str] | None) -> dict[str, Any] | None:
     del further, names
     answers = texts_of(cells["answer"])
-    if not is_text(cells["question"]) or not is_text(cells["context"]) or not answers:
+    if not is_text(cells["question"]) or not is_text(cells["context"]):
+        return None
+    if not answers and not has_no_answer(cells["answer"]):
         return None
     return {"question": cells["question"], "context": cells["context"], "answers": answers}
 
@@ -123,6 +149,21 @@ def _read_rate(cells: dict[str, Any], further: list[Any], names: Sequence[str] |
     return {"messages": tuple(turns), "response": response, "score": score}
 
 
+def _read_compare(cells: dict[str, Any], further: list[Any], names: Sequence[str] | None) -> dict[str, Any] | None:
+    del further, names
+    # Without a column of scores every pair is one of sentences that are alike.
+    similarity = score_of(cells["similarity"]) if "similarity" in cells else 1.0
+    if not is_text(cells["first"]) or not is_text(cells["second"]) or similarity is None:
+        return None
+    return {"first": cells["first"], "second": cells["second"], "similarity": similarity}
+
+
+def _read_grade(cells: dict[str, Any], further: list[Any], names: Sequence[str] | None) -> dict[str, Any] | None:
+    del further, names
+    score = score_of(cells["score"])
+    return None if not is_text(cells["text"]) or score is None else {"text": cells["text"], "score": score}
+
+
 def _name(value: Any, names: Sequence[str] | None) -> str:
     if names is not None and isinstance(value, int) and not isinstance(value, bool) and 0 <= value < len(names):
         return str(names[value])
@@ -131,6 +172,8 @@ def _name(value: Any, names: Sequence[str] | None) -> str:
 
 _READERS: dict[str, Callable[[dict[str, Any], list[Any], Sequence[str] | None], dict[str, Any] | None]] = {
     CLASSIFY: _read_classify,
+    COMPARE: _read_compare,
+    GRADE: _read_grade,
     TAG: _read_tag,
     ANSWER: _read_answer,
     REWRITE: _read_rewrite,

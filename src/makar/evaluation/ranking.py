@@ -59,3 +59,22 @@ def median_interval(values: Float[np.ndarray, " items"] | Int[np.ndarray, " item
     medians = np.median(values[draws], axis=1)
     low, high = np.quantile(medians, [0.025, 0.975])
     return Interval(float(np.median(values)), float(low), float(high))
+
+
+def gain_at(scores: Float[np.ndarray, " items"], gains: Float[np.ndarray, " items"], first: int = 10) -> float:
+    """Return the discounted gain of the first places of an order, as a share of that of the best order (nDCG).
+
+    With g the gain at place i the sum is that of g / log2(i + 1) (Jarvelin and Kekalainen 2002); equal scores stay in their order.
+
+    Args:
+        scores: What the order is by, the highest first.
+        gains: How good each item is, 0 or more; 0 where it is not judged.
+        first: How many places count.
+
+    Returns:
+        0 to 1; 0 where nothing is good.
+    """
+    discounts = 1.0 / np.log2(np.arange(2, min(first, len(scores)) + 2))
+    best = float(np.sort(gains)[::-1][: len(discounts)] @ discounts)
+    own = float(gains[np.argsort(-scores, kind="stable")[: len(discounts)]] @ discounts)
+    return own / best if best > 0 else 0.0

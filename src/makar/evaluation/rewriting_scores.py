@@ -168,5 +168,6 @@ def answer_scores(
     for text, right in zip(texts, references, strict=True):
         mine, others = normal_answer(text), [normal_answer(reference) for reference in right]
         exact.append(float(mine in others))
-        overlap.append(max(_overlap(mine.split(), other.split(), 1) for other in others))
+        # That there is no answer has no words, and is right or wrong (Rajpurkar et al. 2018, arXiv 1806.03822).
+        overlap.append(max(exact[-1], *(_overlap(mine.split(), other.split(), 1) for other in others)))
     return np.array(exact), np.array(overlap)

@@ -1,4 +1,4 @@
-"""What a sceptic would use instead of a network to sort texts: TF-IDF of words and pairs of words with logistic regression.
+"""What a sceptic would use instead of a network to sort or grade texts: TF-IDF of words and pairs with logistic or ridge regression.
 
 Counts are damped (1 + log), and the strength is the one that did best on sst2 and emotion among 1 and 10 (docs/log.md, 2026-11-29), so that
 it is a baseline worth beating.
@@ -41,3 +41,22 @@ def guessed_labels(texts: list[str], marks: np.ndarray, asked: list[str], *, sev
     chance[:] = 0.0
     chance[:, fitted.classes_] = fitted.predict_proba(new)
     return chance
+
+
+def guessed_numbers(texts: list[str], numbers: np.ndarray, asked: list[str]) -> np.ndarray:
+    """Return a number for some texts, float ``[asked]``, by ridge regression on the same words.
+
+    Args:
+        texts: Training texts.
+        numbers: Theirs, float ``[texts]``.
+        asked: Texts that are to get a number.
+    """
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import Ridge
+
+    vectoriser = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True)
+    try:
+        seen = vectoriser.fit_transform(texts)
+    except ValueError:
+        return np.full(len(asked), numbers.mean())
+    return np.asarray(Ridge(alpha=1.0).fit(seen, numbers).predict(vectoriser.transform(asked)))

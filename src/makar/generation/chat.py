@@ -1,39 +1,23 @@
 """A conversation with a model: turns in, streamed answers out, every answer a signed asset.
 
-A model whose codec knows turns (a chat template, or tokens for the roles) is asked in its own form. Every other model of text is asked in
-plain form, ``User:`` and ``Assistant:`` on lines of their own, and stopped where it would speak for the user. What no longer fits into
-the context beside the answer is left out from the oldest turn on, never the system prompt, and ``left_out`` says how many. One request
+How turns are put to a model, and what is left out of a long conversation, is said in ``turns``; ``left_out`` says how many. One request
 serves the whole conversation, and a family may have a sampler for it that does not read again what it read for an earlier turn. An answer
 that is broken off stays in the conversation as far as it came.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, Protocol, runtime_checkable
 
 from makar.artifacts.artifact import Artifact
-from makar.codecs.codec import Codec
-from makar.codecs.pretrained_text import PretrainedTextCodec
 from makar.errors import UnsupportedError, UsageError
 from makar.families.family import Sampler
 from makar.generation.asset import Asset
 from makar.generation.guards import Draft, NoveltyCheck
-from makar.generation.prompts import EncodesTurns, Prompt, Prompts, read_prompts
+from makar.generation.prompts import Prompt, Prompts
 from makar.generation.request import Job, Request
 from makar.generation.stream import stream_request
 from makar.generation.transcript import transcript_text
-
-SYSTEM, USER, ASSISTANT = "system", "user", "assistant"
-NAMES = {USER: "User", ASSISTANT: "Assistant"}
-PLAIN_STOP = "\nUser:"
-Message = Mapping[str, str]
-
-
-@runtime_checkable
-class HasContext(Protocol):
-    """A configuration that says how many positions a model was made for; 0 is any number."""
-
-    @property
-    def context(self) -> int: ...
+from makar.generation.turns import ASSISTANT, PLAIN_STOP, SYSTEM, USER, fit_turns, knows_turns
 
 
 @runtime_checkable
@@ -80,10 +64,7 @@ class Chat:
         self._options = dict(options or {})
         self._seed = seed
         codec, family = artifact.codec(), artifact.family()
-        self._codec: Codec = codec
-        self._knows_turns = isinstance(codec, EncodesTurns) and not (
-            isinstance(codec, PretrainedTextCodec) and codec.special.chat_template is None
-        )
+        self._knows_turns = knows_turns(codec)
         if not self._knows_turns:
             self._options["stop"] = (*self._options.get("stop", ()), PLAIN_STOP)
         # Once, so that what a control has to say is said before the first question.
@@ -107,9 +88,10 @@ class Chat:
         if not text.strip():
             raise UsageError("nothing was said", expected="at least one word")
         turns = [*self.messages, {"role": USER, "content": text}]
-        prompt, self.left_out = self._fitting(turns)
+        fitted = fit_turns(turns, self._request)
+        self.left_out, self.is_cut = fitted.left_out, fitted.is_cut
         self.messages = turns
-        return self._answer(prompt)
+        return self._answer(fitted.prompt)
 
     def _answer(self, prompt: Prompts) -> Iterator[str]:
         said = ""
@@ -143,42 +125,3 @@ class Chat:
         stated = Prompt(stated={"conversation": [answer.id for answer in self.answers]}, slots={})
         draft = Draft(content=text, new_content=text, novelty=None)
         return self._request.asset(Job(stated, self._seed), draft, 0)
-
-    def _fitting(self, turns: Sequence[Message]) -> tuple[Prompts, int]:
-        """Return the prompt of as many of the last turns as fit, and how many were left out."""
-        config = self.artifact.family_config
-        context = config.context if isinstance(config, HasContext) else 0
-        told = [turn for turn in turns if turn["role"] == SYSTEM]
-        spoken = [turn for turn in turns if turn["role"] != SYSTEM]
-        room = context - min(context // 2, self._most_tokens())
-        # A conversation begins with what the user says.
-        starts = [at for at, turn in enumerate(spoken) if turn["role"] == USER]
-        for start in starts:
-            prompt = self._prompt([*told, *spoken[start:]])
-            length = _length(read_prompts(prompt, self._codec, self._request.family))
-            if not context or length <= room or start == starts[-1]:
-                break
-        self.is_cut = bool(context) and length > context
-        return prompt, start
-
-    def _most_tokens(self) -> int:
-        values = self._request.options.to_dictionary()
-        return int(values.get("max_tokens", 0))
-
-    def _prompt(self, turns: Sequence[Message]) -> Prompts:
-        return [dict(turn) for turn in turns] if self._knows_turns else plain_form(turns)
-
-
-def plain_form(turns: Sequence[Message]) -> str:
-    """Return a conversation as text for a model that knows no turns, up to where the next answer begins.
-
-    >>> plain_form([{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hello"}])
-    'Be brief.\\n\\nUser: Hello\\nAssistant:'
-    """
-    told = "".join(f"{turn['content']}\n\n" for turn in turns if turn["role"] == SYSTEM)
-    lines = [f"{NAMES[turn['role']]}: {turn['content']}" for turn in turns if turn["role"] != SYSTEM]
-    return told + "\n".join([*lines, f"{NAMES[ASSISTANT]}:"])
-
-
-def _length(prompts: list[Prompt]) -> int:
-    return sum(len(tensor) for prompt in prompts for tensor in prompt.slots.values())

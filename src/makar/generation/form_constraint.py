@@ -7,6 +7,7 @@ left the text takes this way too. A number of tokens that not even the shortest 
 is refused before anything is drawn, and a text that did not end all the same is an error, never a result.
 """
 
+import functools
 from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
@@ -187,7 +188,9 @@ class _Following:
         return logits.masked_fill(~kept, NEVER)
 
 
+@functools.lru_cache(maxsize=2)
 def _tokenizer_of(codec: SpellsTokens) -> Any:
+    """Return the tokenizer as llguidance has it; it is made of every token, so a server makes it once and not for every answer."""
     package = guidance()
     parts, special = codec.token_bytes(), codec.special_tokens()
 

@@ -20,6 +20,7 @@ from makar.generation.guards import Draft, NoveltyCheck, first_refusal
 from makar.generation.prompt_file import with_own_options
 from makar.generation.prompts import Prompts, read_prompts
 from makar.generation.request import Job, Request, make_jobs
+from makar.generation.steering import read_steering
 
 MOST_ATTEMPTS = 8
 TOGETHER = 64
@@ -44,7 +45,8 @@ def generate(
         count: Assets for each prompt.
         seed: Seed of the first asset of a prompt; the next has ``seed + 1``.
         options: Sampling controls by name, or an instance of the family's options; for images also ``palette`` and ``svg``
-            (see ``finishing``), for text a form: ``json_schema``, ``regex``, ``choice`` or ``tools`` (see ``form``).
+            (see ``finishing``), for text a form: ``json_schema``, ``regex``, ``choice`` or ``tools`` (see ``form``), and
+            ``frequency_penalty``, ``presence_penalty`` and ``logit_bias`` (see ``steering``).
         novelty: Compares each asset with the training data; ``None`` where that is not on this machine.
         refuse_copies: Draw again what is too close to the training data, up to 8 times an asset.
         hook: Reshapes the logits of every token before it is drawn: a watermark.
@@ -59,6 +61,7 @@ def generate(
     # A function with yield would check nothing before the first asset is asked for.
     form, controls = read_form(with_own_options(prompts, options))
     finishing, controls = read_finishing(controls)
+    steering, controls = read_steering(controls)
     request = Request(
         artifact,
         options=controls,
@@ -67,6 +70,7 @@ def generate(
         hook=hook,
         finishing=finishing,
         form=form,
+        steering=steering,
     )
     jobs = make_jobs(read_prompts(prompts, request.codec, request.family), count, seed)
     return make_assets(request, jobs)

@@ -22,6 +22,7 @@ from makar.errors import EmptyDataError, UnsupportedError, UsageError
 from makar.generation.able import recipes_with_prediction
 from makar.generation.asset import write_new
 from makar.generation.bugs import BUGS, TOP, find_bugs
+from makar.generation.embed import VECTOR, vectors_of
 from makar.generation.given_image import ImageSource, read_given_image
 from makar.generation.image_slots import encoded
 from makar.generation.predict_text import predict_text
@@ -73,7 +74,8 @@ def predict(
             texts, files or folders of text.
         what: One of the model's predictions, for example ``"anomaly"``; ``None`` where it has one only, or where words say it.
         labels: Descriptions of which each image, or each text (see ``zero_shot``), is to get the likeliest; split at commas.
-        query: A description that the images are ordered by; of texts a question that each is to answer.
+        query: A description that the images are ordered by; of texts a question that each is to answer, or a text that they are
+            ordered by.
         seed: Seed of draws, where the prediction needs any.
         write_captions: Write each caption beside its image, in a text file of the same name; one that exists is kept.
         top: With ``"bugs"``: how many lines of each file, the most suspicious first; ``None`` is 10.
@@ -99,6 +101,8 @@ def predict(
             return _bugs(artifact, inputs, query=query, top=top)
         if top is not None:
             raise UsageError("a number of lines", expected="a model that says which lines look wrong")
+        if VECTOR in config.predictions:
+            return vectors_of(artifact, inputs, query=query)
         return predict_text(artifact, inputs, query=query)
     if top is not None:
         raise UsageError("a number of lines", expected="a model of code")

@@ -17,19 +17,20 @@ from makar.codecs.codec import Codec
 from makar.config import Config
 from makar.errors import UnknownNameError, UnsupportedError, UsageError
 from makar.families.family import Family, Sampler
-from makar.families.logits_hook import LogitsHook
+from makar.families.logits_hook import Constraint, LogitsHook
 from makar.generation.asset import Asset
 from makar.generation.finishing import Finishing
 from makar.generation.form import Form, refuse_stops
 from makar.generation.form_constraint import FormConstraint
 from makar.generation.guards import CopyGuard, Draft, Guard, NoveltyCheck, seed_of_attempt
 from makar.generation.prompts import Prompt
+from makar.generation.steering import Likelihoods, Steered, Steering
 from makar.nn.threads import threads_for
 from makar.provenance import manifest as signing
 from makar.provenance.content import describe_content
 from makar.provenance.embedding import COMPOSITE_SOURCE_TYPE, SOURCE_TYPE
 from makar.provenance.keys import signing_key
-from makar.tensor_spec import TARGET
+from makar.tensor_spec import SOURCE, TARGET
 from makar.version import VERSION
 
 LARGEST_SEED = 1 << 62
@@ -95,6 +96,7 @@ class Request:
         hook: Reshapes logits before a token is drawn: the place of a watermark; the manifest names it.
         finishing: What is done to every image after it was judged; ``None`` for nothing.
         form: The form that every text must have; ``None`` for any.
+        steering: Biases and penalties of texts; ``None`` for none.
     """
 
     def __init__(
@@ -107,6 +109,7 @@ class Request:
         hook: LogitsHook | None = None,
         finishing: Finishing | None = None,
         form: Form | None = None,
+        steering: Steering | None = None,
     ) -> None:
         if refuse_copies and novelty is None:
             raise UnsupportedError(
@@ -122,8 +125,39 @@ class Request:
         self.hook = hook
         self.finishing = Finishing() if finishing is None else finishing
         self.constraint = self._constraint(form)
-        self.sampler: Sampler = self.family.sampler(self.codec, hook=self.constraint or hook)
+        self.steering = Steering() if steering is None else steering
+        self.likelihoods: Likelihoods | None = None
+        if not self.steering.does_nothing:
+            if hook is not None:
+                raise UnsupportedError("biases or penalties and a hook on the logits at once", expected="one of them")
+            self.steering.check_tokens(self.codec.spec[TARGET].vocabulary or 0)
+        self.sampler: Sampler = self._sampler()
         self.key = signing_key()
+
+    def record_likelihoods(self, most: int, *, within: Constraint | None = None) -> Likelihoods:
+        """Keep how likely the tokens of the next text are, which is to be the only one.
+
+        Args:
+            most: Alternatives that are kept at every place.
+            within: What the text is held to instead of a form.
+
+        Raises:
+            UnsupportedError: The model writes a text from another, several at once.
+        """
+        if SOURCE in self.family.config.accepts():
+            raise UnsupportedError(
+                "likelihoods of tokens of a model that writes a text from another",
+                expected="a model that continues text",
+            )
+        self.likelihoods = Likelihoods(most)
+        self.sampler = self._sampler(within)
+        return self.likelihoods
+
+    def _sampler(self, within: Constraint | None = None) -> Sampler:
+        hook: LogitsHook | None = self.constraint or self.hook
+        if not self.steering.does_nothing or self.likelihoods is not None:
+            hook = Steered(self.steering, within=within or self.constraint, likelihoods=self.likelihoods)
+        return self.family.sampler(self.codec, hook=hook)
 
     def _constraint(self, form: Form | None) -> FormConstraint | None:
         if form is None:
@@ -225,6 +259,8 @@ class Request:
             statement["template"] = dict(job.prompt.origin)
         if self.constraint is not None:
             statement["form"] = self.constraint.form.stated
+        if not self.steering.does_nothing:
+            statement["steering"] = self.steering.to_dictionary()
         if draft.stated:
             statement["service"] = dict(draft.stated)
         if change is not None:

@@ -3,9 +3,10 @@
 A token may end inside a character, and a later token may still change how the last one is shown; so a piece is held back while it ends
 in the replacement character, and text is decoded from a little before the last piece (the two-offset method of incremental
 detokenisation). Guards judge the whole, and what was shown cannot be taken back: where a guard is in force nothing is given before the
-whole has passed, and then it comes in one piece.
+whole has passed, and then it comes in one piece. The same with tokens, and how likely they were, is ``stream_pieces``.
 """
 
+import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,11 +22,27 @@ from makar.generation.form import read_form
 from makar.generation.generate import make_assets
 from makar.generation.guards import NoveltyCheck
 from makar.generation.prompt_file import with_own_options
-from makar.generation.prompts import Prompts, read_prompts
+from makar.generation.prompts import EncodesText, Prompts, read_prompts
 from makar.generation.request import SHOWN_TEXT, Job, Request, make_jobs, shown_text
+from makar.generation.steering import TokenLikelihood, read_steering
 from makar.tensor_spec import TARGET
 
 REPLACEMENT = "\ufffd"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Piece:
+    """What is new of a text.
+
+    Attributes:
+        text: Whole characters, or nothing where they are held back.
+        tokens: The tokens; empty of a model whose tokens are not known.
+        likelihoods: How likely they were, where the request records that.
+    """
+
+    text: str
+    tokens: tuple[int, ...]
+    likelihoods: tuple[TokenLikelihood, ...] = ()
 
 
 class PieceDecoder:
@@ -91,37 +108,64 @@ def stream_text(
         CopyRefusedError: A guard refused every draw; nothing was given.
     """
     form, controls = read_form(with_own_options(prompt, options))
-    request = Request(artifact, options=controls, novelty=novelty, refuse_copies=False, hook=hook, form=form)
+    steering, controls = read_steering(controls)
+    request = Request(
+        artifact, options=controls, novelty=novelty, refuse_copies=False, hook=hook, form=form, steering=steering
+    )
     return stream_request(request, prompt, seed=seed)
 
 
 def stream_request(request: Request, prompt: Prompts, *, seed: int) -> Iterator[str | Asset]:
     """Make one text with a request in force and give it piece by piece; see ``stream_text``."""
+    pieces = stream_pieces(request, prompt, seed=seed)
+    return (_plain(made) for made in pieces if isinstance(made, Asset) or made.text)
+
+
+def _plain(made: Piece | Asset) -> str | Asset:
+    return made.text if isinstance(made, Piece) else made
+
+
+def stream_pieces(request: Request, prompt: Prompts, *, seed: int) -> Iterator[Piece | Asset]:
+    """Make one text with a request in force and give it piece by piece, with its tokens; the last thing is the signed asset.
+
+    Args:
+        request: The model with its controls.
+        prompt: What to go on from.
+        seed: Seed of the draw.
+
+    Raises:
+        UnsupportedError: The model makes no text, or the prompt cannot be honoured.
+        UsageError: There are several prompts.
+    """
     artifact = request.artifact
     if request.codec.spec[TARGET].kind != "tokens" or artifact.medium not in ("text", "code"):
         raise UnsupportedError(f"{artifact.medium} cannot be streamed", expected="a model of text or code")
     jobs = make_jobs(read_prompts(prompt, request.codec, request.family), 1, seed)
     if len(jobs) != 1:
         raise UsageError(f"{len(jobs)} prompts to stream", expected="one")
-    # Calls of tools are given in another shape than the one in which they are written.
-    form = None if request.constraint is None else request.constraint.form
-    return _judged(request, jobs[0]) if request.guards or (form and form.kind == "tools") else _pieces(request, jobs[0])
+    return _judged(request, jobs[0]) if request.guards else _pieces(request, jobs[0])
 
 
-def _judged(request: Request, job: Job) -> Iterator[str | Asset]:
+def _judged(request: Request, job: Job) -> Iterator[Piece | Asset]:
     for asset in make_assets(request, [job]):
-        if asset.new_text:
-            yield asset.new_text
+        counted = request.codec.encode_text(asset.new_text) if isinstance(request.codec, EncodesText) else ()
+        yield Piece(text=asset.new_text, tokens=tuple(int(token) for token in counted))
         yield asset
 
 
-def _pieces(request: Request, job: Job) -> Iterator[str | Asset]:
+def _pieces(request: Request, job: Job) -> Iterator[Piece | Asset]:
     given = job.prompt.tokens
     decoder = PieceDecoder(request.codec, given if given is not None else np.zeros(0, np.int64))
+    # Calls of tools are given in another shape than the one in which they are written.
+    is_held = request.constraint is not None and request.constraint.form.kind == "tools"
     for piece, slots in request.draw_pieces(job):
         text = shown_text(piece) if SHOWN_TEXT in piece else decoder.add(piece[TARGET], is_last=slots is not None)
-        if text:
-            yield text
+        tokens = tuple(int(token) for token in piece[TARGET])
+        likelihoods = () if request.likelihoods is None else request.likelihoods.following(tokens)
+        yield Piece(text="" if is_held else text, tokens=tokens, likelihoods=likelihoods)
         if slots is not None:
-            yield request.asset(job, request.draft(job.prompt, slots), 0)
+            asset = request.asset(job, request.draft(job.prompt, slots), 0)
+            if is_held:
+                yield Piece(text=asset.new_text, tokens=())
+            yield asset
             return

@@ -11,6 +11,7 @@ from makar.codecs.image_config import HALVES, PAIRED, ImageCodecConfig, source_s
 from makar.codecs.pair_config import PairCodecConfig
 from makar.codecs.prompted_image_config import PromptedImageCodecConfig
 from makar.codecs.text_config import BpeCodecConfig, ByteCodecConfig, CharacterCodecConfig
+from makar.codecs.text_rows_config import FURTHER, TextRowsConfig
 from makar.data.record import Split
 from makar.data.store import Store
 from makar.errors import EmptyDataError
@@ -96,10 +97,11 @@ def estimated_size(codec: CodecConfig, dataset: "DataSet") -> DataSize:
             spec=guessed,
             fingerprint=dataset.fingerprint,
         )
-    vocabulary = codec.vocabulary_size if isinstance(codec, BpeCodecConfig | PairCodecConfig) else 256
+    vocabulary = codec.vocabulary_size if isinstance(codec, BpeCodecConfig | PairCodecConfig | TextRowsConfig) else 256
     nearest = min(BYTES_A_TOKEN, key=lambda known: abs(math.log(known / vocabulary)))
     tokens = int(content_bytes / BYTES_A_TOKEN[nearest])
-    slot = Slot(kind="tokens", axes=("length",), sizes=(None,), vocabulary=vocabulary)
+    further = FURTHER if isinstance(codec, TextRowsConfig) else 0
+    slot = Slot(kind="tokens", axes=("length",), sizes=(None,), vocabulary=vocabulary + further)
     slots = {TARGET: slot}
     if isinstance(codec, PairCodecConfig) and codec.needed_task:
         # Which share of the text is the source is only known when it is read.

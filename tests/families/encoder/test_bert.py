@@ -98,3 +98,28 @@ def test_a_classifier_begins_with_its_encoder_and_with_no_other():
     wrong.attach(parent)
     with pytest.raises(TensorMismatchError, match="sizes"):
         wrong.begin(torch.Generator().manual_seed(0), [])
+
+
+def test_how_surprising_a_text_is_is_the_sum_over_its_tokens_each_hidden_alone():
+    codec, family = bert()
+    text, start = "the cat sat on", len("the cat")
+    ids, places = codec.encode_places(" " + text)
+    expected = 0.0
+    for number, (_, after) in enumerate(places):
+        if after - 1 > start:
+            row = torch.tensor([ids])
+            row[0, number] = family.config.mask_token
+            with torch.no_grad():
+                shares = family.network(row)[0, number, : family.config.vocabulary].log_softmax(-1)
+            expected -= float(shares[ids[number]])
+    assert family.masked_nats(text, codec, start=start, end=len(text)) == pytest.approx(expected, abs=1e-4)
+    # A text that is longer than what is read at once is read by its end.
+    longer = "and the dog sat on the log " * 4 + text
+    found = family.masked_nats(longer, codec, start=len(longer) - 3, end=len(longer))
+    assert found == pytest.approx(
+        family.masked_nats(longer[60:], codec, start=len(longer) - 63, end=len(longer) - 60), abs=1e-4
+    )
+    with pytest.raises(UsageError):
+        family.masked_nats(longer, codec, start=0, end=len(longer))
+    with pytest.raises(UsageError):
+        family.masked_nats(text, codec, start=len(text), end=len(text))

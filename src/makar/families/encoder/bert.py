@@ -6,32 +6,31 @@ in it, looks familiar (Devlin et al. 2018, arXiv 1810.04805, section 3.1). Three
 last layer too. Saved so that transformers opens it as ModernBertForMaskedLM.
 """
 
-import copy
-import json
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 
 from makar.errors import UsageError
 from makar.families.encoder.bert_config import BertConfig
-from makar.families.encoder.layouts import MASK_NAME, encoder_settings, saved_name, tokenizer_files
-from makar.families.encoder.network import PRECISIONS, EncoderNetwork, ReadingHead
-from makar.families.encoder.options import EncoderOptions, EncoderSampler
+from makar.families.encoder.family import EncoderFamily, HeadedNetwork
+from makar.families.encoder.layouts import MASK_NAME
+from makar.families.encoder.network import PRECISIONS
 from makar.families.encoder.reading import encoder_groups
-from makar.families.family import Batch, Family, Loss, OnnxPart, Phase
-from makar.families.logits_hook import LogitsHook, refuse_hook
+from makar.families.family import Batch, Loss, Phase
 from makar.nn.cross_entropy import linear_cross_entropy
 from makar.tensor_spec import TARGET
 
 UNIT = "nats/token"
-ARCHITECTURE = "ModernBertForMaskedLM"
 HIDDEN_SHARE, OTHER_SHARE = 0.8, 0.1
 """Of the chosen tokens: how many are hidden, how many are another token; the rest stays."""
 
 SHOWN_WORDS = 5
+TOGETHER = 32
+"""Texts with a hidden token each that are read in one batch."""
+
 WORDS_FOR_MASK = (MASK_NAME, "[MASK]")
 """What stands for a hidden word in a text."""
 
@@ -46,8 +45,11 @@ class ReadsPlainText(Protocol):
     def decode_tokens(self, tokens: np.ndarray) -> str:
         """Return the text of tokens ``[length]``."""
 
+    def encode_places(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
+        """Return tokens, and where the characters of each begin and end."""
 
-class BertNetwork(nn.Module):
+
+class BertNetwork(HeadedNetwork):
     """From tokens to the logits of each.
 
     Args:
@@ -55,15 +57,7 @@ class BertNetwork(nn.Module):
     """
 
     def __init__(self, config: BertConfig) -> None:
-        super().__init__()
-        self.config = config
-        self.encoder = EncoderNetwork(config)
-        self.head = ReadingHead(config, 0)
-
-    def initialise(self, generator: torch.Generator) -> None:
-        """Draw every weight."""
-        self.encoder.initialise(generator)
-        self.head.initialise(generator)
+        super().__init__(config, 0)
 
     def forward(self, tokens: Int[Tensor, "batch length"]) -> Float[Tensor, "batch length rows"]:
         """Return the logits of every token at every place, float32."""
@@ -71,26 +65,19 @@ class BertNetwork(nn.Module):
         return made @ self.encoder.embeddings.T
 
 
-class BertFamily(Family):
+class BertFamily(EncoderFamily):
     """An encoder of text that finds hidden words.
 
     Args:
         config: Sizes, bound to what the codec makes.
     """
 
-    options: ClassVar[type[EncoderOptions]] = EncoderOptions
-    creates: ClassVar[bool] = False
-    concurrent: ClassVar[bool] = True
+    architecture: ClassVar[str] = "ModernBertForMaskedLM"
+    config: BertConfig
+    network: BertNetwork
 
     def __init__(self, config: BertConfig) -> None:
-        super().__init__()
-        self.config: BertConfig = config
-        self.precision = "float32"
-        self.network = BertNetwork(config)
-
-    def initialise(self, generator: torch.Generator) -> None:
-        """Draw every weight."""
-        self.network.initialise(generator)
+        super().__init__(config, BertNetwork(config))
 
     def phases(self) -> list[Phase]:
         """Return the one phase: every parameter minimises the surprise at chosen tokens."""
@@ -171,30 +158,36 @@ class BertFamily(Family):
             words.append(dict(zip(named, likeliest.values.tolist())))
         return {"words": words}
 
-    def sampler(self, codec: Any, *, hook: LogitsHook | None = None) -> EncoderSampler:
-        """Return a sampler that says what writes texts."""
-        del codec
-        refuse_hook(hook)
-        return EncoderSampler()
+    def masked_nats(self, text: str, codec: ReadsPlainText, *, start: int, end: int) -> float:
+        """Return the surprise at the tokens between two places of a text, each hidden alone (Salazar et al. 2020, arXiv 1910.14659).
 
-    def tensors(self) -> dict[str, Tensor]:
-        """Return the weights under the names of ModernBertForMaskedLM."""
-        return {saved_name(name): value for name, value in self.state_dict().items()}
+        What does not fit into one reading is left out at the beginning.
 
-    def files(self, codec: Any) -> dict[str, bytes]:
-        """Return config.json, tokenizer.json and tokenizer_config.json."""
-        settings = encoder_settings(self.config, architecture=ARCHITECTURE, end_token=codec.end_token)
-        return {"config.json": json.dumps(settings, indent=2).encode(), **tokenizer_files(self.config, codec)}
+        Args:
+            text: The whole text.
+            codec: The codec of the model.
+            start: First character that counts.
+            end: The character after the last one.
 
-    def onnx_parts(self) -> list[OnnxPart]:
-        """Return the network from tokens to logits."""
-        tokens = torch.arange(8).view(2, 4) % max(1, self.config.vocabulary)
-        return [
-            OnnxPart(
-                name="model",
-                module=copy.deepcopy(self.network).eval(),
-                inputs={"tokens": tokens},
-                outputs=("logits",),
-                dynamic={"tokens": {0: "batch", 1: "length"}},
+        Raises:
+            UsageError: No token is there, or more than can be read at once.
+        """
+        # A word is read as if a space stood before it, so places are one further.
+        tokens, places = codec.encode_places(" " + text)
+        asked = [number for number, (first, after) in enumerate(places) if after - 1 > start and first - 1 < end]
+        if not asked or asked[-1] - asked[0] >= self.config.length:
+            raise UsageError(
+                f"{len(asked)} tokens to be found in a text", expected=f"at least one, and at most {self.config.length}"
             )
-        ]
+        left_out = max(0, asked[-1] + 1 - self.config.length)
+        row = torch.tensor(tokens[left_out : left_out + self.config.length])
+        hidden = torch.tensor(asked) - left_out
+        nats = 0.0
+        with torch.no_grad():
+            for part in hidden.split(TOGETHER):
+                rows, each = row.expand(len(part), -1).clone(), torch.arange(len(part))
+                rows[each, part] = self.config.mask_token
+                logits = self.network(rows.to(self.network.encoder.embeddings.device))[each, part]
+                shares = logits[:, : self.config.vocabulary].log_softmax(-1)
+                nats -= float(shares.cpu()[each, row[part]].double().sum())
+        return nats

@@ -7,11 +7,12 @@ fills a row up. Source: Warner et al. 2024, arXiv 2412.13663; Devlin et al. 2018
 
 import abc
 import dataclasses
-from typing import ClassVar, Self
+from typing import ClassVar, Literal, Self
 
 from makar.config import setting
 from makar.errors import ConfigError
 from makar.families.family_config import FamilyConfig
+from makar.tensor_spec import Slot
 
 HEAD_WIDTH = 32
 """Channels of a head below 512 channels; 64 from there on."""
@@ -69,6 +70,11 @@ class EncoderConfig(FamilyConfig, abc.ABC):
         """Tokens that have a vector."""
         return self.vocabulary + FURTHER_TOKENS
 
+    @property
+    def hidden_share(self) -> float:
+        """Share of the tokens hidden before anything is read while training; none where hiding is what is learned from."""
+        return 0.0
+
     @abc.abstractmethod
     def head_count(self) -> int:
         """Return the weights of the head."""
@@ -114,6 +120,32 @@ class EncoderConfig(FamilyConfig, abc.ABC):
         """Return an estimate of the bytes that training keeps for one text."""
         streams = STREAM_BYTES * self.width + 12.0 * self.hidden_width
         return self.length * (self.depth * (streams + 8.0 * self.heads * self.length) + 16.0 * self.width)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ReaderConfig(EncoderConfig, abc.ABC):
+    """An encoder that learns from texts which come with what is to be said of them."""
+
+    batching: ClassVar[Literal["items", "windows"]] = "items"
+
+    token_dropout: float = setting(0.1, meaning="share of the tokens hidden while training", minimum=0.0, maximum=0.9)
+
+    @property
+    def hidden_share(self) -> float:
+        """Share of the tokens hidden while training."""
+        return self.token_dropout
+
+    def text_slot(self) -> Slot:
+        """Return the slot of texts that it accepts."""
+        tokens = self.vocabulary + FURTHER_TOKENS if self.vocabulary else None
+        return Slot(kind="tokens", axes=("length",), sizes=(self.length,), vocabulary=tokens)
+
+    def sizes_of(self, text: Slot) -> dict[str, int]:
+        """Return the fields that follow from the rows that a codec makes."""
+        return {
+            "vocabulary": (text.vocabulary or FURTHER_TOKENS) - FURTHER_TOKENS,
+            "length": text.sizes[0] or self.length,
+        }
 
 
 def head_weights(config: EncoderConfig, outputs: int) -> int:

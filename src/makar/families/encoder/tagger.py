@@ -7,8 +7,6 @@ validation set when training is over. A word of a tag that was not learned teach
 Source: Lample et al. 2016, arXiv 1603.01360; Lafferty, McCallum and Pereira 2001.
 """
 
-import copy
-import json
 from collections.abc import Iterable
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
@@ -22,19 +20,17 @@ from makar.codecs.tag_scheme import allowed_before, entities_of
 from makar.codecs.tagged_text_config import FEATURE_ROWS
 from makar.codecs.word_features import words_of
 from makar.errors import UsageError
-from makar.families.encoder.layouts import encoder_settings, labels_settings, saved_name, tokenizer_files
-from makar.families.encoder.network import PRECISIONS, EncoderNetwork, ReadingHead
-from makar.families.encoder.options import EncoderOptions, EncoderSampler
-from makar.families.encoder.reading import encoder_groups, hidden_tokens, shortened, take_encoder
+from makar.families.encoder.family import EncoderFamily, HeadedNetwork
+from makar.families.encoder.layouts import labels_settings
+from makar.families.encoder.network import PRECISIONS
+from makar.families.encoder.reading import encoder_groups, shortened
 from makar.families.encoder.tagger_config import TaggerConfig
-from makar.families.family import Batch, Family, Loss, OnnxPart, ParameterGroup, Phase
-from makar.families.logits_hook import LogitsHook, refuse_hook
+from makar.families.family import Batch, Loss, ParameterGroup, Phase
 from makar.nn.dropout import dropped
 from makar.nn.tag_chain import NEVER, Chain, best_tags, chances, log_total, score_of
 from makar.tensor_spec import FEATURES, PLACES, TAGS, TARGET
 
 UNIT = "nats/word"
-ARCHITECTURE = "ModernBertForTokenClassification"
 EVEN = 0.5
 SHARES = tuple(step / 10 for step in range(11))
 
@@ -62,7 +58,7 @@ class Steps(nn.Module):
         self.first = nn.Parameter(torch.zeros(tags))
 
 
-class TaggerNetwork(nn.Module):
+class TaggerNetwork(HeadedNetwork):
     """From tokens and features to chains of tags.
 
     Args:
@@ -70,18 +66,15 @@ class TaggerNetwork(nn.Module):
     """
 
     def __init__(self, config: TaggerConfig) -> None:
-        super().__init__()
-        self.config = config
-        self.encoder = EncoderNetwork(config)
-        self.head = ReadingHead(config, config.tags)
+        super().__init__(config, config.tags)
+        self.config: TaggerConfig = config
         self.steps = Steps(config.tags)
         self.table = nn.Parameter(torch.zeros(FEATURE_ROWS, config.tags)) if config.features else None
         self.table_steps = Steps(config.tags) if config.features else None
 
     def initialise(self, generator: torch.Generator) -> None:
         """Draw every weight; steps and features begin at zero."""
-        self.encoder.initialise(generator)
-        self.head.initialise(generator)
+        super().initialise(generator)
         with torch.no_grad():
             for steps in (self.steps, self.table_steps):
                 if steps is not None:
@@ -105,10 +98,7 @@ class TaggerNetwork(nn.Module):
             dtype: Type of the products.
             generator: Source of dropout's masks and of hidden tokens; ``None`` as outside training.
         """
-        config = self.config
-        hidden = hidden_tokens(tokens, config.token_dropout, generator, mask=config.mask_token)
-        read = torch.where(hidden & (tokens != config.padding_token), config.mask_token, tokens)
-        stream = self.encoder(read, dtype=dtype, generator=generator)
+        stream, _ = self.vectors(tokens, dtype, generator)
         chosen = (places - 1).clamp(min=0)[..., None].expand(-1, -1, stream.shape[2])
         scores: Tensor = self.head(stream.gather(1, chosen), dtype=dtype, generator=generator)
         return scores
@@ -126,16 +116,16 @@ class TaggerNetwork(nn.Module):
         return rows.view(batch, words, -1) / count**0.5
 
 
-class TaggerFamily(Family):
+class TaggerFamily(EncoderFamily):
     """A reader of texts with tags.
 
     Args:
         config: Sizes, bound to what the codec makes.
     """
 
-    options: ClassVar[type[EncoderOptions]] = EncoderOptions
-    creates: ClassVar[bool] = False
-    concurrent: ClassVar[bool] = True
+    architecture: ClassVar[str] = "ModernBertForTokenClassification"
+    config: TaggerConfig
+    network: TaggerNetwork
 
     feature_share: Tensor
     """How much the features count."""
@@ -144,24 +134,14 @@ class TaggerFamily(Family):
     """Which tag (column) may not come after which (row); the last row is the start."""
 
     def __init__(self, config: TaggerConfig) -> None:
-        super().__init__()
-        self.config: TaggerConfig = config
-        self.precision = "float32"
-        self.network = TaggerNetwork(config)
+        super().__init__(config, TaggerNetwork(config))
         self.register_buffer("feature_share", torch.full((), EVEN if config.features else 0.0))
         self.register_buffer("forbidden", _forbidden(config), persistent=False)
 
     def initialise(self, generator: torch.Generator) -> None:
         """Draw every weight."""
-        self.network.initialise(generator)
+        super().initialise(generator)
         self.feature_share.fill_(EVEN if self.config.features else 0.0)
-
-    def begin_from(self, parent: Family, batches: Iterable[Batch]) -> None:
-        """Take over a tagger whole, and of any other encoder what reads."""
-        if isinstance(parent, TaggerFamily):
-            super().begin_from(parent, batches)
-        else:
-            take_encoder(self.network.encoder, parent)
 
     def phases(self) -> list[Phase]:
         """Return the one phase: every parameter minimises the surprise at the right tags."""
@@ -282,36 +262,18 @@ class TaggerFamily(Family):
             entities.append({"kind": kind, "text": text[start:end], "start": start, "end": end, "probability": sure_of})
         return {"entities": entities, **said}
 
-    def sampler(self, codec: Any, *, hook: LogitsHook | None = None) -> EncoderSampler:
-        """Return a sampler that says what writes texts."""
-        del codec
-        refuse_hook(hook)
-        return EncoderSampler()
+    @property
+    def is_known(self) -> bool:
+        """Not where features vote; the steps of the chain are not known either, but only guide what the scores say."""
+        return not self.config.features
 
-    def tensors(self) -> dict[str, Tensor]:
-        """Return the weights, those of the encoder and its head under the names of ModernBertForTokenClassification."""
-        return {saved_name(name): value for name, value in self.state_dict().items()}
+    def settings(self, codec: Any) -> dict[str, Any]:
+        """Return the names of the tags."""
+        return labels_settings(codec.tag_names)
 
-    def files(self, codec: Any) -> dict[str, bytes]:
-        """Return what transformers needs; nothing where features vote, which it does not know. The steps of the chain are not in it."""
-        if self.config.features:
-            return {}
-        settings = encoder_settings(self.config, architecture=ARCHITECTURE, end_token=codec.end_token)
-        settings |= labels_settings(codec.tag_names)
-        return {"config.json": json.dumps(settings, indent=2).encode(), **tokenizer_files(self.config, codec)}
-
-    def onnx_parts(self) -> list[OnnxPart]:
+    def onnx_module(self) -> tuple[nn.Module, str, dict[str, Tensor]]:
         """Return the encoder from tokens and places to scores at words."""
-        tokens = torch.arange(8).view(2, 4) % max(1, self.config.vocabulary)
-        return [
-            OnnxPart(
-                name="model",
-                module=_Scores(copy.deepcopy(self.network)).eval(),
-                inputs={"tokens": tokens, "places": torch.tensor([[1, 3], [1, 2]])},
-                outputs=("scores",),
-                dynamic={"tokens": {0: "batch", 1: "length"}, "places": {0: "batch", 1: "words"}},
-            )
-        ]
+        return _Scores(self.network), "scores", {"places": torch.tensor([[1, 3], [1, 2]])}
 
 
 class _Scores(nn.Module):

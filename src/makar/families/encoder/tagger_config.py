@@ -1,22 +1,21 @@
 """Settings of the encoder that gives every word of a text a tag; no torch."""
 
 import dataclasses
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Self
 
 from makar.codecs.tagged_text_config import FEATURE_COUNT, FEATURE_ROWS, MARKS, spec_of
 from makar.config import setting
 from makar.errors import ConfigError
-from makar.families.encoder.config import FURTHER_TOKENS, EncoderConfig, head_weights
+from makar.families.encoder.config import FURTHER_TOKENS, ReaderConfig, head_weights
 from makar.tensor_spec import PLACES, TAGS, TARGET, Slot, TensorSpec
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class TaggerConfig(EncoderConfig):
+class TaggerConfig(ReaderConfig):
     """An encoder of text with tags."""
 
     kind: ClassVar[str] = "tagger"
     target: ClassVar[str] = "makar.families.encoder.tagger:TaggerFamily"
-    batching: ClassVar[Literal["items", "windows"]] = "items"
     predictions: ClassVar[tuple[str, ...]] = ("entities",)
 
     words: int = setting(40, meaning="words that are read at once", minimum=1, maximum=1 << 16)
@@ -31,7 +30,6 @@ class TaggerConfig(EncoderConfig):
     feature_rate: float = setting(
         5.0, meaning="learning rate of the features, in that of the network", minimum=0.0, maximum=100.0
     )
-    token_dropout: float = setting(0.1, meaning="share of the tokens hidden while training", minimum=0.0, maximum=0.9)
 
     def accepts(self) -> TensorSpec:
         """Return texts as rows of tokens, each with place, tag and features of its words."""
@@ -57,8 +55,7 @@ class TaggerConfig(EncoderConfig):
             raise ConfigError("the codec makes no texts with tags", expected='codec "tagged-text"')
         text, tags = made[TARGET], made[TAGS]
         return self.changed(
-            vocabulary=(text.vocabulary or FURTHER_TOKENS) - FURTHER_TOKENS,
-            length=text.sizes[0] or self.length,
+            **self.sizes_of(text),
             words=tags.sizes[0] or self.words,
             tags=(tags.vocabulary or 1) - 1,
             entities=tags.axes == (MARKS,),

@@ -1,0 +1,49 @@
+"""Which recipe the data ask for: by their medium, the task that they are labelled for, and the model that a training begins from."""
+
+from makar.families.encoder.config import EncoderConfig
+from makar.recipe import Origin
+
+RECIPES = {"text": "text", "code": "code", "image": "image"}
+TASK_RECIPES: dict[tuple[str, str], str] = {
+    ("text", "classify"): "classify",
+    ("text", "tag"): "tag",
+    ("text", "converse"): "chat",
+    ("text", "prefer"): "reward",
+    ("text", "rate"): "rating",
+    ("text", "rewrite"): "rewrite",
+    ("code", "rewrite"): "rewrite",
+    ("text", "answer"): "answer",
+    ("text", "compare"): "embed",
+    ("text", "grade"): "grade",
+}
+"""The recipe for data of a medium that is labelled for a task; where there is none, the labels are left out."""
+
+WRITER_RECIPES = {"converse": "chat", "prefer": "dpo", "rate": "rating"}
+"""By task, where a training begins from a model of text."""
+
+READER_RECIPES = {
+    "classify": "classify",
+    "tag": "tag",
+    "answer": "find-answer",
+    "grade": "grade",
+    "compare": "embed",
+    "rewrite": "embed",
+}
+"""By task, where a training begins from an encoder: it writes nothing, so answers are marked and pairs are compared."""
+
+READS_AND_WRITES = "seq2seq"
+"""Kind of family of which a model goes on with any task of pairs of texts."""
+
+
+def recipe_for(medium: str, task: str) -> str:
+    """Return the recipe of a training from nothing."""
+    return TASK_RECIPES.get((medium, task), RECIPES[medium])
+
+
+def grown_recipe_for(medium: str, task: str, origin: Origin) -> str | None:
+    """Return the recipe of a training that begins from a model; ``None``: the model is trained on as it was."""
+    if origin.model.family.kind == READS_AND_WRITES:
+        return TASK_RECIPES.get((medium, task))
+    if medium != "text" or origin.recipe.medium != "text":
+        return None
+    return (READER_RECIPES if isinstance(origin.model.family, EncoderConfig) else WRITER_RECIPES).get(task)

@@ -1,0 +1,171 @@
+"""POST /v1/images/generations and /v1/images/edits: pictures as PNG, each with its signed manifest inside.
+
+Decisions. (1) The size is the model's; another one is refused, never scaled. (2) A mask is read as OpenAI means it: made anew is what is
+transparent; one without transparency says it by white. (3) An image without a word of what to do with it is begun from, where the model
+can do that. (4) No image is fetched from a URL.
+"""
+
+import base64
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import Any
+
+from fastapi import Request, Response
+from starlette.datastructures import UploadFile
+
+from makar.errors import UnsupportedError, UsageError
+from makar.serving.bodies import ignored_header, read_fields, read_json
+from makar.serving.front import Front, answer, attended, begun, front_of, leased, merged, now, seed_of, sse
+from makar.serving.image_fields import EDIT_WORDS, ImageFields, edit_words, form_values, image_controls
+from makar.serving.process import Event, Process
+from makar.serving.uploads import read_form
+
+USUAL_STRENGTH = 0.6
+IMAGES = ("image", "image[]")
+NO_TOKENS = {
+    "input_tokens": 0,
+    "output_tokens": 0,
+    "total_tokens": 0,
+    "input_tokens_details": {"image_tokens": 0, "text_tokens": 0},
+}
+"""Images are not counted in tokens here; the client's types want the numbers."""
+
+
+class Drawing:
+    """One request for images.
+
+    Args:
+        request: The request.
+        fields: What was asked.
+        how: What is to be done with an image, files as base64; ``None`` makes new ones.
+    """
+
+    def __init__(self, request: Request, fields: ImageFields, *, how: dict[str, Any] | None) -> None:
+        self.request = request
+        self.fields = fields
+        self.how = how
+        self.model = fields.model or only_model(front_of(request))
+        self.seed = seed_of(fields.seed)
+        self.kind = "image_generation" if how is None else "image_edit"
+        self.format = fields.output_format or "png"
+        if fields.partial_images and not fields.stream:
+            raise UnsupportedError("images in parts without a stream", expected="stream")
+
+    def ask(self, process: Process) -> Event:
+        """Return the work."""
+        fields, facts = self.fields, process.facts
+        check_size(fields.size, facts["size"])
+        options = image_controls(fields)
+        ask: Event = {
+            "do": "images",
+            "prompt": fields.prompt or None,
+            "count": fields.n,
+            "seed": self.seed,
+            "options": options,
+            "manifest": fields.manifest,
+        }
+        if self.how is None:
+            return ask
+        is_unsaid = not set(self.how) - {"image"} and "strength" not in options
+        if is_unsaid and "image-to-image" in facts["edits"]:
+            options["strength"] = USUAL_STRENGTH
+        return {**ask, "do": "edit", "how": self.how}
+
+    async def pictures(self) -> AsyncIterator[Event]:
+        """Yield the images as they are finished."""
+        front = front_of(self.request)
+        async with leased(front, self.model) as (place, process):
+            async for _, event in merged(process, [self.ask(process)]):
+                front.figures.images(place.name, 1)
+                yield event
+
+    async def whole(self) -> Event:
+        """Return the answer as one object."""
+        data = [{"b64_json": event["png"], "makar": said_of(event)} async for event in self.pictures()]
+        return {"created": now(), "data": data, "output_format": self.format}
+
+    async def pieces(self) -> AsyncGenerator[bytes]:
+        """Yield an event for every image."""
+        async for event in self.pictures():
+            name = f"{self.kind}.completed"
+            values = {
+                "type": name,
+                "b64_json": event["png"],
+                "created_at": now(),
+                "background": "auto",
+                "output_format": self.format,
+                "quality": "auto",
+                "size": "auto",
+                "usage": NO_TOKENS,
+                "makar": said_of(event),
+            }
+            yield sse(values, event=name)
+
+
+def said_of(event: Event) -> dict[str, Any]:
+    """Return what Makar says of an image beside OpenAI's fields."""
+    return {name: event[name] for name in ("asset", "seed", "size", "novelty", "manifest") if name in event}
+
+
+def only_model(front: Front) -> str:
+    """Return the one model of images.
+
+    Raises:
+        UsageError: There are none, or several.
+    """
+    names = [place.name for place in front.pool.places if place.medium == "image"]
+    if len(names) != 1:
+        raise UsageError(
+            "no model is named", expected=f"model: one of {', '.join(names) or 'none: there is no model of images'}"
+        )
+    return names[0]
+
+
+def check_size(size: str | None, made: list[int] | None) -> None:
+    """Refuse another size than the model makes.
+
+    Args:
+        size: What was asked for.
+        made: Width and height; ``None`` where they are not fixed.
+
+    Raises:
+        UnsupportedError: It is another one.
+    """
+    if size in (None, "auto") or (made is not None and size == f"{made[0]}x{made[1]}"):
+        return
+    expected = "auto" if made is None else f"auto, or {made[0]}x{made[1]}, which is what the model makes"
+    raise UnsupportedError(f"images of size {str(size)[:20]!a}", expected=expected)
+
+
+async def generations(request: Request) -> Response:
+    """Make images."""
+    fields, ignored = read_fields(ImageFields, await read_json(request))
+    return await _answered(Drawing(request, fields, how=None), ignored)
+
+
+async def edits(request: Request) -> Response:
+    """Change images."""
+    texts, files = await read_form(request)
+    words = edit_words(texts)
+    plain = {name: text for name, text in texts.items() if name not in EDIT_WORDS}
+    fields, ignored = read_fields(ImageFields, form_values(ImageFields, plain))
+    given = [file for name, file in files if name in IMAGES]
+    if len(given) != 1:
+        raise UsageError(f"{len(given)} images", expected="one file named image")
+    how = {**words, "image": await _encoded(given[0])}
+    for name, file in files:
+        if name in ("mask", "reference"):
+            how[name] = await _encoded(file)
+        elif name not in IMAGES:
+            raise UsageError(f"a file named {name[:40]!a}", expected="image, mask or reference")
+    return await _answered(Drawing(request, fields, how=how), ignored)
+
+
+async def _encoded(file: UploadFile) -> str:
+    return base64.b64encode(await file.read()).decode("ascii")
+
+
+async def _answered(drawing: Drawing, ignored: list[str]) -> Response:
+    headers = ignored_header(ignored)
+    if drawing.fields.stream:
+        return await begun(drawing.pieces(), headers)
+    return answer(await attended(drawing.request, drawing.whole()), headers)

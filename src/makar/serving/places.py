@@ -1,0 +1,95 @@
+"""The models that a server has, found without torch: names, folders, what they make, and how much memory they will take."""
+
+import asyncio
+import dataclasses
+import json
+from pathlib import Path
+
+from makar.errors import UnknownNameError
+from makar.home import models_folder
+from makar.serving.process import Process
+
+MARKS = ("manifest.json", "config.json", "model_index.json")
+"""Files of which a model has one."""
+
+HEADER = "makar.json"
+REMOTE = "openai:"
+
+PROCESS_BYTES = 350 << 20
+"""What a process takes beside its model (Python and torch, measured)."""
+
+WEIGHT_FACTOR = 2.5
+"""Memory of a model as a multiple of its files: the weights, their packed copy, keys and values."""
+
+
+@dataclasses.dataclass
+class Place:
+    """One model of the server.
+
+    Attributes:
+        name: What it is called over HTTP.
+        source: What ``makar.load`` takes.
+        created: Seconds since 1970.
+        medium: What it makes.
+        process: The process that holds it; ``None`` while it is not loaded.
+        lock: Held while it is loaded or unloaded.
+        starts: Times that it was loaded.
+        deaths: Times that its process died.
+    """
+
+    name: str
+    source: str
+    created: int
+    medium: str
+    process: Process | None = None
+    lock: asyncio.Lock = dataclasses.field(default_factory=asyncio.Lock)
+    starts: int = 0
+    deaths: int = 0
+
+
+def place_of(source: str) -> Place:
+    """Return a model of a server.
+
+    Args:
+        source: A name, a folder, or ``openai:NAME``.
+
+    Raises:
+        UnknownNameError: There is no such model.
+    """
+    if source.startswith(REMOTE):
+        return Place(name=source.removeprefix(REMOTE), source=source, created=0, medium="text")
+    named, typed = models_folder() / source, Path(source).expanduser()
+    folder = named if "/" not in source and is_model(named) else typed.absolute()
+    if not is_model(folder):
+        raise UnknownNameError("model", source, saved_names())
+    created = int((folder / next(name for name in MARKS if (folder / name).is_file())).stat().st_mtime)
+    return Place(name=folder.name, source=str(folder), created=created, medium=_medium(folder))
+
+
+def saved_names() -> list[str]:
+    """Return the names of the models of this machine."""
+    folder = models_folder()
+    return sorted(path.name for path in folder.iterdir() if is_model(path)) if folder.is_dir() else []
+
+
+def is_model(folder: Path) -> bool:
+    """Return whether a folder holds a model: one of Makar, a checkpoint of transformers or a pipeline of diffusers."""
+    return not folder.name.startswith(".") and any((folder / name).is_file() for name in MARKS)
+
+
+def _medium(folder: Path) -> str:
+    if not (folder / MARKS[0]).is_file():
+        return "image" if (folder / MARKS[2]).is_file() else "text"
+    try:
+        return str(json.loads((folder / HEADER).read_text(encoding="utf-8"))["medium"])
+    except (OSError, ValueError, KeyError, TypeError):
+        # It will be said when it is loaded; a list must not fail for one broken folder.
+        return "unknown"
+
+
+def bytes_needed(source: str) -> int:
+    """Return about how much memory the process of a model takes."""
+    if source.startswith(REMOTE):
+        return PROCESS_BYTES
+    files = [path for path in Path(source).rglob("*.safetensors") if path.is_file()]
+    return PROCESS_BYTES + int(WEIGHT_FACTOR * sum(path.stat().st_size for path in files))

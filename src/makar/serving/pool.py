@@ -1,0 +1,177 @@
+"""The models of a server: which there are, which are loaded, and which one has to make room when the memory is full.
+
+A model is loaded when it is asked for first. Before that, those that were used longest ago and that nobody has are unloaded until the new
+one fits into the memory that the server may take: what the processes take is measured, what a new one will take follows from its files.
+A process that dies is started again at once, unless it dies again and again.
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from makar.errors import MakarError, UnknownNameError
+from makar.serving.places import Place, bytes_needed, place_of, saved_names
+from makar.serving.problems import BROKEN, LIMITED, Problem
+from makar.serving.process import Process, start_process
+
+LOG = logging.getLogger("makar.serving")
+
+QUICK_SECONDS = 10.0
+"""A process that lives shorter than this and dies is not started again before somebody asks."""
+
+
+class Pool:
+    """The models.
+
+    Args:
+        models: Names or folders; empty for every saved model of this machine, those that come later included.
+        options: Controls that hold where a request says nothing.
+        memory_bytes: What all processes together may take.
+        most_waiting: Requests that may have or wait for a model at a time.
+    """
+
+    def __init__(self, models: Sequence[str], *, options: dict[str, Any], memory_bytes: int, most_waiting: int) -> None:
+        self._options = options
+        self._memory_bytes = memory_bytes
+        self._most_waiting = most_waiting
+        self._is_open = not models
+        self._places = {place.name: place for place in map(place_of, models)}
+        self._room = asyncio.Lock()
+        self._guards: set[asyncio.Task[None]] = set()
+        self._is_stopping = False
+        self.waiting = 0
+        """Requests that have or wait for a model."""
+
+    @property
+    def places(self) -> list[Place]:
+        """Every model, by name."""
+        if self._is_open:
+            known = set(saved_names())
+            for name in known - set(self._places):
+                with contextlib.suppress(MakarError):
+                    self._places[name] = place_of(name)
+            for name in set(self._places) - known:
+                # Its folder was deleted; a process that holds it still answers until nobody has it.
+                if self._places[name].process is None:
+                    del self._places[name]
+        return sorted(self._places.values(), key=lambda place: place.name)
+
+    def place(self, name: str) -> Place:
+        """Return a model by its name.
+
+        Raises:
+            Problem: There is none.
+        """
+        known = {place.name: place for place in self.places}
+        if name not in known:
+            error = UnknownNameError("model", name, known)
+            raise Problem(
+                error.came, status=404, code="model_not_found", expected=error.expected, do=error.do, param="model"
+            )
+        return known[name]
+
+    @contextlib.asynccontextmanager
+    async def lease(self, name: str) -> AsyncIterator[Process]:
+        """Have a model loaded and not unloaded meanwhile.
+
+        Raises:
+            Problem: There is no such model, it cannot be loaded, or too many wait.
+        """
+        place = self.place(name)
+        if self._is_stopping:
+            raise Problem("the server is stopping", status=503, code="stopping", do="ask again later", kind=BROKEN)
+        if self.waiting >= self._most_waiting:
+            raise Problem(
+                f"{self.waiting} requests are being answered or wait already",
+                status=429,
+                code="too_many_waiting",
+                do="ask again in a second",
+                kind=LIMITED,
+            )
+        self.waiting += 1
+        try:
+            process = await self._loaded(place)
+            process.users += 1
+            try:
+                yield process
+            finally:
+                process.users -= 1
+        finally:
+            self.waiting -= 1
+
+    async def load(self, name: str) -> Process:
+        """Load a model before anybody asks for it.
+
+        Raises:
+            Problem: There is no such model, or it cannot be loaded.
+        """
+        return await self._loaded(self.place(name))
+
+    async def stop(self) -> None:
+        """Unload everything."""
+        self._is_stopping = True
+        for guard in list(self._guards):
+            guard.cancel()
+        running = [place.process for place in self._places.values() if place.process is not None]
+        await asyncio.gather(*(process.stop() for process in running))
+
+    async def _loaded(self, place: Place) -> Process:
+        async with place.lock:
+            if place.process is None or not place.process.is_alive:
+                place.process = None
+                async with self._room:
+                    await self._make_room(place)
+                    started = time.monotonic()
+                    place.process = await start_process(place.source, self._options)
+                place.starts += 1
+                LOG.info("%s loaded in %.1f s", place.name, time.monotonic() - started)
+                guard = asyncio.create_task(self._watch(place, place.process))
+                self._guards.add(guard)
+                guard.add_done_callback(self._guards.discard)
+            return place.process
+
+    async def _watch(self, place: Place, process: Process) -> None:
+        started = time.monotonic()
+        await process.ended()
+        if self._is_stopping or place.process is not process:
+            return
+        place.deaths += 1
+        LOG.warning("the process of %s died", place.name)
+        if time.monotonic() - started < QUICK_SECONDS and place.deaths > 3:
+            return
+        with contextlib.suppress(MakarError):
+            await self._loaded(place)
+
+    async def _make_room(self, place: Place) -> None:
+        """Unload what nobody has until a model fits.
+
+        Raises:
+            Problem: It cannot fit.
+        """
+        needed = bytes_needed(place.source)
+        if needed > self._memory_bytes:
+            raise Problem(
+                f"{place.name} takes about {needed >> 20} MB",
+                status=503,
+                code="no_memory",
+                expected=f"at most {self._memory_bytes >> 20} MB",
+                do="start the server with more --memory, or on a larger machine",
+                kind=BROKEN,
+            )
+        while self._taken() + needed > self._memory_bytes:
+            idle = [one for one in self._places.values() if one.process is not None and not one.process.users]
+            if not idle:
+                # Everything that is loaded is in use: somebody has to finish first.
+                await asyncio.sleep(0.05)
+                continue
+            oldest = min(idle, key=lambda one: one.process.used_seconds if one.process else 0.0)
+            gone, oldest.process = oldest.process, None
+            LOG.info("%s unloaded", oldest.name)
+            if gone is not None:
+                await gone.stop()
+
+    def _taken(self) -> int:
+        return sum(place.process.memory_bytes() for place in self._places.values() if place.process is not None)

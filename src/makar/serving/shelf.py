@@ -1,0 +1,141 @@
+"""Documents of a kind in a folder: a file of JSON each, written whole, oldest given up first; beside it may lie what was uploaded.
+
+Ids are made here and only those are ever looked up, so no name from outside becomes a path.
+"""
+
+import contextlib
+import json
+import os
+import re
+import secrets
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from makar.errors import OutOfSpaceError
+from makar.serving.problems import Problem
+
+LOOKS_EVERY = 64
+"""Documents that may come before it is looked whether there are too many."""
+
+_ID = re.compile(r"[a-z]+[-_][0-9a-f]{24}")
+
+
+class Shelf:
+    """Documents of one kind.
+
+    Args:
+        folder: Where they lie; it is made when something is put there.
+        kind: Beginning of every id, ``"file-"``.
+        most: Documents that are kept.
+    """
+
+    def __init__(self, folder: Path, *, kind: str, most: int = 10_000) -> None:
+        self._folder = folder
+        self._kind = kind
+        self._most = most
+        self._puts = 0
+
+    def new_id(self) -> str:
+        """Return an id that nobody can guess; later ones come later in the alphabet."""
+        return f"{self._kind}{time.time_ns() // 1000:014x}{secrets.token_hex(5)}"
+
+    def put(self, name: str, values: dict[str, Any], content: bytes | None = None) -> None:
+        """Keep a document, and what belongs to it.
+
+        Args:
+            name: Its id.
+            values: The document.
+            content: Bytes that are kept beside it; ``None`` leaves those that are there.
+
+        Raises:
+            OutOfSpaceError: The disk is full.
+        """
+        self._folder.mkdir(parents=True, exist_ok=True)
+        if content is not None:
+            self._write(self.content_path(name), content)
+        self._write(self._path(name), json.dumps(values, ensure_ascii=False).encode())
+        # To look at every document whenever one comes would take longer than anything else.
+        if self._puts % LOOKS_EVERY == 0:
+            for old in self.names()[: -self._most]:
+                self._unlink(old)
+        self._puts += 1
+
+    def get(self, name: str) -> dict[str, Any]:
+        """Return a document.
+
+        Raises:
+            Problem: There is none.
+        """
+        try:
+            values: dict[str, Any] = json.loads(self._path(self._checked(name)).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise self._absent(name) from error
+        return values
+
+    def content(self, name: str) -> bytes:
+        """Return what lies beside a document.
+
+        Raises:
+            Problem: There is nothing.
+        """
+        try:
+            return self.content_path(self._checked(name)).read_bytes()
+        except OSError as error:
+            raise self._absent(name) from error
+
+    def content_path(self, name: str) -> Path:
+        """Return where that lies."""
+        return self._folder / name
+
+    def remove(self, name: str) -> None:
+        """Delete a document.
+
+        Raises:
+            Problem: There is none.
+        """
+        if not self._path(self._checked(name)).is_file():
+            raise self._absent(name)
+        self._unlink(name)
+
+    def names(self) -> list[str]:
+        """Return the ids, the oldest first."""
+        if not self._folder.is_dir():
+            return []
+        return sorted(path.stem for path in self._folder.glob(f"{self._kind}*.json") if _ID.fullmatch(path.stem))
+
+    def all(self) -> list[dict[str, Any]]:
+        """Return the documents, the newest first."""
+        found = []
+        for name in reversed(self.names()):
+            with contextlib.suppress(Problem):
+                found.append(self.get(name))
+        return found
+
+    def _unlink(self, name: str) -> None:
+        self._path(name).unlink(missing_ok=True)
+        self.content_path(name).unlink(missing_ok=True)
+
+    def _path(self, name: str) -> Path:
+        return self._folder / f"{name}.json"
+
+    def _checked(self, name: str) -> str:
+        if not _ID.fullmatch(name) or not name.startswith(self._kind):
+            raise self._absent(name)
+        return name
+
+    def _absent(self, name: str) -> Problem:
+        return Problem(f'there is no "{ascii(name)[1:61]}"', status=404, code="not_found", param="id")
+
+    def _write(self, path: Path, content: bytes) -> None:
+        descriptor, temporary = tempfile.mkstemp(dir=self._folder, prefix=".new-")
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+            Path(temporary).replace(path)
+        except OSError as error:
+            Path(temporary).unlink(missing_ok=True)
+            if error.errno in (28, 122):
+                raise OutOfSpaceError("the disk is full", do="free some space") from error
+            raise

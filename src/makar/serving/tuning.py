@@ -1,0 +1,333 @@
+"""/v1/fine_tuning/jobs: trainings of Makar, begun, watched, paused, gone on with and ended over HTTP.
+
+A job is ``makar train FILE --from MODEL`` in a process of its own; its run is an ordinary run of this machine, which ``makar runs`` lists
+too. So a job outlives the server: state and events are read from the run. Pausing saves and stops the run, resuming goes on with it where
+it was. Cancelling saves and stops too, and the job does not go on. One job trains at a time; the others wait in the order in which they
+came.
+"""
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from fastapi import Request, Response
+
+from makar.errors import MakarError
+from makar.home import models_folder, runs_folder
+from makar.provenance.folder import MANIFEST_NAME
+from makar.registry import names
+from makar.serving.bodies import ignored_header, read_fields, read_json
+from makar.serving.front import answer, front_of, now
+from makar.serving.problems import Problem
+from makar.serving.shelf import Shelf
+from makar.serving.tuning_fields import TuningFields, checked_name, tuning_of
+from makar.serving.uploads import page
+from makar.training.lock import lock_holder
+from makar.training.progress import read_curve
+
+LOG = logging.getLogger("makar.serving")
+WAITS, RUNS, PAUSES, ENDED = ("queued",), ("running",), ("paused",), ("succeeded", "failed", "cancelled")
+LONGEST_MESSAGE = 1000
+SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".parquet", ".txt", ".md", ".py", ".zip", ".tar", ".gz")
+
+
+class Trainings:
+    """The jobs of a server.
+
+    Args:
+        jobs: Where they are kept.
+        files: Where the data is.
+    """
+
+    def __init__(self, jobs: Shelf, files: Shelf) -> None:
+        self.jobs = jobs
+        self.files = files
+        self._wake = asyncio.Event()
+        self._running: dict[str, asyncio.subprocess.Process] = {}
+        self._working: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to work on what waits; what ran when the server ended is looked at again."""
+        for job in self.jobs.all():
+            if job["status"] in RUNS:
+                self._change(job["id"], status="queued")
+        self._working = asyncio.create_task(self._work())
+        self._wake.set()
+
+    async def stop(self) -> None:
+        """Save and stop what runs; it goes on when the server is started again."""
+        running = list(self._running.values())
+        if self._working is not None:
+            self._working.cancel()
+            await asyncio.gather(self._working, return_exceptions=True)
+        for process in running:
+            with contextlib.suppress(ProcessLookupError):
+                process.terminate()
+        await asyncio.gather(*(process.wait() for process in running))
+
+    def put(self, job: dict[str, Any]) -> None:
+        """Take a new job."""
+        self.jobs.put(job["id"], job)
+        self._wake.set()
+
+    def _change(self, name: str, **values: Any) -> dict[str, Any]:
+        job = {**self.jobs.get(name), **values}
+        self.jobs.put(name, job)
+        return job
+
+    def ask(self, name: str, status: str) -> dict[str, Any]:
+        """Pause a job, go on with it, or cancel it.
+
+        Args:
+            name: Its id.
+            status: ``"paused"``, ``"queued"`` or ``"cancelled"``.
+
+        Raises:
+            Problem: It is over, or is not paused.
+        """
+        job = self.jobs.get(name)
+        allowed = {"paused": (*WAITS, *RUNS), "queued": PAUSES, "cancelled": (*WAITS, *RUNS, *PAUSES)}[status]
+        if job["status"] not in allowed:
+            raise Problem(
+                f"the job is {job['status']}", status=400, code="invalid_state", expected=f"{' or '.join(allowed)}"
+            )
+        job = self._change(name, status=status, finished_at=now() if status == "cancelled" else None)
+        process = self._running.get(name)
+        if process is not None and status != "queued":
+            # The training saves and ends; it is the same as Ctrl-C in the shell.
+            with contextlib.suppress(ProcessLookupError):
+                process.terminate()
+        self._wake.set()
+        return job
+
+    async def _work(self) -> None:
+        while True:
+            waiting = [job for job in reversed(self.jobs.all()) if job["status"] in WAITS]
+            if not waiting:
+                self._wake.clear()
+                await self._wake.wait()
+                continue
+            try:
+                await self._train(waiting[0])
+            except (MakarError, OSError) as error:
+                LOG.warning("the job %s failed: %s", waiting[0]["id"], error)
+                self._end(waiting[0]["id"], 1, str(error))
+
+    async def _train(self, job: dict[str, Any]) -> None:
+        name = job["id"]
+        # Its name says what a file holds; of the uploaded name only that part is taken.
+        data = self.files.content_path("data") / f"{job['training_file']}{job['data_suffix']}"
+        if not data.exists():
+            data.parent.mkdir(parents=True, exist_ok=True)
+            data.write_bytes(self.files.content(job["training_file"]))
+        self._change(name, status="running")
+        # A server that was killed leaves its training at work: that is waited for, and what it made is the result.
+        while (folder := self.run_of(job)) is not None and lock_holder(folder) is not None:
+            await asyncio.sleep(1)
+        if (Path(job["output"]) / MANIFEST_NAME).is_file():
+            self._end(name, 0, "")
+            return
+        words = ["train", str(data), "--from", job["source"], "-o", job["output"], *job["length"]]
+        words += ["--seed", str(job["seed"]), "--json", *(["--recipe", job["recipe"]] if job["recipe"] else [])]
+        package = str(Path(__file__).parents[2])
+        path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH", "")]))
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "makar", *words),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            env={**os.environ, "PYTHONPATH": path},
+            start_new_session=True,
+        )
+        self._running[name] = process
+        try:
+            said, _ = await process.communicate()
+        finally:
+            self._running.pop(name, None)
+        self._end(name, process.returncode or 0, said.decode("utf-8", "replace"))
+
+    def _end(self, name: str, code: int, said: str) -> None:
+        job = self.jobs.get(name)
+        if job["status"] in (*PAUSES, "cancelled"):
+            return
+        if code == 0:
+            self._change(name, status="succeeded", finished_at=now())
+            return
+        message = said.strip()[-LONGEST_MESSAGE:]
+        with contextlib.suppress(ValueError, KeyError, TypeError):
+            values = json.loads(said)
+            message = "; ".join(values[part] for part in ("came", "expected", "do") if values[part])
+        error = {"code": "failed", "message": message[-LONGEST_MESSAGE:], "param": None}
+        self._change(name, status="failed", finished_at=now(), error=error)
+
+    def run_of(self, job: dict[str, Any]) -> Path | None:
+        """Return the folder of the run of a job, ``None`` before there is one."""
+        if not runs_folder().is_dir():
+            return None
+        for folder in sorted(runs_folder().iterdir(), reverse=True):
+            with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+                state = json.loads((folder / "state.json").read_text(encoding="utf-8"))
+                if state["output"] == job["output"]:
+                    return folder
+        return None
+
+
+def shown(job: dict[str, Any]) -> dict[str, Any]:
+    """Return a job in OpenAI's shape; a paused one is shown as queued, with ``is_paused``."""
+    is_done = job["status"] == "succeeded"
+    hidden = ("source", "output", "length", "data_suffix", "recipe", "hyperparameters")
+    kept = {name: value for name, value in job.items() if name not in hidden}
+    return kept | {
+        "status": "queued" if job["status"] in PAUSES else job["status"],
+        "is_paused": job["status"] in PAUSES,
+        "fine_tuned_model": Path(job["output"]).name if is_done else None,
+        "hyperparameters": {"n_epochs": "auto"},
+        "makar": {
+            "hyperparameters": job["hyperparameters"],
+            "recipe": job["recipe"],
+            "output": Path(job["output"]).name,
+        },
+    }
+
+
+def new_job(fields: TuningFields, trainings: Trainings, source: str, model: str) -> dict[str, Any]:
+    """Return a job.
+
+    Args:
+        fields: What was asked.
+        trainings: The jobs of the server.
+        source: The folder of the model to begin from.
+        model: Its name.
+
+    Raises:
+        Problem: There is no such file.
+        ConfigError: The name of the new model is none, or it exists.
+    """
+    tuning = tuning_of(fields)
+    if tuning.recipe is not None and tuning.recipe not in names("recipes"):
+        raise Problem(
+            f"there is no recipe {tuning.recipe[:40]!a}", status=400, code="unknown_name", expected="makar list recipes"
+        )
+    file = trainings.files.get(fields.training_file)
+    name = trainings.jobs.new_id()
+    output = models_folder() / f"{model}-{checked_name(fields.suffix, name[-8:])}"
+    if output.exists():
+        raise Problem(
+            f"there is a model {output.name}", status=409, code="exists", expected="another suffix", param="suffix"
+        )
+    return {
+        "id": name,
+        "object": "fine_tuning.job",
+        "created_at": now(),
+        "error": None,
+        "finished_at": None,
+        "hyperparameters": tuning.hyperparameters,
+        "model": model,
+        "organization_id": "makar",
+        "result_files": [],
+        "seed": fields.seed or 0,
+        "status": "queued",
+        "trained_tokens": None,
+        "training_file": fields.training_file,
+        "validation_file": None,
+        "metadata": fields.metadata or {},
+        "method": {"type": tuning.method},
+        "source": source,
+        "output": str(output),
+        "length": list(tuning.length),
+        "recipe": tuning.recipe,
+        "data_suffix": suffix if (suffix := Path(file["filename"]).suffix.lower()) in SUFFIXES else ".jsonl",
+    }
+
+
+def trainings_of(request: Request) -> Trainings:
+    """Return the jobs of the server that a request came to."""
+    trainings: Trainings = request.app.state.trainings
+    return trainings
+
+
+async def create_job(request: Request) -> Response:
+    """Begin a job."""
+    fields, ignored = read_fields(TuningFields, await read_json(request))
+    place = front_of(request).pool.place(fields.model)
+    job = new_job(fields, trainings_of(request), place.source, place.name)
+    trainings_of(request).put(job)
+    return answer(shown(job), ignored_header(ignored))
+
+
+async def list_jobs(request: Request) -> Response:
+    """List the jobs, the newest first."""
+    return answer(page([shown(job) for job in trainings_of(request).jobs.all()], request))
+
+
+async def one_job(request: Request) -> Response:
+    """Describe a job."""
+    return answer(shown(trainings_of(request).jobs.get(request.path_params["job"])))
+
+
+async def cancel_job(request: Request) -> Response:
+    """Save, stop and do not go on."""
+    return answer(shown(trainings_of(request).ask(request.path_params["job"], "cancelled")))
+
+
+async def pause_job(request: Request) -> Response:
+    """Save and stop."""
+    return answer(shown(trainings_of(request).ask(request.path_params["job"], "paused")))
+
+
+async def resume_job(request: Request) -> Response:
+    """Go on where it was."""
+    return answer(shown(trainings_of(request).ask(request.path_params["job"], "queued")))
+
+
+async def job_events(request: Request) -> Response:
+    """List what happened in a job, the newest first."""
+    trainings = trainings_of(request)
+    job = trainings.jobs.get(request.path_params["job"])
+    folder = trainings.run_of(job)
+    lines = [] if folder is None else read_curve(folder / "metrics.jsonl")
+    is_training = folder is not None and lock_holder(folder) is not None
+    found = [_event(job, number, line) for number, line in enumerate(lines)]
+    status = {"event": job["status"], "is_training": is_training}
+    return answer(page([_event(job, len(found), status), *reversed(found)], request))
+
+
+def _event(job: dict[str, Any], number: int, line: dict[str, Any]) -> dict[str, Any]:
+    figures = {name: value for name, value in line.items() if isinstance(value, int | float)}
+    said = ", ".join(f"{name} {value:g}" for name, value in figures.items())
+    return {
+        "id": f"ftevent-{job['id'][-12:]}-{number}",
+        "object": "fine_tuning.job.event",
+        "created_at": job["created_at"] + int(line.get("seconds", 0)),
+        "level": "warn" if line["event"] in ("warning", "rolled_back") else "info",
+        "message": f"{line['event']}: {said}" if said else str(line["event"]),
+        "type": "metrics" if figures else "message",
+        "data": figures,
+    }
+
+
+async def job_checkpoints(request: Request) -> Response:
+    """List the states that were better than all before, the newest first."""
+    trainings = trainings_of(request)
+    job = trainings.jobs.get(request.path_params["job"])
+    folder = trainings.run_of(job)
+    lines = [] if folder is None else read_curve(folder / "metrics.jsonl")
+    best = [line for line in lines if line["event"] == "validation" and line.get("is_best")]
+    found = [
+        {
+            "id": f"ftckpt-{job['id'][-12:]}-{line['step']}",
+            "object": "fine_tuning.job.checkpoint",
+            "created_at": job["created_at"] + int(line.get("seconds", 0)),
+            "fine_tuned_model_checkpoint": f"{Path(job['output']).name}:{line['step']}",
+            "fine_tuning_job_id": job["id"],
+            "step_number": line["step"],
+            "metrics": {"step": line["step"], "full_valid_loss": line.get("inner_loss")},
+        }
+        for line in best
+    ]
+    return answer(page(list(reversed(found)), request))

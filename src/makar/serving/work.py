@@ -1,0 +1,307 @@
+"""What a worker can do: each kind of work is a generator of events over the same functions that the shell and Python call.
+
+The events of a text are ``begin`` (tokens of what was asked), pieces, and ``end`` (why it ended, the asset). An image is one event with
+its file, which holds the signed manifest. Nothing here knows HTTP.
+"""
+
+import base64
+import functools
+import itertools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from makar.api.model import Model
+from makar.codecs.codec import Codec
+from makar.data.image_reader import read_image
+from makar.errors import UnsupportedError
+from makar.generation.asset import Asset
+from makar.generation.edit import edit
+from makar.generation.form import read_form
+from makar.generation.form_constraint import SpellsTokens
+from makar.generation.generate import generate
+from makar.generation.given_tokens import given_likelihoods
+from makar.generation.hole import Hole
+from makar.generation.infill import fill, filled_job, longest_hole
+from makar.generation.predict_text import ReadsText
+from makar.generation.prompts import EncodesText, NamesClasses, Prompts, read_prompts
+from makar.generation.request import Request, option_names
+from makar.generation.steering import TokenLikelihood, read_steering
+from makar.generation.stream import Piece, stream_pieces
+from makar.generation.turns import PLAIN_STOP, HasContext, fit_turns, knows_turns, prompt_length
+from makar.provenance.content import describe_content
+from makar.provenance.embedding import png_bytes
+from makar.tensor_spec import CAPTION, CLASS, TARGET
+
+Ask = dict[str, Any]
+Event = dict[str, Any]
+
+
+def facts_of(model: Model, defaults: dict[str, Any]) -> dict[str, Any]:
+    """Return what the front has to know of a loaded model, after its weights were read.
+
+    Args:
+        model: The model.
+        defaults: Controls that hold where a request says nothing.
+    """
+    artifact = model.artifact
+    family, codec, config = artifact.family(), artifact.codec(), artifact.family_config
+    accepted = config.accepts()
+    return {
+        "medium": artifact.medium,
+        "hash": artifact.hash,
+        "context": config.context if isinstance(config, HasContext) else 0,
+        "controls": sorted(option_names(family)),
+        "edits": list(family.edits),
+        "predictions": list(family.predictions),
+        "classes": list(codec.class_names) if isinstance(codec, NamesClasses) and CLASS in codec.spec else [],
+        "captions": CAPTION in accepted and CAPTION in codec.spec,
+        "size": image_size_of(codec),
+        "parameters": sum(parameter.numel() for parameter in family.parameters()),
+        "defaults": {name: value for name, value in defaults.items() if name in option_names(family)},
+    }
+
+
+def image_size_of(codec: Codec) -> list[int] | None:
+    """Return width and height of what a model of images makes; ``None`` where they are not fixed, or it makes none."""
+    slot = codec.plain.spec[TARGET]
+    if slot.kind != "values" or slot.axes[-2:] != ("height", "width"):
+        return None
+    height, width = slot.sizes[-2:]
+    return [width, height] if width and height else None
+
+
+def begin(model: Model, ask: Ask) -> Iterator[Event]:
+    """Return the events of a piece of work; the work begins when the first is asked for."""
+    return KINDS[ask["do"]](model, ask)
+
+
+def _chat(model: Model, ask: Ask) -> Iterator[Event]:
+    """Answer a conversation."""
+    _check_writes(model)
+    codec = model.artifact.codec()
+    options = dict(ask["options"])
+    is_plain = not knows_turns(codec)
+    has_form = any(name in options for name in ("json_schema", "regex", "choice", "tools"))
+    if is_plain and not has_form:
+        options["stop"] = [*options.get("stop", ()), PLAIN_STOP]
+    request = _request(model, {**ask, "options": options})
+    fitted = fit_turns(ask["turns"], request)
+    yield {"begin": {"prompt_tokens": fitted.length, "left_out": fitted.left_out, "is_cut": fitted.is_cut}}
+    yield from _written(request, fitted.prompt, ask, strips=is_plain)
+
+
+def _complete(model: Model, ask: Ask) -> Iterator[Event]:
+    """Go on with a text or with tokens."""
+    _check_writes(model)
+    is_nothing = ask["options"]["max_tokens"] == 0
+    request = _request(model, {**ask, "options": ask["options"] | {"max_tokens": 1}} if is_nothing else ask)
+    prompt = ask["prompt"] if isinstance(ask["prompt"], str) else np.array(ask["prompt"], np.int64)
+    (read,) = read_prompts(prompt, request.codec, request.family)
+    begun: Event = {"prompt_tokens": prompt_length([read]), "left_out": 0, "is_cut": False}
+    if ask["echo"]:
+        begun["text"] = prompt if isinstance(prompt, str) else request.codec.decode({TARGET: prompt})
+        if ask["likelihoods"] is not None and read.tokens is not None:
+            begun["likelihoods"] = _given(model, read.tokens.tolist(), ask["likelihoods"])
+    yield {"begin": begun}
+    if is_nothing:
+        yield {"end": {"finish": "length", "seed": ask["seed"], "service": {}}}
+    else:
+        yield from _written(request, prompt, ask, strips=False)
+
+
+def _given(model: Model, tokens: list[int], most: int) -> list[Event]:
+    codec = model.artifact.codec()
+    return [_spelled(codec, one) for one in given_likelihoods(model.artifact, tokens, most=most)]
+
+
+def _infill(model: Model, ask: Ask) -> Iterator[Event]:
+    """Write what belongs between two texts."""
+    options = dict(ask["options"])
+    made = longest_hole(model.artifact.recipe.stages[-1].family, options.get("max_tokens"))  # type: ignore[arg-type]
+    request = _request(model, {**ask, "options": options | {"max_tokens": made}})
+    hole = Hole(before=ask["prompt"], after=ask["suffix"])
+    assert isinstance(request.codec, EncodesText), "models that fill holes read text"
+    counted = [len(request.codec.encode_text(text)) for text in (hole.before, hole.after)]
+    yield {"begin": {"prompt_tokens": sum(counted), "left_out": 0, "is_cut": False, "text": ask["prompt"]}}
+    stated: dict[str, object] = {
+        "operation": "infill",
+        "settings": {"infill": True},
+        "source": describe_content(hole.filled("")),
+    }
+    for _, middle in fill(request, [hole], [ask["seed"]], made=made):
+        content = hole.filled(middle)
+        asset = request.asset(filled_job(hole, content, ask["seed"], stated), request.judged(content, middle), 0)
+        tokens = [int(token) for token in request.codec.encode_text(middle)]
+        yield {"text": middle, "tokens": tokens}
+        yield _end(asset, ask, finish="length" if len(tokens) >= made else "stop")
+
+
+def _written(request: Request, prompt: Prompts, ask: Ask, *, strips: bool) -> Iterator[Event]:
+    """Give a text piece by piece.
+
+    Args:
+        request: The model with its controls.
+        prompt: What it goes on from.
+        ask: What was asked.
+        strips: Whether the white space before it is no part of it: in plain form an answer begins behind the space after the colon.
+    """
+    count, said = 0, False
+    limit = int(request.options.to_dictionary().get("max_tokens", 0))
+    for made in stream_pieces(request, prompt, seed=ask["seed"]):
+        if isinstance(made, Asset):
+            # What has a form is whole, however long it is.
+            is_cut = bool(limit) and count >= limit and request.constraint is None
+            yield _end(made, ask, finish="length" if is_cut else "stop")
+            return
+        count += len(made.tokens)
+        text = made.text.lstrip() if strips and not said else made.text
+        said = said or bool(text)
+        yield _piece(request.codec, made, text)
+
+
+def _piece(codec: Codec, made: Piece, text: str) -> Event:
+    event: Event = {"text": text, "tokens": list(made.tokens)}
+    if made.likelihoods:
+        event["likelihoods"] = [_spelled(codec, one) for one in made.likelihoods]
+    return event
+
+
+def _spelled(codec: Codec, one: TokenLikelihood) -> dict[str, Any]:
+    parts = _token_bytes(codec)
+
+    def entry(token: int, logprob: float) -> dict[str, Any]:
+        return {"token": token, "bytes": list(parts[token]), "logprob": max(logprob, -9999.0)}
+
+    top = [entry(token, logprob) for token, logprob in one.alternatives]
+    return entry(one.token, one.logprob) | {"top": top}
+
+
+@functools.lru_cache(maxsize=2)
+def _token_bytes(codec: Codec) -> list[bytes]:
+    if not isinstance(codec, SpellsTokens):
+        raise UnsupportedError("likelihoods of tokens that have no text", expected="a model of text or code")
+    return codec.token_bytes()
+
+
+def _end(asset: Asset, ask: Ask, *, finish: str) -> Event:
+    service = asset.manifest.get("service", {})
+    end = {
+        "finish": service.get("finish") or finish,
+        "asset": asset.id,
+        "sha256": asset.hash,
+        "seed": ask["seed"],
+        "service": service,
+    }
+    return {"end": end | ({"manifest": asset.signed} if ask["manifest"] else {})}
+
+
+def _request(model: Model, ask: Ask) -> Request:
+    defaults = {name: value for name, value in ask["defaults"].items() if name in option_names(model.artifact.family())}
+    form, controls = read_form(defaults | ask["options"])
+    steering, controls = read_steering(controls)
+    request = Request(
+        model.artifact,
+        options=controls,
+        novelty=model.novelty_index(),
+        refuse_copies=False,
+        form=form,
+        steering=steering,
+    )
+    if ask["likelihoods"] is not None:
+        request.record_likelihoods(ask["likelihoods"])
+    return request
+
+
+def _check_writes(model: Model) -> None:
+    if not model.makes_text:
+        raise UnsupportedError(
+            f"text of {model.path.name}, which makes {model.medium}", expected="a model of text or code"
+        )
+
+
+def _images(model: Model, ask: Ask) -> Iterator[Event]:
+    """Make images."""
+    _check_draws(model)
+    defaults = {name: value for name, value in ask["defaults"].items() if name in option_names(model.artifact.family())}
+    assets = generate(
+        model.artifact,
+        prompts=ask["prompt"],
+        count=ask["count"],
+        seed=ask["seed"],
+        options=defaults | ask["options"],
+        novelty=model.novelty_index(),
+    )
+    for number, asset in enumerate(assets):
+        yield _picture(asset, ask, ask["seed"] + number)
+
+
+def _edit(model: Model, ask: Ask) -> Iterator[Event]:
+    """Change an image."""
+    _check_draws(model)
+    how = dict(ask["how"])
+    how |= {name: read_image(base64.b64decode(how[name])) for name in ("image", "reference") if name in how}
+    if "mask" in how:
+        how["mask"] = to_be_made(read_image(base64.b64decode(how["mask"])))
+    assets = edit(
+        model.artifact,
+        how,
+        prompts=ask["prompt"],
+        count=ask["count"],
+        seed=ask["seed"],
+        options=ask["options"],
+        novelty=model.novelty_index(),
+    )
+    for number, asset in enumerate(itertools.islice(assets, ask["count"])):
+        yield _picture(asset, ask, ask["seed"] + number)
+
+
+def to_be_made(mask: np.ndarray) -> np.ndarray:
+    """Return a mask in Makar's sense, bool ``[rows, columns]``.
+
+    In OpenAI's API what is transparent is made anew; a mask without transparency says it by white.
+    """
+    if mask.shape[2] == 4 and (mask[:, :, 3] < 255).any():
+        return mask[:, :, 3] < 128
+    return mask[:, :, : min(3, mask.shape[2])].mean(2) >= 128
+
+
+def _picture(asset: Asset, ask: Ask, seed: int) -> Event:
+    file = png_bytes(asset.content, asset.signed)
+    rows, columns = asset.content.shape[:2]
+    return {
+        "png": base64.b64encode(file).decode("ascii"),
+        "size": [columns, rows],
+        "asset": asset.id,
+        "seed": seed,
+        "novelty": None if asset.novelty is None else asset.manifest["novelty"],
+    } | ({"manifest": asset.signed} if ask["manifest"] else {})
+
+
+def _classify(model: Model, ask: Ask) -> Iterator[Event]:
+    """Say of texts how likely each class is."""
+    family, codec = model.artifact.family(), model.artifact.codec()
+    if not isinstance(family, ReadsText):
+        raise UnsupportedError(
+            f"{model.path.name} tells no classes of texts", expected='a model of the recipe "classify"'
+        )
+    for text in ask["texts"]:
+        # Asked directly: in the shell a text that is the name of a file stands for the file. A text without a word is of no class.
+        row = family.read_text(text, codec, query=None) if text.strip() else {"probabilities": {}}
+        yield {"shares": row.get("probabilities", {})}
+
+
+def _check_draws(model: Model) -> None:
+    if model.medium != "image":
+        raise UnsupportedError(f"images of {model.path.name}, which makes {model.medium}", expected="a model of images")
+
+
+KINDS: dict[str, Callable[[Model, Ask], Iterator[Event]]] = {
+    "chat": _chat,
+    "complete": _complete,
+    "infill": _infill,
+    "images": _images,
+    "edit": _edit,
+    "classify": _classify,
+}

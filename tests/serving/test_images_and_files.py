@@ -1,0 +1,226 @@
+"""Images, files and moderation over HTTP with the official client in its strict mode."""
+
+import base64
+import io
+import json
+
+import numpy as np
+import openai
+import pytest
+from PIL import Image
+
+import makar
+from makar.families.diffusion.config import DiffusionConfig
+from makar.provenance.embedding import png_manifest
+from makar.serving.moderation import PATTERNS, scores_by_patterns
+from makar.serving.work import to_be_made
+from tests.generation.test_edit import saved
+from tests.serving.server import Server, request, talker
+
+pytestmark = pytest.mark.loopback
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """Return a home with a small model of images and one of text."""
+    folder = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MAKAR_HOME", str(folder))
+        saved(folder / "models" / "painter", DiffusionConfig(features=16, multipliers=(1, 2), blocks=1, head_width=8))
+        talker(folder / "models" / "talker")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(place):
+    """Return a server of both."""
+    running = Server(place, "--largest-upload", "2")
+    yield running
+    assert running.stop() == 0
+
+
+@pytest.fixture
+def client(server):
+    """Return the official client, which checks every field of every answer."""
+    with openai.OpenAI(
+        base_url=server.address + "/v1", api_key="none", max_retries=0, _strict_response_validation=True
+    ) as made:
+        yield made
+
+
+def pixels_of(data):
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(data))))
+
+
+def png(pixels):
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def draw(client, **fields):
+    return client.images.generate(
+        **{"model": "painter", "prompt": "fox", "extra_body": {"seed": 3, "steps": 2, "guidance": 1.0}, **fields}
+    )
+
+
+def test_an_image_is_the_one_that_the_model_makes_in_python_with_its_manifest_inside(client, place, monkeypatch):
+    monkeypatch.setenv("MAKAR_HOME", str(place))
+    made = draw(client, n=2)
+    alone = makar.load("painter").generate("fox", count=2, seed=3, options={"steps": 2, "guidance": 1.0})
+    assert [pixels_of(image.b64_json).tolist() for image in made.data] == [one.content.tolist() for one in alone]
+    signed = json.loads(png_manifest(base64.b64decode(made.data[1].b64_json)))
+    assert signed["manifest"]["id"] == made.data[1].makar["asset"] and signed["manifest"]["seed"] == 4
+    assert made.output_format == "png" and made.data[0].makar["size"] == [16, 16]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"prompt": "cat"},
+        {"extra_body": {"seed": 4, "steps": 2, "guidance": 1.0}},
+        {"extra_body": {"seed": 3, "steps": 3, "guidance": 1.0}},
+        {"extra_body": {"seed": 3, "steps": 2, "guidance": 9.0}},
+    ],
+    ids=str,
+)
+def test_every_field_of_images_changes_the_image(client, changes):
+    assert draw(client, **changes).data[0].b64_json != draw(client).data[0].b64_json
+
+
+def test_images_come_one_by_one_in_a_stream(client):
+    events = list(draw(client, n=2, stream=True))
+    assert [event.type for event in events] == ["image_generation.completed"] * 2
+    assert [pixels_of(event.b64_json).tolist() for event in events] == [
+        pixels_of(image.b64_json).tolist() for image in draw(client, n=2).data
+    ]
+
+
+def test_the_only_model_of_images_needs_no_name(client):
+    assert client.images.generate(prompt="fox", size="16x16", extra_body={"seed": 1, "steps": 1}).data
+
+
+@pytest.mark.parametrize(
+    "fields, words",
+    [
+        ({"prompt": "dragon"}, "cat, fox"),
+        ({"size": "1024x1024"}, "16x16"),
+        ({"response_format": "url"}, "b64_json"),
+        ({"output_format": "jpeg"}, "png"),
+        ({"n": 0}, "at least 1"),
+        ({"model": "talker", "extra_body": {}}, "makes text"),
+        ({"extra_body": {"negative_prompt": "trees"}}, "caption"),
+        ({"extra_body": {"steps": 0}}, "at least 1"),
+    ],
+    ids=str,
+)
+def test_images_that_cannot_be_made_are_refused(client, fields, words):
+    with pytest.raises(openai.BadRequestError, match=words):
+        draw(client, **fields)
+
+
+def test_what_is_not_transparent_in_the_mask_stays_as_it_was(client):
+    pixels = np.full((16, 16, 3), 90, np.uint8)
+    mask = np.full((16, 16, 4), 255, np.uint8)
+    mask[4:12, 4:12, 3] = 0
+    made = client.images.edit(
+        model="painter",
+        image=("fox.png", png(pixels)),
+        mask=("mask.png", png(mask)),
+        prompt="fox",
+        n=2,
+        extra_body={"seed": 3, "steps": 2},
+    )
+    found = [pixels_of(image.b64_json)[:, :, :3] for image in made.data]
+    outside = mask[:, :, 3] == 255
+    assert all((one[outside] == 90).all() and (one[~outside] != 90).any() for one in found)
+    assert found[0].tolist() != found[1].tolist()
+    white = np.where(outside, 0, 255).astype(np.uint8)[:, :, None]
+    assert (to_be_made(white) == ~outside).all() and (to_be_made(mask) == ~outside).all()
+
+
+def test_an_image_without_a_mask_is_begun_from_and_a_strength_says_how_far(client):
+    pixels = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
+
+    def change(**more):
+        body = {"seed": 3, "steps": 4, **more}
+        made = client.images.edit(model="painter", image=png(pixels), prompt="fox", extra_body=body)
+        return np.abs(pixels_of(made.data[0].b64_json)[:, :, :3].astype(int) - pixels).mean()
+
+    assert change() == change(strength=0.6) > change(strength=0.2)
+
+
+@pytest.mark.parametrize(
+    "files, words",
+    [
+        ([("image", ("x.png", b"no image"))], "image"),
+        ([("image", ("x.png", b"\x89PNG\r\n\x1a\n" + b"0" * 100))], "damaged"),
+        ([], "image"),
+        ([("image", ("x.png", "SMALL")), ("mask", ("m.png", "OTHER"))], "mask"),
+    ],
+    ids=("text", "damaged", "none", "mask of another size"),
+)
+def test_damaged_images_and_masks_of_another_size_are_refused(server, files, words):
+    given = {"SMALL": png(np.zeros((16, 16, 3), np.uint8)), "OTHER": png(np.zeros((8, 9, 3), np.uint8))}
+    boundary, parts = "xxBOUNDARYxx", []
+    for name, (filename, content) in [*files, ("prompt", (None, b"fox")), ("model", (None, b"painter"))]:
+        shown = f'; filename="{filename}"' if filename else ""
+        head = f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"{shown}\r\n\r\n'.encode()
+        parts.append(head + given.get(content, content) + b"\r\n")
+    body = b"".join(parts) + f"--{boundary}--\r\n".encode()
+    kind = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
+    status, _, content = request(server.address, "/v1/images/edits", body, headers=kind)
+    assert status == 400 and words in json.loads(content)["error"]["message"], content
+
+
+@pytest.mark.parametrize("body", [b"", b"--x", b"--x\r\n\r\n\r\n--x--", b"\xff" * 100])
+def test_a_broken_form_is_refused(server, body):
+    for kind in ("multipart/form-data; boundary=x", "multipart/form-data", "multipart/form-data; boundary="):
+        for path in ("/v1/files", "/v1/images/edits"):
+            status, _, content = request(server.address, path, body, headers={"Content-Type": kind})
+            assert 400 <= status < 500, content
+
+
+def test_files_are_kept_listed_given_back_and_deleted(client, server):
+    content = b'{"messages": []}\n' * 3
+    made = client.files.create(file=("../../rows.jsonl", content), purpose="fine-tune")
+    assert made.filename == "rows.jsonl" and made.bytes == len(content) and made.id.startswith("file-")
+    assert client.files.retrieve(made.id) == made and client.files.content(made.id).read() == content
+    other = client.files.create(file=("a.txt", b"x"), purpose="user_data")
+    assert [one.id for one in client.files.list()] == [other.id, made.id]
+    assert [one.id for one in client.files.list(purpose="fine-tune", limit=1)] == [made.id]
+    assert client.files.delete(made.id).deleted
+    for name in (made.id, "../../../etc/passwd", "file-" + "0" * 24, "file-x"):
+        with pytest.raises(openai.NotFoundError):
+            client.files.retrieve(name)
+    with pytest.raises(openai.BadRequestError, match="purpose"):
+        client.files.create(file=("a.txt", b"x"), purpose="mischief")
+    with pytest.raises(openai.APIStatusError) as found:
+        client.files.create(file=("large", b"x" * (3 << 20)), purpose="user_data")
+    assert found.value.status_code == 413
+    assert request(server.address, "/v1/files?limit=no")[0] == 400
+
+
+def test_texts_are_judged_by_patterns_in_thirteen_categories(client):
+    made = client.moderations.create(input=["What a nice day.", "I will kill you, you pathetic loser!"])
+    assert made.model == "makar-patterns" and [one.flagged for one in made.results] == [False, True]
+    assert made.results[1].categories.harassment_threatening and made.results[1].category_scores.harassment == 1.0
+    assert len(PATTERNS) == 13
+    with pytest.raises(openai.BadRequestError, match="no classes"):
+        client.moderations.create(input="x", model="talker")
+    with pytest.raises(openai.BadRequestError, match="picture"):
+        client.moderations.create(input=[{"type": "image_url", "image_url": {"url": "http://x"}}])
+
+
+@pytest.mark.parametrize(
+    "text, names",
+    [
+        ("how to make a pipe bomb", {"illicit", "illicit/violent"}),
+        ("I want to end my life", {"self-harm", "self-harm/intent"}),
+        ("how do I kill myself", {"self-harm", "self-harm/instructions"}),
+        ("a story of the history of gardens", set()),
+        ("kill all immigrants", {"hate", "hate/threatening"}),
+    ],
+)
+def test_a_narrow_category_is_also_the_wide_one(text, names):
+    assert {name for name, score in scores_by_patterns(text).items() if score} == names

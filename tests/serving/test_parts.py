@@ -1,0 +1,136 @@
+"""Parts of the server by themselves: shelves, figures, tools, messages, forms, fields."""
+
+import json
+
+import pytest
+
+from makar.errors import MakarError
+from makar.serving.bodies import ignored_header, read_fields, schema_of
+from makar.serving.fields import ChatFields
+from makar.serving.figures import Figures
+from makar.serving.image_fields import ImageFields, edit_words, form_values
+from makar.serving.messages import Tools, form_of, turns_of
+from makar.serving.problems import Problem
+from makar.serving.shelf import LOOKS_EVERY, Shelf
+from makar.serving.texts import completion_likelihoods, token_text
+from makar.serving.tuning_fields import TuningFields, tuning_of
+
+TOOLS = [{"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}]
+
+
+def test_a_shelf_gives_up_the_oldest_and_looks_up_only_its_own_ids(tmp_path):
+    shelf = Shelf(tmp_path / "shelf", kind="file-", most=3)
+    names = []
+    for number in range(LOOKS_EVERY + 1):
+        names.append(shelf.new_id())
+        shelf.put(names[-1], {"id": names[-1], "number": number}, b"content")
+    assert names == sorted(names) and shelf.names() == names[-3:]
+    assert [one["number"] for one in shelf.all()] == [LOOKS_EVERY, LOOKS_EVERY - 1, LOOKS_EVERY - 2]
+    assert shelf.content(names[-1]) == b"content" and not shelf.content_path(names[0]).exists()
+    for name in ("../" + names[-1], "resp_" + "0" * 24, "file-" + "z" * 24, "", "file-" + "0" * 24):
+        with pytest.raises(Problem, match="there is no"):
+            shelf.get(name)
+    shelf.remove(names[-1])
+    assert shelf.names() == names[-3:-1]
+
+
+def test_figures_are_in_the_format_of_prometheus():
+    figures = Figures()
+    figures.answered('/v1/"odd"\\', "POST", 200, 0.02)
+    figures.tokens("poe", asked=3, made=5)
+    figures.first_token("poe", 100.0)
+    lines = figures.text([("makar_waiting", "How many wait.", [({}, 2.0)])]).splitlines()
+    assert 'makar_requests_total{path="/v1/\\"odd\\"\\\\",method="POST",status="200"} 1' in lines
+    assert 'makar_tokens_total{model="poe",kind="completion"} 5' in lines and "makar_waiting 2" in lines
+    assert 'makar_first_token_seconds_bucket{model="poe",le="+Inf"} 1' in lines
+    assert 'makar_first_token_seconds_bucket{model="poe",le="60"} 0' in lines
+    assert sum(line.startswith("# TYPE makar_request_seconds ") for line in lines) == 1
+
+
+@pytest.mark.parametrize(
+    "text, is_call",
+    [
+        ('{"name": "look", "arguments": {"a": 1}}', True),
+        (' {"name": "look", "arguments": {}}\n', True),
+        ('{"name": "listen", "arguments": {}}', False),
+        ('{"name": "look", "arguments": 3}', False),
+        ('{"name": "look"}', False),
+        ('{"name": "look", "arguments": {}} indeed', False),
+        ("look", False),
+        ("", False),
+    ],
+)
+def test_an_answer_is_a_call_only_where_it_is_one(text, is_call):
+    assert bool(Tools(TOOLS, "auto").calls_in(text)) == is_call
+    assert not Tools(TOOLS, "none").calls_in(text) and not Tools(None, None).calls_in(text)
+
+
+def test_functions_are_told_to_the_model_and_may_be_forced():
+    assert "look" in Tools(TOOLS, "auto").turns()[0]["content"] and Tools(TOOLS, "none").turns() == []
+    assert Tools(TOOLS, "required").controls()["tools"][0]["name"] == "look" and not Tools(TOOLS, None).controls()
+    flat = [{"type": "function", "name": "look"}]
+    assert Tools(flat, {"type": "function", "name": "look"}).controls()
+    with pytest.raises(MakarError, match="names none"):
+        Tools(TOOLS, {"type": "function", "function": {"name": "listen"}})
+
+
+def test_messages_become_turns():
+    call = {"id": "1", "type": "function", "function": {"name": "look", "arguments": '{"a": 1}'}}
+    turns = turns_of(
+        [
+            {"role": "developer", "content": "Be brief."},
+            {"role": "user", "content": [{"type": "text", "text": "Hel"}, {"type": "text", "text": "lo"}]},
+            {"role": "assistant", "content": None, "tool_calls": [call]},
+            {"role": "tool", "content": "42", "tool_call_id": "1"},
+        ]
+    )
+    assert [turn["role"] for turn in turns] == ["system", "user", "assistant", "tool"]
+    assert turns[1]["content"] == "Hello" and json.loads(turns[2]["content"]) == {"name": "look", "arguments": {"a": 1}}
+
+
+def test_the_forms_of_both_routes_are_read_alike():
+    schema = {"type": "object"}
+    assert form_of(None) == {} == form_of({"type": "text"})
+    assert form_of({"type": "json_schema", "json_schema": {"schema": schema}}) == {"json_schema": schema}
+    assert form_of({"type": "json_schema", "name": "x", "schema": schema}) == {"json_schema": schema}
+
+
+def test_fields_that_nothing_reads_are_named_without_breaking_the_header():
+    fields, ignored = read_fields(
+        ChatFields, {"model": "m", "messages": [], "temperature": None, "ü\r\nx: y": 1, "b": 2}
+    )
+    assert fields.temperature is None and ignored == ["b", "ü\r\nx: y"]
+    (value,) = ignored_header(ignored).values()
+    assert value.isascii() and "\n" not in value and ignored_header([]) == {}
+    described = schema_of(ChatFields)
+    assert described["properties"]["messages"]["type"] == "array" and described["properties"]["n"]["minimum"] == 1
+
+
+def test_a_form_is_read_by_the_types_of_its_fields():
+    values = form_values(
+        ImageFields, {"prompt": "3", "n": "2", "stream": "true", "steps": "4", "size": "auto", "x": "1"}
+    )
+    assert values == {"prompt": "3", "n": 2, "stream": True, "steps": 4, "size": "auto", "x": "1"}
+    assert edit_words({"box": "[1, 2, 3, 4]", "operation": "denoise", "n": "1"}) == {
+        "box": [1, 2, 3, 4],
+        "operation": "denoise",
+    }
+    for text in ("two", "1" * 5000, "[" * 100_000):
+        with pytest.raises(MakarError):
+            form_values(ImageFields, {"n": text})
+
+
+def test_likelihoods_of_parts_of_a_letter_stand_at_its_place():
+    entries = [{"bytes": list(part), "logprob": -1.0, "top": []} for part in (b"a", b"\xc3", b"\xbc", b"b")]
+    shown = completion_likelihoods(entries, 2)
+    assert shown["tokens"] == ["a", "bytes:\\xc3", "bytes:\\xbc", "b"] and shown["text_offset"] == [2, 3, 3, 3]
+    assert token_text(entries[0]) == "a"
+
+
+def test_a_training_is_as_long_as_was_asked_for():
+    fields = {"model": "m", "training_file": "f"}
+    assert tuning_of(TuningFields(**fields)).length == ("--steps", "200")
+    assert tuning_of(TuningFields(**fields, hyperparameters={"minutes": 2.5})).length == ("--for", "2.5m")
+    method = {"type": "dpo", "dpo": {"hyperparameters": {"steps": 7, "beta": "auto"}}}
+    made = tuning_of(TuningFields(**fields, method=method))
+    assert made.length == ("--steps", "7") and made.recipe == "dpo"
