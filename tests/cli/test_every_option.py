@@ -848,8 +848,10 @@ def test_options_of_demo(place, tmp_path, monkeypatch):
 
 # --- index and ask ----------------------------------------------------------------------------------------------------------------
 
-CASES |= {("makar ask", option): "test_options_of_ask" for option in ("--in", "--model", "--synthesise", "--limit", "--seed")}
-CASES["makar index", "-o"] = "test_options_of_ask"
+CASES |= {
+    ("makar ask", option): "test_options_of_ask" for option in ("--in", "--model", "--synthesise", "--limit", "--seed")
+}
+CASES["makar index", "-o"] = CASES["makar index", "--encoder"] = "test_options_of_ask"
 
 
 def write_rules(folder):
@@ -874,6 +876,8 @@ def test_options_of_ask(place, tmp_path):
     )
     assert written["by"] == "writer" and written == again != other
     assert all(said["problem"] or said["citations"] for said in written["sentences"])
+    # A model that makes no vectors is read and refused; tests/api/test_reading.py has one that does.
+    assert "embed" in see("index", "rules", "-o", "first.sqlite", "--encoder", "writer", code=2).messages
 
 
 # --- --json -----------------------------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from makar.errors import UsageError
+from makar.errors import ArtifactError, UsageError
 from makar.home import home
 
 if TYPE_CHECKING:
@@ -15,10 +15,11 @@ if TYPE_CHECKING:
     from makar.retrieval.index import Index
     from makar.retrieval.indexing import Outcome
     from makar.retrieval.review import Review
-    from makar.retrieval.search import Hit
+    from makar.retrieval.search import Encoder, Hit
 
 SUFFIX = ".sqlite"
 BUILT_IN = "builtin:python-docs"
+ENCODER = "encoder"
 SOURCES = 6
 """Passages that an answer is taken from."""
 
@@ -41,12 +42,19 @@ def index_place(name: str | Path) -> Path:
     return home() / "indexes" / f"{name}{SUFFIX}"
 
 
-def index(source: str | Path, into: str | Path, *, progress: "Progress | None" = None) -> "Outcome":
+def index(
+    source: str | Path,
+    into: str | Path,
+    *,
+    encoder: str | Path | None = None,
+    progress: "Progress | None" = None,
+) -> "Outcome":
     """Bring an index up to date with documents: what is new or changed is read, what is gone is taken out.
 
     Args:
         source: A folder, a file, an archive, or ``builtin:python-docs``.
         into: The index, by its name or its file; it is made where there is none.
+        encoder: A model of the recipe ``embed``, by which passages are found too from then on; ``None`` keeps what the index has.
         progress: Called with the stage, what is done and the total (``None`` when unknown).
 
     Raises:
@@ -61,7 +69,11 @@ def index(source: str | Path, into: str | Path, *, progress: "Progress | None" =
     found = Path(source) if built_in == str(source) else built_in_source(built_in, medium="text")
     opened = Index.create(index_place(into))
     with contextlib.closing(opened):
-        return index_documents(opened, found, progress=progress)
+        if encoder is not None:
+            from makar.artifacts.load import find_model
+
+            opened.note(ENCODER, str(find_model(encoder).resolve()))
+        return index_documents(opened, found, encoder=_encoder(opened), progress=progress)
 
 
 def search(question: str, into: str | Path, *, limit: int = 10) -> "list[Hit]":
@@ -73,7 +85,7 @@ def search(question: str, into: str | Path, *, limit: int = 10) -> "list[Hit]":
     from makar.retrieval.search import search as found
 
     with contextlib.closing(_opened(into)) as opened:
-        return found(opened, question, limit=limit)
+        return found(opened, question, limit=limit, encoder=_encoder(opened))
 
 
 def ask(
@@ -110,7 +122,7 @@ def ask(
             f"the controls {', '.join(options)} without a model", expected="a model that writes the answer"
         )
     with contextlib.closing(_opened(into)) as opened:
-        hits = found(opened, question, limit=limit)
+        hits = found(opened, question, limit=limit, encoder=_encoder(opened))
         evidence = Evidence(opened, hits)
         answer = extracted(question, hits, evidence)
         if model is None or not answer.is_found:
@@ -141,7 +153,7 @@ def synthesise(question: str, into: str | Path, *, limit: int = REVIEWED) -> "Re
     if not question.strip():
         raise UsageError("an empty question", expected="words")
     with contextlib.closing(_opened(into)) as opened:
-        hits = found(opened, question, limit=limit)
+        hits = found(opened, question, limit=limit, encoder=_encoder(opened))
         return review(question, hits, Evidence(opened, hits))
 
 
@@ -163,6 +175,29 @@ def indexes() -> list[dict[str, Any]]:
                 }
             )
     return rows
+
+
+def _encoder(index: "Index") -> "Encoder | None":
+    """Return what compares texts in an index; ``None`` where words alone do.
+
+    Raises:
+        ArtifactError: The model is gone.
+    """
+    from makar.retrieval.search import Encoder
+
+    place = index.about(ENCODER)
+    if place is None:
+        return None
+    from makar.api.model import load
+
+    if not Path(place).is_dir():
+        raise ArtifactError(
+            f"the encoder of this index is gone: {place}",
+            do="makar index DOCUMENTS -o INDEX --encoder MODEL names another one",
+        )
+    model = load(place)
+    # The name holds the identity of the weights: vectors of others are never compared with these.
+    return Encoder(name=f"{Path(place).name} {model.artifact.hash[:16]}", embed=model.embed)
 
 
 def _opened(into: str | Path) -> "Index":

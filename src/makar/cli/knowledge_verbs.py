@@ -32,6 +32,15 @@ def index(
     output: Annotated[
         str, typer.Option("-o", "--output", metavar="INDEX", help="The index, by a name or the path of a .sqlite file.")
     ],
+    encoder: Annotated[
+        str | None,
+        typer.Option(
+            "--encoder",
+            metavar="MODEL",
+            help="Find by meaning too, with this model of the recipe embed; kept for later calls.",
+            autocompletion=model_names,
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Make documents searchable, or bring their index up to date.
@@ -47,7 +56,7 @@ def index(
     rows = []
     for source in documents:
         with Display() as display:
-            outcome = bring_up_to_date(source, output, progress=display.reading)
+            outcome = bring_up_to_date(source, output, encoder=encoder, progress=display.reading)
         rows.append({"source": source, **dataclasses.asdict(outcome)})
     if json:
         print_json(rows)
