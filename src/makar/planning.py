@@ -13,17 +13,18 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from makar import registry
-from makar.codecs.chat_config import ChatCodecConfig
+from makar.codecs.chat_config import ChatCodecConfig, chat_spec
 from makar.codecs.codec import CodecConfig, LearnedCodecConfig
 from makar.codecs.image_config import HALVES, PAIRED, ImageCodecConfig, choose_image_codec, without_pairs
 from makar.codecs.pair_config import PairCodecConfig, choose_pair_codec
 from makar.codecs.text_config import BpeCodecConfig, ByteCodecConfig, CharacterCodecConfig, choose_text_codec
 from makar.config import with_settings
-from makar.errors import UnsupportedError
+from makar.errors import UnsupportedError, UsageError
 from makar.families.family_config import FamilyConfig
-from makar.recipe import KEPT, NOTHING, Origin, Recipe, Stage, check_fit, check_rows, check_task, continued
-from makar.recipes.for_task import RECIPES, grown_recipe_for, recipe_for
-from makar.tensor_spec import TensorSpec
+from makar.recipe import KEPT, NOTHING, Origin, Recipe, Stage, check_fit, check_rows, check_task
+from makar.recipes.for_task import RECIPES, reading_for, recipe_for
+from makar.recipes.growing import grown_recipe
+from makar.tensor_spec import TARGET, TensorSpec
 from makar.training.data_size import DataSize, estimated_size, text_bytes
 from makar.training.expectation import WORKING_SHARE, expectation, measured_rate
 from makar.training.machine import (
@@ -65,6 +66,7 @@ class Request:
         settings: ``PATH=VALUE`` changes to the recipe.
         probe: Whether to measure the machine.
         origin: The model to begin from.
+        adapter: Kind of adapter of it that is to be learned; ``None`` trains the model itself.
     """
 
     seconds: float | None = None
@@ -74,47 +76,24 @@ class Request:
     settings: tuple[str, ...] = ()
     probe: bool = True
     origin: Origin | None = None
+    adapter: str | None = None
 
 
-def plan_training(
-    dataset: "DataSet",
-    *,
-    recipe: str | None = None,
-    seconds: float | None = None,
-    steps: int | None = None,
-    seed: int = 0,
-    settings: list[str] | tuple[str, ...] = (),
-    probe: bool = True,
-    origin: Origin | None = None,
-) -> TrainingPlan:
+def plan_training(dataset: "DataSet", request: Request) -> TrainingPlan:
     """Plan a training before any store is built, with sizes estimated from the inspection.
 
     Args:
         dataset: An opened data set.
-        recipe: Name; ``None`` chooses by medium and labels.
-        seconds: Wall-clock budget; either this or ``steps``.
-        steps: Fixed number of steps.
-        seed: Seed of every draw.
-        settings: ``PATH=VALUE`` changes to the recipe.
-        probe: Whether to measure the machine.
-        origin: The model to begin from.
+        request: What was asked for.
 
     Raises:
         ConfigError: Neither or both of ``seconds`` and ``steps`` were given.
         OutOfMemoryError: The machine has too little memory.
         OutOfSpaceError: The disk has too little space.
     """
-    request = Request(
-        seconds=seconds, steps=steps, recipe=recipe, seed=seed, settings=tuple(settings), probe=probe, origin=origin
-    )
     chosen = choose_recipe(dataset, request)
     sizes = [estimated_size(plain_codec(stage.codec), dataset) for stage in chosen.stages]
-    specs = [
-        size.spec  # classes of a new head are guessed from the inspection
-        if origin is None or stage.begins == NOTHING or stage.codec.kind != origin.model.codec.kind
-        else origin.plain_spec(stage)
-        for stage, size in zip(chosen.stages, sizes, strict=True)
-    ]
+    specs = [_begun_spec(stage, size, request.origin) for stage, size in zip(chosen.stages, sizes, strict=True)]
     return size_recipe(chosen, request, size=sizes[0], plain_specs=specs)
 
 
@@ -126,7 +105,19 @@ def choose_recipe(dataset: "DataSet", request: Request) -> Recipe:
         UnsupportedError: The recipe is for another medium, needs labels that are not there, or needs a model to begin from or none.
     """
     if request.origin is not None:
-        return _grown_recipe(dataset, request, request.origin)
+        grown = grown_recipe(
+            request.origin,
+            name=request.recipe,
+            adapter=request.adapter,
+            medium=dataset.medium,
+            task=dataset.task,
+            settings=request.settings,
+        )
+        return grown
+    if request.adapter is not None:
+        raise UsageError(
+            f"--adapter {request.adapter} of nothing", expected="a model that it adapts", do="--from MODEL"
+        )
     inspection = dataset.inspection
     labelled = dataset.medium == "image" and _is_labelled(inspection.labels, inspection.used)
     captioned = dataset.medium == "image" and inspection.captions >= CAPTIONED_SHARE * max(1, inspection.documents)
@@ -142,7 +133,7 @@ def choose_recipe(dataset: "DataSet", request: Request) -> Recipe:
             f'recipe "{name}" learns from {recipe.medium}, the data is {dataset.medium}',
             expected=f"{dataset.medium} data with recipe {RECIPES[dataset.medium]}",
         )
-    recipe = _for_task(recipe, dataset.task)
+    recipe = reading_for(recipe, dataset.task)
     check_task(recipe, dataset.task)
     # What an image is made from decides what is needed of the data and which part of an image counts.
     recipe = with_settings(recipe, [text for text in request.settings if text.partition("=")[0].endswith(".source")])
@@ -152,52 +143,6 @@ def choose_recipe(dataset: "DataSet", request: Request) -> Recipe:
     ]
     chosen: Recipe = with_settings(recipe.changed(stages=tuple(stages)), list(request.settings))
     return chosen.changed(medium=dataset.medium)
-
-
-def _grown_recipe(dataset: "DataSet", request: Request, origin: Origin) -> Recipe:
-    """Return the recipe of a training that begins from a model: another that grows from it, or its own, continued."""
-    by_task = grown_recipe_for(dataset.medium, dataset.task, origin)
-    name = request.recipe or by_task or origin.recipe.name
-    function = registry.load("recipes", name) if name in registry.names("recipes") or request.recipe else None
-    made: Recipe | None = None if function is None else function()
-    if function is not None and made is not None and (made.grown or made.grows):
-        recipe: Recipe = function(origin)
-    elif name == origin.recipe.name:
-        if not origin.model.family.parameter_count():
-            raise UnsupportedError(
-                f'"{origin.parent.name}" is somebody else\'s model, which is not trained on as a whole',
-                expected="an adapter of it" if origin.recipe.medium == "image" else "a model of ours",
-                do="--adapter lora"
-                if origin.recipe.medium == "image"
-                else "makar import FOLDER -o NAME, and --from NAME",
-            )
-        recipe = continued(origin)
-    else:
-        recipes = [registry.load("recipes", other)() for other in registry.names("recipes")]
-        grown = [one.name for one in recipes if one.grown or one.grows]
-        raise UnsupportedError(
-            f'recipe "{name}" does not begin from a model, and "{origin.parent.name}" was made with "{origin.recipe.name}"',
-            expected=", ".join([f"no recipe, which trains {origin.parent.name} on", *grown]),
-        )
-    media = {medium for stage in recipe.stages for medium in stage.codec.media}
-    if dataset.medium not in media:
-        raise UnsupportedError(
-            f'"{origin.parent.name}" makes {origin.recipe.medium}, the data is {dataset.medium}',
-            expected=f"{' or '.join(sorted(media))} to train it on with",
-        )
-    recipe = _for_task(recipe, dataset.task)
-    check_task(recipe, dataset.task)
-    for stage in recipe.stages:
-        check_rows(stage.codec, dataset.task, medium=dataset.medium, recipe=name)
-    chosen: Recipe = with_settings(recipe.changed(medium=dataset.medium), list(request.settings))
-    return chosen.changed(parent=origin.parent)
-
-
-def _for_task(recipe: Recipe, task: str) -> Recipe:
-    """Return a recipe whose codecs read what rows hold that are labelled for a task, where they have a choice."""
-    stages = [stage.changed(codec=stage.codec.for_task(task)) for stage in recipe.stages]
-    made: Recipe = recipe.changed(stages=tuple(stages))
-    return made
 
 
 def _chosen_codec(codec: CodecConfig, dataset: "DataSet", *, recipe: str) -> CodecConfig:
@@ -309,6 +254,19 @@ def size_recipe(
     plan = plan.changed(predicted=expectation(plan, size, judged, probe_seconds=time.monotonic() - begin))
     check_room(plan.predicted, store_bytes=0 if not store_is_finished else size.store_bytes, device=device)
     return plan
+
+
+def _begun_spec(stage: Stage, size: DataSize, origin: Origin | None) -> TensorSpec:
+    """Return what the codec of a stage will make, as far as it is known before the data is read."""
+    if origin is None or stage.begins == NOTHING:
+        return size.spec
+    if stage.codec.kind == origin.model.codec.kind:
+        return origin.plain_spec(stage)
+    if isinstance(stage.codec, ChatCodecConfig):
+        known = origin.plain_spec(stage)[TARGET].vocabulary or 0
+        return chat_spec(stage.codec.makes, vocabulary=known, usual=size.spec[TARGET].usual)
+    # Classes of a new head are guessed from the inspection.
+    return size.spec
 
 
 def _learned_spec(codec: CodecConfig, plain: TensorSpec, stages: Sequence[Stage]) -> TensorSpec:

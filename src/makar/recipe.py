@@ -19,7 +19,7 @@ from makar.errors import ConfigError, UnsupportedError
 from makar.families.family_config import FamilyConfig
 from makar.tensor_spec import TensorSpec, mismatches
 
-NOTHING, PARENT, KEPT = "nothing", "parent", "kept"
+NOTHING, PARENT, BASE, KEPT = "nothing", "parent", "base", "kept"
 """Where a stage begins."""
 
 GENTLE_RATE = 0.3
@@ -80,9 +80,9 @@ class Stage(Config):
     share: float = setting(1.0, meaning="share of the budget", minimum=0.0, maximum=1.0)
     begins: str = setting(
         NOTHING,
-        meaning="nothing draws the weights and fits the codec; parent takes both from the stage of that name of the parent; kept leaves "
-        "that stage as it is and trains nothing",
-        choices=(NOTHING, PARENT, KEPT),
+        meaning="nothing draws the weights and fits the codec; parent takes both from the stage of that name of the parent; base takes the "
+        "codec and learns over the parent, which the family opens itself; kept leaves that stage as it is and trains nothing",
+        choices=(NOTHING, PARENT, BASE, KEPT),
     )
 
 

@@ -140,7 +140,7 @@ def test_three_domains_are_refused(tmp_path):
         for number in range(6):
             write(tmp_path / "d" / name / f"{number}.png", picture(50 * place + number))
     with pytest.raises(ConfigError, match="3 domains"):
-        plan_training(open_dataset(tmp_path / "d"), recipe="cyclegan", steps=5)
+        plan_training(open_dataset(tmp_path / "d"), Request(recipe="cyclegan", steps=5))
 
 
 def test_two_images_only_are_too_few(tmp_path):
@@ -150,14 +150,16 @@ def test_two_images_only_are_too_few(tmp_path):
 
 def test_the_plan_counts_pairs_and_takes_the_size_of_one_image(tmp_path):
     dataset = open_dataset(pair_folders(tmp_path / "d", count=20))
-    plan = plan_training(dataset, recipe="pix2pix", steps=5)
+    plan = plan_training(dataset, Request(recipe="pix2pix", steps=5))
     stage = plan.recipe.stages[0]
     assert (stage.codec.height, stage.codec.width, stage.codec.source) == (16, 16, "pair")
     assert (stage.family.height, stage.family.width, stage.family.channels) == (16, 16, 3)
     side_by_side = tmp_path / "s"
     for number in range(8):
         write(side_by_side / f"{number}.png", picture(number, size=(16, 32)))
-    plan = plan_training(open_dataset(side_by_side), recipe="pix2pix", steps=5, settings=["stages.0.codec.source=left"])
+    plan = plan_training(
+        open_dataset(side_by_side), Request(recipe="pix2pix", steps=5, settings=["stages.0.codec.source=left"])
+    )
     assert (plan.recipe.stages[0].codec.height, plan.recipe.stages[0].codec.width) == (16, 16)
 
 

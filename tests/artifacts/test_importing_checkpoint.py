@@ -122,3 +122,23 @@ def test_a_checkpoint_as_it_came_is_not_trained_on_but_says_how(checkpoints, tmp
     with pytest.raises(UnsupportedError, match="somebody else's model") as caught:
         makar.train(texts, steps=1, from_model=checkpoints("llama"))
     assert "makar import" in caught.value.do
+
+
+@pytest.mark.parametrize("name", ["qwen3", "llama"])
+@pytest.mark.parametrize("adapter", [None, "lora"])
+def test_it_is_taught_to_answer_in_its_own_template_or_with_new_tokens(name, adapter, checkpoints, tmp_path):
+    model = import_model(checkpoints(name), output="brought")
+    rows = [{"prompt": f"What is {number}?", "response": f"It is {number}."} for number in range(40)]
+    (tmp_path / "talks.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    grown = makar.train(tmp_path / "talks.jsonl", steps=3, from_model="brought", output="talker", adapter=adapter)
+    talker = grown.model
+    assert grown.plan.recipe.name == "chat" and talker.artifact.codec().config.base.kind == "checkpoint-tokens"
+    added = talker.artifact.codec().vocabulary - model.artifact.codec().vocabulary
+    # Qwen's template needs no new tokens; a tokenizer without one gets the four roles, and no rows are to spare.
+    assert added == (0 if name == "qwen3" else 4)
+    assert talker.generate("What is 3?", options={"max_tokens": 6})[0].content is not None
+    files = {path.name for path in talker.path.iterdir()}
+    assert ("adapter_config.json" in files) == (adapter is not None)
+    assert "chat_template" in json.loads((talker.path / "tokenizer_config.json").read_text(encoding="utf-8"))
+    again = makar.plan(tmp_path / "talks.jsonl", steps=2, from_model="talker")
+    assert again.recipe.stages[0].codec == talker.artifact.codec().config

@@ -720,6 +720,19 @@ def test_an_adapter_is_learned_on_request_only(pipelines, place, tmp_path):
     assert (pipelines / "adapter" / "adapter_config.json").is_file()
 
 
+def test_an_adapter_of_a_writer_is_planned_learned_and_added(place, tmp_path):
+    grow = [place / "texts", "--steps", "2", "--from", "writer"]
+    planned = see("plan", *grow, "--adapter", "rslora")
+    assert "--adapter rslora" in planned.messages and "by an adapter (rslora)" in planned.output
+    see("train", *grow, "--adapter", "lora", "-o", "poems", "--set", "stages.0.optimisation.learning_rate=1")
+    assert (models_folder() / "poems" / "adapter_config.json").is_file()
+    plain, added = (see(*WRITE, *more).output for more in ([], ["--lora", "poems"]))
+    assert plain != added
+    assert "no adapter" in see(*WRITE, "--lora", "poets", code=2).messages
+    see("export", "poems", "--to", "peft", "out")
+    assert (tmp_path / "out" / "adapter_model.safetensors").is_file()
+
+
 # --- the other verbs --------------------------------------------------------------------------------------------------------------
 
 CASES |= {(f"makar {verb}", "--columns"): "test_columns_of_a_table" for verb in ("inspect", "plan", "train")}

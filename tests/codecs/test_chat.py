@@ -49,7 +49,7 @@ def test_answers_and_their_ends_are_learned_and_nothing_else(base):
     assert codec.decode_tokens(tokens[learned]) == "Here.\n2"
     ends = np.flatnonzero(tokens == codec.end_token)
     assert learned[ends].tolist() == [False, False, True, False, True]
-    assert not learned[np.isin(tokens, list(codec.role_tokens.values()))].any()
+    assert not learned[np.isin(tokens, list(codec.turns.roles.values()))].any()
 
 
 @pytest.mark.parametrize("base", BASES, ids=lambda base: base.kind)

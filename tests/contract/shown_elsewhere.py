@@ -30,6 +30,12 @@ SHOWN_ELSEWHERE = {
         ("pretrained-text", name): "families/pretrained/test_text_checkpoints.py"
         for name in ("base", "architecture", "task", "vocabulary", "context", "weights", "labels")
     },
+    **{
+        ("pretrained-text", name): "families/pretrained/test_text_adapters.py"
+        for name in ("linears", "inputs", "outputs", "adapter", "recompute")
+    },
+    ("transformer", "adapter"): "families/transformer/test_adapted.py",
+    ("transformer", "recompute"): "families/transformer/test_adapted.py",
     ("pretrained", "class_images"): "families/pretrained/test_adapter.py",
     ("pretrained", "class_steps"): "families/pretrained/test_adapter.py",
     ("pretrained", "guidance"): "families/pretrained/test_sampler.py",

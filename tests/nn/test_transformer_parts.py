@@ -73,6 +73,16 @@ def test_attention_sees_no_future_and_shares_grouped_keys():
     assert torch.allclose(after, repeated, atol=1e-6)
 
 
+def test_attention_that_is_learned_has_the_same_result_and_gradients_in_strips():
+    leaves = [drawn(2, 4, 150, 8), drawn(2, 2, 150, 8, seed=1), drawn(2, 2, 150, 8, seed=2)]
+    leaves = [leaf.requires_grad_() for leaf in leaves]
+    found = [causal_attention(*leaves, is_learned=is_learned) for is_learned in (False, True)]
+    assert torch.allclose(*found, atol=1e-5)
+    upstream = drawn(2, 4, 150, 8, seed=3)
+    gradients = [torch.autograd.grad(value, leaves, upstream) for value in found]
+    assert all(torch.allclose(one, other, atol=1e-4) for one, other in zip(*gradients))
+
+
 def test_dropout_keeps_the_mean_and_follows_its_generator():
     x = torch.ones(1000, 37)
     first = dropped(x, 0.25, torch.Generator().manual_seed(1))

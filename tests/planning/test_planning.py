@@ -51,7 +51,7 @@ def test_a_recipe_that_does_not_fit_is_refused_with_the_one_that_does(pictures):
 
 
 def test_a_fixed_number_of_steps_gives_the_same_plan_every_time(pictures):
-    first, second = (plan_training(pictures, steps=50, seed=3) for _ in range(2))
+    first, second = (plan_training(pictures, Request(steps=50, seed=3)) for _ in range(2))
     values = [plan.to_dictionary() for plan in (first, second)]
     for plan in values:
         plan["predicted"].pop("probe_seconds")
@@ -60,14 +60,16 @@ def test_a_fixed_number_of_steps_gives_the_same_plan_every_time(pictures):
 
 
 def test_the_number_of_steps_does_not_change_the_sizes(pictures):
-    first, second = plan_training(pictures, steps=50), plan_training(pictures, steps=5000)
+    first, second = plan_training(pictures, Request(steps=50)), plan_training(pictures, Request(steps=5000))
     assert first.recipe == second.recipe
 
 
 @pytest.mark.parametrize("data", ["pictures", pytest.param("novels", marks=has_text_rule)])
 def test_more_time_gives_a_larger_model_or_more_epochs(request, data):
     dataset = request.getfixturevalue(data)
-    short, long = (plan_training(dataset, seconds=seconds, probe=False).predicted for seconds in (60.0, 6000.0))
+    short, long = (
+        plan_training(dataset, Request(seconds=seconds, probe=False)).predicted for seconds in (60.0, 6000.0)
+    )
     assert long["parameters"] >= short["parameters"] and long["items"] > 2 * short["items"]
     assert set(short["inner_loss"]) == {"low", "central", "high", "unit"}
     assert short["energy"]["watt_hours"]["low"] < short["energy"]["watt_hours"]["high"]
@@ -89,7 +91,7 @@ def test_a_probe_decides_threads_precision_and_size(pictures, monkeypatch):
     found = {}
     for name, factor, way in (("slow", 1, Candidate("float32", 1)), ("fast", 100, Candidate("bfloat16", 2))):
         monkeypatch.setattr(planning, "_measure", machine(factor, way))
-        found[name] = plan_training(pictures, seconds=600.0)
+        found[name] = plan_training(pictures, Request(seconds=600.0))
     assert (found["slow"].precision, found["slow"].threads) == ("float32", 1)
     assert (found["fast"].precision, found["fast"].threads) == ("bfloat16", 2)
     assert found["fast"].predicted["peak_fraction"] == 1.0 and found["slow"].predicted["peak_fraction"] == 0.01
@@ -98,36 +100,36 @@ def test_a_probe_decides_threads_precision_and_size(pictures, monkeypatch):
 
 def test_settings_stay_on_top_of_the_rule(pictures):
     settings = ["stages.0.family.features=32", "stages.0.optimisation.batch_size=5", "stages.0.codec.height=16"]
-    stage = plan_training(pictures, steps=10, settings=settings).recipe.stages[0]
+    stage = plan_training(pictures, Request(steps=10, settings=settings)).recipe.stages[0]
     assert (stage.family.features, stage.optimisation.batch_size, stage.family.height) == (32, 5, 16)
     with pytest.raises(UnknownNameError):
-        plan_training(pictures, steps=10, settings=["stages.0.family.featurs=32"])
+        plan_training(pictures, Request(steps=10, settings=["stages.0.family.featurs=32"]))
 
 
 def test_a_precision_that_was_asked_for_is_taken(pictures):
     settings = ["stages.0.optimisation.precision=float32"]
-    assert plan_training(pictures, steps=10, settings=settings).precision == "float32"
+    assert plan_training(pictures, Request(steps=10, settings=settings)).precision == "float32"
 
 
 def test_neither_or_both_budgets_are_refused(pictures):
     for budget in ({}, {"seconds": 60.0, "steps": 10}):
         with pytest.raises(ConfigError, match="not both"):
-            plan_training(pictures, probe=False, **budget)
+            plan_training(pictures, Request(probe=False, **budget))
 
 
 def test_too_little_memory_or_disk_is_said_before_the_start(pictures, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(psutil, "disk_usage", lambda path: type("Disk", (), {"free": 1000})())
         with pytest.raises(OutOfSpaceError, match="MAKAR_HOME"):
-            plan_training(pictures, steps=10)
+            plan_training(pictures, Request(steps=10))
     with monkeypatch.context() as patch:
         patch.setattr(psutil, "virtual_memory", lambda: type("Memory", (), {"available": 1000})())
         with pytest.raises(OutOfMemoryError, match="smaller model"):
-            plan_training(pictures, steps=10)
+            plan_training(pictures, Request(steps=10))
 
 
 def test_a_batch_that_does_not_fit_is_cut_and_accumulated(pictures, monkeypatch):
-    whole = plan_training(pictures, seconds=60.0, probe=False).recipe.stages[0]
+    whole = plan_training(pictures, Request(seconds=60.0, probe=False)).recipe.stages[0]
     family = whole.family
     needed = [
         memory_bytes(family.parameter_count(), activation_bytes=family.activation_bytes(), batch_size=size)
@@ -135,7 +137,7 @@ def test_a_batch_that_does_not_fit_is_cut_and_accumulated(pictures, monkeypatch)
     ]
     memory = type("Memory", (), {"available": sum(needed) / 2})()
     monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
-    cut = plan_training(pictures, seconds=60.0, probe=False).recipe.stages[0].optimisation
+    cut = plan_training(pictures, Request(seconds=60.0, probe=False)).recipe.stages[0].optimisation
     assert cut.accumulate == 2 * whole.optimisation.accumulate
     assert cut.batch_size == whole.optimisation.batch_size // 2
 
@@ -191,7 +193,7 @@ def test_the_text_recipe_without_captions_is_refused(pictures):
 
 @pytest.mark.parametrize("recipe", ["flow", "ddpm"])
 def test_the_recipes_named_after_their_objective_learn_it_and_can_be_a_dit(pictures, recipe):
-    plan = plan_training(pictures, steps=10, recipe=recipe, settings=["stages.0.family.network=dit"])
+    plan = plan_training(pictures, Request(steps=10, recipe=recipe, settings=["stages.0.family.network=dit"]))
     family = plan.recipe.stages[0].family
     assert (family.objective, family.network, family.expansion) == (recipe, "dit", 4)
 
@@ -199,7 +201,7 @@ def test_the_recipes_named_after_their_objective_learn_it_and_can_be_a_dit(pictu
 @pytest.mark.parametrize("network", ["unet", "dit"])
 def test_latent_diffusion_learns_the_latents_that_its_autoencoder_will_make(tmp_path, network):
     settings = [f"stages.1.family.network={network}"]
-    plan = plan_training(with_captions(tmp_path, 1.0), steps=10, recipe="latent-diffusion", settings=settings)
+    plan = plan_training(with_captions(tmp_path, 1.0), Request(steps=10, recipe="latent-diffusion", settings=settings))
     first, second = plan.recipe.stages
     assert second.codec.components == (first.name,)
     latents = first.family.latents()

@@ -94,6 +94,7 @@ PLANS = {
     "TextFields": "fields",
     "ImageFields": "fields",
     "ModerationFields": "fields",
+    "EmbeddingFields": "fields",
     "TuningFields": "fields",
 }
 """What the values of these classes are called wherever they are read: at the end of a name, ``plan.recipe.stages[-1]`` included.
@@ -146,7 +147,8 @@ def test_every_configuration_is_shown_to_matter():
     from makar.codecs.codec import CodecConfig
     from makar.families.family_config import FamilyConfig
 
-    options = {"ImageOptions", "TextOptions", "OptimisationConfig"}
+    # Settings of adapters are changed one by one in tests/families/transformer/test_adapted.py.
+    options = {"ImageOptions", "TextOptions", "OptimisationConfig", "AdapterConfig"}
     registered = {registry.load(table, name) for table in ("codecs", "families") for name in registry.names(table)}
     # What only others build on is shown to matter by them.
     built_on = {base for kind in registered for base in kind.__mro__[1:]}

@@ -43,6 +43,7 @@ def plan(
     seed: int = 0,
     settings: Sequence[str] = (),
     from_model: str | Path | None = None,
+    adapter: str | None = None,
     probe: bool = True,
 ) -> "TrainingPlan":
     """Choose recipe and sizes for this data, this machine and this time, and say what to expect.
@@ -57,12 +58,13 @@ def plan(
         seed: Seed of every draw.
         settings: ``PATH=VALUE`` changes to the recipe, for example ``"stages.0.family.width=128"``.
         from_model: Name or folder of a saved model to begin from.
+        adapter: Learn an adapter of that model: ``"lora"``, ``"rslora"``, ``"dora"`` or ``"qlora"``.
         probe: Whether to measure this machine for a few seconds; without it known figures are used.
 
     Raises:
         UsageError: Neither or both of ``minutes`` and ``steps`` were given.
     """
-    from makar.planning import plan_training
+    from makar.planning import Request, plan_training
 
     parent = None
     if from_model is not None:
@@ -71,16 +73,17 @@ def plan(
 
         parent = open_parent(from_model)
     dataset = dataset_of(source, medium=medium, columns=columns)
-    planned = plan_training(
-        dataset,
+    request = Request(
         recipe=recipe,
         seconds=seconds_of_budget(minutes, steps),
         steps=steps,
         seed=seed,
-        settings=list(settings),
+        settings=tuple(settings),
         probe=probe,
         origin=None if parent is None else parent.origin,
+        adapter=adapter,
     )
+    planned = plan_training(dataset, request)
     if parent is not None:
         parent.check(dataset, planned.recipe)
     return planned

@@ -352,11 +352,17 @@ class Model:
 
         Args:
             folder: A folder that does not exist or is empty.
-            to: ``"transformers"``, ``"onnx"`` or ``"gguf"``; of an adapter ``"diffusers"`` or ``"kohya"``.
+            to: ``"transformers"``, ``"onnx"``, ``"gguf"``; adapters of text, merged, or ``"peft"``, of images ``"diffusers"``, ``"kohya"``.
         """
         from makar.artifacts.export import export_artifact
 
         return export_artifact(self.artifact, to=to, folder=Path(folder))
+
+    def switch(self, loras: Sequence[str] = ()) -> None:
+        """Take other adapters of text than before, or none, from the next call on; ``loras`` as in ``load``."""
+        from makar.artifacts.adapters import adapters_for
+
+        self.artifact.use_adapters(adapters_for(self.artifact, loras))
 
     def novelty_index(self) -> "NoveltyIndex | LineageIndex | None":
         """Return the index of the data it, and what it began from, learned from; ``None`` where its run is not on this machine."""
@@ -380,7 +386,7 @@ def load(
     Args:
         name: A name, the folder of a model, of a pipeline of diffusers or a checkpoint of transformers, a name on the hub, or
             ``openai:NAME``, a model behind an endpoint.
-        loras: For a pipeline: LoRA files to add, each FILE or FILE:SCALE.
+        loras: Adapters to add: for a pipeline LoRA files, each FILE or FILE:SCALE; for text names or folders, with :WEIGHT.
         controlnet: For a pipeline: folder of a ControlNet.
         base_url: For ``openai:NAME``: the address of the endpoint; ``None`` for that of OpenAI.
 

@@ -63,7 +63,7 @@ class ParentModel:
         Raises:
             ArtifactError: The settings of the new stage need something that was not learned.
         """
-        files = self._made(stage.name).codec.files()
+        files = self._codec(stage.name).files()
         return load_codec(stage.codec, files, components_of(self.artifact.components(), stage.codec.components))
 
     def family(self, stage: Stage, *, device: str = "cpu") -> Family:
@@ -134,6 +134,11 @@ class ParentModel:
                 f'"{artifact.name}" has no stage "{name}"', expected=", ".join(["its own", *artifact.components()])
             )
         return artifact.components()[name]
+
+    def _codec(self, name: str) -> Codec:
+        """Return the codec of a stage; the weights of the model may be gigabytes that an adapter has read already."""
+        is_model = name == self.artifact.recipe.stages[-1].name
+        return self.artifact.codec() if is_model else self._made(name).codec
 
     def _as_trained(self, stage: Stage) -> Stage:
         if stage.name == self.artifact.recipe.stages[-1].name:

@@ -16,6 +16,7 @@ from makar.api.parent import open_parent
 from makar.api.stores import open_stores
 from makar.errors import DataError, RunError, UsageError
 from makar.families.family import build_family
+from makar.recipe import PARENT
 from makar.training.budget import Budget
 from makar.training.distributed import Team
 from makar.training.plan import TrainingPlan
@@ -119,7 +120,7 @@ def _take_part(run: StoredRun, name: str, *, stores: Path, parent: str | None) -
         )
     (stage,) = (stage for stage in plan.recipe.stages if stage.name == name)
     family = build_family(stage.family)
-    if parent is not None:
+    if parent is not None and stage.begins == PARENT:
         family.attach(open_parent(parent).family(stage, device=plan.device))
     budget = Budget(math.inf if plan.seconds is None else plan.seconds)
     # The first process decides when to stop; a signal that came to all must not end this one before.

@@ -13,7 +13,7 @@ from makar.data.dataset import DataSet
 from makar.errors import InterruptedRunError
 from makar.families.family import Family, build_family
 from makar.planning import plain_codec
-from makar.recipe import KEPT, NOTHING, Recipe, Stage
+from makar.recipe import KEPT, NOTHING, PARENT, Recipe, Stage
 from makar.tensor_spec import TensorSpec
 from makar.training.progress import Watch
 from makar.training.trainer import TrainingData
@@ -40,7 +40,7 @@ class Material:
     def family(self, stage: Stage, *, device: str) -> Family:
         """Return the family of a stage, with the parent beside it where it begins from that."""
         family = build_family(stage.family)
-        if self.parent is not None and stage.begins != NOTHING:
+        if self.parent is not None and stage.begins == PARENT:
             family.attach(self.parent.family(stage, device=device))
         return family
 

@@ -96,6 +96,7 @@ def train(
     seed: int = 0,
     settings: Sequence[str] = (),
     from_model: str | Path | None = None,
+    adapter: str | None = None,
     on_event: OnEvent = ignore_event,
 ) -> Run:
     """Train a model on data; the same call goes on with a run that was stopped or killed.
@@ -111,6 +112,7 @@ def train(
         seed: Seed of every draw.
         settings: ``PATH=VALUE`` changes to the recipe, for example ``"stages.0.family.width=128"``.
         from_model: Name or folder of a saved model to begin from: without ``recipe`` that model is trained on.
+        adapter: Learn an adapter of that model instead: ``"lora"``, ``"rslora"``, ``"dora"`` or ``"qlora"``.
         on_event: Called with every event; see ``makar.training.progress``.
 
     Raises:
@@ -143,6 +145,8 @@ def train(
             options["held_out_share"] = dataset.held_out_share
         if dataset.columns:
             options["columns"] = dataset.columns
+        if adapter is not None:
+            options["adapter"] = adapter
         if parent is not None:
             options["from"] = parent.origin.parent.to_dictionary() | {"place": str(parent.artifact.path.absolute())}
         key = run_key(data_fingerprint=dataset.fingerprint, options=options, output=str(place))
@@ -294,6 +298,7 @@ def _plan_and_data(
         seed=options["seed"],
         settings=tuple(options["settings"]),
         origin=None if parent is None else parent.origin,
+        adapter=options.get("adapter"),
     )
     recipe = choose_recipe(dataset, request) if plan is None else plan.recipe
     if parent is not None:

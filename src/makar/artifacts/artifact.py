@@ -14,7 +14,7 @@ No part of the training data and no path of the machine is in it, and nothing in
 from classes that the registry names.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from makar.artifacts.tensors import check_header, read_tensors
 from makar.codecs.codec import Codec, CodecConfig, load_codec
 from makar.config import Config
 from makar.errors import ArtifactError, IntegrityError, UsageError
+from makar.families.adapter_files import AdapterFile
 from makar.families.family import Family, build_family
 from makar.families.family_config import FamilyConfig
 from makar.nn.device import working_device
@@ -68,6 +69,7 @@ class Artifact:
         self._codec: Codec | None = None
         self._family: Family | None = None
         self._components: dict[str, TrainedStage] | None = None
+        self._adapters: tuple[AdapterFile, ...] = ()
 
     @property
     def columns(self) -> str:
@@ -134,7 +136,14 @@ class Artifact:
         if self._family is None:
             name = tensors_name(self.header)
             self._family = rebuild_family(self.header, [self.path / name] if name else [])
+            if self._adapters:
+                self._family.add_adapters(self._adapters)
         return self._family.to(working_device() if device is None else device)
+
+    def use_adapters(self, adapters: Sequence[AdapterFile]) -> None:
+        """Take other adapters than before, or none; the weights are read anew when they are asked for."""
+        self._adapters = tuple(adapters)
+        self._family = None
 
 
 def read_header(folder: Path) -> dict[str, Any]:

@@ -1,11 +1,13 @@
 """Taking a model out: ``export_artifact`` writes a folder that other programs open, checked before it is accepted.
 
 Formats: ``transformers`` (where the family writes what that library needs), ``onnx`` (every family) and ``gguf`` (one file, text of layout
-mainstream with a vocabulary of byte pairs; it is not brought back); of an adapter ``diffusers`` and
-``kohya``, one file each (``export_lora``). The folders of the first two also hold ``makar.json``, the codec's files, the tensors under
+mainstream with a vocabulary of byte pairs; it is not brought back); of an adapter of images ``diffusers`` and
+``kohya``, one file each (``export_lora``). An adapter of text goes out as it is (``peft``), or merged into its base in any format of text.
+The folders of the first two also hold ``makar.json``, the codec's files, the tensors under
 their saved names and, as ``provenance.json``, the signed manifest, so that ``import_artifact`` reverses them exactly.
 """
 
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,11 +18,14 @@ from makar.artifacts.export_lora import export_diffusers, export_kohya
 from makar.artifacts.export_onnx import write_onnx
 from makar.artifacts.folders import check_replaceable, new_folder, write_file
 from makar.artifacts.load import load_artifact
+from makar.artifacts.merging import is_adapter, merged_artifact, write_merged_checkpoint
 from makar.errors import UnknownNameError, UnsupportedError
+from makar.families.pretrained.text_config import PretrainedTextConfig
 from makar.provenance.folder import MANIFEST_NAME
 
 TRANSFORMERS_CONFIG = "config.json"
 PROVENANCE_NAME = "provenance.json"
+PEFT = "peft"
 
 
 def export_artifact(artifact: Artifact, *, to: str, folder: Path) -> Path:
@@ -54,8 +59,32 @@ def export_artifact(artifact: Artifact, *, to: str, folder: Path) -> Path:
     folder = Path(folder)
     check_replaceable(folder, None)
     artifact = load_artifact(artifact.path)
-    FORMATS[to](artifact, folder)
+    if not is_adapter(artifact) or to == PEFT:
+        FORMATS[to](artifact, folder)
+        return folder
+    if isinstance(artifact.family_config, PretrainedTextConfig):
+        if to != "transformers":
+            raise UnsupportedError(
+                f"an adapter of a {artifact.family_config.architecture} as {to}",
+                expected="peft as it is, or transformers merged",
+            )
+        with new_folder(folder, replaces=None) as building:
+            write_merged_checkpoint(artifact, building)
+        return folder
+    with tempfile.TemporaryDirectory(dir=folder.absolute().parent, prefix=".merging-") as place:
+        FORMATS[to](merged_artifact(artifact, Path(place) / artifact.name), folder)
     return folder
+
+
+def _export_peft(artifact: Artifact, folder: Path) -> None:
+    if not is_adapter(artifact):
+        raise UnsupportedError(
+            f"{artifact.name} is no adapter of a model of text",
+            expected="a model made with --adapter",
+            do=f"makar export {artifact.name} --to transformers",
+        )
+    with new_folder(folder, replaces=None) as building:
+        _write_parts(artifact, building, [name for name in artifact.manifest["files"] if not _is_always_written(name)])
 
 
 def _export_transformers(artifact: Artifact, folder: Path) -> None:
@@ -92,6 +121,7 @@ def _is_always_written(name: str) -> bool:
 
 FORMATS: dict[str, Callable[[Artifact, Path], None]] = {
     "transformers": _export_transformers,
+    PEFT: _export_peft,
     "onnx": _export_onnx,
     "gguf": export_gguf,
     "diffusers": export_diffusers,

@@ -33,6 +33,7 @@ from makar.artifacts.importing_checkpoint import import_checkpoint
 from makar.artifacts.save import restore_artifact, utc_now, write_artifact
 from makar.codecs.codec import Codec
 from makar.errors import ArtifactError, IntegrityError, UsageError
+from makar.families.adapter_config import ADAPTER_SETTINGS
 from makar.families.family import Family
 from makar.families.pretrained.checkpoint_folder import is_checkpoint
 from makar.home import models_folder
@@ -42,6 +43,8 @@ from makar.version import VERSION
 
 # transformers writes these anew whenever it saves; none of them changes what the network computes.
 FREE_KEYS = frozenset({"transformers_version", "dtype", "torch_dtype", "_name_or_path", "use_cache"})
+# And so does PEFT, which also writes lists in another order.
+FREE_KEYS |= {"base_model_name_or_path", "inference_mode", "target_modules", "ensure_weight_tying"}
 
 
 def import_artifact(path: Path | str, *, output: Path | str) -> Artifact:
@@ -110,20 +113,23 @@ def _check_format(folder: Path, family: Family, codec: Codec, components: Mappin
         for name, stage in components.items():
             check_family(stage.family, folder, component=name)
         return "onnx"
-    own = family.files(codec).get(TRANSFORMERS_CONFIG)
-    if own is None or not (folder / TRANSFORMERS_CONFIG).is_file():
-        raise ArtifactError(f"{folder} is no known format", expected=f"{TRANSFORMERS_CONFIG} or {DESCRIPTION_NAME}")
-    stated = read_strict_json(read_limited(folder / TRANSFORMERS_CONFIG))
+    made = family.files(codec)
+    known = [name for name in (TRANSFORMERS_CONFIG, ADAPTER_SETTINGS) if name in made and (folder / name).is_file()]
+    if not known:
+        raise ArtifactError(
+            f"{folder} is no known format", expected=f"{TRANSFORMERS_CONFIG}, {ADAPTER_SETTINGS} or {DESCRIPTION_NAME}"
+        )
+    stated, own = read_strict_json(read_limited(folder / known[0])), made[known[0]]
     if not isinstance(stated, dict):
-        raise ArtifactError(f"{TRANSFORMERS_CONFIG} is no table of settings")
+        raise ArtifactError(f"{known[0]} is no table of settings")
     ours: dict[str, Any] = json.loads(own)
     wrong = [key for key, value in ours.items() if key in stated and key not in FREE_KEYS and stated[key] != value]
     if wrong:
         raise ArtifactError(
-            f"{TRANSFORMERS_CONFIG} and {HEADER_NAME} describe different models: {', '.join(sorted(wrong))}",
+            f"{known[0]} and {HEADER_NAME} describe different models: {', '.join(sorted(wrong))}",
             expected="the settings that were exported",
         )
-    return "transformers"
+    return "transformers" if known[0] == TRANSFORMERS_CONFIG else "peft"
 
 
 def _signed_origin(folder: Path) -> SignedManifest | None:

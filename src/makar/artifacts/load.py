@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from makar.artifacts.adapters import adapters_for
 from makar.artifacts.artifact import Artifact, read_header
 from makar.artifacts.checkpoints import open_checkpoint_folder
 from makar.artifacts.folders import recover
@@ -31,7 +32,7 @@ def load_artifact(
         path: Its folder, or the name of a folder in the models folder; the folder of a pipeline of diffusers or of a
             checkpoint of transformers is one too, and so is the name of a model on the hub, as text, which is fetched once.
         verify: Whether to compare every file with its hash; without, only names, sizes and signatures are.
-        loras: For a pipeline: LoRA files to add, each FILE or FILE:SCALE.
+        loras: Adapters to add: for a pipeline LoRA files, each FILE or FILE:SCALE; for text names or folders of adapters, with :WEIGHT.
         controlnet: For a pipeline: folder of a ControlNet.
         base_url: For ``openai:NAME``, a model behind an endpoint: its address.
 
@@ -39,7 +40,7 @@ def load_artifact(
         UnknownNameError: There is no such model; the nearest name is proposed.
         IntegrityError: A file is missing, foreign or changed, or a signature does not match; the message names all of them.
         ArtifactError: The folder is no artifact, or of another version.
-        UnsupportedError: LoRA files or a ControlNet for a model that is no pipeline, or an address for one that is here.
+        UnsupportedError: Adapters or a ControlNet for a model that takes none, or an address for one that is here.
     """
     if is_remote(path):
         return open_remote(str(path), base_url=base_url)
@@ -49,13 +50,13 @@ def load_artifact(
     folder = _found_or_fetched(path)
     if is_pipeline(folder) and not (folder / MANIFEST_NAME).exists():
         return open_pipeline_folder(folder, loras=loras, controlnet=controlnet)
-    if is_checkpoint(folder) and not (folder / MANIFEST_NAME).exists() and not loras and controlnet is None:
-        return open_checkpoint_folder(folder)
-    if loras or controlnet is not None:
+    if controlnet is not None:
         raise UnsupportedError(
-            f"{'a LoRA' if loras else 'a ControlNet'} for {folder.name}, which is no pipeline of diffusers",
+            f"a ControlNet for {folder.name}, which is no pipeline of diffusers",
             expected="the folder of a pretrained pipeline",
         )
+    if is_checkpoint(folder) and not (folder / MANIFEST_NAME).exists():
+        return _with_adapters(open_checkpoint_folder(folder), loras)
     if not (folder / MANIFEST_NAME).exists():
         raise ArtifactError(
             f"{folder} is no saved model: it has no {MANIFEST_NAME}",
@@ -71,6 +72,12 @@ def load_artifact(
         )
     artifact = Artifact(folder, read_header(folder), found.signed)
     remember_place("artifact", artifact.hash, str(folder.absolute()))
+    return _with_adapters(artifact, loras)
+
+
+def _with_adapters(artifact: Artifact, loras: Sequence[str]) -> Artifact:
+    if loras:
+        artifact.use_adapters(adapters_for(artifact, loras))
     return artifact
 
 

@@ -10,9 +10,7 @@ from makar.cli.output import Json, note, print_json
 from makar.cli.tables import print_inspection, print_plan
 from makar.cli.values import seconds_of
 from makar.errors import UnknownNameError, UsageError
-
-ADAPTERS = ("lora",)
-"""Recipes that learn an adapter."""
+from makar.families.adapter_config import ADAPTERS
 
 Data = Annotated[
     str, typer.Argument(metavar="DATA", help="A file, a folder, an archive, or builtin:NAME.", show_default=False)
@@ -56,26 +54,23 @@ From = Annotated[
 Adapter = Annotated[
     str | None,
     typer.Option(
-        "--adapter", metavar="KIND", help="With --from FOLDER of a pretrained pipeline: learn an adapter; lora."
+        "--adapter", metavar="KIND", help="With --from: learn an adapter of that model; lora, rslora, dora or qlora."
     ),
 ]
 
 
-def recipe_of(recipe: str | None, *, adapter: str | None, from_model: str | None) -> str | None:
-    """Return the recipe that the options ask for: each kind of adapter is one.
+def check_adapter(adapter: str | None, *, from_model: str | None) -> None:
+    """Refuse an adapter of nothing or of an unknown kind, before the data is read.
 
     Raises:
-        UsageError: An adapter of nothing, of an unknown kind, or beside another recipe.
+        UsageError: It is one.
     """
     if adapter is None:
-        return recipe
+        return
     if adapter not in ADAPTERS:
         raise UnknownNameError("adapter", adapter, ADAPTERS)
     if from_model is None:
-        raise UsageError(f"--adapter {adapter} of nothing", expected="a model that it adapts", do="--from FOLDER")
-    if recipe not in (None, adapter):
-        raise UsageError(f"--adapter {adapter} and --recipe {recipe}", expected="one of them")
-    return adapter
+        raise UsageError(f"--adapter {adapter} of nothing", expected="a model that it adapts", do="--from MODEL")
 
 
 def check_from(model: str | None) -> None:
@@ -133,7 +128,7 @@ def plan(
     minutes = None if seconds is None else seconds / 60
     seconds_of_budget(minutes, steps)
     check_from(from_model)
-    recipe = recipe_of(recipe, adapter=adapter, from_model=from_model)
+    check_adapter(adapter, from_model=from_model)
     with Display() as display:
         dataset = dataset_of(data, medium=medium, columns=columns, progress=display.reading)
         if probe and seconds is not None:
@@ -146,6 +141,7 @@ def plan(
             seed=seed,
             settings=settings or [],
             from_model=from_model,
+            adapter=adapter,
             probe=probe,
         )
     if json:
@@ -160,6 +156,7 @@ def plan(
         "--columns": columns or None,
         "--seed": seed or None,
         "--from": from_model,
+        "--adapter": adapter,
     }
     words = ["makar", "train", data]
     words += [str(word) for option, value in given.items() if value is not None for word in (option, value)]

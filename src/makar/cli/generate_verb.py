@@ -28,7 +28,7 @@ ModelName = Annotated[
 
 Loras = Annotated[
     list[str] | None,
-    typer.Option("--lora", metavar="FILE[:SCALE]", help="Pipelines: add this LoRA; may be repeated."),
+    typer.Option("--lora", metavar="NAME[:WEIGHT]", help="Add this adapter, by name, folder or file; may be repeated."),
 ]
 JsonSchema = Annotated[
     Path | None, typer.Option("--json-schema", metavar="FILE", help="Text: every answer is JSON of this schema.")

@@ -140,7 +140,7 @@ def import_(
 def export(
     model: ModelName,
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder to write.")],
-    to: Annotated[str, typer.Option("--to", help="transformers, onnx or gguf; of an adapter diffusers or kohya.")],
+    to: Annotated[str, typer.Option("--to", help="transformers, onnx, gguf; of an adapter peft, diffusers or kohya.")],
     json: Json = False,
 ) -> None:
     """Write MODEL in a standard format.

@@ -16,8 +16,8 @@ from makar.cli.data_verbs import (
     Settings,
     Steps,
     Time,
+    check_adapter,
     check_from,
-    recipe_of,
 )
 from makar.cli.output import Json, note, print_json
 from makar.cli.values import seconds_of
@@ -57,7 +57,7 @@ def train(
     # Wrong use is said before an hour of reading.
     seconds_of_budget(minutes, steps)
     check_from(from_model)
-    recipe = recipe_of(recipe, adapter=adapter, from_model=from_model)
+    check_adapter(adapter, from_model=from_model)
     if process_number():
         # torchrun started several: the first reads, says and prints, and this one computes along.
         train_model(data, minutes=minutes, steps=steps)
@@ -72,6 +72,7 @@ def train(
             seed=seed,
             settings=settings or [],
             from_model=from_model,
+            adapter=adapter,
             on_event=display,
         )
     if json:

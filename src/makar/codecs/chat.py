@@ -1,10 +1,11 @@
 """Conversations to tokens and back: each turn is the token of its role, what is said, and the end token, as a text ends.
 
 Decisions. (1) The roles are four special tokens that are added to any tokenizer of text, a trained one included, so that a model of text
-becomes one that talks; ``CHAT_TEMPLATE`` writes the same for others. (2) What is said is ordinary text, the names of special tokens in it
-included: nobody can end a turn from inside. (3) Which tokens are learned is a slot of its own (``learned``), so nothing has to be guessed
-from tokens. (4) Text without turns is an answer to nothing. (5) A row that is too long loses the end of its answer and, of its prompt, the
-beginning: what stands next to the answer matters most.
+becomes one that talks; a tokenizer that came with a chat template writes turns as that says and gets no tokens (``chat_turns``). (2) What
+is said is ordinary text, the names of special tokens in it included: nobody can end a turn from inside; where a template is a text
+itself, a row that holds such a name is left out. (3) Which tokens are learned is a slot of its own (``learned``), so nothing has to be
+guessed from tokens. (4) Text without turns is an answer to nothing. (5) A row that is too long loses the end of its answer and, of its
+prompt, the beginning: what stands next to the answer matters most.
 
 Source: Ouyang et al. 2022, arXiv 2203.02155 (answers are learned, prompts are read); the names of the tokens as in Tunstall et al. 2023,
 arXiv 2310.16944 (Zephyr).
@@ -16,11 +17,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
-from tokenizers import AddedToken
 
-from makar.codecs.chat_config import CHAT_TEMPLATE, PAIRS, PROMPTS, ROLES, SCORES, ChatCodecConfig, chat_spec
+from makar.codecs.chat_config import PAIRS, PROMPTS, SCORES, ChatCodecConfig, chat_spec
+from makar.codecs.chat_turns import Message, TextTokens, turns_of
 from makar.codecs.codec import Codec
-from makar.codecs.text import TOKENIZER_FILE, TextCodec
+from makar.codecs.pretrained_text import PretrainedTextCodec
+from makar.codecs.pretrained_text_config import PretrainedTextCodecConfig
+from makar.codecs.text import TextCodec
 from makar.codecs.text_config import BpeCodecConfig, ByteCodecConfig, CharacterCodecConfig
 from makar.data.record import Record
 from makar.errors import ArtifactError, UnsupportedError
@@ -35,30 +38,25 @@ LARGEST_ANSWER_SHARE = 0.75
 
 BETWEEN_TURNS = "\n\n"
 
-Message = Mapping[str, str]
-
 
 class ChatCodec(Codec):
     """Turns conversations into tokens.
 
     Args:
         config: What of a row it makes.
-        text: The fitted codec of what is said; the tokens of the roles are added to its tokenizer.
+        text: The fitted codec of what is said; where it has no chat template the tokens of the roles are added to its tokenizer.
         counted: ``usual``, the mean length of a row, and ``least`` and ``most``, the ends of the scale of scores; 0 where unknown.
     """
 
     text_is_a_turn = True
     """A text alone is said by the user, and the answer does not repeat it."""
 
-    def __init__(self, config: ChatCodecConfig, text: TextCodec, counted: Mapping[str, float]) -> None:
+    def __init__(self, config: ChatCodecConfig, text: TextTokens, counted: Mapping[str, float]) -> None:
         self.config: ChatCodecConfig = config
         self.text = text
         self.counted_rows = dict(counted)
-        names = [f"<|{role}|>" for role in ROLES]
-        text.tokenizer.add_special_tokens([AddedToken(name, special=True, normalized=False) for name in names])
-        known = text.tokenizer.get_vocab(with_added_tokens=True)
-        self.role_tokens: dict[str, int] = {role: known[name] for role, name in zip(ROLES, names)}
-        self._special = np.array([text.end_token, *self.role_tokens.values()], np.int64)
+        self.turns = turns_of(text)
+        self._special = np.array(self.turns.special, np.int64)
 
     @classmethod
     def fit(cls, config: ChatCodecConfig, records: Iterator[Record]) -> Self:
@@ -69,6 +67,8 @@ class ChatCodec(Codec):
         """
         first = list(itertools.islice(records, COUNTED_ROWS))
         base = config.base
+        if isinstance(base, PretrainedTextCodecConfig):
+            return cls(config, PretrainedTextCodec.fit(base, iter(())), {})
         assert isinstance(base, ByteCodecConfig | CharacterCodecConfig | BpeCodecConfig), "checked by the configuration"
         return cls(config, TextCodec.fit(base, itertools.chain(first, records)), {})._looked_at(first)
 
@@ -80,12 +80,14 @@ class ChatCodec(Codec):
             ArtifactError: A file is missing or damaged.
         """
         base = config.base
-        assert isinstance(base, ByteCodecConfig | CharacterCodecConfig | BpeCodecConfig), "checked by the configuration"
         try:
             found = json.loads(files.get(COUNTED_FILE, b"{}"))
             counted = {str(name): float(value) for name, value in found.items()}
         except (ValueError, TypeError, AttributeError) as error:
             raise ArtifactError(f"{COUNTED_FILE} cannot be read: {error}", do="get the model again") from error
+        if isinstance(base, PretrainedTextCodecConfig):
+            return cls(config, PretrainedTextCodec.from_files(base, files), counted)
+        assert isinstance(base, ByteCodecConfig | CharacterCodecConfig | BpeCodecConfig), "checked by the configuration"
         return cls(config, TextCodec.from_files(base, files), counted)
 
     def counted(self, records: Iterator[Record]) -> "ChatCodec":
@@ -97,11 +99,24 @@ class ChatCodec(Codec):
         scale = {"least": min(scores), "most": max(scores)} if scores else {}
         whole = type(self)(self.config, self.text, scale)
         lengths = [max(map(len, slots.values())) for row in rows if (slots := whole._sequences(row))]
-        return type(self)(self.config, self.text, {"usual": round(float(np.mean(lengths or [0]))), **scale})
+        counted = {"usual": round(float(np.mean(lengths or [0]))), **scale}
+        if lost := len(rows) - len(lengths):
+            counted |= {"looked_at": len(rows), "left_out": lost}
+        return type(self)(self.config, self.text, counted)
+
+    def remarks(self) -> tuple[str, ...]:
+        """Say how many rows are left out of those that were looked at."""
+        lost, seen = (int(self.counted_rows.get(name, 0)) for name in ("left_out", "looked_at"))
+        if not lost:
+            return ()
+        why = "no answer, or not what is to be made of a row"
+        if isinstance(self.text, PretrainedTextCodec):
+            why += ", or turns that the chat template refuses, or the name of a token that steers the model"
+        return (f"{lost} of the first {seen} rows are left out: {why}",)
 
     def files(self) -> dict[str, bytes]:
-        """Return ``tokenizer.json``, with the tokens of the roles, and what was counted."""
-        return {TOKENIZER_FILE: self.tokenizer_json(), COUNTED_FILE: json.dumps(self.counted_rows).encode()}
+        """Return the files of the codec of what is said, with the tokens of the roles, and what was counted."""
+        return {**self.text.files(), COUNTED_FILE: json.dumps(self.counted_rows).encode()}
 
     def tokenizer_json(self) -> bytes:
         """Return the tokenizer in the format of the `tokenizers` library."""
@@ -110,21 +125,22 @@ class ChatCodec(Codec):
     @property
     def chat_template(self) -> str:
         """The Jinja template with which others write a conversation."""
-        return CHAT_TEMPLATE
+        return self.turns.chat_template
 
     @property
     def end_token(self) -> int:
         """The token that ends a turn."""
-        return self.text.end_token
+        return self.turns.end
 
     @property
     def end_tokens(self) -> tuple[int, ...]:
-        """Every token that ends an answer: the one."""
-        return self.text.end_tokens
+        """Every token that ends an answer: that of a turn, and those that end any text."""
+        return tuple(dict.fromkeys((self.turns.end, *self.text.end_tokens)))
 
     def token_numbers(self) -> dict[str, Any]:
         """Return the numbers of special tokens under their names in transformers."""
-        return self.text.token_numbers()
+        ends = self.end_tokens
+        return {**self.text.token_numbers(), "eos_token_id": ends[0] if len(ends) == 1 else list(ends)}
 
     def token_names(self) -> dict[str, Any]:
         """Return the names of special tokens under their names in transformers."""
@@ -133,12 +149,12 @@ class ChatCodec(Codec):
     @property
     def begin_token(self) -> int:
         """The token that an answer to nothing begins with."""
-        return self.role_tokens["assistant"]
+        return self.turns.begin
 
     @property
     def vocabulary(self) -> int:
         """Number of tokens."""
-        return self.text.vocabulary
+        return self.turns.vocabulary
 
     @property
     def spec(self) -> TensorSpec:
@@ -164,6 +180,15 @@ class ChatCodec(Codec):
         return min(1.0, max(0.0, (score - least) / (most - least))) if most > least else 0.5
 
     def _sequences(self, record: Record) -> dict[str, np.ndarray]:
+        try:
+            return self._written(record)
+        except UnsupportedError:
+            # Turns that a template refuses, or that hold the name of a token which steers the model.
+            if isinstance(self.text, PretrainedTextCodec):
+                return {}
+            raise
+
+    def _written(self, record: Record) -> dict[str, np.ndarray]:
         roles, makes = record.roles or {}, self.config.makes
         messages: Sequence[Message] = tuple(roles.get("messages", ()))
         if makes == PAIRS:
@@ -188,24 +213,15 @@ class ChatCodec(Codec):
         return self._conversation(messages)
 
     def _conversation(self, messages: Sequence[Message]) -> dict[str, np.ndarray]:
-        parts, marks = [], []
-        for message in messages:
-            turn = self._turn(message)
-            is_answer = message["role"] == "assistant" and len(turn) > 2
-            mark = np.full(len(turn), is_answer, np.uint8)
-            mark[0] = 0
-            parts.append(turn)
-            marks.append(mark)
-        learned = np.concatenate(marks)[: self.config.longest] if marks else np.zeros(0, np.uint8)
-        if not learned.any():
-            return {}
-        return {TARGET: self._stored(np.concatenate(parts)[: self.config.longest]), LEARNED: learned}
+        tokens, learned = self.turns.conversation(messages)
+        learned = learned[: self.config.longest]
+        return {TARGET: self._stored(tokens[: self.config.longest]), LEARNED: learned} if learned.any() else {}
 
     def _answered(self, messages: Sequence[Message], answer: str) -> tuple[np.ndarray, np.ndarray]:
         """Return a prompt with an answer, and which of the tokens are the answer's."""
         prompt = self.encode_turns(messages)
         longest = self.config.longest
-        said = np.append(self.text.encode_text(answer), self.end_token)
+        said = self.turns.said(answer)
         said = said[: max(1, longest - min(len(prompt), int((1 - LARGEST_ANSWER_SHARE) * longest)))]
         prompt = self._shrunk(prompt, longest - len(said))
         learned = np.zeros(len(prompt) + len(said), np.uint8)
@@ -218,13 +234,6 @@ class ChatCodec(Codec):
     def _stored(self, tokens: np.ndarray) -> np.ndarray:
         return tokens.astype(np.uint16 if self.vocabulary <= 1 << 16 else np.uint32)
 
-    def _turn(self, message: Message) -> np.ndarray:
-        role = message["role"]
-        if role not in self.role_tokens:
-            raise UnsupportedError(f'a turn of "{role}"', expected=", ".join(ROLES))
-        said = self.text.encode_text(message["content"])
-        return np.concatenate([[self.role_tokens[role]], said, [self.end_token]]).astype(np.int64)
-
     def encode_turns(self, messages: Sequence[Message]) -> np.ndarray:
         """Return the tokens of a conversation up to where the next answer begins, int64 ``[length]``.
 
@@ -232,9 +241,9 @@ class ChatCodec(Codec):
             messages: Dictionaries with ``role`` (system, user, assistant, tool) and ``content``.
 
         Raises:
-            UnsupportedError: There is no such role.
+            UnsupportedError: There is no such role, or the template takes no such turns.
         """
-        return np.concatenate([*map(self._turn, messages), [self.begin_token]]).astype(np.int64)
+        return self.turns.prompt(messages)
 
     def encode_text(self, text: str) -> np.ndarray:
         """Return the tokens of a text, int64 ``[length]``, without an end token."""
@@ -265,10 +274,14 @@ class ChatCodec(Codec):
 
     def token_bytes(self) -> list[bytes]:
         """Return the UTF-8 that each token stands for; of end and roles their names."""
-        return self.text.token_bytes()
+        known = self.text.token_bytes()
+        names = [self.text.tokenizer.id_to_token(token) or "" for token in range(len(known), self.vocabulary)]
+        return [*known, *(name.encode() for name in names)]
 
     def token_byte_lengths(self) -> np.ndarray:
         """Return how many bytes of UTF-8 each token stands for, int64 ``[vocabulary]``; 0 for end and roles."""
-        lengths = self.text.token_byte_lengths()
+        own = self.text.token_byte_lengths()
+        lengths = np.zeros(max(self.vocabulary, len(own)), np.int64)
+        lengths[: len(own)] = own
         lengths[self._special] = 0
         return lengths

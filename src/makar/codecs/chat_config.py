@@ -8,6 +8,7 @@ import dataclasses
 from typing import ClassVar
 
 from makar.codecs.codec import CodecConfig
+from makar.codecs.pretrained_text_config import PretrainedTextCodecConfig
 from makar.codecs.text_config import BpeCodecConfig, ByteCodecConfig, CharacterCodecConfig
 from makar.config import setting
 from makar.errors import ConfigError
@@ -29,6 +30,7 @@ ROWS_OF = {
 
 ROLES = ("system", "user", "assistant", "tool")
 
+END_NAME = "<|endoftext|>"
 CHAT_TEMPLATE = (
     "{% for message in messages %}{{ '<|' + message['role'] + '|>' + message['content'] + '<|endoftext|>' }}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
@@ -57,8 +59,12 @@ class ChatCodecConfig(CodecConfig):
     def check(self) -> None:
         """Check the fields, and that the codec below is one of text."""
         super().check()
-        if not isinstance(self.base, ByteCodecConfig | CharacterCodecConfig | BpeCodecConfig):
-            raise ConfigError(f'the codec "{self.base.kind}" below a chat', expected="byte, character or bpe")
+        if not isinstance(
+            self.base, ByteCodecConfig | CharacterCodecConfig | BpeCodecConfig | PretrainedTextCodecConfig
+        ):
+            raise ConfigError(
+                f'the codec "{self.base.kind}" below a chat', expected="byte, character, bpe or checkpoint-tokens"
+            )
 
 
 def chat_spec(makes: str, *, vocabulary: int, usual: int | None) -> TensorSpec:

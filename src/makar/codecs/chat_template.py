@@ -20,13 +20,16 @@ LARGEST_TEMPLATE = 200_000
 """Characters; those of published checkpoints have at most some ten thousand."""
 
 
-def render_turns(template: str, messages: Sequence[Mapping[str, str]], tokens: Mapping[str, str]) -> str:
+def render_turns(
+    template: str, messages: Sequence[Mapping[str, str]], tokens: Mapping[str, str], *, begins_answer: bool = True
+) -> str:
     """Return the text of a conversation up to where the next answer begins.
 
     Args:
         template: Jinja source.
         messages: Turns with ``role`` and ``content``.
         tokens: Texts of special tokens by the names that templates use.
+        begins_answer: Whether an answer is begun at the end; without, the last turn is the end.
 
     Raises:
         UnsupportedError: The template is none, or refuses such turns; its own words are passed on.
@@ -39,7 +42,7 @@ def render_turns(template: str, messages: Sequence[Mapping[str, str]], tokens: M
     environment.globals["strftime_now"] = _now
     try:
         made = environment.from_string(template)
-        return made.render(messages=[dict(turn) for turn in messages], add_generation_prompt=True, **tokens)
+        return made.render(messages=[dict(turn) for turn in messages], add_generation_prompt=begins_answer, **tokens)
     except (jinja2.TemplateError, TypeError, ValueError, KeyError, IndexError, OverflowError) as error:
         raise UnsupportedError(
             f"the chat template of this model refuses the conversation: {error}",

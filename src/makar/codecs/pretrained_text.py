@@ -185,6 +185,10 @@ class PretrainedTextCodec(Codec):
         """Return the tokens of a text to continue, int64 ``[length]``: what the tokenizer puts before it, and the text."""
         return np.array([*self._before, *self._plain(text)], np.int64)
 
+    def encode_inside(self, text: str) -> np.ndarray:
+        """Return the tokens of a text that stands inside another, int64 ``[length]``: nothing is put before it."""
+        return np.array(self._plain(text), np.int64)
+
     def encode_source(self, text: str) -> np.ndarray:
         """Return the tokens of a text to be read as a whole, int64 ``[length]``, with what the tokenizer puts around it."""
         return np.array([*self._before, *self._plain(text), *self._after], np.int64)
@@ -250,7 +254,8 @@ class PretrainedTextCodec(Codec):
         A tokenizer that puts a space before the first word counts that byte too.
         """
         lengths = np.array([len(part) for part in self.token_bytes()], np.int64)
-        lengths[self.special_tokens()] = 0
+        # Tokens that a chat has added may have no rows yet.
+        lengths[[token for token in self.special_tokens() if token < len(lengths)]] = 0
         return lengths
 
     def special_tokens(self) -> list[int]:

@@ -10,7 +10,7 @@ weights from there, and one that learns from a teacher goes on asking it.
 
 import abc
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from makar.config import Config
 from makar.errors import TensorMismatchError, UnsupportedError
+from makar.families.adapter_files import AdapterFile
 from makar.families.family_config import FamilyConfig
 from makar.families.logits_hook import LogitsHook
 from makar.registry import resolve
@@ -198,6 +199,24 @@ class Family(nn.Module, abc.ABC):
     @abc.abstractmethod
     def initialise(self, generator: torch.Generator) -> None:
         """Draw every weight anew. Called once before training from nothing."""
+
+    def merged(self) -> "Family":
+        """Return a model of its own weights that computes the same: itself, where it is no adapter."""
+        return self
+
+    def add_adapters(self, adapters: Sequence[AdapterFile]) -> None:
+        """Add adapters to the weights.
+
+        Args:
+            adapters: What is added.
+
+        Raises:
+            UnsupportedError: This family takes none.
+            TensorMismatchError: One was made for another base; the layers that do not fit are listed.
+        """
+        raise UnsupportedError(
+            f'an adapter for a model of family "{self.config.kind}"', expected="a decoder of text that is none itself"
+        )
 
     def initialise_from_data(self, batches: Iterable[Batch]) -> None:
         """Start better than blind from a few batches (token frequencies, scale of the data); the default does nothing."""

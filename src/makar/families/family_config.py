@@ -7,6 +7,8 @@ import abc
 from typing import Any, ClassVar, Literal, Self
 
 from makar.config import Config
+from makar.errors import UnsupportedError
+from makar.families.adapter_config import AdapterConfig
 from makar.tensor_spec import Slot, TensorSpec
 
 
@@ -84,6 +86,18 @@ class FamilyConfig(Config, abc.ABC):
         """Return a copy that begins from a saved model, with what only the new data say (the classes of a new head); itself by default."""
         del made
         return self
+
+    def with_adapter(self, adapter: AdapterConfig) -> Self:
+        """Return a copy that learns an adapter of the model that it begins from.
+
+        Raises:
+            UnsupportedError: No adapters are learned of this family.
+        """
+        raise UnsupportedError(
+            f'an adapter ("{adapter.method}") of a model of family "{self.kind}"',
+            expected="text, code, conversations or preferences of a decoder",
+            do="without --adapter the whole model is trained on",
+        )
 
     @abc.abstractmethod
     def scaled_to(self, parameters: int) -> Self:

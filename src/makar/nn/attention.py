@@ -8,6 +8,7 @@ Source: Vaswani et al. 2017, arXiv 1706.03762, equation 1; Ainslie et al. 2023, 
 """
 
 import functools
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -22,10 +23,40 @@ def causal_attention(
     queries: Float[Tensor, "batch heads length head_width"],
     keys: Float[Tensor, "batch shared_heads length head_width"],
     values: Float[Tensor, "batch shared_heads length head_width"],
+    *,
+    is_learned: bool = False,
 ) -> Float[Tensor, "batch heads length head_width"]:
-    """Return softmax(queries keys^T / sqrt(head_width)) values, where a position sees itself and those before it."""
+    """Return softmax(queries keys^T / sqrt(head_width)) values, where a position sees itself and those before it.
+
+    Args:
+        queries: One row a head.
+        keys: As queries, of fewer heads where several share them.
+        values: As keys.
+        is_learned: Whether gradients will be asked for: a CPU then computes in strips.
+    """
     grouped = keys.shape[1] != queries.shape[1]
+    if is_learned and queries.device.type == "cpu" and torch.is_grad_enabled():
+        share = queries.shape[1] // keys.shape[1]
+        rows = [queries * queries.shape[-1] ** -0.5]
+        rows += [part.repeat_interleave(share, 1) if grouped else part for part in (keys, values)]
+        mixed: Tensor = _InStrips.apply(*[part.flatten(0, 1) for part in rows])
+        return mixed.view_as(queries)
     return functional.scaled_dot_product_attention(queries, keys, values, is_causal=True, enable_gqa=grouped)
+
+
+class _InStrips(torch.autograd.Function):
+    """Attention in strips for blocks that are not written by hand."""
+
+    @staticmethod
+    def forward(context: Any, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+        mixed, weights = attend_in_strips(queries, keys, values)
+        context.save_for_backward(queries, keys, values, *weights)
+        return mixed
+
+    @staticmethod
+    def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        queries, keys, values, *weights = context.saved_tensors
+        return attention_gradients(gradients[0].contiguous(), queries, keys, values, list(weights))
 
 
 def attend_in_strips(

@@ -57,7 +57,8 @@ class _LinearCrossEntropy(torch.autograd.Function):
     def forward(context: Any, x: Tensor, weight: Tensor, targets: Tensor, cap: float, smoothing: float) -> Tensor:
         cast = weight.to(x.dtype)
         x_gradient = torch.empty_like(x)
-        weight_gradient = torch.zeros_like(weight)
+        # An output layer that is frozen needs no gradient, which is a third of the work.
+        weight_gradient = torch.zeros_like(weight) if context.needs_input_grad[1] else None
         total = x.new_zeros((), dtype=torch.float32)
         step = _rows(weight)
         for start in range(0, len(x), step):
@@ -77,14 +78,16 @@ class _LinearCrossEntropy(torch.autograd.Function):
                 gradient.mul_(logits.div_(cap).square_().neg_().add_(1.0))
             product = gradient.div_(len(x)).to(x.dtype)
             torch.mm(product, cast, out=x_gradient[start : start + step])
-            weight_gradient += product.T @ rows
+            if weight_gradient is not None:
+                weight_gradient += product.T @ rows
         context.save_for_backward(x_gradient, weight_gradient)
         return total / len(x)
 
     @staticmethod
-    def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None, None, None]:
+    def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, Tensor | None, None, None, None]:
         x_gradient, weight_gradient = context.saved_tensors
-        return x_gradient * gradients[0].to(x_gradient.dtype), weight_gradient * gradients[0], None, None, None
+        weighted = None if weight_gradient is None else weight_gradient * gradients[0]
+        return x_gradient * gradients[0].to(x_gradient.dtype), weighted, None, None, None
 
 
 def _rows(weight: Tensor) -> int:

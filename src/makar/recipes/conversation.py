@@ -6,6 +6,7 @@ missing, and moves the weights gently (``makar.recipe.GENTLE_RATE``).
 
 from makar.codecs.chat_config import CONVERSATION, PAIRS, PROMPTS, SCORES, ChatCodecConfig
 from makar.codecs.codec import CodecConfig
+from makar.codecs.pretrained_text_config import PretrainedTextCodecConfig
 from makar.codecs.text_config import BpeCodecConfig, ByteCodecConfig, CharacterCodecConfig
 from makar.errors import UnsupportedError
 from makar.families.conversation.config import ChatConfig, SpeakingConfig, decoder_of
@@ -181,6 +182,9 @@ def grown_stage(origin: Origin, family: SpeakingConfig, *, makes: str) -> Stage:
             expected="a model of text or of conversations",
             do="makar train TEXT -o WRITER, and then --from WRITER",
         )
+    if decoder.adapter is not None:
+        # What is learned beside a network has no place in an adapter, and says so.
+        family.with_adapter(decoder.adapter)
     optimisation = gentle(model).changed(
         batch_size=max(4, TOKENS_A_STEP // family.usual), accumulate=1, average_share=0.0, gradient_clip=1.0
     )
@@ -199,7 +203,8 @@ def text_codec_of(codec: CodecConfig) -> CodecConfig | None:
     """Return the codec of what is said in a model of text or of conversations, ``None`` where it is another kind of codec."""
     if isinstance(codec, ChatCodecConfig):
         return codec.base
-    return codec if isinstance(codec, ByteCodecConfig | CharacterCodecConfig | BpeCodecConfig) else None
+    known = ByteCodecConfig | CharacterCodecConfig | BpeCodecConfig | PretrainedTextCodecConfig
+    return codec if isinstance(codec, known) else None
 
 
 def _recipe(

@@ -1,7 +1,7 @@
 """Which recipe the data ask for: by their medium, the task that they are labelled for, and the model that a training begins from."""
 
 from makar.families.encoder.config import EncoderConfig
-from makar.recipe import Origin
+from makar.recipe import Origin, Recipe
 
 RECIPES = {"text": "text", "code": "code", "image": "image"}
 TASK_RECIPES: dict[tuple[str, str], str] = {
@@ -47,3 +47,10 @@ def grown_recipe_for(medium: str, task: str, origin: Origin) -> str | None:
     if medium != "text" or origin.recipe.medium != "text":
         return None
     return (READER_RECIPES if isinstance(origin.model.family, EncoderConfig) else WRITER_RECIPES).get(task)
+
+
+def reading_for(recipe: Recipe, task: str) -> Recipe:
+    """Return a recipe whose codecs read what rows hold that are labelled for a task, where they have a choice."""
+    stages = [stage.changed(codec=stage.codec.for_task(task)) for stage in recipe.stages]
+    made: Recipe = recipe.changed(stages=tuple(stages))
+    return made

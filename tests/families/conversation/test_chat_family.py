@@ -6,9 +6,9 @@ from torch.nn import functional
 
 from makar.families.conversation.chat_family import ChatFamily
 from makar.families.conversation.config import ChatConfig
-from makar.families.conversation.speaking import EMBEDDINGS, HEAD
 from makar.families.transformer.config import TransformerConfig
 from makar.families.transformer.family import TransformerFamily
+from makar.families.transformer.new_rows import EMBEDDINGS, HEAD
 from makar.tensor_spec import LEARNED, TARGET
 
 DECODER = TransformerConfig(vocabulary=24, width=32, heads=1, depth=1, context=64)

@@ -9,6 +9,7 @@ from typing import ClassVar, Literal, Self
 
 from makar.config import setting
 from makar.errors import ConfigError
+from makar.families.adapter_config import AdapterConfig
 from makar.families.family_config import FamilyConfig
 from makar.families.transformer.config import TransformerConfig
 from makar.tensor_spec import LEARNED, TARGET, Slot, TensorSpec
@@ -66,6 +67,23 @@ class SpeakingConfig(FamilyConfig):
     def with_decoder(self, decoder: TransformerConfig) -> Self:
         """Return a copy with another network."""
         return self.changed(decoder=decoder)
+
+    def with_adapter(self, adapter: AdapterConfig) -> Self:
+        """Return a copy whose network learns an adapter of another model's."""
+        return self.with_decoder(self.decoder.with_adapter(adapter))
+
+    @property
+    def tensors_name(self) -> str:
+        """That of the network: an adapter has another."""
+        return self.decoder.tensors_name
+
+    def frozen_bytes(self) -> float:
+        """Return the memory of the model that an adapter changes."""
+        return self.decoder.frozen_bytes()
+
+    def computed_weights(self) -> int:
+        """Return the weights of the whole model."""
+        return self.parameter_count() - self.decoder.parameter_count() + self.decoder.computed_weights()
 
     def scaled_to(self, parameters: int) -> Self:
         """Return a copy whose network has about so many parameters."""

@@ -8,6 +8,7 @@ from typing import ClassVar, Self
 
 from makar.config import setting
 from makar.errors import ConfigError
+from makar.families.adapter_config import AdapterConfig
 from makar.families.conversation.config import ChatConfig, SpeakingConfig
 from makar.families.family_config import FamilyConfig
 from makar.families.transformer.config import TransformerConfig
@@ -65,6 +66,14 @@ class RewardConfig(SpeakingConfig):
     def marks(self) -> tuple[str, ...]:
         """Where the answers are."""
         return (LEARNED, REJECTED_LEARNED) if self.objective == PAIRS else (LEARNED,)
+
+    def with_adapter(self, adapter: AdapterConfig) -> Self:
+        """Refuse: what is learned beside the network has no place in an adapter.
+
+        Raises:
+            UnsupportedError: Always.
+        """
+        return FamilyConfig.with_adapter(self, adapter)
 
     def check(self) -> None:
         """Check the fields, and that the network has no output layer of its own: a judge writes nothing."""

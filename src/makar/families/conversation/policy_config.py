@@ -6,10 +6,11 @@ penalty for leaving the model before).
 
 import dataclasses
 import re
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from makar.config import setting
 from makar.errors import ConfigError
+from makar.families.adapter_config import AdapterConfig
 from makar.families.conversation.config import ChatConfig, SpeakingConfig
 from makar.families.family_config import FamilyConfig
 from makar.tensor_spec import ANSWER, Slot, TensorSpec
@@ -65,6 +66,14 @@ class PolicyConfig(SpeakingConfig):
     largest_divergence: float = setting(
         2.0, meaning="nats a token from the model that it began from beyond which the training goes back", minimum=0.01
     )
+
+    def with_adapter(self, adapter: AdapterConfig) -> Self:
+        """Refuse: what is learned beside the network has no place in an adapter.
+
+        Raises:
+            UnsupportedError: Always.
+        """
+        return FamilyConfig.with_adapter(self, adapter)
 
     def check(self) -> None:
         """Check the fields, and the pattern where it is needed."""

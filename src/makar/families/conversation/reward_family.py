@@ -165,7 +165,7 @@ class RewardFamily(SpeakingFamily):
             # transformers has no classifier of the compact layout.
             return {name: content for name, content in files.items() if name.startswith("tokenizer")}
         # What fills rows up must be no token that ends one: transformers reads the number at the last token that is no filling.
-        filling = codec.role_tokens["tool"]
+        filling = codec.turns.filling
         settings |= {
             "architectures": ["Qwen3ForSequenceClassification"],
             "num_labels": 1,
@@ -173,7 +173,9 @@ class RewardFamily(SpeakingFamily):
             "label2id": {"score": 0},
             "pad_token_id": filling,
         }
-        tokenizer = json.loads(files["tokenizer_config.json"]) | {"pad_token": "<|tool|>"}
+        tokenizer = json.loads(files["tokenizer_config.json"]) | {
+            "pad_token": codec.text.tokenizer.id_to_token(filling)
+        }
         return {
             "config.json": json.dumps(settings, indent=2).encode(),
             "tokenizer.json": files["tokenizer.json"],

@@ -6,7 +6,7 @@ roles: their rows of the embeddings and of the output layer begin as the mean of
 
 import abc
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -15,11 +15,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from makar.config import Config
-from makar.families.conversation.config import ChatConfig, SpeakingConfig
+from makar.families.adapter_files import AdapterFile
+from makar.families.conversation.config import ChatConfig, SpeakingConfig, decoder_of
 from makar.families.family import Batch, Family, OnnxPart, ParameterGroup, Sampler
 from makar.families.logits_hook import LogitsHook
 from makar.families.transformer.family import PRECISIONS, TransformerFamily
 from makar.families.transformer.network import TransformerNetwork
+from makar.families.transformer.new_rows import with_new_rows
 from makar.families.transformer.objective import parameter_groups
 from makar.families.transformer.options import TextOptions
 from makar.nn.cross_entropy import PIECE_LOGITS, capped
@@ -28,9 +30,6 @@ from makar.registry import resolve
 UNIT = "nats/token"
 CHAT_FAMILY = ChatConfig.target
 """What only answers: the plainest model that talks."""
-EMBEDDINGS, HEAD = "model.embed_tokens.weight", "lm_head.weight"
-NEW_ROWS_NOISE = 0.1
-"""Of a new row of the embeddings, as a share of the deviation of the others."""
 
 
 class SpeakingFamily(Family, abc.ABC):
@@ -77,8 +76,31 @@ class SpeakingFamily(Family, abc.ABC):
             TensorMismatchError: The parent is of other sizes.
         """
         del batches
+        theirs = decoder_of(parent.config)
+        if self.config.decoder.adapter is not None and (theirs is None or theirs.adapter is None):
+            # The parent is the base itself, which the network has already; the adapter begins as it was drawn.
+            return
         own = self.writer.tensors()
         self.writer.load_tensors(with_new_rows(network_tensors(parent), own))
+
+    @property
+    def computing(self) -> dict[str, Any]:
+        """The adapters that were added to the network."""
+        return self.writer.computing
+
+    def add_adapters(self, adapters: Sequence[AdapterFile]) -> None:
+        """Add adapters to the network."""
+        self.writer.add_adapters(adapters)
+
+    def merged(self) -> "SpeakingFamily":
+        """Return a model of its own weights that computes the same."""
+        decoder = self.config.decoder
+        if decoder.adapter is None:
+            return self
+        config = self.config.with_decoder(decoder.changed(adapter=None))
+        whole: SpeakingFamily = resolve(config.target)(config)
+        whole.writer.load_tensors(self.network.saved_tensors())
+        return whole.eval()
 
     def groups(self) -> list[ParameterGroup]:
         """Return the parameters of the network: matrices, which decay, and others."""
@@ -159,22 +181,6 @@ def token_log_probabilities(
 def network_tensors(parent: Family) -> dict[str, Tensor]:
     """Return the tensors of a model's decoder under their saved names."""
     return parent.writer.tensors() if isinstance(parent, SpeakingFamily) else parent.tensors()
-
-
-def with_new_rows(found: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return a model's tensors with rows for the tokens that it lacks, as many as there are in ``own``, whose output layer may be none."""
-    tensors = {name: tensor for name, tensor in found.items() if name != HEAD or name in own}
-    for name in (EMBEDDINGS, HEAD):
-        have, want = found.get(name), own.get(name)
-        if have is None or want is None or len(have) >= len(want):
-            continue
-        mean = have.mean(0, keepdim=True).expand(len(want) - len(have), -1)
-        if name == EMBEDDINGS:
-            generator = torch.Generator().manual_seed(0)
-            noise = torch.randn(mean.shape, generator=generator).to(have.device)
-            mean = mean + NEW_ROWS_NOISE * have.std() * noise
-        tensors[name] = torch.cat([have, mean])
-    return tensors
 
 
 def marked_mean(values: Float[Tensor, "batch length"], marks: Tensor) -> Float[Tensor, ""]:

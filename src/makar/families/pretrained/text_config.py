@@ -1,14 +1,17 @@
 """What is known of a checkpoint of transformers without opening it: the hash of its folder, its class, its task and its sizes; no torch.
 
-The configuration names the folder by the hash of its content and never by a path: where it is on this machine stands in the private ledger.
-What follows from the folder is compared with it when it is opened, so that a forged configuration is found. Nothing of it is trained as it
-came: a network of mainstream layout is brought in with ``makar import`` and is then one of ours.
+The configuration names the folder by the hash of its content and never by a path: where it is on this machine stands in the private
+ledger. What follows from the folder is compared with it when it is opened, so that a forged configuration is found. Nothing of it is
+trained as it came: an adapter of it is learned (``adapter``), or a network of mainstream layout is brought in with ``makar import`` and
+is then one of ours.
 """
 
 import dataclasses
 from typing import Any, ClassVar, Literal, Self
 
 from makar.config import setting
+from makar.errors import ConfigError
+from makar.families.adapter_config import ADAPTER_FILE, FROZEN_BYTES, AdapterConfig
 from makar.families.family_config import FamilyConfig
 from makar.tensor_spec import SOURCE, TARGET, Slot, TensorSpec
 
@@ -46,6 +49,35 @@ class PretrainedTextConfig(FamilyConfig):
     context: int = setting(0, meaning="positions that it was made for; 0 is any number", unit="tokens", minimum=0)
     weights: int = setting(0, meaning="weights of the network", minimum=0)
     labels: tuple[str, ...] = setting((), meaning="names of what a classifier or a tagger tells apart")
+    linears: tuple[str, ...] = setting((), meaning="names of the layers in the blocks, which an adapter may change")
+    inputs: tuple[int, ...] = setting((), meaning="inputs of the layers of each of these names, summed over the blocks")
+    outputs: tuple[int, ...] = setting((), meaning="outputs of them")
+    adapter: AdapterConfig | None = setting(None, meaning="what is learned over the checkpoint; none learns nothing")
+    recompute: bool = setting(
+        False, meaning="whether blocks are computed again on the way back: less memory for a third more time"
+    )
+
+    def check(self) -> None:
+        """Check the fields, and that the layers that an adapter changes are there."""
+        super().check()
+        if self.adapter is not None:
+            self.adapter.chosen(self.linear_sizes())
+            if self.adapter.whole:
+                raise ConfigError(
+                    "layers of a checkpoint of others that are learned as a whole", expected="none: whole []"
+                )
+            if self.adapter.base != self.base:
+                raise ConfigError("an adapter of another checkpoint", expected=f"that of {self.base[:16]}")
+
+    def linear_sizes(self) -> dict[str, tuple[int, int]]:
+        """Return inputs and outputs of the layers in the blocks by name, summed over the blocks."""
+        return {name: (one, other) for name, one, other in zip(self.linears, self.inputs, self.outputs)}
+
+    def with_adapter(self, adapter: AdapterConfig) -> Self:
+        """Return a copy that learns an adapter; only of what continues text."""
+        if self.task != CAUSAL:
+            return super().with_adapter(adapter)
+        return self.changed(adapter=adapter.changed(base=self.base))
 
     @property
     def window_length(self) -> int:
@@ -60,7 +92,7 @@ class PretrainedTextConfig(FamilyConfig):
     @property
     def tensors_name(self) -> str:
         """A checkpoint as it came has no tensors of its own: they stay in its folder."""
-        return ""
+        return "" if self.adapter is None else ADAPTER_FILE
 
     def accepts(self) -> TensorSpec:
         """Return tokens along ``length``: to be continued, or to be read."""
@@ -74,29 +106,40 @@ class PretrainedTextConfig(FamilyConfig):
         return self.changed(vocabulary=made[TARGET].vocabulary)
 
     def scaled_to(self, parameters: int) -> Self:
-        """Return itself: its size is what it is."""
-        del parameters
-        return self
+        """Return itself, its size is what it is; or with the rank that has about so many parameters."""
+        if self.adapter is None:
+            return self
+        return self.changed(adapter=self.adapter.scaled_to(parameters, self.linear_sizes()))
 
     def parameter_count(self) -> int:
-        """Return 0: nothing of it is trained."""
-        return 0
+        """Return 0, nothing of it is trained; or the parameters of the adapter."""
+        return 0 if self.adapter is None else self.adapter.parameter_count(self.linear_sizes())
 
     def computed_weights(self) -> int:
         """Return the weights of the network."""
-        return self.weights
+        return self.weights + self.parameter_count()
 
     def training_operations(self) -> float:
-        """Return the operations of a token forward: it goes no way back."""
-        return 2.0 * self.weights
+        """Return the operations of a token forward, and with an adapter of the way back through what is frozen."""
+        if self.adapter is None:
+            return 2.0 * self.weights
+        return (6.0 if self.recompute else 4.0) * self.weights + 6.0 * self.parameter_count()
 
     def activation_bytes(self) -> float:
-        """Return an estimate of what a window takes: as many bytes as the logits of its positions."""
-        return WEIGHT_BYTES * self.window_length * max(1, self.vocabulary)
+        """Return an estimate of what a window takes: the logits of its positions, and with an adapter what its layers keep."""
+        logits = WEIGHT_BYTES * self.window_length * max(1, self.vocabulary)
+        if self.adapter is None:
+            return logits
+        kept = sum(self.inputs) + sum(self.outputs)
+        # The logits and their gradient twice over, as transformers computes them.
+        return 3.0 * logits + WEIGHT_BYTES * self.window_length * kept / (4.0 if self.recompute else 1.0)
 
     def frozen_bytes(self) -> float:
         """Return the memory of the network itself."""
-        return WEIGHT_BYTES * self.weights
+        if self.adapter is None:
+            return WEIGHT_BYTES * self.weights
+        # It is opened as a whole before its layers are put into 4 bits.
+        return max(WEIGHT_BYTES, FROZEN_BYTES[self.adapter.bits]) * self.weights
 
     def memory_plan(self, device: str, free_bytes: int) -> dict[str, Any]:
         """Return the number format that fits into the memory there is."""

@@ -17,7 +17,7 @@ from typing import Any
 from makar.codecs.pretrained_text import TOKENIZER_FILE, TOKENS_FILE, SpecialTokens
 from makar.errors import ArtifactError, IntegrityError, MissingExtraError, TensorMismatchError, UnsupportedError
 from makar.families.pretrained.checkpoint_folder import CheckpointFolder, is_checkpoint, read_checkpoint, table_of
-from makar.families.pretrained.text_config import PretrainedTextConfig
+from makar.families.pretrained.text_config import CAUSAL, PretrainedTextConfig
 from makar.provenance.ledger import known_place
 from makar.provenance.pipelines import content_hash, hashed_files
 
@@ -36,6 +36,8 @@ REFUSED_FIELDS = frozenset({"auto_map", "attn_implementation", "dtype", "torch_d
 CONTEXT_FIELDS = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "seq_length", "max_sequence_length")
 OFFSET_TYPES = ("roberta", "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl", "camembert", "longformer", "xmod")
 """Types whose positions begin behind the number of the padding token, so that the last ones are never used."""
+TURNED_TYPES = ("gpt2", "openai-gpt", "imagegpt")
+"""Types whose weights stand on their side, inputs by outputs."""
 NO_LIMIT = 1 << 30
 """Tokenizers without a limit state a number far beyond."""
 VOCABULARIES = ("tokenizer.json", "vocab.json", "vocab.txt", "merges.txt")
@@ -85,6 +87,7 @@ def describe_checkpoint(folder: Path) -> PretrainedTextConfig:
     stated = settings.to_dict()
     labels = stated.get("id2label") if task in ("classification", "tagging") else None
     vocabulary = stated.get("vocab_size")
+    linears = _linears(looked) if task == CAUSAL else {}
     return PretrainedTextConfig(
         base=content_hash(hashed_files(folder, looked.files)),
         architecture=looked.architecture,
@@ -93,6 +96,9 @@ def describe_checkpoint(folder: Path) -> PretrainedTextConfig:
         context=_context(looked, stated),
         weights=_weights(looked),
         labels=tuple(str(labels[number]) for number in sorted(labels)) if labels else (),
+        linears=tuple(linears),
+        inputs=tuple(one for one, _ in linears.values()),
+        outputs=tuple(other for _, other in linears.values()),
     )
 
 
@@ -118,7 +124,7 @@ def checkpoint_of(config: PretrainedTextConfig) -> CheckpointFolder:
             do="get the one that it was made from",
         )
     ours, theirs = config.to_dictionary(), described.to_dictionary()
-    if wrong := [name for name in ours if ours[name] != theirs[name]]:
+    if wrong := [name for name in ours if ours[name] != theirs[name] and name not in ("adapter", "recompute")]:
         raise IntegrityError(
             f"the configuration says of its base {wrong[0]} {ours[wrong[0]]!r}",
             expected=repr(theirs[wrong[0]]),
@@ -284,6 +290,19 @@ def _context(folder: CheckpointFolder, stated: dict[str, Any]) -> int:
         if isinstance(of_tokenizer, int | float) and 0 < of_tokenizer < NO_LIMIT:
             limit = min(limit or NO_LIMIT, int(of_tokenizer))
     return max(0, min(limit, NO_LIMIT - 1))
+
+
+def _linears(folder: CheckpointFolder) -> dict[str, tuple[int, int]]:
+    """Return inputs and outputs of the layers in the blocks by name, summed over the blocks."""
+    found: dict[str, tuple[int, int]] = {}
+    for name, shape in folder.shapes().items():
+        parts = name.split(".")
+        if parts[-1] != "weight" or len(shape) != 2 or not any(part.isdigit() for part in parts):
+            continue
+        outputs, inputs = reversed(shape) if folder.model_type in TURNED_TYPES else shape
+        before = found.get(parts[-2], (0, 0))
+        found[parts[-2]] = (before[0] + inputs, before[1] + outputs)
+    return found
 
 
 def _weights(folder: CheckpointFolder) -> int:

@@ -14,6 +14,7 @@ from typing import ClassVar, Literal, Self
 
 from makar.config import setting
 from makar.errors import ConfigError
+from makar.families.adapter_config import ADAPTER_FILE, FROZEN_BYTES, AdapterConfig
 from makar.families.family_config import FamilyConfig
 from makar.tensor_spec import TARGET, Slot, TensorSpec
 
@@ -73,6 +74,10 @@ class TransformerConfig(FamilyConfig):
         meaning="tokens in front of what is before, after and in a hole, and the end token; none where holes are not learned",
     )
     norm_epsilon: float = setting(1e-6, meaning="added to the mean square in norms", minimum=0.0, maximum=1.0)
+    adapter: AdapterConfig | None = setting(None, meaning="what is learned instead of the weights; none learns them")
+    recompute: bool = setting(
+        False, meaning="whether blocks are computed again on the way back: less memory for a third more time"
+    )
 
     def check(self) -> None:
         """Check the fields and that the widths divide."""
@@ -107,6 +112,10 @@ class TransformerConfig(FamilyConfig):
             raise ConfigError(
                 f"infill_tokens are {list(self.infill_tokens)}", expected=f"tokens below {self.vocabulary}"
             )
+        if self.adapter is not None:
+            self.adapter.chosen(self.linear_sizes())
+            if self.tied and "lm_head" in self.adapter.whole:
+                raise ConfigError("the output layer shares the embeddings' weights", expected='whole ["embed_tokens"]')
 
     @property
     def edits(self) -> tuple[str, ...]:
@@ -149,8 +158,10 @@ class TransformerConfig(FamilyConfig):
 
         Depth follows width as ``1.25 + width / 80``, give or take one (2 x 64, 3 x 128, 6 x 384): shallow and wide learned more in the same
         time (ten seconds: 2 x 64 1.877, 3 x 64 1.891; a minute: 2 x 96 1.657, 3 x 96 1.673, nats a character of tiny_shakespeare),
-        because its operations are large enough to run at speed.
+        because its operations are large enough to run at speed. Of an adapter only the rank is free.
         """
+        if self.adapter is not None:
+            return self.changed(adapter=self.adapter.scaled_to(parameters, self.linear_sizes()))
         candidates = []
         for width in [*range(32, 512, 32), *range(512, 1024, 64), *range(1024, 8193, 256)]:
             heads = width // (HEAD_WIDTH if width < 512 else 2 * HEAD_WIDTH)
@@ -169,6 +180,24 @@ class TransformerConfig(FamilyConfig):
                 break
         return min(candidates, key=lambda found: found[:3])[3]
 
+    def with_adapter(self, adapter: AdapterConfig) -> Self:
+        """Return a copy that learns an adapter of another model of its shape."""
+        return self.changed(adapter=adapter)
+
+    def linear_sizes(self) -> dict[str, tuple[int, int]]:
+        """Return inputs and outputs of the layers in the blocks by the names that others know them by, summed over the blocks."""
+        queries, shared = self.heads * self.head_width, self.shared_heads * self.head_width
+        sizes = {"q_proj": (self.width, queries), "k_proj": (self.width, shared), "v_proj": (self.width, shared)}
+        sizes["o_proj"] = (queries, self.width)
+        inputs, output = (("fc1",), "fc2") if self.layout == "compact" else (("gate_proj", "up_proj"), "down_proj")
+        sizes |= dict.fromkeys(inputs, (self.width, self.hidden_width)) | {output: (self.hidden_width, self.width)}
+        return {name: (self.depth * one, self.depth * other) for name, (one, other) in sizes.items()}
+
+    @property
+    def tensors_name(self) -> str:
+        """An adapter is a folder that PEFT opens."""
+        return "model.safetensors" if self.adapter is None else ADAPTER_FILE
+
     def block_matrix_count(self) -> int:
         """Return the weights in matrices of one block."""
         attention = self.width * self.head_width * (2 * self.heads + 2 * self.shared_heads)
@@ -176,6 +205,13 @@ class TransformerConfig(FamilyConfig):
 
     def parameter_count(self) -> int:
         """Return the exact number of trainable parameters."""
+        if self.adapter is None:
+            return self.computed_weights()
+        tables = len(self.adapter.whole) * self.vocabulary * self.width
+        return self.adapter.parameter_count(self.linear_sizes()) + tables
+
+    def computed_weights(self) -> int:
+        """Return the weights of the whole network."""
         of_heads = 2 * self.head_width if self.query_key_norm else 0
         biases = (self.heads + 2 * self.shared_heads) * self.head_width if self.biased else 0
         gains = 0 if self.layout == "compact" else self.depth * (2 * self.width + of_heads + biases) + self.width
@@ -185,12 +221,26 @@ class TransformerConfig(FamilyConfig):
     def training_operations(self) -> float:
         """Return operations a token, forward and backward: 6 a matrix weight, and 6 x depth x channels of heads x context for attention."""
         matrices = self.depth * self.block_matrix_count() + self.vocabulary * self.width
-        return 6.0 * matrices + 6.0 * self.depth * self.heads * self.head_width * self.context
+        attention = self.depth * self.heads * self.head_width * self.context
+        if self.adapter is None:
+            return 6.0 * (matrices + attention) + self.recompute * 2.0 * (matrices + attention)
+        # No gradient of what is frozen, only through it.
+        own = self.adapter.parameter_count(self.linear_sizes())
+        return 4.0 * matrices + 6.0 * (attention + own) + self.recompute * 2.0 * (matrices + attention)
+
+    def frozen_bytes(self) -> float:
+        """Return the memory of the model that an adapter changes; its tables are never kept in 4 bits."""
+        if self.adapter is None:
+            return 0.0
+        blocks = self.depth * self.block_matrix_count()
+        return FROZEN_BYTES[self.adapter.bits] * blocks + FROZEN_BYTES[16] * (self.computed_weights() - blocks)
 
     def activation_bytes(self) -> float:
         """Return the bytes that training keeps for one window: streams and hidden channels in 2 to 4 bytes, attention weights, logits."""
         streams = 40.0 * self.width + (6.0 if self.layout == "compact" else 10.0) * self.hidden_width
         attention = 6.0 * self.heads * self.context
-        return self.context * (
-            self.depth * (streams + attention) + 8.0 * min(self.vocabulary, 8192) + 16.0 * self.width
-        )
+        blocks = self.depth * (streams + attention)
+        if self.recompute:
+            # What came into every block, and the inside of one.
+            blocks = self.depth * 4.0 * self.width + streams + attention
+        return self.context * (blocks + 8.0 * min(self.vocabulary, 8192) + 16.0 * self.width)

@@ -2,7 +2,7 @@
 
 import contextlib
 import copy
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,8 +10,17 @@ import torch
 from torch import Tensor
 
 from makar.errors import ConfigError, TensorMismatchError
-from makar.families.family import Batch, Family, Loss, OnnxPart, Phase, Sampler
+from makar.families.adapter_config import ADAPTER_SETTINGS
+from makar.families.adapter_files import AdapterFile, with_adapters
+from makar.families.family import Batch, Family, Loss, OnnxPart, Phase, Sampler, unfit_tensors
 from makar.families.logits_hook import LogitsHook
+from makar.families.transformer.adapted import (
+    adapted_layers,
+    adapted_network,
+    initialise_adapter,
+    learned_parameters,
+    peft_settings,
+)
 from makar.families.transformer.config import TransformerConfig
 from makar.families.transformer.decoder import DecoderShape
 from makar.families.transformer.infill import rearranged
@@ -49,9 +58,15 @@ class TransformerFamily(Family):
         if config.vocabulary == 0:
             raise ConfigError("the vocabulary is 0", expected="a configuration bound to a fitted codec")
         self.config: TransformerConfig = config
-        self.network = TransformerNetwork(config)
+        self.network = TransformerNetwork(config) if config.adapter is None else adapted_network(config)
         self._precision = "float32"
         self._shared: SharedDecoding | None = None
+        self._added: tuple[AdapterFile, ...] = ()
+
+    @property
+    def computing(self) -> dict[str, Any]:
+        """The adapters that were added to the weights."""
+        return {"adapters": [one.to_dictionary() for one in self._added]} if self._added else {}
 
     @property
     def precision(self) -> str:
@@ -63,14 +78,21 @@ class TransformerFamily(Family):
         if name not in PRECISIONS:
             raise ConfigError(f'precision is "{name}"', expected=" or ".join(PRECISIONS))
         self._precision = name
+        if self.config.adapter is not None:
+            # Only what trains asks for a precision; what samples and measures takes the exact base.
+            for layer in adapted_layers(self.network):
+                layer.frozen.keep_as("normal-float" if self.config.adapter.bits == 4 else PRECISIONS[name])
 
     def initialise(self, generator: torch.Generator) -> None:
-        """Draw every weight."""
-        self.network.initialise(generator)
+        """Draw every weight, or of an adapter the first matrices."""
+        if self.config.adapter is None:
+            self.network.initialise(generator)
+        else:
+            initialise_adapter(self.network, generator)
 
     def initialise_from_data(self, batches: Iterable[Batch]) -> None:
         """Start at the probabilities of which token follows which; see ``start.py``. Shared embeddings cannot and stay drawn."""
-        if self.config.tied or self.config.vocabulary > LARGEST_VOCABULARY:
+        if self.config.adapter is not None or self.config.tied or self.config.vocabulary > LARGEST_VOCABULARY:
             return
         counts = count_pairs([batch[TARGET].cpu() for batch in batches], self.config.vocabulary)
         if counts.sum() > 0:
@@ -108,7 +130,7 @@ class TransformerFamily(Family):
         shape = DecoderShape.from_transformers(transformers_settings(self.config, tokens={}))
         sampler = TransformerSampler(
             shape,
-            self.tensors(),
+            self.network.saved_tensors(),
             end_tokens=codec.end_tokens,
             decode_tokens=codec.decode_tokens,
             hooks=(*never, *(() if hook is None else (hook,))),
@@ -139,8 +161,11 @@ class TransformerFamily(Family):
         )
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return the weights under the names of Qwen3ForCausalLM or NanoChatForCausalLM."""
-        return self.network.saved_tensors()
+        """Return the weights under the names of Qwen3ForCausalLM or NanoChatForCausalLM; of an adapter its own, as PEFT names them."""
+        if self.config.adapter is None:
+            return self.network.saved_tensors()
+        learned = learned_parameters(self.network, self.config.adapter)
+        return {name: value.detach() for name, value in learned.items()}
 
     @torch.no_grad()
     def load_tensors(self, tensors: Mapping[str, Tensor]) -> None:
@@ -149,6 +174,9 @@ class TransformerFamily(Family):
         Raises:
             TensorMismatchError: Some are missing, unexpected or of another shape; the message lists them.
         """
+        if self.config.adapter is not None:
+            self._load_adapter(tensors)
+            return
         expected = {name: tuple(tensor.shape) for name, tensor in self.tensors().items()}
         found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
         wrong = [f"missing {name}" for name in expected if name not in found]
@@ -166,22 +194,55 @@ class TransformerFamily(Family):
         for name, parts in saved_names(self.config):
             parameters[name].copy_(torch.cat([tensors[part] for part, _ in parts]))
 
+    def _load_adapter(self, tensors: Mapping[str, Tensor]) -> None:
+        own = self.tensors()
+        if problems := unfit_tensors(own, tensors):
+            raise TensorMismatchError(
+                "the tensors do not fit this adapter:\n  " + "\n  ".join(problems),
+                expected=f"exactly {len(own)} tensors",
+            )
+        for name, value in own.items():
+            value.copy_(tensors[name])
+
     def files(self, codec: Any) -> dict[str, bytes]:
-        """Return config.json, generation_config.json, tokenizer.json and tokenizer_config.json."""
-        return {**settings_files(self.config, codec), "tokenizer.json": codec.tokenizer_json()}
+        """Return config.json, generation_config.json, tokenizer.json and tokenizer_config.json; of an adapter the settings for PEFT."""
+        files = {**settings_files(self.config, codec), "tokenizer.json": codec.tokenizer_json()}
+        adapter = self.config.adapter
+        if adapter is None:
+            return files
+        names = adapter.chosen(self.config.linear_sizes())
+        kept = {name: content for name, content in files.items() if name.startswith("tokenizer")}
+        return {ADAPTER_SETTINGS: peft_settings(adapter, names=names, is_tied=self.config.tied), **kept}
 
     def onnx_parts(self) -> list[OnnxPart]:
         """Return the network from tokens to logits, with batch and length free."""
         tokens = torch.arange(6).view(2, 3) % self.config.vocabulary
+        network = self.merged().network
         return [
             OnnxPart(
                 name="model",
-                module=copy.deepcopy(self.network).eval(),
+                module=copy.deepcopy(network).eval(),
                 inputs={"tokens": tokens},
                 outputs=("logits",),
                 dynamic={"tokens": {0: "batch", 1: "length"}},
             )
         ]
+
+    def add_adapters(self, adapters: Sequence[AdapterFile]) -> None:
+        """Add adapters to the weights; a model that is an adapter itself takes none."""
+        if self.config.adapter is not None:
+            super().add_adapters(adapters)
+        saved = self.network.saved_tensors()
+        self.load_tensors(saved | with_adapters(saved, adapters))
+        self._added = (*self._added, *adapters)
+
+    def merged(self) -> "TransformerFamily":
+        """Return a model of its own weights that computes the same: those of the base with the changes of the adapter in them."""
+        if self.config.adapter is None:
+            return self
+        whole = TransformerFamily(self.config.changed(adapter=None))
+        whole.load_tensors(self.network.saved_tensors())
+        return whole.eval()
 
     def _loss(self, batch: Batch, generator: torch.Generator) -> Loss:
         value = next_token_loss(self.network, batch[TARGET], dtype=PRECISIONS[self.precision], generator=generator)

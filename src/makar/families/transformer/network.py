@@ -7,6 +7,9 @@ follows. The last matrix of every branch starts at zero, so at first the network
 SwiGLU: Shazeer 2020, arXiv 2002.05202; norms of queries and keys: Henry et al. 2020, arXiv 2010.04245).
 """
 
+import functools
+import operator
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -20,6 +23,7 @@ from makar.nn.cross_entropy import capped
 from makar.nn.dropout import dropped
 from makar.nn.linear import Linear
 from makar.nn.norm import rms_norm
+from makar.nn.recomputed import recomputed, repeatable
 from makar.nn.rotary import Table, rotary_table, rotate
 
 SHARPEST_SCORE = 12.7
@@ -58,7 +62,10 @@ class Attention(nn.Module):
             turned = turned * torch.cat(gains)
         turned = rotate(turned.transpose(1, 2), table).to(x.dtype)
         mixed = causal_attention(
-            turned[:, : config.heads], turned[:, config.heads :], heads[:, :, turning:].transpose(1, 2)
+            turned[:, : config.heads],
+            turned[:, config.heads :],
+            heads[:, :, turning:].transpose(1, 2),
+            is_learned=self.training,
         )
         return self.output(mixed.transpose(1, 2).reshape(batch, length, -1))
 
@@ -106,6 +113,7 @@ class Block(nn.Module):
         config = self.config
         # The block that is written by hand knows the shapes that are trained from nothing, not those that are brought in.
         is_plain = config.query_key_norm and not config.biased and config.heads * config.head_width == config.width
+        is_plain = is_plain and isinstance(self.attention.projected, Linear)
         if is_plain and self.training and torch.is_grad_enabled() and x.device.type == "cpu":
             return self._fast(x, table, dtype, generator)
         return self._plain(x, table, dtype, generator)
@@ -184,10 +192,10 @@ class TransformerNetwork(nn.Module):
 
     def saved_tensors(self) -> dict[str, Tensor]:
         """Return the weights under the names of Qwen3ForCausalLM or NanoChatForCausalLM."""
-        parameters = dict(self.named_parameters())
         saved: dict[str, Tensor] = {}
         for name, parts in saved_names(self.config):
-            pieces = parameters[name].detach().split([rows for _, rows in parts])
+            # Of a layer with a change the whole weight, of one that is frozen a buffer.
+            pieces = operator.attrgetter(name)(self).detach().split([rows for _, rows in parts])
             saved |= {part: piece.contiguous() for (part, _), piece in zip(parts, pieces, strict=True)}
         return saved
 
@@ -246,10 +254,20 @@ class TransformerNetwork(nn.Module):
             scaling=config.rotary_scaling,
         )
         x = dropped(vectors, config.dropout, generator)
+        keeps_all = not (config.recompute and self.training and torch.is_grad_enabled())
         for block in self.blocks:
-            x = block(x, table, dtype, generator)
+            if keeps_all:
+                x = block(x, table, dtype, generator)
+            else:
+                inside = repeatable(functools.partial(_passed, block, table, dtype), generator)
+                x = recomputed(inside, x, block.parameters())
         return rms_norm(x, epsilon=config.norm_epsilon, dtype=dtype)
 
     def forward(self, tokens: Int[Tensor, "batch length"]) -> Float[Tensor, "batch length vocabulary"]:
         """Return the logits of the next token at every position, float32."""
         return capped(self.stream(tokens) @ self.head.T, self.logit_cap)
+
+
+def _passed(block: nn.Module, table: Table, dtype: torch.dtype, x: Tensor, generator: torch.Generator | None) -> Tensor:
+    result: Tensor = block(x, table, dtype, generator)
+    return result
