@@ -278,6 +278,24 @@ def test_a_model_is_weighed_against_another(place):
     assert "--against with --output" in see("evaluate", "writer", "--against", "writer", "-o", "there", code=2).messages
 
 
+CASES["makar evaluate", "--judge"] = CASES["makar evaluate", "--base-url"] = "test_a_judge_compares_two_models_blindly"
+
+
+def test_a_judge_compares_two_models_blindly(place, tmp_path, monkeypatch):
+    (tmp_path / "prompts.txt").write_text("In which\n\nChapter 7\n", encoding="utf-8")
+    words = ["evaluate", "writer", "prompts.txt", "--against", "writer", "--judge"]
+    assert "2 prompts, 2 even, judged by writer" in see(*words, "writer", code=1).output
+    monkeypatch.setattr("sys.stdin", io.StringIO("a\n" * 4))
+    mine = see(
+        "evaluate", "writer", "prompts.txt", "--against", "builtin:extractive", "--judge", "me", "--json", code=None
+    )
+    assert mine.values["prompts"] == 2 and mine.values["left_rate"]["value"] == 1
+    assert "an address for writer" in see(*words, "writer", "--base-url", "http://127.0.0.1:9/v1", code=2).messages
+    assert "--judge without" in see("evaluate", "writer", "--judge", "me", code=2).messages
+    assert "--base-url without" in see("evaluate", "writer", "--base-url", "http://127.0.0.1:9/v1", code=2).messages
+    assert "without prompts" in see("evaluate", "writer", "--against", "writer", "--judge", "me", code=2).messages
+
+
 # --- edit and predict -------------------------------------------------------------------------------------------------------------
 
 PAINT = ["edit", "painter", "a.png", "--steps", "2"]
@@ -809,6 +827,17 @@ def test_weights_of_inception_are_read_and_refused(place, tmp_path):
     (tmp_path / "weights.pth").write_bytes(b"PK")
     assert "pickle" in see("evaluate", "painter", "--inception", "weights.pth", code=1).messages
     assert "model of images" in see("evaluate", "writer", "--inception", "weights.pth", code=2).messages
+
+
+CASES["makar export", "--precision"] = "test_precision_of_export"
+
+
+def test_precision_of_export(place):
+    assert (
+        "precision int8 in the format onnx"
+        in see("export", "writer", "--to", "onnx", "--precision", "int8", "there", code=2).messages
+    )
+    assert '"int9"' in see("export", "writer", "--to", "gguf", "--precision", "int9", "there", code=2).messages
 
 
 CASES["makar export", "--to"] = CASES["makar import", "-o"] = "test_format_of_export_and_name_of_import"
