@@ -80,9 +80,9 @@ def train(words: list[str], *, minutes: float, steps: int | None, place: Path, s
     return answer
 
 
-def language(folder: Path, *, minutes: float, steps: int | None, seed: int) -> list[str]:
+def language(folder: Path, *, minutes: float, steps: int | None, seed: int, recipe: str = "t5") -> list[str]:
     """Learn the language of books and return the words that begin from it; two books that fairytaleqa has too are left out."""
-    place = folder / f"language-{seed}"
+    place = folder / f"language-{recipe}-{seed}"
     if not place.exists():
         books = folder / "books"
         books.mkdir(exist_ok=True)
@@ -90,7 +90,7 @@ def language(folder: Path, *, minutes: float, steps: int | None, seed: int) -> l
             named = json.dumps({key: value for key, value in row.items() if key != "text"}).lower()
             if row.get("split", "train") == "train" and not any(name in named for name in ("grimm", "potter")):
                 (books / f"{number}.txt").write_text(row["text"], encoding="utf-8")
-        train([str(books), "--recipe", "t5"], minutes=minutes, steps=steps, place=place, seed=seed)
+        train([str(books), "--recipe", recipe], minutes=minutes, steps=steps, place=place, seed=seed)
     return ["--from", str(place)]
 
 

@@ -34,6 +34,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "question-text": "makar.codecs.question_text_config:QuestionTextCodecConfig",
         "similar-text": "makar.codecs.similar_text_config:SimilarTextCodecConfig",
         "text-pair": "makar.codecs.pair_config:PairCodecConfig",
+        "summary": "makar.codecs.summary_config:SummaryCodecConfig",
     },
     "families": {
         "transformer": "makar.families.transformer.config:TransformerConfig",
@@ -61,6 +62,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "span-finder": "makar.families.encoder.span_finder_config:SpanFinderConfig",
         "embedder": "makar.families.encoder.embedder_config:EmbedderConfig",
         "seq2seq": "makar.families.seq2seq.config:Seq2seqConfig",
+        "extractive": "makar.families.extractive.config:ExtractiveConfig",
     },
     "recipes": {
         "text": "makar.recipes.text:text",
@@ -102,6 +104,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "rewrite": "makar.recipes.rewriting:rewrite",
         "answer": "makar.recipes.rewriting:answer",
         "t5": "makar.recipes.rewriting:t5",
+        "extract": "makar.recipes.extracting:extract",
     },
     "sizings": {
         "transformer": "makar.recipes.sizing:size_transformer",
@@ -127,6 +130,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "span-finder": "makar.recipes.reading:size_reader",
         "embedder": "makar.recipes.reading:size_embedder",
         "seq2seq": "makar.recipes.rewriting:size_seq2seq",
+        "extractive": "makar.recipes.extracting:size_extractive",
         "any": "makar.recipes.sizing:size_any",
     },
     "metrics": {
@@ -146,6 +150,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "span-finder": "makar.evaluation.text_answers:evaluate_answers",
         "embedder": "makar.evaluation.text_vectors:evaluate_vectors",
         "seq2seq": "makar.evaluation.rewriting:evaluate_rewriting",
+        "extractive": "makar.evaluation.rewriting:evaluate_rewriting",
     },
 }
 

@@ -129,6 +129,31 @@ def test_a_judge_gives_answers_a_score(folder):
     assert first["what"] == "score" and first["score"] != second["score"]
 
 
+def test_a_reward_model_tunes_and_does_not_decide(folder):
+    small = ["stages.0.family.group=2", "stages.0.family.longest_answer=4", "stages.0.optimisation.batch_size=4"]
+
+    def tuned(judge, output):
+        settings = [*small, "stages.0.family.reward=model", f"stages.0.family.judge={judge}"]
+        return makar.train(
+            folder / "talks.jsonl", steps=2, output=output, from_model="taught", recipe="grpo", settings=settings
+        ).model
+
+    model = tuned(folder / "home" / "models" / "rater", "pleasing")
+    named = model.artifact.family_config.judge
+    assert (
+        named == f"rater@{makar.load('rater').hash}"
+        and str(folder) not in model.artifact.path.joinpath("makar.json").read_text()
+    )
+    scores = model.evaluate(folder=folder / "report-pleasing", samples=3).to_dictionary()["scores"]
+    assert 0 < scores["liked"]["value"] < 1 and "before" in scores["liked"]["baselines"] and "success" not in scores
+    first = weigh("pleasing", "taught", samples=2).checks[0]
+    assert first.gain is None and "blindly" in first.why
+    with pytest.raises(UnsupportedError, match="other tokens"):
+        tuned("judge", "wrong")
+    with pytest.raises(UnsupportedError, match="no score"):
+        tuned("talker", "wrong")
+
+
 def test_a_judge_cannot_be_taught_to_talk(folder):
     with pytest.raises(UnsupportedError, match="cannot be taught to talk"):
         makar.train(folder / "talks.jsonl", steps=1, from_model="judge", output="wrong")

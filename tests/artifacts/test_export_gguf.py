@@ -129,10 +129,44 @@ def test_other_layouts_and_media_are_refused(saved, image_artifact, tmp_path):
 def test_a_file_that_reads_back_differently_is_not_left_behind(saved, tmp_path, monkeypatch):
     written = export_gguf._write
 
-    def changed(path, config, codec, vocabulary, tensors, name):
-        written(path, config, codec, vocabulary, {key: values + 1 for key, values in tensors.items()}, name)
+    def changed(path, config, codec, vocabulary, tensors, name, precision):
+        written(path, config, codec, vocabulary, {key: values + 1 for key, values in tensors.items()}, name, precision)
 
     monkeypatch.setattr(export_gguf, "_write", changed)
     with pytest.raises(ArtifactError, match="reads back differently"):
         export_artifact(saved(), to="gguf", folder=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "precision, kind, half", [("float16", "F16", 1), ("bfloat16", "BF16", 32), ("int8", "Q8_0", 7)]
+)
+def test_smaller_number_formats_hold_the_weights_as_nearly_as_they_can(precision, kind, half, saved, tmp_path):
+    artifact = saved(hidden=80)
+    places = [
+        export_artifact(artifact, to="gguf", folder=tmp_path / name, precision=name) / "model.gguf"
+        for name in ("float32", precision)
+    ]
+    whole, small = (
+        {one.name: (one.tensor_type.name, gguf.quants.dequantize(one.data, one.tensor_type)) for one in reader.tensors}
+        for reader in map(gguf.GGUFReader, places)
+    )
+    assert value(gguf.GGUFReader(places[1]), "general.file_type") == half
+    assert {whole[name][0] for name in whole} == {"F32"}
+    # Rows of 80 numbers divide into no blocks of 32.
+    assert small["blk.0.ffn_down.weight"][0] == ("F16" if kind == "Q8_0" else kind)
+    assert small["blk.0.attn_q.weight"][0] == kind and small["output_norm.weight"][0] == "F32"
+    for name, (_, values) in whole.items():
+        error = np.abs(small[name][1].reshape(values.shape) - values)
+        assert error.max() <= np.abs(values).max() / 120
+        assert values.ndim > 1 or not error.any()
+    assert any(np.abs(small[name][1].reshape(whole[name][1].shape) - whole[name][1]).max() > 0 for name in whole)
+
+
+def test_numbers_that_a_format_has_not_are_found(saved, tmp_path):
+    artifact = saved()
+    with torch.no_grad():
+        artifact.family("cpu").network.embeddings[0, 0] = 1e6
+    with pytest.raises(ArtifactError, match="token_embd"):
+        export_gguf.export_gguf(artifact, tmp_path / "out", precision="float16")
     assert not (tmp_path / "out").exists()

@@ -20,6 +20,7 @@ from makar.codecs.codec import fit_codec, load_codec
 from makar.codecs.embedded_config import EmbeddedCodecConfig
 from makar.codecs.image_config import ImageCodecConfig
 from makar.codecs.pretrained_text import SpecialTokens
+from makar.codecs.summary_config import SummaryCodecConfig
 from makar.data.record import Record
 from makar.families.family import build_family
 from tests.toy_autoencoder import ToyAutoencoder, ToyAutoencoderConfig
@@ -80,6 +81,14 @@ def task_roles(text, index):
 def rows_for(config, medium):
     """Return the records that a codec can make something of: rows of conversations, pairs and ratings for a codec of turns."""
     found = records(medium)
+    if isinstance(config, SummaryCodecConfig):
+        # Of one sentence nothing can be picked.
+        return [
+            dataclasses.replace(
+                record, roles={**record.roles, "source": f"It rained. {record.content} The fox ran {number} miles."}
+            )
+            for number, record in enumerate(found)
+        ]
     if not isinstance(config, ChatCodecConfig):
         return found
     asked = ["Tell a story.", "Say something odd.", "Add two numbers.", "Which animals?"]

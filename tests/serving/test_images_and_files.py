@@ -1,4 +1,4 @@
-"""Images, files and moderation over HTTP with the official client in its strict mode."""
+"""Images, files, vectors and moderation over HTTP with the official client in its strict mode."""
 
 import base64
 import io
@@ -10,14 +10,26 @@ import pytest
 from PIL import Image
 
 import makar
+from makar.artifacts.save import save_artifact
 from makar.families.diffusion.config import DiffusionConfig
 from makar.provenance.embedding import png_manifest
+from makar.recipe import Recipe, Stage
 from makar.serving.moderation import PATTERNS, scores_by_patterns
 from makar.serving.work import to_be_made
+from tests.families.encoder.test_classifier import classifier
+from tests.families.encoder.test_embedder import embedder
 from tests.generation.test_edit import saved
 from tests.serving.server import Server, request, talker
 
 pytestmark = pytest.mark.loopback
+
+
+def saved_text(path, codec, family):
+    """Save a small model that says something of texts."""
+    stage = Stage(name="model", codec=codec.config, family=family.config)
+    recipe = Recipe(name="reads", medium="text", summary="for tests", stages=(stage,))
+    data = {"fingerprint": "ab" * 32, "name": "pairs"}
+    return save_artifact(path, recipe=recipe, codec=codec, family=family, training={"run": ""}, data=data)
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +40,8 @@ def place(tmp_path_factory):
         patch.setenv("MAKAR_HOME", str(folder))
         saved(folder / "models" / "painter", DiffusionConfig(features=16, multipliers=(1, 2), blocks=1, head_width=8))
         talker(folder / "models" / "talker")
+        saved_text(folder / "models" / "finder", *embedder())
+        saved_text(folder / "models" / "judge", *classifier())
     return folder
 
 
@@ -201,6 +215,30 @@ def test_files_are_kept_listed_given_back_and_deleted(client, server):
     assert request(server.address, "/v1/files?limit=no")[0] == 400
 
 
+def test_vectors_are_those_of_the_model_in_both_forms(client, place, monkeypatch):
+    monkeypatch.setenv("MAKAR_HOME", str(place))
+    texts = ["a red fox", "the hat is blue"]
+    alone = makar.load("finder").embed(texts)
+    # The strict mode looks before the client turns base64 into numbers, so what it asks for by itself is seen without it.
+    with openai.OpenAI(base_url=client.base_url, api_key="none") as lenient:
+        made = lenient.embeddings.create(model="finder", input=texts)
+    plain = client.embeddings.create(model="finder", input=texts, encoding_format="float", dimensions=alone.shape[1])
+    for found in (made, plain):
+        assert np.allclose([one.embedding for one in found.data], alone, atol=1e-6)
+        assert found.usage.prompt_tokens == found.usage.total_tokens > 2
+    named = client.embeddings.create(model="finder", input="/etc/passwd", encoding_format="float")
+    assert named.usage.prompt_tokens < 20
+    for fields, words in (
+        ({"input": [1, 2]}, "tokens"),
+        ({"input": "x", "dimensions": 3}, "not made to be cut"),
+        ({"input": ""}, "empty"),
+        ({"input": []}, "0 texts"),
+        ({"input": "x", "model": "talker"}, "makes no vectors"),
+    ):
+        with pytest.raises(openai.BadRequestError, match=words):
+            client.embeddings.create(**{"model": "finder", **fields})
+
+
 def test_texts_are_judged_by_patterns_in_thirteen_categories(client):
     made = client.moderations.create(input=["What a nice day.", "I will kill you, you pathetic loser!"])
     assert made.model == "makar-patterns" and [one.flagged for one in made.results] == [False, True]
@@ -208,6 +246,8 @@ def test_texts_are_judged_by_patterns_in_thirteen_categories(client):
     assert len(PATTERNS) == 13
     with pytest.raises(openai.BadRequestError, match="no classes"):
         client.moderations.create(input="x", model="talker")
+    with pytest.raises(openai.BadRequestError, match="knows none of the categories"):
+        client.moderations.create(input="x", model="judge")
     with pytest.raises(openai.BadRequestError, match="picture"):
         client.moderations.create(input=[{"type": "image_url", "image_url": {"url": "http://x"}}])
 

@@ -94,6 +94,7 @@ PLANS = {
     "TextFields": "fields",
     "ImageFields": "fields",
     "ModerationFields": "fields",
+    "EmbeddingFields": "fields",
     "TuningFields": "fields",
 }
 """What the values of these classes are called wherever they are read: at the end of a name, ``plan.recipe.stages[-1]`` included.

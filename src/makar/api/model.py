@@ -326,8 +326,7 @@ class Model:
             folder: Where the report goes; ``None`` makes ``report-NAME`` in the current folder.
             seed: Seed of the samples.
             samples: Number of samples to make and measure; 0 takes the usual number of the medium.
-            inception: A safetensors file with the weights of the Inception network, for figures of images that are to be compared
-                with published ones.
+            inception: A safetensors file with the weights of the Inception network: figures of images that compare with published ones.
             suite: ``"humaneval"``, ``"mbpp"``, ``"truthful"``, ``"bias"`` or ``"safety"``; ``data`` is then the file that holds it.
             on_event: Called with what is being measured.
 
@@ -347,16 +346,17 @@ class Model:
             self.artifact, dataset, folder=out, seed=seed, samples=samples, inception=weights, on_event=on_event
         )
 
-    def export(self, folder: str | Path, *, to: str) -> Path:
+    def export(self, folder: str | Path, *, to: str, precision: str | None = None) -> Path:
         """Write the model in a standard format and check it against the model itself.
 
         Args:
             folder: A folder that does not exist or is empty.
             to: ``"transformers"``, ``"onnx"``, ``"gguf"``; adapters of text, merged, or ``"peft"``, of images ``"diffusers"``, ``"kohya"``.
+            precision: Of ``"gguf"``: ``"float32"`` (``None``), ``"float16"``, ``"bfloat16"``, ``"int8"``.
         """
         from makar.artifacts.export import export_artifact
 
-        return export_artifact(self.artifact, to=to, folder=Path(folder))
+        return export_artifact(self.artifact, to=to, folder=Path(folder), precision=precision)
 
     def switch(self, loras: Sequence[str] = ()) -> None:
         """Take other adapters of text than before, or none, from the next call on; ``loras`` as in ``load``."""
@@ -385,7 +385,7 @@ def load(
 
     Args:
         name: A name, the folder of a model, of a pipeline of diffusers or a checkpoint of transformers, a name on the hub, or
-            ``openai:NAME``, a model behind an endpoint.
+            ``openai:NAME``, a model behind an endpoint, or ``builtin:NAME``, one that needs no training.
         loras: Adapters to add: for a pipeline LoRA files, each FILE or FILE:SCALE; for text names or folders, with :WEIGHT.
         controlnet: For a pipeline: folder of a ControlNet.
         base_url: For ``openai:NAME``: the address of the endpoint; ``None`` for that of OpenAI.

@@ -13,8 +13,10 @@ from pathlib import Path
 
 from makar.api.interruption import stop_on_signal
 from makar.api.parent import open_parent
+from makar.api.stage_data import hand_judge
 from makar.api.stores import open_stores
 from makar.errors import DataError, RunError, UsageError
+from makar.families.conversation.policy_family import PolicyFamily
 from makar.families.family import build_family
 from makar.recipe import PARENT
 from makar.training.budget import Budget
@@ -122,6 +124,8 @@ def _take_part(run: StoredRun, name: str, *, stores: Path, parent: str | None) -
     family = build_family(stage.family)
     if parent is not None and stage.begins == PARENT:
         family.attach(open_parent(parent).family(stage, device=plan.device))
+        if isinstance(family, PolicyFamily):
+            hand_judge(family, data.codec)
     budget = Budget(math.inf if plan.seconds is None else plan.seconds)
     # The first process decides when to stop; a signal that came to all must not end this one before.
     with stop_on_signal() as asked:

@@ -8,9 +8,11 @@ from makar.api.novelty import remember_stores, remembered_stores
 from makar.api.parent import ParentModel
 from makar.api.stores import OnEvent, missing_store_bytes, prepare, store_folder
 from makar.artifacts.components import TrainedStage, components_of
+from makar.artifacts.judges import judge_for
 from makar.codecs.codec import Codec, fit_codec
 from makar.data.dataset import DataSet
 from makar.errors import InterruptedRunError
+from makar.families.conversation.policy_family import PolicyFamily
 from makar.families.family import Family, build_family
 from makar.planning import plain_codec
 from makar.recipe import KEPT, NOTHING, PARENT, Recipe, Stage
@@ -42,6 +44,8 @@ class Material:
         family = build_family(stage.family)
         if self.parent is not None and stage.begins == PARENT:
             family.attach(self.parent.family(stage, device=device))
+            if isinstance(family, PolicyFamily):
+                hand_judge(family, self.parent.codec(stage))
         return family
 
     def folder(self, stage: Stage, trained: Trained) -> Path:
@@ -95,6 +99,18 @@ class Material:
 
     def _given(self, stage: Stage) -> Codec | None:
         return None if self.parent is None or stage.begins == NOTHING else self.parent.codec(stage)
+
+
+def hand_judge(family: PolicyFamily, codec: Codec) -> None:
+    """Give a model that is tuned by a reward model that one.
+
+    Raises:
+        ArtifactError: It is not on this machine.
+        UnsupportedError: It has other tokens.
+    """
+    judge = judge_for(family.config, codec)
+    if judge is not None:
+        family.judged_by(judge)
 
 
 def own_stages(recipe: Recipe) -> list[Stage]:

@@ -28,6 +28,7 @@ from makar.api.stage_data import Material, own_stages, trained_stages
 from makar.api.stores import OnEvent
 from makar.artifacts.components import TrainedStage
 from makar.artifacts.folders import check_replaceable
+from makar.artifacts.judges import with_frozen_judges
 from makar.artifacts.load import load_artifact
 from makar.artifacts.save import save_artifact
 from makar.data.dataset import open_dataset
@@ -300,7 +301,7 @@ def _plan_and_data(
         origin=None if parent is None else parent.origin,
         adapter=options.get("adapter"),
     )
-    recipe = choose_recipe(dataset, request) if plan is None else plan.recipe
+    recipe = with_frozen_judges(choose_recipe(dataset, request)) if plan is None else plan.recipe
     if parent is not None:
         parent.check(dataset, recipe)
     material.remember(stored.folder, recipe)

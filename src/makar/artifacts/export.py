@@ -7,6 +7,7 @@ The folders of the first two also hold ``makar.json``, the codec's files, the te
 their saved names and, as ``provenance.json``, the signed manifest, so that ``import_artifact`` reverses them exactly.
 """
 
+import functools
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -28,13 +29,14 @@ PROVENANCE_NAME = "provenance.json"
 PEFT = "peft"
 
 
-def export_artifact(artifact: Artifact, *, to: str, folder: Path) -> Path:
+def export_artifact(artifact: Artifact, *, to: str, folder: Path, precision: str | None = None) -> Path:
     """Write a model in a format of others.
 
     Args:
         artifact: The model; it is compared with its signed hashes first.
         to: One of ``FORMATS``.
         folder: A folder that does not exist or is empty.
+        precision: Of ``gguf``: float32, float16, bfloat16 or int8; ``None`` is float32. The other formats are exact.
 
     Returns:
         The folder.
@@ -48,8 +50,12 @@ def export_artifact(artifact: Artifact, *, to: str, folder: Path) -> Path:
     """
     if to not in FORMATS:
         raise UnknownNameError("format", to, FORMATS)
+    if precision is not None and to != "gguf":
+        raise UnsupportedError(f"precision {precision} in the format {to}", expected="--to gguf, or no precision")
     if artifact.manifest["type"] == "service":
         raise UnsupportedError(f"{artifact.name} is not on this machine", expected="a model that makar train wrote")
+    if artifact.manifest["type"] == "builtin":
+        raise UnsupportedError(f"{artifact.name} stands in the code", expected="a model that makar train wrote")
     if artifact.manifest["type"] == "pipeline":
         raise UnsupportedError(
             f"{artifact.path} is in the format of {'diffusers' if artifact.medium == 'image' else 'transformers'} already",
@@ -59,8 +65,9 @@ def export_artifact(artifact: Artifact, *, to: str, folder: Path) -> Path:
     folder = Path(folder)
     check_replaceable(folder, None)
     artifact = load_artifact(artifact.path)
+    write = FORMATS[to] if precision is None else functools.partial(export_gguf, precision=precision)
     if not is_adapter(artifact) or to == PEFT:
-        FORMATS[to](artifact, folder)
+        write(artifact, folder)
         return folder
     if isinstance(artifact.family_config, PretrainedTextConfig):
         if to != "transformers":
@@ -72,7 +79,7 @@ def export_artifact(artifact: Artifact, *, to: str, folder: Path) -> Path:
             write_merged_checkpoint(artifact, building)
         return folder
     with tempfile.TemporaryDirectory(dir=folder.absolute().parent, prefix=".merging-") as place:
-        FORMATS[to](merged_artifact(artifact, Path(place) / artifact.name), folder)
+        write(merged_artifact(artifact, Path(place) / artifact.name), folder)
     return folder
 
 

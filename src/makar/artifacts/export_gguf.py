@@ -1,7 +1,8 @@
 """``export --to gguf``: one file that llama.cpp and the programs around it open, read back and compared before it is accepted.
 
 Decisions. (1) Only models of text of layout ``mainstream`` have a form there: ``qwen3``, ``qwen2`` or ``llama``, by what their
-attention has. (2) Weights are written in float32, exactly; ``llama-quantize`` makes smaller files of it. For ``llama`` the rows of queries
+attention has. (2) Weights are written in float32, exactly, or in float16, bfloat16 or int8 (``Q8_0``: blocks of 32 with a scale each);
+vectors stay float32, and rows that no blocks divide become float16, as ``llama-quantize`` has it. For ``llama`` the rows of queries
 and keys stand in the other order that llama.cpp rotates them in. (3) The vocabulary has to be pairs of bytes whose words are cut in a way
 that llama.cpp knows by name; every other would be cut differently there, without a word, so it is refused.
 
@@ -22,7 +23,7 @@ from makar.artifacts.artifact import CARD_NAME, Artifact, read_plain
 from makar.artifacts.folders import new_folder, write_file
 from makar.codecs.pretrained_text import PretrainedTextCodec
 from makar.codecs.text import TextCodec
-from makar.errors import ArtifactError, MissingExtraError, UnsupportedError
+from makar.errors import ArtifactError, MissingExtraError, UnknownNameError, UnsupportedError
 from makar.families.transformer.config import TransformerConfig
 from makar.families.transformer.layouts import architecture_of
 from makar.nn.rotary import rotary_frequencies
@@ -36,6 +37,16 @@ PATTERNS = {_START + r"\p{N}" + _REST: "qwen2", _START + r"\p{N}{1,3}" + _REST: 
 """Patterns that cut words, and the names that llama.cpp has for them; that of GPT-2 is built into the pre-tokenizer of bytes."""
 NORMAL, CONTROL, OWN, UNUSED = 1, 3, 4, 5
 """Types of tokens in GGUF."""
+
+PRECISIONS = {
+    "float32": ("F32", "ALL_F32", 0.0),
+    "float16": ("F16", "MOSTLY_F16", 2.0**-11),
+    "bfloat16": ("BF16", "MOSTLY_BF16", 2.0**-8),
+    "int8": ("Q8_0", "MOSTLY_Q8_0", 1 / 220),
+}
+"""By name: the type of a matrix in GGUF, that of the file, and the largest error as a share of the largest number of a row."""
+SMALLEST = 1e-6
+"""Added to that error: what float16 has no numbers for any more."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -55,18 +66,22 @@ class Vocabulary:
     merges: list[str]
 
 
-def export_gguf(artifact: Artifact, folder: Path) -> None:
+def export_gguf(artifact: Artifact, folder: Path, *, precision: str = "float32") -> None:
     """Write a model as one GGUF file beside its signed manifest and its card.
 
     Args:
         artifact: The model.
         folder: A new or empty folder.
+        precision: Number format of the matrices, of ``PRECISIONS``.
 
     Raises:
+        UnknownNameError: There is no such number format.
         UnsupportedError: Its layout or its vocabulary has no form there.
         MissingExtraError: The package is absent.
         ArtifactError: What was written reads back differently.
     """
+    if precision not in PRECISIONS:
+        raise UnknownNameError("precision", precision, PRECISIONS)
     config, codec = artifact.family_config, artifact.codec()
     if not isinstance(config, TransformerConfig) or config.layout != "mainstream":
         layout = config.layout if isinstance(config, TransformerConfig) else config.kind
@@ -79,8 +94,8 @@ def export_gguf(artifact: Artifact, folder: Path) -> None:
         raise MissingExtraError("gguf", extra="gguf")
     tensors = gguf_tensors(artifact.family("cpu").tensors(), config)
     with new_folder(folder, replaces=None) as building:
-        _write(building / FILE_NAME, config, codec, vocabulary, tensors, artifact.name)
-        _check(building / FILE_NAME, vocabulary, tensors)
+        _write(building / FILE_NAME, config, codec, vocabulary, tensors, artifact.name, precision)
+        _check(building / FILE_NAME, vocabulary, tensors, precision)
         write_file(building, PROVENANCE_NAME, read_plain(artifact.path / MANIFEST_NAME))
         if (artifact.path / CARD_NAME).is_file():
             write_file(building, CARD_NAME, read_plain(artifact.path / CARD_NAME))
@@ -153,12 +168,14 @@ def _write(
     vocabulary: Vocabulary,
     tensors: dict[str, np.ndarray],
     name: str,
+    precision: str,
 ) -> None:
     import gguf
+    from gguf.quants import quantize
 
     writer = gguf.GGUFWriter(path, architecture_of(config)[1])
     writer.add_name(name)
-    writer.add_file_type(gguf.LlamaFileType.ALL_F32)
+    writer.add_file_type(gguf.LlamaFileType[PRECISIONS[precision][1]])
     writer.add_vocab_size(config.vocabulary)
     writer.add_context_length(config.context)
     writer.add_embedding_length(config.width)
@@ -186,21 +203,38 @@ def _write(
     if template is not None:
         writer.add_chat_template(template)
     for key, values in tensors.items():
-        writer.add_tensor(key, values)
+        kind = gguf.GGMLQuantizationType[type_of(values, precision)]
+        # Numbers too large for float16 become infinite and are found when the file is read back.
+        with np.errstate(over="ignore"):
+            writer.add_tensor(key, quantize(values, kind), raw_dtype=kind)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
 
 
-def _check(path: Path, vocabulary: Vocabulary, tensors: dict[str, np.ndarray]) -> None:
-    """Read the file back and compare every tensor and the tokens."""
+def type_of(values: np.ndarray, precision: str) -> str:
+    """Return the type in which a tensor is written: vectors as they are, matrices in the format asked for where it can hold them."""
+    if values.ndim < 2:
+        return "F32"
+    name = PRECISIONS[precision][0]
+    return "F16" if name == "Q8_0" and values.shape[-1] % 32 else name
+
+
+def _check(path: Path, vocabulary: Vocabulary, tensors: dict[str, np.ndarray], precision: str) -> None:
+    """Read the file back and compare every tensor, as nearly as its number format can say it, and the tokens."""
     import gguf
+    from gguf.quants import dequantize
 
     reader = gguf.GGUFReader(path)
-    read = {tensor.name: tensor.data for tensor in reader.tensors}
+    read = {tensor.name: dequantize(tensor.data, tensor.tensor_type) for tensor in reader.tensors}
     wrong = sorted(set(read) ^ set(tensors))
-    wrong += [name for name, values in tensors.items() if name in read and not np.array_equal(read[name], values)]
+    for name, values in tensors.items():
+        share = PRECISIONS[precision][2] if values.ndim > 1 else 0.0
+        allowed = share * np.abs(values).max(-1, keepdims=True, initial=0.0) + (SMALLEST if share else 0.0)
+        # Not the other way round: what is no number is wrong too.
+        if name in read and not (np.abs(read[name].reshape(values.shape) - values) <= allowed).all():
+            wrong.append(name)
     tokens = reader.fields["tokenizer.ggml.tokens"]
     if [str(bytes(tokens.parts[at]), "utf-8") for at in tokens.data] != vocabulary.tokens:
         wrong.append("tokens")

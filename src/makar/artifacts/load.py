@@ -5,6 +5,7 @@ from pathlib import Path
 
 from makar.artifacts.adapters import adapters_for
 from makar.artifacts.artifact import Artifact, read_header
+from makar.artifacts.builtin import is_builtin, open_builtin
 from makar.artifacts.checkpoints import open_checkpoint_folder
 from makar.artifacts.folders import recover
 from makar.artifacts.hub import fetch_checkpoint, is_hub_name
@@ -30,7 +31,8 @@ def load_artifact(
 
     Args:
         path: Its folder, or the name of a folder in the models folder; the folder of a pipeline of diffusers or of a
-            checkpoint of transformers is one too, and so is the name of a model on the hub, as text, which is fetched once.
+            checkpoint of transformers is one too, and so is the name of a model on the hub, as text, which is fetched once; also
+            ``builtin:NAME``, a model that needs no training, and ``openai:NAME``.
         verify: Whether to compare every file with its hash; without, only names, sizes and signatures are.
         loras: Adapters to add: for a pipeline LoRA files, each FILE or FILE:SCALE; for text names or folders of adapters, with :WEIGHT.
         controlnet: For a pipeline: folder of a ControlNet.
@@ -44,6 +46,8 @@ def load_artifact(
     """
     if is_remote(path):
         return open_remote(str(path), base_url=base_url)
+    if is_builtin(path) and base_url is None and not loras and controlnet is None:
+        return open_builtin(str(path))
     if base_url is not None:
         raise UnsupportedError(f"an address for {path}", expected="openai:NAME, a model behind an endpoint")
     refuse_single_file(Path(path))

@@ -185,6 +185,8 @@ def update_artifact_report(artifact: Artifact, report: dict[str, Any]) -> Artifa
     Raises:
         IntegrityError: The artifact was changed on the disk.
     """
+    if artifact.manifest["type"] == "builtin":
+        raise ArtifactError(f"{artifact.name} stands in the code and has no card")
     load_artifact(artifact.path)
     if not (artifact.path / MANIFEST_NAME).is_file():
         raise ArtifactError(f"{artifact.path} is the folder of somebody else's model, which stays as it is")

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from makar.cli.generate_verb import ModelName
-from makar.cli.output import Json, print_json, print_table, text_of
+from makar.cli.generate_verb import BaseUrl, ModelName
+from makar.cli.output import Json, note, print_json, print_table, text_of
 from makar.errors import UsageError
 
 if TYPE_CHECKING:
@@ -39,6 +39,15 @@ def evaluate(
             "--against", metavar="MODEL", help="Text: keep or discard, compared with this one; exit code 1 is discard."
         ),
     ] = None,
+    judge: Annotated[
+        str | None,
+        typer.Option(
+            "--judge",
+            metavar="JUDGE",
+            help="With --against: compare answers to the prompts in DATA blindly; a reward model, a model to ask, or me.",
+        ),
+    ] = None,
+    base_url: BaseUrl = None,
     suite: Annotated[
         str | None,
         typer.Option(
@@ -58,6 +67,15 @@ def evaluate(
         for name, given in (("--output", output), ("--inception", inception), ("--suite", suite)):
             if given is not None:
                 raise UsageError(f"--against with {name}", expected="one or the other: --against writes no report")
+        if judge is not None:
+            _duel(model, against, data, judge=judge, base_url=base_url, samples=samples, seed=seed, json=json)
+            return
+    if judge is not None or base_url is not None:
+        raise UsageError(
+            f"{'--judge' if judge is not None else '--base-url'} without {'--against' if against is None else '--judge'}",
+            expected="a comparison of two models: MODEL PROMPTS --against OTHER --judge JUDGE",
+        )
+    if against is not None:
         _weigh(model, against, data, samples=samples, seed=seed, json=json)
         return
     with Display() as display:
@@ -95,6 +113,48 @@ def _weigh(new: str, old: str, data: str | None, *, samples: int, seed: int, jso
             for check in found.checks
         ]
         print_table("", rows)
+        print(f"{'keep' if found.keeps else 'discard'} {found.new}")
+    if not found.keeps:
+        raise typer.Exit(1)
+
+
+def _duel(
+    new: str,
+    old: str,
+    prompts: str | None,
+    *,
+    judge: str,
+    base_url: str | None,
+    samples: int,
+    seed: int,
+    json: bool,
+) -> None:
+    """Print who wins how often by the word of a judge, and end with 1 where the new model does not surely win."""
+    from makar.api.blind import compare
+    from makar.cli.progress import Display
+    from makar.evaluation.blind_judges import person
+
+    if prompts is None:
+        raise UsageError("--judge without prompts", expected="MODEL PROMPTS --against OTHER --judge JUDGE")
+    if judge == "me":
+        me = person(lambda text: str(typer.prompt(text, err=True)), note)
+        found = compare(new, old, prompts, judge=me, samples=samples, seed=seed)
+    else:
+        with Display() as display:
+            found = compare(
+                new, old, prompts, judge=judge, base_url=base_url, samples=samples, seed=seed, on_event=display
+            )
+    if json:
+        print_json(found.to_dictionary())
+    else:
+        rates = {
+            f"{found.new} wins": found.win_rate,
+            "the left answer wins": found.left_rate,
+            "the longer answer wins": found.longer_rate,
+        }
+        print_table("", [{"share": name, "value": None if rate is None else str(rate)} for name, rate in rates.items()])
+        even = sum(duel.won == 0.5 for duel in found.duels)
+        print(f"{len(found.duels)} prompts, {even} even, judged by {found.judge}")
         print(f"{'keep' if found.keeps else 'discard'} {found.new}")
     if not found.keeps:
         raise typer.Exit(1)
@@ -141,6 +201,9 @@ def export(
     model: ModelName,
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder to write.")],
     to: Annotated[str, typer.Option("--to", help="transformers, onnx, gguf; of an adapter peft, diffusers or kohya.")],
+    precision: Annotated[
+        str | None, typer.Option("--precision", help="gguf: float32 (the default), float16, bfloat16 or int8.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Write MODEL in a standard format.
@@ -149,7 +212,7 @@ def export(
     """
     from makar.api.model import load
 
-    path = load(model).export(folder, to=to)
+    path = load(model).export(folder, to=to, precision=precision)
     print_json({"path": str(path), "format": to}) if json else print(path)
 
 

@@ -21,7 +21,7 @@ from makar.evaluation.answers import chosen_rows, measure_answers, prompts_of
 from makar.evaluation.bootstrap import Interval, mean_interval, ratio_interval
 from makar.evaluation.likelihood import measure_likelihood
 from makar.evaluation.material import Material, gather
-from makar.families.conversation.policy_config import PolicyConfig
+from makar.families.conversation.policy_config import MODEL, PolicyConfig
 from makar.families.conversation.policy_family import texts_of
 from makar.families.conversation.reward_family import RewardFamily
 from makar.families.conversation.speaking import SpeakingFamily, as_talking
@@ -151,15 +151,24 @@ def _tokens(codec: Any, text: str) -> np.ndarray:
 def _goal(material: Material, new: Family, old: Artifact, old_family: Family) -> Check:
     store, codec, config = material.held_out, material.codec, new.config
     if isinstance(config, PolicyConfig) and ANSWER in store.columns:
+        if config.reward == MODEL:
+            # Who was tuned to please a judge is not called better by its word.
+            return Check(
+                name="held-out prompts that earn the reward",
+                wanted=BETTER,
+                gain=None,
+                unit="share",
+                why="it was tuned by a reward model; compare blindly with --judge",
+            )
         rows = chosen_rows(store, MOST_PROMPTS)
         prompts = [np.asarray(store.columns[TARGET][int(row)]).astype(np.int64) for row in rows]
         right = [
             texts_of(torch.from_numpy(np.asarray(store.columns[ANSWER][int(row)]).copy())[None])[0] for row in rows
         ]
         options = {"max_tokens": config.longest_answer, "temperature": 0.0}
+        sides = [_said(artifact, prompts, options, material.seed) for artifact in (material.artifact, old)]
         earned = [
-            np.array([judgement_of(config)(text, wanted) for text, wanted in zip(texts, right)])
-            for texts in (_said(artifact, prompts, options, material.seed) for artifact in (material.artifact, old))
+            np.array([judgement_of(config)(text, wanted) for text, wanted in zip(texts, right)]) for texts in sides
         ]
         return Check(
             name="held-out prompts that earn the reward",

@@ -6,11 +6,13 @@ a wrong way stands beside them: how far the model has moved from the one before,
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
 
 from makar.artifacts.artifact import Artifact
+from makar.artifacts.judges import judge_here
 from makar.artifacts.load import load_artifact
 from makar.errors import MakarError, UnsupportedError
 from makar.evaluation.answers import chosen_rows
@@ -18,8 +20,10 @@ from makar.evaluation.bootstrap import Interval, mean_interval, share_interval
 from makar.evaluation.chat import model_before
 from makar.evaluation.findings import Findings, Sample, Score
 from makar.evaluation.material import Material
+from makar.families.conversation.policy_config import MODEL, PolicyConfig
 from makar.families.conversation.policy_family import PolicyFamily, joined, texts_of
 from makar.families.conversation.policy_losses import divergence
+from makar.families.conversation.reward_family import RewardFamily
 from makar.families.conversation.verifiable import exact, judgement_of, same_number
 from makar.generation.generate import generate
 from makar.provenance.chain import find_artifact
@@ -52,9 +56,15 @@ def evaluate_rewards(material: Material) -> Findings:
     before = _artifact_before(material)
     old = [] if before is None else _said(material, before, prompts, limits)
     name = "" if before is None else f"{before.name}, before"
-    scores = []
+    scores: list[Score] = []
+    liked = _liked(material, family.config, prompts, [said, old]) if family.config.reward == MODEL else []
+    scores += liked
     kinds: list[tuple[str, str, Callable[[str, str], float]]] = [
-        ("success", "Prompts that earn the reward", judgement_of(family.config)),
+        *(
+            []
+            if family.config.reward == MODEL
+            else [("success", "Prompts that earn the reward", judgement_of(family.config))]
+        ),
         ("strict", "Prompts answered word for word", exact),
         ("lenient", "Prompts whose last number is right", same_number),
     ]
@@ -83,7 +93,10 @@ def evaluate_rewards(material: Material) -> Findings:
         for prompt, text, wanted in list(zip(prompts, said, right))[:SHOWN]
     )
     return Findings(
-        verdict=(_sentence(scores[0]), f"{different:.0%} of its answers differ from each other."),
+        verdict=(
+            *([_liking(liked)] if family.config.reward == MODEL else [_sentence(scores[0])]),
+            f"{different:.0%} of its answers differ from each other.",
+        ),
         scores=tuple(scores),
         samples=samples,
         details=details,
@@ -109,6 +122,46 @@ def _artifact_before(material: Material) -> Artifact | None:
         return found if found.codec().spec[TARGET].vocabulary == material.codec.spec[TARGET].vocabulary else None
     except MakarError:
         return None  # moved, changed or removed since: then there is nothing to compare with
+
+
+def _liked(material: Material, config: PolicyConfig, prompts: list[np.ndarray], sides: list[list[str]]) -> list[Score]:
+    """Return how much the reward model likes the answers; nothing where it is not on this machine."""
+    judge = judge_here(config, material.codec)
+    if judge is None:
+        return []
+    figures = [mean_interval(opinions(judge, material.codec, prompts, texts)) for texts in sides if texts]
+    return [
+        Score(
+            key="liked",
+            name="What the reward model gives its answers",
+            interval=figures[0],
+            better="higher",
+            meaning="Mean share, 0 to 1; it was tuned to please this very judge, so a gain is no proof that answers are better.",
+            baselines=(("before", figures[1]),) if len(figures) > 1 else (),
+        )
+    ]
+
+
+def opinions(judge: RewardFamily, codec: Any, prompts: list[np.ndarray], texts: list[str]) -> np.ndarray:
+    """Return what a reward model gives answers to prompts, 0 to 1, one number a prompt."""
+    found = []
+    for prompt, text in zip(prompts, texts):
+        answer = [*np.asarray(codec.encode_text(text)).tolist(), codec.end_token]
+        tokens, learned = joined([torch.from_numpy(prompt)], [answer], judge.score.device)
+        with torch.no_grad():
+            found.append(float(judge.scores(tokens, learned).sigmoid()))
+    return np.array(found)
+
+
+def _liking(scores: list[Score]) -> str:
+    if not scores:
+        return "The reward model that it was tuned by is not on this machine."
+    own, before = scores[0].interval, scores[0].baselines
+    beside = f", {before[0][1].value:.3f} before" if before else ""
+    return (
+        f"The reward model gives its answers {own.value:.3f} ({own.low:.3f} to {own.high:.3f}{beside}); "
+        "whether they are better says a blind comparison: evaluate --against --judge."
+    )
 
 
 def _share(answers: list[str], right: list[str], judge: Callable[[str, str], float]) -> Interval:

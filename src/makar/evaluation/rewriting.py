@@ -5,13 +5,14 @@ those of the task. Texts are made as ``generate`` makes them without further con
 """
 
 import dataclasses
-import re
 from collections.abc import Sequence
 
 import numpy as np
 import torch
 
 from makar.codecs.pair import BETWEEN, PairCodec
+from makar.codecs.sentences import sentences_of, words_of
+from makar.codecs.summary import SummaryCodec
 from makar.data.store import Store
 from makar.evaluation.bootstrap import Interval, mean_interval, share_interval
 from makar.evaluation.findings import Findings, Score, Table
@@ -23,9 +24,7 @@ from makar.evaluation.rewriting_scores import (
     bleu_signature,
     chrf,
     rouge,
-    words_of,
 )
-from makar.families.seq2seq.config import SPANS
 from makar.generation.generate import generate
 from makar.nn.threads import threads_for
 from makar.tensor_spec import SOURCE, TARGET
@@ -65,16 +64,17 @@ def evaluate_rewriting(material: Material) -> Findings:
 
     """
     codec = material.codec
-    assert isinstance(codec, PairCodec), "the registry's table pairs family and metric"
-    if codec.config.task == SPANS:
+    assert isinstance(codec, PairCodec | SummaryCodec), "the registry's table pairs family and metric"
+    task = codec.config.needed_task
+    if isinstance(codec, PairCodec) and task is None:
         return _of_spans(material, codec)
     said = _said(material, codec)
-    is_answer = codec.config.task == "answer"
+    is_answer = task == "answer"
     scores = _scores(said)
     words = [
         sum(len(words_of(text)) for text in texts) for texts in (said.sources, [right[0] for right in said.references])
     ]
-    is_summary = words[1] < MUCH_SHORTER * words[0]
+    is_summary = isinstance(codec, SummaryCodec) or words[1] < MUCH_SHORTER * words[0]
     named: tuple[str, ...] = ("rouge_1", "rouge_2", "rouge_l") if is_summary else ("bleu", "chrf")
     if is_answer:
         named = ("exact", "f1", "rouge_l")
@@ -123,7 +123,7 @@ def _of_spans(material: Material, codec: PairCodec) -> Findings:
 
 
 def lead(text: str, sentences: int = LEAD) -> str:
-    """Return the first sentences of a text, or its first lines where it has so many.
+    """Return the first sentences of a text, or the first turns of a conversation.
 
     >>> lead("A. B! C? D.")
     'A. B! C?'
@@ -131,23 +131,14 @@ def lead(text: str, sentences: int = LEAD) -> str:
     return " ".join(sentences_of(text)[:sentences])
 
 
-def sentences_of(text: str) -> list[str]:
-    """Return the lines of a text that has more than three, as a conversation has, otherwise its sentences."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    if len(lines) > LEAD:
-        return lines
-    return [part.strip() for part in re.split(r"(?<=[.!?。！？])\s+", " ".join(lines)) if part.strip()]
-
-
 def nearest_sentence(asked: str) -> str:
     """Return the sentence of a passage that shares the largest part of the question's words; the first of equals."""
     question, _, passage = asked.partition(BETWEEN)
     wanted = set(words_of(question))
-    sentences = [part.strip() for part in re.split(r"(?<=[.!?。！？])\s+", " ".join(passage.split())) if part.strip()]
-    return max(sentences, key=lambda one: len(wanted & set(words_of(one))), default="")
+    return max(sentences_of(passage), key=lambda one: len(wanted & set(words_of(one))), default="")
 
 
-def _said(material: Material, codec: PairCodec) -> Said:
+def _said(material: Material, codec: PairCodec | SummaryCodec) -> Said:
     store: Store = material.held_out
     count = min(len(store), material.samples or MOST_TEXTS)
     chosen = np.linspace(0, len(store) - 1, count).astype(np.int64)
@@ -159,7 +150,7 @@ def _said(material: Material, codec: PairCodec) -> Said:
         part = generate(material.artifact, prompts=tokens[start : start + TOGETHER], seed=material.seed)
         written += [asset.content for asset in part]
         material.say("making texts", len(written), count)
-    if codec.config.task == "answer":
+    if codec.config.needed_task == "answer":
         baselines = {"sentence nearest to the question": [nearest_sentence(source) for source in sources]}
     else:
         baselines = {"source as it is": sources}

@@ -10,7 +10,6 @@ Where there are several right texts, the best one counts.
 import collections
 import dataclasses
 import functools
-import re
 import string
 from collections.abc import Callable, Sequence
 
@@ -18,6 +17,7 @@ import numpy as np
 from jaxtyping import Float64
 from sacrebleu.metrics import BLEU
 
+from makar.codecs.sentences import words_of
 from makar.evaluation.bootstrap import Interval, interval_of
 
 ORDERS, CHARACTER_ORDERS = 4, 6
@@ -100,15 +100,6 @@ def _chrf_of(counts: np.ndarray) -> float:
     precision, recall = np.mean(told, axis=0)
     below = RECALL_WEIGHT**2 * precision + recall
     return float((1 + RECALL_WEIGHT**2) * precision * recall / below) if below else 0.0
-
-
-def words_of(text: str) -> list[str]:
-    """Return runs of letters and digits in lower case.
-
-    >>> words_of("#Person1#: It's 5 o'clock")
-    ['person1', 'it', 's', '5', 'o', 'clock']
-    """
-    return re.findall(r"[^\W_]+", text.lower())
 
 
 def rouge(texts: Sequence[str], references: References) -> dict[str, Float64[np.ndarray, " items"]]:

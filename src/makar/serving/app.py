@@ -15,15 +15,15 @@ from starlette.middleware.cors import CORSMiddleware
 
 from makar.config import Config
 from makar.errors import MakarError
-from makar.serving import chat, completions, images, models, moderation, responses, tuning, uploads
+from makar.serving import chat, completions, embeddings, images, models, moderation, responses, tuning, uploads
 from makar.serving.bodies import IGNORED_HEADER, schema_of
 from makar.serving.fields import ChatFields, CompletionFields
 from makar.serving.front import Front
 from makar.serving.guard import Guard
 from makar.serving.image_fields import ImageFields
-from makar.serving.moderation_fields import ModerationFields
 from makar.serving.problems import INVALID, problem_of
 from makar.serving.response_fields import ResponseFields
+from makar.serving.text_fields import EmbeddingFields, ModerationFields
 from makar.serving.tuning import Trainings
 from makar.serving.tuning_fields import TuningFields
 from makar.version import VERSION
@@ -33,7 +33,6 @@ FILE = {"type": "string", "format": "binary"}
 Handler = Callable[[Request], Awaitable[Response]]
 
 HINTS = {
-    "/v1/embeddings": "no model here makes vectors of texts yet",
     "/v1/audio": "no model of speech or sound can be trained yet; text and images are there",
     "/v1/videos": "no model of video can be trained yet; text and images are there",
     "/v1/assistants": "assistants were replaced by /v1/responses",
@@ -81,6 +80,7 @@ def make_app(front: Front, *, trainings: Trainings, preload: list[str]) -> FastA
         del app
         for name in preload:
             await front.pool.load(name)
+        await front.pool.prepare()
         trainings.start()
         yield
         await trainings.stop()
@@ -102,6 +102,7 @@ def make_app(front: Front, *, trainings: Trainings, preload: list[str]) -> FastA
     _route(app, "POST", "/v1/responses/{response}/cancel", responses.cancel_response)
     _route(app, "POST", "/v1/images/generations", images.generations, ImageFields)
     _form(app, "/v1/images/edits", images.edits, schema_of(ImageFields)["properties"] | {"image": FILE, "mask": FILE})
+    _route(app, "POST", "/v1/embeddings", embeddings.embeddings, EmbeddingFields)
     _route(app, "POST", "/v1/moderations", moderation.moderations, ModerationFields)
     _form(app, "/v1/files", uploads.create_file, {"file": FILE, "purpose": {"enum": list(uploads.PURPOSES)}})
     _route(app, "GET", "/v1/files", uploads.list_files)

@@ -15,10 +15,10 @@ from typing import Any
 
 from fastapi import Request, Response
 
-from makar.errors import ConfigError, UnsupportedError
+from makar.errors import UnsupportedError
 from makar.serving.bodies import ignored_header, read_fields, read_json
 from makar.serving.front import answer, attended, front_of, leased, new_id
-from makar.serving.moderation_fields import MOST_TEXTS, ModerationFields
+from makar.serving.text_fields import ModerationFields, listed_texts
 
 PATTERNS_NAME = "makar-patterns"
 FLAGGED_FROM = 0.5
@@ -67,28 +67,6 @@ def scores_by_patterns(text: str) -> dict[str, float]:
     return found
 
 
-def texts_of(given: Any) -> list[str]:
-    """Return the texts of a request.
-
-    Raises:
-        ConfigError: They are none, or too many.
-        UnsupportedError: One is a picture.
-    """
-    items = given if isinstance(given, list) else [given]
-    if not 0 < len(items) <= MOST_TEXTS:
-        raise ConfigError(f"body.input has {len(items)} texts", expected=f"1 to {MOST_TEXTS}")
-    texts = []
-    for item in items:
-        if isinstance(item, dict) and item.get("type") == "text":
-            item = item.get("text")
-        elif isinstance(item, dict):
-            raise UnsupportedError("a picture to be moderated", expected="texts: pictures are not looked at")
-        if not isinstance(item, str):
-            raise ConfigError("body.input is no text", expected="a text, or a list of texts")
-        texts.append(item)
-    return texts
-
-
 def result_of(scores: dict[str, float]) -> dict[str, Any]:
     """Return the judgement of one text."""
     found = {name: min(1.0, max(0.0, float(scores.get(name, 0.0)))) for name in PATTERNS}
@@ -104,7 +82,7 @@ def result_of(scores: dict[str, float]) -> dict[str, Any]:
 async def moderations(request: Request) -> Response:
     """Judge texts."""
     fields, ignored = read_fields(ModerationFields, await read_json(request))
-    texts, name = texts_of(fields.input), PATTERNS_NAME
+    texts, name = listed_texts(fields.input), PATTERNS_NAME
     if fields.model is None or fields.model == PATTERNS_NAME or fields.model.startswith(("omni-", "text-moderation")):
         scores = [scores_by_patterns(text) for text in texts]
     else:

@@ -2,7 +2,8 @@
 
 A model is loaded when it is asked for first. Before that, those that were used longest ago and that nobody has are unloaded until the new
 one fits into the memory that the server may take: what the processes take is measured, what a new one will take follows from its files.
-A process that dies is started again at once, unless it dies again and again.
+A process that dies is started again at once, unless it dies again and again. Where there is room, a process without a model waits with
+everything imported, so that neither a first request nor one after a crash waits for that.
 """
 
 import asyncio
@@ -13,9 +14,9 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from makar.errors import MakarError, UnknownNameError
-from makar.serving.places import Place, bytes_needed, place_of, saved_names
+from makar.serving.places import PROCESS_BYTES, Place, bytes_needed, place_of, saved_names
 from makar.serving.problems import BROKEN, LIMITED, Problem
-from makar.serving.process import Process, start_process
+from makar.serving.process import Process, give_model, spawn, stop_process
 
 LOG = logging.getLogger("makar.serving")
 
@@ -41,6 +42,7 @@ class Pool:
         self._places = {place.name: place for place in map(place_of, models)}
         self._room = asyncio.Lock()
         self._guards: set[asyncio.Task[None]] = set()
+        self._spare: asyncio.subprocess.Process | None = None
         self._is_stopping = False
         self.waiting = 0
         """Requests that have or wait for a model."""
@@ -110,9 +112,16 @@ class Pool:
         """
         return await self._loaded(self.place(name))
 
+    async def prepare(self) -> None:
+        """Start a process that waits for a model, where there is none yet and there is room."""
+        if self._spare is None and not self._is_stopping and self._taken() + PROCESS_BYTES <= self._memory_bytes:
+            self._spare = await spawn()
+
     async def stop(self) -> None:
         """Unload everything."""
         self._is_stopping = True
+        if self._spare is not None:
+            await stop_process(self._spare)
         for guard in list(self._guards):
             guard.cancel()
         running = [place.process for place in self._places.values() if place.process is not None]
@@ -125,7 +134,11 @@ class Pool:
                 async with self._room:
                     await self._make_room(place)
                     started = time.monotonic()
-                    place.process = await start_process(place.source, self._options)
+                    waiting, self._spare = self._spare, None
+                    if waiting is None or waiting.returncode is not None:
+                        waiting = await spawn()
+                    place.process = await give_model(waiting, place.source, self._options)
+                    await self.prepare()
                 place.starts += 1
                 LOG.info("%s loaded in %.1f s", place.name, time.monotonic() - started)
                 guard = asyncio.create_task(self._watch(place, place.process))

@@ -160,25 +160,30 @@ def failed(error: Event | None) -> Problem:
     )
 
 
-async def start_process(model: str, options: dict[str, Any]) -> Process:
-    """Start a worker and wait until its model is loaded.
-
-    Args:
-        model: As ``makar.load`` takes it.
-        options: Controls that hold where a request says nothing.
-
-    Raises:
-        Problem: It cannot be loaded.
-    """
+async def spawn() -> asyncio.subprocess.Process:
+    """Start a worker that has no model yet; it waits for the name of one, with everything imported, which is what takes long."""
     package = str(Path(__file__).parents[2])
     path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH", "")]))
-    process = await asyncio.create_subprocess_exec(
+    return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "makar.serving.worker"),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": path},
         limit=LONGEST_LINE,
     )
+
+
+async def give_model(process: asyncio.subprocess.Process, model: str, options: dict[str, Any]) -> Process:
+    """Give a worker its model and wait until it is loaded.
+
+    Args:
+        process: One that has none.
+        model: As ``makar.load`` takes it.
+        options: Controls that hold where a request says nothing.
+
+    Raises:
+        Problem: It cannot be loaded; the process has ended.
+    """
     assert process.stdin is not None and process.stdout is not None
     process.stdin.write(json.dumps({"model": model, "options": options}).encode() + b"\n")
     try:

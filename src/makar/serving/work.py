@@ -18,6 +18,7 @@ from makar.data.image_reader import read_image
 from makar.errors import UnsupportedError
 from makar.generation.asset import Asset
 from makar.generation.edit import edit
+from makar.generation.embed import CutsWindows, MakesVectors, embed
 from makar.generation.form import read_form
 from makar.generation.form_constraint import SpellsTokens
 from makar.generation.generate import generate
@@ -292,6 +293,16 @@ def _classify(model: Model, ask: Ask) -> Iterator[Event]:
         yield {"shares": row.get("probabilities", {})}
 
 
+def _embed(model: Model, ask: Ask) -> Iterator[Event]:
+    """Give vectors of texts, float32 with the smallest byte first."""
+    made = embed(model.artifact, ask["texts"]).values
+    family, codec = model.artifact.family(), model.artifact.codec()
+    assert isinstance(family, MakesVectors) and isinstance(codec, CutsWindows), "what makes vectors"
+    tokens = sum(int((codec.windows(text) != family.padding_token).sum()) for text in ask["texts"])
+    vectors = base64.b64encode(made.astype("<f4").tobytes()).decode("ascii")
+    yield {"vectors": vectors, "width": made.shape[1], "tokens": tokens}
+
+
 def _check_draws(model: Model) -> None:
     if model.medium != "image":
         raise UnsupportedError(f"images of {model.path.name}, which makes {model.medium}", expected="a model of images")
@@ -304,4 +315,5 @@ KINDS: dict[str, Callable[[Model, Ask], Iterator[Event]]] = {
     "images": _images,
     "edit": _edit,
     "classify": _classify,
+    "embed": _embed,
 }

@@ -8,11 +8,12 @@ import torch
 from makar.codecs.chat_config import PROMPTS, ChatCodecConfig
 from makar.codecs.codec import fit_codec
 from makar.codecs.text_config import ByteCodecConfig
-from makar.errors import ConfigError
+from makar.errors import ConfigError, UnsupportedError
 from makar.families.conversation.chat_family import ChatFamily
 from makar.families.conversation.config import ChatConfig
+from makar.families.conversation.feedback_config import RewardConfig
 from makar.families.conversation.policy_config import GRPO, PPO, PolicyConfig
-from makar.families.conversation.policy_family import PolicyFamily, prompts_of, texts_of
+from makar.families.conversation.policy_family import PolicyFamily, joined, prompts_of, texts_of
 from makar.families.conversation.policy_losses import (
     clipped_objective,
     clipped_value_loss,
@@ -21,6 +22,7 @@ from makar.families.conversation.policy_losses import (
     mean_of_rows,
     traced_advantages,
 )
+from makar.families.conversation.reward_family import RewardFamily
 from makar.families.conversation.verifiable import judgement_of, passes_tests
 from makar.families.transformer.config import TransformerConfig
 from makar.tensor_spec import ANSWER, TARGET
@@ -130,6 +132,43 @@ def test_a_pattern_is_asked_for_only_where_it_is_used():
     for settings in ({"reward": "pattern"}, {"pattern": "x"}, {"reward": "pattern", "pattern": "("}):
         with pytest.raises(ConfigError, match="pattern"):
             PolicyConfig(**settings)
+
+
+def judged(**settings):
+    """Return a model that a reward model judges, and that one."""
+    family = policy(reward="model", judge="any", **settings)
+    judge = drawn(RewardFamily(RewardConfig(decoder=DECODER.changed(tied=True))), seed=3)
+    family.judged_by(judge)
+    return family, judge
+
+
+@pytest.mark.parametrize("method", [GRPO, PPO])
+def test_a_reward_model_says_what_an_answer_earns(method):
+    family, judge = judged(method=method)
+    given = batch(("1+1", "2"), ("2+2", "4"))
+    prompts, answers = prompts_of(given[TARGET]), [[50, 51], [52]]
+    tokens, learned = joined(prompts, answers, torch.device("cpu"))
+    earned = family.rewards(tokens, learned, answers, ["", ""])
+    assert torch.allclose(earned, judge.scores(tokens, learned).sigmoid()) and len(set(earned.tolist())) == 2
+    shared = prepared(family.train(), given)
+    assert shared["advantages"].abs().max() > 0
+    before = [parameter.clone() for parameter in judge.parameters()]
+    family.phases()[0].loss(shared, torch.Generator()).value.backward()
+    assert all(torch.equal(*pair) for pair in zip(before, judge.parameters(), strict=True))
+    assert all(parameter.grad is None for parameter in judge.parameters())
+    assert float(family.validation_loss(given, torch.Generator()).value) > 0
+
+
+def test_the_judge_is_no_part_of_the_model_and_has_to_be_there():
+    family, _ = judged()
+    assert not any("judge" in name for name in (*family.tensors(), *family.state_dict()))
+    with pytest.raises(UnsupportedError, match="not there"):
+        prepared(policy(reward="model", judge="any"), batch(("1+1", "2")))
+    for settings in ({"reward": "model"}, {"judge": "any"}):
+        with pytest.raises(ConfigError, match="judge"):
+            PolicyConfig(**settings)
+    with pytest.raises(UnsupportedError, match="opinion"):
+        judgement_of(PolicyConfig(reward="model", judge="any"))
 
 
 def test_prompts_and_right_answers_come_back_whole():

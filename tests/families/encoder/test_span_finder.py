@@ -39,7 +39,7 @@ def test_transformers_opens_it_and_says_the_same(tmp_path):
     transformers = pytest.importorskip("transformers")
     from safetensors.torch import save_file
 
-    fitted, family = finder()
+    fitted, family = finder(matches=False)
     with torch.no_grad():
         for parameter in family.parameters():
             parameter.add_(0.1 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1)))
@@ -51,9 +51,25 @@ def test_transformers_opens_it_and_says_the_same(tmp_path):
     given = batch(fitted)[TARGET]
     exists = given != family.config.padding_token
     with torch.no_grad():
-        theirs, ours = other(input_ids=given, attention_mask=exists.long()), family.network(given)
+        theirs, ours = other(input_ids=given, attention_mask=exists.long()), family.network(given, given < 0)
     assert torch.allclose(ours[..., 0][exists], theirs.start_logits[exists], atol=1e-4)
     assert torch.allclose(ours[..., 1][exists], theirs.end_logits[exists], atol=1e-4)
+
+
+def test_words_of_the_question_are_marked_in_the_passage():
+    fitted, family = finder()
+    rows = batch(fitted)
+    begin = rows[SPAN][:, 0] - 1
+    windows = cut(
+        rows[TARGET], begin, torch.zeros(3).long(), length=family.config.length, padding=family.config.padding_token
+    )
+    for tokens, shared, first in zip(windows.tokens.tolist(), windows.shared.tolist(), begin.tolist()):
+        asked = tokens[: first - 1]
+        assert [place for place, mark in enumerate(shared) if mark] == [
+            n for n in range(first, len(tokens)) if tokens[n] in asked
+        ]
+        assert any(shared)
+    assert family.files(fitted) == {}
 
 
 def test_the_loss_of_an_ignorant_finder_is_that_of_drawing_by_lot():

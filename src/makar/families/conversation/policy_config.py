@@ -1,4 +1,4 @@
-"""Settings of learning from rewards that can be checked: GRPO and PPO; no torch.
+"""Settings of learning from rewards, those that can be checked and those of a reward model: GRPO and PPO; no torch.
 
 Source: Shao et al. 2024, arXiv 2402.03300 (GRPO); Schulman et al. 2017, arXiv 1707.06347 (PPO); Ziegler et al. 2019, arXiv 1909.08593 (the
 penalty for leaving the model before).
@@ -16,7 +16,7 @@ from makar.families.family_config import FamilyConfig
 from makar.tensor_spec import ANSWER, Slot, TensorSpec
 
 GRPO, PPO = "grpo", "ppo"
-EXACT, NUMBER, PATTERN, TESTS = "exact", "number", "pattern", "tests"
+EXACT, NUMBER, PATTERN, TESTS, MODEL = "exact", "number", "pattern", "tests", "model"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -34,9 +34,10 @@ class PolicyConfig(SpeakingConfig):
     reward: str = setting(
         EXACT,
         meaning="what earns a reward: the right answer word for word, its last number, a pattern, or code that passes the tests that "
-        "stand in the place of the right answer",
-        choices=(EXACT, NUMBER, PATTERN, TESTS),
+        "stand in the place of the right answer, or what a reward model likes",
+        choices=(EXACT, NUMBER, PATTERN, TESTS, MODEL),
     )
+    judge: str = setting("", meaning="the reward model, for the reward model: its name or folder")
     pattern: str = setting(
         "",
         meaning="regular expression that an answer must hold, for the reward pattern; {answer} stands for the right answer",
@@ -82,6 +83,11 @@ class PolicyConfig(SpeakingConfig):
             raise ConfigError(
                 f'the reward is "{self.reward}" and the pattern "{self.pattern}"',
                 expected="reward pattern with a pattern, or another without",
+            )
+        if (self.reward == MODEL) != bool(self.judge):
+            raise ConfigError(
+                f'the reward is "{self.reward}" and the judge "{self.judge}"',
+                expected="reward model with a judge, or another without",
             )
         try:
             re.compile(self.pattern.replace("{answer}", "x"))

@@ -1,7 +1,8 @@
 """A model that answers, tuned by rewards for its own answers: GRPO, and PPO with a head of values.
 
-Each step: ``prepare`` draws ``group`` answers to every prompt with the fast sampler, has them judged (``verifiable``), and notes the
-log-probabilities of now and of the model that it began from; then ``updates`` phases of one optimiser learn from the same answers.
+Each step: ``prepare`` draws ``group`` answers to every prompt with the fast sampler, has them judged (``verifiable``, or by a reward model,
+whose log-odds become a share from 0 to 1), and notes the log-probabilities of now and of the model that it began from; then ``updates``
+phases of one optimiser learn from the same answers.
 
 GRPO takes the loss of Shao et al. 2024, equation 3: clipped objective less ``penalty`` times the divergence, mean over the tokens of an
 answer, then over answers. PPO pays the penalty token by token out of the reward (Ziegler et al. 2019, section 2.2) and learns values
@@ -21,10 +22,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from makar.errors import TensorMismatchError
+from makar.errors import TensorMismatchError, UnsupportedError
 from makar.families.conversation.config import ChatConfig
 from makar.families.conversation.dpo_family import Reference
-from makar.families.conversation.policy_config import PPO, PolicyConfig
+from makar.families.conversation.policy_config import MODEL, PPO, PolicyConfig
 from makar.families.conversation.policy_losses import (
     clipped_objective,
     clipped_value_loss,
@@ -34,6 +35,7 @@ from makar.families.conversation.policy_losses import (
     mean_of_rows,
     traced_advantages,
 )
+from makar.families.conversation.reward_family import RewardFamily
 from makar.families.conversation.speaking import SpeakingFamily
 from makar.families.conversation.verifiable import judgement_of
 from makar.families.family import Batch, Family, Health, Loss, ParameterGroup, Phase, unfit_tensors
@@ -62,12 +64,18 @@ class PolicyFamily(SpeakingFamily):
         self.value = nn.Linear(config.decoder.width, 1) if config.method == PPO else None
         self._codec: Any = None
         self._reference: Reference | None = None
-        self._judgement = judgement_of(config)
+        self._judgement = None if config.reward == MODEL else judgement_of(config)
+        self._judge: RewardFamily | None = None
         self._seen: dict[str, float] = {}
 
     def know(self, codec: Any) -> None:
         """Take the codec, without which no answer can be read and none earns anything."""
         self._codec = codec
+
+    def judged_by(self, judge: RewardFamily) -> None:
+        """Take the reward model, whose opinion is then what an answer earns."""
+        # Past the module's own bookkeeping, as with the parent: its weights are neither trained nor saved with this family.
+        object.__setattr__(self, "_judge", judge)
 
     def initialise(self, generator: torch.Generator) -> None:
         """Draw every weight; values begin at 0."""
@@ -130,7 +138,7 @@ class PolicyFamily(SpeakingFamily):
         answers = self._answers(options, prompts, seeds)
         device = batch[TARGET].device
         tokens, learned = joined(prompts, answers, device)
-        rewards = torch.tensor([self._reward(*pair) for pair in zip(answers, right)], device=device)
+        rewards = self.rewards(tokens, learned, answers, right)
         marks = learned[:, 1:].float()
         old = self.log_probabilities(tokens, learned)
         reference = self.reference.family.log_probabilities(tokens, learned)
@@ -163,10 +171,31 @@ class PolicyFamily(SpeakingFamily):
             made[index] += slots[TARGET].tolist()
         return [answer if len(answer) >= options.max_tokens else [*answer, end] for answer in made]
 
-    def _reward(self, answer: list[int], right: str) -> float:
+    def rewards(
+        self, tokens: Tensor, learned: Tensor, answers: list[list[int]], right: list[str]
+    ) -> Float[Tensor, " rows"]:
+        """Return what each answer earns, 0 to 1.
+
+        Args:
+            tokens: Prompts with their answers, filled up, int64 ``[rows, length]``.
+            learned: 1 where the answers are.
+            answers: The tokens of the answers alone.
+            right: What the data says is right; a reward model does not look at it.
+
+        Raises:
+            UnsupportedError: The reward model is not there.
+        """
         if self._codec is None:
-            return 0.0
-        return self._judgement(self._codec.decode_tokens(np.array(answer, np.int64)), right)
+            return torch.zeros(len(answers), device=tokens.device)
+        if self._judgement is None:
+            if self._judge is None:
+                raise UnsupportedError(f'the reward model "{self.config.judge}" is not there', expected="it")
+            judge = self._judge.to(tokens.device)
+            with torch.no_grad():
+                return judge.scores(tokens, learned).sigmoid()
+        texts = [self._codec.decode_tokens(np.array(answer, np.int64)) for answer in answers]
+        found = [self._judgement(*pair) for pair in zip(texts, right)]
+        return torch.tensor(found, device=tokens.device)
 
     @property
     def reference(self) -> Reference:
@@ -207,7 +236,8 @@ class PolicyFamily(SpeakingFamily):
         options = TextOptions(temperature=0.0, top_p=1.0, max_tokens=self.config.longest_answer)
         with torch.no_grad():
             answers = self._answers(options, prompts, [0] * len(prompts))
-            failures = 1 - sum(self._reward(*pair) for pair in zip(answers, right)) / len(prompts)
+            said = joined(prompts, answers, batch[TARGET].device)
+            failures = 1 - float(self.rewards(*said, answers, right).mean())
             tokens, learned = joined(prompts, [self.tokens_of(text) for text in right], batch[TARGET].device)
             surprise = -mean_of_places(self.log_probabilities(tokens, learned), learned[:, 1:].float())
         return Loss(value=failures + TIE * surprise, count=len(prompts), unit=UNIT)

@@ -6,7 +6,8 @@ Code runs in the sandbox with the tests of the row; nothing else of an answer is
 import re
 from collections.abc import Callable
 
-from makar.families.conversation.policy_config import EXACT, NUMBER, PATTERN, PolicyConfig
+from makar.errors import UnsupportedError
+from makar.families.conversation.policy_config import EXACT, MODEL, NUMBER, PATTERN, PolicyConfig
 from makar.sandbox.limits import Limits
 from makar.sandbox.run import run_python
 
@@ -19,7 +20,13 @@ TEST_SECONDS = 5.0
 
 
 def judgement_of(config: PolicyConfig) -> Judgement:
-    """Return what decides about answers."""
+    """Return what decides about answers.
+
+    Raises:
+        UnsupportedError: A reward model does, which reads tokens and no texts.
+    """
+    if config.reward == MODEL:
+        raise UnsupportedError("a reward that is the opinion of a model", expected="one that can be checked")
     if config.reward == EXACT:
         return exact
     if config.reward == NUMBER:

@@ -48,7 +48,12 @@ class HeadedNetwork(nn.Module):
 
 
 def read_with_hidden(
-    encoder: EncoderNetwork, tokens: Int[Tensor, "batch length"], dtype: torch.dtype, generator: torch.Generator | None
+    encoder: EncoderNetwork,
+    tokens: Int[Tensor, "batch length"],
+    dtype: torch.dtype,
+    generator: torch.Generator | None,
+    *,
+    added: Float[Tensor, "batch length width"] | None = None,
 ) -> tuple[Float[Tensor, "batch length width"], Bool[Tensor, "batch length"]]:
     """Return one vector a token, and which tokens are there.
 
@@ -57,12 +62,13 @@ def read_with_hidden(
         tokens: Filled up with the padding token.
         dtype: Type of the products.
         generator: Source of dropout's masks and of hidden tokens; ``None`` as outside training.
+        added: Added to the vectors of the tokens; ``None`` for nothing.
     """
     config = encoder.config
     exists = tokens != config.padding_token
     hidden = hidden_tokens(tokens, config.hidden_share, generator, mask=config.mask_token)
     read = torch.where(hidden & exists, config.mask_token, tokens)
-    return encoder(read, dtype=dtype, generator=generator), exists
+    return encoder(read, dtype=dtype, generator=generator, added=added), exists
 
 
 class EncodingNetwork(Protocol):

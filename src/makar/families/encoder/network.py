@@ -113,12 +113,14 @@ class EncoderNetwork(nn.Module):
         *,
         dtype: torch.dtype = torch.float32,
         generator: torch.Generator | None = None,
+        added: Float[Tensor, "batch length width"] | None = None,
     ) -> Float[Tensor, "batch length width"]:
         """Read texts.
 
         Args:
             tokens: Filled up with the padding token; each text has one token at least.
             dtype: Type of the products.
+            added: What is known of tokens besides what they are, added to their vectors; ``None`` for nothing.
             generator: Source of dropout's masks; ``None`` drops nothing.
 
         Returns:
@@ -131,7 +133,7 @@ class EncoderNetwork(nn.Module):
         table = rotary_table(positions, head_width=config.width // config.heads, base=config.rotary_base)
         x = functional.embedding(tokens, self.embeddings)
         x = functional.layer_norm(x, (config.width,), self.embedding_gain, None, config.norm_epsilon)
-        x = dropped(x, config.dropout, generator)
+        x = dropped(x if added is None else x + added, config.dropout, generator)
         for block in self.blocks:
             x = block(x, hidden, table, dtype, generator)
         return functional.layer_norm(x, (config.width,), self.final_gain, None, config.norm_epsilon)

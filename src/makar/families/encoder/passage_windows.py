@@ -35,6 +35,12 @@ class Windows:
         return self.inside | (self._places == self.null[:, None])
 
     @property
+    def shared(self) -> Bool[Tensor, "windows length"]:
+        """Which tokens of the passage stand in the question too."""
+        asked = (self._places < self.null[:, None])[:, None]
+        return ((self.tokens[:, :, None] == self.tokens[:, None]) & asked).any(2) & self.inside
+
+    @property
     def _places(self) -> Int[Tensor, "1 length"]:
         return torch.arange(self.tokens.shape[1], device=self.tokens.device)[None]
 

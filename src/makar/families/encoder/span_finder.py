@@ -8,7 +8,9 @@ and Gardner 2018, arXiv 1710.10723, equation 2)::
 
 Every step reads another window of a passage that does not fit: every other one holds the answer, and one that does not has none. The answer
 is the span of at most ``longest_answer`` tokens with the largest product over all windows; that there is none is as likely as in the
-window where it is least likely. A question whose answer was not found in its passage teaches nothing.
+window where it is least likely. Tokens of the passage that stand in the question bear a mark, a vector added to theirs, so that a small
+network need not learn to compare (Chen et al. 2017, arXiv 1704.00051, section 3.2, exact match). A question whose answer was not found in
+its passage teaches nothing.
 """
 
 from collections.abc import Sequence
@@ -16,12 +18,12 @@ from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
-from torch import Tensor
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
 
 from makar.codecs.question_text_config import GIVEN, NONE
 from makar.errors import UsageError
-from makar.families.encoder.family import EncoderFamily, HeadedNetwork
+from makar.families.encoder.family import EncoderFamily, HeadedNetwork, read_with_hidden
 from makar.families.encoder.layouts import labels_settings
 from makar.families.encoder.network import PRECISIONS
 from makar.families.encoder.passage_windows import Windows, all_offsets, cut, drawn_offsets, room
@@ -68,15 +70,32 @@ class SpanFinderNetwork(HeadedNetwork):
 
     def __init__(self, config: SpanFinderConfig) -> None:
         super().__init__(config, 2)
+        self.mark = nn.Parameter(torch.zeros(config.width)) if config.matches else None
+
+    def initialise(self, generator: torch.Generator) -> None:
+        """Draw every weight; a mark begins as large as the normed vector of a token."""
+        super().initialise(generator)
+        if self.mark is not None:
+            with torch.no_grad():
+                self.mark.copy_(torch.randn(self.mark.shape, generator=generator))
 
     def forward(
         self,
         tokens: Int[Tensor, "batch length"],
+        shared: Bool[Tensor, "batch length"],
         dtype: torch.dtype = torch.float32,
         generator: torch.Generator | None = None,
     ) -> Float[Tensor, "batch length 2"]:
-        """Return logits; with a generator some tokens are hidden and channels dropped."""
-        stream, _ = self.vectors(tokens, dtype, generator)
+        """Return logits.
+
+        Args:
+            tokens: Filled up with the padding token.
+            shared: Which of them bear the mark.
+            dtype: Type of the products.
+            generator: Source of dropout's masks and of hidden tokens; ``None`` as outside training.
+        """
+        added = None if self.mark is None else shared[..., None] * self.mark
+        stream, _ = read_with_hidden(self.encoder, tokens, dtype, generator, added=added)
         logits: Tensor = self.head(stream, dtype=dtype, generator=generator)
         return logits
 
@@ -141,7 +160,7 @@ class SpanFinderFamily(EncoderFamily):
 
     def _chances(self, windows: Windows, dtype: torch.dtype, generator: torch.Generator | None) -> Tensor:
         """Return the logarithm of the probability of each place, minus infinity where no answer may begin or end."""
-        logits = self.network(windows.tokens, dtype, generator)
+        logits = self.network(windows.tokens, windows.shared, dtype, generator)
         return logits.masked_fill(~windows.allowed[..., None], -torch.inf).log_softmax(1)
 
     def find(self, rows: Int[Tensor, "rows length"], begin: Int[Tensor, " rows"]) -> Found:
@@ -234,3 +253,12 @@ class SpanFinderFamily(EncoderFamily):
         """Return the names of what is told of a token."""
         del codec
         return labels_settings(("begins", "ends"))
+
+    @property
+    def is_known(self) -> bool:
+        """Not where tokens bear marks, which transformers does not know."""
+        return not self.config.matches
+
+    def onnx_module(self) -> tuple[nn.Module, str, dict[str, Tensor]]:
+        """Return the network from tokens, and which of the passage stand in the question, to logits."""
+        return self.network, "logits", {"shared": torch.tensor([[False, True, False, True]] * 2)}

@@ -20,6 +20,10 @@ class SpanFinderConfig(ReaderConfig):
 
     longest_answer: int = setting(30, meaning="tokens of an answer at most", unit="tokens", minimum=1, maximum=1 << 16)
 
+    matches: bool = setting(
+        True, meaning="whether tokens of the passage that stand in the question are marked before anything is read"
+    )
+
     def accepts(self) -> TensorSpec:
         """Return questions with passages of any length as rows of tokens, each with the places of its answer."""
         made = spec_of(tokens=2, length=self.length).slots
@@ -39,8 +43,8 @@ class SpanFinderConfig(ReaderConfig):
         return self.changed(vocabulary=sizes["vocabulary"], length=min(self.length, sizes["length"]))
 
     def head_count(self) -> int:
-        """Return the weights of the head: one number for a beginning and one for an end."""
-        return head_weights(self, 2)
+        """Return the weights of the head, one number for a beginning and one for an end, and of the mark."""
+        return head_weights(self, 2) + (self.width if self.matches else 0)
 
     def head_operations(self) -> float:
         """Return the multiplications of the head for one window."""

@@ -1,0 +1,57 @@
+"""POST /v1/embeddings: vectors of texts, as numbers or as base64 of float32, which is what the official client asks for."""
+
+import array
+import base64
+import contextlib
+import sys
+from typing import Any
+
+from fastapi import Request, Response
+
+from makar.errors import UnsupportedError
+from makar.serving.bodies import ignored_header, read_fields, read_json
+from makar.serving.front import answer, attended, front_of, leased
+from makar.serving.text_fields import EmbeddingFields, listed_texts
+
+FLOAT_BYTES = 4
+
+
+async def embeddings(request: Request) -> Response:
+    """Give a vector for every text."""
+    fields, ignored = read_fields(EmbeddingFields, await read_json(request))
+    texts = listed_texts(fields.input)
+    return answer(await attended(request, _embedded(request, fields, texts)), ignored_header(ignored))
+
+
+async def _embedded(request: Request, fields: EmbeddingFields, texts: list[str]) -> dict[str, Any]:
+    front = front_of(request)
+    async with (
+        leased(front, fields.model) as (place, process),
+        contextlib.aclosing(process.do({"do": "embed", "texts": texts})) as events,
+    ):
+        made = await anext(events)
+        # Until the work is over it would be cancelled.
+        async for _ in events:
+            pass
+    width, content = made["width"], base64.b64decode(made["vectors"])
+    if fields.dimensions not in (None, width):
+        raise UnsupportedError(
+            f"vectors of {fields.dimensions} numbers", expected=f"{width}: those of {place.name} are not made to be cut"
+        )
+    rows = [content[start : start + width * FLOAT_BYTES] for start in range(0, len(content), width * FLOAT_BYTES)]
+    data = [
+        {"object": "embedding", "index": number, "embedding": _shown(row, fields.encoding_format)}
+        for number, row in enumerate(rows)
+    ]
+    front.figures.tokens(place.name, asked=made["tokens"], made=0)
+    usage = {"prompt_tokens": made["tokens"], "total_tokens": made["tokens"]}
+    return {"object": "list", "data": data, "model": place.name, "usage": usage}
+
+
+def _shown(row: bytes, form: str) -> str | list[float]:
+    if form == "base64":
+        return base64.b64encode(row).decode("ascii")
+    numbers = array.array("f", row)
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return numbers.tolist()
