@@ -6,8 +6,8 @@ Cranfield: 1,400 abstracts, 225 questions with judgements; documents in the orde
 all 278 tales are documents, the questions are those of the test part; a question counts as answered when a section that its answer is in
 is among the first five. Plain FTS5 is the same table asked for any word of the question, stop words too; the difference is paired by
 question, with an interval by bootstrap. ``--encoder`` adds the search by vectors and compares it with words alone. ``--documents N``
-times questions against an index of N passages made of the tales again and again. Bars: 0.36, 0.76 with the interval of the difference above 0, and
-50 ms for 95 % of the questions. It ends with 1 where one is missed.
+times questions against an index of N passages made of the tales again and again. Bars: 0.36, 0.76 with the interval of the difference
+above 0, and 50 ms for 95 % of the questions. It ends with 1 where one is missed.
 """
 
 import argparse
