@@ -98,12 +98,12 @@ def painted(grey: np.ndarray, colour: tuple[int, int, int]) -> np.ndarray:
 
 
 def outline(image: np.ndarray) -> np.ndarray:
-    """Return the edges of a letter, black on white."""
+    """Return the edges of a letter, in its colour, on white."""
     ink = (255 - image.min(-1).astype(int)) > 127
     inside = ink.copy()
     for axis, step in itertools.product((0, 1), (-1, 1)):
         inside &= np.roll(ink, step, axis)
-    return np.where(ink & ~inside, 0, 255).astype(np.uint8)[..., None].repeat(3, -1)
+    return np.where((ink & ~inside)[..., None], image, 255).astype(np.uint8)
 
 
 def black(image: np.ndarray) -> np.ndarray:
@@ -272,8 +272,9 @@ class Sheets:
         images = self.letters.held_out(200)
         rows = []
         for query in PROMPTS[:4]:
-            ranked = sorted(enumerate(model.predict(list(images), query=query)), key=lambda row: row[1]["rank"])
-            rows.append(np.stack([images[number] for number, _ in ranked[:ROW]]))
+            # An array is called by its number in the list.
+            ranked = model.predict(list(images), query=query)[:ROW]
+            rows.append(np.stack([images[int(row["input"])] for row in ranked]))
         return rows
 
     def every(self) -> dict[str, Callable[[], list[np.ndarray]]]:

@@ -149,7 +149,7 @@ class Scorer(nn.Module):
         return F.normalize(self.caption_head(vectors), dim=1)
 
 
-def train_scorer(found: list[dict], *, epochs: int = 24, batch: int = 128, seed: int = 0) -> Scorer:
+def train_scorer(found: list[dict], *, epochs: int = 30, batch: int = 128, seed: int = 0) -> Scorer:
     """Train on images and captions; see the top of the file."""
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
@@ -158,6 +158,10 @@ def train_scorer(found: list[dict], *, epochs: int = 24, batch: int = 128, seed:
         for word in set(words(row["caption"])):
             counts[word] = counts.get(word, 0) + 1
     scorer = Scorer(sorted(word for word, count in counts.items() if count >= 2))
+    # The same code point in two styles has one caption, which is right for both.
+    captions = {row["codepoints"]: row["caption"] for row in found}
+    places = {name: number for number, name in enumerate(captions)}
+    right = torch.tensor([places[row["codepoints"]] for row in found])
     data = torch.from_numpy(pixels(found)).permute(0, 3, 1, 2).float() / 127.5 - 1
     optimiser = torch.optim.AdamW(scorer.parameters(), PEAK_RATE, weight_decay=0.1)
     steps = epochs * (len(found) // batch)
@@ -166,14 +170,9 @@ def train_scorer(found: list[dict], *, epochs: int = 24, batch: int = 128, seed:
         for pick in torch.randperm(len(found), generator=generator).split(batch):
             if len(pick) < batch:
                 continue
-            images = _varied(data[pick], generator)
-            texts = [_fewer(found[index]["caption"], generator) for index in pick.tolist()]
-            logits = scorer.images(images) @ scorer.captions(texts).T * scorer.sharpness.exp()
-            # The same code point in two styles is right both times.
-            names = [found[index]["codepoints"] for index in pick.tolist()]
-            right = torch.tensor([[a == b for b in names] for a in names]).float()
-            right = right / right.sum(1, keepdim=True)
-            loss = (F.cross_entropy(logits, right) + F.cross_entropy(logits.T, right)) / 2
+            said = scorer.captions([_fewer(caption, generator) for caption in captions.values()])
+            logits = scorer.images(_varied(data[pick], generator)) @ said.T * scorer.sharpness.exp()
+            loss = F.cross_entropy(logits, right[pick], label_smoothing=0.1)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
@@ -185,14 +184,22 @@ def train_scorer(found: list[dict], *, epochs: int = 24, batch: int = 128, seed:
 
 
 def _varied(images: Tensor, generator: torch.Generator) -> Tensor:
-    down, right = (int(shift) for shift in torch.randint(-3, 4, (2,), generator=generator))
-    images = torch.roll(images, (down, right), (2, 3))
-    mirrored = torch.rand(len(images), generator=generator) < 0.5
-    images = torch.where(mirrored[:, None, None, None], images.flip(-1), images)
-    # Contrast and brightness around white, on which all emoji stand.
-    images = 1 + (images - 1) * (0.7 + 0.4 * torch.rand(len(images), 1, 1, 1, generator=generator))
-    amount = 0.3 * torch.rand(len(images), 1, 1, 1, generator=generator)
-    return images + amount * torch.randn(images.shape, generator=generator)
+    count = len(images)
+
+    def drawn(*shape: int) -> Tensor:
+        return torch.rand(count, *shape, generator=generator)
+
+    # Each image is turned a little, enlarged or reduced, moved, and half of them are mirrored; all emoji stand on white.
+    angle, sizes = 0.5 * (drawn() - 0.5), 0.8 + 0.45 * drawn(2)
+    mirror = torch.where(drawn() < 0.5, -1.0, 1.0)
+    turned = torch.stack([angle.cos(), -angle.sin(), angle.sin(), angle.cos()], 1).view(count, 2, 2)
+    turned = turned * sizes[:, :, None] * torch.stack([mirror, torch.ones(count)], 1)[:, None, :]
+    theta = torch.cat([turned, 0.3 * (drawn(2, 1) - 0.5)], 2)
+    grid = F.affine_grid(theta, list(images.shape), align_corners=False)
+    images = 1 + F.grid_sample(images - 1, grid, align_corners=False)
+    # Contrast and brightness around white, a little for each colour.
+    images = 1 + (images - 1) * (0.65 + 0.5 * drawn(1, 1, 1)) * (0.9 + 0.2 * drawn(3, 1, 1))
+    return images + 0.3 * drawn(1, 1, 1) * torch.randn(images.shape, generator=generator)
 
 
 def _fewer(caption: str, generator: torch.Generator) -> str:

@@ -1,13 +1,16 @@
 """Readers of text the whole way: planned, trained from nothing and from an encoder, asked, measured; and what is refused."""
 
+import contextlib
 import json
+import sqlite3
 
 import numpy as np
 import pytest
 
 import makar
+from makar.api import knowledge
 from makar.api.data import plan
-from makar.errors import UnsupportedError, UsageError
+from makar.errors import ArtifactError, UnknownNameError, UnsupportedError, UsageError
 
 TINY = ["width=16", "heads=2", "depth=1"]
 SETTINGS = [f"stages.0.family.{text}" for text in TINY]
@@ -176,3 +179,21 @@ def test_other_data_and_other_models_are_refused(folder):
         makar.train(folder / "labelled.jsonl", steps=1, recipe="classify", from_model="writer")
     with pytest.raises(UsageError):
         makar.load("sorter").predict(["  "])
+
+
+def test_an_index_finds_by_the_vectors_of_an_encoder_and_says_when_it_is_gone(folder, tmp_path):
+    papers = tmp_path / "papers"
+    papers.mkdir()
+    for number, text in enumerate(("A fine film with a good plot.", "The weather is wet in spring.")):
+        (papers / f"{number}.txt").write_text(text)
+    assert knowledge.index(papers, tmp_path / "i.sqlite", encoder="embedder").embedded == 2
+    assert knowledge.index(papers, tmp_path / "i.sqlite").embedded == 0
+    # No word of the question is in the documents: only vectors can find anything.
+    hits = knowledge.search("cinema", tmp_path / "i.sqlite")
+    assert len(hits) == 2 and all(hit.dense_place and hit.lexical_place is None for hit in hits)
+    with contextlib.closing(sqlite3.connect(tmp_path / "i.sqlite")) as connection, connection:
+        connection.execute("update about set value = '/nowhere' where name = 'encoder'")
+    with pytest.raises(ArtifactError, match="gone"):
+        knowledge.search("cinema", tmp_path / "i.sqlite")
+    with pytest.raises(UnknownNameError):
+        knowledge.index(papers, tmp_path / "j.sqlite", encoder="no-such-model")

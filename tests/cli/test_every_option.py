@@ -888,6 +888,40 @@ def test_options_of_demo(place, tmp_path, monkeypatch):
     assert trained[0] <= 2 < trained[1]
 
 
+# --- index and ask ----------------------------------------------------------------------------------------------------------------
+
+CASES |= {
+    ("makar ask", option): "test_options_of_ask" for option in ("--in", "--model", "--synthesise", "--limit", "--seed")
+}
+CASES["makar index", "-o"] = CASES["makar index", "--encoder"] = "test_options_of_ask"
+
+
+def write_rules(folder):
+    """Write two documents that say something of refunds."""
+    (folder / "rules").mkdir()
+    (folder / "rules" / "a.md").write_text("# Refunds\n\nA refund is paid within 30 days of the sale.\n")
+    (folder / "rules" / "b.txt").write_text("Each refund of a sale is paid within 14 days, says the letter.\n")
+
+
+def test_options_of_ask(place, tmp_path):
+    write_rules(tmp_path)
+    see("index", "rules", "-o", "first.sqlite")
+    see("index", "rules/a.md", "-o", "second.sqlite")
+    words = ["ask", "When is a refund of a sale paid?", "--in"]
+    plain = see(*words, "first.sqlite").output
+    assert plain == see(*words, "first.sqlite").output != see(*words, "second.sqlite").output
+    assert "14 days" in plain and "14 days" not in see(*words, "second.sqlite").output
+    assert see(*words, "first.sqlite", "--limit", "1").output != plain
+    assert "## " in see(*words, "first.sqlite", "--synthesise").output
+    written, again, other = (
+        see(*words, "first.sqlite", "--model", "writer", "--seed", seed, "--json").values for seed in (1, 1, 2)
+    )
+    assert written["by"] == "writer" and written == again != other
+    assert all(said["problem"] or said["citations"] for said in written["sentences"])
+    # A model that makes no vectors is read and refused; tests/api/test_reading.py has one that does.
+    assert "embed" in see("index", "rules", "-o", "first.sqlite", "--encoder", "writer", code=2).messages
+
+
 # --- --json -----------------------------------------------------------------------------------------------------------------------
 
 
@@ -897,6 +931,7 @@ def lines(place):
     see(*WRITE, "-o", "story.txt")
     see("export", "writer", "--to", "transformers", "hf")
     write_solved(Path())
+    write_rules(Path())
     race = ["prompt", "improve", "short.prompt", "writer", "solved.csv", "--for", "0.001s", "-o", "better.prompt"]
     return {
         "inspect": ["inspect", place / "texts"],
@@ -910,6 +945,8 @@ def lines(place):
         "verify": ["verify", "story.txt"],
         "import": ["import", "hf", "-o", "imported"],
         "export": ["export", "writer", "--to", "transformers", "exported"],
+        "index": ["index", "rules", "-o", "rules.sqlite"],
+        "ask": ["ask", "When is a refund paid?", "--in", "rules.sqlite"],
         "doctor": ["doctor"],
         "version": ["version"],
         "list recipes": ["list", "recipes"],

@@ -26,6 +26,7 @@ STEPS: dict[str, float] = {
     "training": 7,
     "safety": 7,
     "novelty": 7,
+    "retrieval": 7,
     "generation": 8,
     "evaluation": 9,
     "recipes": 9,

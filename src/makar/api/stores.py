@@ -39,6 +39,9 @@ SPLITS: tuple[Split, ...] = ("train", "inner", "held_out")
 WAIT_SECONDS = 0.5
 TOGETHER = 64
 """Records encoded in one call, so that a codec with a network computes in batches."""
+FITTING = "2"
+"""Counts changes to what codecs find in the same data: stores that were made before the last one are made anew."""
+
 LARGE_BYTES = 1 << 28
 """Stores from this size on are announced before their hashes are compared, which takes a second or more."""
 
@@ -64,7 +67,7 @@ def store_folder(
         components: The trained stages that the codec works through; other weights make other latents.
         given: The codec of another model, which is taken instead of fitting one.
     """
-    text = fingerprint + json.dumps(config.to_dictionary(), sort_keys=True)
+    text = FITTING + fingerprint + json.dumps(config.to_dictionary(), sort_keys=True)
     for name in config.components:
         text += (components or {})[name].hash
     for name, content in sorted(given.files().items()) if given is not None else ():

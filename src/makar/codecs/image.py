@@ -8,7 +8,6 @@ without a caption has the token for none.
 import json
 from collections import Counter
 from collections.abc import Iterator
-from itertools import chain, islice
 from typing import Any, Self
 
 import numpy as np
@@ -19,12 +18,9 @@ from makar.codecs.codec import Codec
 from makar.codecs.image_config import COMPUTED, HALVES, PAIRED, ImageCodecConfig, source_slot
 from makar.codecs.image_fit import channels_needed, fit_image, with_channels
 from makar.codecs.image_sources import source_of_images
-from makar.data.record import Record, Records
+from makar.data.record import Record, Records, documents_of, is_sampled
 from makar.errors import ArtifactError, ConfigError, EmptyDataError, UnsupportedError
 from makar.tensor_spec import CAPTION, CLASS, SOURCE, TARGET, Slot, TensorSpec
-
-SAMPLE = 512
-"""Images decoded to find the number of channels; of the others only the labels are read."""
 
 MOST_CLASSES = 1000
 UNLABELLED = "unlabelled"
@@ -58,30 +54,21 @@ class ImageCodec(Codec):
             EmptyDataError: There is no record.
             ConfigError: Labels are asked for and there are none, or too many to be classes; or captions, and there are none.
         """
-        records = iter(records)
-        # Of folders of pairs, all files of the first come before those that have a pair.
-        sample = list(islice((record for record in records if pair_of(record, config.source) is not None), SAMPLE))
-        rest = records.without_content() if isinstance(records, Records) else records
-        if not sample:
-            raise EmptyDataError(
-                f"there are no {'pairs of ' * (config.source in PAIRED)}images to learn from", expected="at least one"
-            )
-        needed = max(channels_needed(image) for record in sample for image in pair_of(record, config.source) or ())
-        if config.source == "grey" and needed == 1:
-            raise ConfigError(
-                "the images are grey already", expected="images in colour, from which colours can be learned"
-            )
-        if not config.channels:
-            # Colours are learned of what is opaque: transparency is laid over white.
-            config = config.changed(channels=3 if config.source == "grey" else needed)
         counts: Counter[str] = Counter()
+        needed = following = 0
 
-        def counted() -> Iterator[Record]:
-            for record in chain(sample, rest):
+        def looked_at() -> Iterator[Record]:
+            nonlocal needed, following
+            for record, whole in documents_of(iter(records)):
                 counts[record.label or UNLABELLED] += 1
+                # Of folders of pairs, all files of the first come before those that have a pair: counted from there.
+                if is_sampled(following):
+                    images = (image for full in whole for image in pair_of(full, config.source) or ())
+                    needed = max([needed, *map(channels_needed, images)])
+                following += needed > 0
                 yield record
 
-        captions, every = None, counted()
+        captions, every = None, looked_at()
         if config.use_captions:
             said = (record.caption for record in every)
             captions = CaptionTokens.fit(
@@ -89,11 +76,22 @@ class ImageCodec(Codec):
                 length=config.caption_length,
                 vocabulary=config.caption_vocabulary,
             )
+        for _ in every:
+            # Captions are read as far as they are needed, everything else to the end.
+            pass
+        if not needed:
+            raise EmptyDataError(
+                f"there are no {'pairs of ' * (config.source in PAIRED)}images to learn from", expected="at least one"
+            )
+        if config.source == "grey" and needed == 1:
+            raise ConfigError(
+                "the images are grey already", expected="images in colour, from which colours can be learned"
+            )
+        if not config.channels:
+            # Colours are learned of what is opaque: transparency is laid over white.
+            config = config.changed(channels=3 if config.source == "grey" else needed)
         if not config.use_labels:
             return cls(config, class_counts={}, captions=captions)
-        for _ in every:
-            # Captions are read as far as they are needed, labels to the end.
-            pass
         if set(counts) == {UNLABELLED}:
             raise ConfigError(
                 "no image has a label", expected="class folders or a label column", do='use the recipe "image"'

@@ -5,8 +5,6 @@ visible difference). Pillow multiplies colour by alpha before it filters RGBA, s
 neighbours. A picture that has the right size is passed through untouched.
 """
 
-from typing import Literal
-
 import numpy as np
 from PIL import Image
 
@@ -14,7 +12,7 @@ REDUCING_GAP = 3.0
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 
 
-def fit_image(pixels: np.ndarray, *, height: int, width: int, fit: Literal["crop", "pad"]) -> np.ndarray:
+def fit_image(pixels: np.ndarray, *, height: int, width: int, fit: str) -> np.ndarray:
     """Return a picture of exactly this size.
 
     Args:

@@ -5,6 +5,7 @@ Karras et al. 2024, arXiv 2312.02696, table 6), kept in half precision, and cut 
 kept as they are. The encoding is deterministic: of a distribution the autoencoder gives the mean.
 """
 
+import dataclasses
 import json
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol, Self, runtime_checkable
@@ -13,9 +14,20 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from makar.codecs.codec import Autoencoder, Codec, Component, Components, LearnedCodec, fit_codec, load_codec
+from makar.codecs.codec import (
+    Autoencoder,
+    Codec,
+    CodecConfig,
+    Component,
+    Components,
+    LearnedCodec,
+    fit_codec,
+    load_codec,
+)
+from makar.codecs.image_config import ImageCodecConfig
+from makar.codecs.image_fit import fit_image
 from makar.codecs.latent_config import LARGEST_DEVIATIONS, LatentCodecConfig, latent_spec
-from makar.data.record import Record, Records
+from makar.data.record import Record, Records, documents_of
 from makar.errors import ArtifactError, ConfigError, EmptyDataError, UnsupportedError
 from makar.tensor_spec import TARGET, TensorSpec
 
@@ -31,26 +43,47 @@ BASE_PREFIX = "base_"
 
 
 class _Noted(Records):
-    """Records on their way to the base's ``fit``, of which the first are kept."""
+    """Records on their way to the base's ``fit``, of which those that are read are kept, images in the size that the base gives them."""
 
-    def __init__(self, records: Iterator[Record]) -> None:
+    def __init__(self, records: Iterator[Record], base: CodecConfig) -> None:
         self._records = iter(records)
+        self._base = base
         self._kept: list[Record] = []
 
     def __next__(self) -> Record:
         record = next(self._records)
-        if len(self._kept) < SAMPLE:
-            self._kept.append(record)
+        self._keep(record)
         return record
 
-    def without_content(self) -> Iterator[Record]:
-        return self._records.without_content() if isinstance(self._records, Records) else self._records
+    def documents(self) -> Iterator[tuple[Record, Iterator[Record]]]:
+        for record, whole in documents_of(self._records):
+            yield record, self._noted(whole)
 
     def sample(self) -> list[Record]:
-        """Return up to ``SAMPLE`` records with content: what has passed, and more where the base left some."""
+        """Return up to ``SAMPLE`` records with content: what has been read, and more where the base left some."""
         while len(self._kept) < SAMPLE and next(self, None) is not None:
             pass
         return self._kept
+
+    def _noted(self, whole: Iterator[Record]) -> Iterator[Record]:
+        for record in whole:
+            self._keep(record)
+            yield record
+
+    def _keep(self, record: Record) -> None:
+        if len(self._kept) >= SAMPLE:
+            return
+        base, pixels = self._base, record.content
+        if (
+            isinstance(base, ImageCodecConfig)
+            and base.source == "none"
+            and pixels is not None
+            and 0 not in pixels.shape
+        ):
+            # A thousand photographs as they come from a camera are tens of gigabytes.
+            fitted = fit_image(pixels, height=base.height, width=base.width, fit=base.fit)
+            record = dataclasses.replace(record, content=fitted)
+        self._kept.append(record)
 
 
 @runtime_checkable
@@ -109,7 +142,7 @@ class LatentCodec(LearnedCodec):
             EmptyDataError: No record could be encoded.
             ConfigError: The component encodes other images than the base makes.
         """
-        noted = _Noted(records)
+        noted = _Noted(records, config.base)
         base = fit_codec(config.base, noted, components)
         sample = noted.sample()
         component = components[config.component]

@@ -146,9 +146,8 @@ class _SplitRecords(Records):
                 return record
             _, self._records = next(self._documents)
 
-    def without_content(self) -> Iterator[Record]:
-        for record, _ in self._documents:
-            yield record
+    def documents(self) -> Iterator[tuple[Record, Iterator[Record]]]:
+        return self._documents
 
 
 def open_dataset(

@@ -10,10 +10,13 @@ _BLOCKS = frozenset((
     "ol", "p", "pre", "section", "table", "title", "ul",
 ))  # fmt: skip
 
+_HEADINGS = frozenset(("h1", "h2", "h3", "h4", "h5", "h6"))
+
 
 class _TextCollector(html.parser.HTMLParser):
-    def __init__(self) -> None:
+    def __init__(self, *, with_headings: bool) -> None:
         super().__init__(convert_charrefs=True)
+        self.with_headings = with_headings
         self.pieces: list[str] = []
         self.silent_depth = 0
         self.verbatim_depth = 0
@@ -25,6 +28,8 @@ class _TextCollector(html.parser.HTMLParser):
             self.verbatim_depth += 1
         if tag in _BLOCKS:
             self.pieces.append("\n\n")
+            if self.with_headings and tag in _HEADINGS:
+                self.pieces.append("#" * int(tag[1]) + " ")
         elif tag in ("br", "tr"):
             self.pieces.append("\n")
         elif tag in ("td", "th"):
@@ -43,13 +48,17 @@ class _TextCollector(html.parser.HTMLParser):
             self.pieces.append(data if self.verbatim_depth else re.sub(r"\s+", " ", data))
 
 
-def html_text(markup: str) -> str:
+def html_text(markup: str, *, with_headings: bool = False) -> str:
     """Return the readable text of a page.
+
+    Args:
+        markup: The page.
+        with_headings: Whether headings are marked as Markdown marks them.
 
     >>> html_text("<p>One &amp; two</p><script>x()</script><p>three</p>")
     'One & two\\n\\nthree'
     """
-    collector = _TextCollector()
+    collector = _TextCollector(with_headings=with_headings)
     collector.feed(markup)
     collector.close()
     text = re.sub(r"[ \t]*\n[ \t]*", "\n", "".join(collector.pieces))

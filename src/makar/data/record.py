@@ -51,8 +51,36 @@ class Record:
 
 
 class Records(Iterator[Record]):
-    """The records of a split, one after the other; what is left can be had without its content, which nothing is decoded for."""
+    """The records of a split, one after the other; those that are left can be had without decoding the content of all."""
 
     @abc.abstractmethod
+    def documents(self) -> Iterator[tuple[Record, Iterator[Record]]]:
+        """Yield every document that has not come yet, as a record without content and id, and its records, read when asked for."""
+
     def without_content(self) -> Iterator[Record]:
         """Yield one record for every document that has not come yet: label, caption, licence and names; no content and no id."""
+        for record, _ in self.documents():
+            yield record
+
+
+def documents_of(records: Iterator[Record]) -> Iterator[tuple[Record, Iterator[Record]]]:
+    """Yield what is left as ``Records.documents`` does; of any other iterator every record, which is whole already."""
+    if isinstance(records, Records):
+        yield from records.documents()
+    else:
+        for record in records:
+            yield record, iter((record,))
+
+
+def is_sampled(position: int) -> bool:
+    """Return whether a document belongs to a sample of many: the first 128, and 64 of each time as many as came before, evenly.
+
+    Data is often sorted, by folders or by time, so the first of it alone say little about the rest.
+
+    Args:
+        position: Documents before it.
+
+    >>> sum(map(is_sampled, range(128))), sum(map(is_sampled, range(128, 256))), sum(map(is_sampled, range(256, 512)))
+    (128, 64, 64)
+    """
+    return position % (1 << (position // 128).bit_length()) == 0

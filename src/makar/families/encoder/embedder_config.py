@@ -27,7 +27,10 @@ class EmbedderConfig(ReaderConfig):
         choices=(CROPS, DROPOUT),
     )
     least_crop: float = setting(
-        0.2, meaning="the shortest part as a share of its document in a window", minimum=0.01, maximum=1.0
+        0.05,
+        meaning="the shortest part as a share of its document in a window; the longest is half",
+        minimum=0.01,
+        maximum=0.5,
     )
     temperature: float = setting(
         0.05, meaning="what cosines are divided by before they compete", minimum=1e-3, maximum=10.0

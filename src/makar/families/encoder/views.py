@@ -1,7 +1,7 @@
 """Two parts of one document: what belongs together where nobody says what does.
 
-Of a window of a stream the longest piece between two end tokens is taken, and two parts of it are drawn, each with a length and a place of
-its own, so they may overlap (independent cropping: Izacard et al. 2022, arXiv 2112.09118, section 3.1).
+Of a window of a stream the longest piece between two end tokens is taken, and two parts of it are drawn, each with a length, up to half of
+the piece, and a place of its own, so they may overlap (independent cropping: Izacard et al. 2022, arXiv 2112.09118, section 3.1).
 """
 
 import numpy as np
@@ -49,7 +49,7 @@ def crops(
         padding: The padding token.
     """
     start, size = pieces[:, 0], pieces[:, 1]
-    most = size.clamp(max=longest)
+    most = torch.minimum((size // 2).clamp(min=LEAST_TOKENS), size).clamp(max=longest)
     fewest = torch.minimum((least * size).ceil().long().clamp(min=LEAST_TOKENS), most)
     length = (fewest + (draws[:, 0] * (most - fewest + 1)).long()).clamp(max=most)
     first = start + (draws[:, 1] * (size - length + 1)).long().clamp(max=size - length)

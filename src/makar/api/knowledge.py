@@ -1,0 +1,212 @@
+"""Documents in Python: bring an index up to date, search it, ask it."""
+
+import contextlib
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from makar.errors import ArtifactError, UsageError
+from makar.home import home
+
+if TYPE_CHECKING:
+    from makar.data.document import Progress
+    from makar.retrieval.answer import Answer
+    from makar.retrieval.index import Index
+    from makar.retrieval.indexing import Outcome
+    from makar.retrieval.review import Review
+    from makar.retrieval.search import Encoder, Hit
+
+SUFFIX = ".sqlite"
+BUILT_IN = "builtin:python-docs"
+ENCODER = "encoder"
+SOURCES = 6
+"""Passages that an answer is taken from."""
+
+REVIEWED = 60
+_NAME = re.compile(r"[\w.-]+")
+_CITATION = re.compile(r"\[\d+\]")
+
+
+def index_place(name: str | Path) -> Path:
+    """Return the file of an index: a path, or a name in Makar's folder.
+
+    >>> index_place("handbook").name
+    'handbook.sqlite'
+    """
+    path = Path(name)
+    if path.suffix == SUFFIX or len(path.parts) != 1:
+        return path
+    if not _NAME.fullmatch(str(name)):
+        raise UsageError(f'an index called "{name}"', expected="letters, digits, dots, hyphens; or the path of a file")
+    return home() / "indexes" / f"{name}{SUFFIX}"
+
+
+def index(
+    source: str | Path,
+    into: str | Path,
+    *,
+    encoder: str | Path | None = None,
+    progress: "Progress | None" = None,
+) -> "Outcome":
+    """Bring an index up to date with documents: what is new or changed is read, what is gone is taken out.
+
+    Args:
+        source: A folder, a file, an archive, or ``builtin:python-docs``.
+        into: The index, by its name or its file; it is made where there is none.
+        encoder: A model of the recipe ``embed``, by which passages are found too from then on; ``None`` keeps what the index has.
+        progress: Called with the stage, what is done and the total (``None`` when unknown).
+
+    Raises:
+        EmptyDataError: There is nothing to read.
+        UsageError: Another source of the same name is in the index.
+    """
+    from makar.data.builtin.table import built_in_source
+    from makar.retrieval.index import Index
+    from makar.retrieval.indexing import index_documents
+
+    built_in = str(source).removeprefix("builtin:")
+    found = Path(source) if built_in == str(source) else built_in_source(built_in, medium="text")
+    opened = Index.create(index_place(into))
+    with contextlib.closing(opened):
+        if encoder is not None:
+            from makar.artifacts.load import find_model
+
+            opened.note(ENCODER, str(find_model(encoder).resolve()))
+        return index_documents(opened, found, encoder=_encoder(opened), progress=progress)
+
+
+def search(question: str, into: str | Path, *, limit: int = 10) -> "list[Hit]":
+    """Return the passages of an index that fit a question best, the best first.
+
+    Raises:
+        ArtifactError: There is no such index.
+    """
+    from makar.retrieval.search import search as found
+
+    with contextlib.closing(_opened(into)) as opened:
+        return found(opened, question, limit=limit, encoder=_encoder(opened))
+
+
+def ask(
+    question: str,
+    into: str | Path,
+    *,
+    model: str | Path | None = None,
+    limit: int = SOURCES,
+    seed: int = 0,
+    options: Mapping[str, Any] | None = None,
+) -> "Answer":
+    """Answer a question out of documents, with citations.
+
+    Args:
+        question: What is asked.
+        into: The index.
+        model: What writes the answer; without one the sentences of the documents are the answer.
+        limit: Passages that are looked at.
+        seed: Seed of the model's draws.
+        options: Controls of the model.
+
+    Raises:
+        ArtifactError: There is no such index.
+        UsageError: The question is empty, or controls are given without a model.
+    """
+    from makar.retrieval.answer import Answer, checked, extracted
+    from makar.retrieval.evidence import Evidence
+    from makar.retrieval.search import search as found
+
+    if not question.strip():
+        raise UsageError("an empty question", expected="words")
+    if options and model is None:
+        raise UsageError(
+            f"the controls {', '.join(options)} without a model", expected="a model that writes the answer"
+        )
+    with contextlib.closing(_opened(into)) as opened:
+        hits = found(opened, question, limit=limit, encoder=_encoder(opened))
+        evidence = Evidence(opened, hits)
+        answer = extracted(question, hits, evidence)
+        if model is None or not answer.is_found:
+            # What the documents do not say no model is asked to make up.
+            return answer
+        from makar.api.model import load
+        from makar.api.prompts import prompt
+
+        loaded = load(model)
+        filled = prompt("ask").fill(
+            {"question": question, "sources": _numbered([hit.stored.passage.text for hit in hits])}
+        )
+        asset = loaded.generate([filled], seed=seed, options=options)[0]
+        written: Answer = checked(question, str(asset.content), hits, evidence, by=str(model))
+        return written
+
+
+def synthesise(question: str, into: str | Path, *, limit: int = REVIEWED) -> "Review":
+    """Return one cited review of what the documents of an index say on a subject.
+
+    Raises:
+        ArtifactError: There is no such index.
+    """
+    from makar.retrieval.evidence import Evidence
+    from makar.retrieval.review import review
+    from makar.retrieval.search import search as found
+
+    if not question.strip():
+        raise UsageError("an empty question", expected="words")
+    with contextlib.closing(_opened(into)) as opened:
+        hits = found(opened, question, limit=limit, encoder=_encoder(opened))
+        return review(question, hits, Evidence(opened, hits))
+
+
+def indexes() -> list[dict[str, Any]]:
+    """Return a row for every index in Makar's folder: its name, documents and passages, sources, and file."""
+    from makar.retrieval.index import Index
+
+    rows = []
+    for path in sorted((home() / "indexes").glob(f"*{SUFFIX}")):
+        with contextlib.closing(Index.open(path)) as opened:
+            documents, passages = opened.counts()
+            rows.append(
+                {
+                    "name": path.stem,
+                    "documents": documents,
+                    "passages": passages,
+                    "sources": opened.sources(),
+                    "file": str(path),
+                }
+            )
+    return rows
+
+
+def _encoder(index: "Index") -> "Encoder | None":
+    """Return what compares texts in an index; ``None`` where words alone do.
+
+    Raises:
+        ArtifactError: The model is gone.
+    """
+    from makar.retrieval.search import Encoder
+
+    place = index.about(ENCODER)
+    if place is None:
+        return None
+    from makar.api.model import load
+
+    if not Path(place).is_dir():
+        raise ArtifactError(
+            f"the encoder of this index is gone: {place}",
+            do="makar index DOCUMENTS -o INDEX --encoder MODEL names another one",
+        )
+    model = load(place)
+    # The name holds the identity of the weights: vectors of others are never compared with these.
+    return Encoder(name=f"{Path(place).name} {model.artifact.hash[:16]}", embed=model.embed)
+
+
+def _opened(into: str | Path) -> "Index":
+    from makar.retrieval.index import Index
+
+    return Index.open(index_place(into))
+
+
+def _numbered(texts: Sequence[str]) -> str:
+    """Return texts as numbered sources of one line each; what looks like the number of another source is taken out of them."""
+    lines = (" ".join(_CITATION.sub("", text).split()) for text in texts)
+    return "\n\n".join(f"[{number}] {line}" for number, line in enumerate(lines, 1))

@@ -1,0 +1,126 @@
+"""The verbs ``index`` and ``ask``: documents that questions are answered from."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from makar.cli.completion import model_names
+from makar.cli.output import Json, note, print_json
+from makar.errors import UsageError
+
+if TYPE_CHECKING:
+    from makar.retrieval.answer import Answer
+
+BUILT_IN = "python-docs"
+MOST_TOLD = 10
+
+Into = Annotated[
+    str | None,
+    typer.Option(
+        "--in",
+        metavar="INDEX",
+        help="The index, by its name or its file; without it, the documentation of Python.",
+        show_default=False,
+    ),
+]
+
+
+def index(
+    documents: Annotated[
+        list[str], typer.Argument(metavar="DOCUMENTS...", help="Folders, files or archives, or builtin:python-docs.")
+    ],
+    output: Annotated[
+        str, typer.Option("-o", "--output", metavar="INDEX", help="The index, by a name or the path of a .sqlite file.")
+    ],
+    encoder: Annotated[
+        str | None,
+        typer.Option(
+            "--encoder",
+            metavar="MODEL",
+            help="Find by meaning too, with this model of the recipe embed; kept for later calls.",
+            autocompletion=model_names,
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Make documents searchable, or bring their index up to date.
+
+    Only what is new or changed is read; what is gone is taken out. Reads text, Markdown, HTML, code, tables, JSON, PDF, Word, PowerPoint
+    and Excel.
+    """
+    import dataclasses
+
+    from makar.api.knowledge import index as bring_up_to_date
+    from makar.cli.progress import Display
+
+    rows = []
+    for source in documents:
+        with Display() as display:
+            outcome = bring_up_to_date(source, output, encoder=encoder, progress=display.reading)
+        rows.append({"source": source, **dataclasses.asdict(outcome)})
+    if json:
+        print_json(rows)
+        return
+    for row in rows:
+        kinds = ", ".join(f"{row[kind]:,} {kind}" for kind in ("added", "changed", "unchanged", "removed") if row[kind])
+        print(f"{row['source']}: {kinds or 'nothing'}")
+        for name, reason in row["skipped"][:MOST_TOLD]:
+            note(f"not used: {name}: {reason}")
+        if len(row["skipped"]) > MOST_TOLD:
+            note(f"and {len(row['skipped']) - MOST_TOLD:,} more; --json lists them")
+
+
+def ask(
+    question: Annotated[str, typer.Argument(help="What you want to know.")],
+    into: Into = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            metavar="MODEL",
+            help="What writes the answer; without it, the sentences of the documents are the answer.",
+            autocompletion=model_names,
+        ),
+    ] = None,
+    synthesise: Annotated[
+        bool, typer.Option("--synthesise", help="A review of what all documents say: agreement, contradictions, gaps.")
+    ] = False,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, max=1000, help="Passages that are looked at.", show_default=False)
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="With --model: the same seed gives the same answer.")] = 0,
+    json: Json = False,
+) -> None:
+    """Answer a question out of documents, with citations.
+
+    Every sentence of the answer is checked against its source; what the sources do not say is marked, and where the documents say nothing,
+    that is the answer.
+    """
+    from makar.api import knowledge
+
+    if into is None:
+        into = BUILT_IN
+        if not knowledge.index_place(into).exists():
+            note("indexing the documentation of this Python, once")
+            knowledge.index(f"builtin:{BUILT_IN}", into)
+    if synthesise:
+        if model is not None or seed:
+            raise UsageError(
+                "--synthesise with --model or --seed", expected="one of them: a review is made of quotations"
+            )
+        review = knowledge.synthesise(question, into, limit=limit or knowledge.REVIEWED)
+        print_json(review.to_dictionary()) if json else print(review.text)
+        return
+    if seed and model is None:
+        raise UsageError("--seed without --model", expected="a model: quotations are not drawn")
+    answer = knowledge.ask(question, into, model=model, limit=limit or knowledge.SOURCES, seed=seed)
+    print_json(answer.to_dictionary()) if json else _print(answer)
+
+
+def _print(answer: "Answer") -> None:
+    print(answer.text)
+    for citation in answer.citations:
+        place = f", page {citation.page}" if citation.page else f", {citation.heading}" if citation.heading else ""
+        print(f"[{citation.number}] {citation.document}{place}, characters {citation.start} to {citation.end}")
+        if answer.by != "the documents":
+            print(f"    {citation.text}")

@@ -1,0 +1,180 @@
+"""Weighs how much of a sentence a passage holds: what a question finds its answer by, and what an answer is checked by.
+
+A term counts by its rarity in the index, log(1 + passages / passages with it) (Spärck Jones 1972); one that is nowhere counts most. The
+evidence for a sentence is the best pair of neighbouring sentences of a passage, by the share of the weight of its terms that they hold.
+Words that are nearly the same only by their meaning are not seen: what is called unsupported here may be true, but is not in these
+words.
+"""
+
+import dataclasses
+import math
+import re
+from collections.abc import Iterable, Sequence
+
+from makar.data.sentences import sentence_spans
+from makar.retrieval.index import Index
+from makar.retrieval.search import Hit
+from makar.retrieval.terms import Stemmer
+
+WINDOW = 2
+SUPPORTED = 0.6
+"""Share of the weight of a sentence's terms from which on it counts as said by a source."""
+
+NEGATIONS = frozenset(("not", "no", "never", "none", "neither", "nor", "without", "cannot"))
+_NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
+_WORD = re.compile(r"\w+(?:n't)?")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Sentence:
+    """A sentence of a passage that was found.
+
+    Attributes:
+        source: Place of its passage among the hits, from 0 on.
+        start: First character in the text of the document.
+        end: Behind the last character.
+        text: What it says.
+        terms: Its terms that are no stop words.
+    """
+
+    source: int
+    start: int
+    end: int
+    text: str
+    terms: frozenset[str]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Support:
+    """What speaks for a sentence.
+
+    Attributes:
+        share: How much of the weight of its terms the best place holds, 0 to 1.
+        source: Place of the passage among the hits; ``None`` where nothing speaks for it.
+        start: First character of the place in the text of the document.
+        end: Behind its last character.
+        problem: Why it does not count although the words are there: a number or a negation that is not; empty otherwise.
+    """
+
+    share: float
+    source: int | None = None
+    start: int = 0
+    end: int = 0
+    problem: str = ""
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether the sentence counts as said by its source."""
+        return self.share >= SUPPORTED and not self.problem
+
+
+class Evidence:
+    """The sentences of passages that were found, and the weights of terms.
+
+    Args:
+        index: Where they were found.
+        hits: The passages.
+    """
+
+    def __init__(self, index: Index, hits: Sequence[Hit]) -> None:
+        self._index = index
+        self._stemmer = Stemmer()
+        self._passages = max(1, index.counts()[1])
+        self._weights: dict[str, float] = {}
+        self.hits = list(hits)
+        self.sentences = self._divided()
+        self._above = [self.terms(f"{hit.stored.document} {hit.stored.passage.heading}") for hit in self.hits]
+
+    def terms(self, text: str) -> frozenset[str]:
+        """Return the terms of a text that are no stop words."""
+        return frozenset(self._stemmer.content_terms(text.replace("/", " ").replace("_", " ")))
+
+    def weight(self, terms: Iterable[str]) -> float:
+        """Return the sum of the weights of terms."""
+        found = list(terms)
+        missing = [term for term in found if term not in self._weights]
+        if missing:
+            counts = self._index.frequencies(missing)
+            for term in missing:
+                self._weights[term] = math.log(1 + self._passages / counts.get(term, 0.5))
+        return sum(self._weights[term] for term in found)
+
+    def share(self, wanted: frozenset[str], held: frozenset[str]) -> float:
+        """Return how much of the weight of the wanted terms is held, 0 to 1; 0 where nothing is wanted."""
+        whole = self.weight(wanted)
+        return self.weight(wanted & held) / whole if whole else 0.0
+
+    def above(self, source: int) -> frozenset[str]:
+        """Return the terms of the name and the headings of a passage."""
+        return self._above[source]
+
+    def support(self, sentence: str, sources: Iterable[int] | None = None) -> Support:
+        """Return what speaks best for a sentence.
+
+        Args:
+            sentence: What is claimed.
+            sources: Places of the passages that are looked at; ``None`` looks at all.
+        """
+        wanted = self.terms(sentence)
+        chosen = None if sources is None else set(sources)
+        best = Support(share=0.0)
+        for first, window in self._windows():
+            if chosen is not None and first.source not in chosen:
+                continue
+            held = frozenset().union(*(one.terms for one in window))
+            share = self.share(wanted, held | (self.above(first.source) & wanted))
+            if share > best.share + 1e-9:
+                text = " ".join(one.text for one in window)
+                best = Support(
+                    share=share,
+                    source=first.source,
+                    start=first.start,
+                    end=window[-1].end,
+                    problem=difference(sentence, text),
+                )
+        return best
+
+    def _windows(self) -> Iterable[tuple[Sentence, list[Sentence]]]:
+        for place, first in enumerate(self.sentences):
+            window = [one for one in self.sentences[place : place + WINDOW] if one.source == first.source]
+            for length in range(1, len(window) + 1):
+                yield first, window[:length]
+
+    def _divided(self) -> list[Sentence]:
+        found: list[tuple[int, int, int, str]] = []
+        for source, hit in enumerate(self.hits):
+            passage = hit.stored.passage
+            for start, end in sentence_spans(passage.text):
+                found.append((source, passage.start + start, passage.start + end, passage.text[start:end]))
+        terms = self._many_terms([text for _, _, _, text in found])
+        return [
+            Sentence(source=source, start=start, end=end, text=" ".join(text.split()), terms=held)
+            for (source, start, end, text), held in zip(found, terms, strict=True)
+        ]
+
+    def _many_terms(self, texts: list[str]) -> list[frozenset[str]]:
+        return [frozenset(terms) for terms in self._stemmer.many_content_terms(texts)]
+
+
+def difference(claim: str, source: str) -> str:
+    """Say in what a claim and its source cannot both be right: a number, or a negation; empty where nothing is found.
+
+    >>> difference("It costs 5 euros.", "The price is 7 euros.")
+    'the number 5 is not there'
+    >>> difference("He did not come.", "He came.")
+    'only one of them is negated'
+    """
+    missing = set(numbers(claim)) - set(numbers(source))
+    if missing:
+        return f"the number {min(missing)} is not there"
+    return "only one of them is negated" if is_negated(claim) and not is_negated(source) else ""
+
+
+def numbers(text: str) -> list[str]:
+    """Return the numbers of a text as they are written."""
+    return _NUMBER.findall(text)
+
+
+def is_negated(text: str) -> bool:
+    """Return whether an English text holds a negation."""
+    return any(word in NEGATIONS or word.endswith("n't") for word in _WORD.findall(text.lower().replace("’", "'")))

@@ -1,0 +1,231 @@
+"""Brings an index up to date with a folder: what is new or changed is read, what is gone is taken out, the rest is left alone.
+
+A file counts as unchanged by its size and time, or by its hash when only the time differs. Work is written every ``TOGETHER``
+documents, so a run that is killed goes on there: what it has written is unchanged the second time. Vectors come last, in batches, for
+passages that have none of the model yet; a changed document has new passages and so new vectors, and another model leaves the old
+vectors where they are.
+"""
+
+import dataclasses
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from makar.data.document import Progress, Skip, Source
+from makar.data.entries import Entry, entries
+from makar.errors import DataError, EmptyDataError, UsageError
+from makar.retrieval.chunking import passages
+from makar.retrieval.index import Index, Known
+from makar.retrieval.reading import LIMIT_BYTES, Reading, of_markdown, of_text, read_entry
+from makar.retrieval.search import Encoder
+
+TOGETHER = 32
+EMBEDDED_TOGETHER = 64
+
+
+@dataclasses.dataclass(kw_only=True)
+class Outcome:
+    """What a run of indexing did.
+
+    Attributes:
+        added: Documents that were not there.
+        changed: Documents that were read again.
+        unchanged: Documents that were left alone.
+        removed: Documents that are gone.
+        embedded: Passages that got a vector.
+        skipped: Files that are not used, with the reason.
+    """
+
+    added: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    removed: int = 0
+    embedded: int = 0
+    skipped: list[tuple[str, str]] = dataclasses.field(default_factory=list)
+
+
+def index_documents(
+    index: Index, source: Path | Source, *, encoder: Encoder | None = None, progress: Progress | None = None
+) -> Outcome:
+    """Bring an index up to date with a folder, a file, an archive, or built-in documents.
+
+    Args:
+        index: Where it goes.
+        source: What is read; several may be in one index, under the names of their folders.
+        encoder: Gives every passage a vector.
+        progress: Called with the stage, what is done and the total (``None`` when unknown).
+
+    Raises:
+        UsageError: Another folder of the same name is in the index.
+        EmptyDataError: There is nothing to read, and nothing of it was in the index before.
+    """
+    name, place = (source.name, "built in") if isinstance(source, Source) else _place(source)
+    noted = index.about(f"source {name}")
+    if noted not in (None, place):
+        raise UsageError(
+            f'the index has another source called "{name}"',
+            expected="sources of different names",
+            do="index it into another file",
+        )
+    outcome, known = Outcome(), index.known()
+    prefix = f"{name}/"
+    left = {kept for kept in known if kept == name or kept.startswith(prefix)}
+    had_some = bool(left)
+    candidates = _built_in(source) if isinstance(source, Source) else _files(source, outcome.skipped)
+    for number, batch in enumerate(_batches(candidates, TOGETHER)):
+        with index.together():
+            for candidate in batch:
+                if _take(index, candidate, known.get(candidate.name), outcome):
+                    left.discard(candidate.name)
+        if progress is not None:
+            progress("reading", number * TOGETHER + len(batch), None)
+    with index.together():
+        for gone in sorted(left):
+            index.remove(gone)
+        if noted is None:
+            index.note(f"source {name}", place)
+    outcome.removed = len(left)
+    if not (outcome.added + outcome.changed + outcome.unchanged) and not had_some:
+        reasons = "; ".join(f"{file}: {reason}" for file, reason in outcome.skipped[:5])
+        raise EmptyDataError(f"there are no documents in {name}" + (f" ({reasons})" if reasons else ""))
+    if encoder is not None:
+        outcome.embedded = _embed(index, encoder, progress)
+    return outcome
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Candidate:
+    name: str
+    title: str
+    size: int
+    modified: int
+    form: str
+    entry: Entry | None = None
+    text: str = ""
+
+    def content_hash(self) -> str:
+        if self.entry is None:
+            return hashlib.sha256(self.text.encode("utf-8", "replace")).hexdigest()
+        if self.entry.path is None and self.entry.file is None:
+            # A member of an archive can be read once only; its archive says whether it changed.
+            return ""
+        return hashlib.sha256(self.entry.whole(limit_bytes=LIMIT_BYTES)).hexdigest()
+
+    def read(self, skip: Skip) -> Reading:
+        if self.entry is None:
+            return of_markdown(self.text) if self.form == "md" else of_text(self.text)
+        return read_entry(self.entry, skip)
+
+
+def _take(index: Index, candidate: _Candidate, known: Known | None, outcome: Outcome) -> bool:
+    """Bring one document up to date; return whether it is in the index now."""
+    is_file = candidate.entry is not None
+    if known is not None and is_file and (known.size, known.modified) == (candidate.size, candidate.modified):
+        outcome.unchanged += 1
+        return True
+    try:
+        sha256 = candidate.content_hash()
+        if known is not None and sha256 and sha256 == known.sha256:
+            index.touch(candidate.name, size=candidate.size, modified=candidate.modified)
+            outcome.unchanged += 1
+            return True
+        found = passages(candidate.read(lambda where, why: outcome.skipped.append((where, why))))
+    except DataError as error:
+        outcome.skipped.append((candidate.name, error.came + (f"; {error.do}" if error.do else "")))
+        return False
+    if not found:
+        outcome.skipped.append((candidate.name, "no text"))
+        return False
+    index.replace(
+        candidate.name,
+        found,
+        title=candidate.title,
+        size=candidate.size,
+        modified=candidate.modified,
+        sha256=sha256,
+        form=candidate.form,
+    )
+    if known is None:
+        outcome.added += 1
+    else:
+        outcome.changed += 1
+    return True
+
+
+def _place(source: Path) -> tuple[str, str]:
+    if not source.exists():
+        raise UsageError(f"there is nothing at {source}", expected="a folder, a file or an archive")
+    whole = source.resolve()
+    return whole.name, str(whole)
+
+
+def _files(source: Path, skipped: list[tuple[str, str]]) -> Iterator[_Candidate]:
+    whole = source.resolve()
+    is_file = whole.is_file()
+    for entry in entries(whole, lambda name, reason: skipped.append((name, reason))):
+        outer = whole if is_file else whole / entry.name.partition("!/")[0]
+        try:
+            modified = outer.stat().st_mtime_ns
+        except OSError:
+            modified = 0
+        yield _Candidate(
+            name=entry.name if is_file else f"{whole.name}/{entry.name}",
+            title=_title(entry.name),
+            size=entry.size_bytes,
+            modified=modified,
+            form=entry.kind.form if entry.kind.group != "unread" else entry.name.rpartition(".")[2].lower(),
+            entry=entry,
+        )
+
+
+def _built_in(source: Source) -> Iterator[_Candidate]:
+    for document in source.documents(lambda name, reason: None):
+        text = "".join(document.read())
+        yield _Candidate(
+            name=f"{source.name}/{document.name}",
+            title=_title(document.name),
+            size=len(text),
+            modified=0,
+            form="txt",
+            text=text,
+        )
+
+
+def _title(name: str) -> str:
+    """Return the name of a file in words.
+
+    >>> _title("a/b/The_three-bears.txt")
+    'The three bears'
+    """
+    bare = name.rpartition("/")[2]
+    stem = bare.rpartition(".")[0] or bare
+    return " ".join(stem.replace("_", " ").replace("-", " ").split())
+
+
+def _batches(candidates: Iterator[_Candidate], size: int) -> Iterator[list[_Candidate]]:
+    # One at a time out of archives: the stream of a member ends when the next is asked for.
+    batch: list[_Candidate] = []
+    for candidate in candidates:
+        if candidate.entry is not None and candidate.entry.stream is not None:
+            if batch:
+                yield batch
+                batch = []
+            yield [candidate]
+            continue
+        batch.append(candidate)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _embed(index: Index, encoder: Encoder, progress: Progress | None) -> int:
+    done = 0
+    while rows := index.without_vectors(encoder.name, limit=EMBEDDED_TOGETHER):
+        numbers, texts = zip(*rows)
+        index.add_vectors(encoder.name, numbers, encoder.embed(texts))
+        done += len(rows)
+        if progress is not None:
+            progress("vectors", done, None)
+    return done

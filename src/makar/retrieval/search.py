@@ -1,0 +1,136 @@
+"""Finds passages for a question: by words (BM25), by vectors where there are some, and by both, put together by their places.
+
+Words: the content words of the question, any of them, in the stems of the index (Robertson et al. 1994; k1 1.2 and b 0.75 are fixed in
+FTS5); and, as a list of its own with a small weight, pairs that stand side by side as in the question, stop words among them. Vectors:
+the cosine with every passage. Together: reciprocal rank fusion, sum of weight / (k + place) (Cormack et al. 2009, section 2), k 20.
+Nearly equal passages, as overlapping ones are, come once.
+"""
+
+import dataclasses
+import itertools
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from jaxtyping import Float
+
+from makar.retrieval.index import Index, Stored
+from makar.retrieval.terms import content_words, has_grams, words_of
+
+FUSION = 20.0
+CANDIDATES = 200
+PAIRS = 0.25
+"""Weight of words that stand side by side as they do in the question, beside that of the words alone."""
+
+MOST_WORDS = 48
+"""Words of a question that are looked up; a longer one is a document and says the same with fewer."""
+
+Embed = Callable[[Sequence[str]], Float[np.ndarray, "count width"]]
+"""From texts to their vectors."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Hit:
+    """A passage that was found.
+
+    Attributes:
+        stored: The passage.
+        score: Larger is better; comparable within one search only.
+        lexical_place: Its place among those found by words, from 1 on; ``None`` where it was not.
+        dense_place: The same for vectors.
+    """
+
+    stored: Stored
+    score: float
+    lexical_place: int | None
+    dense_place: int | None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Encoder:
+    """A model that texts are compared by.
+
+    Attributes:
+        name: Its name and hash: vectors of another are never compared with its own.
+        embed: From texts to vectors.
+    """
+
+    name: str
+    embed: Embed
+
+
+def search(index: Index, question: str, *, limit: int, encoder: Encoder | None = None) -> list[Hit]:
+    """Return the passages that fit a question best, the best first.
+
+    Args:
+        index: Where to look.
+        question: Words in any script.
+        limit: How many at most.
+        encoder: Looks by vectors too; passages that have none are found by words.
+    """
+    wanted = max(limit, CANDIDATES)
+    lists = {
+        "words": (1.0, lexical(index, question, limit=wanted)),
+        "pairs": (PAIRS, neighbours(index, question, limit=wanted)),
+        "vectors": (1.0, [] if encoder is None else dense(index, question, encoder, limit=wanted)),
+    }
+    scores: dict[int, float] = {}
+    for weight, found in lists.values():
+        for place, number in enumerate(found, 1):
+            scores[number] = scores.get(number, 0.0) + weight / (FUSION + place)
+    places = {name: {number: place for place, number in enumerate(found, 1)} for name, (_, found) in lists.items()}
+    best = sorted(scores, key=lambda number: (-scores[number], number))
+    hits: list[Hit] = []
+    for stored in index.stored(best[: 2 * limit]):
+        if len(hits) < limit and not any(_is_same(stored, hit.stored) for hit in hits):
+            in_words, in_vectors = (places[name].get(stored.id) for name in ("words", "vectors"))
+            hits.append(Hit(stored=stored, score=scores[stored.id], lexical_place=in_words, dense_place=in_vectors))
+    return hits
+
+
+def lexical(index: Index, question: str, *, limit: int) -> list[int]:
+    """Return the numbers of passages by the words of a question, the best first."""
+    words = list(dict.fromkeys(content_words(question)))[:MOST_WORDS]
+    if not words:
+        return []
+    found = index.lexical(" OR ".join(map(_quoted, words)), limit=limit)
+    if has_grams(question):
+        grams = [word for word in words if len(word) >= 3]
+        pieces = dict.fromkeys(word[at : at + 3] for word in grams for at in range(len(word) - 2))
+        if pieces:
+            by_grams = index.lexical(" OR ".join(map(_quoted, list(pieces)[:MOST_WORDS])), limit=limit, grams=True)
+            found = list(dict.fromkeys([*by_grams, *found]))[:limit]
+    return found
+
+
+def neighbours(index: Index, question: str, *, limit: int) -> list[int]:
+    """Return the numbers of passages in which words of the question stand side by side, one of them no stop word, the best first."""
+    words, content = words_of(question)[:MOST_WORDS], set(content_words(question))
+    pairs = [f"{_quoted(one)} + {_quoted(two)}" for one, two in itertools.pairwise(words) if {one, two} & content]
+    return index.lexical(" OR ".join(dict.fromkeys(pairs)), limit=limit) if pairs else []
+
+
+def dense(index: Index, question: str, encoder: Encoder, *, limit: int) -> list[int]:
+    """Return the numbers of passages by the cosine of their vectors with that of a question, the best first."""
+    numbers, vectors = index.vectors(encoder.name)
+    if not len(numbers):
+        return []
+    asked = np.asarray(encoder.embed([question]), np.float32)[0]
+    likeness = vectors @ (asked / max(float(np.linalg.norm(asked)), 1e-12))
+    count = min(limit, len(numbers))
+    first = np.argpartition(-likeness, count - 1)[:count]
+    return [int(numbers[place]) for place in first[np.argsort(-likeness[first], kind="stable")]]
+
+
+def _quoted(word: str) -> str:
+    return '"' + word.replace('"', '""') + '"'
+
+
+def _is_same(one: Stored, other: Stored) -> bool:
+    """Whether two passages say the same: equal texts, or more than half of the shorter one in common."""
+    if one.passage.text == other.passage.text:
+        return True
+    if one.document != other.document:
+        return False
+    shared = min(one.passage.end, other.passage.end) - max(one.passage.start, other.passage.start)
+    lengths = (one.passage.end - one.passage.start, other.passage.end - other.passage.start)
+    return shared > 0.5 * min(lengths)

@@ -1,0 +1,51 @@
+"""``makar index`` and ``makar ask`` from the shell."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from makar.cli.app import run
+
+
+@pytest.fixture
+def papers(tmp_path: Path) -> Path:
+    folder = tmp_path / "papers"
+    folder.mkdir()
+    (folder / "rules.md").write_text("# Refunds\n\nA refund is paid within 30 days. Shipping is not refunded.\n")
+    (folder / "people.txt").write_text("The director is called Ada Byron. She was born in London.\n")
+    return folder
+
+
+def said(capsys: pytest.CaptureFixture[str], *words: str, code: int = 0) -> str:
+    assert run([str(word) for word in words]) == code
+    return capsys.readouterr().out
+
+
+def test_documents_are_indexed_once_and_asked(papers: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "2 added" in said(capsys, "index", papers, "-o", "rules")
+    assert "2 unchanged" in said(capsys, "index", papers, "-o", "rules")
+    out = said(capsys, "ask", "When is a refund paid?", "--in", "rules")
+    assert out.startswith("A refund is paid within 30 days. [1]")
+    assert "papers/rules.md, Refunds" in out
+    found = json.loads(said(capsys, "ask", "Who is the director?", "--in", "rules", "--json"))
+    assert found["is_found"]
+    assert found["citations"][0]["document"] == "papers/people.txt"
+    assert "not in these documents" in said(capsys, "ask", "How heavy is Jupiter?", "--in", "rules")
+
+
+def test_fewer_passages_and_a_review(papers: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said(capsys, "index", papers, "-o", papers / "own.sqlite")
+    review = said(capsys, "ask", "refund", "--in", papers / "own.sqlite", "--synthesise")
+    assert "Said by one document only" in review
+    assert json.loads(said(capsys, "ask", "refund", "--in", papers / "own.sqlite", "--synthesise", "--json"))["points"]
+
+
+def test_wrong_use_is_explained(papers: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["ask", "anything", "--in", "nowhere"]) == 1
+    assert "makar index" in capsys.readouterr().err
+    assert run(["ask", " ", "--in", "nowhere"]) == 2
+    assert run(["ask", "x", "--in", "nowhere", "--seed", "3"]) == 2
+    assert run(["ask", "x", "--in", "nowhere", "--synthesise", "--model", "m"]) == 2
+    assert run(["index", str(papers / "missing"), "-o", "x"]) == 2
+    assert run(["index", str(papers), "-o", "a b"]) == 2

@@ -1,0 +1,136 @@
+"""Documents as text with headings and pages: Markdown, HTML, code, tables, PDF, office files, and what is refused."""
+
+import io
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from makar.data.entries import entries
+from makar.errors import DataError
+from makar.retrieval.office import office_markdown
+from makar.retrieval.reading import Reading, of_code, of_markdown, read_entry
+
+PARAGRAPH = '<w:p><w:pPr><w:pStyle w:val="{}"/></w:pPr><w:r><w:t>{}</w:t></w:r></w:p>'
+
+
+def read(path: Path) -> Reading:
+    (entry,) = entries(path, lambda name, reason: None)
+    return read_entry(entry, lambda name, reason: None)
+
+
+def said(reading: Reading) -> list[tuple[str, str]]:
+    return [(section.heading, reading.text[section.start : section.end].strip()) for section in reading.sections]
+
+
+def pdf(*pages: str) -> bytes:
+    """Return a PDF with a line of text on every page, written by hand."""
+    objects = ["<< /Type /Catalog /Pages 2 0 R >>"]
+    kids = " ".join(f"{4 + 2 * number} 0 R" for number in range(len(pages)))
+    objects.append(f"<< /Type /Pages /Kids [{kids}] /Count {len(pages)} >>")
+    objects.append("<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>")
+    for number, text in enumerate(pages):
+        stream = f"BT /F1 12 Tf 72 720 Td ({text}) Tj ET"
+        font = "<< /Font << /F1 3 0 R >> >>"
+        objects.append(
+            f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Resources {font} /Contents {5 + 2 * number} 0 R >>"
+        )
+        objects.append(f"<< /Length {len(stream)} >>\nstream\n{stream}\nendstream")
+    content, places = b"%PDF-1.4\n", []
+    for number, one in enumerate(objects, 1):
+        places.append(len(content))
+        content += f"{number} 0 obj\n{one}\nendobj\n".encode()
+    table = "".join(f"{place:010d} 00000 n \n" for place in places)
+    trailer = f"trailer << /Size {len(objects) + 1} /Root 1 0 R >>\nstartxref\n{len(content)}\n%%EOF\n"
+    return content + f"xref\n0 {len(objects) + 1}\n0000000000 65535 f \n{table}{trailer}".encode()
+
+
+def zipped(files: dict[str, str]) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+    return stream.getvalue()
+
+
+def word(*paragraphs: tuple[str, str]) -> bytes:
+    body = "".join(PARAGRAPH.format(style, text) for style, text in paragraphs)
+    namespace = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
+    document = f'<w:document xmlns:w="{namespace}"><w:body>{body}</w:body></w:document>'
+    return zipped({"[Content_Types].xml": "<Types/>", "word/document.xml": document})
+
+
+def test_sections_follow_each_other_and_hold_all_of_the_text() -> None:
+    text = "before\n\n# One\n\nfirst\n\n```\n# no heading\n```\n\n## Two\n\nsecond\n\nThree\n=====\nthird\n"
+    reading = of_markdown(text)
+    assert "".join(reading.text[section.start : section.end] for section in reading.sections) == text
+    assert [section.heading for section in reading.sections] == ["", "One", "One > Two", "Three"]
+
+
+def test_python_is_divided_by_its_definitions_and_broken_python_by_lines() -> None:
+    text = "import os\n\n\nclass A:\n    @property\n    def b(self):\n        return 1\n\n\ndef c():\n    pass\n"
+    assert [section.heading for section in of_code(text, language="python").sections] == ["", "A", "A.b", "c"]
+    broken = of_code("def f(:\n  x\ndef g():\n  y\n", language="python")
+    assert [section.heading for section in broken.sections] == ["def f(:", "def g():"]
+    assert [section.heading for section in of_code("fn main() {\n}\n", language="rust").sections] == ["fn main()"]
+
+
+def test_html_keeps_its_headings_and_drops_scripts(tmp_path: Path) -> None:
+    (tmp_path / "page.html").write_text(
+        "<html><h1>Rain</h1><p>Wet.</p><script>bad()</script><h2>Snow</h2><p>White.</p>"
+    )
+    assert said(read(tmp_path / "page.html")) == [("Rain", "# Rain\n\nWet."), ("Rain > Snow", "## Snow\n\nWhite.")]
+
+
+def test_a_table_becomes_its_rows_with_the_names_of_the_columns(tmp_path: Path) -> None:
+    (tmp_path / "prices.csv").write_text("fruit,euros\napple,3\npear,\n")
+    assert read(tmp_path / "prices.csv").text == "fruit: apple\neuros: 3\n\nfruit: pear"
+
+
+def test_a_pdf_keeps_its_pages(tmp_path: Path) -> None:
+    (tmp_path / "book.pdf").write_bytes(pdf("The first page says rain.", "The second page says snow."))
+    reading = read(tmp_path / "book.pdf")
+    assert [section.page for section in reading.sections] == [1, 2]
+    assert "snow" in reading.text[reading.sections[1].start :]
+
+
+def test_a_pdf_of_pictures_and_an_encrypted_one_are_said_to_be_that(tmp_path: Path) -> None:
+    (tmp_path / "scan.pdf").write_bytes(pdf("", ""))
+    with pytest.raises(DataError, match="without text"):
+        read(tmp_path / "scan.pdf")
+    from pypdf import PdfReader, PdfWriter
+
+    writer = PdfWriter(PdfReader(io.BytesIO(pdf("A secret."))))
+    writer.encrypt("key", algorithm="RC4-128")
+    writer.write(tmp_path / "locked.pdf")
+    with pytest.raises(DataError, match="encrypted"):
+        read(tmp_path / "locked.pdf")
+    (tmp_path / "cut.pdf").write_bytes(pdf("A long line of text that is cut off.")[:200])
+    with pytest.raises(DataError, match="PDF"):
+        read(tmp_path / "cut.pdf")
+
+
+def test_office_files_become_markdown(tmp_path: Path) -> None:
+    (tmp_path / "letter.docx").write_bytes(word(("Heading1", "Refunds"), ("Normal", "Within 30 days.")))
+    assert said(read(tmp_path / "letter.docx")) == [("Refunds", "# Refunds\n\nWithin 30 days.")]
+    drawing = 'xmlns:a="http://schemas.openxmlformats.org/drawingml/2006/main"'
+    slide = f"<p {drawing}><a:p><a:r><a:t>Plan</a:t></a:r></a:p><a:p><a:r><a:t>Build it.</a:t></a:r></a:p></p>"
+    assert (
+        office_markdown(zipped({"ppt/slides/slide1.xml": slide}), form="pptx") == "# Slide 1: Plan\n\nPlan\nBuild it."
+    )
+    sheet = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
+    book = {
+        "xl/workbook.xml": f'<workbook {sheet}><sheets><sheet name="Prices"/></sheets></workbook>',
+        "xl/sharedStrings.xml": f"<sst {sheet}><si><t>apple</t></si></sst>",
+        "xl/worksheets/sheet1.xml": f'<worksheet {sheet}><row><c t="s"><v>0</v></c><c><v>3</v></c></row></worksheet>',
+    }
+    assert office_markdown(zipped(book), form="xlsx") == "# Prices\n\napple | 3"
+
+
+def test_office_files_that_would_expand_are_refused() -> None:
+    with pytest.raises(DataError, match="document type"):
+        office_markdown(zipped({"word/document.xml": '<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>'}), form="docx")
+    with pytest.raises(DataError, match="unpacks to more"):
+        office_markdown(zipped({"word/document.xml": "0" * (65 << 20)}), form="docx")
+    with pytest.raises(DataError, match="damaged"):
+        office_markdown(b"PK\x03\x04 nothing", form="docx")
