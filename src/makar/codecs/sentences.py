@@ -1,14 +1,15 @@
 """Cuts a text into what can be picked from it: its sentences, or the turns of a conversation; and into words.
 
 A line that says who speaks begins a turn, and where most lines do, a turn is one unit, however many sentences it has. Elsewhere lines are
-joined, because prose is often wrapped, and cut where a mark ends a sentence: not after an abbreviation or an initial, nor before a small
-letter ("Come!" said he). Marks of other scripts end sentences too, with no space after them where such a script has none. What runs on
-without an end is cut at a space, or after so many letters. Words are runs of letters and digits in lower case; of scripts without spaces,
+joined, because prose is often wrapped, and cut where a sentence ends (``makar.data.sentences``). What runs on without an end is cut at a
+space, or after so many letters. Words are runs of letters and digits in lower case; of scripts without spaces,
 pairs of letters.
 """
 
 import re
 import statistics
+
+from makar.data.sentences import CLOSING, sentence_spans
 
 LONGEST, PIECE = 1000, 400
 """Characters of a unit at most, and of the pieces that a longer one is cut into."""
@@ -17,19 +18,9 @@ TURNS_SHARE = 0.5
 """Share of the lines that say who speaks from which on a text is a conversation."""
 
 _LABEL = re.compile(r"\s*[^\s:：.!?,;][^:：.!?,;\n]{0,39}[:：](?=\s|$)")
-_CLOSING = "\"'”’»)\\]」』】）"
-_END = re.compile(rf"[.!?…؟।॥۔։።]+[{_CLOSING}]*(?=\s)|[。！？｡]+[{_CLOSING}]*")
-_LAST = re.compile(rf"[.!?…؟।॥۔։።。！？｡:;][{_CLOSING}]*\s*$")
-_BEFORE = re.compile(r"(?:^|[\s(])([^\W\d_]+(?:\.[^\W\d_]+)*)$")
+_LAST = re.compile(rf"[.!?…؟।॥۔։።。！？｡:;][{CLOSING}]*\s*$")
 _WORDS = re.compile(r"[^\W_]+")
 _UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+")
-
-ABBREVIATIONS = frozenset((
-    "mr", "mrs", "ms", "dr", "st", "prof", "sr", "jr", "rev", "hon", "gen", "col", "capt", "lt", "sgt", "vs",
-    "etc", "e.g", "i.e", "cf", "fig", "no", "vol", "pp", "bzw", "usw", "z.b", "d.h", "ca", "nr", "str", "hr",
-    "fr", "m", "mme", "mlle",
-))  # fmt: skip
-"""Words after which a full stop ends no sentence."""
 
 
 def sentences_of(text: str) -> list[str]:
@@ -109,22 +100,7 @@ def _paragraphs(lines: list[str]) -> list[str]:
 
 
 def _cut(paragraph: str) -> list[str]:
-    found, start = [], 0
-    for match in _END.finditer(paragraph):
-        rest = paragraph[match.end() : match.end() + 8].lstrip()
-        if rest[:1].islower() or (match.group() == "." and _is_abbreviation(paragraph[start : match.start()])):
-            continue
-        found.append(paragraph[start : match.end()].strip())
-        start = match.end()
-    return [sentence for sentence in [*found, paragraph[start:].strip()] if sentence]
-
-
-def _is_abbreviation(before: str) -> bool:
-    match = _BEFORE.search(before[-24:])
-    if match is None:
-        return False
-    word = match.group(1)
-    return word.lower() in ABBREVIATIONS or (len(word) == 1 and word.isupper() and word != "I")
+    return [paragraph[start:end] for start, end in sentence_spans(paragraph)]
 
 
 def _pieces(unit: str) -> list[str]:

@@ -1,26 +1,30 @@
 """Where the sentences of a text are, by its punctuation and lines; offsets stay those of the text.
 
-A sentence ends at . ! ? or an ellipsis before white space and something that can begin one, at the full stops of scripts that write no
-spaces, at an empty line, and before a line that begins a list, a heading or a turn of a dialogue. Short forms that are written with a
-full stop in English ("Mr.", "e.g.", initials, numbers) end nothing. The rules are few and need no model; where they err, a span is longer.
+A sentence ends at a mark of its script before white space, but not before a small letter ("Come!" said he), at the marks of scripts that
+write no spaces, at an empty line, and before a line that begins a list, a heading or a turn of a dialogue. Abbreviations and initials end
+nothing. The rules are few and need no model; where they err, a sentence is longer.
 """
 
 import re
 
-SHORT_FORMS = frozenset((
-    "mr", "mrs", "ms", "dr", "prof", "st", "sr", "jr", "vs", "etc", "e.g", "i.e", "cf", "al", "fig", "no", "vol", "pp", "p", "inc",
-    "ltd", "co", "dept", "approx", "ca", "jan", "feb", "mar", "apr", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec",
+ABBREVIATIONS = frozenset((
+    "mr", "mrs", "ms", "dr", "st", "prof", "sr", "jr", "rev", "hon", "gen", "col", "capt", "lt", "sgt", "vs",
+    "etc", "e.g", "i.e", "cf", "fig", "no", "vol", "pp", "approx", "inc", "ltd", "dept", "jan", "feb", "mar", "apr", "jun", "jul", "aug",
+    "sep", "sept", "oct", "nov", "dec", "bzw", "usw", "z.b", "d.h", "ca", "nr", "str", "hr", "fr", "m", "mme", "mlle",
 ))  # fmt: skip
+"""Words after which a full stop ends no sentence."""
 
+CLOSING = "\"'”’»)\\]」』】）"
 _END = re.compile(
-    r"""[.!?…]+["'”’)\]]*(?=\s+["'“‘(\[]*[^\sa-z])      # an end, before white space and no small letter
-    |[。！？｡]["'”’」』）]*                                # scripts without spaces
-    |\n[ \t]*(?=\n)                                       # an empty line
-    |\n(?=[ \t]*(?:[-*•>#|]|\d+[.)]\s|[\w .]{1,30}:\s))   # a list, a heading, a row, a turn
+    rf"""[.!?…؟।॥۔։።]+[{CLOSING}]*(?=\s)               # a mark before white space
+    |[。！？｡]+[{CLOSING}]*                              # scripts without spaces
+    |\n[ \t]*(?=\n)                                      # an empty line
+    |\n(?=[ \t]*(?:[-*•>\#|]|\d+[.)]\s|[\w .]{{1,30}}:\s)) # a list, a heading, a row, a turn
     """,
     re.VERBOSE,
 )
-_LAST_WORD = re.compile(r"([\w.]+)\.$")
+_BEFORE = re.compile(r"(?:^|[\s(\"'“‘])([^\W\d_]+(?:\.[^\W\d_]+)*)$")
+LOOKED_BACK, LOOKED_AHEAD = 24, 8
 
 
 def sentence_spans(text: str) -> list[tuple[int, int]]:
@@ -36,22 +40,29 @@ def sentence_spans(text: str) -> list[tuple[int, int]]:
     spans: list[tuple[int, int]] = []
     start = 0
     for match in _END.finditer(text):
-        end = match.end()
-        if text[match.start()] == "." and _is_short_form(text, match.start()):
-            continue
-        _add(spans, text, start, end)
-        start = end
+        mark = match.group().strip()
+        if mark:
+            following = text[match.end() : match.end() + LOOKED_AHEAD].lstrip()
+            if following[:1].islower() and not _is_wide(mark):
+                continue
+            if mark == "." and _is_abbreviation(text[max(start, match.start() - LOOKED_BACK) : match.start()]):
+                continue
+        _add(spans, text, start, match.end())
+        start = match.end()
     _add(spans, text, start, len(text))
     return spans
 
 
-def _is_short_form(text: str, stop: int) -> bool:
-    found = _LAST_WORD.search(text[max(0, stop - 12) : stop + 1])
+def _is_wide(mark: str) -> bool:
+    return mark[0] in "。！？｡"
+
+
+def _is_abbreviation(before: str) -> bool:
+    found = _BEFORE.search(before)
     if found is None:
         return False
-    word = found[1].lower()
-    # A single letter is an initial, unless it is the pronoun.
-    return word in SHORT_FORMS or (len(word) == 1 and word.isalpha() and found[1] != "I")
+    word = found[1]
+    return word.lower() in ABBREVIATIONS or (len(word) == 1 and word.isupper() and word != "I")
 
 
 def _add(spans: list[tuple[int, int]], text: str, start: int, end: int) -> None:
