@@ -4,8 +4,10 @@ Run: python benchmarks/controlnet.py [--data fashion_mnist] [--minutes 5] [--con
 
 A model is trained on the training part with classes (or given), then steered with ``--recipe controlnet --from`` by edges. For every
 held-out image its edges are computed as in training and an image is made to them; the edges of that image are compared with the map by
-the F1 of edge pixels, each allowed to be one pixel off (as boundaries are scored: Martin et al. 2004, with a tolerance). The same images
-are compared with maps in another order. Bar: agreement at least twice that with shuffled maps. It ends with 1 where the bar is missed.
+the F1 of edge pixels at the same place. The same images are compared with maps in another order. Bar: agreement at least twice that with
+shuffled maps. The F1 with one pixel of tolerance (as boundaries of photographs are scored: Martin et al. 2004) is printed beside it and decides
+nothing: at 28 or 32 pixels the edges of any two images agree so well with it (0.53 on fashion_mnist, 0.57 on cifar10 and emoji) that a perfect
+model would reach 1.9 times. It ends with 1 where the bar is missed.
 """
 
 import argparse
@@ -35,10 +37,11 @@ def grown(edges: np.ndarray) -> np.ndarray:
     return np.any(shifted, axis=0)
 
 
-def agreement(made: np.ndarray, wanted: np.ndarray) -> float:
-    """Return the mean F1 of edge pixels of images, one pixel of tolerance."""
-    hits_made = (made & grown(wanted)).sum((1, 2)) / np.maximum(1, made.sum((1, 2)))
-    hits_wanted = (wanted & grown(made)).sum((1, 2)) / np.maximum(1, wanted.sum((1, 2)))
+def agreement(made: np.ndarray, wanted: np.ndarray, *, tolerant: bool = False) -> float:
+    """Return the mean F1 of edge pixels of images, at the same place or up to one pixel off."""
+    near_wanted, near_made = (grown(wanted), grown(made)) if tolerant else (wanted, made)
+    hits_made = (made & near_wanted).sum((1, 2)) / np.maximum(1, made.sum((1, 2)))
+    hits_wanted = (wanted & near_made).sum((1, 2)) / np.maximum(1, wanted.sum((1, 2)))
     return float(np.mean(2 * hits_made * hits_wanted / np.maximum(1e-9, hits_made + hits_wanted)))
 
 
@@ -82,7 +85,10 @@ def main() -> int:
     order = np.roll(np.arange(len(wanted)), len(wanted) // 2)
     own, shuffled = agreement(found, wanted), agreement(found, wanted[order])
     result |= {"agreement": own, "agreement_shuffled": shuffled, "ratio": own / max(shuffled, 1e-9)}
+    near = [agreement(found, maps_there, tolerant=True) for maps_there in (wanted, wanted[order])]
+    result["with_one_pixel_of_tolerance"] = {"agreement": near[0], "agreement_shuffled": near[1]}
     print(f"edges agree {own:.3f}, with shuffled maps {shuffled:.3f}: {result['ratio']:.2f} times (bar 2)")
+    print(f"with a pixel of tolerance {near[0]:.3f} and {near[1]:.3f}")
     write_result("controlnet", result)
     return int(result["ratio"] < 2)
 

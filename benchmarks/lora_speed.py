@@ -26,6 +26,7 @@ from measure import machine, write_result
 
 SHAPES: dict[str, dict[str, int]] = {
     "tiny": {"depth": 2, "width": 64, "heads": 2, "hidden": 192, "vocabulary": 512, "context": 64, "batch": 4},
+    "12M": {"depth": 6, "width": 384, "heads": 6, "hidden": 1024, "vocabulary": 4096, "context": 256, "batch": 4},
     "100M": {"depth": 12, "width": 768, "heads": 12, "hidden": 2048, "vocabulary": 8192, "context": 256, "batch": 8},
     "1B": {"depth": 22, "width": 2048, "heads": 32, "hidden": 5632, "vocabulary": 8192, "context": 256, "batch": 1},
 }

@@ -41,7 +41,7 @@ def losses(given: argparse.Namespace, place: Path) -> dict[str, Any]:
     makar = [sys.executable, "-W", "ignore", "-m", "makar"]
     budget = ["--steps", str(given.base_steps)] if given.base_steps else ["--for", f"{given.base_minutes}m"]
     words = [word for text in given.set for word in ("--set", text)]
-    timed([*makar, "train", str(data_folder() / "prose_books"), *budget, "-o", "prose", *words])
+    timed([*makar, "train", str(given.base_data or data_folder() / "prose_books"), *budget, "-o", "prose", *words])
     found: dict[str, list[float]] = {"lora": [], "qlora": []}
     for seed in given.seeds:
         for kind, values in found.items():
@@ -64,6 +64,7 @@ def main() -> None:
     parser.add_argument("--memory-steps", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--base-minutes", type=float, default=20.0)
+    parser.add_argument("--base-data", type=Path, help="what the base learns from; prose_books without")
     parser.add_argument("--base-steps", type=int, help="instead of minutes, to try the script")
     parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])

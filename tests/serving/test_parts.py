@@ -1,16 +1,17 @@
 """Parts of the server by themselves: shelves, figures, tools, messages, forms, fields."""
 
+import errno
 import json
 
 import pytest
 
-from makar.errors import MakarError
+from makar.errors import MakarError, OutOfSpaceError
 from makar.serving.bodies import ignored_header, read_fields, schema_of
 from makar.serving.fields import ChatFields
 from makar.serving.figures import Figures
 from makar.serving.image_fields import ImageFields, edit_words, form_values
 from makar.serving.messages import Tools, form_of, turns_of
-from makar.serving.problems import Problem
+from makar.serving.problems import Problem, problem_of
 from makar.serving.shelf import LOOKS_EVERY, Shelf
 from makar.serving.texts import completion_likelihoods, token_text
 from makar.serving.tuning_fields import TuningFields, tuning_of
@@ -32,6 +33,19 @@ def test_a_shelf_gives_up_the_oldest_and_looks_up_only_its_own_ids(tmp_path):
             shelf.get(name)
     shelf.remove(names[-1])
     assert shelf.names() == names[-3:-1]
+
+
+def test_a_full_disk_is_said_to_be_full_and_leaves_nothing(tmp_path, monkeypatch):
+    shelf = Shelf(tmp_path, kind="file-")
+
+    def full(*places, **words):
+        raise OSError(errno.ENOSPC, "no space")
+
+    for name in ("tempfile.mkstemp", "pathlib.Path.replace"):
+        with monkeypatch.context() as patch, pytest.raises(OutOfSpaceError) as found:
+            patch.setattr(name, full)
+            shelf.put(shelf.new_id(), {})
+        assert problem_of(found.value)["status"] == 507 and list(tmp_path.iterdir()) == []
 
 
 def test_figures_are_in_the_format_of_prometheus():

@@ -102,12 +102,29 @@ def fill(request: Request, holes: Sequence[Hole], seeds: Sequence[int], *, made:
         seeds: One a hole.
         made: Tokens that may be written into each.
     """
-    jobs = [
-        Job(Prompt(stated=None, slots={TARGET: torch.from_numpy(hole_tokens(request, hole, made=made))}), seed)
-        for hole, seed in zip(holes, seeds, strict=True)
-    ]
+    jobs = [_job(request, hole, seed, made=made) for hole, seed in zip(holes, seeds, strict=True)]
     for position, slots in request.draw(jobs, 0):
         yield position, holes[position].trimmed(shown_text(slots))
+
+
+def fill_stepwise(request: Request, hole: Hole, seed: int, *, made: int) -> Iterator[str | None]:
+    """Fill one hole and give back the turn meanwhile: ``None`` while it is written, then what the model wrote.
+
+    What is written is only known to belong into the hole when it is over.
+
+    Args:
+        request: The model with its controls, ``max_tokens`` equal to ``made``.
+        hole: The hole.
+        seed: Seed of the draw.
+        made: Tokens that may be written.
+    """
+    for _, slots in request.draw_pieces(_job(request, hole, seed, made=made)):
+        yield None if slots is None else hole.trimmed(shown_text(slots))
+
+
+def _job(request: Request, hole: Hole, seed: int, *, made: int) -> Job:
+    tokens = torch.from_numpy(hole_tokens(request, hole, made=made))
+    return Job(Prompt(stated=None, slots={TARGET: tokens}), seed)
 
 
 def filled_job(hole: Hole, content: str, seed: int, stated: dict[str, object]) -> Job:

@@ -21,6 +21,26 @@ _READING = threading.Lock()
 """Two threads that compute parts of a batch must not both read a matrix."""
 
 
+class _Scratch(threading.local):
+    """Memory of a thread in which matrices of 4 bits are unpacked, one after the other.
+
+    Asked for anew at every product, it would lie between what is kept, and the holes cost as much as was saved.
+    """
+
+    def __init__(self) -> None:
+        self._buffers: dict[tuple[torch.dtype, torch.device], Tensor] = {}
+
+    def of(self, numbers: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+        """Return memory for so many numbers; what was in it is lost."""
+        found = self._buffers.get((dtype, device))
+        if found is None or len(found) < numbers:
+            found = self._buffers[dtype, device] = torch.empty(numbers, dtype=dtype, device=device)
+        return found
+
+
+_SCRATCH = _Scratch()
+
+
 class FrozenMatrix:
     """A matrix of ``[rows, columns]`` that is read when it is needed.
 
@@ -66,7 +86,9 @@ class FrozenMatrix:
                 self._kept = self._kept if moved is None else moved
                 self._device = x.device
             kept = self._kept
-        return kept.dense(x.dtype) if isinstance(kept, NormalFloat) else kept.to(x.dtype)
+        if isinstance(kept, NormalFloat):
+            return kept.dense(x.dtype, out=_SCRATCH.of(kept.padded, x.dtype, x.device))
+        return kept.to(x.dtype)
 
     def _formed(self, weight: Tensor) -> Tensor | NormalFloat:
         if isinstance(self._form, torch.dtype):

@@ -14,6 +14,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 BLOCK = 64
+PIECE = 8192
+"""Blocks that are put into 4 bits at a time."""
 LEVELS = (
     -1.0, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635, -0.18477343022823334,
     -0.09105003625154495, 0.0, 0.07958029955625534, 0.16093020141124725, 0.24611230194568634, 0.33791524171829224,
@@ -31,28 +33,50 @@ class NormalFloat:
 
     def __init__(self, weight: Float[Tensor, "rows columns"]) -> None:
         self.shape = tuple(weight.shape)
-        flat = weight.detach().float().reshape(-1)
-        filled = torch.nn.functional.pad(flat, (0, -len(flat) % BLOCK)).view(-1, BLOCK)
-        self._scales = filled.abs().amax(1, keepdim=True)
-        # A block of zeros has no largest number to divide by.
-        shares = filled / self._scales.clamp(min=torch.finfo(torch.float32).tiny)
-        levels = torch.tensor(LEVELS, device=weight.device)
-        # Between two levels the nearer one is chosen: what is beyond their middle belongs to the upper.
-        codes = torch.bucketize(shares, (levels[1:] + levels[:-1]) / 2).to(torch.uint8).view(-1, 2)
-        self._codes = codes[:, 0] * 16 + codes[:, 1]
+        flat, device = weight.detach().reshape(-1), weight.device
+        blocks = -(-len(flat) // BLOCK)
+        self._codes = torch.empty(blocks * BLOCK // 2, dtype=torch.uint8, device=device)
+        self._scales = torch.empty(blocks, 1, device=device)
+        levels = torch.tensor(LEVELS, device=device)
+        # In pieces: what is formed on the way takes four times the memory of the numbers.
+        for start in range(0, blocks, PIECE):
+            part = flat[start * BLOCK : (start + PIECE) * BLOCK].float()
+            filled = torch.nn.functional.pad(part, (0, -len(part) % BLOCK)).view(-1, BLOCK)
+            scales = filled.abs().amax(1, keepdim=True)
+            # A block of zeros has no largest number to divide by.
+            shares = filled / scales.clamp(min=torch.finfo(torch.float32).tiny)
+            # Between two levels the nearer one is chosen: what is beyond their middle belongs to the upper.
+            codes = torch.bucketize(shares, (levels[1:] + levels[:-1]) / 2, out_int32=True).to(torch.uint8).view(-1, 2)
+            end = start + len(filled)
+            self._codes[start * BLOCK // 2 : end * BLOCK // 2] = codes[:, 0] * 16 + codes[:, 1]
+            self._scales[start:end] = scales
 
     @property
     def bytes(self) -> int:
         """Memory that it takes."""
         return self._codes.numel() + 4 * self._scales.numel()
 
-    def dense(self, dtype: torch.dtype) -> Float[Tensor, "rows columns"]:
-        """Return the matrix as it was rounded."""
+    def dense(self, dtype: torch.dtype, *, out: Tensor | None = None) -> Float[Tensor, "rows columns"]:
+        """Return the matrix as it was rounded.
+
+        Args:
+            dtype: Type of the numbers.
+            out: Memory for at least ``padded`` numbers of that type, which is overwritten; ``None`` takes new memory.
+        """
         pairs = _pairs(dtype, str(self._codes.device))
-        values = torch.nn.functional.embedding(self._codes.int(), pairs).view(-1, BLOCK)
-        values.mul_(self._scales.to(dtype))
+        values = torch.empty(self.padded, dtype=dtype, device=self._codes.device) if out is None else out[: self.padded]
+        for start in range(0, len(self._scales), PIECE):
+            end = min(start + PIECE, len(self._scales))
+            codes = self._codes[start * BLOCK // 2 : end * BLOCK // 2].int()
+            piece = torch.nn.functional.embedding(codes, pairs).view(-1, BLOCK)
+            torch.mul(piece, self._scales[start:end].to(dtype), out=values[start * BLOCK : end * BLOCK].view(-1, BLOCK))
         rows, columns = self.shape
-        return values.view(-1)[: rows * columns].view(rows, columns)
+        return values[: rows * columns].view(rows, columns)
+
+    @property
+    def padded(self) -> int:
+        """Numbers with those that fill up the last block."""
+        return len(self._scales) * BLOCK
 
     def to(self, device: torch.device) -> None:
         """Move it to a device."""

@@ -62,6 +62,7 @@ ERRORS = {
         501: "An optional package is not installed.",
         502: "The endpoint behind the model does not answer.",
         503: "No memory, or the process of the model died.",
+        507: "The disk is full.",
     }.items()
 }
 

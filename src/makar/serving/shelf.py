@@ -4,6 +4,7 @@ Ids are made here and only those are ever looked up, so no name from outside bec
 """
 
 import contextlib
+import errno
 import json
 import os
 import re
@@ -129,13 +130,15 @@ class Shelf:
         return Problem(f'there is no "{ascii(name)[1:61]}"', status=404, code="not_found", param="id")
 
     def _write(self, path: Path, content: bytes) -> None:
-        descriptor, temporary = tempfile.mkstemp(dir=self._folder, prefix=".new-")
+        temporary: str | None = None
         try:
+            descriptor, temporary = tempfile.mkstemp(dir=self._folder, prefix=".new-")
             with os.fdopen(descriptor, "wb") as file:
                 file.write(content)
             Path(temporary).replace(path)
         except OSError as error:
-            Path(temporary).unlink(missing_ok=True)
-            if error.errno in (28, 122):
+            if temporary is not None:
+                Path(temporary).unlink(missing_ok=True)
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise OutOfSpaceError("the disk is full", do="free some space") from error
             raise

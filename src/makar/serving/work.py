@@ -24,7 +24,7 @@ from makar.generation.form_constraint import SpellsTokens
 from makar.generation.generate import generate
 from makar.generation.given_tokens import given_likelihoods
 from makar.generation.hole import Hole
-from makar.generation.infill import fill, filled_job, longest_hole
+from makar.generation.infill import fill_stepwise, filled_job, longest_hole
 from makar.generation.predict_text import ReadsText
 from makar.generation.prompts import EncodesText, NamesClasses, Prompts, read_prompts
 from makar.generation.request import Request, option_names
@@ -131,7 +131,11 @@ def _infill(model: Model, ask: Ask) -> Iterator[Event]:
         "settings": {"infill": True},
         "source": describe_content(hole.filled("")),
     }
-    for _, middle in fill(request, [hole], [ask["seed"]], made=made):
+    for middle in fill_stepwise(request, hole, ask["seed"], made=made):
+        if middle is None:
+            # Others get their turn, and whoever wants it no more can say so.
+            yield {"text": "", "tokens": []}
+            continue
         content = hole.filled(middle)
         asset = request.asset(filled_job(hole, content, ask["seed"], stated), request.judged(content, middle), 0)
         tokens = [int(token) for token in request.codec.encode_text(middle)]

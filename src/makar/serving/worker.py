@@ -92,8 +92,8 @@ class Worker:
         return True
 
     def _advance(self, name: str) -> None:
-        self._busy_with = name
         try:
+            self._busy_with = name
             event = next(self._work[name], None)
             self._busy_with = None
         except Unwanted:

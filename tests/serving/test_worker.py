@@ -1,0 +1,108 @@
+"""The worker by itself: what is asked in lines is answered in lines, errors belong to their work, and what nobody wants stops at once."""
+
+import io
+import json
+import os
+import signal
+import threading
+
+import pytest
+
+import makar
+from makar.families.diffusion.config import DiffusionConfig
+from makar.serving.work import facts_of
+from makar.serving.worker import Worker, runs_together
+from tests.generation.test_edit import saved
+from tests.serving.server import talker
+
+TEXT = {"do": "complete", "prompt": "Hello", "echo": False, "options": {"max_tokens": 8}, "seed": 1}
+TEXT |= {"likelihoods": None, "manifest": False}
+IMAGE = {"do": "images", "prompt": "fox", "count": 1, "seed": 1, "options": {"steps": 1}, "manifest": False}
+
+
+@pytest.fixture
+def signals():
+    """Put the handler of the signal back that a worker takes."""
+    before = signal.getsignal(signal.SIGUSR1)
+    yield
+    signal.signal(signal.SIGUSR1, before)
+
+
+def answers(model, script):
+    """Let a worker do what a script says, given a function that sends a line, and return the lines that it said."""
+    reading, writing = os.pipe()
+    out = io.StringIO()
+    worker = Worker(model, {}, out)
+
+    def play():
+        with os.fdopen(writing, "w") as lines:
+
+            def send(line):
+                lines.write(json.dumps(line) + "\n")
+                lines.flush()
+
+            script(send, worker)
+
+    thread = threading.Thread(target=play)
+    thread.start()
+    with os.fdopen(reading) as lines:
+        worker.run(lines)
+    thread.join()
+    return [json.loads(line) for line in out.getvalue().splitlines()]
+
+
+def until_said(out, text):
+    """Wait until a worker has said something."""
+    while text not in out.getvalue():
+        threading.Event().wait(0.01)
+
+
+def test_texts_are_written_in_turn_and_an_error_belongs_to_its_own(own_folder, signals):
+    model = makar.load(talker(own_folder / "models" / "talker").path)
+
+    def script(send, worker):
+        send({"id": "a", **TEXT})
+        send({"id": "b", **TEXT, "options": {"max_tokens": 8, "top_p": 7.0}})
+        send({"id": "c", **TEXT, "prompt": [9999]})
+        for name in ("a", "b", "c"):
+            until_said(worker._out, f'{{"id":"{name}","done":true}}' if name == "a" else f'"{name}","error"')
+
+    said = answers(model, script)
+    text = "".join(line["event"].get("text", "") for line in said if line["id"] == "a" and "event" in line)
+    assert text == model.generate("Hello", seed=1, options={"max_tokens": 8})[0].new_text
+    errors = {line["id"]: line["error"]["status"] for line in said if "error" in line}
+    assert errors == {"b": 400, "c": 400} and runs_together(model)
+    assert facts_of(model, {"max_tokens": 3, "steps": 4})["defaults"] == {"max_tokens": 3}
+
+
+def test_a_text_that_nobody_wants_is_dropped_and_the_others_go_on(own_folder, signals):
+    model = makar.load(talker(own_folder / "models" / "talker").path)
+    endless = {"max_tokens": 100_000, "logit_bias": {"256": -100}}
+
+    def script(send, worker):
+        send({"id": "a", **TEXT, "options": endless})
+        until_said(worker._out, '"a","event":{"text"')
+        send({"cancel": "a"})
+        send({"id": "b", **TEXT})
+        until_said(worker._out, '"b","done"')
+
+    said = answers(model, script)
+    assert not [line for line in said if line["id"] == "a" and "event" not in line]
+    assert said[-1] == {"id": "b", "done": True}
+
+
+def test_an_image_that_nobody_wants_is_stopped_in_the_middle_of_it(own_folder, signals):
+    config = DiffusionConfig(features=16, multipliers=(1, 2), blocks=1, head_width=8)
+    model = makar.load(saved(own_folder / "models" / "painter", config).path)
+
+    def script(send, worker):
+        send({"id": "a", **IMAGE, "options": {"steps": 1000}, "count": 64})
+        while worker._busy_with != "a":
+            threading.Event().wait(0.01)
+        send({"cancel": "a"})
+        send({"id": "b", **IMAGE})
+        until_said(worker._out, '"b","done"')
+
+    said = answers(model, script)
+    # It was interrupted: otherwise its images would have been there before anybody heard that they are not wanted.
+    assert {line["id"] for line in said} == {"b"} and said[0]["event"]["size"] == [16, 16]
