@@ -5,9 +5,9 @@ Run: python benchmarks/controlnet.py [--data fashion_mnist] [--minutes 5] [--con
 A model is trained on the training part with classes (or given), then steered with ``--recipe controlnet --from`` by edges. For every
 held-out image its edges are computed as in training and an image is made to them; the edges of that image are compared with the map by
 the F1 of edge pixels at the same place. The same images are compared with maps in another order. Bar: agreement at least twice that with
-shuffled maps. The F1 with one pixel of tolerance (as boundaries of photographs are scored: Martin et al. 2004) is printed beside it and decides
-nothing: at 28 or 32 pixels the edges of any two images agree so well with it (0.53 on fashion_mnist, 0.57 on cifar10 and emoji) that a perfect
-model would reach 1.9 times. It ends with 1 where the bar is missed.
+shuffled maps. The F1 with one pixel of tolerance (as boundaries of photographs are scored: Martin et al. 2004) is printed beside it
+and decides nothing: at 28 or 32 pixels the edges of any two images agree so well with it (0.53 on fashion_mnist, 0.57 on cifar10 and
+emoji) that a perfect model would reach 1.9 times. It ends with 1 where the bar is missed.
 """
 
 import argparse
