@@ -7,7 +7,7 @@ import pytest
 import safetensors.torch
 
 from makar.api.model import load
-from makar.errors import ArtifactError, MakarError, TensorMismatchError, UnsupportedError, UsageError
+from makar.errors import ArtifactError, MakarError, TensorMismatchError, UsageError
 
 
 @pytest.fixture
