@@ -99,5 +99,5 @@ def test_predict_prints_a_table_and_json(shop, capsys):
 def test_completion_knows_predictions_of_all_recipes(monkeypatch):
     monkeypatch.setitem(registry.BUILT_IN["recipes"], "toy", "tests.toy_autoencoder:toy_alone")
     monkeypatch.setattr("makar.cli.completion.names", registry.names.__wrapped__)
-    assert prediction_names("an") == ["anomaly"]
+    assert prediction_names("an") == ["anomaly", "answer"]
     assert prediction_names("xyz") == []

@@ -7,7 +7,7 @@ import pytest
 import safetensors.torch
 
 from makar.api.model import load
-from makar.errors import ArtifactError, MakarError, TensorMismatchError, UnsupportedError
+from makar.errors import ArtifactError, MakarError, TensorMismatchError, UsageError
 
 
 @pytest.fixture
@@ -124,5 +124,5 @@ def test_a_folder_without_a_tokenizer_is_refused(copy):
 
 def test_pipelines_and_models_of_our_own_are_no_checkpoints(pipelines, checkpoints):
     assert load(pipelines("stable_diffusion")).medium == "image"
-    with pytest.raises(UnsupportedError, match="no pipeline of diffusers"):
+    with pytest.raises(UsageError, match="no adapter"):
         load(checkpoints("gpt2"), loras=["x.safetensors"])
