@@ -40,6 +40,14 @@ def test_the_sentence_that_answers_is_quoted_with_its_place(index: Index) -> Non
     assert "[1]" in answer.text
 
 
+def test_a_stop_word_beside_a_word_of_the_subject_counts_and_headings_answer_nothing(index: Index) -> None:
+    text = "Statements\n\nThe while statement repeats.\n\nThe with statement opens and closes a block.\n\nThe try statement catches."
+    index.replace("manual", passages(of_markdown(text)), title="manual", size=1, modified=1, sha256="", form="md")
+    answer = extracted("What does the with statement do?", *found(index, "What does the with statement do?"))
+    assert answer.sentences[0].text == "The with statement opens and closes a block."
+    assert all(said.text != "Statements" for said in answer.sentences)
+
+
 def test_what_is_not_in_the_documents_is_said_to_be_that(index: Index) -> None:
     for question in ("How tall is the Eiffel tower?", "Which zebra won the election?"):
         answer = extracted(question, *found(index, question))

@@ -6,6 +6,7 @@ model of language is needed; where one writes the answer, ``checked`` says of ea
 """
 
 import dataclasses
+import itertools
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 from makar.data.sentences import sentence_spans
 from makar.retrieval.evidence import Evidence, Sentence, Support, numbers
 from makar.retrieval.search import Hit
+from makar.retrieval.terms import neighbouring, words_of
 
 NOT_HERE = "That is not in these documents."
 LEAST_COVERED = 0.5
@@ -22,8 +24,11 @@ LEAST_IN_SENTENCE = 0.3
 AS_GOOD = 0.75
 """Sentences with this share of the best one's score belong to the answer too."""
 
-BEFORE, ABOVE, PLACE = 0.25, 0.2, 0.15
-"""Weights of what the sentence before, the headings and a first place add to the share that a sentence holds itself."""
+BEFORE, ABOVE, PLACE, SIDE_BY_SIDE = 0.25, 0.2, 0.15, 0.4
+"""Weights of what the sentence before, the headings, a first place and pairs of words of the question add to the share of a sentence."""
+
+LEAST_WORDS = 4
+"""Fewer words without a full stop are a heading or a cell and answer nothing."""
 
 _CITATION = re.compile(r"\[(\d{1,3}(?:\s*,\s*\d{1,3})*)\]")
 
@@ -116,7 +121,7 @@ def extracted(question: str, hits: Sequence[Hit], evidence: Evidence, *, most: i
         held[sentence.source] |= sentence.terms
     if not hits or max(evidence.share(asked, terms) for terms in held) < LEAST_COVERED:
         return Answer(question=question, sentences=(), citations=())
-    scored = _scored(asked, evidence)
+    scored = _scored(question, asked, evidence)
     best = max(scored, key=lambda pair: pair[0], default=(0.0, None))
     if best[1] is None or best[0] < LEAST_IN_SENTENCE:
         return Answer(question=question, sentences=(), citations=())
@@ -190,9 +195,10 @@ def _said(text: str, named: list[int], support: Support, hits: Sequence[Hit]) ->
     return Said(text=text, citations=(), support=support.share, problem=problem), None
 
 
-def _scored(asked: frozenset[str], evidence: Evidence) -> list[tuple[float, Sentence]]:
+def _scored(question: str, asked: frozenset[str], evidence: Evidence) -> list[tuple[float, Sentence]]:
     scored: list[tuple[float, Sentence]] = []
     before: Sentence | None = None
+    pairs = neighbouring(question)
     for sentence in evidence.sentences:
         own = evidence.share(asked, sentence.terms)
         left = asked - sentence.terms
@@ -201,12 +207,24 @@ def _scored(asked: frozenset[str], evidence: Evidence) -> list[tuple[float, Sent
             score += BEFORE * evidence.share(asked, before.terms & left)
         score += ABOVE * evidence.share(asked, evidence.above(sentence.source) & left)
         score += PLACE * own / (1 + sentence.source)
-        # A question in the text, or a bare heading, repeats the words and answers nothing.
-        if sentence.text.endswith("?") or len(sentence.terms) < 2 or not (sentence.terms - asked):
+        if pairs:
+            # A stop word says something where it stands beside a word of the subject: the "with" statement.
+            score += (
+                SIDE_BY_SIDE
+                * len(pairs & set(itertools.pairwise(map(str.lower, words_of(sentence.text)))))
+                / len(pairs)
+            )
+        if _says_nothing(sentence, asked):
             score *= 0.3
         scored.append((score, sentence))
         before = sentence
     return scored
+
+
+def _says_nothing(sentence: Sentence, asked: frozenset[str]) -> bool:
+    """Whether a sentence is a question, a heading, or repeats the words that were asked and no others."""
+    is_short = len(words_of(sentence.text)) < LEAST_WORDS and not sentence.text.endswith((".", "!", "。", "！"))
+    return sentence.text.endswith("?") or is_short or len(sentence.terms) < 2 or not (sentence.terms - asked)
 
 
 def _citation(number: int, hit: Hit, start: int, end: int, text: str) -> Citation:

@@ -7,14 +7,13 @@ Nearly equal passages, as overlapping ones are, come once.
 """
 
 import dataclasses
-import itertools
 from collections.abc import Callable, Sequence
 
 import numpy as np
 from jaxtyping import Float
 
 from makar.retrieval.index import Index, Stored
-from makar.retrieval.terms import content_words, has_grams, words_of
+from makar.retrieval.terms import content_words, has_grams, neighbouring, words_of
 
 FUSION = 20.0
 CANDIDATES = 200
@@ -104,9 +103,12 @@ def lexical(index: Index, question: str, *, limit: int) -> list[int]:
 
 def neighbours(index: Index, question: str, *, limit: int) -> list[int]:
     """Return the numbers of passages in which words of the question stand side by side, one of them no stop word, the best first."""
-    words, content = words_of(question)[:MOST_WORDS], set(content_words(question))
-    pairs = [f"{_quoted(one)} + {_quoted(two)}" for one, two in itertools.pairwise(words) if {one, two} & content]
-    return index.lexical(" OR ".join(dict.fromkeys(pairs)), limit=limit) if pairs else []
+    pairs = sorted(neighbouring(" ".join(words_of(question)[:MOST_WORDS])))
+    return (
+        index.lexical(" OR ".join(f"{_quoted(one)} + {_quoted(two)}" for one, two in pairs), limit=limit)
+        if pairs
+        else []
+    )
 
 
 def dense(index: Index, question: str, encoder: Encoder, *, limit: int) -> list[int]:

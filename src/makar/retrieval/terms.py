@@ -4,6 +4,7 @@ The stems come out of a table in memory with the tokenizer of the index, which c
 it. Scripts that write no spaces are one long token there; they are searched by groups of three characters instead (``has_grams``).
 """
 
+import itertools
 import re
 import sqlite3
 import threading
@@ -71,6 +72,16 @@ def content_words(text: str) -> list[str]:
 def words_of(text: str) -> list[str]:
     """Return the words of a text as they are written."""
     return _WORD.findall(text)
+
+
+def neighbouring(text: str) -> set[tuple[str, str]]:
+    """Return pairs of words that stand side by side, in lower case, of which one at least is no stop word.
+
+    >>> sorted(neighbouring("the with statement"))
+    [('with', 'statement')]
+    """
+    content = {word.lower() for word in content_words(text)}
+    return {pair for pair in itertools.pairwise(map(str.lower, words_of(text))) if content & set(pair)}
 
 
 def has_grams(text: str) -> bool:
