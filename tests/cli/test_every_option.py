@@ -920,6 +920,7 @@ def test_options_of_ask(place, tmp_path):
     assert all(said["problem"] or said["citations"] for said in written["sentences"])
     # A model that makes no vectors is read and refused; tests/api/test_reading.py has one that does.
     assert "embed" in see("index", "rules", "-o", "first.sqlite", "--encoder", "writer", code=2).messages
+    assert see(*words, "first.sqlite").output == plain
 
 
 # --- --json -----------------------------------------------------------------------------------------------------------------------

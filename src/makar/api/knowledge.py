@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from makar.retrieval.search import Encoder, Hit
 
 SUFFIX = ".sqlite"
-BUILT_IN = "builtin:python-docs"
 ENCODER = "encoder"
 SOURCES = 6
 """Passages that an answer is taken from."""
@@ -72,7 +71,10 @@ def index(
         if encoder is not None:
             from makar.artifacts.load import find_model
 
-            opened.note(ENCODER, str(find_model(encoder).resolve()))
+            place = find_model(encoder).resolve()
+            # A model that makes no vectors is refused here: noted, it would be in the way of every later call.
+            _encoder_at(place).embed(["a text"])
+            opened.note(ENCODER, str(place))
         return index_documents(opened, found, encoder=_encoder(opened), progress=progress)
 
 
@@ -133,7 +135,7 @@ def ask(
 
         loaded = load(model)
         filled = prompt("ask").fill(
-            {"question": question, "sources": _numbered([hit.stored.passage.text for hit in hits])}
+            {"question": question, "sources": numbered([hit.stored.passage.text for hit in hits])}
         )
         asset = loaded.generate([filled], seed=seed, options=options)[0]
         written: Answer = checked(question, str(asset.content), hits, evidence, by=str(model))
@@ -157,47 +159,30 @@ def synthesise(question: str, into: str | Path, *, limit: int = REVIEWED) -> "Re
         return review(question, hits, Evidence(opened, hits))
 
 
-def indexes() -> list[dict[str, Any]]:
-    """Return a row for every index in Makar's folder: its name, documents and passages, sources, and file."""
-    from makar.retrieval.index import Index
-
-    rows = []
-    for path in sorted((home() / "indexes").glob(f"*{SUFFIX}")):
-        with contextlib.closing(Index.open(path)) as opened:
-            documents, passages = opened.counts()
-            rows.append(
-                {
-                    "name": path.stem,
-                    "documents": documents,
-                    "passages": passages,
-                    "sources": opened.sources(),
-                    "file": str(path),
-                }
-            )
-    return rows
-
-
 def _encoder(index: "Index") -> "Encoder | None":
     """Return what compares texts in an index; ``None`` where words alone do.
 
     Raises:
         ArtifactError: The model is gone.
     """
-    from makar.retrieval.search import Encoder
-
     place = index.about(ENCODER)
     if place is None:
         return None
-    from makar.api.model import load
-
     if not Path(place).is_dir():
         raise ArtifactError(
             f"the encoder of this index is gone: {place}",
             do="makar index DOCUMENTS -o INDEX --encoder MODEL names another one",
         )
+    return _encoder_at(Path(place))
+
+
+def _encoder_at(place: Path) -> "Encoder":
+    from makar.api.model import load
+    from makar.retrieval.search import Encoder
+
     model = load(place)
     # The name holds the identity of the weights: vectors of others are never compared with these.
-    return Encoder(name=f"{Path(place).name} {model.artifact.hash[:16]}", embed=model.embed)
+    return Encoder(name=f"{place.name} {model.artifact.hash[:16]}", embed=model.embed)
 
 
 def _opened(into: str | Path) -> "Index":
@@ -206,7 +191,7 @@ def _opened(into: str | Path) -> "Index":
     return Index.open(index_place(into))
 
 
-def _numbered(texts: Sequence[str]) -> str:
+def numbered(texts: Sequence[str]) -> str:
     """Return texts as numbered sources of one line each; what looks like the number of another source is taken out of them."""
     lines = (" ".join(_CITATION.sub("", text).split()) for text in texts)
     return "\n\n".join(f"[{number}] {line}" for number, line in enumerate(lines, 1))

@@ -9,7 +9,7 @@ pairs of letters.
 import re
 import statistics
 
-from makar.data.sentences import CLOSING, sentence_spans
+from makar.data.sentences import CLOSING, UNSPACED, sentence_spans
 
 LONGEST, PIECE = 1000, 400
 """Characters of a unit at most, and of the pieces that a longer one is cut into."""
@@ -20,7 +20,6 @@ TURNS_SHARE = 0.5
 _LABEL = re.compile(r"\s*[^\s:：.!?,;][^:：.!?,;\n]{0,39}[:：](?=\s|$)")
 _LAST = re.compile(rf"[.!?…؟।॥۔։።。！？｡:;][{CLOSING}]*\s*$")
 _WORDS = re.compile(r"[^\W_]+")
-_UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+")
 
 
 def sentences_of(text: str) -> list[str]:
@@ -66,7 +65,7 @@ def terms_of(text: str) -> list[str]:
     """
     found = []
     for word in words_of(text):
-        if _UNSPACED.fullmatch(word) and len(word) > 2:
+        if len(word) > 2 and all(map(UNSPACED.match, word)):
             found += [word[place : place + 2] for place in range(len(word) - 1)]
         else:
             found.append(word)

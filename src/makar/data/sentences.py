@@ -15,6 +15,9 @@ ABBREVIATIONS = frozenset((
 """Words after which a full stop ends no sentence."""
 
 CLOSING = "\"'”’»)\\]」』】）"
+UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
+"""A character of a script that writes no spaces between words."""
+
 _END = re.compile(
     rf"""[.!?…؟।॥۔։።]+[{CLOSING}]*(?=\s)               # a mark before white space
     |[。！？｡]+[{CLOSING}]*                              # scripts without spaces

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from makar.data.sentences import sentence_spans
-from makar.retrieval.evidence import Evidence, Sentence, Support, numbers
+from makar.retrieval.evidence import Evidence, Sentence, numbers
 from makar.retrieval.search import Hit
 from makar.retrieval.terms import neighbouring, words_of
 
@@ -143,8 +143,8 @@ def extracted(question: str, hits: Sequence[Hit], evidence: Evidence, *, most: i
 def checked(question: str, text: str, hits: Sequence[Hit], evidence: Evidence, *, by: str) -> Answer:
     """Return what a model wrote with every sentence checked against the sources.
 
-    Numbers in brackets are citations where there is such a source; others are taken out. A sentence without one is given the source that
-    supports it best, where one does.
+    Numbers in brackets are citations where there is such a source; others are taken out. A sentence without one is given the place that
+    supports it best, where one does. The numbers of the answer are those of the places.
 
     Args:
         question: What was asked.
@@ -156,7 +156,7 @@ def checked(question: str, text: str, hits: Sequence[Hit], evidence: Evidence, *
     if not text.strip() or text.strip().rstrip(".").lower() == NOT_HERE.rstrip(".").lower():
         return Answer(question=question, sentences=(), citations=(), by=by)
     sentences: list[Said] = []
-    citations: dict[int, Citation] = {}
+    citations: dict[tuple[int, int], Citation] = {}
     # A citation behind the full stop belongs to the sentence before it.
     joined = re.sub(r"([.!?])\s*((?:\[\d{1,3}(?:\s*,\s*\d{1,3})*\]\s*)+)", r" \2\1 ", text)
     for start, end in sentence_spans(joined):
@@ -171,28 +171,23 @@ def checked(question: str, text: str, hits: Sequence[Hit], evidence: Evidence, *
             # Cited wrongly, but perhaps said elsewhere.
             elsewhere = evidence.support(bare)
             support = elsewhere if elsewhere.is_enough else support
-        said, citation = _said(bare, named, support, hits)
-        sentences.append(said)
-        if citation is not None:
-            citations.setdefault(citation.number, citation)
-    return Answer(
-        question=question,
-        sentences=tuple(sentences),
-        citations=tuple(citations[number] for number in sorted(citations)),
-        by=by,
-    )
-
-
-def _said(text: str, named: list[int], support: Support, hits: Sequence[Hit]) -> tuple[Said, Citation | None]:
-    if support.is_enough and support.source is not None:
-        number = support.source + 1
+        if not support.is_enough or support.source is None:
+            problem = support.problem or ("its sources do not say it" if named else "no source says it")
+            sentences.append(Said(text=bare, citations=(), support=support.share, problem=problem))
+            continue
+        # Two sentences may stand in two places of one source, so places are numbered and not sources.
         hit = hits[support.source]
         inner = hit.stored.passage
         quote = inner.text[support.start - inner.start : support.end - inner.start]
-        said = Said(text=text, citations=(number,), support=support.share)
-        return said, _citation(number, hit, support.start, support.end, quote)
-    problem = support.problem or ("its sources do not say it" if named else "no source says it")
-    return Said(text=text, citations=(), support=support.share, problem=problem), None
+        place = _citation(len(citations) + 1, hit, support.start, support.end, quote)
+        kept = citations.setdefault((hit.stored.id, support.start), place)
+        sentences.append(Said(text=bare, citations=(kept.number,), support=support.share))
+    return Answer(
+        question=question,
+        sentences=tuple(sentences),
+        citations=tuple(citations.values()),
+        by=by,
+    )
 
 
 def _scored(question: str, asked: frozenset[str], evidence: Evidence) -> list[tuple[float, Sentence]]:

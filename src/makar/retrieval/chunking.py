@@ -7,7 +7,7 @@ cut between words. Passages of one section overlap by whole sentences, so that w
 import dataclasses
 import re
 
-from makar.data.sentences import sentence_spans
+from makar.data.sentences import UNSPACED, sentence_spans
 from makar.retrieval.reading import Reading, Section
 
 WORDS = 160
@@ -18,8 +18,6 @@ LETTERS_A_WORD = 40
 """A run of more letters is no word, and counts as several."""
 
 _WORD = re.compile(r"\S+")
-_WORDLESS = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0e00-\u0e7f]")
-"""Scripts that write no spaces, or long words: each character counts as half a word."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,7 +87,7 @@ def _pieces(text: str, span: tuple[int, int], words: int) -> list[tuple[int, int
     start, end = span
     if _count(text[start:end]) <= words:
         return [span]
-    if _WORDLESS.search(text, start, end):
+    if UNSPACED.search(text, start, end):
         step = 2 * words
         return [(place, min(end, place + step)) for place in range(start, end, step)]
     longest = LETTERS_A_WORD * words
@@ -103,6 +101,6 @@ def _pieces(text: str, span: tuple[int, int], words: int) -> list[tuple[int, int
 
 
 def _count(text: str) -> int:
-    """Return how many words a text counts as; a long run of letters counts for its length."""
+    """Return how many words a text counts as; a long run of letters counts for its length, two letters without spaces as a word."""
     found = sum(1 + (match.end() - match.start()) // LETTERS_A_WORD for match in _WORD.finditer(text))
-    return found + len(_WORDLESS.findall(text)) // 2
+    return found + len(UNSPACED.findall(text)) // 2

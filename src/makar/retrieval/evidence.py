@@ -135,10 +135,12 @@ class Evidence:
         return best
 
     def _windows(self) -> Iterable[tuple[Sentence, list[Sentence]]]:
-        for place, first in enumerate(self.sentences):
-            window = [one for one in self.sentences[place : place + WINDOW] if one.source == first.source]
-            for length in range(1, len(window) + 1):
-                yield first, window[:length]
+        # Single sentences first: of two places that hold as much, the shorter is quoted.
+        for length in range(1, WINDOW + 1):
+            for place, first in enumerate(self.sentences):
+                window = self.sentences[place : place + length]
+                if len(window) == length and window[-1].source == first.source:
+                    yield first, window
 
     def _divided(self) -> list[Sentence]:
         found: list[tuple[int, int, int, str]] = []

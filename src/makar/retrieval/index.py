@@ -158,11 +158,6 @@ class Index:
         with self._writing() as connection:
             connection.execute("insert or replace into about values (?, ?)", (name, value))
 
-    def sources(self) -> list[str]:
-        """Return the names of what has been indexed."""
-        rows = self._connection.execute("select name from about where name like 'source %' order by name")
-        return [str(name).removeprefix("source ") for (name,) in rows]
-
     def counts(self) -> tuple[int, int]:
         """Return the number of documents and of passages."""
         row = self._connection.execute(
@@ -260,14 +255,6 @@ class Index:
                 found[number] = Stored(id=number, document=name, place=place, passage=passage)
         return [found[number] for number in numbers if number in found]
 
-    def every(self, *, document: str | None = None) -> list[Stored]:
-        """Return all passages, or those of one document, in order."""
-        where = "" if document is None else " join documents on documents.id = document where documents.name = ?"
-        rows = self._connection.execute(
-            f"select passages.id from passages{where} order by passages.id", () if document is None else (document,)
-        )
-        return self.stored([int(row[0]) for row in rows])
-
     def without_vectors(self, model: str, *, limit: int) -> list[tuple[int, str]]:
         """Return numbers of passages that have no vector of a model yet, each with its heading and text."""
         rows = self._connection.execute(
@@ -310,10 +297,6 @@ class Index:
         with self._lock:
             self._vectors[model] = (changes, numbers, matrix)
         return numbers, matrix
-
-    def models(self) -> list[str]:
-        """Return the models that there are vectors of."""
-        return [str(row[0]) for row in self._connection.execute("select distinct model from vectors order by model")]
 
     @property
     def _connection(self) -> sqlite3.Connection:

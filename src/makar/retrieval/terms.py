@@ -10,9 +10,10 @@ import sqlite3
 import threading
 from collections.abc import Sequence
 
+from makar.data.sentences import UNSPACED
+
 TOKENIZER = "porter unicode61 remove_diacritics 2"
 GRAM_TOKENIZER = "trigram"
-_WORDLESS = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 _WORD = re.compile(r"\w+")
 
 STOP_WORDS = frozenset((
@@ -86,4 +87,4 @@ def neighbouring(text: str) -> set[tuple[str, str]]:
 
 def has_grams(text: str) -> bool:
     """Return whether a text holds a script that writes no spaces between words."""
-    return _WORDLESS.search(text) is not None
+    return UNSPACED.search(text) is not None
