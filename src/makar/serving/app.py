@@ -23,6 +23,8 @@ from makar.serving.guard import Guard
 from makar.serving.image_fields import ImageFields
 from makar.serving.problems import INVALID, problem_of
 from makar.serving.response_fields import ResponseFields
+from makar.serving.studio.pages import read_pages
+from makar.serving.studio.routes import FORMS, ROUTES
 from makar.serving.text_fields import EmbeddingFields, ModerationFields
 from makar.serving.tuning import Trainings
 from makar.serving.tuning_fields import TuningFields
@@ -90,6 +92,7 @@ def make_app(front: Front, *, trainings: Trainings, preload: list[str]) -> FastA
     app = FastAPI(title="Makar", version=VERSION, lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.front = front
     app.state.trainings = trainings
+    app.state.pages = read_pages()
     _route(app, "GET", "/health", models.health)
     _route(app, "GET", "/metrics", models.metrics)
     _route(app, "GET", "/v1/models", models.list_models)
@@ -118,6 +121,10 @@ def make_app(front: Front, *, trainings: Trainings, preload: list[str]) -> FastA
     _route(app, "POST", "/v1/fine_tuning/jobs/{job}/cancel", tuning.cancel_job)
     _route(app, "POST", "/v1/fine_tuning/jobs/{job}/pause", tuning.pause_job)
     _route(app, "POST", "/v1/fine_tuning/jobs/{job}/resume", tuning.resume_job)
+    for method, path, handler, studio_fields in ROUTES:
+        _route(app, method, path, handler, studio_fields)
+    for path, handler, parts in FORMS:
+        _form(app, path, handler, parts)
     app.add_exception_handler(MakarError, _problem)
     app.add_exception_handler(HTTPException, _absent)
     app.add_exception_handler(Exception, _broken)

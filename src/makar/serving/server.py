@@ -25,6 +25,7 @@ from makar.serving.app import make_app
 from makar.serving.figures import Figures
 from makar.serving.front import Front
 from makar.serving.guard import LOOPBACK, Rules
+from makar.serving.library import Library
 from makar.serving.pool import Pool
 from makar.serving.shelf import Shelf
 from makar.serving.tuning import Trainings
@@ -103,6 +104,7 @@ def serve(wanted: Wanted, *, on_start: Callable[[str], None]) -> None:
         rules=rules,
         files=Shelf(folder / "files", kind="file-"),
         responses=Shelf(folder / "responses", kind="resp_"),
+        library=Library(home() / "library.sqlite"),
     )
     listening = listen(wanted.host, wanted.port)
     with listening:

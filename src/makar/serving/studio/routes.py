@@ -1,0 +1,28 @@
+"""The routes of the studio beside OpenAI's: its pages, and under /makar/v1 what it shows and starts."""
+
+from collections.abc import Awaitable, Callable
+
+from fastapi import Request, Response
+
+from makar.config import Config
+from makar.serving.studio import assets, describing, pages
+
+Handler = Callable[[Request], Awaitable[Response]]
+FILE = {"type": "string", "format": "binary"}
+
+ROUTES: tuple[tuple[str, str, Handler, type[Config] | None], ...] = (
+    ("GET", "/", pages.index, None),
+    ("GET", "/studio/{file:path}", pages.file, None),
+    ("GET", "/makar/v1/models/{model:path}/description", describing.description, None),
+    ("GET", "/makar/v1/models/{model:path}/card", describing.card, None),
+    ("POST", "/makar/v1/models/{model:path}/evaluate", describing.evaluate, describing.EvaluateFields),
+    ("POST", "/makar/v1/models/{model:path}/export", describing.export, describing.ExportFields),
+    ("GET", "/makar/v1/assets", assets.list_assets, None),
+    ("GET", "/makar/v1/assets/{asset}", assets.one_asset, None),
+    ("GET", "/makar/v1/assets/{asset}/content", assets.asset_content, None),
+    ("DELETE", "/makar/v1/assets/{asset}", assets.delete_asset, None),
+)
+"""Method, path, what answers, and what it reads of a body of JSON."""
+
+FORMS = (("/makar/v1/verify", assets.verify, {"file": FILE, "manifest": FILE}),)
+"""Path, what answers, and the parts of a form."""
