@@ -1,4 +1,4 @@
-"""The verb ``serve``: models over HTTP, in the shape of OpenAI's API."""
+"""The verb ``serve``: models over HTTP, in the shape of OpenAI's API, and the web studio."""
 
 from pathlib import Path
 from typing import Annotated
@@ -51,7 +51,7 @@ def serve(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Serve models over HTTP, in the shape of OpenAI's API.
+    """Serve models over HTTP, in the shape of OpenAI's API, and the web studio.
 
     Listens on this machine only, unless there is a key. Ctrl-C lets what is being answered finish and ends.
     """
@@ -76,6 +76,6 @@ def serve(
         if json:
             print_json({"address": address})
         else:
-            note(f"[serving on {address}/v1; Ctrl-C ends]")
+            note(f"[studio on {address}/ and API on {address}/v1; Ctrl-C ends]")
 
     serve_models(wanted, on_start=started)

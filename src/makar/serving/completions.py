@@ -79,7 +79,9 @@ class Completing:
         """Return the answer as one object."""
         front, texts = front_of(self.request), list[Written]()
         async with leased(front, self.fields.model) as (place, process):
-            async for _, _, texts in followed(front, process, self.asks(process), keeping=self.keeping(place), model=place.name):  # noqa: B007
+            async for _, _, texts in followed(  # noqa: B007  the last is the whole
+                front, process, self.asks(process), keeping=self.keeping(place), model=place.name
+            ):
                 pass
             fingerprint = print_of(process)
         choices = [self._choice(number, text) for number, text in enumerate(texts)]
@@ -104,7 +106,9 @@ class Completing:
             head: dict[str, Any] = {**self.head, "system_fingerprint": print_of(process)}
             if wants_usage(fields):
                 head["usage"] = None
-            async for number, event, texts in followed(front, process, self.asks(process), keeping=self.keeping(place), model=place.name):
+            async for number, event, texts in followed(
+                front, process, self.asks(process), keeping=self.keeping(place), model=place.name
+            ):
                 logprobs, finish, text = None, None, event.get("text", "")
                 if "begin" in event:
                     text = event["begin"].get("text", "") if fields.echo else ""

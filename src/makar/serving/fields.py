@@ -1,8 +1,8 @@
 """What the routes read of a body: one class a route, each field with type, range and meaning; the API's description is made of them.
 
 Source: OpenAI's reference, https://platform.openai.com/docs/api-reference, and the types of its Python client (2.x and 3.x). Beyond it are
-``top_k``, ``min_p``, ``repetition_penalty``, ``controls`` and ``manifest``, and for images ``seed``, ``steps``, ``guidance``, ``negative_prompt`` and
-``strength``; the client sends them with ``extra_body``.
+``top_k``, ``min_p``, ``repetition_penalty``, ``controls``, ``store`` and ``manifest``, and for images ``seed``, ``steps``, ``guidance``,
+``negative_prompt`` and ``strength``; the client sends them with ``extra_body``.
 """
 
 import dataclasses

@@ -2,7 +2,8 @@
 
 Decisions. (1) Without a key the server listens on this machine only, and the header ``Host`` must name it, so that a page of a site whose
 name was pointed here (DNS rebinding) gets nothing. (2) A request with an ``Origin`` that is neither the server's own nor named at the
-start is refused: browsers send it, programs do not. (3) With a key every route needs it but ``/health`` and the files of the studio, which have to be there to ask for it; keys are compared in constant
+start is refused: browsers send it, programs do not. (3) With a key every route needs it but ``/health`` and
+the files of the studio, which have to be there to ask for it; keys are compared in constant
 time. (4) A body is cut off at its limit while it comes, whatever it says of its length. (5) Refusals have the shape of every error.
 """
 

@@ -31,8 +31,8 @@ COLUMNS += ("type", "bytes", "novelty", "is_copy")
 TABLES = """
 CREATE TABLE IF NOT EXISTS assets (
   id TEXT PRIMARY KEY, created REAL NOT NULL, model TEXT NOT NULL, model_hash TEXT NOT NULL, medium TEXT NOT NULL, kind TEXT NOT NULL,
-  prompt TEXT NOT NULL, seed INTEGER NOT NULL, run TEXT NOT NULL, type TEXT NOT NULL, bytes INTEGER NOT NULL, novelty REAL, is_copy INTEGER, skips INTEGER NOT NULL,
-  seconds REAL NOT NULL, work REAL NOT NULL, manifest TEXT NOT NULL
+  prompt TEXT NOT NULL, seed INTEGER NOT NULL, run TEXT NOT NULL, type TEXT NOT NULL, bytes INTEGER NOT NULL, novelty REAL, is_copy INTEGER,
+  skips INTEGER NOT NULL, seconds REAL NOT NULL, work REAL NOT NULL, manifest TEXT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS newest ON assets (created DESC);
 CREATE INDEX IF NOT EXISTS of_model ON assets (model_hash, created DESC);

@@ -93,9 +93,7 @@ async def followed(
                 front.figures.first_token(model, time.perf_counter() - started)
             if keeping is not None and "manifest" in event.get("end", {}):
                 text, seconds = texts[number], time.perf_counter() - started
-                await keep_text(
-                    front.library, keeping, text.end, number=number, tokens=text.tokens, seconds=seconds
-                )
+                await keep_text(front.library, keeping, text.end, number=number, tokens=text.tokens, seconds=seconds)
             yield number, event, texts
     except (asyncio.CancelledError, GeneratorExit):
         front.figures.cancelled()

@@ -1,4 +1,4 @@
-"""/makar/v1/models/NAME: what the studio shows of a model: its controls, its card, its report, its manifest, and itself in other formats."""
+"""/makar/v1/models/NAME: what the studio shows of a model: controls, card, report, manifest, and itself in other formats."""
 
 import asyncio
 import dataclasses
