@@ -45,6 +45,10 @@ def serve(
         int,
         typer.Option("--largest-upload", min=1, max=4096, help="Megabytes of a body with files; of JSON an eighth."),
     ] = 64,
+    data: Annotated[
+        list[Path] | None,
+        typer.Option("--data", metavar="FOLDER", help="Let the studio train on what is in here; may be repeated."),
+    ] = None,
     controls: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="Control where a request says nothing; may be repeated."),
@@ -68,6 +72,7 @@ def serve(
         most_waiting=waiting,
         memory_megabytes=memory,
         most_megabytes=largest_upload,
+        data_folders=tuple(data or ()),
         options=controls_of(controls or []),
     )
 

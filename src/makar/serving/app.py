@@ -23,6 +23,7 @@ from makar.serving.guard import Guard
 from makar.serving.image_fields import ImageFields
 from makar.serving.problems import INVALID, problem_of
 from makar.serving.response_fields import ResponseFields
+from makar.serving.studio.folders import Folders
 from makar.serving.studio.pages import read_pages
 from makar.serving.studio.routes import FORMS, ROUTES
 from makar.serving.text_fields import EmbeddingFields, ModerationFields
@@ -69,12 +70,13 @@ ERRORS = {
 }
 
 
-def make_app(front: Front, *, trainings: Trainings, preload: list[str]) -> FastAPI:
+def make_app(front: Front, *, trainings: Trainings, folders: Folders, preload: list[str]) -> FastAPI:
     """Return the application.
 
     Args:
         front: What the routes work with.
         trainings: The jobs that train.
+        folders: Data that was brought to the studio.
         preload: Models that are loaded before the first request is answered.
     """
 
@@ -92,6 +94,7 @@ def make_app(front: Front, *, trainings: Trainings, preload: list[str]) -> FastA
     app = FastAPI(title="Makar", version=VERSION, lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.front = front
     app.state.trainings = trainings
+    app.state.folders = folders
     app.state.pages = read_pages()
     _route(app, "GET", "/health", models.health)
     _route(app, "GET", "/metrics", models.metrics)

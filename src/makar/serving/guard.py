@@ -13,6 +13,7 @@ import dataclasses
 import hmac
 import secrets
 import time
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from fastapi.responses import JSONResponse
@@ -42,6 +43,7 @@ class Rules:
         requests_per_minute: Of one client; 0 is any number.
         most_bytes: Of a body of JSON.
         most_upload_bytes: Of a body with files.
+        data_folders: What the studio may read data from, beside what is brought to it.
     """
 
     key: str | None = None
@@ -49,6 +51,7 @@ class Rules:
     requests_per_minute: int = 0
     most_bytes: int = 8 << 20
     most_upload_bytes: int = 64 << 20
+    data_folders: tuple[Path, ...] = ()
 
 
 class Guard:

@@ -26,8 +26,10 @@ RECENT = 9
 """Assets of a model by which the time of the next is estimated."""
 
 WAIT_SECONDS = 10.0
-COLUMNS = ("id", "created", "model", "model_hash", "medium", "kind", "prompt", "seed", "run")
-COLUMNS += ("type", "bytes", "novelty", "is_copy")
+COLUMNS = (
+    *("id", "created", "model", "model_hash", "medium", "kind", "prompt", "seed", "run"),
+    *("type", "bytes", "novelty", "is_copy"),
+)
 TABLES = """
 CREATE TABLE IF NOT EXISTS assets (
   id TEXT PRIMARY KEY, created REAL NOT NULL, model TEXT NOT NULL, model_hash TEXT NOT NULL, medium TEXT NOT NULL, kind TEXT NOT NULL,

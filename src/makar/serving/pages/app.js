@@ -5,7 +5,7 @@ import { h, icon, button, problem } from "./dom.js";
 const GROUPS = [
   ["Make", [["create", "Create"]]],
   ["Look", [["gallery", "Gallery"]]],
-  ["Learn", [["models", "Models"]]],
+  ["Learn", [["train", "Train"], ["models", "Models"]]],
 ];
 const WORDS = new Map(GROUPS.flatMap(([, pages]) => pages));
 const THEMES = ["light dark", "light", "dark"];
