@@ -13,7 +13,18 @@ from tests.structure.test_docs import parses
 
 pytestmark = [pytest.mark.loopback, pytest.mark.browser]
 KEY = "a key that is long enough"
-PAGES = ("create?model=painter", "create?model=talker", "gallery", "models", "models/painter")
+PAGES = (
+    "create?model=painter",
+    "create?model=talker",
+    "edit",
+    "compare",
+    "chat",
+    "gallery",
+    "knowledge",
+    "train",
+    "models",
+    "models/painter",
+)
 LOOKS = (("light", 1280), ("dark", 1280), ("light", 360), ("dark", 360))
 
 

@@ -3,8 +3,8 @@
 import { h, icon, button, problem } from "./dom.js";
 
 const GROUPS = [
-  ["Make", [["create", "Create"]]],
-  ["Look", [["gallery", "Gallery"]]],
+  ["Make", [["create", "Create"], ["edit", "Edit"], ["compare", "Compare"], ["chat", "Chat"]]],
+  ["Look", [["gallery", "Gallery"], ["knowledge", "Knowledge"]]],
   ["Learn", [["train", "Train"], ["models", "Models"]]],
 ];
 const WORDS = new Map(GROUPS.flatMap(([, pages]) => pages));

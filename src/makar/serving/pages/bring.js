@@ -5,8 +5,8 @@ import { call } from "./api.js";
 const FILES = 50, BYTES = 16e6;
 
 /** Send files ([path, file], ...) into a new folder of the server. */
-export async function bring(files, name, told) {
-  let folder = await call("/makar/v1/folders", { json: { name: name || "data" } });
+export async function bring(files, name, told, more = {}) {
+  let folder = await call("/makar/v1/folders", { json: { name: name || "data", ...more } });
   let part = [], bytes = 0, done = 0;
   const send = async () => {
     if (!part.length) return;

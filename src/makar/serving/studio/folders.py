@@ -131,11 +131,28 @@ def source_of(request: Request, source: str) -> str:
 
 async def create_folder(request: Request) -> Response:
     """Begin a folder; its files follow."""
-    name = word_of(required_text((await read_json(request)).get("name", "data"), param="name"))
+    given = await read_json(request)
+    name = word_of(required_text(given.get("name", "data"), param="name"))
     safe_parts(name)
     shelf = folders_of(request).shelf
+    collection = given.get("collection")
+    if collection is not None:
+        # What is added to a collection later lies beside what was added before: its index sees what is new by that.
+        same = (one for one in shelf.all() if one["collection"] == collection)
+        if (there := next(same, None)) is not None:
+            return answer(there)
+        name = required_text(collection, param="collection")
+        safe_parts(name)
     folder = shelf.new_id()
-    values = {"id": folder, "object": "folder", "name": name, "created_at": now(), "files": 0, "bytes": 0}
+    values = {
+        "id": folder,
+        "object": "folder",
+        "name": name,
+        "collection": collection,
+        "created_at": now(),
+        "files": 0,
+        "bytes": 0,
+    }
     shelf.put(folder, values)
     return answer(values)
 

@@ -5,7 +5,8 @@ from collections.abc import Awaitable, Callable
 from fastapi import Request, Response
 
 from makar.config import Config
-from makar.serving.studio import assets, describing, folders, pages, training
+from makar.serving.studio import assets, collections, describing, folders, pages, training
+from makar.serving.studio.collections import AddFields, AskFields
 from makar.serving.studio.training_fields import InspectFields, PlanFields, TrainFields
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -24,6 +25,11 @@ ROUTES: tuple[tuple[str, str, Handler, type[Config] | None], ...] = (
     ("DELETE", "/makar/v1/assets/{asset}", assets.delete_asset, None),
     ("GET", "/makar/v1/sources", folders.places, None),
     ("POST", "/makar/v1/folders", folders.create_folder, None),
+    ("GET", "/makar/v1/collections", collections.list_collections, None),
+    ("POST", "/makar/v1/collections/{collection}", collections.add, AddFields),
+    ("DELETE", "/makar/v1/collections/{collection}", collections.remove, None),
+    ("POST", "/makar/v1/collections/{collection}/ask", collections.ask, AskFields),
+    ("GET", "/makar/v1/collections/{collection}/passages", collections.passages, None),
     ("POST", "/makar/v1/inspect", training.inspect, InspectFields),
     ("POST", "/makar/v1/plan", training.plan, PlanFields),
     ("GET", "/makar/v1/recipes", training.recipes, None),

@@ -24,7 +24,7 @@ async def answer_of(words: Sequence[str], *, may_fail: bool = False) -> Any:
     """Return what a verb says with ``--json``.
 
     Args:
-        words: The words behind ``makar``, without ``--json``.
+        words: The words behind ``makar``; ``--json`` is put at the end where it is not among them.
         may_fail: Whether an exit code above 0 can come with an answer that is no error.
 
     Raises:
@@ -33,7 +33,7 @@ async def answer_of(words: Sequence[str], *, may_fail: bool = False) -> Any:
     package = str(Path(__file__).parents[3])
     path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH", "")]))
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "makar", *words, "--json"),
+        *(sys.executable, "-m", "makar", *words, *([] if "--json" in words else ["--json"])),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
