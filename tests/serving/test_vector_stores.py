@@ -11,7 +11,9 @@ from tests.serving.test_images_and_files import saved_text
 
 pytestmark = pytest.mark.loopback
 
-RAIN = b"# Rain\n\nRain falls from clouds. It makes the ground wet.\n\n# Snow\n\nSnow is frozen water and falls in winter."
+RAIN = (
+    b"# Rain\n\nRain falls from clouds. It makes the ground wet.\n\n# Snow\n\nSnow is frozen water and falls in winter."
+)
 FOX = b"A red fox sleeps in its den.\nThe den lies under an old oak."
 EMPTY_PDF = b"%PDF-1.4\nbroken"
 
@@ -71,7 +73,9 @@ def found(client, store, query, **fields):
 
 
 def test_a_store_is_made_described_changed_listed_and_deleted(client):
-    first = client.vector_stores.create(name="one", metadata={"a": "b"}, expires_after={"anchor": "last_active_at", "days": 3})
+    first = client.vector_stores.create(
+        name="one", metadata={"a": "b"}, expires_after={"anchor": "last_active_at", "days": 3}
+    )
     second = client.vector_stores.create(file_ids=[upload(client, "rain.md", RAIN)])
     assert first.status == "completed" and first.expires_at == first.last_active_at + 3 * 86400
     assert [one.id for one in client.vector_stores.list(limit=2)][:2] == [second.id, first.id]
@@ -91,7 +95,9 @@ def test_the_right_passage_is_found_with_where_it_stands(client, weather):
     (first, *_) = client.vector_stores.search(weather.id, query="What makes the ground wet?").data
     assert first.filename == "rain.md" and "ground wet" in first.content[0].text
     assert first.attributes == {"year": 2020, "kind": "weather"} and 0.9 < first.score <= 1
-    text = "".join(part.text for part in client.vector_stores.files.content(first.file_id, vector_store_id=weather.id).data)
+    text = "".join(
+        part.text for part in client.vector_stores.files.content(first.file_id, vector_store_id=weather.id).data
+    )
     where = first.model_extra["makar"]
     assert text[where["start"] : where["end"]] == first.content[0].text == RAIN.decode()[where["start"] : where["end"]]
     assert where["heading"] == "Rain"
@@ -142,7 +148,9 @@ def test_files_come_go_and_say_what_is_wrong_with_them(client, weather):
     assert client.vector_stores.retrieve(weather.id).file_counts.failed == 4
     assert len(client.vector_stores.files.list(weather.id, filter="failed").data) == 4
     fox = client.vector_stores.files.list(weather.id, filter="completed").data[0]
-    changed = client.vector_stores.files.update(fox.id, vector_store_id=weather.id, attributes={"kind": "den", "is_old": True})
+    changed = client.vector_stores.files.update(
+        fox.id, vector_store_id=weather.id, attributes={"kind": "den", "is_old": True}
+    )
     assert changed.attributes == {"kind": "den", "is_old": True}
     is_old = {"type": "eq", "key": "is_old", "value": True}
     assert len(found(client, weather, "red fox rain", filters=is_old)) == 1
@@ -162,7 +170,10 @@ def test_how_a_file_is_divided_is_said_and_done(client):
     assert made.chunking_strategy.static.max_chunk_size_tokens == 213
     made = client.vector_stores.files.create_and_poll(file, vector_store_id=many.id, chunking_strategy=strategy)
     assert made.chunking_strategy.static.chunk_overlap_tokens == 50
-    finds = [client.vector_stores.search(store.id, query="sentence number 150", max_num_results=1).data[0] for store in (few, many)]
+    finds = [
+        client.vector_stores.search(store.id, query="sentence number 150", max_num_results=1).data[0]
+        for store in (few, many)
+    ]
     assert len(finds[0].content[0].text.split()) > 120 > 80 > len(finds[1].content[0].text.split())
 
 
@@ -210,7 +221,11 @@ def test_stores_are_there_again_and_what_was_not_read_is_read_after_a_restart(tm
         ("/search", {"query": "a", "ranking_options": {"reranker": "x"}}, "ranking_options"),
         ("/files", {"file_id": "file-" + "0" * 24}, "there is no"),
         ("/files", {"file_id": "x", "attributes": {"a": [1]}}, "attributes"),
-        ("/files", {"file_id": "x", "chunking_strategy": {"type": "static", "static": {"max_chunk_size_tokens": 9}}}, "size"),
+        (
+            "/files",
+            {"file_id": "x", "chunking_strategy": {"type": "static", "static": {"max_chunk_size_tokens": 9}}},
+            "size",
+        ),
         ("/file_batches", {}, "one of them"),
         ("/file_batches", {"files": [{"attributes": {}}]}, "file_id"),
     ],
@@ -223,11 +238,17 @@ def test_what_makes_no_sense_is_refused(server, client, path, body, words):
 
 def test_filters_compare_values_of_one_type():
     has = {"year": 2020, "kind": "a", "is_old": True}
-    assert passes(has, {"type": "ne", "key": "year", "value": "2020"}) and passes(has, {"type": "ne", "key": "x", "value": 1})
+    assert passes(has, {"type": "ne", "key": "year", "value": "2020"}) and passes(
+        has, {"type": "ne", "key": "x", "value": 1}
+    )
     assert not passes(has, {"type": "gt", "key": "year", "value": "2019"})
-    assert not passes(has, {"type": "eq", "key": "is_old", "value": 1}) and not passes(has, {"type": "eq", "key": "x", "value": 1})
+    assert not passes(has, {"type": "eq", "key": "is_old", "value": 1}) and not passes(
+        has, {"type": "eq", "key": "x", "value": 1}
+    )
     assert passes(has, {"type": "in", "key": "kind", "value": ["a", "b"]})
-    assert passes(has, {"type": "nin", "key": "kind", "value": ["b"]}) and passes(has, {"type": "lte", "key": "year", "value": 2020.0})
+    assert passes(has, {"type": "nin", "key": "kind", "value": ["b"]}) and passes(
+        has, {"type": "lte", "key": "year", "value": 2020.0}
+    )
     check_filter({"type": "or", "filters": [{"type": "eq", "key": "a", "value": 1}]})
     with pytest.raises(ConfigError):
         check_filter({"type": "or", "filters": [{"type": "eq", "key": "a", "value": [1]}]})
@@ -236,7 +257,10 @@ def test_filters_compare_values_of_one_type():
 def test_sizes_and_rankings_are_read():
     assert words_of_chunking(chunking_of(None)) == (160, pytest.approx(0.15, abs=0.01))
     assert ranking_of({"ranker": "none"})[0].pairs == 0 and ranking_of(None)[1] == 0
-    for wrong in ({"ranker": "none", "hybrid_search": {"text_weight": 1, "embedding_weight": 1}}, {"hybrid_search": {}}):
+    for wrong in (
+        {"ranker": "none", "hybrid_search": {"text_weight": 1, "embedding_weight": 1}},
+        {"hybrid_search": {}},
+    ):
         with pytest.raises(ConfigError):
             ranking_of(wrong)
     with pytest.raises(UnsupportedError):

@@ -122,9 +122,7 @@ def search(
     return hits
 
 
-def lexical(
-    index: Index, question: str, *, limit: int, documents: Collection[str] | None = None
-) -> list[int]:
+def lexical(index: Index, question: str, *, limit: int, documents: Collection[str] | None = None) -> list[int]:
     """Return the numbers of passages by the words of a question, the best first."""
     words = list(dict.fromkeys(content_words(question)))[:MOST_WORDS]
     if not words:
@@ -140,9 +138,7 @@ def lexical(
     return found
 
 
-def neighbours(
-    index: Index, question: str, *, limit: int, documents: Collection[str] | None = None
-) -> list[int]:
+def neighbours(index: Index, question: str, *, limit: int, documents: Collection[str] | None = None) -> list[int]:
     """Return the numbers of passages in which words of the question stand side by side, one of them no stop word, the best first."""
     pairs = sorted(neighbouring(" ".join(words_of(question)[:MOST_WORDS])))
     if not pairs:

@@ -108,6 +108,8 @@ def chunking_of(strategy: dict[str, Any] | None) -> dict[str, Any]:
         ConfigError: The sizes do not fit.
     """
     kind = (strategy or {"type": "auto"}).get("type")
+    size: Any
+    overlap: Any
     if kind == "auto":
         size, overlap = round(WORDS / WORDS_A_TOKEN), round(OVERLAP * WORDS / WORDS_A_TOKEN)
     elif kind == "static" and strategy is not None:
@@ -120,7 +122,9 @@ def chunking_of(strategy: dict[str, Any] | None) -> dict[str, Any]:
         if type(size) is not int or not 100 <= size <= 4096:
             raise ConfigError(f"body.chunking_strategy has the size {size!r:.40}", expected="100 to 4096 tokens")
         if type(overlap) is not int or not 0 <= overlap <= size // 2:
-            raise ConfigError(f"body.chunking_strategy has the overlap {overlap!r:.40}", expected="0 to half of the size")
+            raise ConfigError(
+                f"body.chunking_strategy has the overlap {overlap!r:.40}", expected="0 to half of the size"
+            )
     else:
         raise ConfigError(f"body.chunking_strategy is of type {kind!r:.40}", expected="auto or static")
     return {"type": "static", "static": {"max_chunk_size_tokens": size, "chunk_overlap_tokens": overlap}}
@@ -263,8 +267,10 @@ def ranking_of(options: dict[str, Any] | None) -> tuple[Ranking, float]:
     if weights is None:
         return (Ranking(pairs=0.0, vectors=0.0) if ranker == "none" else Ranking()), threshold
     if not isinstance(weights, dict) or ranker == "none":
-        raise ConfigError("body.ranking_options.hybrid_search does not fit", expected="two weights, and not ranker none")
-    both = [weights.get("text_weight"), weights.get("embedding_weight")]
+        raise ConfigError(
+            "body.ranking_options.hybrid_search does not fit", expected="two weights, and not ranker none"
+        )
+    both: list[Any] = [weights.get("text_weight"), weights.get("embedding_weight")]
     if not all(type(one) in (int, float) and 0 <= one <= 1000 for one in both) or not any(both):
         raise ConfigError("body.ranking_options.hybrid_search has no such weights", expected="0 to 1000, not both 0")
     usual = Ranking()

@@ -122,7 +122,9 @@ class StoreFiles:
         """Return how many files there are of every status, and in all."""
         more, values = ("", (store,)) if batch is None else (" and batch = ?", (store, batch))
         rows = dict(
-            self._connection.execute(f"select status, count(*) from files where store = ?{more} group by status", values)
+            self._connection.execute(
+                f"select status, count(*) from files where store = ?{more} group by status", values
+            )
         )
         return {name: rows.get(name, 0) for name in STATUSES} | {"total": sum(rows.values())}
 

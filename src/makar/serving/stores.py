@@ -135,7 +135,10 @@ class Stores:
         """
         if self.rows.counts(store)["total"] + len(files) > MOST_FILES:
             raise Problem(
-                f"{len(files)} more files", status=400, code="too_many_files", expected=f"at most {MOST_FILES} in a store"
+                f"{len(files)} more files",
+                status=400,
+                code="too_many_files",
+                expected=f"at most {MOST_FILES} in a store",
             )
         rows = [
             StoreFile(

@@ -107,7 +107,9 @@ async def change_store(request: Request) -> Response:
     stores = stores_of(request)
     store = stores.get(request.path_params["store"], is_used=True)
     _check_name(fields.name or "")
-    changes = {name: value for name, value in (("name", fields.name), ("metadata", fields.metadata)) if value is not None}
+    changes: dict[str, Any] = {
+        name: value for name, value in (("name", fields.name), ("metadata", fields.metadata)) if value is not None
+    }
     checked_metadata(fields.metadata)
     if "expires_after" in body:
         # Null is a wish here: no end.
@@ -214,9 +216,7 @@ async def create_batch(request: Request) -> Response:
     return answer(_batch_shown(stores, batch), ignored_header(ignored))
 
 
-def _batch_files(
-    fields: StoreBatchFields, request: Request
-) -> list[tuple[str, dict[str, Any], dict[str, Any]]]:
+def _batch_files(fields: StoreBatchFields, request: Request) -> list[tuple[str, dict[str, Any], dict[str, Any]]]:
     if (fields.file_ids is None) == (fields.files is None):
         raise ConfigError("body.files and body.file_ids do not go together", expected="one of them")
     if fields.files is None:
