@@ -28,6 +28,7 @@ from makar.serving.guard import LOOPBACK, Rules
 from makar.serving.library import Library
 from makar.serving.pool import Pool
 from makar.serving.shelf import Shelf
+from makar.serving.stores import Stores
 from makar.serving.studio.folders import Folders
 from makar.serving.tuning import Trainings
 
@@ -113,9 +114,11 @@ def serve(wanted: Wanted, *, on_start: Callable[[str], None]) -> None:
     listening = listen(wanted.host, wanted.port)
     with listening:
         trainings = Trainings(Shelf(folder / "jobs", kind="ftjob-"), front.files)
+        stores = Stores(folder / "stores", files=front.files, pool=pool)
         app = make_app(
             front,
             trainings=trainings,
+            stores=stores,
             folders=Folders(Shelf(folder / "folders", kind="folder-")),
             preload=[place.name for place in pool.places] if wanted.models else [],
         )
