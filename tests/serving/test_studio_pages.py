@@ -1,9 +1,12 @@
 """The studio in a real browser: by keyboard alone, for screen readers, from 360 pixels on, and with nothing said on the console."""
 
+import io
 import json
 import re
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from makar.families.diffusion.config import DiffusionConfig
 from tests.generation.test_edit import saved
@@ -128,6 +131,114 @@ def test_a_dropped_file_gives_its_settings_back(studio, server, tmp_path):
     file.write_bytes(b"no image")
     studio.go("gallery").get_by_label("Files that were made").set_input_files(file)
     page.get_by_text("carries no manifest").wait_for()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_by_keyboard_alone_a_part_of_an_image_is_made_anew(studio, server):
+    asset = json.loads(request(server.address, "/makar/v1/assets?medium=image&limit=1")[2])["data"][0]
+    page = studio.go(f"edit?asset={asset['id']}")
+    page.get_by_role("button", name="Make", exact=True).wait_for()
+    tab_to(page, "^Mask over the picture")
+    for key in (" ", "ArrowRight", " ", "i", "u", "+"):
+        page.keyboard.press(key)
+    share = float(page.get_by_text("is made anew").inner_text().split(" ")[0]) / 100
+    assert 0 < share < 0.9
+    page.get_by_role("button", name="Make", exact=True).focus()
+    page.keyboard.press("Enter")
+    page.get_by_text("Made 1 in").wait_for()
+    assert studio.violations() == []
+    made = json.loads(request(server.address, "/makar/v1/assets?kind=edit&limit=1")[2])["data"][0]
+    before, after = (
+        np.asarray(Image.open(io.BytesIO(request(server.address, f"/makar/v1/assets/{one['id']}/content")[2])))
+        for one in (asset, made)
+    )
+    changed = (before != after).reshape(*before.shape[:2], -1).any(2).mean()
+    assert 0 < changed <= share + 1e-3, "what was not painted is the same, bit for bit"
+    tab_to(page, "^Before and after")
+    page.keyboard.press("Home")
+    assert page.locator(".wipe input").input_value() == "0"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_mask_is_what_the_pointer_painted_also_beyond_the_edge(studio, server):
+    asset = json.loads(request(server.address, "/makar/v1/assets?medium=image&limit=1")[2])["data"][0]
+    page = studio.go(f"edit?asset={asset['id']}")
+    canvas = page.locator("makar-mask canvas")
+    canvas.wait_for()
+    box = canvas.bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.5)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 1.3, box["y"] + box["height"] * 0.5, steps=5)
+    page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.9, steps=5)
+    page.mouse.up()
+    mask = (
+        "(async (m) => [...new Uint8Array(await (await m.blob()).arrayBuffer())])(document.querySelector('makar-mask'))"
+    )
+    painted = np.asarray(Image.open(io.BytesIO(bytes(page.evaluate(mask)))).convert("L"))
+    rows, columns = painted.shape
+    assert set(np.unique(painted)) == {0, 255}, "no half tones"
+    assert painted[rows // 2, -1] == 255 and painted[int(rows * 0.88), columns // 2] == 255 and painted[0, 0] == 0
+    share = (painted == 255).mean()
+    page.get_by_role("button", name="Invert").click()
+    inverse = np.asarray(Image.open(io.BytesIO(bytes(page.evaluate(mask)))).convert("L"))
+    assert (inverse != painted).all()
+    page.get_by_role("button", name="Undo").click()
+    page.get_by_role("button", name="Undo").click()
+    assert 0 < share < 1 and page.get_by_text("0.0 % is made anew").is_visible()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_conversation_has_branches_and_can_be_stopped(studio):
+    page = studio.go("chat?model=talker")
+    page.get_by_text("Controls", exact=True).wait_for()
+    page.get_by_label("Message").fill("Hello")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Answer anew").click()
+    page.get_by_text("2 of 2").wait_for()
+    page.get_by_role("button", name="Edit the answer").wait_for()
+    page.get_by_role("button", name="Edit the answer").click()
+    page.get_by_label("New text").fill("My own *answer*")
+    page.get_by_role("button", name="Save").click()
+    page.get_by_text("3 of 3").wait_for()
+    assert page.locator(".turn.assistant em").inner_text() == "answer"
+    page.get_by_role("button", name="Branch before").click()
+    page.get_by_text("2 of 3").wait_for()
+    page.get_by_label("Message").fill("Once more")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Stop").click()
+    page.get_by_text("stopped").or_(page.get_by_role("button", name="Answer anew").nth(1)).first.wait_for()
+    assert studio.violations() == []
+    page.reload()
+    page.get_by_text("Once more").first.wait_for()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_by_keyboard_alone_a_model_is_trained(studio):
+    page = studio.go("train")
+    tab_to(page, "^Or a path")
+    page.keyboard.type("builtin:digits")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Plan", exact=True).wait_for()
+    tab_to(page, "^Or steps")
+    page.keyboard.type("6")
+    tab_to(page, "^Name")
+    page.keyboard.type("by-keys")
+    page.keyboard.press("Enter")
+    page.get_by_text("Loss to expect").wait_for()
+    assert studio.violations() == []
+    tab_to(page, "^Train$")
+    page.keyboard.press("Enter")
+    page.get_by_role("link", name="digits").first.wait_for(timeout=600_000)
+    tab_to(page, "^digits")
+    page.keyboard.press("Enter")
+    page.get_by_role("link", name="Create with it").wait_for(timeout=600_000)
+    page.locator("figure.chart path").first.wait_for()
+    page.locator("img.strip").wait_for()
+    assert studio.violations() == []
 
 
 @pytest.mark.slow

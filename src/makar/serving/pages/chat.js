@@ -93,7 +93,7 @@ class Chat extends HTMLElement {
       localStorage.setItem(STORE, JSON.stringify(this.talks));
       this.change(this.talks[0] ?? fresh());
     } }));
-    this.picker.className = "row";
+    this.picker.className = "row picker";
   }
 
   change(talk) {
@@ -128,12 +128,14 @@ class Chat extends HTMLElement {
     const siblings = parent.children.length > 1 && h("span", { class: "row tight" }, button("", { icon: "left", kind: "plain", title: "Branch before", disabled: place === 0, act: () => turn(-1) }), h("span", { class: "small soft" }, `${place + 1} of ${parent.children.length}`), button("", { icon: "right", kind: "plain", title: "Branch after", disabled: place === parent.children.length - 1, act: () => turn(1) }));
     const body = h("div", { class: "said" }, isUser ? node.text : markdown(node.text, { level: 3 }));
     const item = h("article", { class: `turn ${node.role}`, "aria-label": isUser ? "You" : "Model" }, body);
+    item.said = body;
+    // While it is being written there is nothing to be done with it.
+    if (node === this.live) return item;
     const edit = () => this.edit(node, parent, item);
     item.append(h("div", { class: "row tight under" }, siblings, button("", { icon: "edit", kind: "plain", title: isUser ? "Ask differently" : "Edit the answer", act: edit }),
       !isUser && button("", { icon: "again", kind: "plain", title: "Answer anew", act: () => this.answer(parent) }),
       !isUser && node.asset && button("", { icon: "search", kind: "plain", title: "Manifest and novelty", act: () => details(node.asset) }),
       node.edited && h("span", { class: "tag" }, "edited"), node.ended === "stopped" && h("span", { class: "tag gold" }, "stopped")));
-    item.said = body;
     return item;
   }
 
@@ -167,12 +169,14 @@ class Chat extends HTMLElement {
 
   /** Let the model answer a message; a second answer is a branch. */
   async answer(asked) {
-    if (this.stopper || !this.model || this.model.reads) return;
+    if (this.stopper) return say("One answer at a time");
+    if (!this.model || this.model.reads) return;
     const made = { role: "assistant", text: "", children: [], chosen: 0 };
     asked.children.push(made);
     asked.chosen = asked.children.length - 1;
     const messages = path(this.talk).map(([node]) => node).filter((node) => node !== made).map((node) => ({ role: node.role, content: node.text }));
     if (this.talk.system.trim()) messages.unshift({ role: "system", content: this.talk.system });
+    this.live = made;
     this.draw();
     const shown = this.log.lastElementChild;
     const live = h("div", { class: "said writing" });
@@ -201,7 +205,7 @@ class Chat extends HTMLElement {
         say(error.message, { seconds: 12 });
       }
     } finally {
-      this.stopper = null;
+      this.stopper = this.live = null;
       this.stop.hidden = true;
       this.go.disabled = false;
       this.keep();

@@ -40,7 +40,7 @@ class Edit extends HTMLElement {
     this.canvas = h("div", { class: "panel", ondragover: (event) => event.preventDefault(), ondrop: (event) => { event.preventDefault(); const [given] = event.dataTransfer.files; if (given) this.open(given); } }, h("div", { class: "empty" }, h("h2", {}, "Choose an image"), h("p", {}, "Or drop one here.")));
     this.results = h("section", { "aria-label": "Results" });
     this.replaceChildren(h("h1", {}, "Edit"), h("p", { class: "lead" }, "What is not painted stays as it is, bit for bit. What can be done depends on the model."),
-      h("div", { class: "split" }, h("div", { class: "panel" }, chosen.element, h("div", { class: "row" }, button("Open an image", { icon: "up", act: () => file.click() }), file), recent.length > 0 && field("Or one from the gallery", list), this.rest), h("div", {}, this.canvas, this.results)));
+      h("div", { class: "split" }, h("div", { class: "panel" }, chosen.element, h("div", { class: "row field" }, button("Open an image", { icon: "up", act: () => file.click() }), file), recent.length > 0 && field("Or one from the gallery", list), this.rest), h("div", {}, this.canvas, this.results)));
     if (state.picture) this.show();
   }
 
