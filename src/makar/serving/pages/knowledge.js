@@ -58,7 +58,7 @@ class Knowledge extends HTMLElement {
     const input = h("input", { type: "file", multiple: true, class: "unseen", tabindex: -1, "aria-label": "Documents", onchange: () => take([...input.files].map((file) => [file.name, file])) });
     const path = h("input", { type: "text", placeholder: "builtin:python-docs", spellcheck: "false" });
     const drop = h("div", { class: "empty drop", ondragover: (event) => { event.preventDefault(); drop.classList.add("over"); }, ondragleave: () => drop.classList.remove("over"), ondrop: async (event) => { event.preventDefault(); drop.classList.remove("over"); take((await dropped(event.dataTransfer))[1]); } }, h("p", {}, "Drop documents here"), button("Choose files", { act: () => input.click() }), input);
-    const entry = (one) => h("li", { class: "row spread" }, button(one.id, { kind: "plain", "aria-pressed": one.id === state.collection, act: () => { state.collection = one.id; this.collections(); this.asking(); } }), h("span", { class: "small soft" }, one.documents === null ? "cannot be read" : `${number(one.documents)} documents, ${size(one.bytes)}`),
+    const entry = (one) => h("li", { class: "row spread" }, button(one.id, { kind: "plain", "aria-pressed": one.id === state.collection, act: () => { state.collection = one.id; this.collections(); this.asking(); } }), h("span", { class: "small soft" }, one.documents === null ? "cannot be read" : `${number(one.documents)} ${one.documents === 1 ? "document" : "documents"}, ${size(one.bytes)}`),
       button("", { icon: "trash", kind: "plain", title: `Delete ${one.id}`, act: async () => {
         if (!(await askFirst(`Delete ${one.id}? The documents themselves stay.`, "Delete"))) return;
         await call(`/makar/v1/collections/${encodeURIComponent(one.id)}`, { method: "DELETE" });
@@ -132,7 +132,7 @@ class Knowledge extends HTMLElement {
       if (part.end <= from) continue;
       const letters = [...part.text].slice(from - part.start);
       const [first, last] = [Math.max(0, citation.start - from), Math.max(0, citation.end - from)];
-      text.push(at && part.start > at ? " … " : "", letters.slice(0, first).join(""), last > first ? h("mark", {}, letters.slice(first, last).join("")) : "", letters.slice(Math.max(first, last)).join(""));
+      text.push(at && part.start > at ? (part.start > at + 4 ? "\n…\n" : "\n") : "", letters.slice(0, first).join(""), last > first && first < letters.length ? h("mark", {}, letters.slice(first, last).join("")) : "", letters.slice(Math.max(first, last)).join(""));
       at = part.end;
     }
     place.replaceChildren(h("section", { class: "panel", "aria-label": `Source ${citation.number}` }, h("h3", {}, `${citation.number}. ${where}`), h("div", { class: "source", tabindex: 0, role: "region", "aria-label": "The passage" }, text.length ? text : citation.text), h("p", { class: "small soft" }, `characters ${number(citation.start)} to ${number(citation.end)}`)));
