@@ -168,7 +168,7 @@ class Train extends HTMLElement {
       if (picked.length < 2) return say("Choose two or more");
       location.hash = `#/train/compare?${picked.map((id) => `run=${id}`).join("&")}`;
     } });
-    this.runs.replaceChildren(...(jobs.length ? [h("ul", { class: "plain" }, jobs)] : []), rows.length ? h("div", {}, h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Trainings" }, h("table", {}, h("thead", {}, h("tr", {}, ["", "training", "status", "recipe", "loss"].map((head) => h("th", { scope: "col" }, head || h("span", { class: "unseen" }, "compare"))))), h("tbody", {}, rows))), rows.length > 1 && compare) : h("p", { class: "soft" }, jobs.length ? "" : "None yet."));
+    this.runs.replaceChildren(...(jobs.length ? [h("ul", { class: "plain" }, jobs)] : []), rows.length ? h("div", {}, h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "List of trainings" }, h("table", {}, h("thead", {}, h("tr", {}, ["", "training", "status", "recipe", "loss"].map((head) => h("th", { scope: "col" }, head || h("span", { class: "unseen" }, "compare"))))), h("tbody", {}, rows))), rows.length > 1 && compare) : h("p", { class: "soft" }, jobs.length ? "" : "None yet."));
   }
 
   // One training, as it happens.
