@@ -19,9 +19,9 @@ Measured on Fashion-MNIST without classes, 30 s of CPU time of one busy Zen 4 co
               enlarged before the last convolution, gamma 2                0.14    97
     pytorch/examples dcgan at width 32, by its own loop                           434
 
-Those rows of the style-based model but the last folded pixels into the output, which left a pattern; none had a tanh at the output. After 1,000
-steps (80 s, rate 1e-2, gamma 2; another extractor) the network without it comes to 258, with it to 140; with it at a rate of 2e-2 to 116, and to
-115 if the discriminator sees the deviation of the batch as well.
+Those rows of the style-based model but the last folded pixels into the output, which left a pattern; none had a tanh at the output.
+After 1,000 steps (80 s, rate 1e-2, gamma 2; another extractor) the network without it comes to 258, with it to 140; with it at a rate of
+2e-2 to 116, and to 115 if the discriminator sees the deviation of the batch as well.
 """
 
 import math

@@ -68,7 +68,9 @@ def test_a_student_without_error_arrives_where_the_path_ends(steps):
 def student(**values):
     family = new_family(SMALL.changed(distilled=True, **values))
     family.parent.load_tensors(
-        new_family(SMALL.changed(**{k: v for k, v in values.items() if k not in ("guided", "student_steps")}), seed=3).tensors()
+        new_family(
+            SMALL.changed(**{k: v for k, v in values.items() if k not in ("guided", "student_steps")}), seed=3
+        ).tensors()
     )
     return family
 
