@@ -23,7 +23,7 @@ class Train extends HTMLElement {
   // A new training, and the trainings that there are.
 
   async begin() {
-    if (this.place.words.get("source")) state.source = { id: this.place.words.get("source"), name: this.place.words.get("source") };
+    const given = this.place.words.get("source");
     if (this.place.words.get("from")) state.from = this.place.words.get("from");
     this.looked = h("div", {});
     this.planned = h("div", {});
@@ -31,7 +31,8 @@ class Train extends HTMLElement {
     this.replaceChildren(h("h1", {}, "Train"), h("p", { class: "lead" }, "A model of your own, from your own files, in the time that you give it. Nothing leaves this machine."),
       h("section", { class: "panel", "aria-label": "Data" }, h("h2", {}, "1. Data"), await this.sources(), this.looked), this.planned,
       h("section", { class: "panel", "aria-label": "Trainings" }, h("h2", {}, "Trainings"), this.runs));
-    if (state.inspection) this.showInspection();
+    if (given && state.source?.id !== given) this.inspect({ id: given, name: given });
+    else if (state.inspection) this.showInspection();
     this.list();
     const again = setInterval(() => document.hidden || this.list(), 4000);
     this.ends.signal.addEventListener("abort", () => clearInterval(again));
