@@ -923,6 +923,149 @@ def test_options_of_ask(place, tmp_path):
     assert see(*words, "first.sqlite").output == plain
 
 
+# --- feedback ---------------------------------------------------------------------------------------------------------------------
+
+ADD = {
+    "--thumb": (["a.txt", "--thumb", "up"], ["a.txt", "--thumb", "down"]),
+    "--stars": (["a.txt", "--stars", "2"], ["a.txt", "--stars", "3"]),
+    "--order": (["a.txt", "b.txt"], ["a.txt", "b.txt", "--order", "2,1"]),
+    "--edit": (["a.txt", "--edit", "b.txt"], ["a.txt", "--edit", "c.txt"]),
+    "--prompt": (["a.txt", "--thumb", "up"], ["a.txt", "--thumb", "up", "--prompt", "Why?"]),
+    "--rater": (["a.txt", "--thumb", "up"], ["a.txt", "--thumb", "up", "--rater", "ann"]),
+    "--consent": (["a.txt", "--thumb", "up"], ["a.txt", "--thumb", "up", "--no-consent"]),
+    "--note": (["a.txt", "--thumb", "up"], ["a.txt", "--thumb", "up", "--note", "dull"]),
+}
+CASES |= {("makar feedback add", option): "test_an_option_of_feedback_add_changes_what_is_kept" for option in ADD}
+
+
+def write_opinions(folder):
+    """Write three texts that can be judged."""
+    for name in "abc":
+        (folder / f"{name}.txt").write_text(f"The answer is {name}.", encoding="utf-8")
+
+
+@pytest.mark.parametrize("option", ADD)
+def test_an_option_of_feedback_add_changes_what_is_kept(option, tmp_path, monkeypatch):
+    monkeypatch.setenv("MAKAR_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    write_opinions(tmp_path)
+
+    def kept(words):
+        values = see("feedback", "add", *words, "--json").values
+        return {name: value for name, value in values.items() if name not in ("id", "time")}
+
+    base, other = ADD[option]
+    assert kept(base) == kept(base) != kept(other)
+
+
+FILTERS = ("--rater", "--model", "--kind", "--medium", "--session")
+CASES |= {
+    ("makar feedback list", option): "test_feedback_is_listed_by_what_is_asked_for" for option in (*FILTERS, "--limit")
+}
+CASES |= {
+    ("makar feedback export", option): "test_feedback_is_listed_by_what_is_asked_for" for option in (*FILTERS, "--form")
+}
+CASES |= {
+    ("makar feedback ranking", option): "test_feedback_is_listed_by_what_is_asked_for"
+    for option in ("--rater", "--medium", "--session")
+}
+CASES |= {("makar feedback remove", option): "test_feedback_is_taken_back" for option in ("<ids>?", "--rater", "--yes")}
+CASES |= {
+    ("makar feedback compare", option): "test_models_are_compared_blindly"
+    for option in ("<models>?", "--prompts", "--rounds", "--seed", "--session", "--rater", "--consent")
+}
+
+
+def test_feedback_is_listed_by_what_is_asked_for(own_place, monkeypatch):
+    write_opinions(Path())
+    see(*WRITE, "-o", "first.txt")
+    see(*DRAW, "-o", "picture.png")
+    see("feedback", "add", "first.txt", "a.txt", "--rater", "ann")
+    see("feedback", "add", "picture.png", "--thumb", "up", "--rater", "bob")
+    monkeypatch.setattr("typer.prompt", lambda *words, **more: "a")
+    session = see("feedback", "compare", "writer", "painter", "--rater", "eve", code=2).messages
+    assert "one medium" in session
+    ranked = see("feedback", "compare", "writer", "twin", "--rounds", "2", "--rater", "eve", "--json", code=None)
+    assert ranked.code == 2, "there is no twin yet"
+    shutil.copytree(models_folder() / "writer", models_folder() / "twin")
+    see("feedback", "compare", "writer", "twin", "--rounds", "2", "--rater", "eve")
+    one = next(row for row in see("feedback", "list", "--rater", "eve", "--json").values)
+    everything = see("feedback", "list", "--json").values
+    assert len(everything) == 4
+    words = {
+        "--rater": "ann",
+        "--model": "painter",
+        "--kind": "thumb",
+        "--medium": "image",
+        "--session": one["session"],
+    }
+    for number, (option, value) in enumerate(words.items()):
+        found = see("feedback", "list", option, value, "--json").values
+        assert 0 < len(found) < 4, option
+        see("feedback", "export", f"{number}.jsonl", option, value)
+        assert len(Path(f"{number}.jsonl").read_text().splitlines()) == len(found)
+    assert len(see("feedback", "list", "--limit", "1", "--json").values) == 1
+    see("feedback", "export", "pairs.jsonl", "--form", "preferences")
+    assert json.loads(Path("pairs.jsonl").read_text().splitlines()[0])["rejected"][0]["content"] == "The answer is a."
+    whole = see("feedback", "ranking", "--json").values
+    assert whole["comparisons"] == 2 and {one["model"] for one in whole["models"]} == {"twin", "writer"}
+    assert see("feedback", "ranking", "--session", one["session"], "--json").values["raters"] == 1
+    assert see("feedback", "ranking", "--rater", "bob", "--json").values["comparisons"] == 0
+    assert see("feedback", "ranking", "--medium", "image", "--json").values["comparisons"] == 0
+
+
+def test_feedback_is_taken_back(own_place):
+    write_opinions(Path())
+    ids = [see("feedback", "add", f"{name}.txt", "--thumb", "up", "--rater", name).output.strip() for name in "abc"]
+    assert "no terminal" in see("feedback", "remove", ids[0], code=2).messages
+    see("feedback", "remove", ids[0], "--yes")
+    see("feedback", "remove", "--rater", "b", "--yes")
+    assert [row["rater"] for row in see("feedback", "list", "--json").values] == ["c"]
+    assert "named" in see("feedback", "remove", "--yes", code=2).messages
+
+
+def test_models_are_compared_blindly(own_place, monkeypatch):
+    shutil.copytree(models_folder() / "writer", models_folder() / "twin")
+    other = models_folder() / "other"
+    see("train", own_place / "texts", "--steps", "3", "--seed", "4", *TEXT_SETTINGS, "-o", "other")
+    Path("prompts.txt").write_text("In which\nChapter\n", encoding="utf-8")
+    typed = iter(["x", "a", "b", "q"])
+    monkeypatch.setattr("typer.prompt", lambda *words, **more: next(typed))
+    seen = see(
+        "feedback",
+        "compare",
+        "writer",
+        "other",
+        "--prompts",
+        "prompts.txt",
+        "--rounds",
+        "2",
+        "--rater",
+        "ann",
+        "--no-consent",
+    )
+    assert other.is_dir() and "--- A ---" in seen.messages and "not yet decided" in seen.output
+    rows = see("feedback", "list", "--rater", "ann", "--json").values
+    assert len(rows) == 2 and not any(row["consent"] for row in rows)
+    assert {row["prompt"][0]["content"] for row in rows} <= {"In which", "Chapter"}
+    typed = iter(["=", "="])
+    see("feedback", "compare", "--session", rows[0]["session"], "--rater", "ann")
+    assert len(see("feedback", "list", "--rater", "ann", "--json").values) == 4
+    # Answers that are the same are even and not shown; another seed gives other answers.
+    monkeypatch.setattr("typer.prompt", lambda *words, **more: "never")
+    see("feedback", "compare", "writer", "twin")
+    one, two = ([], [])
+    for found, seed in ((one, "0"), (two, "9")):
+        see("feedback", "compare", "writer", "twin", "--seed", seed, "--rater", f"seed {seed}")
+        found += [
+            item["hash"]
+            for row in see("feedback", "list", "--rater", f"seed {seed}", "--json").values
+            for item in row["items"]
+        ]
+    assert len(one) == len(two) == 2 and one != two
+    assert "or neither" in see("feedback", "compare", code=2).messages
+
+
 # --- --json -----------------------------------------------------------------------------------------------------------------------
 
 
@@ -933,6 +1076,10 @@ def lines(place):
     see("export", "writer", "--to", "transformers", "hf")
     write_solved(Path())
     write_rules(Path())
+    write_opinions(Path())
+    see("feedback", "add", "b.txt", "a.txt", "--rater", "ann")
+    see("feedback", "export", "said.jsonl")
+    shutil.copytree(models_folder() / "writer", models_folder() / "twin")
     race = ["prompt", "improve", "short.prompt", "writer", "solved.csv", "--for", "0.001s", "-o", "better.prompt"]
     return {
         "inspect": ["inspect", place / "texts"],
@@ -950,6 +1097,13 @@ def lines(place):
         "ask": ["ask", "When is a refund paid?", "--in", "rules.sqlite"],
         "doctor": ["doctor"],
         "version": ["version"],
+        "feedback add": ["feedback", "add", "a.txt", "--thumb", "up"],
+        "feedback list": ["feedback", "list"],
+        "feedback export": ["feedback", "export", "exported.jsonl"],
+        "feedback import": ["feedback", "import", "said.jsonl"],
+        "feedback compare": ["feedback", "compare", "writer", "twin"],
+        "feedback ranking": ["feedback", "ranking"],
+        "feedback remove": ["feedback", "remove", "--rater", "nobody", "--yes"],
         "list recipes": ["list", "recipes"],
         "list models": ["list", "models"],
         "list media": ["list", "media"],
@@ -981,9 +1135,10 @@ def test_json_is_json(own_place, monkeypatch):
     shutil.copytree(home(), before)
     for verb, words in table.items():
         plain = see(*words)
-        if verb in ("export", "import", "runs remove", "runs clean"):
+        if verb in ("export", "import", "feedback export", "runs remove", "runs clean"):
             # Each can be done only once, so it is done again from what was there before.
             shutil.rmtree("exported", ignore_errors=True)
+            Path("exported.jsonl").unlink(missing_ok=True)
             shutil.rmtree(home())
             shutil.copytree(before, home(), dirs_exist_ok=True)
         shown = see(*words, "--json")

@@ -15,6 +15,7 @@ from makar.cli import (
     data_verbs,
     demo_verb,
     edit_verb,
+    feedback_verbs,
     generate_verb,
     knowledge_verbs,
     list_verbs,
@@ -58,6 +59,18 @@ GROUPS: dict[str, tuple[str, dict[str, Callable[..., None]]]] = {
     "list": (
         "List recipes, models or media.",
         {"recipes": list_verbs.recipes, "models": list_verbs.models, "media": list_verbs.media},
+    ),
+    "feedback": (
+        "Say what you think of generated things; list, compare, rank.",
+        {
+            "add": feedback_verbs.add,
+            "list": feedback_verbs.list_,
+            "remove": feedback_verbs.remove,
+            "export": feedback_verbs.export,
+            "import": feedback_verbs.import_,
+            "compare": feedback_verbs.compare,
+            "ranking": feedback_verbs.ranking,
+        },
     ),
     "prompt": (
         "List, try, score and improve prompts.",

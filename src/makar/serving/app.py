@@ -15,7 +15,18 @@ from starlette.middleware.cors import CORSMiddleware
 
 from makar.config import Config
 from makar.errors import MakarError
-from makar.serving import chat, completions, embeddings, images, models, moderation, responses, tuning, uploads
+from makar.serving import (
+    chat,
+    completions,
+    embeddings,
+    feedback,
+    images,
+    models,
+    moderation,
+    responses,
+    tuning,
+    uploads,
+)
 from makar.serving.bodies import IGNORED_HEADER, schema_of
 from makar.serving.fields import ChatFields, CompletionFields
 from makar.serving.front import Front
@@ -118,6 +129,9 @@ def make_app(front: Front, *, trainings: Trainings, preload: list[str]) -> FastA
     _route(app, "POST", "/v1/fine_tuning/jobs/{job}/cancel", tuning.cancel_job)
     _route(app, "POST", "/v1/fine_tuning/jobs/{job}/pause", tuning.pause_job)
     _route(app, "POST", "/v1/fine_tuning/jobs/{job}/resume", tuning.resume_job)
+    _form(app, "/makar/v1/feedback/import", feedback.import_feedback, {"file": FILE})
+    for method, path, handler, fields in feedback.ROUTES:
+        _route(app, method, f"/makar/v1/feedback{path}", handler, fields)
     app.add_exception_handler(MakarError, _problem)
     app.add_exception_handler(HTTPException, _absent)
     app.add_exception_handler(Exception, _broken)

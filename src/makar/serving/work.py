@@ -58,6 +58,7 @@ def facts_of(model: Model, defaults: dict[str, Any]) -> dict[str, Any]:
         "predictions": list(family.predictions),
         "classes": list(codec.class_names) if isinstance(codec, NamesClasses) and CLASS in codec.spec else [],
         "captions": CAPTION in accepted and CAPTION in codec.spec,
+        "turns": knows_turns(codec),
         "size": image_size_of(codec),
         "parameters": sum(parameter.numel() for parameter in family.parameters()),
         "defaults": {name: value for name, value in defaults.items() if name in option_names(family)},
@@ -96,7 +97,7 @@ def _chat(model: Model, ask: Ask) -> Iterator[Event]:
 def _complete(model: Model, ask: Ask) -> Iterator[Event]:
     """Go on with a text or with tokens."""
     _check_writes(model)
-    is_nothing = ask["options"]["max_tokens"] == 0
+    is_nothing = ask["options"].get("max_tokens") == 0
     request = _request(model, {**ask, "options": ask["options"] | {"max_tokens": 1}} if is_nothing else ask)
     prompt = ask["prompt"] if isinstance(ask["prompt"], str) else np.array(ask["prompt"], np.int64)
     (read,) = read_prompts(prompt, request.codec, request.family)
@@ -199,7 +200,7 @@ def _end(asset: Asset, ask: Ask, *, finish: str) -> Event:
         "seed": ask["seed"],
         "service": service,
     }
-    return {"end": end | ({"manifest": asset.signed} if ask["manifest"] else {})}
+    return {"end": end | ({"manifest": asset.signed, "content": asset.content} if ask["manifest"] else {})}
 
 
 def _request(model: Model, ask: Ask) -> Request:
