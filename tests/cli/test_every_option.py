@@ -92,6 +92,27 @@ def test_an_option_of_generate_changes_the_content(option, place, tmp_path):
     assert made([*base, *more], tmp_path) != plain
 
 
+CASES["makar generate", "--for-rater"] = "test_what_somebody_likes_comes_first"
+
+
+def test_what_somebody_likes_comes_first(own_place, monkeypatch):
+    for number in range(2):
+        for name, colour in (("dark", 20), ("bright", 230)):
+            Image.fromarray(np.full((16, 16, 3), colour + 5 * number, np.uint8)).save(f"{name}{number}.png")
+            see("feedback", "add", f"{name}{number}.png", "--stars", 5 if name == "bright" else 1, "--rater", "ann")
+            see("feedback", "add", f"{name}{number}.png", "--stars", 1 if name == "bright" else 5, "--rater", "bob")
+
+    def brightness(rater):
+        see("generate", "painter", "--steps", "2", "-n", "5", "-o", f"for-{rater}", "--for-rater", rater)
+        return [float(np.asarray(Image.open(path)).mean()) for path in sorted(Path(f"for-{rater}").glob("*.png"))]
+
+    ann, bob = brightness("ann"), brightness("bob")
+    assert ann == bob[::-1] and ann[0] > ann[-1]
+    assert "ann, bob" in see("generate", "painter", "--for-rater", "eve", code=2).messages
+    for words in (["--stream"], ["--vote", "2"], ["--augment", own_place / "images", "-o", "more"]):
+        assert "--for-rater" in see("generate", "writer", "x", "--for-rater", "ann", *words, code=2).messages
+
+
 # --- chat -------------------------------------------------------------------------------------------------------------------------
 
 TALK = ["chat", "writer", "-m", "In which", "--max-tokens", "30", "--temperature", "1", "--top-p", "1"]
@@ -891,7 +912,8 @@ def test_options_of_demo(place, tmp_path, monkeypatch):
 # --- index and ask ----------------------------------------------------------------------------------------------------------------
 
 CASES |= {
-    ("makar ask", option): "test_options_of_ask" for option in ("--in", "--model", "--synthesise", "--limit", "--seed")
+    ("makar ask", option): "test_options_of_ask"
+    for option in ("--in", "--model", "--synthesise", "--limit", "--seed", "-o")
 }
 CASES["makar index", "-o"] = CASES["makar index", "--encoder"] = "test_options_of_ask"
 
@@ -918,9 +940,38 @@ def test_options_of_ask(place, tmp_path):
     )
     assert written["by"] == "writer" and written == again != other
     assert all(said["problem"] or said["citations"] for said in written["sentences"])
+    see(*words, "first.sqlite", "--model", "writer", "--seed", "1", "-o", "answer.txt")
+    assert Path("answer.txt").read_text(encoding="utf-8") == written["written"]
+    assert see("verify", "answer.txt", "--json").values["checks"][0]["status"] == "ok"
+    assert "without --model" in see(*words, "first.sqlite", "-o", "quoted.txt", code=2).messages
     # A model that makes no vectors is read and refused; tests/api/test_reading.py has one that does.
     assert "embed" in see("index", "rules", "-o", "first.sqlite", "--encoder", "writer", code=2).messages
     assert see(*words, "first.sqlite").output == plain
+
+
+# --- promote ----------------------------------------------------------------------------------------------------------------------
+
+CASES |= {
+    ("makar promote", option): "test_options_of_promote"
+    for option in ("<name>?", "--data", "--samples", "--seed", "--rollback")
+}
+
+
+def test_options_of_promote(own_place, monkeypatch):
+    see("train", own_place / "texts", "--steps", "60", "--seed", "4", *TEXT_SETTINGS, "-o", "better")
+    words = ["promote", "better", "writer", "--samples", "2", "--json"]
+    assert "no name" in see("promote", "better", code=2).messages
+    discarded = ["promote", "writer", "better", "--samples", "2", "--json"]
+    plain = see(*discarded, code=1).values
+    assert plain == see(*discarded, code=1).values and plain["kept_as"] is None
+    assert see(*discarded[:-2], "9", "--json", code=1).values["checks"][2] != plain["checks"][2]
+    assert see(*discarded, "--seed", "5", code=1).values["checks"][2] != plain["checks"][2]
+    assert see(*discarded, "--data", own_place / "both" / "texts", code=1).values["checks"][0] != plain["checks"][0]
+    done = see(*words).values
+    assert done["verdict"] == "keep" and (models_folder() / done["kept_as"]).is_dir()
+    assert "alone" in see("promote", "writer", "better", "--rollback", code=2).messages
+    assert see("promote", "writer", "--rollback", "--json").values["kept_as"].startswith("writer.after-")
+    assert "promoted name" in see("promote", "writer", "--rollback", code=2).messages
 
 
 # --- feedback ---------------------------------------------------------------------------------------------------------------------
@@ -1080,6 +1131,9 @@ def lines(place):
     see("feedback", "add", "b.txt", "a.txt", "--rater", "ann")
     see("feedback", "export", "said.jsonl")
     shutil.copytree(models_folder() / "writer", models_folder() / "twin")
+    shutil.copytree(models_folder() / "painter", models_folder() / "painter.before-0")
+    promotion = {"name": "painter", "new": "0" * 64, "old": "0" * 64, "from": "x", "kept_as": "painter.before-0"}
+    (home() / "promotions.jsonl").write_text(json.dumps(promotion) + "\n", encoding="utf-8")
     race = ["prompt", "improve", "short.prompt", "writer", "solved.csv", "--for", "0.001s", "-o", "better.prompt"]
     return {
         "inspect": ["inspect", place / "texts"],
@@ -1091,6 +1145,7 @@ def lines(place):
         "predict": ["predict", "changer", "a.png", "--what", "brightness"],
         "evaluate": ["evaluate", "painter"],
         "verify": ["verify", "story.txt"],
+        "promote": ["promote", "painter", "--rollback"],
         "import": ["import", "hf", "-o", "imported"],
         "export": ["export", "writer", "--to", "transformers", "exported"],
         "index": ["index", "rules", "-o", "rules.sqlite"],
@@ -1135,7 +1190,7 @@ def test_json_is_json(own_place, monkeypatch):
     shutil.copytree(home(), before)
     for verb, words in table.items():
         plain = see(*words)
-        if verb in ("export", "import", "feedback export", "runs remove", "runs clean"):
+        if verb in ("export", "import", "feedback export", "promote", "runs remove", "runs clean"):
             # Each can be done only once, so it is done again from what was there before.
             shutil.rmtree("exported", ignore_errors=True)
             Path("exported.jsonl").unlink(missing_ok=True)

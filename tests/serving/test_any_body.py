@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from makar.serving.bodies import schema_of
-from makar.serving.feedback_fields import FeedbackFields, SessionFields
+from makar.serving.feedback_fields import FeedbackFields, ScoreFields, SessionFields
 from makar.serving.fields import ChatFields, CompletionFields
 from makar.serving.image_fields import ImageFields
 from makar.serving.response_fields import ResponseFields
@@ -29,6 +29,7 @@ ROUTES = {
     "/v1/fine_tuning/jobs": TuningFields,
     "/makar/v1/feedback": FeedbackFields,
     "/makar/v1/feedback/sessions": SessionFields,
+    "/makar/v1/feedback/scores": ScoreFields,
 }
 CASES = 120
 WORDS = [
@@ -76,6 +77,7 @@ GOOD = {
         "consent": True,
         "prompt": "Hello",
     },
+    "/makar/v1/feedback/scores": {"rater": "x", "items": [{"text": "Hello"}]},
     "/makar/v1/feedback/sessions": {"models": ["talker", "talker"], "prompts": ["Hello"]},
 }
 

@@ -136,6 +136,22 @@ def test_models_are_compared_blindly_and_ranked(server):
     assert ask(server, "/ranking?session=none")["models"] == []
 
 
+def test_what_somebody_likes_is_scored_and_what_waits_is_counted(server):
+    before = ask(server, "/waiting")
+    assert set(before) == {"text", "image"}
+    for colour, stars in ((10, 1), (20, 1), (220, 5), (240, 5)):
+        ask(server, "", said(kind="stars", items=[{"png": png(colour)}], value=stars, rater="zoe"))
+    assert ask(server, "/waiting")["image"] == before["image"] + 4
+    found = ask(server, "/scores", {"rater": "zoe", "items": [{"png": png(30)}, {"png": png(200)}]})
+    assert found["scores"][0] < found["scores"][1] and found["pairs"] == 4
+    ask(server, "/scores", {"rater": "all", "items": [{"png": png(30)}]})
+    for body in (
+        {"rater": "nobody", "items": [{"png": png()}]},
+        {"rater": "zoe", "items": [{"png": png()}, {"text": "a"}]},
+    ):
+        ask(server, "/scores", body, status=400)
+
+
 def test_wrong_comparisons_are_refused(server):
     for body in (
         {"models": ["poe"]},

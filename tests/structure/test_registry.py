@@ -96,6 +96,11 @@ PLANS = {
     "ModerationFields": "fields",
     "EmbeddingFields": "fields",
     "TuningFields": "fields",
+    "FeedbackFields": "fields",
+    "SessionFields": "fields",
+    "ScoreFields": "fields",
+    "DrawFields": "fields",
+    "VerdictFields": "fields",
 }
 """What the values of these classes are called wherever they are read: at the end of a name, ``plan.recipe.stages[-1]`` included.
 

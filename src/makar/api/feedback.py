@@ -251,6 +251,30 @@ def _check_hash(item: Judged, number: int) -> None:
         raise UsageError(f"line {number}: the text is not that of its hash", expected="the text as it was judged")
 
 
+def waiting() -> dict[str, int]:
+    """Return how many judgements of texts and of images may be learned from and came after the last training on feedback."""
+    from makar.data.feedback.source import FEEDBACK_PREFIX
+    from makar.training.run_store import FINISHED, stored_runs
+
+    learned = {"text": "", "image": ""}
+    for run in stored_runs():
+        state = run.state()
+        source, medium = str(state["options"].get("source")), str(state["options"].get("medium"))
+        if source.startswith(FEEDBACK_PREFIX) and state["status"] == FINISHED and medium in learned:
+            # Ids follow each other in time.
+            learned[medium] = max(learned[medium], source.rpartition("@")[2])
+    table = FeedbackTable()
+    return {
+        medium: sum(table.counts(Wanted(medium=medium, consent=True, after=last)).values())
+        for medium, last in learned.items()
+    }
+
+
+def read_item(thing: "Asset | Judged | Path | str") -> Judged:
+    """Return a thing as it is judged: its hash, what it shows, who made it."""
+    return _read(thing)[0]
+
+
 def _read(thing: "Asset | Judged | Path | str") -> tuple[Judged, str]:
     """Return what is judged and what it was made for."""
     from makar.generation.asset import Asset

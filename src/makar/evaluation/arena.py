@@ -165,9 +165,9 @@ def _counted(comparisons: Sequence[Comparison], number: dict[str, int]) -> np.nd
         counted[groups[one.group], first, second] += one.won
         counted[groups[one.group], second, first] += 1 - one.won
     added = []
-    for one, other in itertools.combinations(range(many), 2):
-        if counted[:, one, other].any() or counted[:, other, one].any():
-            for better, worse in ((one, other), (other, one)):
+    for left, right in itertools.combinations(range(many), 2):
+        if counted[:, left, right].any() or counted[:, right, left].any():
+            for better, worse in ((left, right), (right, left)):
                 wins = np.zeros((many, many))
                 wins[better, worse] = 1
                 added += [wins] * ADDED

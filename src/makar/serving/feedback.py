@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from fastapi import Request, Response
 
-from makar.api import arena, feedback
+from makar.api import arena, feedback, taste
 from makar.config import Config
 from makar.data.feedback.judgement import Judged, Judgement
 from makar.data.feedback.sessions import Session, Sessions
@@ -21,10 +21,13 @@ from makar.data.feedback.table import FeedbackTable
 from makar.errors import EmptyDataError, UnsupportedError, UsageError
 from makar.serving.bodies import ignored_header, parse_object, read_fields, read_json
 from makar.serving.feedback_fields import (
+    MOST_SCORED,
     DrawFields,
     FeedbackFields,
+    ScoreFields,
     SessionFields,
     VerdictFields,
+    items_of,
     judgement_of,
     session_words,
     wanted_of,
@@ -105,13 +108,36 @@ async def import_feedback(request: Request) -> Response:
 
 async def ranking(request: Request) -> Response:
     """Rank models by what people said."""
-    query = request.query_params
-    given = {name: query.get(name, "")[:200] for name in ("session", "medium", "rater")}
+    asked = wanted_of(request)
     try:
-        found = await asyncio.to_thread(lambda: arena.ranking(**given))
+        found = await asyncio.to_thread(
+            lambda: arena.ranking(session=asked.session, medium=asked.medium, rater=asked.rater)
+        )
     except EmptyDataError:
         return answer({"models": [], "pairs": [], "comparisons": 0, "agreement": {}, "raters": 0})
     return answer(found.to_dictionary())
+
+
+async def waiting(request: Request) -> Response:
+    """Say how many judgements came after the last training on feedback, by medium."""
+    del request
+    return answer(await asyncio.to_thread(feedback.waiting))
+
+
+async def scores(request: Request) -> Response:
+    """Say how much somebody, or all, would like things."""
+    fields, ignored = read_fields(ScoreFields, await read_json(request))
+
+    def scored() -> Event:
+        items = [item for item, _ in items_of(fields.items, most=MOST_SCORED)]
+        media = {"text" if item.png is None else "image" for item in items}
+        if len(media) > 1:
+            raise UsageError("texts and images together", expected="things of one medium")
+        learned = taste.taste_of(fields.rater, medium=media.pop())
+        values = [float(value) for value in learned.rewards(items)]
+        return {"rater": fields.rater, "scores": values, "pairs": learned.pairs, "raters": learned.raters}
+
+    return answer(await asyncio.to_thread(scored), ignored_header(ignored))
 
 
 async def begin_session(request: Request) -> Response:
@@ -226,6 +252,8 @@ ROUTES: tuple[tuple[str, str, Callable[[Request], Any], type[Config] | None], ..
     ("GET", "", list_feedback, None),
     ("GET", "/export", export_feedback, None),
     ("GET", "/ranking", ranking, None),
+    ("GET", "/waiting", waiting, None),
+    ("POST", "/scores", scores, ScoreFields),
     ("GET", "/contents/{hash}", feedback_content, None),
     ("POST", "/sessions", begin_session, SessionFields),
     ("GET", "/sessions", list_sessions, None),

@@ -25,14 +25,15 @@ from makar.errors import ConfigError, IntegrityError, UsageError
 from makar.provenance.embedding import png_manifest, png_pixel_hash
 from makar.provenance.manifest import read_strict_json
 
-MOST_MODELS, MOST_ROUNDS = 16, 1000
+MOST_ROUNDS, MOST_SCORED = 1000, 512
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FeedbackFields(Config):
     """Body of POST /makar/v1/feedback."""
 
-    kind: str = setting(meaning="what is said", choices=KINDS)
+    # The word of the table; what kind of configuration this is, nobody asks of a body.
+    kind: str = setting(meaning="what is said", choices=KINDS)  # type: ignore[misc]
     items: list = setting(
         meaning="what is judged, each as an object: text or png (base64), with manifest (signed) or model; or the hash of "
         "something that was judged before"
@@ -44,6 +45,16 @@ class FeedbackFields(Config):
     consent: bool = setting(meaning="whether models may learn from it")
     prompt: Any = setting(None, meaning="what was asked: a text or messages; none takes what the manifest says")
     note: str = setting("", meaning="words beside it")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ScoreFields(Config):
+    """Body of POST /makar/v1/feedback/scores."""
+
+    kind: ClassVar[str] = ""
+
+    rater: str = setting(meaning="whose taste, or all")
+    items: list = setting(meaning="things of one medium, as in feedback")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -86,13 +97,7 @@ def judgement_of(fields: FeedbackFields) -> Judgement:
         ConfigError: An item or the value is none.
         UsageError: The value does not fit the items.
     """
-    if not 1 <= len(fields.items) <= MOST_ITEMS:
-        raise ConfigError(f"body.items has {len(fields.items)}", expected=f"1 to {MOST_ITEMS}")
-    try:
-        read = [_item(item, number) for number, item in enumerate(fields.items)]
-    except IntegrityError as error:
-        # Of a model it would be a conflict; here the body is wrong.
-        raise ConfigError(f"body.items cannot be used: {error.came}", expected=error.expected, do=error.do) from error
+    read = items_of(fields.items, most=MOST_ITEMS)
     stated = next((asked for _, asked in read if asked), "")
     value = fields.value
     if value is None and fields.kind in (PAIR, RANKING, EDIT):
@@ -110,6 +115,25 @@ def judgement_of(fields: FeedbackFields) -> Judgement:
         prompt=turns_from(stated if fields.prompt is None else fields.prompt),
         note=fields.note,
     )
+
+
+def items_of(given: list[Any], *, most: int) -> list[tuple[Judged, str]]:
+    """Return what is judged, each with what it was made for.
+
+    Args:
+        given: Of a body.
+        most: How many there may be.
+
+    Raises:
+        ConfigError: One is none, or not what its manifest says.
+    """
+    if not 1 <= len(given) <= most:
+        raise ConfigError(f"body.items has {len(given)}", expected=f"1 to {most}")
+    try:
+        return [_item(item, number) for number, item in enumerate(given)]
+    except IntegrityError as error:
+        # Of a model it would be a conflict; here the body is wrong.
+        raise ConfigError(f"body.items cannot be used: {error.came}", expected=error.expected, do=error.do) from error
 
 
 def _item(given: Any, number: int) -> tuple[Judged, str]:

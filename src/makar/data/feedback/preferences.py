@@ -56,9 +56,9 @@ def preferences(judgements: Iterable[Judgement]) -> list[Preference]:
         (item,), (value,) = judgement.items, judgement.value
         others = rated[judgement.rater, judgement.kind, str(judgement.prompt)]
         others.pop(item.hash, None)
-        for other, number in others.values():
+        for said, number in others.values():
             if number != value:
-                (before,) = other.items
+                (before,) = said.items
                 prefer(judgement, *((item, before) if value > number else (before, item)))
         others[item.hash] = (judgement, value)
     return list(found.values())

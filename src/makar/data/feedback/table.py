@@ -307,7 +307,11 @@ def _said(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        try:
+            # The low byte is the primary code; extended codes add to it.
+            code = error.sqlite_errorcode & 0xFF
+        except AttributeError:  # raised by the module and not by SQLite
+            code = 0
         if code == sqlite3.SQLITE_FULL:
             raise OutOfSpaceError(f"the disk is full while writing {path}", do="free some space") from error
         if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
