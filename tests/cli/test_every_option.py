@@ -17,6 +17,7 @@ from PIL import Image
 
 from makar import registry
 from makar.api.data import data_for
+from makar.api.model import Model
 from makar.artifacts.load import load_artifact
 from makar.cli import demo
 from makar.families.diffusion.config import DiffusionConfig
@@ -938,7 +939,9 @@ def test_options_of_ask(place, tmp_path):
     written, again, other = (
         see(*words, "first.sqlite", "--model", "writer", "--seed", seed, "--json").values for seed in (1, 1, 2)
     )
-    assert written["by"] == "writer" and written == again != other
+    assert written["signed"]["manifest"]["content"] == again.pop("signed")["manifest"]["content"]
+    assert written["by"] == "writer" and {**again, "signed": written["signed"]} == written
+    assert {**other, "signed": written["signed"]} != written
     assert all(said["problem"] or said["citations"] for said in written["sentences"])
     see(*words, "first.sqlite", "--model", "writer", "--seed", "1", "-o", "answer.txt")
     assert Path("answer.txt").read_text(encoding="utf-8") == written["written"]
@@ -964,8 +967,12 @@ def test_options_of_promote(own_place, monkeypatch):
     discarded = ["promote", "writer", "better", "--samples", "2", "--json"]
     plain = see(*discarded, code=1).values
     assert plain == see(*discarded, code=1).values and plain["kept_as"] is None
-    assert see(*discarded[:-2], "9", "--json", code=1).values["checks"][2] != plain["checks"][2]
-    assert see(*discarded, "--seed", "5", code=1).values["checks"][2] != plain["checks"][2]
+    see("train", own_place / "images", "--steps", "2", "--seed", "4", *IMAGE_SETTINGS, "-o", "other")
+    drawn, generate = [], Model.generate
+    monkeypatch.setattr(Model, "generate", lambda model, **more: drawn.append(more) or generate(model, **more))
+    see("promote", "other", "painter", "--samples", "3", "--seed", "7", code=1)
+    see("promote", "other", "painter", "--samples", "2", code=1)
+    assert drawn == [{"count": 3, "seed": 7}] * 2 + [{"count": 2, "seed": 0}] * 2
     assert see(*discarded, "--data", own_place / "both" / "texts", code=1).values["checks"][0] != plain["checks"][0]
     done = see(*words).values
     assert done["verdict"] == "keep" and (models_folder() / done["kept_as"]).is_dir()

@@ -77,7 +77,7 @@ def promote(
     """
     made, old = load(new), load(name)
     place = models_folder() / name
-    if old.path != place or made.hash == old.hash or made.path == place:
+    if Path(name).name != name or old.path != place or made.hash == old.hash or made.path == place:
         raise UsageError(
             f"{made.short_name} in the place of {name}",
             expected="another model, and the name of a saved one",
