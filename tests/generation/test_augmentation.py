@@ -11,6 +11,7 @@ from tiny_models import save_tiny_image
 from makar.data.dataset import open_dataset
 from makar.errors import CopyRefusedError, UnknownNameError, UnsupportedError, UsageError
 from makar.generation.augmentation import METADATA, AugmentRequest, augment, read_labels, spread_over
+from makar.generation.generate import MOST_ATTEMPTS
 from makar.provenance.chain import verify
 
 
@@ -129,6 +130,16 @@ def test_copies_are_drawn_again_and_too_many_end_it(image_artifact, data, tmp_pa
     assert not files(tmp_path / "more")
     with pytest.raises(UnsupportedError, match="not indexed"):
         list(augment(image_artifact, data, AugmentRequest(count=1, folder=tmp_path / "none")))
+
+
+def test_a_seed_that_gives_only_copies_is_made_up_for_by_the_next(image_artifact, data, tmp_path):
+    results = made(image_artifact, data, tmp_path / "new", 1, novelty=Check(copies=MOST_ATTEMPTS))
+    assert [path.name for _, path in results] == ["000001.png"]
+    # What is there counts, whatever its number; the seed that gave nothing is asked once more.
+    assert [path.name for _, path in made(image_artifact, data, tmp_path / "new", 2)] == ["000000.png"]
+    assert files(tmp_path / "new") == ["fox/000000.png", "fox/000001.png"]
+    with pytest.raises(CopyRefusedError, match=r"fox \(0 of 1\).*copies"):
+        made(image_artifact, data, tmp_path / "none", 1, novelty=Check(copies=99))
 
 
 @pytest.mark.parametrize("place", ["data", "data/new", "."])

@@ -101,6 +101,12 @@ PLANS = {
     "ScoreFields": "fields",
     "DrawFields": "fields",
     "VerdictFields": "fields",
+    "StoreFields": "fields",
+    "StoreChangeFields": "fields",
+    "StoreFileFields": "fields",
+    "AttributeFields": "fields",
+    "StoreBatchFields": "fields",
+    "StoreSearchFields": "fields",
 }
 """What the values of these classes are called wherever they are read: at the end of a name, ``plan.recipe.stages[-1]`` included.
 

@@ -3,7 +3,8 @@
 Decisions: the n-th sample of a class has the seed ``seed + n`` and a file named after it, so a killed call goes on by making what is not
 there, and a larger number continues a smaller one. A hidden file in the folder states what the samples were made with; another model, seed
 or control there is refused, since one folder of two makes could not be told apart. Samples that are copies of the model's training images
-are drawn again: copies add nothing to a training set and leak between its parts. Nothing is written into the data.
+are drawn again: copies add nothing to a training set and leak between its parts. Where a seed gives nothing but copies, the next free
+seeds of the class take its place, up to ``SEEDS_PER_SAMPLE`` for each sample that is wanted. Nothing is written into the data.
 """
 
 import csv
@@ -17,12 +18,12 @@ from typing import Any
 from makar.artifacts.artifact import Artifact
 from makar.data.dataset import DataSet
 from makar.data.record import Split
-from makar.errors import UnknownNameError, UnsupportedError, UsageError
+from makar.errors import CopyRefusedError, UnknownNameError, UnsupportedError, UsageError
 from makar.generation.asset import Asset
 from makar.generation.finishing import read_finishing
-from makar.generation.generate import make_assets
+from makar.generation.generate import TOGETHER, make_together
 from makar.generation.guards import NoveltyCheck
-from makar.generation.prompts import NamesClasses, read_prompts
+from makar.generation.prompts import NamesClasses, Prompt, read_prompts
 from makar.generation.request import Job, Request, check_count_and_seed
 
 SPREADS = ("balance", "even")
@@ -31,8 +32,8 @@ LEARNED_FROM: tuple[Split, ...] = ("train", "inner")
 METADATA = "metadata.csv"
 STATED = ".makar-augment.json"
 SCHEMA = 1
-WRITTEN_TOGETHER = 64
-"""Samples after which the table of labels is written again."""
+SEEDS_PER_SAMPLE = 4
+"""Seeds that a class may use up for each of its samples; a model that copies more often than that has nothing to add."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -78,7 +79,7 @@ def augment(
         UsageError: The folder lies in the data or holds samples of another make, or the data has no labels.
         UnsupportedError: The model takes no classes, or its training data is not indexed here.
         UnknownNameError: The data has a class that the model does not know.
-        CopyRefusedError: Every draw for a sample was a copy.
+        CopyRefusedError: A class could not be filled up, as nearly all draws for it were copies; the samples of the others are there.
     """
     if asked.spread not in SPREADS:
         raise UnknownNameError("spread", asked.spread, SPREADS)
@@ -91,17 +92,82 @@ def augment(
     request = Request(artifact, options=controls, novelty=novelty, refuse_copies=True, finishing=finishing)
     prompts = dict(zip(counts, read_prompts(_known(list(counts), request), request.codec, request.family), strict=True))
     wanted = spread_over(counts, asked.count, spread=asked.spread)
-    files = {
-        (label, number): asked.folder / _name(label, number + asked.seed, in_folders=in_folders, labels=list(counts))
-        for label in counts
-        for number in range(wanted[label])
-    }
+    places = _Places(asked.folder, asked.seed, list(counts), in_folders=in_folders)
     _state(asked, artifact, data, {"settings": request.options.to_dictionary(), "finish": finishing.stated})
-    jobs = [
-        (Job(prompts[label], asked.seed + number), file) for (label, number), file in files.items() if not file.exists()
-    ]
-    table = None if in_folders else {file: label for (label, _), file in files.items()}
-    return _written(request, jobs, asked.folder, table)
+    return _fill_up(request, prompts, wanted, places)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Places:
+    """Where the samples of a call lie: the folder, the first seed, the labels, and whether folders are the classes."""
+
+    folder: Path
+    seed: int
+    labels: list[str]
+    in_folders: bool = dataclasses.field(kw_only=True)
+
+    def file(self, label: str, number: int) -> Path:
+        # A label out of a table may hold anything, so there the file has the number of the class.
+        seed = self.seed + number
+        name = f"{label}/{seed:06d}.png" if self.in_folders else f"{self.labels.index(label):04d}-{seed:06d}.png"
+        return self.folder / name
+
+    def write_table(self, wanted: Mapping[str, int]) -> None:
+        """Write file name and label of every sample that is there, where the folders do not say it."""
+        if self.in_folders:
+            return
+        temporary = self.folder / f".{METADATA}.tmp"
+        with temporary.open("w", encoding="utf-8", newline="") as stream:
+            writer = csv.writer(stream)
+            writer.writerow(["file_name", "label"])
+            for label, count in wanted.items():
+                files = (self.file(label, number) for number in range(SEEDS_PER_SAMPLE * count))
+                writer.writerows([file.name, label] for file in files if file.exists())
+        temporary.replace(self.folder / METADATA)
+
+
+def _fill_up(
+    request: Request, prompts: Mapping[str, Prompt], wanted: Mapping[str, int], places: _Places
+) -> Iterator[tuple[Asset, Path]]:
+    """Make what is missing of every class, in rounds: the seeds that gave only copies are made up for by those that follow."""
+    tried = dict.fromkeys(wanted, 0)
+    there = dict.fromkeys(wanted, 0)
+    refused = ""
+    places.write_table(wanted)
+    while True:
+        jobs: list[tuple[str, int]] = []
+        for label, count in wanted.items():
+            missing = count - there[label]
+            last = min(tried[label] + missing, SEEDS_PER_SAMPLE * count)
+            for number in range(tried[label], last):
+                if places.file(label, number).exists():
+                    there[label] += 1
+                else:
+                    jobs.append((label, number))
+            tried[label] = last
+        if not jobs:
+            break
+        for start in range(0, len(jobs), TOGETHER):
+            together = jobs[start : start + TOGETHER]
+            made = make_together(request, [Job(prompts[label], places.seed + number) for label, number in together])
+            try:
+                for position, asset in made:
+                    label, number = together[position]
+                    file = places.file(label, number)
+                    file.parent.mkdir(parents=True, exist_ok=True)
+                    asset.save(file)
+                    there[label] += 1
+                    yield asset, file
+            except CopyRefusedError as error:
+                refused = error.came
+            places.write_table(wanted)
+    short = [f"{label} ({there[label]} of {count})" for label, count in wanted.items() if there[label] < count]
+    if short:
+        raise CopyRefusedError(
+            f"classes that could not be filled up: {', '.join(short)}; {refused}",
+            expected=f"a sample that is no copy from one of {SEEDS_PER_SAMPLE} seeds",
+            do="fewer samples, or a model that was trained on more data",
+        )
 
 
 def spread_over(counts: Mapping[str, int], total: int, *, spread: str) -> dict[str, int]:
@@ -159,35 +225,6 @@ def _known(labels: list[str], request: Request) -> list[int]:
         if label not in names:
             raise UnknownNameError("class of the model", label, names)
     return [names.index(label) for label in labels]
-
-
-def _name(label: str, seed: int, *, in_folders: bool, labels: list[str]) -> str:
-    # A label out of a table may hold anything, so there the file has the number of the class.
-    return f"{label}/{seed:06d}.png" if in_folders else f"{labels.index(label):04d}-{seed:06d}.png"
-
-
-def _written(
-    request: Request, jobs: list[tuple[Job, Path]], folder: Path, table: dict[Path, str] | None
-) -> Iterator[tuple[Asset, Path]]:
-    if table is not None:
-        _write_table(folder, table)
-    assets = make_assets(request, [job for job, _ in jobs])
-    for done, ((_, file), asset) in enumerate(zip(jobs, assets, strict=True), start=1):
-        file.parent.mkdir(parents=True, exist_ok=True)
-        asset.save(file)
-        if table is not None and (done % WRITTEN_TOGETHER == 0 or done == len(jobs)):
-            _write_table(folder, table)
-        yield asset, file
-
-
-def _write_table(folder: Path, table: dict[Path, str]) -> None:
-    """Write file name and label of every sample that is there."""
-    temporary = folder / f".{METADATA}.tmp"
-    with temporary.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(["file_name", "label"])
-        writer.writerows([file.name, label] for file, label in table.items() if file.exists())
-    temporary.replace(folder / METADATA)
 
 
 def _check_place(asked: AugmentRequest) -> None:

@@ -90,10 +90,27 @@ def make_assets(request: Request, jobs: list[Job]) -> Iterator[Asset]:
         CopyRefusedError: Every draw for an asset was refused.
     """
     for start in range(0, len(jobs), TOGETHER):
-        yield from _make_together(request, jobs[start : start + TOGETHER])
+        # What comes after one that is missing is not given: the order is all that says which asset is whose.
+        given = 0
+        for position, asset in make_together(request, jobs[start : start + TOGETHER]):
+            if position == given:
+                yield asset
+                given += 1
 
 
-def _make_together(request: Request, jobs: list[Job]) -> Iterator[Asset]:
+def make_together(request: Request, jobs: list[Job]) -> Iterator[tuple[int, Asset]]:
+    """Draw, judge and sign jobs that are computed side by side.
+
+    Args:
+        request: The request in force.
+        jobs: What to make, at most ``TOGETHER`` for the memory's sake.
+
+    Yields:
+        (position of the job, its asset), in order.
+
+    Raises:
+        CopyRefusedError: Every draw for some of the jobs was refused; what the others gave has been given before.
+    """
     waiting = list(range(len(jobs)))
     passed: dict[int, tuple[Draft, int]] = {}
     reason = ""
@@ -111,11 +128,14 @@ def _make_together(request: Request, jobs: list[Job]) -> Iterator[Asset]:
             passed[index] = (draft, attempt)
             while given in passed:
                 found, drawn = passed.pop(given)
-                yield request.asset(jobs[given], found, drawn)
+                yield given, request.asset(jobs[given], found, drawn)
                 given += 1
         waiting = sorted(refused)
         if not waiting:
             return
+    for index in sorted(passed):
+        found, drawn = passed[index]
+        yield index, request.asset(jobs[index], found, drawn)
     seeds = ", ".join(str(jobs[index].seed) for index in waiting)
     raise CopyRefusedError(
         f"all {MOST_ATTEMPTS} draws for seed {seeds} were refused: {reason}",

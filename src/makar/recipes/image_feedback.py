@@ -53,7 +53,7 @@ def _weighing(model: Stage) -> Stage:
     assert isinstance(family, DiffusionConfig), "only these are tuned"
     return model.changed(
         begins=PARENT,
-        codec=_with_scores(model.codec),
+        codec=with_scores(model.codec, used=True),
         family=family.changed(preference=TEMPERATURE),
         optimisation=optimisation.changed(
             batch_size=min(optimisation.batch_size, MOST_IN_A_BATCH), accumulate=1, warmup_steps=5
@@ -61,8 +61,8 @@ def _weighing(model: Stage) -> Stage:
     )
 
 
-def _with_scores(codec: CodecConfig) -> CodecConfig:
+def with_scores(codec: CodecConfig, *, used: bool) -> CodecConfig:
+    """Return the codec of images, or of their latents, with or without how much each is liked."""
     if isinstance(codec, LatentCodecConfig):
-        return codec.changed(base=_with_scores(codec.base))
-    assert isinstance(codec, ImageCodecConfig), "what denoises is made of images"
-    return codec.changed(use_scores=True)
+        return codec.changed(base=with_scores(codec.base, used=used))
+    return codec.changed(use_scores=used) if isinstance(codec, ImageCodecConfig) else codec

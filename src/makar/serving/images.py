@@ -12,10 +12,11 @@ from typing import Any
 from fastapi import Request, Response
 from starlette.datastructures import UploadFile
 
-from makar.errors import UnsupportedError, UsageError
+from makar.errors import MakarError, UnsupportedError, UsageError
 from makar.serving.bodies import ignored_header, read_fields, read_json
 from makar.serving.front import Front, answer, attended, begun, front_of, leased, merged, now, seed_of, sse
 from makar.serving.image_fields import EDIT_WORDS, ImageFields, edit_words, form_values, image_controls
+from makar.serving.problems import problem_of
 from makar.serving.process import Event, Process
 from makar.serving.uploads import read_form
 
@@ -104,6 +105,29 @@ class Drawing:
 def said_of(event: Event) -> dict[str, Any]:
     """Return what Makar says of an image beside OpenAI's fields."""
     return {name: event[name] for name in ("asset", "seed", "size", "novelty", "manifest") if name in event}
+
+
+async def drawn_item(request: Request, fields: ImageFields, *, name: str, raises: bool) -> dict[str, Any]:
+    """Return an image as an item of an answer of /v1/responses.
+
+    Args:
+        request: The request.
+        fields: What is drawn.
+        name: Id of the item.
+        raises: Whether an image that cannot be made is an error, or an item that says so.
+
+    Raises:
+        MakarError: It cannot be made, and that is to be an error.
+    """
+    item = {"id": name, "type": "image_generation_call", "revised_prompt": fields.prompt, "output_format": "png"}
+    try:
+        # To the end, because work that is left before it is over is cancelled.
+        (event,) = [one async for one in Drawing(request, fields, how=None).pictures()]
+    except MakarError as error:
+        if raises:
+            raise
+        return {**item, "status": "failed", "result": None, "error": problem_of(error)["error"]}
+    return {**item, "status": "completed", "result": event["png"], "makar": said_of(event)}
 
 
 def only_model(front: Front) -> str:

@@ -27,6 +27,7 @@ from makar.serving.front import Front
 from makar.serving.guard import LOOPBACK, Rules
 from makar.serving.pool import Pool
 from makar.serving.shelf import Shelf
+from makar.serving.stores import Stores
 from makar.serving.tuning import Trainings
 
 KEY_VARIABLE = "MAKAR_SERVE_KEY"
@@ -107,9 +108,9 @@ def serve(wanted: Wanted, *, on_start: Callable[[str], None]) -> None:
     listening = listen(wanted.host, wanted.port)
     with listening:
         trainings = Trainings(Shelf(folder / "jobs", kind="ftjob-"), front.files)
-        app = make_app(
-            front, trainings=trainings, preload=[place.name for place in pool.places] if wanted.models else []
-        )
+        stores = Stores(folder / "stores", files=front.files, pool=pool)
+        preload = [place.name for place in pool.places] if wanted.models else []
+        app = make_app(front, trainings=trainings, stores=stores, preload=preload)
         config = uvicorn.Config(
             app,
             log_level="warning",

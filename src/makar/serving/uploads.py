@@ -92,20 +92,34 @@ async def list_files(request: Request) -> Response:
 
 
 def page(found: list[dict[str, Any]], request: Request) -> dict[str, Any]:
-    """Return a page of a list, as ``limit`` and ``after`` ask for it.
+    """Return a page of a list, as ``limit``, ``after``, ``before`` and ``order`` ask for it.
+
+    Args:
+        found: Everything, the newest first.
+        request: What asks.
 
     Raises:
-        UsageError: The limit is no number.
+        UsageError: The limit is no number, or the order is none.
     """
-    limit, after = request.query_params.get("limit", str(MOST_LISTED)), request.query_params.get("after")
+    asked = request.query_params
+    limit, order = asked.get("limit", str(MOST_LISTED)), asked.get("order", "desc")
     if not (limit.isascii() and limit.isdigit() and 0 < int(limit[:9]) <= MOST_LISTED):
         raise UsageError(f"the limit {limit[:20]!a}", expected=f"1 to {MOST_LISTED}")
-    start = next((place + 1 for place, one in enumerate(found) if one["id"] == after), 0) if after else 0
-    shown = found[start : start + int(limit)]
+    if order not in ("asc", "desc"):
+        raise UsageError(f"the order {order[:20]!a}", expected="asc or desc")
+    rows = found if order == "desc" else found[::-1]
+    places = {one["id"]: place for place, one in enumerate(rows)}
+    start = places.get(asked.get("after", ""), -1) + 1
+    if asked.get("before", "") in places:
+        end = places[asked["before"]]
+        start = max(start, end - int(limit))
+    else:
+        end = len(rows)
+    shown = rows[start : min(end, start + int(limit))]
     return {
         "object": "list",
         "data": shown,
-        "has_more": len(found) > start + len(shown),
+        "has_more": start + len(shown) < end,
         "first_id": shown[0]["id"] if shown else None,
         "last_id": shown[-1]["id"] if shown else None,
     }
