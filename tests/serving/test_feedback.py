@@ -152,6 +152,24 @@ def test_what_somebody_likes_is_scored_and_what_waits_is_counted(server):
         ask(server, "/scores", body, status=400)
 
 
+def test_a_training_on_feedback_is_fixed_to_what_was_said(server):
+    def train(data):
+        body = {"model": "poe", "training_file": data, "hyperparameters": {"steps": 100_000}}
+        status, _, content = request(server.address, "/v1/fine_tuning/jobs", body)
+        return status, json.loads(content)
+
+    assert train("feedback:nobody-yet")[0] == 400
+    last = [
+        ask(server, "", said(rater="max", items=[{"text": f"{n}."}], value=n % 2, prompt="Which?"))["id"]
+        for n in range(4)
+    ][-1]
+    ask(server, "", said(rater="max", items=[{"text": "No."}], consent=False))
+    status, job = train("feedback:max")
+    assert status == 200 and job["training_file"] == f"feedback:max@{last}"
+    path = f"/v1/fine_tuning/jobs/{job['id']}/cancel"
+    assert json.loads(request(server.address, path, {})[2])["status"] == "cancelled"
+
+
 def test_wrong_comparisons_are_refused(server):
     for body in (
         {"models": ["poe"]},

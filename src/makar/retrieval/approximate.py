@@ -1,10 +1,10 @@
 """Finds the nearest of very many vectors without comparing with all: a graph of FAISS beside the index, from 300,000 passages on.
 
-Comparing with all is exact and takes 16 ms at 300,000 vectors of 384 numbers; the graph (Malkov and Yashunin 2018, arXiv 1603.09320: HNSW) takes a
-fraction of one and finds nearly the same. It lies in a file of its own, ``INDEX.vectors-HASH.faiss``, made at the end of ``makar index`` where the
-extra is installed, in half precision like the vectors themselves. Its name and a word inside say which model and which state of the index it
-belongs to; one of another state is passed over, and the search compares with all. Nothing else changes: without the extra, or below the
-number, no file is made.
+Comparing with all is exact and takes 16 ms at 300,000 vectors of 384 numbers; the graph (Malkov and Yashunin 2018, arXiv 1603.09320: HNSW)
+takes a fraction of one and finds nearly the same. It lies in a file of its own, ``INDEX.vectors-HASH.faiss``, made at the end of ``makar
+index`` where the extra is installed, in half precision like the vectors themselves. Its name and a word inside say which model and which
+state of the index it belongs to; one of another state is passed over, and the search compares with all. Nothing else changes: without the
+extra, or below the number, no file is made.
 """
 
 import dataclasses
