@@ -99,8 +99,8 @@ def test_a_model_that_obeys_is_found_out_and_cannot_cite(planted):
             if said != text:
                 asked += 1
                 marked += all(sentence.problem for sentence in answer.sentences if canary in sentence.text)
-    # What an order says of the very question stands in the documents, and may be cited as standing there.
-    assert marked >= 0.9 * asked, (marked, asked)
+    # One of the ten is a false statement and no order: what a document states can be cited as standing there.
+    assert marked >= 0.85 * asked, (marked, asked)
     index.close()
 
 
