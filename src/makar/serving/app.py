@@ -44,6 +44,9 @@ from makar.serving.store_fields import (
     StoreSearchFields,
 )
 from makar.serving.stores import Stores
+from makar.serving.studio.folders import Folders
+from makar.serving.studio.pages import read_pages
+from makar.serving.studio.routes import FORMS, ROUTES
 from makar.serving.text_fields import EmbeddingFields, ModerationFields
 from makar.serving.tuning import Trainings
 from makar.serving.tuning_fields import TuningFields
@@ -87,12 +90,13 @@ ERRORS = {
 }
 
 
-def make_app(front: Front, *, trainings: Trainings, stores: Stores, preload: list[str]) -> FastAPI:
+def make_app(front: Front, *, trainings: Trainings, stores: Stores, folders: Folders, preload: list[str]) -> FastAPI:
     """Return the application.
 
     Args:
         front: What the routes work with.
         trainings: The jobs that train.
+        folders: Data that was brought to the studio.
         stores: The vector stores.
         preload: Models that are loaded before the first request is answered.
     """
@@ -113,6 +117,8 @@ def make_app(front: Front, *, trainings: Trainings, stores: Stores, preload: lis
     app = FastAPI(title="Makar", version=VERSION, lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.front = front
     app.state.trainings = trainings
+    app.state.folders = folders
+    app.state.pages = read_pages()
     app.state.stores = stores
     _route(app, "GET", "/health", models.health)
     _route(app, "GET", "/metrics", models.metrics)
@@ -145,6 +151,10 @@ def make_app(front: Front, *, trainings: Trainings, stores: Stores, preload: lis
     _form(app, "/makar/v1/feedback/import", feedback.import_feedback, {"file": FILE})
     for method, path, handler, fields in feedback.ROUTES:
         _route(app, method, f"/makar/v1/feedback{path}", handler, fields)
+    for method, path, handler, studio_fields in ROUTES:
+        _route(app, method, path, handler, studio_fields)
+    for path, handler, parts in FORMS:
+        _form(app, path, handler, parts)
     store = "/v1/vector_stores/{store}"
     _route(app, "POST", "/v1/vector_stores", vector_stores.create_store, StoreFields)
     _route(app, "GET", "/v1/vector_stores", vector_stores.list_stores)

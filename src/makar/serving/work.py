@@ -26,13 +26,14 @@ from makar.generation.given_tokens import given_likelihoods
 from makar.generation.hole import Hole
 from makar.generation.infill import fill_stepwise, filled_job, longest_hole
 from makar.generation.predict_text import ReadsText
-from makar.generation.prompts import EncodesText, NamesClasses, Prompts, read_prompts
+from makar.generation.prompts import EncodesText, NamesClasses, Prompts, read_prompts, rewrites
 from makar.generation.request import Request, option_names
 from makar.generation.steering import TokenLikelihood, read_steering
 from makar.generation.stream import Piece, stream_pieces
 from makar.generation.turns import PLAIN_STOP, HasContext, fit_turns, knows_turns, prompt_length
 from makar.provenance.content import describe_content
 from makar.provenance.embedding import png_bytes
+from makar.serving.controls import controls_of
 from makar.tensor_spec import CAPTION, CLASS, TARGET
 
 Ask = dict[str, Any]
@@ -61,6 +62,9 @@ def facts_of(model: Model, defaults: dict[str, Any]) -> dict[str, Any]:
         "turns": knows_turns(codec),
         "size": image_size_of(codec),
         "parameters": sum(parameter.numel() for parameter in family.parameters()),
+        "options": controls_of(type(family.options())),
+        "reads": isinstance(family, ReadsText | MakesVectors),
+        "rewrites": rewrites(config),
         "defaults": {name: value for name, value in defaults.items() if name in option_names(family)},
     }
 
