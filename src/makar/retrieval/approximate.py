@@ -58,7 +58,7 @@ def build_graph(index: Index, model: str) -> bool:
         return False
     import faiss
 
-    graph = faiss.IndexHNSWSQ(vectors.shape[1], faiss.ScalarQuantizer.QT_fp16, LINKS, faiss.METRIC_INNER_PRODUCT)
+    graph: Any = faiss.index_factory(vectors.shape[1], f"HNSW{LINKS}_SQfp16", faiss.METRIC_INNER_PRODUCT)
     graph.hnsw.efConstruction = BUILT_WITH
     graph.train(vectors[:1024])
     graph.add(np.ascontiguousarray(vectors))
