@@ -594,6 +594,14 @@ def test_a_better_prompt_is_looked_for(place, tmp_path):
     assert ".prompt" in see(*words, "-o", "better.txt", code=2).output
 
 
+def test_lists_of_a_medium(place):
+    for what in ("recipes", "models"):
+        every = see("list", what, "--json").values
+        few = see("list", what, "--medium", "image", "--json").values
+        assert few == [row for row in every if row["medium"] == "image"] and 0 < len(few) < len(every)
+        assert "bells" in see("list", what, "--medium", "bells", code=2).messages
+
+
 def test_prompts_are_listed(place):
     assert {"tutor", "story"} <= {row["name"] for row in see("prompt", "list", "--json").values}
     assert "tutor" in see("prompt", "list").output
@@ -804,6 +812,7 @@ def test_columns_of_a_table(place):
     assert '"dee"' in wrong.messages and "de" in wrong.messages
 
 
+CASES |= {(f"makar list {what}", "--medium"): "test_lists_of_a_medium" for what in ("recipes", "models")}
 CASES["makar inspect", "--medium"] = "test_medium_of_inspect"
 
 
