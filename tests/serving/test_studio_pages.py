@@ -24,6 +24,8 @@ PAGES = (
     "chat",
     "gallery",
     "knowledge",
+    "arena",
+    "feedback",
     "train",
     "models",
     "models/painter",

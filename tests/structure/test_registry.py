@@ -108,6 +108,7 @@ PLANS = {
     "StoreBatchFields": "fields",
     "StoreSearchFields": "fields",
     "InspectFields": "fields",
+    "PromoteFields": "fields",
     "AddFields": "fields",
     "AskFields": "fields",
     "ExportFields": "fields",
