@@ -12,13 +12,13 @@ from makar.recipe import PARENT, Origin, Recipe, Stage, continued
 from makar.recipes.image import image
 
 NAME = "distill"
-SUMMARY = "a model of images made faster: a student of a trained model that needs 1 to 4 steps; begins --from MODEL"
+SUMMARY = "a model of images made faster: a student of a trained model that takes 1 to 4 steps; begins --from MODEL"
 EXPECTED = "not measured"
 RATE = 0.3
 """Peak of the learning rate, as a share of the teacher's."""
 
 BATCH_SHARE = 0.5
-"""Paths a step, as a share of the teacher's batch: each teaches at four points."""
+"""Paths a step, as a share of the teacher's batch: each teaches at every stop."""
 
 
 def distill(origin: Origin | None = None) -> Recipe:
