@@ -60,7 +60,7 @@ async def create_eval(request: Request) -> Response:
     """Make an evaluation."""
     fields, ignored = read_fields(EvalFields, await read_json(request))
     evals = evals_of(request)
-    made = {
+    made: dict[str, Any] = {
         "id": evals.kept.new_id(),
         "object": "eval",
         "created_at": now(),

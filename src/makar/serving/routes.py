@@ -89,7 +89,9 @@ ROUTES: tuple[tuple[str, str, Handler, type[Config] | None], ...] = (
     ("DELETE", EVAL, eval_routes.delete_eval, None),
     ("POST", f"{EVAL}/runs", eval_routes.create_run, EvalRunFields),
     ("GET", RUN, eval_routes.one_run, None),
+    # One major of the client cancels by the first, the other by the second.
     ("POST", RUN, eval_routes.cancel_run, None),
+    ("POST", f"{RUN}/cancel", eval_routes.cancel_run, None),
     ("DELETE", RUN, eval_routes.delete_run, None),
     ("GET", f"{RUN}/output_items/{{item}}", eval_routes.one_output_item, None),
 )
