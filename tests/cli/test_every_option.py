@@ -996,7 +996,7 @@ def test_json_is_json(own_place, monkeypatch):
 # --- serve ------------------------------------------------------------------------------------------------------------------------
 
 SERVE = ("<models>?", "--host", "--port", "--key-file", "--origin", "--requests-per-minute", "--waiting", "--memory")
-SERVE += ("--largest-upload", "--set", "--json")
+SERVE += ("--largest-upload", "--data", "--set", "--json")
 CASES |= {("makar serve", option): "test_an_option_of_serve_changes_what_is_served" for option in SERVE}
 
 
@@ -1005,7 +1005,7 @@ def test_an_option_of_serve_changes_what_is_served(place, tmp_path):
     (tmp_path / "key").write_text("a-key-of-more-than-16-letters", encoding="utf-8")
     words = ["writer", "--key-file", tmp_path / "key", "--host", "127.0.0.2", "--origin", "https://friend.example"]
     words += ["--requests-per-minute", "9", "--waiting", "1", "--memory", "4000", "--largest-upload", "1"]
-    words += ["--set", "max_tokens=3", "--json"]
+    words += ["--set", "max_tokens=3", "--json", "--data", tmp_path]
     key = {"Authorization": "Bearer a-key-of-more-than-16-letters"}
     ask = {"model": "writer", "messages": [{"role": "user", "content": "In which"}], "seed": 1}
     found = []
@@ -1018,6 +1018,7 @@ def test_an_option_of_serve_changes_what_is_served(place, tmp_path):
             "<models>?": len(json.loads(request(server.address, "/v1/models", headers=key)[2])["data"]),
             "--origin": request(server.address, "/v1/models", headers=friend)[0],
             "--largest-upload": request(server.address, "/v1/chat/completions", b"x" * (1 << 18), headers=key)[0],
+            "--data": json.loads(request(server.address, "/makar/v1/sources", headers=key)[2])["folders"],
             "--set": json.loads(request(server.address, "/v1/chat/completions", ask, headers=key)[2])["usage"],
             "--json": server.output[:1],
         }

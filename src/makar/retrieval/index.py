@@ -272,6 +272,29 @@ class Index:
                 found[number] = Stored(id=number, document=name, place=place, passage=passage)
         return [found[number] for number in numbers if number in found]
 
+    def around(self, document: str, start: int, end: int, *, most: int) -> list[Stored]:
+        """Return the passages of a document that hold a place, with the one before and the one behind, in order.
+
+        Args:
+            document: Its name.
+            start: First character of the place.
+            end: Behind its last character.
+            most: Passages at most.
+        """
+        rows = self._connection.execute(
+            "select min(place), max(place) from passages join documents on documents.id = document"
+            " where name = ? and start < ? and finish > ?",
+            (document, max(end, start + 1), start),
+        ).fetchone()
+        if rows[0] is None:
+            return []
+        numbers = self._connection.execute(
+            "select passages.id from passages join documents on documents.id = document"
+            " where name = ? and place between ? and ? order by place limit ?",
+            (document, rows[0] - 1, rows[1] + 1, most),
+        ).fetchall()
+        return self.stored([number for (number,) in numbers])
+
     def without_vectors(self, model: str, *, limit: int) -> list[tuple[int, str]]:
         """Return numbers of passages that have no vector of a model yet, each with its heading and text."""
         rows = self._connection.execute(

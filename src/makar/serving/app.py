@@ -24,6 +24,9 @@ from makar.serving.guard import Guard
 from makar.serving.problems import INVALID, problem_of
 from makar.serving.routes import FORMS, HINTS, LISTS, PAGE, ROUTES, Handler
 from makar.serving.stores import Stores
+from makar.serving.studio import routes as studio
+from makar.serving.studio.folders import Folders
+from makar.serving.studio.pages import read_pages
 from makar.serving.tuning import Trainings
 from makar.version import VERSION
 
@@ -51,13 +54,21 @@ ERRORS = {
 
 
 def make_app(
-    front: Front, *, trainings: Trainings, stores: Stores, batches: Batches, evals: Evals, preload: list[str]
+    front: Front,
+    *,
+    trainings: Trainings,
+    folders: Folders,
+    stores: Stores,
+    batches: Batches,
+    evals: Evals,
+    preload: list[str],
 ) -> FastAPI:
     """Return the application.
 
     Args:
         front: What the routes work with.
         trainings: The jobs that train.
+        folders: Data that was brought to the studio.
         stores: The vector stores.
         batches: The batches of requests.
         evals: The evaluations.
@@ -83,15 +94,19 @@ def make_app(
     app = FastAPI(title="Makar", version=VERSION, lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.front = front
     app.state.trainings = trainings
+    app.state.folders = folders
+    app.state.pages = read_pages()
     app.state.stores = stores
     app.state.batches = batches
     app.state.evals = evals
-    for method, path, handler, fields in ROUTES:
+    for method, path, handler, fields in (*ROUTES, *studio.ROUTES):
         _route(app, method, path, handler, fields)
     for path, handler in LISTS:
         _route(app, "GET", path, handler, queries=PAGE)
     for path, handler, parts, required in FORMS:
         _form(app, path, handler, parts, required)
+    for path, handler, parts in studio.FORMS:
+        _form(app, path, handler, parts, ())
     app.add_exception_handler(MakarError, _problem)
     app.add_exception_handler(HTTPException, _absent)
     app.add_exception_handler(Exception, _broken)

@@ -6,6 +6,7 @@ can do that. (4) No image is fetched from a URL.
 """
 
 import base64
+import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
@@ -16,6 +17,7 @@ from makar.errors import MakarError, UnsupportedError, UsageError
 from makar.serving.bodies import ignored_header, read_fields, read_json
 from makar.serving.front import Front, answer, attended, begun, front_of, leased, merged, now, seed_of, sse
 from makar.serving.image_fields import EDIT_WORDS, ImageFields, edit_words, form_values, image_controls
+from makar.serving.keeping import CREATE, EDIT, Keeping, keep_image
 from makar.serving.problems import problem_of
 from makar.serving.process import Event, Process
 from makar.serving.uploads import read_form
@@ -62,7 +64,7 @@ class Drawing:
             "count": fields.n,
             "seed": self.seed,
             "options": options,
-            "manifest": fields.manifest,
+            "manifest": fields.manifest or fields.store,
         }
         if self.how is None:
             return ask
@@ -75,9 +77,18 @@ class Drawing:
         """Yield the images as they are finished."""
         front = front_of(self.request)
         async with leased(front, self.model) as (place, process):
+            started = time.perf_counter()
             async for _, event in merged(process, [self.ask(process)]):
                 front.figures.images(place.name, 1)
+                if self.fields.store:
+                    seconds, started = time.perf_counter() - started, time.perf_counter()
+                    await keep_image(front.library, self.keeping(place.name), event, seconds=seconds)
                 yield event
+
+    def keeping(self, model: str) -> Keeping:
+        """Return how the images are kept."""
+        kind, fields = CREATE if self.how is None else EDIT, self.fields
+        return Keeping(model=model, kind=kind, prompts=(fields.prompt,), shows_manifest=fields.manifest)
 
     async def whole(self) -> Event:
         """Return the answer as one object."""

@@ -27,7 +27,7 @@ class ResponseFields(TextFields):
     input: Any = setting(meaning="a text, or a list of messages, calls of functions and their results")
     instructions: str | None = setting(None, meaning="what the model is told before; not carried on to later answers")
     previous_response_id: str | None = setting(None, meaning="an answer that this one goes on from")
-    store: bool = setting(True, meaning="keep the answer, so that a later one can go on from it")
+    store: bool | None = setting(True, meaning="keep the answer, so that a later one can go on from it")
     max_output_tokens: int | None = setting(None, meaning="longest answer in tokens", minimum=1, maximum=MOST_TOKENS)
     text: dict | None = setting(None, meaning="the form of the answer: text, json_object or json_schema")
     tools: list | None = setting(None, meaning="functions that may be called, file_search, image_generation")

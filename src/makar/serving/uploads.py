@@ -19,8 +19,14 @@ PURPOSES = ("fine-tune", "batch", "assistants", "evals", "user_data", "vision")
 MOST_LISTED = 10_000
 
 
-async def read_form(request: Request) -> tuple[dict[str, str], list[tuple[str, UploadFile]]]:
+async def read_form(
+    request: Request, *, most_files: int = MOST_FILES
+) -> tuple[dict[str, str], list[tuple[str, UploadFile]]]:
     """Return the texts of a form by name, and its files with their names.
+
+    Args:
+        request: The request.
+        most_files: Files that it may have.
 
     Raises:
         Problem: It is no form.
@@ -31,7 +37,7 @@ async def read_form(request: Request) -> tuple[dict[str, str], list[tuple[str, U
             f'a body of type "{kind[:80]}"', status=415, code="unsupported_type", expected="multipart/form-data"
         )
     try:
-        form = await request.form(max_files=MOST_FILES, max_fields=MOST_FIELDS, max_part_size=LONGEST_FIELD)
+        form = await request.form(max_files=most_files, max_fields=MOST_FIELDS, max_part_size=LONGEST_FIELD)
     except (HTTPException, UnicodeDecodeError, KeyError) as error:
         raise Problem(
             "the form cannot be read", status=400, code="invalid_body", expected="a form with files"
