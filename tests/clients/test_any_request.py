@@ -13,7 +13,7 @@ from tests.generation.test_edit import saved
 from tests.serving.server import Server, talker
 from tests.serving.test_images_and_files import saved_text
 
-pytestmark = [pytest.mark.loopback, needs(CLIENTS)]
+pytestmark = [pytest.mark.loopback, pytest.mark.timeout(7200), needs(CLIENTS)]
 
 CASES, FEW = 500, 3
 MOST_GROWTH = 0.05
@@ -68,7 +68,6 @@ def asked(server, known, cases, seconds):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(7200)
 def test_no_request_is_an_error_inside_and_the_memory_stays(server, known):
     asked(server, known, FEW, 60)
     before = psutil.Process(server.process.pid).memory_info().rss

@@ -1,5 +1,6 @@
 """Other people's clients against a real server: every call that they have for what is offered here."""
 
+import openai
 import pytest
 
 from makar.families.diffusion.config import DiffusionConfig
@@ -9,7 +10,7 @@ from tests.generation.test_edit import saved
 from tests.serving.server import Server, talker
 from tests.serving.test_images_and_files import saved_text
 
-pytestmark = [pytest.mark.loopback, pytest.mark.slow, needs(CLIENTS)]
+pytestmark = [pytest.mark.loopback, pytest.mark.slow, pytest.mark.timeout(1500), needs(CLIENTS)]
 
 CALLS = {
     "openai_calls.py": 18,
@@ -39,11 +40,8 @@ def server(tmp_path_factory):
 
 @pytest.mark.parametrize("script, count", CALLS.items())
 def test_every_call_of_a_client_works(server, script, count):
-    made = said(script, server.address)
+    made = said(script, server.address, seconds=1400)
     assert len(made["calls"]) == count, made["calls"]
-
-
-def test_the_client_of_openai_is_the_other_major(server):
-    import openai
-
-    assert said("openai_calls.py", server.address)["version"].partition(".")[0] != openai.__version__.partition(".")[0]
+    if "version" in made:
+        # The client of OpenAI there is of the other major.
+        assert made["version"].partition(".")[0] != openai.__version__.partition(".")[0]

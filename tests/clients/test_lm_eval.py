@@ -5,7 +5,7 @@ import pytest
 from tests.clients.environment import MEASURE, needs, said
 from tests.serving.server import Server, talker
 
-pytestmark = [pytest.mark.loopback, pytest.mark.slow, needs(MEASURE)]
+pytestmark = [pytest.mark.loopback, pytest.mark.slow, pytest.mark.timeout(1500), needs(MEASURE)]
 
 
 def test_figures_over_http_are_those_in_process(tmp_path, monkeypatch):

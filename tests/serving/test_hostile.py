@@ -12,7 +12,7 @@ import pytest
 from tests.serving import hostile
 from tests.serving.server import Server, request, talker
 
-pytestmark = pytest.mark.loopback
+pytestmark = [pytest.mark.loopback, pytest.mark.timeout(1500)]
 LEAST = 200
 MOST_GROWTH = 0.05
 

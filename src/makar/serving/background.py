@@ -38,9 +38,17 @@ class Background:
         while True:
             # Cleared before it is looked, so that what comes meanwhile is not missed.
             self._wake.clear()
-            while await self._step():
+            while await self._next():
                 pass
             await self._wake.wait()
+
+    async def _next(self) -> bool:
+        try:
+            return await self._step()
+        except Exception:
+            # A mistake in one piece must not end the work on all that come after it; this one is tried again when the next comes.
+            LOG.exception("work in the background failed")
+            return False
 
 
 async def together(work: Sequence[Coroutine[Any, Any, None]]) -> None:
