@@ -52,7 +52,7 @@ def records(medium):
             pair=255 - content if medium == "image" else None,
             label=("odd" if index % 2 else "even") if medium == "image" else None,
             caption=f"a noisy picture, number {index}" if medium == "image" else None,
-            roles=task_roles(content, index) if medium in ("text", "code") else None,
+            roles=task_roles(content, index) if medium in ("text", "code") else {"score": index % 4 / 4},
         )
         for index, content in enumerate(contents)
     ]

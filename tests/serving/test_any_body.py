@@ -11,6 +11,7 @@ import pytest
 from makar.serving.batch_lines import BatchFields
 from makar.serving.bodies import schema_of
 from makar.serving.eval_fields import EvalFields
+from makar.serving.feedback_fields import FeedbackFields, ScoreFields, SessionFields
 from makar.serving.fields import ChatFields, CompletionFields
 from makar.serving.image_fields import ImageFields
 from makar.serving.response_fields import ResponseFields
@@ -32,6 +33,9 @@ ROUTES = {
     "/v1/vector_stores": StoreFields,
     "/v1/batches": BatchFields,
     "/v1/evals": EvalFields,
+    "/makar/v1/feedback": FeedbackFields,
+    "/makar/v1/feedback/sessions": SessionFields,
+    "/makar/v1/feedback/scores": ScoreFields,
 }
 CASES = 120
 WORDS = [
@@ -77,6 +81,16 @@ GOOD = {
         "data_source_config": {"type": "custom", "item_schema": {}},
         "testing_criteria": [{"type": "string_check", "name": "a", "input": "x", "reference": "x", "operation": "eq"}],
     },
+    "/makar/v1/feedback": {
+        "kind": "thumb",
+        "items": [{"text": "Hello"}],
+        "value": 1,
+        "rater": "x",
+        "consent": True,
+        "prompt": "Hello",
+    },
+    "/makar/v1/feedback/scores": {"rater": "x", "items": [{"text": "Hello"}]},
+    "/makar/v1/feedback/sessions": {"models": ["talker", "talker"], "prompts": ["Hello"]},
 }
 
 

@@ -10,10 +10,14 @@ from makar.families.diffusion.config import DiffusionConfig
 from makar.families.guidance import PROMPT_GUIDANCE
 from makar.recipe import PARENT, Origin, Recipe, Stage, continued
 from makar.recipes.image import image
+from makar.recipes.image_feedback import with_scores
 
 NAME = "distill"
 SUMMARY = "a model of images made faster: a student of a trained model that takes 1 to 4 steps; begins --from MODEL"
-EXPECTED = "not measured"
+EXPECTED = (
+    "fashion_mnist with classes, 3 minutes for the teacher and 3 for the student, one crowded core: Frechet distance in 2 steps 32.5, the "
+    "teacher in 2 steps 88.5, in 10 steps 23.9"
+)
 RATE = 0.3
 """Peak of the learning rate, as a share of the teacher's."""
 
@@ -55,7 +59,9 @@ def _student(model: Stage) -> Stage:
     assert isinstance(family, DiffusionConfig), "only these are distilled"
     return model.changed(
         begins=PARENT,
-        family=family.changed(distilled=True, guided=PROMPT_GUIDANCE if family.caption_length else 1.0),
+        # What people like has been learned by the teacher.
+        codec=with_scores(model.codec, used=False),
+        family=family.changed(distilled=True, preference=0.0, guided=PROMPT_GUIDANCE if family.caption_length else 1.0),
         optimisation=optimisation.changed(
             learning_rate=RATE * optimisation.learning_rate,
             batch_size=max(1, int(BATCH_SHARE * optimisation.batch_size)),

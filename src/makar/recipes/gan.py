@@ -52,7 +52,10 @@ DCGAN_RATE, DCGAN_REFERENCE_FEATURES = 2e-3, 32
 STYLEGAN_RATE = 2e-2
 """The best of 30 and of 80 seconds."""
 
-DCGAN_EXPECTED = "not measured yet at a length of use"
+DCGAN_EXPECTED = (
+    "fashion_mnist, 10 minutes of one Zen 4 core: Frechet distance 9.2 (5,000 images, features of a classifier; real images 1.3; the "
+    "example of PyTorch 76.2)"
+)
 STYLEGAN_EXPECTED = "not measured yet at a length of use"
 
 

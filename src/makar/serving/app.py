@@ -16,13 +16,14 @@ from starlette.middleware.cors import CORSMiddleware
 
 from makar.config import Config
 from makar.errors import MakarError
+from makar.serving import feedback
 from makar.serving.batches import Batches
 from makar.serving.bodies import IGNORED_HEADER, schema_of
 from makar.serving.evals import Evals
 from makar.serving.front import Front
 from makar.serving.guard import Guard
 from makar.serving.problems import INVALID, problem_of
-from makar.serving.routes import FORMS, HINTS, LISTS, PAGE, ROUTES, Handler
+from makar.serving.routes import FILE, FORMS, HINTS, LISTS, PAGE, ROUTES, Handler
 from makar.serving.stores import Stores
 from makar.serving.studio import routes as studio
 from makar.serving.studio.folders import Folders
@@ -101,10 +102,13 @@ def make_app(
     app.state.evals = evals
     for method, path, handler, fields in (*ROUTES, *studio.ROUTES):
         _route(app, method, path, handler, fields)
+    for method, path, handler, fields in feedback.ROUTES:
+        _route(app, method, f"/makar/v1/feedback{path}", handler, fields)
     for path, handler in LISTS:
         _route(app, "GET", path, handler, queries=PAGE)
     for path, handler, parts, required in FORMS:
         _form(app, path, handler, parts, required)
+    _form(app, "/makar/v1/feedback/import", feedback.import_feedback, {"file": FILE}, ("file",))
     for path, handler, parts in studio.FORMS:
         _form(app, path, handler, parts, ())
     app.add_exception_handler(MakarError, _problem)
