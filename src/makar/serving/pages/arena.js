@@ -50,7 +50,7 @@ class Arena extends HTMLElement {
     const sessions = (await call("/makar/v1/feedback/sessions?limit=20")).data;
     this.replaceChildren(h("h1", {}, "Arena"), h("p", { class: "lead" }, "Which answer is better? You see two at a time and do not know whose they are; sides are shuffled. The ranking says what is decided and what is not."),
       h("div", { class: "split" }, h("section", { class: "panel", "aria-label": "A new comparison" }, h("h2", {}, "A new comparison"), field("Medium", medium), h("fieldset", {}, h("legend", {}, "Models"), boxes), field("Prompts, one a line", prompts, "None lets each make what it likes"), field("Answers to each prompt", rounds), raterForm(), button("Begin", { icon: "play", kind: "main", act: start }), status,
-        sessions.length > 0 && h("details", {}, h("summary", {}, "Earlier ones"), h("ul", { class: "plain" }, sessions.map((one) => h("li", {}, h("a", { href: `#/arena/${one.id}` }, one.models.join(" against ")), h("span", { class: "small soft" }, ` ${one.judged} of ${one.units} judged`)))))), h("section", { "aria-label": "Ranking" }, this.board)));
+        sessions.length > 0 && h("details", {}, h("summary", {}, "Earlier ones"), h("ul", { class: "plain" }, sessions.map((one) => h("li", {}, h("a", { href: `#/arena/${one.id}` }, one.models.join(" against ")), h("span", { class: "small soft" }, ` ${one.judged} of ${one.units} judged`)))))), h("div", {}, this.board)));
     draw();
   }
 
@@ -123,7 +123,7 @@ export function board(found) {
   const duel = (one) => h("li", {}, h("strong", {}, one.better), " against ", h("strong", {}, one.worse), ": ", h("span", { class: `tag ${one.verdict === "decided" ? "good" : "gold"}` }, one.verdict), h("span", { class: "small soft" }, ` preferred in ${percent(one.win_rate.value)} (${percent(one.win_rate.low)} to ${percent(one.win_rate.high)}), ${one.comparisons} comparisons`),
     one.verdict === "decided" && promotion(one.better, one.worse));
   const agreements = Object.entries(found.agreement ?? {}).filter(([, one]) => one.alpha);
-  return [h("section", { class: "panel", "aria-label": "Ranking" }, h("h2", {}, "Ranking"), table(["model", "strength", "between", "won", "even", "lost"], found.models.map((one) => [one.model, one.strength.value, range(one.strength), one.wins, one.ties, one.losses]), "Ranking"),
+  return [h("section", { class: "panel", "aria-label": "Ranking" }, h("h2", {}, "Ranking"), table(["model", "strength", "between", "won", "even", "lost"], found.models.map((one) => [one.model, one.strength.value, range(one.strength), one.wins, one.ties, one.losses]), "Strengths"),
     h("ul", { class: "plain" }, found.pairs.map(duel)), h("p", { class: "small soft" }, `${number(found.comparisons)} comparisons by ${number(found.raters ?? 0)} ${found.raters === 1 ? "person" : "people"}`, agreements.map(([name, one]) => `; agreement on ${name} ${number(one.alpha.value)} (${number(one.alpha.low)} to ${number(one.alpha.high)})`)))];
 }
 
