@@ -62,14 +62,14 @@ LONG_SIDE = 40
 
 CAPTION_TIME_MEAN = -1.2
 """What an image shows is settled where there is most noise, and many pixels together see through much of it, so that is where captions are
-learned (Esser et al. 2024, arXiv 2403.03206, section 5.3.2: the logit moves by half the logarithm of the number of pixels). On emoji of 32 x
-32, 8 minutes of half a core, the right one of 100 captions is found for 6.5 % of the images with it and for 4 % without; -1.2 is near
+learned (Esser et al. 2024, arXiv 2403.03206, section 5.3.2: the logit moves by half the logarithm of the number of pixels). On emoji of 32
+x 32, 8 minutes of half a core, the right one of 100 captions is found for 6.5 % of the images with it and for 4 % without; -1.2 is near
 the -1.4 that the paper's rule gives for pixels beside 8 x 8 latents. Other sizes are not measured.
 """
 
 TEXT_EXPECTED = (
-    "emoji of five styles, 32 x 32, 7 minutes of half a Zen 4 core: of 200 images of 100 held-out captions a scorer finds the right caption "
-    "first for 6.5 % (real images 59 %, chance 1 %), among five for 24 %; follow captions in latents where you can: latent-diffusion"
+    "emoji of five styles, 32 x 32, 7 minutes of half a Zen 4 core: of 200 images of 100 held-out captions a scorer finds the right "
+    "caption first for 6.5 % (real images 59 %, chance 1 %), among five for 24 %; follow captions in latents where you can: latent-diffusion"
 )
 
 EXPECTED = (
