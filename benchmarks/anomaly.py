@@ -77,7 +77,7 @@ def main() -> None:
         print(
             f"{protocol}: mean area {mean:.4f} over {len(areas)} classes; {verdict} (bar {BAR}, aim {AIM})", flush=True
         )
-    write_result("anomaly", result)
+    write_result("-".join(["anomaly", *options.protocol]), result)
 
 
 if __name__ == "__main__":

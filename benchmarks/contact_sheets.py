@@ -225,11 +225,11 @@ class Sheets:
         return [images, self.edited(model, images, {"operation": "control", "photo": True})]
 
     def distill(self) -> list[np.ndarray]:
-        """Return images of the teacher in two and ten steps, and of its student in one, two and four."""
+        """Return images of the teacher in two and ten steps, and of its student in two."""
         teacher = self.model("flow")
         student = self.model("distill", from_model=teacher.path)
         rows = [self.drawn(teacher, steps=steps) for steps in (2, 10)]
-        return rows + [self.drawn(student, steps=steps) for steps in (1, 2, 4)]
+        return [*rows, self.drawn(student)]
 
     def edits(self) -> list[np.ndarray]:
         """Return held-out letters; filled in below a box; gone on from half strength; restyled by the next letter."""

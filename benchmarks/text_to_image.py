@@ -111,7 +111,21 @@ def main() -> None:
             path = given.model or f"{folder}/{recipe}"
             if not given.model:
                 budget = f"{given.minutes * 60:.0f}s"
-                timed(["makar", "train", str(table), "--recipe", recipe, "--for", budget, "-o", path])
+                timed(
+                    [
+                        sys.executable,
+                        "-m",
+                        "makar",
+                        "train",
+                        str(table),
+                        "--recipe",
+                        recipe,
+                        "--for",
+                        budget,
+                        "-o",
+                        path,
+                    ]
+                )
             model = makar.load(path)
             result["recipes"][recipe] = measured(model, scorer, captions, style=given.style, images=given.images)
             print(recipe, result["recipes"][recipe], sheet(model, recipe, style=given.style))

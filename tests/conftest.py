@@ -53,6 +53,11 @@ def has_loopback():
 
 
 def pytest_runtest_setup(item):
-    """Skip what needs 127.0.0.1 where that is not there."""
+    """Skip what needs 127.0.0.1 or a browser where that is not there."""
     if item.get_closest_marker("loopback") and not has_loopback():
         pytest.skip("there is no 127.0.0.1 here")
+    if item.get_closest_marker("browser"):
+        from tests.serving.browser import chromium
+
+        if chromium() is None:
+            pytest.skip("there is no Chromium here, or no playwright and axe-playwright-python to drive it")

@@ -52,10 +52,10 @@ def test_they_need_a_model_and_are_named_after_their_recipe(folder, recipe):
 
 def test_a_student_makes_images_of_a_class_in_few_steps(folder):
     student = makar.load("distill")
-    for steps in (None, 1, 4):
+    for steps in (None, 2):
         asset = student.generate("fox", options={} if steps is None else {"steps": steps})[0]
         assert asset.content.shape == (16, 16, 3) and asset.novelty is not None
-    with pytest.raises(UnsupportedError, match="1 to 4"):
+    with pytest.raises(UnsupportedError, match="distilled for 2"):
         student.generate("fox", options={"steps": 10})
     with pytest.raises(UnsupportedError, match="cannot image-to-image"):
         student.edit(np.zeros((16, 16, 3), np.uint8), options={"strength": 0.5})

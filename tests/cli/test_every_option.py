@@ -589,6 +589,14 @@ def test_a_better_prompt_is_looked_for(place, tmp_path):
     assert ".prompt" in see(*words, "-o", "better.txt", code=2).output
 
 
+def test_lists_of_a_medium(place):
+    for what in ("recipes", "models"):
+        every = see("list", what, "--json").values
+        few = see("list", what, "--medium", "image", "--json").values
+        assert few == [row for row in every if row["medium"] == "image"] and 0 < len(few) < len(every)
+        assert "bells" in see("list", what, "--medium", "bells", code=2).messages
+
+
 def test_prompts_are_listed(place):
     assert {"tutor", "story"} <= {row["name"] for row in see("prompt", "list", "--json").values}
     assert "tutor" in see("prompt", "list").output
@@ -799,6 +807,7 @@ def test_columns_of_a_table(place):
     assert '"dee"' in wrong.messages and "de" in wrong.messages
 
 
+CASES |= {(f"makar list {what}", "--medium"): "test_lists_of_a_medium" for what in ("recipes", "models")}
 CASES["makar inspect", "--medium"] = "test_medium_of_inspect"
 
 
@@ -1013,7 +1022,7 @@ def test_json_is_json(own_place, monkeypatch):
 # --- serve ------------------------------------------------------------------------------------------------------------------------
 
 SERVE = ("<models>?", "--host", "--port", "--key-file", "--origin", "--requests-per-minute", "--waiting", "--memory")
-SERVE += ("--largest-upload", "--set", "--json")
+SERVE += ("--largest-upload", "--data", "--set", "--json")
 CASES |= {("makar serve", option): "test_an_option_of_serve_changes_what_is_served" for option in SERVE}
 
 
@@ -1022,7 +1031,7 @@ def test_an_option_of_serve_changes_what_is_served(place, tmp_path):
     (tmp_path / "key").write_text("a-key-of-more-than-16-letters", encoding="utf-8")
     words = ["writer", "--key-file", tmp_path / "key", "--host", "127.0.0.2", "--origin", "https://friend.example"]
     words += ["--requests-per-minute", "9", "--waiting", "1", "--memory", "4000", "--largest-upload", "1"]
-    words += ["--set", "max_tokens=3", "--json"]
+    words += ["--set", "max_tokens=3", "--json", "--data", tmp_path]
     key = {"Authorization": "Bearer a-key-of-more-than-16-letters"}
     ask = {"model": "writer", "messages": [{"role": "user", "content": "In which"}], "seed": 1}
     found = []
@@ -1035,6 +1044,7 @@ def test_an_option_of_serve_changes_what_is_served(place, tmp_path):
             "<models>?": len(json.loads(request(server.address, "/v1/models", headers=key)[2])["data"]),
             "--origin": request(server.address, "/v1/models", headers=friend)[0],
             "--largest-upload": request(server.address, "/v1/chat/completions", b"x" * (1 << 18), headers=key)[0],
+            "--data": json.loads(request(server.address, "/makar/v1/sources", headers=key)[2])["folders"],
             "--set": json.loads(request(server.address, "/v1/chat/completions", ask, headers=key)[2])["usage"],
             "--json": server.output[:1],
         }

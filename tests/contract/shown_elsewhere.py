@@ -14,6 +14,7 @@ SHOWN_ELSEWHERE = {
     ("policy", "clip"): "families/conversation/test_policy.py",
     ("policy", "largest_divergence"): "families/conversation/test_policy.py",
     ("diffusion", "guided"): "families/diffusion/test_distillation.py",
+    ("diffusion", "student_steps"): "families/diffusion/test_distillation.py",
     ("vae", "prior"): "families/vae/test_vae_sampler.py",
     ("cyclegan", "history"): "families/gan/test_cyclegan.py",
     ("vqvae", "decay"): "families/vqvae/test_vqvae.py",

@@ -67,6 +67,11 @@ def test_a_part_that_rests_or_is_missing_is_kept_where_it_can_be():
     assert tidy("m4/4 q96 grid s72 a67 s74 a65") == tidy("m4/4 q96 bar p0 i19 n72 d1 n67 d1 p1 n74 d1 n65 d1")
 
 
+def test_a_grid_without_its_head_is_a_grid():
+    written = notation_of(CHORALE).removeprefix("m4/4 q96 grid ")
+    assert tidy(written) == notation_of(CHORALE)
+
+
 def test_times_go_to_the_nearest_sixteenth_whatever_the_ticks():
     notes = tuple(MidiNote(start=start, end=start + 330, pitch=60 + start % 7) for start in (0, 320, 640, 1010))
     score = score_of_midi(MidiFile(ticks=960, notes=notes, length=2000))

@@ -6,7 +6,7 @@ import pytest
 
 from makar.data.amino_acids import fasta_entries, residues, sequence_problem
 from makar.data.dataset import open_dataset
-from makar.errors import DataError, EmptyDataError
+from makar.errors import DataError
 from tests.data.test_dataset import reasons, write
 
 START = "MKVLAAGIVGLCAKAYEDHPWFTNQRS"
@@ -79,5 +79,5 @@ def test_letters_and_their_tags_are_a_table_to_tag_by(tmp_path):
     assert dataset.task == "tag" and dataset.medium == "text"
     record = next(dataset.records("train"))
     assert len(record.roles["tokens"]) == len(record.roles["tags"]) and set(record.roles["tags"]) <= set("HEC")
-    with pytest.raises(EmptyDataError):
+    with pytest.raises(DataError, match="without rows"):
         open_dataset(write(tmp_path / "empty", {"none.fasta": ">only a name\n"}))

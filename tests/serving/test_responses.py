@@ -111,6 +111,10 @@ def test_the_form_of_an_answer_and_a_forced_call_are_kept(client):
     [
         ({"background": True}, "background"),
         ({"tools": [{"type": "web_search"}]}, "function"),
+        ({"tools": [{"type": "file_search"}]}, "vector_store_ids"),
+        ({"tools": [{"type": "file_search", "vector_store_ids": ["vs_1"], "max_num_results": 99}]}, "50"),
+        ({"tool_choice": {"type": "file_search"}}, "file_search"),
+        ({"tools": [{"type": "image_generation", "output_format": "webp"}]}, "output_format"),
         ({"input": [{"type": "image", "x": 1}]}, "function_call_output"),
         ({"input": 3}, "list"),
         ({"metadata": {"a": "x" * 600}}, "metadata"),

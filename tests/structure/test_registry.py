@@ -96,6 +96,17 @@ PLANS = {
     "ModerationFields": "fields",
     "EmbeddingFields": "fields",
     "TuningFields": "fields",
+    "StoreFields": "fields",
+    "StoreChangeFields": "fields",
+    "StoreFileFields": "fields",
+    "AttributeFields": "fields",
+    "StoreBatchFields": "fields",
+    "StoreSearchFields": "fields",
+    "InspectFields": "fields",
+    "AddFields": "fields",
+    "AskFields": "fields",
+    "ExportFields": "fields",
+    "EvaluateFields": "fields",
 }
 """What the values of these classes are called wherever they are read: at the end of a name, ``plan.recipe.stages[-1]`` included.
 

@@ -8,7 +8,6 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from makar.api.novelty import remembered_stores
 from makar.errors import RunLockedError
 from makar.home import stores_folder
 from makar.training.lock import locked
@@ -66,6 +65,9 @@ def remove_run(run: str) -> None:
 
 def unused_stores() -> list[dict[str, Any]]:
     """Return folder and megabytes of every store that no run names."""
+    # Loads torch, which a list of runs has no use for.
+    from makar.api.novelty import remembered_stores
+
     used = {folder.name for run in stored_runs() for folder in remembered_stores(run.folder)}
     parent = stores_folder()
     folders = sorted(path for path in parent.iterdir() if path.is_dir()) if parent.is_dir() else []

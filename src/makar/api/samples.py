@@ -1,4 +1,4 @@
-"""Samples while a training runs: a few words as an event, a few images as one picture in the run's folder ``samples/``.
+"""Samples while a training runs: a few words as an event, and words or a few images as one picture in the run's folder ``samples/``.
 
 They are drawn by ``makar.generation.preview``.
 """
@@ -21,7 +21,7 @@ def shown_samples(folder: Path, on_event: OnEvent) -> OnEvent:
     """Return a listener that turns ``sample`` events into something to show and passes every other event on.
 
     Args:
-        folder: The run's folder; pictures go to ``samples/STAGE-STEP.png``.
+        folder: The run's folder; samples go to ``samples/STAGE-STEP.png`` and ``.txt``.
         on_event: Gets ``sample`` events with ``message``, and ``path`` where there is a picture.
     """
 
@@ -36,19 +36,25 @@ def shown_samples(folder: Path, on_event: OnEvent) -> OnEvent:
 
 def _shown(folder: Path, event: dict[str, Any]) -> dict[str, Any]:
     sample = event["sample"]
-    if isinstance(sample[0], str):
-        return event | {"message": f"sample at step {event['step']:,}: {_in_one_line(sample[0])}"}
-    if not isinstance(sample[0], np.ndarray):
-        return event
-    path = folder / FOLDER / f"{event['stage']}-{event['step']:09d}.png"
+    place = folder / FOLDER / f"{event['stage']}-{event['step']:09d}"
     try:
-        path.parent.mkdir(exist_ok=True)
-        path.write_bytes(grid_png(sample, columns=IMAGES))
+        if isinstance(sample[0], str):
+            _write(place.with_name(f"{place.name}.txt"), sample[0].encode("utf-8", "replace"))
+            return event | {"message": f"sample at step {event['step']:,}: {_in_one_line(sample[0])}"}
+        if not isinstance(sample[0], np.ndarray):
+            return event
+        path = place.with_name(f"{place.name}.png")
+        _write(path, grid_png(sample, columns=IMAGES))
     except OSError as error:
         raise OutOfSpaceError(
-            f"{path} cannot be written: {error.strerror}", do="free some space and run the same command; it goes on"
+            f"{place} cannot be written: {error.strerror}", do="free some space and run the same command; it goes on"
         ) from error
     return event | {"path": str(path), "message": f"samples at step {event['step']:,}: {path}"}
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(content)
 
 
 def _in_one_line(text: str) -> str:

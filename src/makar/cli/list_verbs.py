@@ -1,15 +1,26 @@
 """The verbs ``list recipes``, ``list models`` and ``list media``; none of them imports torch."""
 
 import json as json_text
-from typing import Any
+from typing import Annotated, Any
 
+import typer
+
+from makar.cli.completion import medium_names
 from makar.cli.output import Json, print_json, print_table
+from makar.data.record import MEDIA
+from makar.errors import UnknownNameError
 from makar.home import models_folder
 from makar.registry import load, names
 
+OfMedium = Annotated[
+    str | None,
+    typer.Option("--medium", help="Only those of this medium.", autocompletion=medium_names),
+]
 
-def recipes(json: Json = False) -> None:
+
+def recipes(medium: OfMedium = None, json: Json = False) -> None:
     """List the recipes: name, medium, what each does and the result to expect."""
+    _check_medium(medium)
     rows: list[dict[str, Any]] = []
     for name in sorted(names("recipes")):
         recipe = load("recipes", name)()
@@ -22,11 +33,12 @@ def recipes(json: Json = False) -> None:
                 "expected": recipe.expected or None,
             }
         )
-    print_json(rows) if json else print_table("", rows)
+    _print_of(medium, rows, json=json, empty="no recipe for it yet")
 
 
-def models(json: Json = False) -> None:
+def models(medium: OfMedium = None, json: Json = False) -> None:
     """List the models saved under a name."""
+    _check_medium(medium)
     rows: list[dict[str, Any]] = []
     folder = models_folder()
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
@@ -41,15 +53,11 @@ def models(json: Json = False) -> None:
             row = {"name": path.name, "medium": None, "recipe": f"not readable: {error}"}
         size = sum(part.stat().st_size for part in path.rglob("*") if part.is_file())
         rows.append({**row, "megabytes": size / 1e6, "path": str(path)})
-    print_json(rows) if json else print_table(
-        "", rows, empty="no models yet; makar train DATA --for 10m -o NAME makes one"
-    )
+    _print_of(medium, rows, json=json, empty="no models yet; makar train DATA --for 10m -o NAME makes one")
 
 
 def media(json: Json = False) -> None:
     """List the media that Makar learns from, with the codecs and recipes for each."""
-    from makar.data.record import MEDIA
-
     made = {name: load("recipes", name)() for name in sorted(names("recipes"))}
     codecs = {name: load("codecs", name) for name in sorted(names("codecs"))}
     rows = [
@@ -61,3 +69,14 @@ def media(json: Json = False) -> None:
         for medium in MEDIA
     ]
     print_json(rows) if json else print_table("", rows)
+
+
+def _check_medium(medium: str | None) -> None:
+    if medium is not None and medium not in MEDIA:
+        raise UnknownNameError("medium", medium, MEDIA)
+
+
+def _print_of(medium: str | None, rows: list[dict[str, Any]], *, json: bool, empty: str) -> None:
+    """Print the rows of a medium, or all of them."""
+    rows = [row for row in rows if medium is None or row["medium"] == medium]
+    print_json(rows) if json else print_table("", rows, empty=empty)

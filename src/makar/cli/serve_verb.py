@@ -1,4 +1,4 @@
-"""The verb ``serve``: models over HTTP, in the shape of OpenAI's API."""
+"""The verb ``serve``: models over HTTP, in the shape of OpenAI's API, and the web studio."""
 
 from pathlib import Path
 from typing import Annotated
@@ -45,13 +45,17 @@ def serve(
         int,
         typer.Option("--largest-upload", min=1, max=4096, help="Megabytes of a body with files; of JSON an eighth."),
     ] = 64,
+    data: Annotated[
+        list[Path] | None,
+        typer.Option("--data", metavar="FOLDER", help="Let the studio train on what is in here; may be repeated."),
+    ] = None,
     controls: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="Control where a request says nothing; may be repeated."),
     ] = None,
     json: Json = False,
 ) -> None:
-    """Serve models over HTTP, in the shape of OpenAI's API.
+    """Serve models over HTTP, in the shape of OpenAI's API, and the web studio.
 
     Listens on this machine only, unless there is a key. Ctrl-C lets what is being answered finish and ends.
     """
@@ -68,6 +72,7 @@ def serve(
         most_waiting=waiting,
         memory_megabytes=memory,
         most_megabytes=largest_upload,
+        data_folders=tuple(data or ()),
         options=controls_of(controls or []),
     )
 
@@ -76,6 +81,6 @@ def serve(
         if json:
             print_json({"address": address})
         else:
-            note(f"[serving on {address}/v1; Ctrl-C ends]")
+            note(f"[studio on {address}/ and API on {address}/v1; Ctrl-C ends]")
 
     serve_models(wanted, on_start=started)

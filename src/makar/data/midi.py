@@ -3,7 +3,7 @@
 Written from the specification (MIDI Manufacturers Association, "Standard MIDI Files 1.0", RP-001): a header chunk, track chunks of
 events with variable-length times, running status. Two hundred lines of ours instead of a library, because everything that comes is
 somebody else's: lengths are checked before anything is read, tracks and notes are counted, a file that ends early is refused by name of
-the track. See decision 0012.
+the track. See decision 0013.
 """
 
 import dataclasses

@@ -209,7 +209,8 @@ def score_of(notation: str) -> Score:
     words = notation.split()
     metre = next((word[1:] for word in words if word[0] == METRE and word[1:] in METRES), "4/4")
     tempo = next((int(word[1:]) for word in words if word[0] == TEMPO and word[1:] in map(str, TEMPOS)), 96)
-    if GRID in words[:3]:
+    # A model that forgot to say it still wrote the words of a grid.
+    if GRID in words[:3] or sum(map(_is_of_voice, words)) > sum(word[0] == "n" for word in words):
         return _settled(score_of_voices(_rows_of(words), metre=metre, tempo=tempo))
     notes, steps = _notes_of(words, bar_steps(metre))
     return _settled(Score(notes=tuple(sorted(notes)), steps=steps, metre=metre, tempo=tempo))
@@ -297,14 +298,18 @@ def _event_words(score: Score) -> Iterable[str]:
         yield f"d{note.duration}"
 
 
+def _is_of_voice(word: str) -> bool:
+    return word[0] in VOICES and (word[1:] == "-" or word[1:].isdecimal())
+
+
 def _rows_of(words: Sequence[str]) -> list[list[int | None]]:
     """Return four rows of pitches: a voice that is not below the one before it in its sixteenth begins the next."""
     columns: list[list[int | None]] = []
     before = len(VOICES)
     for word in words:
-        voice = VOICES.find(word[0]) if len(word) > 1 else -1
-        if voice < 0 or not (word[1:] == "-" or word[1:].isdecimal()):
+        if not _is_of_voice(word):
             continue
+        voice = VOICES.index(word[0])
         if voice <= before:
             if len(columns) >= MOST_STEPS:
                 break

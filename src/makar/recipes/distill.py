@@ -12,13 +12,16 @@ from makar.recipe import PARENT, Origin, Recipe, Stage, continued
 from makar.recipes.image import image
 
 NAME = "distill"
-SUMMARY = "a model of images made faster: a student of a trained model that needs 1 to 4 steps; begins --from MODEL"
-EXPECTED = "not measured"
+SUMMARY = "a model of images made faster: a student of a trained model that takes 1 to 4 steps; begins --from MODEL"
+EXPECTED = (
+    "fashion_mnist with classes, 3 minutes for the teacher and 3 for the student, one crowded core: Frechet distance in 2 steps 32.5, the "
+    "teacher in 2 steps 88.5, in 10 steps 23.9"
+)
 RATE = 0.3
 """Peak of the learning rate, as a share of the teacher's."""
 
 BATCH_SHARE = 0.5
-"""Paths a step, as a share of the teacher's batch: each teaches at four points."""
+"""Paths a step, as a share of the teacher's batch: each teaches at every stop."""
 
 
 def distill(origin: Origin | None = None) -> Recipe:

@@ -22,7 +22,7 @@ def molecule() -> Recipe:
         name="molecule",
         medium="molecule",
         summary="writes molecules (SMILES) like those it learned from, also with a property that is told",
-        expected="EXPECTED",
+        expected="zinc, 105,288 molecules: 1.05 nats a symbol on the inner part after 213 steps, some twenty seconds of a Zen 4 core",
         stages=(stage,),
     )
 

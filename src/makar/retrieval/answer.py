@@ -156,7 +156,7 @@ def checked(question: str, text: str, hits: Sequence[Hit], evidence: Evidence, *
     if not text.strip() or text.strip().rstrip(".").lower() == NOT_HERE.rstrip(".").lower():
         return Answer(question=question, sentences=(), citations=(), by=by)
     sentences: list[Said] = []
-    citations: dict[tuple[int, int], Citation] = {}
+    citations: dict[tuple[str, int], Citation] = {}
     # A citation behind the full stop belongs to the sentence before it.
     joined = re.sub(r"([.!?])\s*((?:\[\d{1,3}(?:\s*,\s*\d{1,3})*\]\s*)+)", r" \2\1 ", text)
     for start, end in sentence_spans(joined):
@@ -180,7 +180,7 @@ def checked(question: str, text: str, hits: Sequence[Hit], evidence: Evidence, *
         inner = hit.stored.passage
         quote = inner.text[support.start - inner.start : support.end - inner.start]
         place = _citation(len(citations) + 1, hit, support.start, support.end, quote)
-        kept = citations.setdefault((hit.stored.id, support.start), place)
+        kept = citations.setdefault((hit.stored.document, support.start), place)
         sentences.append(Said(text=bare, citations=(kept.number,), support=support.share))
     return Answer(
         question=question,

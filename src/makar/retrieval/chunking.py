@@ -39,18 +39,19 @@ class Passage:
     text: str
 
 
-def passages(reading: Reading, *, words: int = WORDS) -> list[Passage]:
+def passages(reading: Reading, *, words: int = WORDS, overlap: float = OVERLAP) -> list[Passage]:
     """Return the passages of a document in order.
 
     Args:
         reading: The document.
         words: Usual length of a passage, at least 8.
+        overlap: Share of a passage that is repeated in the next one, at most; 0 to 0.5.
     """
     found = []
     for section in reading.sections:
         inner = reading.text[section.start : section.end]
         spans = [piece for span in sentence_spans(inner) for piece in _pieces(inner, span, words)]
-        for start, end in _packed([_count(inner[start:end]) for start, end in spans], words):
+        for start, end in _packed([_count(inner[start:end]) for start, end in spans], words, overlap):
             found.append(_passage(reading.text, section, spans[start][0], spans[end - 1][1]))
     return found
 
@@ -60,7 +61,7 @@ def _passage(text: str, section: Section, start: int, end: int) -> Passage:
     return Passage(start=start, end=end, heading=section.heading, page=section.page, text=text[start:end])
 
 
-def _packed(counts: list[int], words: int) -> list[tuple[int, int]]:
+def _packed(counts: list[int], words: int, overlap: float) -> list[tuple[int, int]]:
     """Return ranges of sentences that hold up to ``words`` words each; a short rest joins the one before."""
     ranges: list[tuple[int, int]] = []
     start = 0
@@ -75,7 +76,7 @@ def _packed(counts: list[int], words: int) -> list[tuple[int, int]]:
         if end == len(counts):
             break
         following, repeated = end, 0
-        while following - 1 > start and repeated + counts[following - 1] <= OVERLAP * words:
+        while following - 1 > start and repeated + counts[following - 1] <= overlap * words:
             following -= 1
             repeated += counts[following]
         start = following
@@ -96,7 +97,7 @@ def _pieces(text: str, span: tuple[int, int], words: int) -> list[tuple[int, int
         for match in _WORD.finditer(text, start, end)
         for place in range(match.start(), match.end(), longest)
     ]
-    parts = _packed([_count(text[first:last]) for first, last in found], words)
+    parts = _packed([_count(text[first:last]) for first, last in found], words, OVERLAP)
     return [(found[first][0], found[last - 1][1]) for first, last in parts]
 
 

@@ -9,10 +9,10 @@ words.
 import dataclasses
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
 
 from makar.data.sentences import sentence_spans
-from makar.retrieval.index import Index
 from makar.retrieval.search import Hit
 from makar.retrieval.terms import Stemmer
 
@@ -68,6 +68,18 @@ class Support:
         return self.share >= SUPPORTED and not self.problem
 
 
+class CountsTerms(Protocol):
+    """Knows how many passages there are and how many hold a term: an index, or several that are searched together."""
+
+    def counts(self) -> tuple[int, int]:
+        """Return the number of documents and of passages."""
+        ...
+
+    def frequencies(self, terms: Sequence[str]) -> Mapping[str, int]:
+        """Return in how many passages each term is; terms that are nowhere are left out."""
+        ...
+
+
 class Evidence:
     """The sentences of passages that were found, and the weights of terms.
 
@@ -76,7 +88,7 @@ class Evidence:
         hits: The passages.
     """
 
-    def __init__(self, index: Index, hits: Sequence[Hit]) -> None:
+    def __init__(self, index: CountsTerms, hits: Sequence[Hit]) -> None:
         self._index = index
         self._stemmer = Stemmer()
         self._passages = max(1, index.counts()[1])

@@ -9,9 +9,10 @@ executed.
 
 import contextlib
 import dataclasses
+import json
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -47,6 +48,12 @@ create table vectors (
     passage integer not null references passages(id) on delete cascade, model text not null, vector blob not null,
     primary key (model, passage)
 ) without rowid;
+"""
+
+# As one value: a list of names can be longer than the number of values that a statement may have.
+_PASSAGES_OF = """
+select passages.id from passages join documents on documents.id = document
+where documents.name in (select value from json_each(?))
 """
 
 
@@ -215,19 +222,29 @@ class Index:
         with self._writing() as connection:
             _remove(connection, name)
 
-    def lexical(self, query: str, *, limit: int, grams: bool = False) -> list[int]:
+    def lexical(
+        self, query: str, *, limit: int, grams: bool = False, documents: Collection[str] | None = None
+    ) -> list[int]:
         """Return the numbers of the passages that fit a query of FTS5 best, the best first (BM25).
 
         Args:
             query: In the syntax of FTS5.
             limit: How many at most.
             grams: Whether groups of three characters are searched instead of stems.
+            documents: Names of the only documents that are looked at; ``None`` looks at all.
         """
         table = "grams" if grams else "words"
         rank = "bm25(grams)" if grams else f"bm25(words, {TITLE_WEIGHT}, {HEADING_WEIGHT}, {TEXT_WEIGHT})"
+        only, names = ("", []) if documents is None else (f" and rowid in ({_PASSAGES_OF})", [_listed(documents)])
         rows = self._connection.execute(
-            f"select rowid from {table} where {table} match ? order by {rank}, rowid limit ?", (query, limit)
+            f"select rowid from {table} where {table} match ?{only} order by {rank}, rowid limit ?",
+            (query, *names, limit),
         )
+        return [int(row[0]) for row in rows]
+
+    def passages_of(self, documents: Collection[str]) -> list[int]:
+        """Return the numbers of the passages of documents, in their order."""
+        rows = self._connection.execute(f"{_PASSAGES_OF} order by document, place", (_listed(documents),))
         return [int(row[0]) for row in rows]
 
     def frequencies(self, terms: Sequence[str]) -> dict[str, int]:
@@ -254,6 +271,29 @@ class Index:
                 passage = Passage(start=begin, end=end, heading=heading, page=page, text=text)
                 found[number] = Stored(id=number, document=name, place=place, passage=passage)
         return [found[number] for number in numbers if number in found]
+
+    def around(self, document: str, start: int, end: int, *, most: int) -> list[Stored]:
+        """Return the passages of a document that hold a place, with the one before and the one behind, in order.
+
+        Args:
+            document: Its name.
+            start: First character of the place.
+            end: Behind its last character.
+            most: Passages at most.
+        """
+        rows = self._connection.execute(
+            "select min(place), max(place) from passages join documents on documents.id = document"
+            " where name = ? and start < ? and finish > ?",
+            (document, max(end, start + 1), start),
+        ).fetchone()
+        if rows[0] is None:
+            return []
+        numbers = self._connection.execute(
+            "select passages.id from passages join documents on documents.id = document"
+            " where name = ? and place between ? and ? order by place limit ?",
+            (document, rows[0] - 1, rows[1] + 1, most),
+        ).fetchall()
+        return self.stored([number for (number,) in numbers])
 
     def without_vectors(self, model: str, *, limit: int) -> list[tuple[int, str]]:
         """Return numbers of passages that have no vector of a model yet, each with its heading and text."""
@@ -330,6 +370,10 @@ class Index:
             connection.execute("rollback")
             raise
         connection.execute("commit")
+
+
+def _listed(names: Collection[str]) -> str:
+    return json.dumps(list(names))
 
 
 def _remove(connection: sqlite3.Connection, name: str) -> None:

@@ -7,7 +7,7 @@ Nearly equal passages, as overlapping ones are, come once.
 """
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 from jaxtyping import Float
@@ -57,7 +57,37 @@ class Encoder:
     embed: Embed
 
 
-def search(index: Index, question: str, *, limit: int, encoder: Encoder | None = None) -> list[Hit]:
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Ranking:
+    """How much each list of passages counts when they are put together; 0 leaves it out.
+
+    Attributes:
+        words: What was found by words.
+        pairs: What was found by words that stand side by side.
+        vectors: What was found by vectors.
+    """
+
+    words: float = 1.0
+    pairs: float = PAIRS
+    vectors: float = 1.0
+
+    def best(self, *, with_vectors: bool) -> float:
+        """Return the score of a passage that is the first in every list."""
+        return (self.words + self.pairs + (self.vectors if with_vectors else 0.0)) / (FUSION + 1)
+
+
+USUAL = Ranking()
+
+
+def search(
+    index: Index,
+    question: str,
+    *,
+    limit: int,
+    encoder: Encoder | None = None,
+    ranking: Ranking = USUAL,
+    documents: Collection[str] | None = None,
+) -> list[Hit]:
     """Return the passages that fit a question best, the best first.
 
     Args:
@@ -65,18 +95,24 @@ def search(index: Index, question: str, *, limit: int, encoder: Encoder | None =
         question: Words in any script.
         limit: How many at most.
         encoder: Looks by vectors too; passages that have none are found by words.
+        ranking: How much each list counts.
+        documents: Names of the only documents that are looked at; ``None`` looks at all.
     """
     wanted = max(limit, CANDIDATES)
     lists = {
-        "words": (1.0, lexical(index, question, limit=wanted)),
-        "pairs": (PAIRS, neighbours(index, question, limit=wanted)),
-        "vectors": (1.0, [] if encoder is None else dense(index, question, encoder, limit=wanted)),
+        "words": lexical(index, question, limit=wanted, documents=documents) if ranking.words else [],
+        "pairs": neighbours(index, question, limit=wanted, documents=documents) if ranking.pairs else [],
+        "vectors": (
+            dense(index, question, encoder, limit=wanted, documents=documents)
+            if ranking.vectors and encoder is not None
+            else []
+        ),
     }
     scores: dict[int, float] = {}
-    for weight, found in lists.values():
-        for place, number in enumerate(found, 1):
+    for name, weight in dataclasses.asdict(ranking).items():
+        for place, number in enumerate(lists[name], 1):
             scores[number] = scores.get(number, 0.0) + weight / (FUSION + place)
-    places = {name: {number: place for place, number in enumerate(found, 1)} for name, (_, found) in lists.items()}
+    places = {name: {number: place for place, number in enumerate(found, 1)} for name, found in lists.items()}
     best = sorted(scores, key=lambda number: (-scores[number], number))
     hits: list[Hit] = []
     for stored in index.stored(best[: 2 * limit]):
@@ -86,34 +122,39 @@ def search(index: Index, question: str, *, limit: int, encoder: Encoder | None =
     return hits
 
 
-def lexical(index: Index, question: str, *, limit: int) -> list[int]:
+def lexical(index: Index, question: str, *, limit: int, documents: Collection[str] | None = None) -> list[int]:
     """Return the numbers of passages by the words of a question, the best first."""
     words = list(dict.fromkeys(content_words(question)))[:MOST_WORDS]
     if not words:
         return []
-    found = index.lexical(" OR ".join(map(_quoted, words)), limit=limit)
+    found = index.lexical(" OR ".join(map(_quoted, words)), limit=limit, documents=documents)
     if has_grams(question):
         grams = [word for word in words if len(word) >= 3]
         pieces = dict.fromkeys(word[at : at + 3] for word in grams for at in range(len(word) - 2))
         if pieces:
-            by_grams = index.lexical(" OR ".join(map(_quoted, list(pieces)[:MOST_WORDS])), limit=limit, grams=True)
+            every = " OR ".join(map(_quoted, list(pieces)[:MOST_WORDS]))
+            by_grams = index.lexical(every, limit=limit, grams=True, documents=documents)
             found = list(dict.fromkeys([*by_grams, *found]))[:limit]
     return found
 
 
-def neighbours(index: Index, question: str, *, limit: int) -> list[int]:
+def neighbours(index: Index, question: str, *, limit: int, documents: Collection[str] | None = None) -> list[int]:
     """Return the numbers of passages in which words of the question stand side by side, one of them no stop word, the best first."""
     pairs = sorted(neighbouring(" ".join(words_of(question)[:MOST_WORDS])))
-    return (
-        index.lexical(" OR ".join(f"{_quoted(one)} + {_quoted(two)}" for one, two in pairs), limit=limit)
-        if pairs
-        else []
-    )
+    if not pairs:
+        return []
+    every = " OR ".join(f"{_quoted(one)} + {_quoted(two)}" for one, two in pairs)
+    return index.lexical(every, limit=limit, documents=documents)
 
 
-def dense(index: Index, question: str, encoder: Encoder, *, limit: int) -> list[int]:
+def dense(
+    index: Index, question: str, encoder: Encoder, *, limit: int, documents: Collection[str] | None = None
+) -> list[int]:
     """Return the numbers of passages by the cosine of their vectors with that of a question, the best first."""
     numbers, vectors = index.vectors(encoder.name)
+    if documents is not None:
+        kept = np.isin(numbers, np.array(index.passages_of(documents), np.int64))
+        numbers, vectors = numbers[kept], vectors[kept]
     if not len(numbers):
         return []
     asked = np.asarray(encoder.embed([question]), np.float32)[0]

@@ -15,7 +15,18 @@ from starlette.middleware.cors import CORSMiddleware
 
 from makar.config import Config
 from makar.errors import MakarError
-from makar.serving import chat, completions, embeddings, images, models, moderation, responses, tuning, uploads
+from makar.serving import (
+    chat,
+    completions,
+    embeddings,
+    images,
+    models,
+    moderation,
+    responses,
+    tuning,
+    uploads,
+    vector_stores,
+)
 from makar.serving.bodies import IGNORED_HEADER, schema_of
 from makar.serving.fields import ChatFields, CompletionFields
 from makar.serving.front import Front
@@ -23,6 +34,18 @@ from makar.serving.guard import Guard
 from makar.serving.image_fields import ImageFields
 from makar.serving.problems import INVALID, problem_of
 from makar.serving.response_fields import ResponseFields
+from makar.serving.store_fields import (
+    AttributeFields,
+    StoreBatchFields,
+    StoreChangeFields,
+    StoreFields,
+    StoreFileFields,
+    StoreSearchFields,
+)
+from makar.serving.stores import Stores
+from makar.serving.studio.folders import Folders
+from makar.serving.studio.pages import read_pages
+from makar.serving.studio.routes import FORMS, ROUTES
 from makar.serving.text_fields import EmbeddingFields, ModerationFields
 from makar.serving.tuning import Trainings
 from makar.serving.tuning_fields import TuningFields
@@ -38,7 +61,6 @@ HINTS = {
     "/v1/assistants": "assistants were replaced by /v1/responses",
     "/v1/threads": "threads were replaced by /v1/responses with previous_response_id",
     "/v1/realtime": "there is no realtime API; /v1/chat/completions streams",
-    "/v1/vector_stores": "documents are not searched over HTTP yet",
     "/v1/batches": "send the requests at once: they share one running batch",
     "/v1/evals": "makar evaluate MODEL measures a model",
     "/v1/images/variations": "POST /v1/images/edits with strength makes variations of an image",
@@ -67,12 +89,14 @@ ERRORS = {
 }
 
 
-def make_app(front: Front, *, trainings: Trainings, preload: list[str]) -> FastAPI:
+def make_app(front: Front, *, trainings: Trainings, stores: Stores, folders: Folders, preload: list[str]) -> FastAPI:
     """Return the application.
 
     Args:
         front: What the routes work with.
         trainings: The jobs that train.
+        folders: Data that was brought to the studio.
+        stores: The vector stores.
         preload: Models that are loaded before the first request is answered.
     """
 
@@ -83,13 +107,18 @@ def make_app(front: Front, *, trainings: Trainings, preload: list[str]) -> FastA
             await front.pool.load(name)
         await front.pool.prepare()
         trainings.start()
+        stores.start()
         yield
+        await stores.stop()
         await trainings.stop()
         await front.pool.stop()
 
     app = FastAPI(title="Makar", version=VERSION, lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.front = front
     app.state.trainings = trainings
+    app.state.folders = folders
+    app.state.pages = read_pages()
+    app.state.stores = stores
     _route(app, "GET", "/health", models.health)
     _route(app, "GET", "/metrics", models.metrics)
     _route(app, "GET", "/v1/models", models.list_models)
@@ -118,6 +147,27 @@ def make_app(front: Front, *, trainings: Trainings, preload: list[str]) -> FastA
     _route(app, "POST", "/v1/fine_tuning/jobs/{job}/cancel", tuning.cancel_job)
     _route(app, "POST", "/v1/fine_tuning/jobs/{job}/pause", tuning.pause_job)
     _route(app, "POST", "/v1/fine_tuning/jobs/{job}/resume", tuning.resume_job)
+    for method, path, handler, studio_fields in ROUTES:
+        _route(app, method, path, handler, studio_fields)
+    for path, handler, parts in FORMS:
+        _form(app, path, handler, parts)
+    store = "/v1/vector_stores/{store}"
+    _route(app, "POST", "/v1/vector_stores", vector_stores.create_store, StoreFields)
+    _route(app, "GET", "/v1/vector_stores", vector_stores.list_stores)
+    _route(app, "GET", store, vector_stores.one_store)
+    _route(app, "POST", store, vector_stores.change_store, StoreChangeFields)
+    _route(app, "DELETE", store, vector_stores.delete_store)
+    _route(app, "POST", f"{store}/search", vector_stores.search_store, StoreSearchFields)
+    _route(app, "POST", f"{store}/files", vector_stores.attach_file, StoreFileFields)
+    _route(app, "GET", f"{store}/files", vector_stores.list_store_files)
+    _route(app, "GET", f"{store}/files/{{file}}", vector_stores.one_store_file)
+    _route(app, "POST", f"{store}/files/{{file}}", vector_stores.change_store_file, AttributeFields)
+    _route(app, "DELETE", f"{store}/files/{{file}}", vector_stores.detach_file)
+    _route(app, "GET", f"{store}/files/{{file}}/content", vector_stores.store_file_content)
+    _route(app, "POST", f"{store}/file_batches", vector_stores.create_batch, StoreBatchFields)
+    _route(app, "GET", f"{store}/file_batches/{{batch}}", vector_stores.one_batch)
+    _route(app, "POST", f"{store}/file_batches/{{batch}}/cancel", vector_stores.cancel_batch)
+    _route(app, "GET", f"{store}/file_batches/{{batch}}/files", vector_stores.list_batch_files)
     app.add_exception_handler(MakarError, _problem)
     app.add_exception_handler(HTTPException, _absent)
     app.add_exception_handler(Exception, _broken)

@@ -12,6 +12,7 @@ from fastapi import Request, Response
 from makar.serving.bodies import ignored_header, read_fields, read_json
 from makar.serving.fields import ChatFields, stops_of, wants_usage
 from makar.serving.front import DONE, answer, attended, begun, front_of, leased, new_id, now, seed_of, sse
+from makar.serving.keeping import CHAT, Keeping
 from makar.serving.messages import Tools, form_of, refuse_modalities, turns_of
 from makar.serving.places import Place
 from makar.serving.process import Event, Process
@@ -48,20 +49,27 @@ class Chatting:
 
     def asks(self, process: Process) -> list[Event]:
         """Return the work: one piece a choice."""
-        fields = self.fields
+        fields, is_kept = self.fields, bool(self.fields.store)
         most = fields.max_completion_tokens or fields.max_tokens
         likelihoods = (fields.top_logprobs or 0) if fields.logprobs else None
         asks = []
         for number in range(fields.n):
-            ask = text_ask(fields, process, likelihoods=likelihoods, seed=self.seed + number)
+            ask = text_ask(fields, process, likelihoods=likelihoods, seed=self.seed + number, is_kept=is_kept)
             ask["options"] |= self.form | ({"max_tokens": most} if most else {})
             asks.append({"do": "chat", "turns": self.turns, **ask})
         return asks
 
+    def keeping(self, place: Place) -> Keeping | None:
+        """Return how the answers are kept, ``None`` where they are not."""
+        if not self.fields.store:
+            return None
+        asked = next((turn["content"] for turn in reversed(self.turns) if turn["role"] == "user"), "")
+        return Keeping(model=place.name, kind=CHAT, prompts=(str(asked),), shows_manifest=self.fields.manifest)
+
     async def texts(self, place: Place, process: Process) -> AsyncIterator[tuple[int, Event, list[Written]]]:
         """Yield (choice, event, every choice so far)."""
         front = front_of(self.request)
-        async for found in followed(front, process, self.asks(process), model=place.name):
+        async for found in followed(front, process, self.asks(process), keeping=self.keeping(place), model=place.name):
             yield found
 
     async def whole(self) -> tuple[Event, list[Written]]:

@@ -13,6 +13,8 @@ from makar.serving.bodies import ignored_header, read_fields, read_json
 from makar.serving.chat import print_of
 from makar.serving.fields import MOST_CHOICES, CompletionFields, stops_of, wants_usage
 from makar.serving.front import DONE, answer, attended, begun, front_of, leased, new_id, now, seed_of, sse
+from makar.serving.keeping import CREATE, Keeping
+from makar.serving.places import Place
 from makar.serving.process import Event, Process
 from makar.serving.texts import Written, completion_likelihoods, followed, said_of, text_ask, usage_of
 
@@ -51,24 +53,35 @@ class Completing:
 
     def asks(self, process: Process) -> list[Event]:
         """Return the work: one piece a choice, prompt after prompt."""
-        fields = self.fields
+        fields, is_kept = self.fields, bool(self.fields.store)
         asks = []
         for prompt in self.prompts:
             for number in range(fields.n):
-                ask = text_ask(fields, process, likelihoods=fields.logprobs, seed=self.seed + number)
+                ask = text_ask(fields, process, likelihoods=fields.logprobs, seed=self.seed + number, is_kept=is_kept)
                 most = USUAL_TOKENS if fields.max_tokens is None else fields.max_tokens
-                ask["options"]["max_tokens"] = most
+                if "max_tokens" in process.facts["controls"] or fields.max_tokens is not None:
+                    ask["options"]["max_tokens"] = most
                 if fields.suffix is None:
                     asks.append({"do": "complete", "prompt": prompt, "echo": fields.echo, **ask})
                 else:
                     asks.append({"do": "infill", "prompt": prompt, "suffix": fields.suffix, **ask})
         return asks
 
+    def keeping(self, place: Place) -> Keeping | None:
+        """Return how the texts are kept, ``None`` where they are not."""
+        fields = self.fields
+        if not fields.store:
+            return None
+        shown = tuple(prompt if isinstance(prompt, str) else "" for prompt in self.prompts for _ in range(fields.n))
+        return Keeping(model=place.name, kind=CREATE, prompts=shown, shows_manifest=fields.manifest)
+
     async def whole(self) -> Event:
         """Return the answer as one object."""
         front, texts = front_of(self.request), list[Written]()
         async with leased(front, self.fields.model) as (place, process):
-            async for _, _, texts in followed(front, process, self.asks(process), model=place.name):  # noqa: B007
+            async for _, _, texts in followed(  # noqa: B007  the last is the whole
+                front, process, self.asks(process), keeping=self.keeping(place), model=place.name
+            ):
                 pass
             fingerprint = print_of(process)
         choices = [self._choice(number, text) for number, text in enumerate(texts)]
@@ -93,7 +106,9 @@ class Completing:
             head: dict[str, Any] = {**self.head, "system_fingerprint": print_of(process)}
             if wants_usage(fields):
                 head["usage"] = None
-            async for number, event, texts in followed(front, process, self.asks(process), model=place.name):
+            async for number, event, texts in followed(
+                front, process, self.asks(process), keeping=self.keeping(place), model=place.name
+            ):
                 logprobs, finish, text = None, None, event.get("text", "")
                 if "begin" in event:
                     text = event["begin"].get("text", "") if fields.echo else ""

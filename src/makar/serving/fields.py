@@ -1,8 +1,8 @@
 """What the routes read of a body: one class a route, each field with type, range and meaning; the API's description is made of them.
 
 Source: OpenAI's reference, https://platform.openai.com/docs/api-reference, and the types of its Python client (2.x and 3.x). Beyond it are
-``top_k``, ``min_p``, ``repetition_penalty`` and ``manifest``, and for images ``seed``, ``steps``, ``guidance``, ``negative_prompt`` and
-``strength``; the client sends them with ``extra_body``.
+``top_k``, ``min_p``, ``repetition_penalty``, ``controls``, ``store`` and ``manifest``, and for images ``seed``, ``steps``, ``guidance``,
+``negative_prompt`` and ``strength``; the client sends them with ``extra_body``.
 """
 
 import dataclasses
@@ -44,6 +44,8 @@ class TextFields(Config):
     stream: bool = setting(False, meaning="send pieces as they come, as server-sent events")
     stream_options: dict | None = setting(None, meaning='{"include_usage": true} sends the number of tokens at the end')
     manifest: bool = setting(False, meaning="send the signed manifest of every answer with it")
+    controls: dict | None = setting(None, meaning="further controls of the model by their names")
+    store: bool | None = setting(None, meaning="keep the answer in the library of this machine, which the studio shows")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -101,7 +103,7 @@ def text_controls(fields: TextFields) -> dict[str, Any]:
         "logit_bias": fields.logit_bias or None,
         "stop": stops_of(fields) or None,
     }
-    return {name: value for name, value in given.items() if value is not None}
+    return {**(fields.controls or {}), **{name: value for name, value in given.items() if value is not None}}
 
 
 def wants_usage(fields: TextFields) -> bool:

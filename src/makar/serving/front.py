@@ -14,6 +14,7 @@ from fastapi.responses import JSONResponse, StreamingResponse
 
 from makar.serving.figures import Figures
 from makar.serving.guard import Rules
+from makar.serving.library import Library
 from makar.serving.places import Place
 from makar.serving.pool import Pool
 from makar.serving.problems import Problem, problem_of
@@ -38,6 +39,7 @@ class Front:
         rules: What is allowed.
         files: Uploaded files.
         responses: Answers that may be gone on from.
+        library: What was made and kept.
     """
 
     pool: Pool
@@ -45,6 +47,7 @@ class Front:
     rules: Rules
     files: Shelf
     responses: Shelf
+    library: Library
 
 
 def front_of(request: Request) -> Front:

@@ -2,7 +2,8 @@
 
 Decisions. (1) Without a key the server listens on this machine only, and the header ``Host`` must name it, so that a page of a site whose
 name was pointed here (DNS rebinding) gets nothing. (2) A request with an ``Origin`` that is neither the server's own nor named at the
-start is refused: browsers send it, programs do not. (3) With a key every route but ``/health`` needs it; keys are compared in constant
+start is refused: browsers send it, programs do not. (3) With a key every route needs it but ``/health`` and
+the files of the studio, which have to be there to ask for it; keys are compared in constant
 time. (4) A body is cut off at its limit while it comes, whatever it says of its length. (5) Refusals have the shape of every error.
 """
 
@@ -12,6 +13,7 @@ import dataclasses
 import hmac
 import secrets
 import time
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from fastapi.responses import JSONResponse
@@ -22,7 +24,10 @@ from makar.errors import MakarError
 from makar.serving.figures import Figures
 from makar.serving.problems import DENIED, LIMITED, Problem, problem_of
 
-OPEN_PATHS = ("/health",)
+OPEN_PATHS = ("/health", "/")
+OPEN_START = "/studio/"
+"""Files of the studio: they are the same for everybody and hold nothing."""
+
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 BODY_SECONDS = 60.0
 """How long a client may take to send a body."""
@@ -38,6 +43,7 @@ class Rules:
         requests_per_minute: Of one client; 0 is any number.
         most_bytes: Of a body of JSON.
         most_upload_bytes: Of a body with files.
+        data_folders: What the studio may read data from, beside what is brought to it.
     """
 
     key: str | None = None
@@ -45,6 +51,7 @@ class Rules:
     requests_per_minute: int = 0
     most_bytes: int = 8 << 20
     most_upload_bytes: int = 64 << 20
+    data_folders: tuple[Path, ...] = ()
 
 
 class Guard:
@@ -79,6 +86,8 @@ class Guard:
                 headers["x-request-id"] = name
                 headers["openai-processing-ms"] = str(round(1000 * (time.perf_counter() - started)))
                 headers["x-content-type-options"] = "nosniff"
+                # A page of another site must not even show what is made here.
+                headers["cross-origin-resource-policy"] = "same-origin"
             await send(message)
 
         body = _Body(receive, most=self._most(scope))
@@ -113,7 +122,8 @@ class Guard:
         self._check_origin(headers)
         # Before it asks, a browser asks whether a page of another origin may, and leaves the key out.
         is_preflight = scope["method"] == "OPTIONS" and headers.get("origin") in self._rules.origins
-        if scope["path"] not in OPEN_PATHS and not is_preflight:
+        is_open = scope["path"] in OPEN_PATHS or scope["path"].startswith(OPEN_START)
+        if not is_open and not is_preflight:
             self._check_key(headers)
             self._check_rate(headers, scope)
         length = headers.get("content-length", "0")

@@ -34,6 +34,8 @@ class ImageFields(Config):
     negative_prompt: str | None = setting(None, meaning="what it must not be")
     strength: float | None = setting(None, meaning="edits: how far the image may change", minimum=0.0, maximum=1.0)
     manifest: bool = setting(False, meaning="send the signed manifest beside every image too")
+    controls: dict | None = setting(None, meaning="further controls of the model by their names")
+    store: bool = setting(True, meaning="keep the image in the library of this machine, which the studio shows")
 
 
 def image_controls(fields: ImageFields) -> dict[str, Any]:
@@ -44,7 +46,7 @@ def image_controls(fields: ImageFields) -> dict[str, Any]:
         "negative_prompt": fields.negative_prompt,
         "strength": fields.strength,
     }
-    return {name: value for name, value in given.items() if value is not None}
+    return {**(fields.controls or {}), **{name: value for name, value in given.items() if value is not None}}
 
 
 def form_values(kind: type[Config], texts: dict[str, str]) -> dict[str, Any]:

@@ -6,16 +6,19 @@ can do that. (4) No image is fetched from a URL.
 """
 
 import base64
+import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
 from fastapi import Request, Response
 from starlette.datastructures import UploadFile
 
-from makar.errors import UnsupportedError, UsageError
+from makar.errors import MakarError, UnsupportedError, UsageError
 from makar.serving.bodies import ignored_header, read_fields, read_json
 from makar.serving.front import Front, answer, attended, begun, front_of, leased, merged, now, seed_of, sse
 from makar.serving.image_fields import EDIT_WORDS, ImageFields, edit_words, form_values, image_controls
+from makar.serving.keeping import CREATE, EDIT, Keeping, keep_image
+from makar.serving.problems import problem_of
 from makar.serving.process import Event, Process
 from makar.serving.uploads import read_form
 
@@ -61,7 +64,7 @@ class Drawing:
             "count": fields.n,
             "seed": self.seed,
             "options": options,
-            "manifest": fields.manifest,
+            "manifest": fields.manifest or fields.store,
         }
         if self.how is None:
             return ask
@@ -74,9 +77,18 @@ class Drawing:
         """Yield the images as they are finished."""
         front = front_of(self.request)
         async with leased(front, self.model) as (place, process):
+            started = time.perf_counter()
             async for _, event in merged(process, [self.ask(process)]):
                 front.figures.images(place.name, 1)
+                if self.fields.store:
+                    seconds, started = time.perf_counter() - started, time.perf_counter()
+                    await keep_image(front.library, self.keeping(place.name), event, seconds=seconds)
                 yield event
+
+    def keeping(self, model: str) -> Keeping:
+        """Return how the images are kept."""
+        kind, fields = CREATE if self.how is None else EDIT, self.fields
+        return Keeping(model=model, kind=kind, prompts=(fields.prompt,), shows_manifest=fields.manifest)
 
     async def whole(self) -> Event:
         """Return the answer as one object."""
@@ -104,6 +116,29 @@ class Drawing:
 def said_of(event: Event) -> dict[str, Any]:
     """Return what Makar says of an image beside OpenAI's fields."""
     return {name: event[name] for name in ("asset", "seed", "size", "novelty", "manifest") if name in event}
+
+
+async def drawn_item(request: Request, fields: ImageFields, *, name: str, raises: bool) -> dict[str, Any]:
+    """Return an image as an item of an answer of /v1/responses.
+
+    Args:
+        request: The request.
+        fields: What is drawn.
+        name: Id of the item.
+        raises: Whether an image that cannot be made is an error, or an item that says so.
+
+    Raises:
+        MakarError: It cannot be made, and that is to be an error.
+    """
+    item = {"id": name, "type": "image_generation_call", "revised_prompt": fields.prompt, "output_format": "png"}
+    try:
+        # To the end, because work that is left before it is over is cancelled.
+        (event,) = [one async for one in Drawing(request, fields, how=None).pictures()]
+    except MakarError as error:
+        if raises:
+            raise
+        return {**item, "status": "failed", "result": None, "error": problem_of(error)["error"]}
+    return {**item, "status": "completed", "result": event["png"], "makar": said_of(event)}
 
 
 def only_model(front: Front) -> str:

@@ -5,12 +5,19 @@ import json
 from typing import Any
 
 from makar.config import setting
-from makar.errors import ConfigError, UnsupportedError
+from makar.errors import UnsupportedError
 from makar.serving.fields import MOST_TOKENS, TextFields
 from makar.serving.front import new_id
 from makar.serving.messages import turns_of, wrong
 from makar.serving.problems import Problem
+from makar.serving.store_fields import checked_metadata
 from makar.serving.texts import Written, usage_of
+
+HOSTED = ("file_search", "image_generation")
+"""Tools that are no functions."""
+
+DONE_BEFORE = ("file_search_call", "image_generation_call", "reasoning")
+"""Items of an earlier answer that say nothing to the model; clients send them back with the rest."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -20,14 +27,15 @@ class ResponseFields(TextFields):
     input: Any = setting(meaning="a text, or a list of messages, calls of functions and their results")
     instructions: str | None = setting(None, meaning="what the model is told before; not carried on to later answers")
     previous_response_id: str | None = setting(None, meaning="an answer that this one goes on from")
-    store: bool = setting(True, meaning="keep the answer, so that a later one can go on from it")
+    store: bool | None = setting(True, meaning="keep the answer, so that a later one can go on from it")
     max_output_tokens: int | None = setting(None, meaning="longest answer in tokens", minimum=1, maximum=MOST_TOKENS)
     text: dict | None = setting(None, meaning="the form of the answer: text, json_object or json_schema")
-    tools: list | None = setting(None, meaning="functions that may be called")
-    tool_choice: Any = setting(None, meaning="none, auto, required, or one function by name")
+    tools: list | None = setting(None, meaning="functions that may be called, file_search, image_generation")
+    tool_choice: Any = setting(None, meaning="none, auto, required, or one tool by name")
     truncation: str | None = setting(
         None, meaning="whether old turns may be left out: with disabled that is an error", choices=("auto", "disabled")
     )
+    include: list | None = setting(None, meaning="what is shown beside the answer: file_search_call.results")
     background: bool = setting(False, meaning="answers are given at once: only false")
     metadata: dict | None = setting(None, meaning="kept with the answer")
 
@@ -43,9 +51,7 @@ def check_fields(fields: ResponseFields) -> None:
         raise UnsupportedError(f"{fields.n} answers", expected="one; /v1/chat/completions gives several")
     if fields.background:
         raise UnsupportedError("an answer in the background", expected="background false, or a stream")
-    metadata = fields.metadata or {}
-    if len(metadata) > 16 or not all(isinstance(value, str) and len(value) <= 512 for value in metadata.values()):
-        raise ConfigError("body.metadata is too much", expected="at most 16 texts of at most 512 characters")
+    checked_metadata(fields.metadata)
 
 
 def input_turns(given: Any) -> list[dict[str, str]]:
@@ -58,7 +64,9 @@ def input_turns(given: Any) -> list[dict[str, str]]:
         return [{"role": "user", "content": given}]
     if not isinstance(given, list):
         raise wrong("an input that is neither text nor a list", "a text, or a list of messages")
-    return turns_of([_message(item) for item in given])
+    return turns_of(
+        [_message(item) for item in given if not (isinstance(item, dict) and item.get("type") in DONE_BEFORE)]
+    )
 
 
 def _message(item: Any) -> Any:
@@ -93,27 +101,23 @@ def input_items(given: Any) -> list[dict[str, Any]]:
     return items
 
 
-def output_items(text: Written, calls: list[dict[str, Any]], *, message: str) -> list[dict[str, Any]]:
-    """Return what was answered as items.
+def message_item(text: Written, said: str, annotations: list[dict[str, Any]], *, message: str) -> dict[str, Any]:
+    """Return a text that was answered as an item.
 
     Args:
-        text: The answer.
-        calls: The calls that it is; empty for a text.
+        text: How it was written.
+        said: What is given of it.
+        annotations: Its citations.
         message: Id of the message.
     """
-    if calls:
-        return [call_item(call) for call in calls]
-    is_whole = text.end["finish"] != "length"
-    part = text_part(text.text)
-    return [
-        {
-            "id": message,
-            "type": "message",
-            "role": "assistant",
-            "status": "completed" if is_whole else "incomplete",
-            "content": [part],
-        }
-    ]
+    is_whole = text.end.get("finish") != "length"
+    return {
+        "id": message,
+        "type": "message",
+        "role": "assistant",
+        "status": "completed" if is_whole else "incomplete",
+        "content": [{**text_part(said), "annotations": annotations}],
+    }
 
 
 def text_part(text: str) -> dict[str, Any]:
@@ -143,7 +147,7 @@ def response_object(fields: ResponseFields, *, name: str, created: int) -> dict[
         created: Seconds since 1970.
     """
     tools = [
-        {"strict": False, "parameters": {}, **tool.get("function", {}), **tool, "type": "function"}
+        {"strict": False, "parameters": {}, **tool.get("function", {}), **tool} if tool["type"] == "function" else tool
         for tool in fields.tools or []
     ]
     return {
@@ -174,6 +178,8 @@ def response_object(fields: ResponseFields, *, name: str, created: int) -> dict[
 def shown_choice(choice: Any) -> Any:
     """Return a choice of tools as answers show it."""
     if isinstance(choice, dict):
+        if choice.get("type") in HOSTED:
+            return {"type": choice["type"]}
         function = choice.get("function", choice)
         return {"type": "function", "name": function.get("name")}
     return choice or "auto"

@@ -1,8 +1,10 @@
 """/v1/responses: answers that are kept, so that a later one can go on from them; whole or as events with numbers.
 
 What is kept is the conversation, in a folder of this machine, with the answer as it was given. ``instructions`` hold for one answer only.
+An answer from documents is held back until it is whole, because every sentence is checked before it is given.
 """
 
+import json
 from collections.abc import AsyncGenerator
 from typing import Any
 
@@ -11,23 +13,28 @@ from fastapi import Request, Response
 from makar.errors import UnsupportedError
 from makar.serving.bodies import ignored_header, read_fields, read_json
 from makar.serving.chat import Held, print_of
+from makar.serving.citing import Cited, Sources, search_item, sources_of
 from makar.serving.fields import stops_of
-from makar.serving.front import answer, attended, begun, front_of, leased, new_id, now, seed_of, sse
-from makar.serving.messages import Tools, form_of
+from makar.serving.front import answer, attended, begun, front_of, leased, new_id, now, seed_of
+from makar.serving.images import drawn_item
+from makar.serving.messages import form_of
 from makar.serving.process import Event, Process
+from makar.serving.response_events import ResponseEvents
 from makar.serving.response_fields import (
     ResponseFields,
+    call_item,
     check_fields,
     check_left_out,
     input_items,
     input_turns,
-    output_items,
+    message_item,
     response_object,
     response_usage,
-    text_part,
 )
+from makar.serving.response_tools import DOCUMENTS, DRAW, tools_of
 from makar.serving.texts import Written, followed, said_of, text_ask
 from makar.serving.uploads import page
+from makar.serving.vector_stores import stores_of
 
 
 class Responding:
@@ -41,140 +48,157 @@ class Responding:
     def __init__(self, request: Request, fields: ResponseFields) -> None:
         check_fields(fields)
         stops_of(fields)
+        self.request = request
         self.front = front_of(request)
         self.fields = fields
-        self.tools = Tools(fields.tools, fields.tool_choice)
+        self.given = tools_of(fields.tools, fields.tool_choice, fields.include)
+        self.tools = self.given.functions
         self.form = self.tools.controls() or form_of((fields.text or {}).get("format"))
         before: list[dict[str, str]] = []
         if fields.previous_response_id is not None:
             before = self.front.responses.get(fields.previous_response_id)["turns"]
         self.turns = [*before, *input_turns(fields.input)]
-        told = [{"role": "system", "content": fields.instructions}] if fields.instructions else []
-        self.asked = [*self.tools.turns(), *told, *self.turns]
         self.made = response_object(fields, name=self.front.responses.new_id(), created=now())
         self.message = new_id("msg_")
+        self.text = Written()
+        self.result: Event = {}
 
-    def ask(self, process: Process) -> Event:
-        """Return the work."""
+        asked = [place for place, turn in enumerate(self.turns) if turn["role"] == "user"]
+        self.question = self.turns[asked[-1]]["content"] if asked else ""
+        """The last thing that was said by whoever asks."""
+        self._before = self.turns[: asked[-1]] if asked else []
+
+    def ask(self, process: Process, sources: Sources | None) -> Event:
+        """Return the work.
+
+        Args:
+            process: Who is to do it.
+            sources: What the answer is written from; ``None`` for what the model knows.
+        """
         ask = text_ask(self.fields, process, likelihoods=None, seed=seed_of(self.fields.seed))
         most = self.fields.max_output_tokens or self.fields.max_tokens
-        ask["options"] |= self.form | ({"max_tokens": most} if most else {})
-        return {"do": "chat", "turns": self.asked, **ask}
-
-    def finished(self, text: Written) -> Event:
-        """Return the whole answer, after it was kept where that is wanted."""
-        calls = self.tools.calls_in(text.text)
-        is_whole = text.end["finish"] != "length"
-        made = {
-            **self.made,
-            "status": "completed" if is_whole else "incomplete",
-            "incomplete_details": None if is_whole else {"reason": "max_output_tokens"},
-            "output": output_items(text, calls, message=self.message),
-            "usage": response_usage(text),
-            "completed_at": now(),
-            "makar": said_of([text]),
-        }
-        if self.fields.store:
-            turns = [*self.turns, {"role": "assistant", "content": text.text}]
-            kept = {"id": made["id"], "response": made, "turns": turns, "input": input_items(self.fields.input)}
-            self.front.responses.put(made["id"], kept)
-        return made
+        ask["options"] |= {"max_tokens": most} if most else {}
+        told = [{"role": "system", "content": self.fields.instructions}] if self.fields.instructions else []
+        if sources is not None:
+            system, asked = sources.turns()
+            known = process.facts["controls"]
+            usual = {name: value for name, value in sources.options().items() if name in known}
+            ask["options"] = usual | ask["options"]
+            return {"do": "chat", "turns": [system, *told, *self._before, asked], **ask}
+        ask["options"] |= self.form
+        return {"do": "chat", "turns": [*self.tools.turns(), *told, *self.turns], **ask}
 
     async def whole(self) -> Event:
         """Return the answer as one object."""
-        text = Written()
-        async with leased(self.front, self.fields.model) as (place, process):
-            self.made["system_fingerprint"] = print_of(process)
-            async for _, _, (text,) in followed(self.front, process, [self.ask(process)], model=place.name):
-                check_left_out(self.fields, text)
-        return self.finished(text)
+        async for _ in self.pieces():
+            pass
+        return self.result
 
     async def pieces(self) -> AsyncGenerator[bytes]:
-        """Yield the events of the answer."""
-        events, text = _Events(self.made, self.message), Written()
+        """Yield the events of the answer; the first when the model has begun, so that what is refused has its own status."""
+        events, items = ResponseEvents(self.made, self.message), list[dict[str, Any]]()
+        sources, cited = None, None
+        if self.given.search is not None:
+            sources, finds, queries = await sources_of(stores_of(self.request), self.given.search, self.question)
+            items.append(search_item(self.given.search, finds, queries, name=new_id("fs_")))
+            if not sources.is_found and self.tools.may_be_called:
+                sources = None
+        if sources is not None and (not sources.is_found or self.fields.model == DOCUMENTS):
+            cited = sources.extract()
+            yield self._started(events, items)
+        elif self._is_drawn_directly():
+            items.append(await self._drawn(self.question, name=new_id("ig_"), is_asked_directly=True))
+            yield self._started(events, items)
+            yield self._ended(events, items, None)
+            return
+        else:
+            async for piece in self._written(events, items, sources):
+                yield piece
+            cited = None if sources is None else sources.check(self.text.text, by=self.fields.model)
+        if cited is not None:
+            yield events.added(cited.text)
+            self.made["makar"] = {"unsupported": cited.unsupported}
+            items.append(message_item(self.text, cited.text, cited.annotations, message=self.message))
+            yield events.item(items[-1])
+        else:
+            async for piece in self._answered(events, items):
+                yield piece
+        yield self._ended(events, items, cited)
+
+    async def _written(
+        self, events: ResponseEvents, items: list[dict[str, Any]], sources: Sources | None
+    ) -> AsyncGenerator[bytes]:
         async with leased(self.front, self.fields.model) as (place, process):
             self.made["system_fingerprint"] = print_of(process)
-            held = Held(self.tools)
-            async for _, event, (text,) in followed(self.front, process, [self.ask(process)], model=place.name):
+            held, ask = Held(self.tools), self.ask(process, sources)
+            async for _, event, texts in followed(self.front, process, [ask], model=place.name):
+                self.text = texts[0]
                 if "begin" in event:
-                    check_left_out(self.fields, text)
-                    yield events.started()
+                    check_left_out(self.fields, self.text)
+                    yield self._started(events, items)
                     continue
-                for delta, _, _ in held.take(event, text):
+                for delta, _, _ in held.take(event, self.text) if sources is None else ():
                     if delta.get("content"):
                         yield events.added(delta["content"])
-        yield events.ended(self.finished(text))
 
-
-class _Events:
-    """The events of one answer, numbered.
-
-    Args:
-        made: The answer before it began.
-        message: Id of its message.
-    """
-
-    def __init__(self, made: Event, message: str) -> None:
-        self._made = made
-        self._place = {"item_id": message, "output_index": 0, "content_index": 0}
-        self._number = 0
-        self._text = ""
-        self._is_open = False
-
-    def _event(self, name: str, values: dict[str, Any]) -> bytes:
-        kind = f"response.{name}"
-        made = sse({"type": kind, "sequence_number": self._number, **values}, event=kind)
-        self._number += 1
-        return made
-
-    def started(self) -> bytes:
-        """Return the events before anything was written."""
-        created = self._event("created", {"response": self._made})
-        return created + self._event("in_progress", {"response": self._made})
-
-    def added(self, text: str) -> bytes:
-        """Return the events of new text."""
-        opened = b"" if self._is_open else self._opened()
-        self._text += text
-        return opened + self._event("output_text.delta", {**self._place, "delta": text, "logprobs": []})
-
-    def _opened(self) -> bytes:
-        self._is_open = True
-        item = {
-            "id": self._place["item_id"],
-            "type": "message",
-            "role": "assistant",
-            "status": "in_progress",
-            "content": [],
-        }
-        added = self._event("output_item.added", {"output_index": 0, "item": item})
-        return added + self._event("content_part.added", {**self._place, "part": text_part("")})
-
-    def ended(self, made: Event) -> bytes:
-        """Return the events of the end."""
-        events = b""
-        for index, item in enumerate(made["output"]):
-            if item["type"] == "message":
-                events += b"" if self._is_open else self._opened()
-                whole = {**self._place, "text": self._text, "logprobs": []}
-                events += self._event("output_text.done", whole)
-                events += self._event("content_part.done", {**self._place, "part": text_part(self._text)})
+    async def _answered(self, events: ResponseEvents, items: list[dict[str, Any]]) -> AsyncGenerator[bytes]:
+        """Yield the events of what was written: calls, images that were called for, or a text."""
+        for call in self.tools.calls_in(self.text.text):
+            if self.given.drawing is not None and call["function"]["name"] == DRAW:
+                prompt = str(json.loads(call["function"]["arguments"]).get("prompt", ""))
+                items.append(await self._drawn(prompt, name=new_id("ig_"), is_asked_directly=False))
             else:
-                place = {"item_id": item["id"], "output_index": index}
-                begun_item = {**item, "arguments": "", "status": "in_progress"}
-                events += self._event("output_item.added", {"output_index": index, "item": begun_item})
-                delta = {**place, "delta": item["arguments"]}
-                events += self._event("function_call_arguments.delta", delta)
-                done = {**place, "arguments": item["arguments"], "name": item["name"]}
-                events += self._event("function_call_arguments.done", done)
-            events += self._event("output_item.done", {"output_index": index, "item": item})
-        return events + self._event(made["status"], {"response": made})
+                items.append(call_item(call))
+            yield events.item(items[-1])
+        if all(item["type"] == "file_search_call" for item in items):
+            items.append(message_item(self.text, self.text.text, [], message=self.message))
+            yield events.item(items[-1])
+
+    def _is_drawn_directly(self) -> bool:
+        return self.given.drawing is not None and self.front.pool.place(self.fields.model).medium == "image"
+
+    async def _drawn(self, prompt: str, *, name: str, is_asked_directly: bool) -> dict[str, Any]:
+        """Return an image as an item; one that a model asked for in vain says why."""
+        assert self.given.drawing is not None
+        fields = self.given.drawing.changed(prompt=prompt)
+        if is_asked_directly:
+            fields = fields.changed(model=self.fields.model)
+        return await drawn_item(self.request, fields, name=name, raises=is_asked_directly)
+
+    def _started(self, events: ResponseEvents, items: list[dict[str, Any]]) -> bytes:
+        return events.started() + b"".join(events.item(item) for item in items)
+
+    def _ended(self, events: ResponseEvents, items: list[dict[str, Any]], cited: Cited | None) -> bytes:
+        """Return the last event, after the answer was kept where that is wanted."""
+        text = self.text
+        is_whole = text.end.get("finish") != "length"
+        self.result = {
+            **self.made,
+            "status": "completed" if is_whole else "incomplete",
+            "incomplete_details": None if is_whole else {"reason": "max_output_tokens"},
+            "output": items,
+            "usage": response_usage(text),
+            "completed_at": now(),
+            "makar": {**said_of([text]), **self.made.get("makar", {})},
+        }
+        if self.fields.store:
+            said = text.text if cited is None else cited.text
+            turns = [*self.turns, {"role": "assistant", "content": said}]
+            kept = {
+                "id": self.made["id"],
+                "response": self.result,
+                "turns": turns,
+                "input": input_items(self.fields.input),
+            }
+            self.front.responses.put(self.made["id"], kept)
+        return events.ended(self.result)
 
 
 async def create_response(request: Request) -> Response:
     """Answer."""
     fields, ignored = read_fields(ResponseFields, await read_json(request))
-    responding, headers = Responding(request, fields), ignored_header(ignored)
+    responding = Responding(request, fields)
+    headers = ignored_header([*ignored, *responding.given.ignored])
     if fields.stream:
         return await begun(responding.pieces(), headers)
     return answer(await attended(request, responding.whole()), headers)

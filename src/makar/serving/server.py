@@ -25,8 +25,11 @@ from makar.serving.app import make_app
 from makar.serving.figures import Figures
 from makar.serving.front import Front
 from makar.serving.guard import LOOPBACK, Rules
+from makar.serving.library import Library
 from makar.serving.pool import Pool
 from makar.serving.shelf import Shelf
+from makar.serving.stores import Stores
+from makar.serving.studio.folders import Folders
 from makar.serving.tuning import Trainings
 
 KEY_VARIABLE = "MAKAR_SERVE_KEY"
@@ -52,6 +55,7 @@ class Wanted:
         most_waiting: Requests that are answered or wait at a time.
         memory_megabytes: What models may take; 0 is four fifths of the memory of the machine.
         most_megabytes: Of a body with files; bodies of JSON may have an eighth of it.
+        data_folders: What the studio may read data from, beside what is brought to it.
         options: Controls that hold where a request says nothing.
     """
 
@@ -64,6 +68,7 @@ class Wanted:
     most_waiting: int = 256
     memory_megabytes: int = 0
     most_megabytes: int = 64
+    data_folders: tuple[Path, ...] = ()
     options: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
@@ -93,6 +98,7 @@ def serve(wanted: Wanted, *, on_start: Callable[[str], None]) -> None:
         requests_per_minute=wanted.requests_per_minute,
         most_bytes=wanted.most_megabytes << 17,
         most_upload_bytes=wanted.most_megabytes << 20,
+        data_folders=checked_folders(wanted.data_folders),
     )
     memory = wanted.memory_megabytes << 20 or int(MEMORY_SHARE * psutil.virtual_memory().total)
     pool = Pool(wanted.models, options=wanted.options, memory_bytes=memory, most_waiting=wanted.most_waiting)
@@ -103,12 +109,18 @@ def serve(wanted: Wanted, *, on_start: Callable[[str], None]) -> None:
         rules=rules,
         files=Shelf(folder / "files", kind="file-"),
         responses=Shelf(folder / "responses", kind="resp_"),
+        library=Library(home() / "library.sqlite"),
     )
     listening = listen(wanted.host, wanted.port)
     with listening:
         trainings = Trainings(Shelf(folder / "jobs", kind="ftjob-"), front.files)
+        stores = Stores(folder / "stores", files=front.files, pool=pool)
         app = make_app(
-            front, trainings=trainings, preload=[place.name for place in pool.places] if wanted.models else []
+            front,
+            trainings=trainings,
+            stores=stores,
+            folders=Folders(Shelf(folder / "folders", kind="folder-")),
+            preload=[place.name for place in pool.places] if wanted.models else [],
         )
         config = uvicorn.Config(
             app,
@@ -146,6 +158,18 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             self._on_start(self._address)
+
+
+def checked_folders(folders: tuple[Path, ...]) -> tuple[Path, ...]:
+    """Return folders as absolute paths without links.
+
+    Raises:
+        UsageError: One is no folder.
+    """
+    for folder in folders:
+        if not folder.expanduser().is_dir():
+            raise UsageError(f"{folder} is no folder", expected="--data FOLDER that is there")
+    return tuple(folder.expanduser().resolve() for folder in folders)
 
 
 def read_key(file: Path | None) -> str | None:

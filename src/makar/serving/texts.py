@@ -8,6 +8,7 @@ from typing import Any
 
 from makar.serving.fields import TextFields, text_controls
 from makar.serving.front import Front, merged
+from makar.serving.keeping import Keeping, keep_text
 from makar.serving.process import Event, Process
 
 NEUTRAL = {"top_p": 1.0, "top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0}
@@ -44,7 +45,9 @@ class Written:
             self.likelihoods += event.get("likelihoods", [])
 
 
-def text_ask(fields: TextFields, process: Process, *, likelihoods: int | None, seed: int) -> Event:
+def text_ask(
+    fields: TextFields, process: Process, *, likelihoods: int | None, seed: int, is_kept: bool = False
+) -> Event:
     """Return what every piece of work on a text says.
 
     Args:
@@ -52,6 +55,7 @@ def text_ask(fields: TextFields, process: Process, *, likelihoods: int | None, s
         process: Who is to do it.
         likelihoods: Alternatives of every token; ``None`` for no likelihoods.
         seed: Of this text.
+        is_kept: Whether the text is to be kept, for which its manifest is needed.
     """
     known = process.facts["controls"]
     controls = {
@@ -61,13 +65,20 @@ def text_ask(fields: TextFields, process: Process, *, likelihoods: int | None, s
     }
     neutral = ("frequency_penalty", "presence_penalty")
     controls = {name: value for name, value in controls.items() if name not in neutral or value}
-    return {"options": controls, "seed": seed, "likelihoods": likelihoods, "manifest": fields.manifest}
+    return {"options": controls, "seed": seed, "likelihoods": likelihoods, "manifest": fields.manifest or is_kept}
 
 
 async def followed(
-    front: Front, process: Process, asks: list[Event], *, model: str
+    front: Front, process: Process, asks: list[Event], *, model: str, keeping: Keeping | None = None
 ) -> AsyncIterator[tuple[int, Event, list[Written]]]:
     """Do the work for several texts and yield (which, event, all of them so far); what is used is counted.
+
+    Args:
+        front: The server.
+        process: Who does it.
+        asks: The pieces of work.
+        model: Name of the model.
+        keeping: How each text is kept once it is finished; ``None`` keeps none.
 
     Raises:
         Problem: One of them failed.
@@ -80,6 +91,9 @@ async def followed(
             if is_first and event.get("tokens"):
                 is_first = False
                 front.figures.first_token(model, time.perf_counter() - started)
+            if keeping is not None and "manifest" in event.get("end", {}):
+                text, seconds = texts[number], time.perf_counter() - started
+                await keep_text(front.library, keeping, text.end, number=number, tokens=text.tokens, seconds=seconds)
             yield number, event, texts
     except (asyncio.CancelledError, GeneratorExit):
         front.figures.cancelled()

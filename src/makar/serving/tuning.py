@@ -120,11 +120,7 @@ class Trainings:
 
     async def _train(self, job: dict[str, Any]) -> None:
         name = job["id"]
-        # Its name says what a file holds; of the uploaded name only that part is taken.
-        data = self.files.content_path("data") / f"{job['training_file']}{job['data_suffix']}"
-        if not data.exists():
-            data.parent.mkdir(parents=True, exist_ok=True)
-            data.write_bytes(self.files.content(job["training_file"]))
+        words = self._words(job)
         self._change(name, status="running")
         # A server that was killed leaves its training at work: that is waited for, and what it made is the result.
         while (folder := self.run_of(job)) is not None and lock_holder(folder) is not None:
@@ -132,8 +128,6 @@ class Trainings:
         if (Path(job["output"]) / MANIFEST_NAME).is_file():
             self._end(name, 0, "")
             return
-        words = ["train", str(data), "--from", job["source"], "-o", job["output"], *job["length"]]
-        words += ["--seed", str(job["seed"]), "--json", *(["--recipe", job["recipe"]] if job["recipe"] else [])]
         package = str(Path(__file__).parents[2])
         path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH", "")]))
         process = await asyncio.create_subprocess_exec(
@@ -150,6 +144,19 @@ class Trainings:
         finally:
             self._running.pop(name, None)
         self._end(name, process.returncode or 0, said.decode("utf-8", "replace"))
+
+    def _words(self, job: dict[str, Any]) -> list[str]:
+        """Return the words of the shell that a job is; those of the studio bring their own."""
+        if "words" in job:
+            return [*job["words"], "--json"]
+        # Its name says what a file holds; of the uploaded name only that part is taken.
+        data = self.files.content_path("data") / f"{job['training_file']}{job['data_suffix']}"
+        if not data.exists():
+            data.parent.mkdir(parents=True, exist_ok=True)
+            data.write_bytes(self.files.content(job["training_file"]))
+        words = ["train", str(data), "--from", job["source"], "-o", job["output"], *job["length"]]
+        words += ["--recipe", job["recipe"]] if job["recipe"] else []
+        return [*words, "--seed", str(job["seed"]), "--json"]
 
     def _end(self, name: str, code: int, said: str) -> None:
         job = self.jobs.get(name)
@@ -180,7 +187,7 @@ class Trainings:
 def shown(job: dict[str, Any]) -> dict[str, Any]:
     """Return a job in OpenAI's shape; a paused one is shown as queued, with ``is_paused``."""
     is_done = job["status"] == "succeeded"
-    hidden = ("source", "output", "length", "data_suffix", "recipe", "hyperparameters")
+    hidden = ("source", "output", "length", "data_suffix", "recipe", "hyperparameters", "words")
     kept = {name: value for name, value in job.items() if name not in hidden}
     return kept | {
         "status": "queued" if job["status"] in PAUSES else job["status"],

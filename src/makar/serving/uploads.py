@@ -19,8 +19,14 @@ PURPOSES = ("fine-tune", "batch", "assistants", "evals", "user_data", "vision")
 MOST_LISTED = 10_000
 
 
-async def read_form(request: Request) -> tuple[dict[str, str], list[tuple[str, UploadFile]]]:
+async def read_form(
+    request: Request, *, most_files: int = MOST_FILES
+) -> tuple[dict[str, str], list[tuple[str, UploadFile]]]:
     """Return the texts of a form by name, and its files with their names.
+
+    Args:
+        request: The request.
+        most_files: Files that it may have.
 
     Raises:
         Problem: It is no form.
@@ -31,7 +37,7 @@ async def read_form(request: Request) -> tuple[dict[str, str], list[tuple[str, U
             f'a body of type "{kind[:80]}"', status=415, code="unsupported_type", expected="multipart/form-data"
         )
     try:
-        form = await request.form(max_files=MOST_FILES, max_fields=MOST_FIELDS, max_part_size=LONGEST_FIELD)
+        form = await request.form(max_files=most_files, max_fields=MOST_FIELDS, max_part_size=LONGEST_FIELD)
     except (HTTPException, UnicodeDecodeError, KeyError) as error:
         raise Problem(
             "the form cannot be read", status=400, code="invalid_body", expected="a form with files"
@@ -92,20 +98,34 @@ async def list_files(request: Request) -> Response:
 
 
 def page(found: list[dict[str, Any]], request: Request) -> dict[str, Any]:
-    """Return a page of a list, as ``limit`` and ``after`` ask for it.
+    """Return a page of a list, as ``limit``, ``after``, ``before`` and ``order`` ask for it.
+
+    Args:
+        found: Everything, the newest first.
+        request: What asks.
 
     Raises:
-        UsageError: The limit is no number.
+        UsageError: The limit is no number, or the order is none.
     """
-    limit, after = request.query_params.get("limit", str(MOST_LISTED)), request.query_params.get("after")
+    asked = request.query_params
+    limit, order = asked.get("limit", str(MOST_LISTED)), asked.get("order", "desc")
     if not (limit.isascii() and limit.isdigit() and 0 < int(limit[:9]) <= MOST_LISTED):
         raise UsageError(f"the limit {limit[:20]!a}", expected=f"1 to {MOST_LISTED}")
-    start = next((place + 1 for place, one in enumerate(found) if one["id"] == after), 0) if after else 0
-    shown = found[start : start + int(limit)]
+    if order not in ("asc", "desc"):
+        raise UsageError(f"the order {order[:20]!a}", expected="asc or desc")
+    rows = found if order == "desc" else found[::-1]
+    places = {one["id"]: place for place, one in enumerate(rows)}
+    start = places.get(asked.get("after", ""), -1) + 1
+    if asked.get("before", "") in places:
+        end = places[asked["before"]]
+        start = max(start, end - int(limit))
+    else:
+        end = len(rows)
+    shown = rows[start : min(end, start + int(limit))]
     return {
         "object": "list",
         "data": shown,
-        "has_more": len(found) > start + len(shown),
+        "has_more": start + len(shown) < end,
         "first_id": shown[0]["id"] if shown else None,
         "last_id": shown[-1]["id"] if shown else None,
     }

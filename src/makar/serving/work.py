@@ -26,13 +26,14 @@ from makar.generation.given_tokens import given_likelihoods
 from makar.generation.hole import Hole
 from makar.generation.infill import fill_stepwise, filled_job, longest_hole
 from makar.generation.predict_text import ReadsText
-from makar.generation.prompts import EncodesText, NamesClasses, Prompts, read_prompts
+from makar.generation.prompts import EncodesText, NamesClasses, Prompts, read_prompts, rewrites
 from makar.generation.request import Request, option_names
 from makar.generation.steering import TokenLikelihood, read_steering
 from makar.generation.stream import Piece, stream_pieces
 from makar.generation.turns import PLAIN_STOP, HasContext, fit_turns, knows_turns, prompt_length
 from makar.provenance.content import describe_content
 from makar.provenance.embedding import png_bytes
+from makar.serving.controls import controls_of
 from makar.tensor_spec import CAPTION, CLASS, TARGET
 
 Ask = dict[str, Any]
@@ -60,6 +61,9 @@ def facts_of(model: Model, defaults: dict[str, Any]) -> dict[str, Any]:
         "captions": CAPTION in accepted and CAPTION in codec.spec,
         "size": image_size_of(codec),
         "parameters": sum(parameter.numel() for parameter in family.parameters()),
+        "options": controls_of(type(family.options())),
+        "reads": isinstance(family, ReadsText | MakesVectors),
+        "rewrites": rewrites(config),
         "defaults": {name: value for name, value in defaults.items() if name in option_names(family)},
     }
 
@@ -96,7 +100,7 @@ def _chat(model: Model, ask: Ask) -> Iterator[Event]:
 def _complete(model: Model, ask: Ask) -> Iterator[Event]:
     """Go on with a text or with tokens."""
     _check_writes(model)
-    is_nothing = ask["options"]["max_tokens"] == 0
+    is_nothing = ask["options"].get("max_tokens") == 0
     request = _request(model, {**ask, "options": ask["options"] | {"max_tokens": 1}} if is_nothing else ask)
     prompt = ask["prompt"] if isinstance(ask["prompt"], str) else np.array(ask["prompt"], np.int64)
     (read,) = read_prompts(prompt, request.codec, request.family)
@@ -199,7 +203,7 @@ def _end(asset: Asset, ask: Ask, *, finish: str) -> Event:
         "seed": ask["seed"],
         "service": service,
     }
-    return {"end": end | ({"manifest": asset.signed} if ask["manifest"] else {})}
+    return {"end": end | ({"manifest": asset.signed, "content": asset.content} if ask["manifest"] else {})}
 
 
 def _request(model: Model, ask: Ask) -> Request:

@@ -313,7 +313,12 @@ def test_every_setting_of_the_network_changes_it() -> None:
     covered = {*changes, *words, "attention_positions", "head_width", "height", "width", "channels", "classes"}
     # These do not change its size; tests of the loss and of the sampler show what they do.
     covered |= {name for name in fields if name.startswith("source_")}  # tests/families/diffusion/test_source.py
-    covered |= {"distilled", "guided", "control"}  # tests/families/diffusion/test_distillation.py and test_control.py
+    covered |= {
+        "distilled",
+        "guided",
+        "student_steps",
+        "control",
+    }  # tests/families/diffusion/test_distillation.py and test_control.py
     covered |= {"class_dropout", "time_mean", "time_deviation", "flip", "network", "objective", "limit"}
     assert covered == fields
 

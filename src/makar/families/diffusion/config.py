@@ -21,8 +21,9 @@ FEATURE_STEP = 16
 MULTIPLIERS = (1, 2)
 ATTENTION_POSITIONS = 64
 TIME_MEAN, TIME_DEVIATION = 0.0, 1.0
-PATH_STEPS, PATH_POINTS = 10, 4
-"""Steps of the teacher's path to an image, and points on it at which a distilled model learns."""
+PATH_STEPS = 10
+"""Steps of the path to an image that a distilled model learns from."""
+STUDENT_STEPS, MOST_STUDENT_STEPS = 2, 4
 
 WITHOUT_SOURCE = ("image-to-image", "restyle", "inpaint", "interpolate", "interpolate-seeds")
 OF_A_VECTOR = ("interpolate", "interpolate-seeds")
@@ -116,7 +117,10 @@ class DiffusionConfig(FamilyConfig):
     )
     distilled: bool = setting(
         False,
-        meaning="learn from a teacher where its paths end, and make images in 1 to 4 steps; needs a model to begin from",
+        meaning="learn from a teacher how its paths go on, and make images in few steps; needs a model to begin from",
+    )
+    student_steps: int = setting(
+        STUDENT_STEPS, meaning="distilled: steps in which an image is made", minimum=1, maximum=MOST_STUDENT_STEPS
     )
     guided: float = setting(
         1.0,
@@ -141,7 +145,7 @@ class DiffusionConfig(FamilyConfig):
             raise ConfigError(f"captions of {self.caption_vocabulary} tokens", expected="a vocabulary of at least 2")
         self._check_source()
         if not self.distilled:
-            self._refuse({"guided": 1.0}, "the model is not distilled")
+            self._refuse({"guided": 1.0, "student_steps": STUDENT_STEPS}, "the model is not distilled")
         if self.network == "dit":
             unread = {"multipliers": MULTIPLIERS, "attention_positions": ATTENTION_POSITIONS}
             self._refuse(unread, "a DiT has one level, which attends")
@@ -198,7 +202,7 @@ class DiffusionConfig(FamilyConfig):
 
     def teacher(self) -> "DiffusionConfig | None":
         """The model that a distilled one learns from: the same, before."""
-        return self.changed(distilled=False, guided=1.0) if self.distilled else None
+        return self.changed(distilled=False, guided=1.0, student_steps=STUDENT_STEPS) if self.distilled else None
 
     @property
     def has_source(self) -> bool:
@@ -341,10 +345,10 @@ class DiffusionConfig(FamilyConfig):
         network = size.forward_operations(self) if self.network == "unet" else size_dit.forward_operations(self)
         passes = 3.0
         if self.distilled:
-            passes = 3.0 * PATH_POINTS + PATH_STEPS * (1 if self.guided == 1.0 else 2)
+            passes = 3.0 * self.student_steps + PATH_STEPS * (1 if self.guided == 1.0 else 2)
         return passes * (network + size_text.forward_operations(self))
 
     def activation_bytes(self) -> float:
         """Return an estimate of the bytes that training keeps for one image, at two bytes a value."""
         network = size.activation_values(self) if self.network == "unet" else size_dit.activation_values(self)
-        return 2.0 * (PATH_POINTS if self.distilled else 1) * (network + size_text.activation_values(self))
+        return 2.0 * (self.student_steps if self.distilled else 1) * (network + size_text.activation_values(self))

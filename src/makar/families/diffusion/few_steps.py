@@ -1,50 +1,18 @@
-"""Images in one to four steps by a distilled model: the end of the path is said at once, and said again from less and less new noise.
+"""Images in as many steps as a distilled model was made for; what was fixed when it was distilled cannot be asked for."""
 
-Source: Song et al. 2023, arXiv 2303.01469, algorithm 1.
-"""
-
-import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
-from jaxtyping import Float
-from torch import Tensor
 
 from makar.errors import UnsupportedError
 from makar.families.diffusion.config import DiffusionConfig
-from makar.families.diffusion.distillation import DEFAULT_STEPS, STOPS
 from makar.families.diffusion.given import SLOTS
 from makar.families.diffusion.options import ImageOptions
-from makar.families.diffusion.solvers import Velocity
 from makar.families.family import Batch, Sampler
 
 
-def in_few_steps(
-    velocity: Velocity,
-    x: Float[Tensor, "batch channels height width"],
-    times: Sequence[float],
-    *,
-    draw: Callable[[], Tensor],
-    limit: float,
-) -> Float[Tensor, "batch channels height width"]:
-    """Return where paths end that begin at some points.
-
-    Args:
-        velocity: The mean velocity from a point to the end of its path.
-        x: Points at the first time.
-        times: Rising times at which the network is asked.
-        draw: Fresh noise of the shape of ``x``.
-        limit: Images are clipped to this and less it.
-    """
-    end = (x + (1 - times[0]) * velocity(x, times[0])).clamp(-limit, limit)
-    for _, time in itertools.pairwise(times):
-        x = time * end + (1 - time) * draw()
-        end = (x + (1 - time) * velocity(x, time)).clamp(-limit, limit)
-    return end
-
-
 class FewStepSampler(Sampler):
-    """Makes images in one to four steps; what was fixed when the model was distilled cannot be asked for.
+    """Makes images in the steps of a distilled model.
 
     Args:
         images: The sampler of the network.
@@ -70,11 +38,12 @@ class FewStepSampler(Sampler):
             raise UnsupportedError(
                 "a distilled model cannot change images", expected="its teacher", do="makar edit TEACHER FILE"
             )
-        steps = DEFAULT_STEPS if options.steps is None else options.steps
-        usual = ImageOptions()
-        if steps not in STOPS:
+        steps, usual = self._config.student_steps, ImageOptions()
+        if options.steps not in (None, steps):
             raise UnsupportedError(
-                f"{steps} steps of a distilled model", expected=f"1 to {max(STOPS)}", do="more steps are its teacher's"
+                f"{options.steps} steps of a model that was distilled for {steps}",
+                expected=f"{steps}, or none named",
+                do="distil again with --set stages.0.family.student_steps=NUMBER, or ask the teacher",
             )
         if (options.solver, options.shift) != (usual.solver, usual.shift):
             raise UnsupportedError(
@@ -87,4 +56,4 @@ class FewStepSampler(Sampler):
                 do="distil again with --set stages.0.family.guided=WEIGHT, or ask the teacher",
             )
         # The guidance is in the weights; led away once more it would be doubled.
-        return self._images.sample(options.changed(steps=steps, guidance=1.0), prompts, seeds)
+        return self._images.sample(options.changed(steps=steps, solver="euler", guidance=1.0), prompts, seeds)

@@ -22,7 +22,7 @@ class ImageOptions(Config):
 
     steps: int | None = setting(
         None,
-        meaning="steps from noise to image; the network runs once a step, with heun twice; none takes 10; distilled: 1 to 4, none takes 2",
+        meaning="steps from noise to image; the network runs once a step, with heun twice; none takes 10, a student its own",
         minimum=1,
         maximum=1000,
     )

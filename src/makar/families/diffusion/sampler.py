@@ -19,7 +19,6 @@ from makar.families.diffusion.condition import Condition
 from makar.families.diffusion.config import DiffusionConfig
 from makar.families.diffusion.distillation import student_times, usual_times
 from makar.families.diffusion.editing import back_to_noise, between_noises, image_to_image_start, inpaint
-from makar.families.diffusion.few_steps import in_few_steps
 from makar.families.diffusion.given import STRENGTH, STYLE, Given, read_given
 from makar.families.diffusion.options import ImageOptions
 from makar.families.diffusion.solvers import SOLVERS
@@ -202,7 +201,7 @@ class ImageSampler(Sampler):
         generators: list[torch.Generator] | None = None,
     ) -> np.ndarray:
         config = self._config
-        times = student_times(config, _steps(options)) if config.distilled else self._times(options)
+        times = student_times(config) if config.distilled else self._times(options)
         # Where a schedule begins a little of the image is left, and the noise is that much smaller.
         start = noise.to(self._device) * math.hypot(times[0], 1 - times[0])
         return self._solved(options, start, asked, times=times, generators=generators)
@@ -222,9 +221,6 @@ class ImageSampler(Sampler):
             weight = STYLE if options.style is None else options.style
             if reference is not None and weight:
                 field = styled(field, reference.to(self._device), weight=weight)
-            if self._config.distilled and generators is not None:
-                draw, limit = self._fresh(generators), self._config.limit
-                return self._finished(in_few_steps(field, start, times, draw=draw, limit=limit))
             if options.solver != "ancestral":
                 return self._finished(SOLVERS[options.solver](field, start, times))
             if generators is None:

@@ -131,7 +131,7 @@ class Synthesis(nn.Module):
     def forward(
         self, styles: Float[Tensor, "batch layers style"], noise: Float[Tensor, "batch positions"]
     ) -> Float[Tensor, "batch channels height width"]:
-        """Return images, float32, not clipped.
+        """Return images in -1..1, float32.
 
         Args:
             styles: One style a layer, of ``config.style_layers``, from coarse to fine.
@@ -147,7 +147,8 @@ class Synthesis(nn.Module):
             # Enlarged before the last convolution: four filters side by side, one a pixel, would leave a pattern of the patches.
             x = _enlarged(x, config.patch, size=(config.height, config.width))
         x = self.out(x, styles[:, len(self.layers)]) + self.out_bias.to(x.dtype)
-        return x.permute(0, 3, 1, 2).float()
+        # A flat black or white ground is exactly at the border, which sums of features never are and the discriminator sees at once.
+        return torch.tanh(x.permute(0, 3, 1, 2).float())
 
 
 class ResidualBlock(nn.Module):

@@ -2,8 +2,8 @@
 
 Departures, all for minutes on a processor: the finest level has a ``patch``-th of the resolution, the last convolution alone is at the
 full one, and the discriminator sees the image folded; a level grows by convolving first and enlarging then, which costs a quarter and
-commutes with the linear filter; one output instead of a sum over levels; few layers of mapping. A test compares the counts with the
-built networks.
+commutes with the linear filter; one output, through a tanh, instead of a sum over levels; few layers of mapping. A test compares the
+counts with the built networks.
 """
 
 import dataclasses

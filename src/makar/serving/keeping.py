@@ -1,0 +1,96 @@
+"""What is made is put into the library as it is finished: the content that was signed, with the prompt as a person reads it.
+
+The manifest comes from the worker even where the client did not ask for it, and is taken out of the answer again.
+"""
+
+import asyncio
+import base64
+import dataclasses
+from typing import Any
+
+from makar.serving.library import Entry, Library
+
+TEXT_TYPE, IMAGE_TYPE = "text/plain; charset=utf-8", "image/png"
+LONGEST_PROMPT = 4000
+CREATE, EDIT, CHAT = "create", "edit", "chat"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Keeping:
+    """How the assets of one request are kept.
+
+    Attributes:
+        model: Name of the model on this server.
+        kind: ``CREATE``, ``EDIT`` or ``CHAT``.
+        prompts: What each asset was asked for; one for all where there is one.
+        shows_manifest: Whether the client wants the manifests too.
+    """
+
+    model: str
+    kind: str
+    prompts: tuple[str, ...]
+    shows_manifest: bool
+
+    def prompt(self, number: int) -> str:
+        """Return what an asset was asked for."""
+        return self.prompts[min(number, len(self.prompts) - 1)][:LONGEST_PROMPT]
+
+
+async def keep_text(
+    library: Library, keeping: Keeping, end: dict[str, Any], *, number: int, tokens: int, seconds: float
+) -> None:
+    """Keep a text.
+
+    Args:
+        library: Where.
+        keeping: How.
+        end: What was said when it ended; the manifest and the content are taken out of it where the client does not want them.
+        number: Which of the texts of the request.
+        tokens: That it has.
+        seconds: That it took.
+    """
+    content, signed = end.pop("content"), end["manifest"]
+    if not keeping.shows_manifest:
+        del end["manifest"]
+    entry = Entry(
+        signed=signed,
+        model=keeping.model,
+        kind=keeping.kind,
+        prompt=keeping.prompt(number),
+        content=content.encode(),
+        type=TEXT_TYPE,
+        seconds=seconds,
+        work=tokens,
+    )
+    await asyncio.to_thread(library.keep, entry)
+
+
+async def keep_image(library: Library, keeping: Keeping, event: dict[str, Any], *, seconds: float) -> None:
+    """Keep an image.
+
+    Args:
+        library: Where.
+        keeping: How.
+        event: The image; its manifest is taken out where the client does not want it.
+        seconds: That it took.
+    """
+    signed = event["manifest"]
+    if not keeping.shows_manifest:
+        del event["manifest"]
+    entry = Entry(
+        signed=signed,
+        model=keeping.model,
+        kind=keeping.kind,
+        prompt=keeping.prompt(0),
+        content=base64.b64decode(event["png"]),
+        type=IMAGE_TYPE,
+        seconds=seconds,
+        work=steps_of(signed["manifest"]),
+    )
+    await asyncio.to_thread(library.keep, entry)
+
+
+def steps_of(manifest: dict[str, Any]) -> int:
+    """Return how many steps an image was asked to take; 1 where the model takes none, or chose itself."""
+    steps = manifest["settings"].get("steps")
+    return steps if isinstance(steps, int) and steps > 0 else 1

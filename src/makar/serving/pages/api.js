@@ -1,0 +1,119 @@
+// The one way to the server: the key in memory of this tab, errors as words, server-sent events, images with a key.
+
+import { dialog, field, h, button } from "./dom.js";
+
+const KEY = "makar-key";
+let asking = null;
+
+export class Refused extends Error {
+  constructor(status, error) {
+    super(error?.message ?? `the server answered ${status}`);
+    this.status = status;
+    this.code = error?.code;
+  }
+}
+
+const headers = () => (sessionStorage.getItem(KEY) ? { authorization: `Bearer ${sessionStorage.getItem(KEY)}` } : {});
+
+/** Ask for the key; whoever asks meanwhile waits for the same answer. It is kept until the tab is closed, and nowhere else. */
+function askForKey() {
+  asking ??= new Promise((done) => {
+    const input = h("input", { type: "password", autocomplete: "off", required: true, spellcheck: "false" });
+    const top = dialog("This server wants a key", h("form", { method: "dialog", onsubmit: () => sessionStorage.setItem(KEY, input.value.trim()) },
+      h("p", {}, "It was set when the server was started. This tab forgets it when it is closed."),
+      field("Key", input), button("Use it", { kind: "main", type: "submit" })), { kind: "slim" });
+    top.addEventListener("close", () => { asking = null; done(Boolean(sessionStorage.getItem(KEY))); });
+  });
+  return asking;
+}
+
+/** Ask the server; `json` or `form` is sent. Returns the response once it is no refusal. */
+export async function request(path, { method, json, form, signal } = {}) {
+  for (;;) {
+    const sent = { method: method ?? (json || form ? "POST" : "GET"), headers: headers(), signal };
+    if (json) Object.assign(sent, { body: JSON.stringify(json), headers: { ...sent.headers, "content-type": "application/json" } });
+    if (form) sent.body = form;
+    let answer;
+    try {
+      answer = await fetch(path, sent);
+    } catch (error) {
+      if (error.name === "AbortError") throw error;
+      throw new Refused(0, { message: "The server does not answer. Is makar serve still running?" });
+    }
+    if (answer.ok) return answer;
+    if (answer.status === 401) {
+      sessionStorage.removeItem(KEY);
+      if (await askForKey()) continue;
+    }
+    const said = await answer.json().catch(() => ({}));
+    throw new Refused(answer.status, said.error);
+  }
+}
+
+export const call = async (path, given) => (await request(path, given)).json();
+
+/** Yield the events of a stream; an error in the middle is thrown. `id` of an event is kept in `.id`. */
+export async function* events(path, given) {
+  const answer = await request(path, given);
+  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  try {
+    for (;;) {
+      const { value, done } = await reader.read();
+      if (done) return;
+      text += value;
+      const parts = text.split("\n\n");
+      text = parts.pop();
+      for (const part of parts) {
+        const data = part.split("\n").filter((line) => line.startsWith("data:")).map((line) => line.slice(5).trim()).join("\n");
+        if (!data || data === "[DONE]") continue;
+        const values = JSON.parse(data);
+        if (values.error?.message) throw new Refused(500, values.error);
+        yield values;
+      }
+    }
+  } finally {
+    reader.cancel().catch(() => {});
+  }
+}
+
+/** Show a picture of the server; with a key it has to be fetched, because an address cannot carry one. */
+export async function picture(image, path) {
+  if (!sessionStorage.getItem(KEY)) {
+    image.src = path;
+    return;
+  }
+  try {
+    const address = URL.createObjectURL(await (await request(path)).blob());
+    image.addEventListener("load", () => URL.revokeObjectURL(address), { once: true });
+    image.src = address;
+  } catch (error) {
+    image.alt = error.message;
+  }
+}
+
+export const bytesOf = (base64) => Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+
+let known = null;
+/** The models of the server; asked for again after `forgetModels`. */
+export async function models() {
+  known ??= call("/v1/models").then((found) => found.data);
+  try {
+    return await known;
+  } catch (error) {
+    known = null;
+    throw error;
+  }
+}
+export const forgetModels = () => { known = null; };
+
+const described = new Map();
+/** What a model can and which controls it has; the server loads it for that. */
+export function describe(name, { again = false } = {}) {
+  if (again || !described.has(name)) {
+    const asked = call(`/makar/v1/models/${encodeURIComponent(name)}/description`);
+    asked.catch(() => described.delete(name));
+    described.set(name, asked);
+  }
+  return described.get(name);
+}

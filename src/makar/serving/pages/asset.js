@@ -1,0 +1,116 @@
+// What was made: a card of it, and everything about it on top of the page, one click away.
+
+import { h, button, dialog, ask, copy, download, duration, pairs, problem, say, size, tabs, when } from "./dom.js";
+import { call, picture, request } from "./api.js";
+import { lines, noveltyWords, settingsOf } from "./manifest.js";
+
+const address = (id) => `/makar/v1/assets/${id}/content`;
+
+/** A picture of an asset; small ones are enlarged without blur. */
+export function image(path, words) {
+  const shown = h("img", { alt: words, loading: "lazy", decoding: "async", onload: () => shown.classList.toggle("pixels", shown.naturalWidth < 160) });
+  picture(shown, path);
+  return shown;
+}
+
+const described = (asset) => `${asset.medium === "image" ? "Image" : "Text"} by ${asset.model}${asset.prompt ? `: ${asset.prompt}` : ""}, seed ${asset.seed}`;
+
+/** A card; `more` are further parts under it. */
+export function card(asset, { gone, more } = {}) {
+  const isImage = asset.type?.startsWith("image/");
+  const face = h("button", { class: "face", type: "button", "aria-label": `${described(asset)}. Open`, onclick: () => details(asset.id, { gone: () => { item.remove(); gone?.(); } }) },
+    isImage ? image(address(asset.id), "") : h("div", { class: "words" }, asset.text?.trim() || "(only white space)"));
+  const item = h("li", { class: "card" }, face,
+    h("div", { class: "under" }, h("span", {}, asset.prompt || asset.model), asset.is_copy ? h("span", { class: "tag bad" }, "copy") : typeof asset.novelty === "number" && h("span", { class: "tag", title: "How new it is against the training data" }, `${Math.round(100 * asset.novelty)} % new`)),
+    more);
+  return item;
+}
+
+/** Everything about an asset of this machine. */
+export async function details(id, { gone } = {}) {
+  const body = h("div", {}, h("p", { class: "soft" }, "One moment …"));
+  const top = dialog("What was made", body);
+  try {
+    const asset = await call(`/makar/v1/assets/${id}`);
+    const file = await (await request(address(id))).blob();
+    const remove = async () => {
+      if (!(await ask("Delete this for good?", "Delete"))) return;
+      await request(`/makar/v1/assets/${id}`, { method: "DELETE" });
+      top.close();
+      say("Deleted");
+      gone?.();
+    };
+    body.replaceChildren(await whole(asset.manifest, file, { asset, close: () => top.close(), remove }));
+  } catch (error) {
+    body.replaceChildren(problem(error));
+  }
+}
+
+/** Everything about a file that somebody brought. */
+export async function foreign(signed, file, sidecar) {
+  const top = dialog(file.name, h("div", {}));
+  top.querySelector("header + *").replaceWith(await whole(signed, file, { sidecar, close: () => top.close() }));
+}
+
+async function whole(signed, file, { asset, sidecar, close, remove }) {
+  const manifest = signed.manifest;
+  const [score, why, isCopy] = noveltyWords(manifest.novelty);
+  const isImage = manifest.medium === "image";
+  const suffix = isImage ? ".png" : ".txt";
+  const name = asset ? `${asset.model}-${manifest.seed}-${manifest.id.slice(0, 6)}${suffix}` : file.name;
+  const use = settingsOf(manifest);
+  const words = new URLSearchParams({ model: asset?.model ?? use.model ?? "", prompt: use.prompt, seed: use.seed, controls: JSON.stringify(use.controls) });
+  const acts = h("div", { class: "row" },
+    h("a", { class: "button", href: `#/create?${words}`, onclick: close }, "Use these settings"),
+    file.type !== "application/json" && button("Save", { icon: "down", act: () => download(file, name) }),
+    isImage && asset && h("a", { class: "button", href: `#/edit?asset=${asset.id}`, onclick: close }, "Edit"),
+    remove && button("Delete", { icon: "trash", kind: "bad", act: remove }));
+  const novelty = h("section", {}, h("h3", {}, "How new it is"),
+    score !== null && score !== undefined && h("div", {}, h("meter", { min: 0, max: 1, value: score, low: .4, high: .7, optimum: 1, "aria-label": "How new it is" }), h("p", {}, h("strong", {}, isCopy ? "A copy" : `${Math.round(100 * score)} % new`))),
+    h("p", { class: "small soft" }, why));
+  const facts = pairs([["Model", asset?.model ?? use.model], ["Prompt", use.prompt], ["Seed", String(use.seed)], ["Made", asset ? when(asset.created) : manifest.time_utc], ["Took", asset && duration(asset.seconds)], ["Size", asset && size(asset.bytes)], ["Learned from", manifest.data?.name], ["Training", manifest.run?.id], ["Edit", manifest.edit && JSON.stringify(manifest.edit)]]);
+  const set = h("section", {}, h("h3", {}, "Settings"), pairs(Object.entries(use.controls).map(([key, value]) => [key.replaceAll("_", " "), Array.isArray(value) ? value.join(", ") : String(value)])));
+  const shown = isImage && file.type.startsWith("image/") ? bigImage(file, described({ ...use, medium: manifest.medium, model: use.model })) : await text(file, manifest);
+  return h("div", {}, h("div", { class: "two" }, h("div", {}, shown, acts), h("div", {}, novelty, facts, Object.keys(use.controls).length > 0 && set, checks(file, sidecar ?? (isImage ? null : signed)))),
+    h("section", {}, h("h3", {}, "The same again"), again(manifest)),
+    h("details", {}, h("summary", {}, "The signed manifest"), h("pre", {}, JSON.stringify(signed, null, 1))));
+}
+
+function bigImage(file, words) {
+  const source = URL.createObjectURL(file);
+  const shown = h("img", { alt: words, src: source, onload: () => { shown.classList.toggle("pixels", shown.naturalWidth < 300); URL.revokeObjectURL(source); } });
+  return h("div", { class: "big" }, shown);
+}
+
+async function text(file, manifest) {
+  if (file.type === "application/json") return h("p", { class: "soft" }, "This is the manifest alone; what it belongs to is not here.");
+  const whole = [...(await file.text())];
+  const start = manifest.continues_characters ?? 0;
+  return h("pre", {}, h("span", { class: "soft" }, whole.slice(0, start).join("")), whole.slice(start).join(""));
+}
+
+function again(manifest) {
+  const found = lines(manifest);
+  const entry = (name, words) => [name, words, () => h("div", {}, h("pre", { tabindex: 0 }, found[name]), button("Copy", { icon: "copy", act: () => copy(found[name], words) }))];
+  return tabs("The same again", [entry("shell", "Shell"), entry("python", "Python"), entry("curl", "curl")]);
+}
+
+/** Let the server check signature, content and marks. */
+function checks(file, signed) {
+  const place = h("div", { "aria-live": "polite" });
+  const act = async () => {
+    place.replaceChildren(h("p", { class: "soft" }, "Checking …"));
+    const form = new FormData();
+    form.append("file", file, "asset");
+    if (signed) form.append("manifest", new Blob([JSON.stringify(signed)]), "manifest.json");
+    try {
+      const found = await call("/makar/v1/verify", { form });
+      const marks = { ok: ["good", "in order"], failed: ["bad", "broken"], unknown: ["gold", "unknown"] };
+      place.replaceChildren(h("ul", { class: "small" }, found.checks.map((check) => h("li", {}, h("span", { class: `tag ${marks[check.status][0]}` }, marks[check.status][1]), ` ${check.link}, ${check.name}: ${check.detail}`))));
+    } catch (error) {
+      place.replaceChildren(problem(error));
+    }
+  };
+  return h("section", {}, h("h3", {}, "Is it what it says it is?"), button("Check it", { act }), place);
+}
+

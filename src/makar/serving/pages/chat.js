@@ -1,0 +1,217 @@
+// Chat: answers as they are written, stop, branches, a system prompt, answers edited by hand. Conversations stay in this browser.
+
+import { h, button, choice, field, problem, say } from "./dom.js";
+import { describe, events } from "./api.js";
+import { anySeed, controls, modelChoice, noModels } from "./form.js";
+import { details } from "./asset.js";
+import { markdown } from "./markdown.js";
+
+const STORE = "makar-chats";
+const MOST = 40;
+const TEMPLATES = [["", "none"], ["You answer in one sentence.", "short"], ["You are a patient teacher. Explain step by step, with an example.", "teacher"], ["You write in the style of a poet.", "poet"], ["You review code: name mistakes, then show the corrected code.", "reviewer"]];
+
+const fresh = () => ({ id: crypto.randomUUID(), title: "New conversation", system: "", model: null, root: { children: [], chosen: 0 } });
+
+function stored() {
+  try {
+    const found = JSON.parse(localStorage.getItem(STORE) ?? "[]");
+    return Array.isArray(found) ? found : [];
+  } catch {
+    return [];
+  }
+}
+
+/** The branch that is shown: from the first message on, always the child that was chosen. */
+function path(talk) {
+  const found = [];
+  for (let node = talk.root; node.children.length;) {
+    const next = node.children[node.chosen] ?? node.children.at(-1);
+    found.push([next, node]);
+    node = next;
+  }
+  return found;
+}
+
+class Chat extends HTMLElement {
+  async connectedCallback() {
+    this.talks = stored();
+    this.talk = this.talks[0] ?? fresh();
+    this.settings = {};
+    this.replaceChildren(h("h1", {}, "Chat"), h("p", { class: "soft" }, "Looking for models …"));
+    try {
+      const chosen = await modelChoice(this.place.words.get("model") ?? this.talk.model, (name) => this.use(name), { fits: (one) => one.medium === "text" || one.medium === "code" });
+      if (!chosen.name) return this.replaceChildren(h("h1", {}, "Chat"), noModels());
+      this.build(chosen);
+      await this.use(chosen.name);
+    } catch (error) {
+      this.replaceChildren(h("h1", {}, "Chat"), problem(error));
+    }
+  }
+
+  disconnectedCallback() {
+    this.stopper?.abort();
+  }
+
+  build(chosen) {
+    this.picker = h("div", {});
+    this.options = h("div", {});
+    this.system = h("textarea", { rows: 3, value: this.talk.system, oninput: () => { this.talk.system = this.system.value; this.keep(); } });
+    const template = choice(TEMPLATES, "", (value) => { this.system.value = value; this.talk.system = value; this.keep(); });
+    const system = h("details", { open: Boolean(this.talk.system) }, h("summary", {}, "System prompt"), h("div", {}, field("What the model is told before", this.system), field("Take one of these", template)));
+    this.log = h("div", { class: "log", role: "log", "aria-label": "Conversation", tabindex: 0 });
+    this.input = h("textarea", { rows: 2, placeholder: "Say something", "aria-label": "Message", onkeydown: (event) => {
+      if (event.key === "Enter" && !event.shiftKey && !event.isComposing) { event.preventDefault(); this.send(); }
+    } });
+    this.go = button("Send", { icon: "send", kind: "main", act: () => this.send() });
+    this.stop = button("Stop", { icon: "stop", act: () => this.stopper?.abort() });
+    this.stop.hidden = true;
+    this.replaceChildren(h("div", { class: "row spread" }, h("h1", {}, "Chat"), h("div", { class: "row" }, this.picker, button("New", { icon: "plus", act: () => this.change(fresh()) }))),
+      h("div", { class: "split" }, h("div", { class: "panel" }, chosen.element, system, this.options, h("p", { class: "small soft" }, "Conversations stay in this browser; answers are kept in the gallery of this machine.")),
+        h("section", { class: "talk", "aria-label": "Conversation" }, this.log, h("form", { class: "say", onsubmit: (event) => { event.preventDefault(); this.send(); } }, this.input, h("div", { class: "row" }, this.go, this.stop, h("span", { class: "small soft" }, "Enter sends, Shift and Enter begins a line"))))));
+    this.pick();
+    this.draw();
+  }
+
+  async use(name) {
+    this.talk.model = name;
+    this.options.replaceChildren(h("p", { class: "soft", role: "status" }, `Loading ${name} …`));
+    try {
+      this.model = await describe(name);
+      this.form = controls(this.model, this.settings);
+      this.options.replaceChildren(...(this.model.reads ? [h("p", {}, `${name} reads texts and writes none.`)] : [h("details", {}, h("summary", {}, "Controls"), this.form)]));
+    } catch (error) {
+      this.options.replaceChildren(problem(error));
+    }
+  }
+
+  pick() {
+    const all = [this.talk, ...this.talks.filter((talk) => talk.id !== this.talk.id)];
+    const list = choice(all.map((talk) => [talk.id, talk.title]), this.talk.id, (id) => this.change(all.find((talk) => talk.id === id)));
+    list.setAttribute("aria-label", "Conversations");
+    this.picker.replaceChildren(list, button("", { icon: "trash", title: "Delete this conversation", act: () => {
+      this.talks = this.talks.filter((talk) => talk.id !== this.talk.id);
+      localStorage.setItem(STORE, JSON.stringify(this.talks));
+      this.change(this.talks[0] ?? fresh());
+    } }));
+    this.picker.className = "row picker";
+  }
+
+  change(talk) {
+    this.stopper?.abort();
+    this.talk = talk;
+    this.talk.model ??= this.model?.id;
+    this.system.value = talk.system;
+    this.pick();
+    this.draw();
+    this.input.focus();
+  }
+
+  keep() {
+    this.talks = [this.talk, ...this.talks.filter((talk) => talk.id !== this.talk.id)].slice(0, MOST);
+    try {
+      localStorage.setItem(STORE, JSON.stringify(this.talks));
+    } catch {
+      say("This browser has no room for more conversations; delete some");
+    }
+  }
+
+  draw() {
+    const shown = path(this.talk);
+    this.log.replaceChildren(...(shown.length ? shown.map(([node, parent]) => this.message(node, parent)) : [h("p", { class: "soft center" }, "Say something, or choose another model on the left.")]));
+    this.log.scrollTop = this.log.scrollHeight;
+  }
+
+  message(node, parent) {
+    const isUser = node.role === "user";
+    const place = parent.children.indexOf(node);
+    const turn = (step) => { parent.chosen = place + step; this.keep(); this.draw(); };
+    const siblings = parent.children.length > 1 && h("span", { class: "row tight" }, button("", { icon: "left", kind: "plain", title: "Branch before", disabled: place === 0, act: () => turn(-1) }), h("span", { class: "small soft" }, `${place + 1} of ${parent.children.length}`), button("", { icon: "right", kind: "plain", title: "Branch after", disabled: place === parent.children.length - 1, act: () => turn(1) }));
+    const body = h("div", { class: "said" }, isUser ? node.text : markdown(node.text, { level: 3 }));
+    const item = h("article", { class: `turn ${node.role}`, "aria-label": isUser ? "You" : "Model" }, body);
+    item.said = body;
+    // While it is being written there is nothing to be done with it.
+    if (node === this.live) return item;
+    const edit = () => this.edit(node, parent, item);
+    item.append(h("div", { class: "row tight under" }, siblings, button("", { icon: "edit", kind: "plain", title: isUser ? "Ask differently" : "Edit the answer", act: edit }),
+      !isUser && button("", { icon: "again", kind: "plain", title: "Answer anew", act: () => this.answer(parent) }),
+      !isUser && node.asset && button("", { icon: "search", kind: "plain", title: "Manifest and novelty", act: () => details(node.asset) }),
+      node.edited && h("span", { class: "tag" }, "edited"), node.ended === "stopped" && h("span", { class: "tag gold" }, "stopped")));
+    return item;
+  }
+
+  edit(node, parent, item) {
+    const input = h("textarea", { rows: 4, value: node.text, "aria-label": "New text" });
+    const save = () => {
+      const isUser = node.role === "user";
+      if (input.value === node.text) return this.draw();
+      parent.children.push({ role: node.role, text: input.value, children: [], chosen: 0, edited: !isUser, before: isUser ? undefined : node.text, asset: isUser ? undefined : node.asset });
+      parent.chosen = parent.children.length - 1;
+      this.keep();
+      this.draw();
+      if (isUser) this.answer(parent.children.at(-1));
+    };
+    item.replaceChildren(input, h("div", { class: "row" }, button("Save", { kind: "main", act: save }), button("Leave it", { act: () => this.draw() })));
+    input.focus();
+  }
+
+  send() {
+    const text = this.input.value.trim();
+    if (!text || this.stopper) return;
+    const last = path(this.talk).at(-1)?.[0] ?? this.talk.root;
+    last.children.push({ role: "user", text, children: [], chosen: 0 });
+    last.chosen = last.children.length - 1;
+    if (this.talk.title === "New conversation") this.talk.title = text.slice(0, 48);
+    this.input.value = "";
+    this.keep();
+    this.pick();
+    this.answer(last.children.at(-1));
+  }
+
+  /** Let the model answer a message; a second answer is a branch. */
+  async answer(asked) {
+    if (this.stopper) return say("One answer at a time");
+    if (!this.model || this.model.reads) return;
+    const made = { role: "assistant", text: "", children: [], chosen: 0 };
+    asked.children.push(made);
+    asked.chosen = asked.children.length - 1;
+    const messages = path(this.talk).map(([node]) => node).filter((node) => node !== made).map((node) => ({ role: node.role, content: node.text }));
+    if (this.talk.system.trim()) messages.unshift({ role: "system", content: this.talk.system });
+    this.live = made;
+    this.draw();
+    const shown = this.log.lastElementChild;
+    const live = h("div", { class: "said writing" });
+    shown.said.replaceWith(live);
+    this.stopper = new AbortController();
+    this.stop.hidden = false;
+    this.go.disabled = true;
+    const { max_tokens: most, ...others } = this.form.read();
+    const json = { model: this.model.id, messages, stream: true, store: true, seed: anySeed(), controls: others, ...(most ? { max_tokens: most } : {}) };
+    try {
+      for await (const event of events("/v1/chat/completions", { json, signal: this.stopper.signal })) {
+        const [piece] = event.choices;
+        if (piece?.delta.content) {
+          made.text += piece.delta.content;
+          live.append(piece.delta.content);
+          if (this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight < 120) this.log.scrollTop = this.log.scrollHeight;
+        }
+        if (piece?.finish_reason) Object.assign(made, { ended: piece.finish_reason, asset: event.makar?.assets?.[0]?.asset });
+        if (event.makar?.left_out_turns) say(`${event.makar.left_out_turns} earlier turns did not fit into the context`);
+      }
+    } catch (error) {
+      if (error.name === "AbortError") made.ended = "stopped";
+      else {
+        asked.children.pop();
+        asked.chosen = Math.max(0, asked.children.length - 1);
+        say(error.message, { seconds: 12 });
+      }
+    } finally {
+      this.stopper = this.live = null;
+      this.stop.hidden = true;
+      this.go.disabled = false;
+      this.keep();
+      this.draw();
+    }
+  }
+}
+
+customElements.define("makar-chat", Chat);

@@ -1,0 +1,139 @@
+// Compare: one prompt over two controls, models or seeds at once, in a grid; every other thing stays the same.
+
+import { h, button, choice, duration, field, problem, say } from "./dom.js";
+import { bytesOf, describe, request } from "./api.js";
+import { anySeed, controls, modelChoice, noModels, seeds } from "./form.js";
+import { card, details } from "./asset.js";
+
+const MOST = 64;
+const state = { model: null, prompt: "", seed: anySeed(), isLocked: true, controls: {}, rows: ["", ""], columns: ["seed", ""] };
+
+class Compare extends HTMLElement {
+  async connectedCallback() {
+    this.replaceChildren(h("h1", {}, "Compare"), h("p", { class: "soft" }, "Looking for models …"));
+    try {
+      const chosen = await modelChoice(state.model, (name) => this.use(name), { fits: (one) => one.medium !== "unknown" });
+      if (!chosen.name) return this.replaceChildren(h("h1", {}, "Compare"), noModels());
+      this.others = chosen.models;
+      this.rest = h("div", {});
+      this.results = h("section", { "aria-label": "Grid" }, h("div", { class: "empty" }, h("h2", {}, "A grid of two controls"), h("p", {}, "Choose what differs from row to row and from column to column: the same seed across models, guidance against steps.")));
+      this.replaceChildren(h("h1", {}, "Compare"), h("p", { class: "lead" }, "What does a control do? Everything stays the same but what you let differ."), h("div", { class: "split" }, h("div", { class: "panel" }, chosen.element, this.rest), this.results));
+      await this.use(chosen.name);
+    } catch (error) {
+      this.replaceChildren(h("h1", {}, "Compare"), problem(error));
+    }
+  }
+
+  disconnectedCallback() {
+    this.stopper?.abort();
+  }
+
+  async use(name) {
+    if (state.model && state.model !== name) state.controls = {};
+    state.model = name;
+    this.rest.replaceChildren(h("p", { class: "soft", role: "status" }, `Loading ${name} …`));
+    try {
+      this.model = await describe(name);
+      this.build();
+    } catch (error) {
+      this.rest.replaceChildren(problem(error));
+    }
+  }
+
+  get isText() {
+    return this.model.medium === "text" || this.model.medium === "code";
+  }
+
+  build() {
+    const { model } = this;
+    const names = ["seed", "model", ...(model.classes.length ? ["prompt"] : []), ...model.options.filter((one) => one.type !== "list" && !["label", "strength", "source_noise", "style"].includes(one.name)).map((one) => one.name)];
+    const axis = (key, words) => {
+      const [name, values] = state[key];
+      const input = h("input", { type: "text", value: values || this.usual(name), placeholder: "1, 2, 3", oninput: () => { state[key][1] = input.value; } });
+      const list = choice([["", "nothing"], ...names.map((one) => [one, one.replaceAll("_", " ")])], names.includes(name) ? name : "", (value) => { state[key] = [value, ""]; input.value = this.usual(value); });
+      return h("fieldset", {}, h("legend", {}, words), h("div", { class: "fields" }, field("What", list), field("Values", input, "With commas between")));
+    };
+    const prompt = model.classes.length && !model.captions ? choice([["", "any"], ...model.classes.map((one) => [one, one])], state.prompt, (value) => { state.prompt = value; }) : h("textarea", { rows: 2, value: state.prompt, oninput: (event) => { state.prompt = event.target.value; } });
+    this.options = controls(model, state.controls);
+    this.seeds = seeds(state);
+    this.go = button("Make the grid", { kind: "main", act: () => this.make() });
+    this.stop = button("Stop", { icon: "stop", act: () => this.stopper?.abort() });
+    this.stop.hidden = true;
+    this.rest.replaceChildren(h("form", { novalidate: true, onsubmit: (event) => { event.preventDefault(); this.make(); } }, (this.isText || model.captions || model.classes.length > 0) && field("Prompt", prompt), axis("rows", "From row to row"), axis("columns", "From column to column"), this.seeds, this.options, h("div", { class: "bottom" }, h("div", { class: "row" }, this.go, this.stop))));
+  }
+
+  usual(name) {
+    if (!name) return "";
+    if (name === "seed") return "1, 2, 3, 4";
+    if (name === "model") return this.others.filter((one) => one.medium === this.model.medium).slice(0, 4).map((one) => one.id).join(", ");
+    if (name === "prompt") return this.model.classes.slice(0, 5).join(", ");
+    const control = this.model.options.find((one) => one.name === name);
+    if (control?.choices) return control.choices.join(", ");
+    return { steps: "2, 5, 10", guidance: "1, 2, 4", temperature: "0.2, 0.7, 1.2", top_p: "0.5, 0.9, 1", top_k: "1, 10, 50", truncation_psi: "0.5, 0.8, 1" }[name] ?? "";
+  }
+
+  /** The values of an axis, each of the type of its control. */
+  values(key) {
+    const [name, text] = state[key];
+    if (!name) return [undefined];
+    const type = this.model.options.find((one) => one.name === name)?.type;
+    const parts = (text || this.usual(name)).split(",").map((part) => part.trim()).filter(Boolean);
+    const read = (part) => (name === "seed" || type === "integer" || type === "number" ? Number(part) : type === "switch" ? part === "true" : part);
+    return parts.map(read).filter((value) => typeof value !== "number" || Number.isFinite(value));
+  }
+
+  async make() {
+    if (this.stopper) return;
+    const [rows, columns] = [this.values("rows"), this.values("columns")];
+    const count = rows.length * columns.length;
+    if (!count || count > MOST) return say(`${count} cells; at least 1, at most ${MOST}`);
+    state.controls = this.options.read();
+    const seed = this.seeds.take();
+    const [rowName, columnName] = [state.rows[0], state.columns[0]];
+    const shown = (value) => (value === undefined ? "" : String(value));
+    const cells = rows.map(() => columns.map(() => h("td", {}, h("div", { class: "waiting cell", role: "img", "aria-label": "Being made" }))));
+    const table = h("table", { class: "cells" }, h("caption", { class: "unseen" }, `${rowName || "one"} by ${columnName || "one"}`), columnName && h("thead", {}, h("tr", {}, h("td", {}), columns.map((value) => h("th", { scope: "col" }, `${columnName} ${shown(value)}`)))), h("tbody", {}, rows.map((value, row) => h("tr", {}, rowName && h("th", { scope: "row" }, `${rowName} ${shown(value)}`), cells[row]))));
+    this.results.replaceChildren(h("div", { class: "panel scroll", tabindex: 0, role: "region", "aria-label": "Cells" }, table));
+    this.stopper = new AbortController();
+    this.stop.hidden = false;
+    this.go.disabled = true;
+    const started = performance.now();
+    try {
+      for (const [row, rowValue] of rows.entries()) for (const [column, columnValue] of columns.entries()) {
+        const asked = { model: this.model.id, prompt: state.prompt, seed, controls: { ...state.controls } };
+        for (const [name, value] of [[rowName, rowValue], [columnName, columnValue]]) {
+          if (!name) continue;
+          if (name in asked && name !== "controls") asked[name] = value;
+          else asked.controls[name] = value;
+        }
+        cells[row][column].replaceChildren(await this.cell(asked));
+      }
+      say(`Made ${count} in ${duration((performance.now() - started) / 1000)}`);
+    } catch (error) {
+      if (error.name === "AbortError") say("Stopped");
+      else this.results.prepend(h("div", { class: "panel" }, problem(error)));
+      this.results.querySelectorAll(".waiting").forEach((one) => one.remove());
+    } finally {
+      this.stopper = null;
+      this.stop.hidden = true;
+      this.go.disabled = false;
+    }
+  }
+
+  async cell(asked) {
+    const signal = this.stopper.signal;
+    if (this.isText) {
+      const { max_tokens: most, ...others } = asked.controls;
+      const found = await (await request("/v1/completions", { json: { ...asked, controls: others, max_tokens: most ?? 60, store: true }, signal })).json();
+      const id = found.makar.assets[0]?.asset;
+      return h("div", {}, h("div", { class: "words" }, found.choices[0].text), id && button("Manifest and novelty", { kind: "plain", act: () => details(id) }));
+    }
+    const found = await (await request("/v1/images/generations", { json: { ...asked, store: true }, signal })).json();
+    const [{ b64_json: png, makar: said }] = found.data;
+    const shown = card({ id: said.asset, type: "image/png", medium: "image", model: asked.model, prompt: asked.prompt, seed: said.seed, novelty: said.novelty?.score, is_copy: said.novelty?.is_copy });
+    shown.querySelector("img").src = URL.createObjectURL(new Blob([bytesOf(png)], { type: "image/png" }));
+    return h("ul", { class: "one" }, shown);
+  }
+}
+
+customElements.define("makar-compare", Compare);

@@ -1,0 +1,186 @@
+// Create: any model, any medium; controls from the model itself, cost before pressing, results as they come.
+
+import { h, button, choice, duration, field, fresh, number, problem, say } from "./dom.js";
+import { describe, events, bytesOf } from "./api.js";
+import { anySeed, controls, modelChoice, noModels, seeds } from "./form.js";
+import { card, details } from "./asset.js";
+
+const state = { model: null, prompt: "", count: 1, seed: anySeed(), isLocked: false, controls: {}, results: null };
+const MOST = 64;
+
+class Create extends HTMLElement {
+  async connectedCallback() {
+    this.take(this.place.words);
+    this.results = state.results ?? h("div", {});
+    state.results = this.results;
+    this.form = h("div", { class: "panel" }, h("p", { class: "soft" }, "Looking for models …"));
+    this.replaceChildren(h("h1", {}, "Create"), h("p", { class: "lead" }, "Choose a model, say what you want, and see how new each result is against what the model learned from."),
+      h("div", { class: "split" }, this.form, h("section", { "aria-label": "Results" }, this.results)));
+    try {
+      const chosen = await modelChoice(state.model, (name) => this.use(name), { fits: (one) => one.medium !== "unknown" });
+      if (!chosen.name) return this.replaceChildren(h("h1", {}, "Create"), noModels());
+      if (!this.results.childElementCount) this.results.replaceChildren(this.empty());
+      this.rest = h("div", {});
+      this.form.replaceChildren(chosen.element, this.rest);
+      await this.use(chosen.name);
+    } catch (error) {
+      this.form.replaceChildren(problem(error));
+    }
+  }
+
+  disconnectedCallback() {
+    this.stopper?.abort();
+  }
+
+  /** Settings that another page hands over. */
+  take(words) {
+    if (!words.size) return;
+    if (words.get("model")) state.model = words.get("model");
+    if (words.has("prompt")) state.prompt = words.get("prompt");
+    if (words.has("seed")) Object.assign(state, { seed: Number(words.get("seed")), isLocked: true });
+    if (words.has("controls")) state.controls = JSON.parse(words.get("controls"));
+  }
+
+  empty() {
+    return h("div", { class: "empty" }, h("h2", {}, "What you make appears here"), h("p", {}, "It is kept in the gallery of this machine, with a signed manifest that says what made it."));
+  }
+
+  async use(name) {
+    if (state.model && state.model !== name) state.controls = {};
+    state.model = name;
+    this.rest.replaceChildren(h("p", { class: "soft", role: "status" }, `Loading ${name} …`));
+    try {
+      const found = await describe(name);
+      if (state.model === name && this.isConnected) this.build(found);
+    } catch (error) {
+      this.rest.replaceChildren(problem(error));
+    }
+  }
+
+  build(model) {
+    this.model = model;
+    if (model.reads) {
+      this.rest.replaceChildren(h("p", { class: "soft" }, `${model.id} reads texts and makes none: ${model.predictions.join(", ") || "it gives vectors"}. In the shell: makar predict ${model.id} FILE`));
+      return;
+    }
+    const changed = () => this.estimate();
+    this.options = controls(model, state.controls, changed);
+    this.count = h("input", { type: "number", min: 1, max: MOST, step: 1, value: state.count, inputmode: "numeric", oninput: changed });
+    this.seeds = seeds(state);
+    this.cost = h("p", { class: "small soft", id: fresh("cost"), role: "status" });
+    this.go = button("Make", { kind: "main", act: () => this.make(), "aria-describedby": this.cost.id });
+    this.stop = button("Stop", { icon: "stop", act: () => this.stopper?.abort() });
+    this.stop.hidden = true;
+    this.prompt = this.promptFor(model);
+    this.rest.replaceChildren(h("form", { novalidate: true, onsubmit: (event) => { event.preventDefault(); this.make(); }, onkeydown: (event) => { if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.make(); } },
+      h("p", { class: "small soft" }, this.facts(model)), this.prompt.element, field("How many", this.count), this.seeds, this.options,
+      h("div", { class: "bottom" }, this.cost, h("div", { class: "row" }, this.go, this.stop))));
+    this.estimate();
+  }
+
+  facts(model) {
+    const shown = [`${number(model.parameters)} parameters`, model.size && `${model.size[0]} × ${model.size[1]} pixels`, model.context && `${number(model.context)} tokens of context`];
+    return shown.filter(Boolean).join(" · ");
+  }
+
+  /** What the model is asked with: a class, a description, a text to go on with, or nothing. */
+  promptFor(model) {
+    const isText = model.medium === "text" || model.medium === "code";
+    if (model.classes.length && !model.captions) {
+      const list = choice([["", "any"], ...model.classes.map((name) => [name, name])], model.classes.includes(state.prompt) ? state.prompt : "", (value) => { state.prompt = value; });
+      return { element: field("What", list), read: () => list.value };
+    }
+    if (!isText && !model.captions) return { element: h("p", { class: "small soft" }, "This model takes no prompt: the seed alone decides."), read: () => "" };
+    const words = model.rewrites ? "Text to rewrite" : isText ? "Beginning" : "Description";
+    const input = h("textarea", { rows: isText ? 6 : 3, value: state.prompt, oninput: () => { state.prompt = input.value; } });
+    return { element: field(words, input, isText ? "The model goes on from here. Ctrl and Enter make it." : "Ctrl and Enter make it."), read: () => input.value };
+  }
+
+  /** Say what it takes before it is made, by what this model took here before. */
+  estimate() {
+    const model = this.model;
+    const set = this.options.read();
+    const count = Math.min(MOST, Math.max(1, Number(this.count.value) || 1));
+    const isText = model.medium === "text" || model.medium === "code";
+    const usual = (name) => model.options.find((control) => control.name === name)?.default;
+    const each = isText ? set.max_tokens ?? usual("max_tokens") ?? 256 : set.steps ?? usual("steps") ?? 1;
+    const words = isText ? `at most ${number(each * count)} tokens` : `${count} ${count > 1 ? "images" : "image"}${set.steps ? ` of ${set.steps} steps` : ""}`;
+    const pace = model.seconds_per_step;
+    const time = pace ? `about ${duration(pace * each * (isText ? 1 : count))}${isText ? " at most" : ""}` : "how long is known after the first";
+    this.cost.textContent = model.is_remote ? `${words}, at the cost of the endpoint` : `${words}, ${time}; nothing leaves this machine`;
+  }
+
+  async make() {
+    if (this.stopper) return;
+    if (!this.options.isValid() || !this.count.checkValidity()) {
+      this.querySelector(":invalid:not(form)")?.focus();
+      say("A value is out of its range");
+      return;
+    }
+    state.controls = this.options.read();
+    state.count = Number(this.count.value) || 1;
+    const asked = { model: this.model.id, prompt: this.prompt.read(), n: state.count, seed: this.seeds.take(), controls: { ...state.controls } };
+    this.stopper = new AbortController();
+    this.stop.hidden = false;
+    this.go.disabled = true;
+    this.results.querySelector(".empty")?.remove();
+    const isText = this.model.medium === "text" || this.model.medium === "code";
+    const batch = h("section", { class: "panel" }, h("div", { class: "row spread" }, h("h2", {}, asked.prompt.slice(0, 80) || asked.model), h("span", { class: "tag" }, `${asked.model}, seed ${asked.seed}`)));
+    this.results.prepend(batch);
+    const started = performance.now();
+    try {
+      const made = isText ? await this.texts(asked, batch) : await this.images(asked, batch);
+      say(`Made ${made} in ${duration((performance.now() - started) / 1000)}`);
+      this.model = await describe(this.model.id, { again: true });
+      this.estimate();
+    } catch (error) {
+      if (error.name === "AbortError") say("Stopped");
+      else batch.append(problem(error));
+      batch.querySelectorAll(".pending").forEach((one) => one.remove());
+    } finally {
+      this.stopper = null;
+      this.stop.hidden = true;
+      this.go.disabled = false;
+    }
+  }
+
+  async images(asked, batch) {
+    const waiting = Array.from({ length: asked.n }, () => h("li", { class: "card pending" }, h("div", { class: "waiting", role: "img", "aria-label": "Being made" })));
+    batch.append(h("ul", { class: "grid" }, waiting));
+    let made = 0;
+    for await (const event of events("/v1/images/generations", { json: { ...asked, stream: true, store: true }, signal: this.stopper.signal })) {
+      const { asset, seed, novelty } = event.makar;
+      const shown = card({ id: asset, type: "image/png", medium: "image", model: asked.model, prompt: asked.prompt, seed, novelty: novelty?.score, is_copy: novelty?.is_copy });
+      // It is here already, so it is not fetched a second time.
+      shown.querySelector("img").src = URL.createObjectURL(new Blob([bytesOf(event.b64_json)], { type: "image/png" }));
+      waiting[made++].replaceWith(shown);
+    }
+    return made;
+  }
+
+  async texts(asked, batch) {
+    const { max_tokens: most, ...others } = asked.controls;
+    const usual = this.model.options.find((control) => control.name === "max_tokens")?.default;
+    const parts = Array.from({ length: asked.n }, (_, place) => {
+      const words = h("span", {});
+      const foot = h("div", { class: "row" });
+      const text = h("div", { class: "panel" }, h("pre", { tabindex: 0, "aria-label": `Text ${place + 1}` }, !this.model.rewrites && h("span", { class: "soft" }, asked.prompt), words), foot);
+      batch.append(text);
+      return { words, foot };
+    });
+    const json = { ...asked, controls: others, stream: true, store: true, ...(most ?? usual ? { max_tokens: most ?? usual } : {}) };
+    let made = 0;
+    for await (const event of events("/v1/completions", { json, signal: this.stopper.signal })) {
+      for (const piece of event.choices) {
+        parts[piece.index].words.append(piece.text);
+        if (!piece.finish_reason) continue;
+        made++;
+        const id = event.makar?.assets?.[0]?.asset;
+        if (id) parts[piece.index].foot.append(button("Manifest and novelty", { act: () => details(id) }), h("span", { class: "small soft" }, piece.finish_reason === "length" ? "ended at its longest" : "ended by itself"));
+      }
+    }
+    return made;
+  }
+}
+
+customElements.define("makar-create", Create);

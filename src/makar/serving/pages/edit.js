@@ -1,0 +1,187 @@
+// Edit: paint what is to be made anew, go on beyond a side, begin from an image; before and after under one slider.
+
+import { h, button, choice, duration, field, problem, say } from "./dom.js";
+import { bytesOf, call, describe, events, request } from "./api.js";
+import { anySeed, controls, modelChoice, noModels, seeds } from "./form.js";
+import { details } from "./asset.js";
+import "./mask.js";
+
+const WAYS = {
+  paint: ["Paint what is made anew", "inpaint"], sides: ["Go on beyond the sides", "inpaint"], begin: ["Begin from the image", "image-to-image"], restyle: ["Take the style of another image", "restyle"],
+  enlarge: ["Enlarge", "enlarge"], colour: ["Give it colours", "colour"], denoise: ["Take noise away", "denoise"], translate: ["Translate to the other kind", "translate"], reconstruct: ["Encode and decode", "reconstruct"], control: ["Steer by this map", "control"],
+};
+const SIDES = ["left", "top", "right", "bottom"];
+const state = { model: null, way: null, prompt: "", count: 1, seed: anySeed(), isLocked: false, controls: {}, sides: {}, enlarge: 2, strength: .6, isPhoto: false };
+
+class Edit extends HTMLElement {
+  async connectedCallback() {
+    this.replaceChildren(h("h1", {}, "Edit"), h("p", { class: "soft" }, "Looking for models …"));
+    try {
+      const chosen = await modelChoice(this.place.words.get("model") ?? state.model, (name) => this.use(name), { fits: (one) => one.medium === "image" });
+      if (!chosen.name) return this.replaceChildren(h("h1", {}, "Edit"), noModels());
+      await this.build(chosen);
+      if (this.place.words.get("asset")) await this.fromAsset(this.place.words.get("asset"));
+      await this.use(chosen.name);
+    } catch (error) {
+      this.replaceChildren(h("h1", {}, "Edit"), problem(error));
+    }
+  }
+
+  disconnectedCallback() {
+    this.stopper?.abort();
+  }
+
+  async build(chosen) {
+    const file = h("input", { type: "file", accept: "image/*", class: "unseen", tabindex: -1, "aria-label": "The image to change", onchange: () => file.files[0] && this.open(file.files[0]) });
+    const recent = (await call("/makar/v1/assets?medium=image&limit=30")).data;
+    const list = choice([["", "choose"], ...recent.map((asset) => [asset.id, `${asset.prompt || asset.model}, seed ${asset.seed}`])], "", (id) => id && this.fromAsset(id));
+    this.rest = h("div", {});
+    this.mask = document.createElement("makar-mask");
+    this.canvas = h("div", { class: "panel", ondragover: (event) => event.preventDefault(), ondrop: (event) => { event.preventDefault(); const [given] = event.dataTransfer.files; if (given) this.open(given); } }, h("div", { class: "empty" }, h("h2", {}, "Choose an image"), h("p", {}, "Or drop one here.")));
+    this.results = h("section", { "aria-label": "Results" });
+    this.replaceChildren(h("h1", {}, "Edit"), h("p", { class: "lead" }, "What is not painted stays as it is, bit for bit. What can be done depends on the model."),
+      h("div", { class: "split" }, h("div", { class: "panel" }, chosen.element, h("div", { class: "row field" }, button("Open an image", { icon: "up", act: () => file.click() }), file), recent.length > 0 && field("Or one from the gallery", list), this.rest), h("div", {}, this.canvas, this.results)));
+    if (state.picture) this.show();
+  }
+
+  async fromAsset(id) {
+    const answer = await request(`/makar/v1/assets/${id}/content`);
+    await this.open(await answer.blob());
+  }
+
+  async open(blob) {
+    try {
+      state.picture = await createImageBitmap(blob);
+      state.file = blob;
+      this.show();
+    } catch {
+      say("That is no image that this browser can read");
+    }
+  }
+
+  show() {
+    this.canvas.replaceChildren(this.mask);
+    this.mask.show(state.picture);
+    this.way(state.way);
+  }
+
+  async use(name) {
+    if (state.model && state.model !== name) state.controls = {};
+    state.model = name;
+    this.rest.replaceChildren(h("p", { class: "soft", role: "status" }, `Loading ${name} …`));
+    try {
+      this.model = await describe(name);
+      this.draw();
+    } catch (error) {
+      this.rest.replaceChildren(problem(error));
+    }
+  }
+
+  draw() {
+    const { model } = this;
+    const able = Object.entries(WAYS).filter(([, [, edit]]) => model.edits.includes(edit));
+    if (!able.length) return this.rest.replaceChildren(h("p", { class: "soft" }, `${model.id} changes no images. Models of the recipes for images of classes or captions do.`));
+    const first = able.some(([name]) => name === state.way) ? state.way : able[0][0];
+    const ways = choice(able.map(([name, [words]]) => [name, words]), first, (name) => this.way(name));
+    this.extra = h("div", {});
+    this.options = controls(model, state.controls, () => {}, { leaves: new Set(["label", "strength"]) });
+    this.seeds = seeds(state);
+    this.prompt = model.classes.length && !model.captions ? choice([["", "any"], ...model.classes.map((one) => [one, one])], state.prompt, (value) => { state.prompt = value; })
+      : model.captions ? h("textarea", { rows: 2, value: state.prompt, oninput: (event) => { state.prompt = event.target.value; } }) : null;
+    this.count = h("input", { type: "number", min: 1, max: 16, value: state.count, inputmode: "numeric" });
+    this.go = button("Make", { kind: "main", act: () => this.make() });
+    this.stop = button("Stop", { icon: "stop", act: () => this.stopper?.abort() });
+    this.stop.hidden = true;
+    this.rest.replaceChildren(h("form", { novalidate: true, onsubmit: (event) => { event.preventDefault(); this.make(); } }, field("What to do", ways), this.extra, this.prompt && field("What it is to become", this.prompt), field("How many", this.count), this.seeds, this.options, h("div", { class: "bottom" }, h("div", { class: "row" }, this.go, this.stop))));
+    this.way(first);
+  }
+
+  way(name) {
+    if (!name || !this.extra) return;
+    state.way = name;
+    const [wide, high] = this.model.size ?? [512, 512];
+    const slider = (words, key, low, high, step, hint) => { const input = h("input", { type: "range", min: low, max: high, step, value: state[key], oninput: () => { state[key] = Number(input.value); out.textContent = input.value; } }); const out = h("output", {}, String(state[key])); const made = field(words, input, hint, { kind: "pair" }); made.firstChild.after(out); return made; };
+    const parts = {
+      sides: () => h("fieldset", {}, h("legend", {}, "How far, in pixels"), h("div", { class: "fields" }, SIDES.map((side) => field(side[0].toUpperCase() + side.slice(1), h("input", { type: "number", min: 0, max: 4096, value: state.sides[side] ?? 0, inputmode: "numeric", oninput: (event) => { state.sides[side] = Number(event.target.value) || 0; this.frame(); } })))), h("p", { class: "hint small soft" }, `The model makes ${wide} by ${high} pixels at a time.`)),
+      begin: () => slider("Strength", "strength", 0, 1, .05, "0 leaves the image, 1 does not look at it"),
+      enlarge: () => slider("So many times", "enlarge", 2, 8, 1),
+      control: () => h("label", { class: "check field" }, h("input", { type: "checkbox", checked: state.isPhoto, onchange: (event) => { state.isPhoto = event.target.checked; } }), "The image is a photo: compute its map first"),
+      restyle: () => { const input = h("input", { type: "file", accept: "image/*", onchange: () => { [state.reference] = input.files; } }); return field("Image whose style is taken", input); },
+    };
+    this.extra.replaceChildren(...(parts[name] ? [parts[name]()] : []));
+    this.mask.classList.toggle("still", name !== "paint");
+    this.frame();
+  }
+
+  /** Show how far the picture will reach beyond its sides. */
+  frame() {
+    const holder = this.mask.canvas?.parentElement;
+    if (!holder || !state.picture) return;
+    const { width } = state.picture;
+    const far = SIDES.map((side) => (state.way === "sides" ? state.sides[side] ?? 0 : 0));
+    const shares = [far[1] / width, far[2] / width, far[3] / width, far[0] / width].map((one) => `${Math.min(100, 100 * one).toFixed(1)}%`);
+    holder.style.padding = shares.join(" ");
+    holder.classList.toggle("reaching", far.some(Boolean));
+  }
+
+  async make() {
+    if (this.stopper) return;
+    if (!state.picture) return say("Choose an image first");
+    if (state.way === "paint" && this.mask.isEmpty) return say("Paint what is to be made anew first");
+    if (state.way === "sides" && !SIDES.some((side) => state.sides[side])) return say("Say how far to go on beyond a side");
+    if (state.way === "restyle" && !state.reference) return say("Choose the image whose style is taken");
+    state.controls = this.options.read();
+    state.count = Number(this.count.value) || 1;
+    const form = new FormData();
+    const put = (name, value) => form.append(name, value);
+    for (const [name, value] of Object.entries({ model: this.model.id, prompt: this.prompt?.value ?? "", n: state.count, seed: this.seeds.take(), stream: true, store: true })) put(name, value);
+    if (Object.keys(state.controls).length) put("controls", JSON.stringify(state.controls));
+    form.append("image", state.file, "image.png");
+    if (state.way === "paint") form.append("mask", await this.mask.blob(), "mask.png");
+    else if (state.way === "sides") SIDES.filter((side) => state.sides[side]).forEach((side) => put(side, state.sides[side]));
+    else if (state.way === "begin") put("strength", state.strength);
+    else if (state.way === "restyle") form.append("reference", state.reference, "reference.png");
+    else if (state.way === "enlarge") put("enlarge", state.enlarge);
+    else put("operation", state.way);
+    if (state.way === "control" && state.isPhoto) put("photo", true);
+    this.stopper = new AbortController();
+    this.stop.hidden = false;
+    this.go.disabled = true;
+    const wait = h("div", { class: "panel" }, h("p", { class: "soft", role: "status" }, "Being made …"));
+    this.results.prepend(wait);
+    const started = performance.now();
+    let made = 0;
+    try {
+      for await (const event of events("/v1/images/edits", { form, signal: this.stopper.signal })) {
+        const blob = new Blob([bytesOf(event.b64_json)], { type: "image/png" });
+        wait.before(this.result(blob, event.makar, state.file));
+        made++;
+      }
+      say(`Made ${made} in ${duration((performance.now() - started) / 1000)}`);
+    } catch (error) {
+      if (error.name === "AbortError") say("Stopped");
+      else this.results.prepend(h("div", { class: "panel" }, problem(error)));
+    } finally {
+      wait.remove();
+      this.stopper = null;
+      this.stop.hidden = true;
+      this.go.disabled = false;
+    }
+  }
+
+  result(blob, said, before) {
+    return h("article", { class: "panel", "aria-label": `Result, seed ${said.seed}` }, wipe(before, blob), h("div", { class: "row" }, h("span", { class: "tag" }, `seed ${said.seed}`), button("Manifest and novelty", { act: () => details(said.asset) }), button("Go on from it", { act: () => { this.open(blob); this.canvas.scrollIntoView({ behavior: "smooth" }); } })));
+  }
+}
+
+/** Two pictures under one slider: left of it before, right of it after. */
+export function wipe(before, after) {
+  const image = (blob, words) => { const address = URL.createObjectURL(blob); const shown = h("img", { src: address, alt: words, onload: () => { shown.classList.toggle("pixels", shown.naturalWidth < 300); URL.revokeObjectURL(address); } }); return shown; };
+  const top = image(before, "Before");
+  const slider = h("input", { type: "range", min: 0, max: 100, value: 50, "aria-label": "Before and after", oninput: () => set() });
+  const set = () => { top.style.clipPath = `inset(0 ${100 - slider.value}% 0 0)`; slider.setAttribute("aria-valuetext", `${slider.value} % before`); };
+  set();
+  return h("div", { class: "wipe" }, h("div", {}, image(after, "After"), top), slider);
+}
+
+customElements.define("makar-edit", Edit);

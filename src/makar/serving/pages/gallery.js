@@ -1,0 +1,79 @@
+// Gallery: everything that was made and kept here; filters; a file that was made gives its settings back.
+
+import { h, button, choice, field, problem, say } from "./dom.js";
+import { call } from "./api.js";
+import { card, foreign } from "./asset.js";
+import { manifestOf } from "./manifest.js";
+
+const wanted = { text: "", model: "", medium: "", kind: "", run: "" };
+const KINDS = { create: "made from nothing", edit: "edited", chat: "said in a chat" };
+
+class Gallery extends HTMLElement {
+  connectedCallback() {
+    for (const [name, value] of this.place.words) if (name in wanted) wanted[name] = value;
+    this.list = h("ul", { class: "grid" });
+    this.filters = h("div", { class: "row" });
+    this.count = h("p", { class: "small soft", role: "status" });
+    this.more = button("Show more", { act: () => this.load() });
+    this.more.hidden = true;
+    const file = h("input", { type: "file", multiple: true, class: "unseen", tabindex: -1, "aria-label": "Files that were made", onchange: () => this.read(file.files) });
+    this.replaceChildren(h("div", { class: "row spread" }, h("h1", {}, "Gallery"), button("Open a file", { icon: "up", act: () => file.click() }), file),
+      h("p", { class: "lead" }, "Everything made on this server. Drop a file that Makar made anywhere on this page: its manifest gives all settings back."),
+      this.filters, this.count, this.list, this.more);
+    this.listeners = new AbortController();
+    const on = (name, act) => addEventListener(name, act, { signal: this.listeners.signal });
+    on("dragover", (event) => { event.preventDefault(); document.body.classList.add("dropping"); });
+    on("dragleave", (event) => { if (!event.relatedTarget) document.body.classList.remove("dropping"); });
+    on("drop", (event) => { event.preventDefault(); document.body.classList.remove("dropping"); this.read(event.dataTransfer.files); });
+    this.load({ afresh: true });
+  }
+
+  disconnectedCallback() {
+    this.listeners.abort();
+    document.body.classList.remove("dropping");
+  }
+
+  async read(files) {
+    const given = [...files];
+    const pictures = given.filter((file) => !file.name.endsWith(".makar.json"));
+    for (const file of pictures.length ? pictures : given) {
+      const sidecar = given.find((one) => one.name === `${file.name}.makar.json`);
+      const signed = await manifestOf(sidecar ?? file);
+      if (signed) foreign(signed, file, sidecar ? signed : undefined);
+      else say(`${file.name} carries no manifest of Makar; of a text, open the .makar.json beside it too`);
+    }
+  }
+
+  async load({ afresh = false } = {}) {
+    const turn = (this.turn = (this.turn ?? 0) + 1);
+    const words = new URLSearchParams(Object.entries(wanted).filter(([, value]) => value));
+    if (!afresh && this.last) words.set("before", this.last);
+    try {
+      const found = await call(`/makar/v1/assets?${words}`);
+      if (turn !== this.turn) return;
+      if (afresh) {
+        this.list.replaceChildren();
+        if (!this.filters.childElementCount) this.show(found.filters);
+      }
+      this.list.append(...found.data.map((asset) => card(asset)));
+      this.last = found.data.at(-1)?.id;
+      this.more.hidden = !found.has_more;
+      const count = this.list.childElementCount;
+      this.count.textContent = count ? `${count}${found.has_more ? " and more" : ""}` : Object.values(wanted).some(Boolean) ? "Nothing fits these filters." : "Nothing was made yet.";
+    } catch (error) {
+      this.list.replaceChildren(h("li", {}, problem(error)));
+    }
+  }
+
+  show(found) {
+    let waiting;
+    const search = h("input", { type: "search", value: wanted.text, placeholder: "words of the prompt or the text", oninput: () => {
+      clearTimeout(waiting);
+      waiting = setTimeout(() => { wanted.text = search.value; this.load({ afresh: true }); }, 250);
+    } });
+    const by = (name, words, shown = (value) => value) => found[name].length > 0 && h("div", {}, field(words, choice([["", "all"], ...found[name].map((value) => [value, shown(value)])], wanted[name], (value) => { wanted[name] = value; this.load({ afresh: true }); })));
+    this.filters.append(h("div", { class: "grow" }, field("Search", search)), by("model", "Model"), by("medium", "Medium"), by("kind", "How", (value) => KINDS[value] ?? value), by("run", "Training"));
+  }
+}
+
+customElements.define("makar-gallery", Gallery);

@@ -1,0 +1,143 @@
+// Knowledge: collections of documents, questions put to them, and each citation shown where it stands.
+
+import { h, ask as askFirst, button, choice, field, number, problem, say, size } from "./dom.js";
+import { call, models } from "./api.js";
+import { bring, dropped } from "./bring.js";
+
+const state = { collection: null, question: "", model: "", review: false, encoder: "" };
+
+class Knowledge extends HTMLElement {
+  async connectedCallback() {
+    if (this.place.rest[0]) state.collection = this.place.rest[0];
+    this.ends = new AbortController();
+    this.side = h("div", { class: "panel" }, h("p", { class: "soft" }, "One moment …"));
+    this.main = h("div", {});
+    this.replaceChildren(h("h1", {}, "Knowledge"), h("p", { class: "lead" }, "Answers out of your documents. Every sentence says where it stands; what the documents do not say is not made up."), h("div", { class: "split" }, this.side, this.main));
+    try {
+      this.models = await models();
+      await this.load();
+    } catch (error) {
+      this.side.replaceChildren(problem(error));
+    }
+  }
+
+  disconnectedCallback() {
+    this.ends.abort();
+  }
+
+  async load() {
+    this.all = (await call("/makar/v1/collections")).data;
+    if (!this.all.some((one) => one.id === state.collection)) state.collection = this.all[0]?.id ?? null;
+    this.collections();
+    this.asking();
+  }
+
+  collections() {
+    const told = h("div", { role: "status", class: "small" });
+    const name = h("input", { type: "text", value: state.collection ?? "", placeholder: "handbook", pattern: "[A-Za-z0-9][A-Za-z0-9_\\-]*", maxlength: 64 });
+    const encoder = choice([["", "words alone"], ...this.models.filter((one) => one.medium === "text").map((one) => [one.id, one.id])], state.encoder, (value) => { state.encoder = value; });
+    const add = async (source) => {
+      told.replaceChildren("Reading …");
+      const json = { source, ...(state.encoder ? { encoder: state.encoder } : {}) };
+      const rows = await call(`/makar/v1/collections/${encodeURIComponent(name.value)}`, { json, signal: this.ends.signal });
+      const [row] = rows;
+      state.collection = name.value;
+      await this.load();
+      const skipped = row.skipped.slice(0, 5).map(([file, why]) => h("li", {}, `${file}: ${why}`));
+      this.side.querySelector("[role=status]").replaceChildren(`${number(row.added)} new, ${number(row.changed)} changed, ${number(row.unchanged)} unchanged, ${number(row.removed)} gone`, skipped.length ? h("ul", {}, skipped) : "");
+    };
+    const guarded = (act) => async (...given) => {
+      if (!name.value || !name.checkValidity()) { name.focus(); return say("Give the collection a name first: letters, digits, - and _"); }
+      try { await act(...given); } catch (error) { if (error.name !== "AbortError") told.replaceChildren(problem(error)); }
+    };
+    const take = guarded(async (files) => {
+      if (!files.length) return;
+      const folder = await bring(files, name.value, (done) => { told.textContent = `Bringing ${done} of ${files.length} files`; }, { collection: name.value });
+      await add(folder.id);
+    });
+    const input = h("input", { type: "file", multiple: true, class: "unseen", tabindex: -1, "aria-label": "Documents", onchange: () => take([...input.files].map((file) => [file.name, file])) });
+    const path = h("input", { type: "text", placeholder: "builtin:python-docs", spellcheck: "false" });
+    const drop = h("div", { class: "empty drop", ondragover: (event) => { event.preventDefault(); drop.classList.add("over"); }, ondragleave: () => drop.classList.remove("over"), ondrop: async (event) => { event.preventDefault(); drop.classList.remove("over"); take((await dropped(event.dataTransfer))[1]); } }, h("p", {}, "Drop documents here"), button("Choose files", { act: () => input.click() }), input);
+    const entry = (one) => h("li", { class: "row spread" }, button(one.id, { kind: "plain", "aria-pressed": one.id === state.collection, act: () => { state.collection = one.id; this.collections(); this.asking(); } }), h("span", { class: "small soft" }, one.documents === null ? "cannot be read" : `${number(one.documents)} ${one.documents === 1 ? "document" : "documents"}, ${size(one.bytes)}`),
+      button("", { icon: "trash", kind: "plain", title: `Delete ${one.id}`, act: async () => {
+        if (!(await askFirst(`Delete ${one.id}? The documents themselves stay.`, "Delete"))) return;
+        await call(`/makar/v1/collections/${encodeURIComponent(one.id)}`, { method: "DELETE" });
+        this.load();
+      } }));
+    this.side.replaceChildren(h("h2", {}, "Collections"), this.all.length ? h("ul", { class: "plain" }, this.all.map(entry)) : h("p", { class: "soft" }, "None yet."),
+      h("h3", {}, "Add documents"), field("To", name, "A new name makes a new collection"), drop,
+      h("form", { class: "row", onsubmit: (event) => { event.preventDefault(); if (path.value) guarded(add)(path.value); } }, h("div", { class: "grow" }, field("Or a path", path)), button("Add", { type: "submit" })),
+      h("details", {}, h("summary", {}, "Found by meaning too"), h("div", {}, field("Encoder", encoder, "A model of the recipe embed; kept from then on"))), told);
+  }
+
+  asking() {
+    if (!state.collection) return this.main.replaceChildren(h("div", { class: "empty" }, h("h2", {}, "No documents yet"), h("p", {}, "Texts, Markdown, HTML, code, tables, PDF and office files can be added.")));
+    const input = h("textarea", { rows: 2, value: state.question, placeholder: "What do you want to know?", oninput: () => { state.question = input.value; }, onkeydown: (event) => { if (event.key === "Enter" && !event.shiftKey) { event.preventDefault(); this.ask(); } } });
+    const writers = this.models.filter((one) => one.medium === "text").map((one) => [one.id, one.id]);
+    const by = choice([["", "the documents' own sentences"], ...writers], state.model, (value) => { state.model = value; });
+    const review = h("label", { class: "check" }, h("input", { type: "checkbox", checked: state.review, onchange: (event) => { state.review = event.target.checked; } }), "A review: what agrees, what contradicts, what is missing");
+    this.go = button("Ask", { kind: "main", icon: "search", act: () => this.ask() });
+    this.answers = h("div", { "aria-live": "polite" });
+    this.main.replaceChildren(h("form", { class: "panel", onsubmit: (event) => { event.preventDefault(); this.ask(); } }, field(`Ask ${state.collection}`, input), h("div", { class: "row" }, h("div", {}, field("Answered by", by)), review), this.go), this.answers);
+  }
+
+  async ask() {
+    if (!state.question.trim() || this.go.disabled) return;
+    this.go.disabled = true;
+    this.answers.replaceChildren(h("p", { class: "soft" }, "Looking …"));
+    const json = { question: state.question, synthesise: state.review, ...(state.model && !state.review ? { model: state.model } : {}) };
+    try {
+      const found = await call(`/makar/v1/collections/${encodeURIComponent(state.collection)}/ask`, { json, signal: this.ends.signal });
+      this.answers.replaceChildren(found.sentences ? this.answer(found) : this.review(found));
+    } catch (error) {
+      if (error.name !== "AbortError") this.answers.replaceChildren(problem(error));
+    }
+    this.go.disabled = false;
+  }
+
+  answer(found) {
+    const source = h("div", {});
+    const cite = (count) => h("button", { type: "button", class: "cite", "aria-label": `Source ${count}`, onclick: () => this.show(found.citations.find((one) => one.number === count), source) }, String(count));
+    const sentences = found.sentences.map((said) => h("span", { class: said.problem ? "doubtful" : "" }, said.text, said.citations.map(cite), said.problem && h("span", { class: "tag gold" }, said.problem), " "));
+    if (found.citations.length) this.show(found.citations[0], source);
+    return h("div", {}, h("section", { class: "panel", "aria-label": "Answer" }, h("p", { class: "answer" }, found.is_found ? sentences : found.text), h("p", { class: "small soft" }, `Answered by ${found.by}`)), found.citations.length > 0 && source);
+  }
+
+  review(found) {
+    const source = h("div", {});
+    const citations = found.citations ?? [];
+    const lines = found.text.split("\n").map((line) => h("p", {}, line.split(/(\[\d+\])/).map((part) => {
+      const count = /^\[(\d+)\]$/.exec(part)?.[1];
+      const citation = count && citations.find((one) => one.number === Number(count));
+      return citation ? h("button", { type: "button", class: "cite", "aria-label": `Source ${count}`, onclick: () => this.show(citation, source) }, count) : part;
+    })));
+    return h("div", {}, h("section", { class: "panel", "aria-label": "Review" }, lines), source);
+  }
+
+  /** The place of a citation, with what stands around it. */
+  async show(citation, place) {
+    const where = [citation.document, citation.page && `page ${citation.page}`, citation.heading].filter(Boolean).join(", ");
+    const words = new URLSearchParams({ document: citation.document, start: citation.start, end: citation.end });
+    let parts = [];
+    try {
+      parts = (await call(`/makar/v1/collections/${encodeURIComponent(state.collection)}/passages?${words}`)).data;
+    } catch (error) {
+      say(error.message);
+    }
+    // Passages overlap: what was shown already is left out.
+    let at = 0;
+    const text = [];
+    for (const part of parts) {
+      const from = Math.max(at, part.start);
+      if (part.end <= from) continue;
+      const letters = [...part.text].slice(from - part.start);
+      const [first, last] = [Math.max(0, citation.start - from), Math.max(0, citation.end - from)];
+      text.push(at && part.start > at ? (part.start > at + 4 ? "\n…\n" : "\n") : "", letters.slice(0, first).join(""), last > first && first < letters.length ? h("mark", {}, letters.slice(first, last).join("")) : "", letters.slice(Math.max(first, last)).join(""));
+      at = part.end;
+    }
+    place.replaceChildren(h("section", { class: "panel", "aria-label": `Source ${citation.number}` }, h("h3", {}, `${citation.number}. ${where}`), h("div", { class: "source", tabindex: 0, role: "region", "aria-label": "The passage" }, text.length ? text : citation.text), h("p", { class: "small soft" }, `characters ${number(citation.start)} to ${number(citation.end)}`)));
+    place.querySelector("mark")?.scrollIntoView({ block: "nearest" });
+  }
+}
+
+customElements.define("makar-knowledge", Knowledge);

@@ -1,0 +1,81 @@
+// Manifests: read out of a file that was made, turned back into settings, and into lines for the shell, Python and curl.
+
+const PNG = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
+
+/** The signed manifest in a PNG file (chunk iTXt "makar"), or of a sidecar; null where there is none. */
+export async function manifestOf(file) {
+  const bytes = new Uint8Array(await file.arrayBuffer());
+  if (PNG.every((byte, place) => bytes[place] === byte)) return inside(bytes);
+  try {
+    const values = JSON.parse(new TextDecoder().decode(bytes));
+    return values?.manifest && values?.signature ? values : null;
+  } catch {
+    return null;
+  }
+}
+
+function inside(bytes) {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  for (let at = 8; at + 12 <= bytes.length;) {
+    const length = view.getUint32(at);
+    const kind = String.fromCharCode(...bytes.subarray(at + 4, at + 8));
+    const data = bytes.subarray(at + 8, at + 8 + length);
+    if (kind === "iTXt") {
+      const end = data.indexOf(0);
+      // Keyword, 0, compressed or not, method, language, 0, keyword in that language, 0, text. Ours is never compressed.
+      if (String.fromCharCode(...data.subarray(0, end)) === "makar" && data[end + 1] === 0) {
+        const language = data.indexOf(0, end + 3);
+        const text = data.indexOf(0, language + 1);
+        return JSON.parse(new TextDecoder().decode(data.subarray(text + 1)));
+      }
+    }
+    if (kind === "IEND") break;
+    at += 12 + length;
+  }
+  return null;
+}
+
+/** What was asked for, as the pages ask for it. */
+export function settingsOf(manifest) {
+  const controls = Object.fromEntries(Object.entries(manifest.settings ?? {}).filter(([name, value]) => name !== "kind" && value !== null && !(Array.isArray(value) && !value.length)));
+  const prompt = manifest.prompt;
+  return { model: manifest.artifact?.name, prompt: typeof prompt === "string" ? prompt : prompt === null || prompt === undefined ? "" : JSON.stringify(prompt), seed: manifest.seed, controls, medium: manifest.medium };
+}
+
+const shell = (word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${String(word).replaceAll("'", `'"'"'`)}'`);
+const written = (value) => (typeof value === "string" ? value : JSON.stringify(value));
+const python = (value) => {
+  if (value === null) return "None";
+  if (typeof value === "boolean") return value ? "True" : "False";
+  if (Array.isArray(value)) return `[${value.map(python).join(", ")}]`;
+  if (typeof value === "object") return `{${Object.entries(value).map(([name, one]) => `${JSON.stringify(name)}: ${python(one)}`).join(", ")}}`;
+  return JSON.stringify(value);
+};
+
+/** Lines that make the same again; of what is changed by a mask only the server knows the mask. */
+export function lines(manifest) {
+  const { model, prompt, seed, controls, medium } = settingsOf(manifest);
+  const isImage = medium === "image";
+  const sets = Object.entries(controls).flatMap(([name, value]) => ["--set", `${name}=${written(value)}`]);
+  const words = ["makar", "generate", model, ...(prompt ? [prompt] : []), "--seed", String(seed), ...sets, ...(isImage ? ["-o", "out/"] : [])];
+  const body = isImage ? { model, prompt, seed, controls } : { model, prompt, seed, controls: without(controls, "max_tokens"), ...(controls.max_tokens ? { max_tokens: controls.max_tokens } : {}) };
+  const route = isImage ? "images/generations" : "completions";
+  return {
+    shell: words.map(shell).join(" "),
+    python: [`import makar`, ``, `model = makar.load(${python(model)})`, `asset = model.generate(${prompt ? python(prompt) : "None"}, seed=${seed}, options=${python(controls)})[0]`, isImage ? `asset.save("out.png")` : `print(asset.content)`].join("\n"),
+    curl: `curl ${location.origin}/v1/${route} -H "content-type: application/json" \\\n  -d ${shell(JSON.stringify(body))}`,
+  };
+}
+const without = (values, name) => Object.fromEntries(Object.entries(values).filter(([one]) => one !== name));
+
+/** How new something is, in words: [share or null, words, whether it is a copy]. */
+export function noveltyWords(novelty) {
+  if (!novelty) return [null, "Not compared: the training data is not on this machine.", false];
+  const { score, is_copy: isCopy, measure, value, threshold } = novelty;
+  const shown = Number(value?.toPrecision?.(3) ?? value);
+  const why = {
+    distance_ratio: `To the nearest training image it is ${shown} times as far as the model's typical distance; up to ${Number(threshold?.toPrecision?.(2))} counts as a copy.`,
+    longest_span: `The longest passage that it shares with the training data has ${shown} words; ${threshold} and more count as a copy.`,
+  }[measure] ?? `${String(measure).replaceAll("_", " ")}: ${shown}; ${threshold} marks a copy.`;
+  return [score, why, Boolean(isCopy)];
+}

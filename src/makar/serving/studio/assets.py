@@ -1,0 +1,72 @@
+"""/makar/v1/assets: what was made and kept, to look through, to get back, to check and to delete."""
+
+import asyncio
+import tempfile
+from pathlib import Path
+
+from fastapi import Request, Response
+
+from makar.errors import UsageError
+from makar.provenance.embedding import sidecar_path
+from makar.serving.bodies import check_text
+from makar.serving.front import answer, attended, front_of
+from makar.serving.library import Wanted
+from makar.serving.studio.verbs import answer_of
+from makar.serving.uploads import read_form
+
+MOST_LISTED = 200
+FILTERS = ("model", "medium", "kind", "run", "text", "before")
+SUFFIXES = {"image/png": ".png", "text/plain": ".txt"}
+
+
+async def list_assets(request: Request) -> Response:
+    """List what was kept, the newest first."""
+    given = {name: request.query_params[name] for name in FILTERS if request.query_params.get(name)}
+    for value in given.values():
+        check_text(value)
+    limit = request.query_params.get("limit", "60")
+    if not (limit.isascii() and limit.isdigit() and 0 < int(limit[:6]) <= MOST_LISTED):
+        raise UsageError(f"the limit {limit[:20]!a}", expected=f"1 to {MOST_LISTED}")
+    library = front_of(request).library
+    # One more than is shown tells whether there are more.
+    found = await asyncio.to_thread(library.newest, Wanted(limit=int(limit) + 1, **given))
+    facets = await asyncio.to_thread(library.facets)
+    shown = found[: int(limit)]
+    return answer({"object": "list", "data": shown, "has_more": len(found) > len(shown), "filters": facets})
+
+
+async def one_asset(request: Request) -> Response:
+    """Describe an asset, its signed manifest included."""
+    return answer(await asyncio.to_thread(front_of(request).library.get, request.path_params["asset"]))
+
+
+async def asset_content(request: Request) -> Response:
+    """Give the file of an asset: an image with its manifest inside, or a text."""
+    name = request.path_params["asset"]
+    content, kind = await asyncio.to_thread(front_of(request).library.content, name)
+    suffix = SUFFIXES.get(kind.partition(";")[0], ".bin")
+    # What is neither looked at nor read as a page: no script of a text ever runs here.
+    headers = {"content-disposition": f'inline; filename="{name[:12]}{suffix}"', "content-security-policy": "sandbox"}
+    return Response(content, media_type=kind, headers=headers | {"cache-control": "private, max-age=86400"})
+
+
+async def delete_asset(request: Request) -> Response:
+    """Delete an asset."""
+    name = request.path_params["asset"]
+    await asyncio.to_thread(front_of(request).library.remove, name)
+    return answer({"id": name, "object": "asset", "deleted": True})
+
+
+async def verify(request: Request) -> Response:
+    """Say what made a file and whether it is intact: an image, or a text with the manifest that lies beside it."""
+    _, files = await read_form(request)
+    given = {name: file for name, file in files if name in ("file", "manifest")}
+    if "file" not in given or len(files) != len(given):
+        raise UsageError(f"{len(files)} files", expected="a file named file, and where it has one, its manifest")
+    with tempfile.TemporaryDirectory(prefix="makar-verify-") as folder:
+        content = await given["file"].read()
+        place = Path(folder) / ("asset.png" if content.startswith(b"\x89PNG") else "asset.txt")
+        place.write_bytes(content)
+        if "manifest" in given:
+            sidecar_path(place).write_bytes(await given["manifest"].read())
+        return answer(await attended(request, answer_of(["verify", str(place)], may_fail=True)))

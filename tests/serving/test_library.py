@@ -1,0 +1,110 @@
+"""The library keeps what was made, lists it quickly, forgets the oldest, and says what is wrong with itself."""
+
+import sqlite3
+
+import pytest
+
+from makar.errors import MakarError
+from makar.serving import library as library_module
+from makar.serving.library import Entry, Library, Wanted
+
+
+def entry(number, *, model="painter", medium="image", prompt="a fox", seconds=2.0, work=10, text=None):
+    """Return something to keep."""
+    manifest = {
+        "id": f"{number:032x}",
+        "artifact": {"hash": f"hash of {model}", "name": model},
+        "medium": medium,
+        "seed": number,
+        "run": {"id": "run-1"},
+        "novelty": {"score": 0.5, "is_copy": False},
+        "continues_characters": 4 if text else 0,
+    }
+    content, kind = (text.encode(), "text/plain; charset=utf-8") if text else (bytes([number % 256]) * 8, "image/png")
+    return Entry(
+        signed={"manifest": manifest, "signature": {}},
+        model=model,
+        kind="create",
+        prompt=prompt,
+        content=content,
+        type=kind,
+        seconds=seconds,
+        work=work,
+    )
+
+
+@pytest.fixture
+def library(tmp_path):
+    """Return an empty library."""
+    return Library(tmp_path / "deep" / "library.sqlite", most=5)
+
+
+def test_what_is_kept_comes_back_the_newest_first(library):
+    assert library.newest(Wanted()) == [] and library.facets()["model"] == []
+    for number in range(3):
+        library.keep(entry(number))
+    library.keep(entry(1))
+    found = library.newest(Wanted())
+    assert [one["seed"] for one in found] == [2, 1, 0]
+    assert found[0]["run"] == "run-1" and found[0]["novelty"] == 0.5 and found[0]["is_copy"] == 0
+    assert library.content(found[0]["id"]) == (bytes([2]) * 8, "image/png")
+    assert library.get(found[0]["id"])["manifest"]["manifest"]["seed"] == 2
+
+
+def test_filters_leave_out_what_does_not_fit(library):
+    library.keep(entry(1, prompt="50% off"))
+    library.keep(entry(2, model="writer", medium="text", prompt="Once", text="Onceupon a time_"))
+    seeds = lambda **wanted: [one["seed"] for one in library.newest(Wanted(**wanted))]  # noqa: E731
+    assert seeds(model="writer") == seeds(medium="text") == [2]
+    assert seeds(text="%") == [1] and seeds(text="_") == [2] and seeds(text="UPON") == [2]
+    assert seeds(run="another") == [] and seeds(kind="create") == [2, 1]
+    assert seeds(before=f"{2:032x}") == [1] and seeds(limit=1) == [2]
+    assert library.newest(Wanted(medium="text"))[0]["text"] == "upon a time_", "the prompt is not shown twice"
+    assert library.facets()["medium"] == ["image", "text"]
+
+
+def test_the_oldest_give_way(library, monkeypatch):
+    monkeypatch.setattr(library_module, "LOOKS_EVERY", 1)
+    for number in range(9):
+        library.keep(entry(number))
+    assert [one["seed"] for one in library.newest(Wanted())] == [8, 7, 6, 5, 4]
+    with pytest.raises(MakarError, match="no asset"):
+        library.content(f"{0:032x}")
+
+
+def test_the_time_of_a_step_is_that_of_what_was_made_before(library):
+    assert library.pace("hash of painter") is None
+    for number, seconds in enumerate((1.0, 2.0, 90.0)):
+        library.keep(entry(number, seconds=seconds, work=10))
+    assert library.pace("hash of painter") == pytest.approx(0.2)
+    assert library.pace("hash of writer") is None
+
+
+def test_what_is_deleted_is_gone(library):
+    library.keep(entry(1))
+    library.remove(f"{1:032x}")
+    assert library.newest(Wanted()) == []
+    for ask in (library.get, library.content, library.remove):
+        with pytest.raises(MakarError, match="no asset"):
+            ask(f"{1:032x}")
+
+
+def test_a_library_that_another_process_holds_is_said_to_be_busy(library, monkeypatch):
+    monkeypatch.setattr(library_module, "WAIT_SECONDS", 0.01)
+    library.keep(entry(1))
+    other = sqlite3.connect(library._path)
+    other.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(MakarError, match="cannot be used"):
+        library.keep(entry(2))
+    other.rollback()
+    other.close()
+    library.keep(entry(2))
+
+
+def test_a_library_of_a_later_schema_is_left_alone(library):
+    library.keep(entry(1))
+    with sqlite3.connect(library._path) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    with pytest.raises(MakarError, match="schema 99"):
+        library.newest(Wanted())

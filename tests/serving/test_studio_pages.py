@@ -1,0 +1,294 @@
+"""The studio in a real browser: by keyboard alone, for screen readers, from 360 pixels on, and with nothing said on the console."""
+
+import io
+import json
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from makar.families.diffusion.config import DiffusionConfig
+from tests.generation.test_edit import saved
+from tests.serving.browser import Pages, opened
+from tests.serving.server import Server, request, talker
+from tests.structure.test_docs import parses
+
+pytestmark = [pytest.mark.loopback, pytest.mark.browser]
+KEY = "a key that is long enough"
+PAGES = (
+    "create?model=painter",
+    "create?model=talker",
+    "edit",
+    "compare",
+    "chat",
+    "gallery",
+    "knowledge",
+    "train",
+    "models",
+    "models/painter",
+)
+LOOKS = (("light", 1280), ("dark", 1280), ("light", 360), ("dark", 360))
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """Return a home with a small model of images and one of text."""
+    folder = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MAKAR_HOME", str(folder))
+        saved(folder / "models" / "painter", DiffusionConfig(features=16, multipliers=(1, 2), blocks=1, head_width=8))
+        talker(folder / "models" / "talker")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(place):
+    """Return a server that has made something already."""
+    running = Server(place)
+    body = {"model": "painter", "prompt": "", "n": 3, "seed": 3, "controls": {"steps": 1}}
+    assert request(running.address, "/v1/images/generations", body)[0] == 200
+    text = {"model": "talker", "prompt": "Once ", "max_tokens": 8, "store": True}
+    assert request(running.address, "/v1/completions", text)[0] == 200
+    yield running
+    assert running.stop() == 0
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Return a running browser."""
+    with opened() as running:
+        yield running
+
+
+@pytest.fixture
+def studio(browser, server):
+    """Return the studio in a tab; whatever it says on the console is a failure."""
+    pages = Pages(browser, server.address)
+    yield pages
+    pages.close()
+    assert pages.said == []
+
+
+def tab_to(page, name, *, most=60):
+    """Press Tab until what is focused has this name."""
+    for _ in range(most):
+        page.keyboard.press("Tab")
+        found = page.evaluate(
+            "(document.activeElement.labels?.[0] ?? document.activeElement).innerText || document.activeElement.ariaLabel"
+        )
+        if found and re.search(name, found):
+            return
+    raise AssertionError(f"Tab never came to {name}")
+
+
+def test_by_keyboard_alone_an_image_is_made_looked_at_and_made_again(studio):
+    page = studio.go("create?model=painter")
+    page.get_by_role("button", name="Make", exact=True).wait_for()
+    tab_to(page, "Skip to the content")
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+    tab_to(page, "^How many")
+    page.keyboard.press("Control+A")
+    page.keyboard.type("2")
+    tab_to(page, "^Steps")
+    page.keyboard.type("2")
+    page.keyboard.press("Control+Enter")
+    page.get_by_text("Made 2 in").wait_for()
+    assert page.get_by_role("button", name=re.compile("^Image by painter")).count() == 2
+    assert studio.violations() == []
+    tab_to(page, "^Image by painter")
+    page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_text("The signed manifest").wait_for()
+    line = dialog.get_by_role("tabpanel").inner_text()
+    assert line.startswith("makar generate painter") and "--set steps=2" in line
+    assert parses(line.splitlines()[0]) is None
+    assert studio.violations() == []
+    page.keyboard.press("Escape")
+    dialog.wait_for(state="detached")
+    assert "Image by painter" in page.evaluate("document.activeElement.ariaLabel"), "focus comes back"
+
+
+def test_a_dropped_file_gives_its_settings_back(studio, server, tmp_path):
+    page = studio.go("gallery")
+    page.locator(".card").first.wait_for()
+    listed = request(server.address, "/makar/v1/assets?medium=image")[2]
+    asset = json.loads(listed)["data"][0]
+    file = tmp_path / "found.png"
+    file.write_bytes(request(server.address, f"/makar/v1/assets/{asset['id']}/content")[2])
+    page.get_by_label("Files that were made").set_input_files(file)
+    page.get_by_role("link", name="Use these settings").click()
+    page.get_by_role("button", name="Make", exact=True).wait_for()
+    assert page.get_by_role("spinbutton", name="Seed").input_value() == str(asset["seed"])
+    assert page.get_by_role("button", name="Keep this seed").get_attribute("aria-pressed") == "true"
+    page.get_by_role("button", name="Make", exact=True).click()
+    page.get_by_text("Made 1 in").wait_for()
+    made = json.loads(request(server.address, "/makar/v1/assets?medium=image&limit=1")[2])["data"][0]
+    contents = [request(server.address, f"/makar/v1/assets/{one['id']}")[2] for one in (asset, made)]
+    hashes = [json.loads(one)["manifest"]["manifest"]["content"]["sha256"] for one in contents]
+    assert hashes[0] == hashes[1], "the same settings give the same image"
+    file.write_bytes(b"no image")
+    studio.go("gallery").get_by_label("Files that were made").set_input_files(file)
+    page.get_by_text("carries no manifest").wait_for()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_by_keyboard_alone_a_part_of_an_image_is_made_anew(studio, server):
+    asset = json.loads(request(server.address, "/makar/v1/assets?medium=image&limit=1")[2])["data"][0]
+    page = studio.go(f"edit?asset={asset['id']}")
+    page.get_by_role("button", name="Make", exact=True).wait_for()
+    tab_to(page, "^Mask over the picture")
+    for key in (" ", "ArrowRight", " ", "i", "u", "+"):
+        page.keyboard.press(key)
+    share = float(page.get_by_text("is made anew").inner_text().split(" ")[0]) / 100
+    assert 0 < share < 0.9
+    page.get_by_role("button", name="Make", exact=True).focus()
+    page.keyboard.press("Enter")
+    page.get_by_text("Made 1 in").wait_for()
+    assert studio.violations() == []
+    made = json.loads(request(server.address, "/makar/v1/assets?kind=edit&limit=1")[2])["data"][0]
+    before, after = (
+        np.asarray(Image.open(io.BytesIO(request(server.address, f"/makar/v1/assets/{one['id']}/content")[2])))
+        for one in (asset, made)
+    )
+    changed = (before != after).reshape(*before.shape[:2], -1).any(2).mean()
+    assert 0 < changed <= share + 1e-3, "what was not painted is the same, bit for bit"
+    tab_to(page, "^Before and after")
+    page.keyboard.press("Home")
+    assert page.locator(".wipe input").input_value() == "0"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_mask_is_what_the_pointer_painted_also_beyond_the_edge(studio, server):
+    asset = json.loads(request(server.address, "/makar/v1/assets?medium=image&limit=1")[2])["data"][0]
+    page = studio.go(f"edit?asset={asset['id']}")
+    canvas = page.locator("makar-mask canvas")
+    canvas.wait_for()
+    box = canvas.bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.5)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 1.3, box["y"] + box["height"] * 0.5, steps=5)
+    page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.9, steps=5)
+    page.mouse.up()
+    mask = (
+        "(async (m) => [...new Uint8Array(await (await m.blob()).arrayBuffer())])(document.querySelector('makar-mask'))"
+    )
+    painted = np.asarray(Image.open(io.BytesIO(bytes(page.evaluate(mask)))).convert("L"))
+    rows, columns = painted.shape
+    assert set(np.unique(painted)) == {0, 255}, "no half tones"
+    assert painted[rows // 2, -1] == 255 and painted[int(rows * 0.88), columns // 2] == 255 and painted[0, 0] == 0
+    share = (painted == 255).mean()
+    page.get_by_role("button", name="Invert").click()
+    inverse = np.asarray(Image.open(io.BytesIO(bytes(page.evaluate(mask)))).convert("L"))
+    assert (inverse != painted).all()
+    page.get_by_role("button", name="Undo").click()
+    page.get_by_role("button", name="Undo").click()
+    assert 0 < share < 1 and page.get_by_text("0.0 % is made anew").is_visible()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_conversation_has_branches_and_can_be_stopped(studio):
+    page = studio.go("chat?model=talker")
+    page.get_by_text("Controls", exact=True).wait_for()
+    page.get_by_label("Message").fill("Hello")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Answer anew").click()
+    page.get_by_text("2 of 2").wait_for()
+    page.get_by_role("button", name="Edit the answer").wait_for()
+    page.get_by_role("button", name="Edit the answer").click()
+    page.get_by_label("New text").fill("My own *answer*")
+    page.get_by_role("button", name="Save").click()
+    page.get_by_text("3 of 3").wait_for()
+    assert page.locator(".turn.assistant em").inner_text() == "answer"
+    page.get_by_role("button", name="Branch before").click()
+    page.get_by_text("2 of 3").wait_for()
+    page.get_by_label("Message").fill("Once more")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Stop").click()
+    page.get_by_text("stopped").or_(page.get_by_role("button", name="Answer anew").nth(1)).first.wait_for()
+    assert studio.violations() == []
+    page.reload()
+    page.get_by_text("Once more").first.wait_for()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_by_keyboard_alone_a_model_is_trained(studio):
+    page = studio.go("train")
+    tab_to(page, "^Or a path")
+    page.keyboard.type("builtin:digits")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Plan", exact=True).wait_for()
+    tab_to(page, "^Or steps")
+    page.keyboard.type("6")
+    tab_to(page, "^Name")
+    page.keyboard.type("by-keys")
+    page.keyboard.press("Enter")
+    page.get_by_text("Loss to expect").wait_for()
+    assert studio.violations() == []
+    tab_to(page, "^Train$")
+    page.keyboard.press("Enter")
+    page.get_by_role("link", name="digits").first.wait_for(timeout=600_000)
+    tab_to(page, "^digits")
+    page.keyboard.press("Enter")
+    page.get_by_role("link", name="Create with it").wait_for(timeout=600_000)
+    page.locator("figure.chart path").first.wait_for()
+    page.locator("img.strip").wait_for()
+    assert studio.violations() == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("scheme, width", LOOKS)
+def test_every_page_can_be_read_by_everybody(browser, server, scheme, width):
+    pages = Pages(browser, server.address, scheme=scheme, width=width)
+    for name in PAGES:
+        page = pages.go(name)
+        page.wait_for_load_state("networkidle")
+        assert pages.violations() == [], name
+        assert pages.overflow() <= 0, name
+        assert pages.said == [], name
+    pages.close()
+
+
+@pytest.mark.slow
+def test_the_studio_asks_for_the_key_and_forgets_it_with_the_tab(browser, place):
+    running = Server(place, environment={"MAKAR_SERVE_KEY": KEY})
+    pages = Pages(browser, running.address)
+    try:
+        page = pages.go("gallery")
+        page.get_by_label("Key").fill("a wrong key that is long")
+        page.get_by_role("button", name="Use it").click()
+        page.get_by_label("Key").fill(KEY)
+        page.get_by_role("button", name="Use it").click()
+        page.locator(".card img").first.wait_for()
+        page.wait_for_function("document.querySelector('.card img').naturalWidth > 0")
+        assert KEY in page.evaluate("JSON.stringify({...sessionStorage})")
+        assert KEY not in page.evaluate("JSON.stringify({...localStorage})") + page.evaluate("document.cookie")
+    finally:
+        pages.close()
+        running.stop()
+
+
+@pytest.mark.slow
+def test_the_policy_keeps_foreign_scripts_and_inline_ones_out(browser, server):
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(server.address)
+    page.wait_for_function("document.documentElement.hasAttribute('data-ready')")
+    tried = page.evaluate(
+        """() => {
+          const script = document.createElement('script');
+          script.textContent = 'window.ran = true';
+          try { document.body.append(script); } catch { return 'refused'; }
+          return window.ran ?? 'refused';
+        }"""
+    )
+    assert tried == "refused"
+    fetched = page.evaluate("fetch('http://example.org/').then(() => 'sent', () => 'refused')")
+    assert fetched == "refused"
+    context.close()
