@@ -208,7 +208,7 @@ def symbol_tokenizer(symbols: Iterable[str], *, told: Sequence[str], pattern: st
         told: Names of the tokens that tell something.
         pattern: What a symbol is, where symbols stand side by side; ``None`` where spaces part them.
     """
-    names = [END, *told, *sorted(set(symbols))]
+    names = [*sorted(set(symbols)), *told, END]
     vocabulary = {name: token for token, name in enumerate(names)}
     # The longest piece that is known is taken first; what no piece spells was refused before.
     model = models.WordPiece(

@@ -100,22 +100,17 @@ def choose_columns(
     values = {name: [row[name] for row in sample if row.get(name) not in (None, "")] for name in names}
     molecules = molecule_column(values) if medium in (None, "molecule") and not by_hand else None
     if molecules is not None:
-        return Columns(
-            medium="molecule",
-            content=molecules,
-            available=tuple(names),
-            properties=number_columns(values, without=molecules),
-            **_about([name for name in names if name != molecules], values),
-        )
+        properties = number_columns(values, without=molecules)
+        chosen = Columns(medium="molecule", content=molecules, available=tuple(names), properties=properties)
+        return _about(chosen, values)
     pieces = music_column(values) if medium in (None, "music") and not by_hand else None
     if pieces is not None:
         rest = [name for name in names if name != pieces]
         label = _named(rest, LABEL_NAMES, values, _is_label)
-        return Columns(medium="music", content=pieces, available=tuple(names), label=label, **_about(rest, values))
+        return _about(Columns(medium="music", content=pieces, available=tuple(names), label=label), values)
     proteins = protein_column(values) if medium in (None, "protein") and not by_hand else None
     if proteins is not None:
-        rest = [name for name in names if name != proteins]
-        return Columns(medium="protein", content=proteins, available=tuple(names), **_about(rest, values))
+        return _about(Columns(medium="protein", content=proteins, available=tuple(names)), values)
     content, found, candidates = _content(values, medium)
     task = None
     if found != "image" or content is None:
@@ -135,7 +130,7 @@ def choose_columns(
         )
     rest = [name for name in names if name != content]
     images = [name for name in rest if values[name] and _is_image(values[name][0])] if found == "image" else []
-    return Columns(
+    chosen = Columns(
         medium=found,
         content=content,
         available=tuple(names),
@@ -145,14 +140,19 @@ def choose_columns(
         label=_named(rest, LABEL_NAMES, values, _is_label),
         language=_named(rest, ("language", "lang"), values, _is_label),
         task=task,
-        **_about(rest, values),
     )
+    return _about(chosen, values)
 
 
-def _about(rest: list[str], values: dict[str, list[Any]]) -> dict[str, str | None]:
-    """Return the columns of what is known of any row: its part, its licence, the consent."""
-    wanted = {"split": SPLIT_NAMES, "licence": LICENCE_NAMES, "consent": ("consent",)}
-    return {part: _named(rest, names, values, _is_label) for part, names in wanted.items()}
+def _about(columns: Columns, values: dict[str, list[Any]]) -> Columns:
+    """Return columns with those of what is known of any row: its part, its licence, the consent."""
+    rest = [name for name in columns.available if name != columns.content]
+    return dataclasses.replace(
+        columns,
+        split=_named(rest, SPLIT_NAMES, values, _is_label),
+        licence=_named(rest, LICENCE_NAMES, values, _is_label),
+        consent=_named(rest, ("consent",), values, _is_label),
+    )
 
 
 def image_bytes(value: Any) -> bytes | None:

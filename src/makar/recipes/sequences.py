@@ -22,7 +22,7 @@ def molecule() -> Recipe:
         name="molecule",
         medium="molecule",
         summary="writes molecules (SMILES) like those it learned from, also with a property that is told",
-        expected="zinc, 105,288 molecules: 1.05 nats a symbol on the inner part after 213 steps, some twenty seconds of a Zen 4 core",
+        expected="zinc, 105,288 molecules: 1.04 nats a symbol of the inner part after 235 steps of 896 symbols, 0.1 million parameters",
         stages=(stage,),
     )
 
@@ -37,6 +37,6 @@ def protein() -> Recipe:
         name="protein",
         medium="protein",
         summary="writes proteins (letters of amino acids) like those it learned from, and says how likely a residue is",
-        expected="EXPECTED",
+        expected="not measured yet at a length of use",
         stages=(stage,),
     )
