@@ -123,6 +123,8 @@ def choose_recipe(dataset: "DataSet", request: Request) -> Recipe:
     captioned = dataset.medium == "image" and inspection.captions >= CAPTIONED_SHARE * max(1, inspection.documents)
     by_task = recipe_for(dataset.medium, dataset.task)
     by_data = LABELLED_IMAGES if labelled else CAPTIONED_IMAGES if captioned else by_task
+    # What people like is learned by a model that makes it.
+    by_data = by_task if dataset.task else by_data
     name = request.recipe or by_data
     recipe: Recipe = registry.load("recipes", name)()
     if recipe.grown:

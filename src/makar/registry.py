@@ -89,6 +89,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "caption": "makar.recipes.caption:caption",
         "latent-diffusion": "makar.recipes.latent_images:latent_diffusion",
         "distill": "makar.recipes.distill:distill",
+        "image-feedback": "makar.recipes.image_feedback:image_feedback",
         "controlnet": "makar.recipes.control:controlnet",
         "super-resolution": "makar.recipes.conditional_images:super_resolution",
         "colorize": "makar.recipes.conditional_images:colorize",

@@ -17,6 +17,7 @@ from PIL import Image
 
 from makar import registry
 from makar.api.data import data_for
+from makar.api.model import Model
 from makar.artifacts.load import load_artifact
 from makar.cli import demo
 from makar.data.midi import read_midi
@@ -93,6 +94,27 @@ def test_an_option_of_generate_changes_the_content(option, place, tmp_path):
     plain = made(base, tmp_path)
     assert made(base, tmp_path) == plain
     assert made([*base, *more], tmp_path) != plain
+
+
+CASES["makar generate", "--for-rater"] = "test_what_somebody_likes_comes_first"
+
+
+def test_what_somebody_likes_comes_first(own_place, monkeypatch):
+    for number in range(2):
+        for name, colour in (("dark", 20), ("bright", 230)):
+            Image.fromarray(np.full((16, 16, 3), colour + 5 * number, np.uint8)).save(f"{name}{number}.png")
+            see("feedback", "add", f"{name}{number}.png", "--stars", 5 if name == "bright" else 1, "--rater", "ann")
+            see("feedback", "add", f"{name}{number}.png", "--stars", 1 if name == "bright" else 5, "--rater", "bob")
+
+    def brightness(rater):
+        see("generate", "painter", "--steps", "2", "-n", "5", "-o", f"for-{rater}", "--for-rater", rater)
+        return [float(np.asarray(Image.open(path)).mean()) for path in sorted(Path(f"for-{rater}").glob("*.png"))]
+
+    ann, bob = brightness("ann"), brightness("bob")
+    assert ann == bob[::-1] and ann[0] > ann[-1]
+    assert "ann, bob" in see("generate", "painter", "--for-rater", "eve", code=2).messages
+    for words in (["--stream"], ["--vote", "2"], ["--augment", own_place / "images", "-o", "more"]):
+        assert "--for-rater" in see("generate", "writer", "x", "--for-rater", "ann", *words, code=2).messages
 
 
 # --- chat -------------------------------------------------------------------------------------------------------------------------
@@ -917,7 +939,8 @@ def test_options_of_demo(place, tmp_path, monkeypatch):
 # --- index and ask ----------------------------------------------------------------------------------------------------------------
 
 CASES |= {
-    ("makar ask", option): "test_options_of_ask" for option in ("--in", "--model", "--synthesise", "--limit", "--seed")
+    ("makar ask", option): "test_options_of_ask"
+    for option in ("--in", "--model", "--synthesise", "--limit", "--seed", "-o")
 }
 CASES["makar index", "-o"] = CASES["makar index", "--encoder"] = "test_options_of_ask"
 
@@ -942,11 +965,189 @@ def test_options_of_ask(place, tmp_path):
     written, again, other = (
         see(*words, "first.sqlite", "--model", "writer", "--seed", seed, "--json").values for seed in (1, 1, 2)
     )
-    assert written["by"] == "writer" and written == again != other
+    assert written["signed"]["manifest"]["content"] == again.pop("signed")["manifest"]["content"]
+    assert written["by"] == "writer" and {**again, "signed": written["signed"]} == written
+    assert {**other, "signed": written["signed"]} != written
     assert all(said["problem"] or said["citations"] for said in written["sentences"])
+    see(*words, "first.sqlite", "--model", "writer", "--seed", "1", "-o", "answer.txt")
+    assert Path("answer.txt").read_text(encoding="utf-8") == written["written"]
+    assert see("verify", "answer.txt", "--json").values["checks"][0]["status"] == "ok"
+    assert "without --model" in see(*words, "first.sqlite", "-o", "quoted.txt", code=2).messages
     # A model that makes no vectors is read and refused; tests/api/test_reading.py has one that does.
     assert "embed" in see("index", "rules", "-o", "first.sqlite", "--encoder", "writer", code=2).messages
     assert see(*words, "first.sqlite").output == plain
+
+
+# --- promote ----------------------------------------------------------------------------------------------------------------------
+
+CASES |= {
+    ("makar promote", option): "test_options_of_promote"
+    for option in ("<name>?", "--data", "--samples", "--seed", "--rollback")
+}
+
+
+def test_options_of_promote(own_place, monkeypatch):
+    see("train", own_place / "texts", "--steps", "60", "--seed", "4", *TEXT_SETTINGS, "-o", "better")
+    words = ["promote", "better", "writer", "--samples", "2", "--json"]
+    assert "no name" in see("promote", "better", code=2).messages
+    discarded = ["promote", "writer", "better", "--samples", "2", "--json"]
+    plain = see(*discarded, code=1).values
+    assert plain == see(*discarded, code=1).values and plain["kept_as"] is None
+    see("train", own_place / "images", "--steps", "2", "--seed", "4", *IMAGE_SETTINGS, "-o", "other")
+    drawn, generate = [], Model.generate
+    monkeypatch.setattr(Model, "generate", lambda model, **more: drawn.append(more) or generate(model, **more))
+    see("promote", "other", "painter", "--samples", "3", "--seed", "7", code=1)
+    see("promote", "other", "painter", "--samples", "2", code=1)
+    assert drawn == [{"count": 3, "seed": 7}] * 2 + [{"count": 2, "seed": 0}] * 2
+    assert see(*discarded, "--data", own_place / "both" / "texts", code=1).values["checks"][0] != plain["checks"][0]
+    done = see(*words).values
+    assert done["verdict"] == "keep" and (models_folder() / done["kept_as"]).is_dir()
+    assert "alone" in see("promote", "writer", "better", "--rollback", code=2).messages
+    assert see("promote", "writer", "--rollback", "--json").values["kept_as"].startswith("writer.after-")
+    assert "promoted name" in see("promote", "writer", "--rollback", code=2).messages
+
+
+# --- feedback ---------------------------------------------------------------------------------------------------------------------
+
+ADD = {
+    "--thumb": (["a.txt", "--thumb", "up"], ["a.txt", "--thumb", "down"]),
+    "--stars": (["a.txt", "--stars", "2"], ["a.txt", "--stars", "3"]),
+    "--order": (["a.txt", "b.txt"], ["a.txt", "b.txt", "--order", "2,1"]),
+    "--edit": (["a.txt", "--edit", "b.txt"], ["a.txt", "--edit", "c.txt"]),
+    "--prompt": (["a.txt", "--thumb", "up"], ["a.txt", "--thumb", "up", "--prompt", "Why?"]),
+    "--rater": (["a.txt", "--thumb", "up"], ["a.txt", "--thumb", "up", "--rater", "ann"]),
+    "--consent": (["a.txt", "--thumb", "up"], ["a.txt", "--thumb", "up", "--no-consent"]),
+    "--note": (["a.txt", "--thumb", "up"], ["a.txt", "--thumb", "up", "--note", "dull"]),
+}
+CASES |= {("makar feedback add", option): "test_an_option_of_feedback_add_changes_what_is_kept" for option in ADD}
+
+
+def write_opinions(folder):
+    """Write three texts that can be judged."""
+    for name in "abc":
+        (folder / f"{name}.txt").write_text(f"The answer is {name}.", encoding="utf-8")
+
+
+@pytest.mark.parametrize("option", ADD)
+def test_an_option_of_feedback_add_changes_what_is_kept(option, tmp_path, monkeypatch):
+    monkeypatch.setenv("MAKAR_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    write_opinions(tmp_path)
+
+    def kept(words):
+        values = see("feedback", "add", *words, "--json").values
+        return {name: value for name, value in values.items() if name not in ("id", "time")}
+
+    base, other = ADD[option]
+    assert kept(base) == kept(base) != kept(other)
+
+
+FILTERS = ("--rater", "--model", "--kind", "--medium", "--session")
+CASES |= {
+    ("makar feedback list", option): "test_feedback_is_listed_by_what_is_asked_for" for option in (*FILTERS, "--limit")
+}
+CASES |= {
+    ("makar feedback export", option): "test_feedback_is_listed_by_what_is_asked_for" for option in (*FILTERS, "--form")
+}
+CASES |= {
+    ("makar feedback ranking", option): "test_feedback_is_listed_by_what_is_asked_for"
+    for option in ("--rater", "--medium", "--session")
+}
+CASES |= {("makar feedback remove", option): "test_feedback_is_taken_back" for option in ("<ids>?", "--rater", "--yes")}
+CASES |= {
+    ("makar feedback compare", option): "test_models_are_compared_blindly"
+    for option in ("<models>?", "--prompts", "--rounds", "--seed", "--session", "--rater", "--consent")
+}
+
+
+def test_feedback_is_listed_by_what_is_asked_for(own_place, monkeypatch):
+    write_opinions(Path())
+    see(*WRITE, "-o", "first.txt")
+    see(*DRAW, "-o", "picture.png")
+    see("feedback", "add", "first.txt", "a.txt", "--rater", "ann")
+    see("feedback", "add", "picture.png", "--thumb", "up", "--rater", "bob")
+    monkeypatch.setattr("typer.prompt", lambda *words, **more: "a")
+    session = see("feedback", "compare", "writer", "painter", "--rater", "eve", code=2).messages
+    assert "one medium" in session
+    ranked = see("feedback", "compare", "writer", "twin", "--rounds", "2", "--rater", "eve", "--json", code=None)
+    assert ranked.code == 2, "there is no twin yet"
+    shutil.copytree(models_folder() / "writer", models_folder() / "twin")
+    see("feedback", "compare", "writer", "twin", "--rounds", "2", "--rater", "eve")
+    one = next(row for row in see("feedback", "list", "--rater", "eve", "--json").values)
+    everything = see("feedback", "list", "--json").values
+    assert len(everything) == 4
+    words = {
+        "--rater": "ann",
+        "--model": "painter",
+        "--kind": "thumb",
+        "--medium": "image",
+        "--session": one["session"],
+    }
+    for number, (option, value) in enumerate(words.items()):
+        found = see("feedback", "list", option, value, "--json").values
+        assert 0 < len(found) < 4, option
+        see("feedback", "export", f"{number}.jsonl", option, value)
+        assert len(Path(f"{number}.jsonl").read_text().splitlines()) == len(found)
+    assert len(see("feedback", "list", "--limit", "1", "--json").values) == 1
+    see("feedback", "export", "pairs.jsonl", "--form", "preferences")
+    assert json.loads(Path("pairs.jsonl").read_text().splitlines()[0])["rejected"][0]["content"] == "The answer is a."
+    whole = see("feedback", "ranking", "--json").values
+    assert whole["comparisons"] == 2 and {one["model"] for one in whole["models"]} == {"twin", "writer"}
+    assert see("feedback", "ranking", "--session", one["session"], "--json").values["raters"] == 1
+    assert see("feedback", "ranking", "--rater", "bob", "--json").values["comparisons"] == 0
+    assert see("feedback", "ranking", "--medium", "image", "--json").values["comparisons"] == 0
+
+
+def test_feedback_is_taken_back(own_place):
+    write_opinions(Path())
+    ids = [see("feedback", "add", f"{name}.txt", "--thumb", "up", "--rater", name).output.strip() for name in "abc"]
+    assert "no terminal" in see("feedback", "remove", ids[0], code=2).messages
+    see("feedback", "remove", ids[0], "--yes")
+    see("feedback", "remove", "--rater", "b", "--yes")
+    assert [row["rater"] for row in see("feedback", "list", "--json").values] == ["c"]
+    assert "named" in see("feedback", "remove", "--yes", code=2).messages
+
+
+def test_models_are_compared_blindly(own_place, monkeypatch):
+    shutil.copytree(models_folder() / "writer", models_folder() / "twin")
+    other = models_folder() / "other"
+    see("train", own_place / "texts", "--steps", "3", "--seed", "4", *TEXT_SETTINGS, "-o", "other")
+    Path("prompts.txt").write_text("In which\nChapter\n", encoding="utf-8")
+    typed = iter(["x", "a", "b", "q"])
+    monkeypatch.setattr("typer.prompt", lambda *words, **more: next(typed))
+    seen = see(
+        "feedback",
+        "compare",
+        "writer",
+        "other",
+        "--prompts",
+        "prompts.txt",
+        "--rounds",
+        "2",
+        "--rater",
+        "ann",
+        "--no-consent",
+    )
+    assert other.is_dir() and "--- A ---" in seen.messages and "not yet decided" in seen.output
+    rows = see("feedback", "list", "--rater", "ann", "--json").values
+    assert len(rows) == 2 and not any(row["consent"] for row in rows)
+    assert {row["prompt"][0]["content"] for row in rows} <= {"In which", "Chapter"}
+    typed = iter(["=", "="])
+    see("feedback", "compare", "--session", rows[0]["session"], "--rater", "ann")
+    assert len(see("feedback", "list", "--rater", "ann", "--json").values) == 4
+    # Answers that are the same are even and not shown; another seed gives other answers.
+    monkeypatch.setattr("typer.prompt", lambda *words, **more: "never")
+    see("feedback", "compare", "writer", "twin")
+    one, two = ([], [])
+    for found, seed in ((one, "0"), (two, "9")):
+        see("feedback", "compare", "writer", "twin", "--seed", seed, "--rater", f"seed {seed}")
+        found += [
+            item["hash"]
+            for row in see("feedback", "list", "--rater", f"seed {seed}", "--json").values
+            for item in row["items"]
+        ]
+    assert len(one) == len(two) == 2 and one != two
+    assert "or neither" in see("feedback", "compare", code=2).messages
 
 
 # --- --json -----------------------------------------------------------------------------------------------------------------------
@@ -959,6 +1160,13 @@ def lines(place):
     see("export", "writer", "--to", "transformers", "hf")
     write_solved(Path())
     write_rules(Path())
+    write_opinions(Path())
+    see("feedback", "add", "b.txt", "a.txt", "--rater", "ann")
+    see("feedback", "export", "said.jsonl")
+    shutil.copytree(models_folder() / "writer", models_folder() / "twin")
+    shutil.copytree(models_folder() / "painter", models_folder() / "painter.before-0")
+    promotion = {"name": "painter", "new": "0" * 64, "old": "0" * 64, "from": "x", "kept_as": "painter.before-0"}
+    (home() / "promotions.jsonl").write_text(json.dumps(promotion) + "\n", encoding="utf-8")
     race = ["prompt", "improve", "short.prompt", "writer", "solved.csv", "--for", "0.001s", "-o", "better.prompt"]
     return {
         "inspect": ["inspect", place / "texts"],
@@ -970,12 +1178,20 @@ def lines(place):
         "predict": ["predict", "changer", "a.png", "--what", "brightness"],
         "evaluate": ["evaluate", "painter"],
         "verify": ["verify", "story.txt"],
+        "promote": ["promote", "painter", "--rollback"],
         "import": ["import", "hf", "-o", "imported"],
         "export": ["export", "writer", "--to", "transformers", "exported"],
         "index": ["index", "rules", "-o", "rules.sqlite"],
         "ask": ["ask", "When is a refund paid?", "--in", "rules.sqlite"],
         "doctor": ["doctor"],
         "version": ["version"],
+        "feedback add": ["feedback", "add", "a.txt", "--thumb", "up"],
+        "feedback list": ["feedback", "list"],
+        "feedback export": ["feedback", "export", "exported.jsonl"],
+        "feedback import": ["feedback", "import", "said.jsonl"],
+        "feedback compare": ["feedback", "compare", "writer", "twin"],
+        "feedback ranking": ["feedback", "ranking"],
+        "feedback remove": ["feedback", "remove", "--rater", "nobody", "--yes"],
         "list recipes": ["list", "recipes"],
         "list models": ["list", "models"],
         "list media": ["list", "media"],
@@ -1007,9 +1223,10 @@ def test_json_is_json(own_place, monkeypatch):
     shutil.copytree(home(), before)
     for verb, words in table.items():
         plain = see(*words)
-        if verb in ("export", "import", "runs remove", "runs clean"):
+        if verb in ("export", "import", "feedback export", "promote", "runs remove", "runs clean"):
             # Each can be done only once, so it is done again from what was there before.
             shutil.rmtree("exported", ignore_errors=True)
+            Path("exported.jsonl").unlink(missing_ok=True)
             shutil.rmtree(home())
             shutil.copytree(before, home(), dirs_exist_ok=True)
         shown = see(*words, "--json")

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from makar.serving.bodies import schema_of
+from makar.serving.feedback_fields import FeedbackFields, ScoreFields, SessionFields
 from makar.serving.fields import ChatFields, CompletionFields
 from makar.serving.image_fields import ImageFields
 from makar.serving.response_fields import ResponseFields
@@ -26,6 +27,9 @@ ROUTES = {
     "/v1/embeddings": EmbeddingFields,
     "/v1/moderations": ModerationFields,
     "/v1/fine_tuning/jobs": TuningFields,
+    "/makar/v1/feedback": FeedbackFields,
+    "/makar/v1/feedback/sessions": SessionFields,
+    "/makar/v1/feedback/scores": ScoreFields,
 }
 CASES = 120
 WORDS = [
@@ -65,6 +69,16 @@ GOOD = {
     "/v1/embeddings": {"model": "talker", "input": "Hello"},
     "/v1/moderations": {"input": "Hello"},
     "/v1/fine_tuning/jobs": {"model": "talker", "training_file": "file-" + "0" * 24},
+    "/makar/v1/feedback": {
+        "kind": "thumb",
+        "items": [{"text": "Hello"}],
+        "value": 1,
+        "rater": "x",
+        "consent": True,
+        "prompt": "Hello",
+    },
+    "/makar/v1/feedback/scores": {"rater": "x", "items": [{"text": "Hello"}]},
+    "/makar/v1/feedback/sessions": {"models": ["talker", "talker"], "prompts": ["Hello"]},
 }
 
 

@@ -170,10 +170,10 @@ def test_the_description_names_every_route_and_field(server):
     assert "/v1/models/{model}" in described["paths"] and "/health" in described["paths"]
 
 
-def test_with_a_key_every_route_but_health_needs_it(locked):
+def test_with_a_key_every_route_but_health_and_the_files_of_the_studio_needs_it(locked):
     key = {"Authorization": f"Bearer {KEY}"}
     assert request(locked.address, "/health")[0] == 200
-    for path in ("/v1/models", "/metrics", "/openapi.json", "/v1/nothing", "/"):
+    for path in ("/v1/models", "/metrics", "/openapi.json", "/v1/nothing", "/makar/v1/assets", "/studio"):
         assert request(locked.address, path)[0] == 401
         assert request(locked.address, path, headers={"Authorization": f"Bearer {KEY}x"})[0] == 401
     assert request(locked.address, "/v1/models", headers=key)[0] == 200

@@ -1,11 +1,13 @@
 """The library keeps what was made, lists it quickly, forgets the oldest, and says what is wrong with itself."""
 
+import asyncio
 import sqlite3
 
 import pytest
 
 from makar.errors import MakarError
 from makar.serving import library as library_module
+from makar.serving.keeping import Keeping, keep_image
 from makar.serving.library import Entry, Library, Wanted
 
 
@@ -96,9 +98,25 @@ def test_a_library_that_another_process_holds_is_said_to_be_busy(library, monkey
     other.execute("BEGIN EXCLUSIVE")
     with pytest.raises(MakarError, match="cannot be used"):
         library.keep(entry(2))
+    said, keeping = (
+        {"manifest": entry(2).signed, "png": ""},
+        Keeping(model="x", kind="create", prompts=("",), shows_manifest=True),
+    )
+    said["manifest"]["manifest"]["settings"] = {}
+    asyncio.run(keep_image(library, keeping, said, seconds=1.0))
+    assert "cannot be used" in said["not_kept"], "what was made is given all the same"
     other.rollback()
     other.close()
     library.keep(entry(2))
+
+
+def test_a_damaged_library_is_said_to_be_damaged(library):
+    library.keep(entry(1))
+    for path in library._path.parent.iterdir():
+        path.unlink()
+    library._path.write_bytes(b"no database" * 1000)
+    with pytest.raises(MakarError, match="cannot be used"):
+        library.newest(Wanted())
 
 
 def test_a_library_of_a_later_schema_is_left_alone(library):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from makar.data.dataset import DataSet, Inspection, open_dataset
+from makar.data.feedback.source import FEEDBACK_PREFIX
 from makar.data.fingerprint import BUILT_IN_PREFIX
 from makar.errors import UsageError
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from makar.training.plan import TrainingPlan
 
 Source: TypeAlias = str | Path | np.ndarray | list[str] | DataSet
-"""``builtin:NAME``, a file, a folder, an archive, images ``[items, height, width, channels]`` uint8, texts, or an opened data set."""
+"""``builtin:NAME``, ``feedback:``, a file, a folder, an archive, images ``[items, height, width, channels]`` uint8, texts, a data set."""
 
 
 def inspect(source: Source, *, medium: str | None = None, columns: str = "") -> Inspection:
@@ -72,6 +73,7 @@ def plan(
         from makar.api.parent import open_parent
 
         parent = open_parent(from_model)
+    medium = medium_for(source, medium, from_model)
     dataset = dataset_of(source, medium=medium, columns=columns)
     request = Request(
         recipe=recipe,
@@ -87,6 +89,15 @@ def plan(
     if parent is not None:
         parent.check(dataset, planned.recipe)
     return planned
+
+
+def medium_for(source: Source, medium: str | None, from_model: str | Path | None) -> str | None:
+    """Return the medium that data is read as: the one that was asked for; of feedback, that of the model that learns from it."""
+    if medium is not None or from_model is None or not str(source).startswith(FEEDBACK_PREFIX):
+        return medium
+    from makar.artifacts.load import load_artifact
+
+    return "image" if load_artifact(from_model).medium == "image" else "text"
 
 
 def dataset_of(
@@ -119,7 +130,8 @@ def data_for(artifact: "Artifact", source: Source | None) -> DataSet | None:
     if source is None or isinstance(source, DataSet):
         return source if source is None else dataset_of(source, medium=artifact.medium)
     # Columns are of files only, and not of every source that a model may be measured on.
-    columns = artifact.columns if isinstance(source, str | Path) and not str(source).startswith(BUILT_IN_PREFIX) else ""
+    is_of_files = isinstance(source, str | Path) and not str(source).startswith((BUILT_IN_PREFIX, FEEDBACK_PREFIX))
+    columns = artifact.columns if is_of_files else ""
     return dataset_of(source, medium=artifact.medium, columns=columns)
 
 

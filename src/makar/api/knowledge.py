@@ -1,6 +1,7 @@
 """Documents in Python: bring an index up to date, search it, ask it."""
 
 import contextlib
+import dataclasses
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -113,7 +114,7 @@ def ask(
         ArtifactError: There is no such index.
         UsageError: The question is empty, or controls are given without a model.
     """
-    from makar.retrieval.answer import Answer, checked, extracted
+    from makar.retrieval.answer import checked, extracted
     from makar.retrieval.evidence import Evidence
     from makar.retrieval.search import search as found
 
@@ -138,8 +139,25 @@ def ask(
             {"question": question, "sources": numbered([hit.stored.passage.text for hit in hits])}
         )
         asset = loaded.generate([filled], seed=seed, options=options)[0]
-        written: Answer = checked(question, str(asset.content), hits, evidence, by=str(model))
-        return written
+        answer = checked(question, str(asset.content), hits, evidence, by=str(model))
+        return dataclasses.replace(answer, written=str(asset.content), signed=asset.signed)
+
+
+def save_answer(answer: "Answer", path: str | Path) -> Path:
+    """Write what a model wrote to a file, with its signed manifest beside it.
+
+    Raises:
+        UsageError: No model wrote it, or the file exists.
+    """
+    from makar.generation.asset import Asset
+
+    if answer.signed is None:
+        raise UsageError(
+            "an answer that no model wrote",
+            expected="a model: what is quoted stands in the documents",
+            do="--model MODEL",
+        )
+    return Asset(content=answer.written, medium="text", signed=answer.signed, novelty=None).save(path)
 
 
 def synthesise(question: str, into: str | Path, *, limit: int = REVIEWED) -> "Review":

@@ -15,6 +15,6 @@ def model_place(output: str | Path) -> Path:
 
 def lasting_source(source: str) -> str:
     """Return a source so that it means the same from any folder; what came from memory keeps its word."""
-    if source in ("array", "list") or source.startswith("builtin:"):
+    if source in ("array", "list") or source.startswith(("builtin:", "feedback:")):
         return source
     return str(Path(source).expanduser().absolute())

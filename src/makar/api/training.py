@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from makar.api.data import Source, dataset_of, seconds_of_budget
+from makar.api.data import Source, dataset_of, medium_for, seconds_of_budget
 from makar.api.interruption import stop_on_signal
 from makar.api.model import Model
 from makar.api.novelty import build_index, stores_of
@@ -129,6 +129,7 @@ def train(
         return _followed(lead.team)
     with lead.failures_told():
         parent = None if from_model is None else open_parent(from_model)
+        medium = medium_for(source, medium, from_model)
         dataset = dataset_of(source, medium=medium, columns=columns, progress=_reading(on_event))
         place = model_place(dataset.name if output is None else output)
         check_replaceable(place, MANIFEST_NAME)

@@ -120,7 +120,7 @@ def plan(
 
     Says which recipe and size fit DATA, this machine and this time, and what to expect.
     """
-    from makar.api.data import dataset_of, seconds_of_budget
+    from makar.api.data import dataset_of, medium_for, seconds_of_budget
     from makar.api.data import plan as plan_training
     from makar.cli.progress import Display
 
@@ -130,7 +130,9 @@ def plan(
     check_from(from_model)
     check_adapter(adapter, from_model=from_model)
     with Display() as display:
-        dataset = dataset_of(data, medium=medium, columns=columns, progress=display.reading)
+        dataset = dataset_of(
+            data, medium=medium_for(data, medium, from_model), columns=columns, progress=display.reading
+        )
         if probe and seconds is not None:
             display.say("measuring this machine")
         planned = plan_training(

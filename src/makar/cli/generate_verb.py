@@ -131,6 +131,15 @@ def generate(
     spread: Annotated[
         str, typer.Option("--spread", help="With --augment: balance evens out the classes, even gives each the same.")
     ] = "balance",
+    for_rater: Annotated[
+        str | None,
+        typer.Option(
+            "--for-rater",
+            metavar="NAME",
+            help="The best first of -n, by what NAME, or all, liked before.",
+            show_default=False,
+        ),
+    ] = None,
     refuse_copies: Annotated[
         bool, typer.Option("--refuse-copies", help="Redraw what is too close to the training data.")
     ] = False,
@@ -143,6 +152,7 @@ def generate(
     from makar.api.augmenting import augment_each
     from makar.api.model import load
     from makar.api.prompts import fill
+    from makar.api.taste import ranked
 
     given: dict[str, Any] = {
         "temperature": temperature,
@@ -176,6 +186,8 @@ def generate(
         raise UsageError("--var without --template", expected="a prompt with places")
     if template is not None:
         words = list(fill(template, words, texts_of(variables or [])))
+    if for_rater is not None and (vote is not None or augment is not None):
+        raise UsageError(f"--for-rater with {'--vote' if vote is not None else '--augment'}", expected="one of them")
     maker = load(model, loras=lora or (), base_url=base_url)
     if vote is not None:
         _vote(maker, words, template=template, answer=answer, count=vote, seed=seed, options=options, json=json)
@@ -192,12 +204,14 @@ def generate(
         raise UsageError("--spread without --augment", expected="a training set to make samples for")
     check_output(output, medium=maker.medium, count=count * max(1, len(words)), is_drawing=svg)
     if stream:
-        if json:
-            raise UsageError("--stream with --json", expected="one of them")
+        if json or for_rater is not None:
+            raise UsageError(f"--stream with {'--json' if json else '--for-rater'}", expected="one of them")
         _stream(maker, words, seed=seed, count=count, options=options, refuse_copies=refuse_copies, output=output)
         return
     place = output or (None if maker.makes_text else Path("out"))
     assets = maker.generate_each(words or None, count=count, seed=seed, options=options, refuse_copies=refuse_copies)
+    if for_rater is not None:
+        assets = iter(ranked(list(assets), rater=for_rater))
     show_each(((asset, save_asset(asset, place)) for asset in assets), json=json)
 
 

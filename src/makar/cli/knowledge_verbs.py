@@ -1,5 +1,6 @@
 """The verbs ``index`` and ``ask``: documents that questions are answered from."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -89,6 +90,12 @@ def ask(
         int | None, typer.Option("--limit", min=1, max=1000, help="Passages that are looked at.", show_default=False)
     ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="With --model: the same seed gives the same answer.")] = 0,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o", "--output", metavar="FILE", help="With --model: save what it wrote, signed.", show_default=False
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Answer a question out of documents, with citations.
@@ -104,17 +111,19 @@ def ask(
             note("indexing the documentation of this Python, once")
             knowledge.index(f"builtin:{BUILT_IN}", into)
     if synthesise:
-        if model is not None or seed:
+        if model is not None or seed or output is not None:
             raise UsageError(
-                "--synthesise with --model or --seed", expected="one of them: a review is made of quotations"
+                "--synthesise with --model, --seed or -o", expected="one of them: a review is made of quotations"
             )
         review = knowledge.synthesise(question, into, limit=limit or knowledge.REVIEWED)
         print_json(review.to_dictionary()) if json else print(review.text)
         return
-    if seed and model is None:
-        raise UsageError("--seed without --model", expected="a model: quotations are not drawn")
+    if model is None and (seed or output is not None):
+        raise UsageError(f"{'--seed' if seed else '-o'} without --model", expected="a model: quotations are not drawn")
     answer = knowledge.ask(question, into, model=model, limit=limit or knowledge.SOURCES, seed=seed)
     print_json(answer.to_dictionary()) if json else _print(answer)
+    if output is not None and answer.signed is not None:
+        note(f"[saved to {knowledge.save_answer(answer, output)}]")
 
 
 def _print(answer: "Answer") -> None:

@@ -10,6 +10,7 @@ from makar.cli.output import Json, note, print_json, print_table, text_of
 from makar.errors import UsageError
 
 if TYPE_CHECKING:
+    from makar.evaluation.promotion import Check
     from makar.provenance.verification import Verification
 
 _MARKS = {"ok": "ok", "failed": "BROKEN", "unknown": "?"}
@@ -102,17 +103,7 @@ def _weigh(new: str, old: str, data: str | None, *, samples: int, seed: int, jso
     if json:
         print_json(found.to_dictionary())
     else:
-        rows = [
-            {
-                "measure": check.name,
-                "wanted": check.wanted,
-                "gain": None if check.gain is None else str(check.gain),
-                "unit": check.unit,
-                "verdict": f"unknown: {check.why}" if check.gain is None else check.verdict,
-            }
-            for check in found.checks
-        ]
-        print_table("", rows)
+        print_table("", [check_row(check) for check in found.checks])
         print(f"{'keep' if found.keeps else 'discard'} {found.new}")
     if not found.keeps:
         raise typer.Exit(1)
@@ -214,6 +205,17 @@ def export(
 
     path = load(model).export(folder, to=to, precision=precision)
     print_json({"path": str(path), "format": to}) if json else print(path)
+
+
+def check_row(check: "Check") -> dict[str, Any]:
+    """Return a check of one model against another as a row of a table."""
+    return {
+        "measure": check.name,
+        "wanted": check.wanted,
+        "gain": None if check.gain is None else str(check.gain),
+        "unit": check.unit,
+        "verdict": f"unknown: {check.why}" if check.gain is None else check.verdict,
+    }
 
 
 def _score_row(name: str, score: dict[str, Any]) -> dict[str, Any]:

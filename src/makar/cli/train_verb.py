@@ -47,7 +47,7 @@ def train(
 
     In the given time or number of steps. Ctrl-C saves; the same command goes on.
     """
-    from makar.api.data import dataset_of, seconds_of_budget
+    from makar.api.data import dataset_of, medium_for, seconds_of_budget
     from makar.api.training import train as train_model
     from makar.cli.progress import Display
     from makar.training.machine import process_number
@@ -64,7 +64,7 @@ def train(
         return
     with Display() as display:
         run = train_model(
-            dataset_of(data, medium=medium, columns=columns, progress=display.reading),
+            dataset_of(data, medium=medium_for(data, medium, from_model), columns=columns, progress=display.reading),
             minutes=minutes,
             steps=steps,
             output=output,

@@ -20,7 +20,7 @@ from makar.codecs.image_fit import channels_needed, fit_image, with_channels
 from makar.codecs.image_sources import source_of_images
 from makar.data.record import Record, Records, documents_of, is_sampled
 from makar.errors import ArtifactError, ConfigError, EmptyDataError, UnsupportedError
-from makar.tensor_spec import CAPTION, CLASS, SOURCE, TARGET, Slot, TensorSpec
+from makar.tensor_spec import CAPTION, CLASS, SCORE, SOURCE, TARGET, Slot, TensorSpec
 
 MOST_CLASSES = 1000
 UNLABELLED = "unlabelled"
@@ -132,7 +132,7 @@ class ImageCodec(Codec):
 
     @property
     def spec(self) -> TensorSpec:
-        """Pixels from -1 to 1, a class where labels are used, a row of tokens where captions are, and the source where there is one."""
+        """Pixels from -1 to 1, and where they are used a class, a row of tokens of the caption, a score, and the source."""
         config = self.config
         sizes = (config.channels, config.height, config.width)
         slots = {TARGET: Slot(kind="values", axes=("channels", "height", "width"), sizes=sizes)}
@@ -145,11 +145,14 @@ class ImageCodec(Codec):
                 sizes=(self._captions.length,),
                 vocabulary=self._captions.vocabulary,
             )
+        if config.use_scores:
+            slots[SCORE] = Slot(kind="values", axes=(), sizes=(), minimum=0.0, maximum=1.0)
         source = source_slot(config, channels=config.channels)
         return TensorSpec(slots if source is None else {**slots, SOURCE: source})
 
     def encode(self, record: Record) -> dict[str, np.ndarray]:
-        """Return ``target`` uint8 ``[channels, height, width]``, with labels ``class`` as an int64 scalar, and with captions ``caption``.
+        """Return ``target`` uint8 ``[channels, height, width]``, with labels ``class`` as an int64 scalar, with captions ``caption``, and
+        with scores ``score`` as a float32 scalar.
 
         A record whose label was in no training image is left out: there is no number for it. So is one without the other image of its
         pair where the source is that; otherwise it is in ``source``, uint8 ``[channels, height, width]``.
@@ -167,6 +170,8 @@ class ImageCodec(Codec):
         if self._captions is not None:
             # Half the bytes, and no more than 100,000 tokens are ever learned.
             slots[CAPTION] = self._captions.encode(record.caption).astype(np.uint32)
+        if config.use_scores:
+            slots[SCORE] = np.asarray((record.roles or {}).get("score", 1.0), np.float32)
         for name, pixels in zip((TARGET, SOURCE), images):
             slots[name] = self._fitted(pixels)
         return slots

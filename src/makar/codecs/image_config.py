@@ -62,6 +62,9 @@ class ImageCodecConfig(CodecConfig):
         minimum=LEAST_VOCABULARY,
         maximum=100_000,
     )
+    use_scores: bool = setting(
+        False, meaning="keep how much people like every image, 0 to 1; one that nobody judged counts in full"
+    )
     source: str = setting(
         "none",
         meaning="what an image is to be made from: itself in grey or reduced, its edges, a sketch, segments, or something like depth; the "

@@ -18,6 +18,7 @@ from makar.data import kept
 from makar.data.document import Document, Progress, Source
 from makar.data.entries import readable_name
 from makar.data.examination import Examination, examine
+from makar.data.feedback.source import FEEDBACK_PREFIX, FeedbackSource
 from makar.data.files_source import FilesSource
 from makar.data.fingerprint import BUILT_IN_PREFIX, HELD_OUT_SHARE, READING_VERSION, fingerprint_of_lines
 from makar.data.inspection import Inspection, make_inspection
@@ -162,8 +163,8 @@ def open_dataset(
     """Open and examine data of any kind.
 
     Args:
-        source: A folder, a file, an archive, ``builtin:NAME``, an array of images ``uint8 [N, height, width, channels]`` or a list
-            of texts.
+        source: A folder, a file, an archive, ``builtin:NAME``, ``feedback:``, an array of images
+            ``uint8 [N, height, width, channels]`` or a list of texts.
         medium: One of ``MEDIA``; by default what most of the files are.
         held_out_share: Share held out for the report where the data itself does not say, above 0 and up to 0.5.
         columns: Which columns of the tables play the roles of a task, ``"source=en,target=de"``; by default by their names.
@@ -222,7 +223,7 @@ def _opened(
     source: str | Path | np.ndarray | list[str], medium: str | None, columns: str, progress: Progress | None
 ) -> tuple[Source, str]:
     by_hand = columns_of(columns)
-    if by_hand and (not isinstance(source, str | Path) or str(source).startswith(BUILT_IN_PREFIX)):
+    if by_hand and (not isinstance(source, str | Path) or str(source).startswith((BUILT_IN_PREFIX, FEEDBACK_PREFIX))):
         raise UsageError(f"columns {columns} of data that has none", expected="a table, or a folder of them")
     if isinstance(source, np.ndarray):
         if medium not in (None, "image"):
@@ -237,6 +238,9 @@ def _opened(
         from makar.data.builtin.table import built_in_source
 
         return built_in_source(typed.removeprefix(BUILT_IN_PREFIX), medium=medium), typed
+    if typed.startswith(FEEDBACK_PREFIX):
+        said = FeedbackSource(typed.removeprefix(FEEDBACK_PREFIX), medium=medium)
+        return said, said.lasting
     path = Path(source).expanduser()
     if not path.exists():
         raise DataError(

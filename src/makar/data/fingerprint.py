@@ -83,7 +83,7 @@ def fingerprint_of(source: str, *, medium: str, held_out_share: float = HELD_OUT
     """Return the fingerprint of a data set without examining it.
 
     Args:
-        source: A folder, a file, an archive or ``builtin:NAME``.
+        source: A folder, a file, an archive, ``builtin:NAME`` or ``feedback:NAME@ID``.
         medium: The medium that it was read as.
         held_out_share: Share that was held out where the data does not say.
         columns: Columns that were named by hand.
@@ -98,6 +98,11 @@ def fingerprint_of(source: str, *, medium: str, held_out_share: float = HELD_OUT
 
         built_in = built_in_source(source.removeprefix(BUILT_IN_PREFIX), medium=medium)
         return fingerprint_of_lines(built_in.identity(), medium=medium, held_out_share=held_out_share)
+    if source.startswith("feedback:"):
+        from makar.data.feedback.source import FeedbackSource
+
+        said = FeedbackSource(source.removeprefix("feedback:"), medium=medium)
+        return fingerprint_of_lines(said.identity(), medium=medium, held_out_share=held_out_share)
     root = Path(source).expanduser()
     if not root.exists():
         raise DataError(f"{source} does not exist", expected="a folder, a file or an archive")

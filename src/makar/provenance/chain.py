@@ -215,7 +215,9 @@ def _check_data(run: dict[str, Any], data: dict[str, Any], fingerprint: Fingerpr
         return checks
     place = known_place("data", stated)
     # What came from the memory of a program is noted as a word, which is no path.
-    if place is None or not (place.startswith("builtin:") or (Path(place).is_absolute() and Path(place).exists())):
+    if place is None or not (
+        place.startswith(("builtin:", "feedback:")) or (Path(place).is_absolute() and Path(place).exists())
+    ):
         detail = "the data is not where it was" if place else "this machine does not know where the data was"
         return [*checks, _check("data", "fingerprint", "unknown", detail)]
     try:

@@ -10,6 +10,7 @@ from makar.families.diffusion.config import DiffusionConfig
 from makar.families.guidance import PROMPT_GUIDANCE
 from makar.recipe import PARENT, Origin, Recipe, Stage, continued
 from makar.recipes.image import image
+from makar.recipes.image_feedback import with_scores
 
 NAME = "distill"
 SUMMARY = "a model of images made faster: a student of a trained model that takes 1 to 4 steps; begins --from MODEL"
@@ -58,7 +59,9 @@ def _student(model: Stage) -> Stage:
     assert isinstance(family, DiffusionConfig), "only these are distilled"
     return model.changed(
         begins=PARENT,
-        family=family.changed(distilled=True, guided=PROMPT_GUIDANCE if family.caption_length else 1.0),
+        # What people like has been learned by the teacher.
+        codec=with_scores(model.codec, used=False),
+        family=family.changed(distilled=True, preference=0.0, guided=PROMPT_GUIDANCE if family.caption_length else 1.0),
         optimisation=optimisation.changed(
             learning_rate=RATE * optimisation.learning_rate,
             batch_size=max(1, int(BATCH_SHARE * optimisation.batch_size)),

@@ -22,6 +22,7 @@ TASK_RECIPES: dict[tuple[str, str], str] = {
     ("text", "answer"): "answer",
     ("text", "compare"): "embed",
     ("text", "grade"): "grade",
+    ("image", "rate"): "image-feedback",
 }
 """The recipe for data of a medium that is labelled for a task; where there is none, the labels are left out."""
 
@@ -50,6 +51,8 @@ def recipe_for(medium: str, task: str) -> str:
 def grown_recipe_for(medium: str, task: str, origin: Origin) -> str | None:
     """Return the recipe of a training that begins from a model; ``None``: the model is trained on as it was."""
     if origin.model.family.kind == READS_AND_WRITES:
+        return TASK_RECIPES.get((medium, task))
+    if medium == "image":
         return TASK_RECIPES.get((medium, task))
     if medium != "text" or origin.recipe.medium != "text":
         return None

@@ -82,12 +82,16 @@ class Answer:
         sentences: What is answered; none where it is not in the documents.
         citations: What the sentences refer to.
         by: ``"the documents"`` where sentences were taken out, otherwise the model that wrote it.
+        written: What the model wrote, before it was checked; empty without one.
+        signed: The signed manifest of that; ``None`` without a model.
     """
 
     question: str
     sentences: tuple[Said, ...]
     citations: tuple[Citation, ...]
     by: str = "the documents"
+    written: str = ""
+    signed: dict[str, Any] | None = None
 
     @property
     def is_found(self) -> bool:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from makar.data.sentences import sentence_spans
+from makar.retrieval.orders import is_order
 from makar.retrieval.search import Hit
 from makar.retrieval.terms import Stemmer
 
@@ -35,6 +36,7 @@ class Sentence:
         end: Behind the last character.
         text: What it says.
         terms: Its terms that are no stop words.
+        is_order: Whether it tells its reader to do something, and so supports nothing.
     """
 
     source: int
@@ -42,6 +44,7 @@ class Sentence:
     end: int
     text: str
     terms: frozenset[str]
+    is_order: bool = False
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -151,7 +154,8 @@ class Evidence:
         for length in range(1, WINDOW + 1):
             for place, first in enumerate(self.sentences):
                 window = self.sentences[place : place + length]
-                if len(window) == length and window[-1].source == first.source:
+                is_evidence = not any(one.is_order for one in window)
+                if len(window) == length and window[-1].source == first.source and is_evidence:
                     yield first, window
 
     def _divided(self) -> list[Sentence]:
@@ -162,7 +166,14 @@ class Evidence:
                 found.append((source, passage.start + start, passage.start + end, passage.text[start:end]))
         terms = self._many_terms([text for _, _, _, text in found])
         return [
-            Sentence(source=source, start=start, end=end, text=" ".join(text.split()), terms=held)
+            Sentence(
+                source=source,
+                start=start,
+                end=end,
+                text=" ".join(text.split()),
+                terms=held,
+                is_order=is_order(text),
+            )
             for (source, start, end, text), held in zip(found, terms, strict=True)
         ]
 

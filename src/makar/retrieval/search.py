@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Sequence
 import numpy as np
 from jaxtyping import Float
 
+from makar.retrieval.approximate import opened
 from makar.retrieval.index import Index, Stored
 from makar.retrieval.terms import content_words, has_grams, neighbouring, words_of
 
@@ -151,17 +152,25 @@ def dense(
     index: Index, question: str, encoder: Encoder, *, limit: int, documents: Collection[str] | None = None
 ) -> list[int]:
     """Return the numbers of passages by the cosine of their vectors with that of a question, the best first."""
+    graph = opened(index, encoder.name) if documents is None else None
+    if graph is not None:
+        return graph.nearest(_unit(encoder, question), limit=limit)
     numbers, vectors = index.vectors(encoder.name)
     if documents is not None:
         kept = np.isin(numbers, np.array(index.passages_of(documents), np.int64))
         numbers, vectors = numbers[kept], vectors[kept]
     if not len(numbers):
         return []
-    asked = np.asarray(encoder.embed([question]), np.float32)[0]
-    likeness = vectors @ (asked / max(float(np.linalg.norm(asked)), 1e-12))
+    likeness = vectors @ _unit(encoder, question)
     count = min(limit, len(numbers))
     first = np.argpartition(-likeness, count - 1)[:count]
     return [int(numbers[place]) for place in first[np.argsort(-likeness[first], kind="stable")]]
+
+
+def _unit(encoder: Encoder, text: str) -> Float[np.ndarray, " width"]:
+    vector = np.asarray(encoder.embed([text]), np.float32)[0]
+    unit: np.ndarray = vector / max(float(np.linalg.norm(vector)), 1e-12)
+    return unit
 
 
 def _quoted(word: str) -> str:

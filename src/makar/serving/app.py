@@ -19,6 +19,7 @@ from makar.serving import (
     chat,
     completions,
     embeddings,
+    feedback,
     images,
     models,
     moderation,
@@ -147,6 +148,9 @@ def make_app(front: Front, *, trainings: Trainings, stores: Stores, folders: Fol
     _route(app, "POST", "/v1/fine_tuning/jobs/{job}/cancel", tuning.cancel_job)
     _route(app, "POST", "/v1/fine_tuning/jobs/{job}/pause", tuning.pause_job)
     _route(app, "POST", "/v1/fine_tuning/jobs/{job}/resume", tuning.resume_job)
+    _form(app, "/makar/v1/feedback/import", feedback.import_feedback, {"file": FILE})
+    for method, path, handler, fields in feedback.ROUTES:
+        _route(app, method, f"/makar/v1/feedback{path}", handler, fields)
     for method, path, handler, studio_fields in ROUTES:
         _route(app, method, path, handler, studio_fields)
     for path, handler, parts in FORMS:

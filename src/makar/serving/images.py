@@ -17,7 +17,7 @@ from makar.errors import MakarError, UnsupportedError, UsageError
 from makar.serving.bodies import ignored_header, read_fields, read_json
 from makar.serving.front import Front, answer, attended, begun, front_of, leased, merged, now, seed_of, sse
 from makar.serving.image_fields import EDIT_WORDS, ImageFields, edit_words, form_values, image_controls
-from makar.serving.keeping import CREATE, EDIT, Keeping, keep_image
+from makar.serving.keeping import CREATE, EDIT, NOT_KEPT, Keeping, keep_image
 from makar.serving.problems import problem_of
 from makar.serving.process import Event, Process
 from makar.serving.uploads import read_form
@@ -115,7 +115,7 @@ class Drawing:
 
 def said_of(event: Event) -> dict[str, Any]:
     """Return what Makar says of an image beside OpenAI's fields."""
-    return {name: event[name] for name in ("asset", "seed", "size", "novelty", "manifest") if name in event}
+    return {name: event[name] for name in ("asset", "seed", "size", "novelty", "manifest", NOT_KEPT) if name in event}
 
 
 async def drawn_item(request: Request, fields: ImageFields, *, name: str, raises: bool) -> dict[str, Any]:

@@ -1,17 +1,25 @@
 """What is made is put into the library as it is finished: the content that was signed, with the prompt as a person reads it.
 
-The manifest comes from the worker even where the client did not ask for it, and is taken out of the answer again.
+The manifest comes from the worker even where the client did not ask for it, and is taken out of the answer again. What cannot be kept
+(the disk is full, the library is busy or damaged) is given all the same, and says so: nobody loses a result for a list of results.
 """
 
 import asyncio
 import base64
 import dataclasses
+import logging
 from typing import Any
 
+from makar.errors import MakarError
 from makar.serving.library import Entry, Library
+
+LOG = logging.getLogger("makar.serving")
 
 TEXT_TYPE, IMAGE_TYPE = "text/plain; charset=utf-8", "image/png"
 LONGEST_PROMPT = 4000
+NOT_KEPT = "not_kept"
+"""Beside what was made: why it is not in the library."""
+
 CREATE, EDIT, CHAT = "create", "edit", "chat"
 
 
@@ -62,7 +70,7 @@ async def keep_text(
         seconds=seconds,
         work=tokens,
     )
-    await asyncio.to_thread(library.keep, entry)
+    await _keep(library, entry, end)
 
 
 async def keep_image(library: Library, keeping: Keeping, event: dict[str, Any], *, seconds: float) -> None:
@@ -87,7 +95,15 @@ async def keep_image(library: Library, keeping: Keeping, event: dict[str, Any], 
         seconds=seconds,
         work=steps_of(signed["manifest"]),
     )
-    await asyncio.to_thread(library.keep, entry)
+    await _keep(library, entry, event)
+
+
+async def _keep(library: Library, entry: Entry, said: dict[str, Any]) -> None:
+    try:
+        await asyncio.to_thread(library.keep, entry)
+    except MakarError as error:
+        LOG.warning("not kept: %s", error.came)
+        said[NOT_KEPT] = error.came
 
 
 def steps_of(manifest: dict[str, Any]) -> int:

@@ -239,7 +239,7 @@ class Library:
                 self._prepare(connection)
                 with connection:
                     yield connection
-            except sqlite3.OperationalError as error:
+            except sqlite3.DatabaseError as error:
                 if "full" in str(error):
                     raise OutOfSpaceError("the disk is full", do="free some space") from error
                 raise Problem(

@@ -8,7 +8,7 @@ from typing import Any
 
 from makar.serving.fields import TextFields, text_controls
 from makar.serving.front import Front, merged
-from makar.serving.keeping import Keeping, keep_text
+from makar.serving.keeping import NOT_KEPT, Keeping, keep_text
 from makar.serving.process import Event, Process
 
 NEUTRAL = {"top_p": 1.0, "top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0}
@@ -123,7 +123,9 @@ def said_of(texts: list[Written]) -> dict[str, Any]:
     """Return what Makar says of answers beside OpenAI's fields: assets, seeds, and manifests where they were asked for."""
     found: dict[str, Any] = {
         "assets": [
-            {name: text.end[name] for name in ("asset", "sha256", "seed")} for text in texts if "asset" in text.end
+            {name: text.end[name] for name in ("asset", "sha256", "seed", NOT_KEPT) if name in text.end}
+            for text in texts
+            if "asset" in text.end
         ]
     }
     manifests = [text.end["manifest"] for text in texts if "manifest" in text.end]

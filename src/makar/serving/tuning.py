@@ -17,7 +17,9 @@ from typing import Any
 
 from fastapi import Request, Response
 
-from makar.errors import MakarError
+from makar.data.feedback.source import FEEDBACK_PREFIX
+from makar.data.feedback.table import FeedbackTable, Wanted
+from makar.errors import EmptyDataError, MakarError
 from makar.home import models_folder, runs_folder
 from makar.provenance.folder import MANIFEST_NAME
 from makar.registry import names
@@ -149,14 +151,19 @@ class Trainings:
         """Return the words of the shell that a job is; those of the studio bring their own."""
         if "words" in job:
             return [*job["words"], "--json"]
+        is_said = is_feedback(job["training_file"])
+        source = job["training_file"] if is_said else str(self._data_of(job))
+        words = ["train", source, "--from", job["source"], "-o", job["output"], *job["length"]]
+        words += ["--recipe", job["recipe"]] if job["recipe"] else []
+        return [*words, "--seed", str(job["seed"]), "--json"]
+
+    def _data_of(self, job: dict[str, Any]) -> Path:
         # Its name says what a file holds; of the uploaded name only that part is taken.
         data = self.files.content_path("data") / f"{job['training_file']}{job['data_suffix']}"
         if not data.exists():
             data.parent.mkdir(parents=True, exist_ok=True)
             data.write_bytes(self.files.content(job["training_file"]))
-        words = ["train", str(data), "--from", job["source"], "-o", job["output"], *job["length"]]
-        words += ["--recipe", job["recipe"]] if job["recipe"] else []
-        return [*words, "--seed", str(job["seed"]), "--json"]
+        return data
 
     def _end(self, name: str, code: int, said: str) -> None:
         job = self.jobs.get(name)
@@ -220,7 +227,12 @@ def new_job(fields: TuningFields, trainings: Trainings, source: str, model: str)
         raise Problem(
             f"there is no recipe {tuning.recipe[:40]!a}", status=400, code="unknown_name", expected="makar list recipes"
         )
-    file = trainings.files.get(fields.training_file)
+    data, suffix = fields.training_file, ""
+    if is_feedback(data):
+        # What is said from now on belongs to the next training, also when this one is resumed.
+        data = fixed_feedback(data)
+    else:
+        suffix = Path(trainings.files.get(data)["filename"]).suffix.lower()
     name = trainings.jobs.new_id()
     output = models_folder() / f"{model}-{checked_name(fields.suffix, name[-8:])}"
     if output.exists():
@@ -240,7 +252,7 @@ def new_job(fields: TuningFields, trainings: Trainings, source: str, model: str)
         "seed": fields.seed or 0,
         "status": "queued",
         "trained_tokens": None,
-        "training_file": fields.training_file,
+        "training_file": data,
         "validation_file": None,
         "metadata": fields.metadata or {},
         "method": {"type": tuning.method},
@@ -248,8 +260,26 @@ def new_job(fields: TuningFields, trainings: Trainings, source: str, model: str)
         "output": str(output),
         "length": list(tuning.length),
         "recipe": tuning.recipe,
-        "data_suffix": suffix if (suffix := Path(file["filename"]).suffix.lower()) in SUFFIXES else ".jsonl",
+        "data_suffix": suffix if suffix in SUFFIXES else ".jsonl",
     }
+
+
+def is_feedback(data: str) -> bool:
+    """Return whether the data of a job is what people said."""
+    return data.startswith(FEEDBACK_PREFIX)
+
+
+def fixed_feedback(data: str) -> str:
+    """Return feedback as data, ending with the newest judgement that there is.
+
+    Raises:
+        EmptyDataError: There is none.
+    """
+    rater = data.removeprefix(FEEDBACK_PREFIX)
+    last = FeedbackTable().last_id(Wanted(rater=rater, consent=True))
+    if not last:
+        raise EmptyDataError(f"there is no feedback in {data[:60]!a}", expected="judgements with consent")
+    return f"{FEEDBACK_PREFIX}{rater}@{last}"
 
 
 def trainings_of(request: Request) -> Trainings:

@@ -21,7 +21,7 @@ class TuningFields(Config):
     kind: ClassVar[str] = ""
 
     model: str = setting(meaning="the saved model to begin from")
-    training_file: str = setting(meaning="id of an uploaded file")
+    training_file: str = setting(meaning="id of an uploaded file; feedback: or feedback:NAME for what people said")
     suffix: str | None = setting(None, meaning="end of the name of the new model: letters, digits, - and _")
     seed: int | None = setting(None, meaning="of every draw", minimum=0)
     hyperparameters: dict | None = setting(None, meaning='{"steps": 200}, or {"minutes": 10}')

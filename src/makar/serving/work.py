@@ -59,6 +59,7 @@ def facts_of(model: Model, defaults: dict[str, Any]) -> dict[str, Any]:
         "predictions": list(family.predictions),
         "classes": list(codec.class_names) if isinstance(codec, NamesClasses) and CLASS in codec.spec else [],
         "captions": CAPTION in accepted and CAPTION in codec.spec,
+        "turns": knows_turns(codec),
         "size": image_size_of(codec),
         "parameters": sum(parameter.numel() for parameter in family.parameters()),
         "options": controls_of(type(family.options())),

@@ -13,7 +13,7 @@ from makar.errors import ConfigError
 from makar.families.diffusion import size, size_control, size_dit, size_text
 from makar.families.edits import EDITS
 from makar.families.family_config import FamilyConfig
-from makar.tensor_spec import CAPTION, CLASS, SOURCE, TARGET, Slot, TensorSpec
+from makar.tensor_spec import CAPTION, CLASS, SCORE, SOURCE, TARGET, Slot, TensorSpec
 
 FEATURE_STEP = 16
 """Features grow in steps of this, because matrix products do."""
@@ -128,6 +128,12 @@ class DiffusionConfig(FamilyConfig):
         minimum=0.0,
         maximum=20.0,
     )
+    preference: float = setting(
+        0.0,
+        meaning="how much is learned of images that people like less: one of score s weighs exp((s - 1) / preference); 0 takes all alike",
+        minimum=0.0,
+        maximum=10.0,
+    )
     flip: bool = setting(False, meaning="learn mirrored images too; wrong for letters and digits")
 
     def check(self) -> None:
@@ -146,6 +152,8 @@ class DiffusionConfig(FamilyConfig):
         self._check_source()
         if not self.distilled:
             self._refuse({"guided": 1.0, "student_steps": STUDENT_STEPS}, "the model is not distilled")
+        else:
+            self._refuse({"preference": 0.0}, "a student learns what its teacher makes")
         if self.network == "dit":
             unread = {"multipliers": MULTIPLIERS, "attention_positions": ATTENTION_POSITIONS}
             self._refuse(unread, "a DiT has one level, which attends")
@@ -289,6 +297,8 @@ class DiffusionConfig(FamilyConfig):
             slots[CAPTION] = Slot(
                 kind="tokens", axes=("length",), sizes=(self.caption_length,), vocabulary=self.caption_vocabulary
             )
+        if self.preference:
+            slots[SCORE] = Slot(kind="values", axes=(), sizes=(), minimum=0.0, maximum=1.0)
         if self.has_source:
             sizes = (self.source_channels, self.source_height, self.source_width)
             slots[SOURCE] = Slot(kind="values", axes=("channels", "height", "width"), sizes=sizes)

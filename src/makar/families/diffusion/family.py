@@ -33,7 +33,7 @@ from makar.families.diffusion.wanted import Wanting
 from makar.families.family import Batch, Family, Loss, OnnxPart, ParameterGroup, Phase, Sampler
 from makar.families.logits_hook import LogitsHook, refuse_hook
 from makar.nn.initialisation import initialise_modules
-from makar.tensor_spec import CAPTION, CLASS, PADDING_TOKEN, SOURCE, TARGET
+from makar.tensor_spec import CAPTION, CLASS, PADDING_TOKEN, SCORE, SOURCE, TARGET
 
 STATISTICS_BATCHES = 64
 """Batches looked at for mean and deviation of the data."""
@@ -169,7 +169,7 @@ class DiffusionFamily(Family):
         told = self._told(batch, generator)
         if config.distilled:
             return self._lesson(noise, told)
-        return self._error(data, noise, time.to(data.device), self.condition(*told))
+        return self._error(data, noise, time.to(data.device), self.condition(*told), self._weights(batch))
 
     def _told(self, batch: Batch, generator: torch.Generator) -> Told:
         """Return what the network is told of a batch in training: a share of classes and captions forgotten, sources with noise."""
@@ -210,21 +210,29 @@ class DiffusionFamily(Family):
             if self.config.distilled:
                 return self._lesson(noise, told)
             condition = self.condition(*told)
-            return self._error(data, noise, time, condition)
+            return self._error(data, noise, time, condition, self._weights(batch))
 
     def _noise(self, data: Tensor, generator: torch.Generator) -> Tensor:
         return torch.randn(data.shape, generator=generator).to(data.device) * self.network.noise_deviation
 
-    def _error(self, data: Tensor, noise: Tensor, time: Tensor, condition: Condition) -> Loss:
+    def _weights(self, batch: Batch) -> Tensor | None:
+        """Return how much each image counts (Peng et al. 2019, arXiv 1910.00177, eq. 8); ``None`` where all count alike."""
+        if not self.config.preference or SCORE not in batch:
+            return None
+        return torch.exp((batch[SCORE].float() - 1.0) / self.config.preference)
+
+    def _error(
+        self, data: Tensor, noise: Tensor, time: Tensor, condition: Condition, weights: Tensor | None = None
+    ) -> Loss:
         if self.config.objective == "ddpm":
             # Even shares of [0, 1) become whole steps, each as likely as the others.
             steps = ((1 - time) * NOISE_STEPS).long().clamp(max=NOISE_STEPS - 1)
             time = torch.tensor(step_times(), device=data.device)[steps]
             self.network.compute_in(_TYPES[self.precision])
             predicted = self.network.noise(path.point(noise, data, time), time, condition)
-            return Loss(value=F.mse_loss(predicted, noise), count=len(data), unit="mse")
+            return Loss(value=_squares(predicted, noise, weights), count=len(data), unit="mse")
         predicted = self.velocity(path.point(noise, data, time), time, condition)
-        return Loss(value=F.mse_loss(predicted, path.velocity(noise, data)), count=len(data), unit="mse")
+        return Loss(value=_squares(predicted, path.velocity(noise, data), weights), count=len(data), unit="mse")
 
     def sampler(self, codec: Any, *, hook: LogitsHook | None = None) -> Sampler:
         """Return a sampler over the current weights; names of classes and the tokens of captions come from the codec."""
@@ -275,3 +283,11 @@ class DiffusionFamily(Family):
                 dynamic={name: {0: "batch"} for name in inputs},
             )
         ]
+
+
+def _squares(predicted: Tensor, wanted: Tensor, weights: Tensor | None) -> Tensor:
+    """Return the mean squared error, each example times its weight."""
+    if weights is None:
+        return F.mse_loss(predicted, wanted)
+    each = F.mse_loss(predicted, wanted, reduction="none").flatten(1).mean(1)
+    return (weights * each).mean()

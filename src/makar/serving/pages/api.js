@@ -92,6 +92,13 @@ export async function picture(image, path) {
   }
 }
 
+/** Show a picture that came as base64. */
+export function drawn(image, base64) {
+  const address = URL.createObjectURL(new Blob([bytesOf(base64)], { type: "image/png" }));
+  image.addEventListener("load", () => URL.revokeObjectURL(address), { once: true });
+  image.src = address;
+}
+
 export const bytesOf = (base64) => Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
 
 let known = null;

@@ -1,7 +1,7 @@
 // Compare: one prompt over two controls, models or seeds at once, in a grid; every other thing stays the same.
 
 import { h, button, choice, duration, field, problem, say } from "./dom.js";
-import { bytesOf, describe, request } from "./api.js";
+import { describe, drawn, request } from "./api.js";
 import { anySeed, controls, modelChoice, noModels, seeds } from "./form.js";
 import { card, details } from "./asset.js";
 
@@ -131,7 +131,7 @@ class Compare extends HTMLElement {
     const found = await (await request("/v1/images/generations", { json: { ...asked, store: true }, signal })).json();
     const [{ b64_json: png, makar: said }] = found.data;
     const shown = card({ id: said.asset, type: "image/png", medium: "image", model: asked.model, prompt: asked.prompt, seed: said.seed, novelty: said.novelty?.score, is_copy: said.novelty?.is_copy });
-    shown.querySelector("img").src = URL.createObjectURL(new Blob([bytesOf(png)], { type: "image/png" }));
+    drawn(shown.querySelector("img"), png);
     return h("ul", { class: "one" }, shown);
   }
 }

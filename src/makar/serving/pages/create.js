@@ -1,7 +1,7 @@
 // Create: any model, any medium; controls from the model itself, cost before pressing, results as they come.
 
 import { h, button, choice, duration, field, fresh, number, problem, say } from "./dom.js";
-import { describe, events, bytesOf } from "./api.js";
+import { describe, drawn, events } from "./api.js";
 import { anySeed, controls, modelChoice, noModels, seeds } from "./form.js";
 import { card, details } from "./asset.js";
 
@@ -149,10 +149,11 @@ class Create extends HTMLElement {
     batch.append(h("ul", { class: "grid" }, waiting));
     let made = 0;
     for await (const event of events("/v1/images/generations", { json: { ...asked, stream: true, store: true }, signal: this.stopper.signal })) {
-      const { asset, seed, novelty } = event.makar;
+      const { asset, seed, novelty, not_kept: lost } = event.makar;
+      if (lost) say(`It is not in the gallery: ${lost}`, { seconds: 12 });
       const shown = card({ id: asset, type: "image/png", medium: "image", model: asked.model, prompt: asked.prompt, seed, novelty: novelty?.score, is_copy: novelty?.is_copy });
       // It is here already, so it is not fetched a second time.
-      shown.querySelector("img").src = URL.createObjectURL(new Blob([bytesOf(event.b64_json)], { type: "image/png" }));
+      drawn(shown.querySelector("img"), event.b64_json);
       waiting[made++].replaceWith(shown);
     }
     return made;

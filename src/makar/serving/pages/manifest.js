@@ -52,13 +52,35 @@ const python = (value) => {
   return JSON.stringify(value);
 };
 
-/** Lines that make the same again; of what is changed by a mask only the server knows the mask. */
+const WHOLE = new Set(["denoise", "reconstruct", "translate", "colour", "control"]);
+
+/** What was done to an image, as words of the verb, values of Python and fields of a form; IMAGE and MASK stand for files. */
+function howOf(edit) {
+  const how = Object.entries(edit.settings ?? {});
+  if (edit.mask && !edit.settings?.box && !how.some(([name]) => ["left", "top", "right", "bottom"].includes(name))) how.push(["mask", "MASK.png"]);
+  if (edit.reference) how.push(["reference", "REFERENCE.png"]);
+  const whole = WHOLE.has(edit.operation) ? [`--${edit.operation}`] : [];
+  return { words: [...whole, ...how.flatMap(([name, value]) => (value === true ? [`--${name}`] : [`--${name}`, Array.isArray(value) ? value.join(",") : String(value)]))], values: { ...Object.fromEntries(how), ...(whole.length ? { operation: edit.operation } : {}) } };
+}
+
+/** Lines that make the same again. */
 export function lines(manifest) {
   const { model, prompt, seed, controls, medium } = settingsOf(manifest);
   const isImage = medium === "image";
   const sets = Object.entries(controls).flatMap(([name, value]) => ["--set", `${name}=${written(value)}`]);
+  if (manifest.edit && isImage) {
+    const { words, values } = howOf(manifest.edit);
+    const fields = { model, ...(prompt ? { prompt } : {}), seed, ...values, controls: JSON.stringify(controls) };
+    const form = Object.entries(fields).map(([name, value]) => `-F ${shell(`${name}=${String(value).endsWith(".png") ? "@" : ""}${written(value)}`)}`);
+    return {
+      shell: ["makar", "edit", model, "IMAGE.png", ...words, ...(prompt ? ["--prompt", prompt] : []), "--seed", String(seed), ...sets].map(shell).join(" "),
+      python: [`import makar`, ``, `model = makar.load(${python(model)})`, `asset = model.edit("IMAGE.png", how=${python(values)}, prompt=${prompt ? python(prompt) : "None"}, seed=${seed}, options=${python(controls)})[0]`, `asset.save("out.png")`].join("\n"),
+      curl: `curl ${location.origin}/v1/images/edits -F image=@IMAGE.png ${form.join(" ")}`,
+    };
+  }
   const words = ["makar", "generate", model, ...(prompt ? [prompt] : []), "--seed", String(seed), ...sets, ...(isImage ? ["-o", "out/"] : [])];
-  const body = isImage ? { model, prompt, seed, controls } : { model, prompt, seed, controls: without(controls, "max_tokens"), ...(controls.max_tokens ? { max_tokens: controls.max_tokens } : {}) };
+  const { max_tokens: most, ...others } = controls;
+  const body = isImage ? { model, prompt, seed, controls } : { model, prompt, seed, controls: others, ...(most ? { max_tokens: most } : {}) };
   const route = isImage ? "images/generations" : "completions";
   return {
     shell: words.map(shell).join(" "),
@@ -66,7 +88,6 @@ export function lines(manifest) {
     curl: `curl ${location.origin}/v1/${route} -H "content-type: application/json" \\\n  -d ${shell(JSON.stringify(body))}`,
   };
 }
-const without = (values, name) => Object.fromEntries(Object.entries(values).filter(([one]) => one !== name));
 
 /** How new something is, in words: [share or null, words, whether it is a copy]. */
 export function noveltyWords(novelty) {

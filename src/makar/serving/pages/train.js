@@ -23,7 +23,7 @@ class Train extends HTMLElement {
   // A new training, and the trainings that there are.
 
   async begin() {
-    if (this.place.words.get("source")) state.source = { id: this.place.words.get("source"), name: this.place.words.get("source") };
+    const given = this.place.words.get("source");
     if (this.place.words.get("from")) state.from = this.place.words.get("from");
     this.looked = h("div", {});
     this.planned = h("div", {});
@@ -31,7 +31,8 @@ class Train extends HTMLElement {
     this.replaceChildren(h("h1", {}, "Train"), h("p", { class: "lead" }, "A model of your own, from your own files, in the time that you give it. Nothing leaves this machine."),
       h("section", { class: "panel", "aria-label": "Data" }, h("h2", {}, "1. Data"), await this.sources(), this.looked), this.planned,
       h("section", { class: "panel", "aria-label": "Trainings" }, h("h2", {}, "Trainings"), this.runs));
-    if (state.inspection) this.showInspection();
+    if (given && state.source?.id !== given) this.inspect({ id: given, name: given });
+    else if (state.inspection) this.showInspection();
     this.list();
     const again = setInterval(() => document.hidden || this.list(), 4000);
     this.ends.signal.addEventListener("abort", () => clearInterval(again));
@@ -273,8 +274,13 @@ class Train extends HTMLElement {
     const ids = Object.keys(found.curves);
     const lines = ids.map((id) => ({ name: id, points: found.curves[id].filter((point) => point.inner_loss !== null).map((point) => [point.step, point.inner_loss]) }));
     const shown = (value) => (value === null || value === undefined ? "–" : typeof value === "object" ? JSON.stringify(value) : typeof value === "number" ? number(value) : String(value));
+    const plain = (path) => path.replace("plan.recipe.stages.", "stage ").replace("result.stages.", "result ").replace(/^plan\./, "").replaceAll(".", " · ").replaceAll("_", " ");
+    const rows = (fitting) => fitting.map((row) => [plain(row.what), ...ids.map((id) => shown(row[id]))]);
+    const known = found.data.filter((row) => !row.what.endsWith(".curve"));
+    const both = known.filter((row) => ids.every((id) => row[id] !== null && row[id] !== undefined));
+    const one = known.filter((row) => !both.includes(row));
     this.replaceChildren(h("p", {}, h("a", { href: "#/train" }, "All trainings")), h("h1", {}, "Compared"), h("section", { class: "panel", "aria-label": "Curves" }, h("h2", {}, "Loss on held-out data"), chart(lines)),
-      h("section", { class: "panel", "aria-label": "Differences" }, h("h2", {}, "What differs"), table(["what", ...ids], found.data.map((row) => [row.what, ...ids.map((id) => shown(row[id]))]), "What differs")));
+      h("section", { class: "panel", "aria-label": "Differences" }, h("h2", {}, "What differs"), h("div", { class: "differ" }, table(["what", ...ids], rows(both), "What differs in all of them"), one.length > 0 && h("details", {}, h("summary", {}, `${one.length} more that not all of them have`), table(["what", ...ids], rows(one), "What not all of them have")))));
   }
 }
 

@@ -1,0 +1,336 @@
+"""What people say of generated things, in Python: kept, listed, taken back, written to a file and read from one, counted.
+
+    from makar.api import feedback
+    feedback.judge(["fox.png"], kind="stars", value=[4], rater="ann")
+    feedback.judge([good, bad], kind="pair", value=[1, 2], rater="ann", prompt="a fox")
+
+A thing is an asset, a file that Makar wrote (an image, or a text with its manifest beside it), or a text of any origin as ``text_item``.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from makar.data.feedback.judgement import EDIT, LARGEST_PNG, LONGEST_TEXT, PNG_MAGIC, Judged, Judgement, turns_from
+from makar.data.feedback.table import EVERYTHING, FeedbackTable, Wanted
+from makar.errors import IntegrityError, UsageError
+
+if TYPE_CHECKING:
+    from makar.generation.asset import Asset
+    from makar.provenance.manifest import SignedManifest
+
+
+def judge(
+    things: "Sequence[Asset | Judged | Path | str]",
+    *,
+    kind: str,
+    value: Sequence[int],
+    rater: str,
+    consent: bool = True,
+    prompt: Any = None,
+    note: str = "",
+) -> Judgement:
+    """Keep what somebody says.
+
+    Args:
+        things: What is judged: assets, files of assets, or ``text_item``.
+        kind: ``"thumb"``, ``"stars"``, ``"pair"``, ``"ranking"`` or ``"edit"`` (the text as it was, then as it should be).
+        value: One number for each: 0 or 1, 1 to 5, or its place, 1 the best; of an edit ``[2, 1]``.
+        rater: Who says it.
+        consent: Whether may be learned from it.
+        prompt: What they were made for, a text or turns; ``None`` takes what the manifest of the first says.
+        note: Words beside it.
+
+    Raises:
+        UsageError: A thing is none, or the value does not fit.
+        IntegrityError: A file is not what its manifest says.
+    """
+    found = [_read(thing) for thing in things]
+    if not found:
+        raise UsageError("nothing to judge", expected="at least one thing")
+    stated = next((asked for _, asked in found if asked), "")
+    items = tuple(item for item, _ in found)
+    judgement = Judgement(
+        kind=kind,
+        medium="image" if items[0].png is not None else "text",
+        items=items,
+        value=tuple(value),
+        rater=rater,
+        consent=consent,
+        prompt=turns_from(stated if prompt is None else prompt),
+        note=note,
+    )
+    FeedbackTable().add([judgement])
+    return judgement
+
+
+def edited(
+    thing: "Asset | Judged | Path | str",
+    text: str,
+    *,
+    rater: str,
+    consent: bool = True,
+    prompt: Any = None,
+    note: str = "",
+) -> Judgement:
+    """Keep a text as somebody thinks that it should be.
+
+    Args:
+        thing: The text as it was.
+        text: As it should be.
+        rater: Who says it.
+        consent: Whether may be learned from it.
+        prompt: What was asked; ``None`` takes what the manifest says.
+        note: Words beside it.
+
+    Raises:
+        UsageError: The thing is no text, or both are the same.
+    """
+    return judge(
+        [thing, text_item(text)], kind=EDIT, value=(2, 1), rater=rater, consent=consent, prompt=prompt, note=note
+    )
+
+
+def text_item(text: str, *, model: str = "") -> Judged:
+    """Return a text of any origin as something that can be judged.
+
+    Args:
+        text: The text.
+        model: Who wrote it; empty for a person.
+    """
+    if not text.strip():
+        raise UsageError("an empty text", expected="something to judge")
+    return Judged(hash=hashlib.sha256(text.encode("utf-8", "replace")).hexdigest(), text=text, model=model)
+
+
+def signed_item(signed: Mapping[str, Any], *, text: str | None = None, png: bytes | None = None) -> tuple[Judged, str]:
+    """Return something with its manifest, and what it was made for.
+
+    Args:
+        signed: The signed manifest.
+        text: For a text: all of it, or what was written behind the prompt.
+        png: For an image: the file.
+
+    Raises:
+        IntegrityError: The signature does not match, or the manifest is of something else.
+    """
+    from makar.provenance.embedding import png_pixel_hash
+    from makar.provenance.manifest import check_signature
+
+    checked = check_signature(dict(signed))
+    manifest = checked.manifest
+    stated = manifest.get("content")
+    expected = stated.get("sha256") if isinstance(stated, dict) else None
+    if manifest.get("type") != "asset" or not isinstance(expected, str):
+        raise IntegrityError("the manifest is of no asset", expected="that of what is judged")
+    asked = _asked(manifest)
+    if png is not None:
+        if png_pixel_hash(png) != expected:
+            raise IntegrityError("the image is not the one of its manifest", expected="the file as it was made")
+        return _item(checked, text=None, png=png), asked
+    whole = text or ""
+    start = int(manifest.get("continues_characters") or 0)
+    for before in ("", asked):
+        if hashlib.sha256((before + whole).encode("utf-8")).hexdigest() == expected:
+            return _item(checked, text=(before + whole)[start:], png=None), asked
+    raise IntegrityError("the text is not the one of its manifest", expected="the text as it was made")
+
+
+def rows(wanted: Wanted = EVERYTHING, *, content: bool = False, newest: bool = True, limit: int = 0) -> list[Judgement]:
+    """Return what people said.
+
+    Args:
+        wanted: Which.
+        content: Whether what was judged comes with it.
+        newest: The newest first.
+        limit: How many at most; 0 is all.
+    """
+    return FeedbackTable().rows(wanted, content=content, newest=newest, limit=limit)
+
+
+def remove(ids: Sequence[str] = (), *, rater: str = "") -> int:
+    """Take back what was said, by ids, or everything of one person; what was judged goes with it where nobody else judged it.
+
+    Raises:
+        UsageError: Neither was named, or there is no such id.
+    """
+    table = FeedbackTable()
+    if bool(ids) == bool(rater):
+        raise UsageError("nothing to take back is named", expected="ids, or the name of one who judged")
+    for one in ids:
+        table.one(one)
+    chosen = list(ids) or [judgement.id for judgement in table.rows(Wanted(rater=rater))]
+    return table.remove(chosen)
+
+
+def export(path: str | Path, *, wanted: Wanted = EVERYTHING, form: str = "judgements") -> int:
+    """Write feedback to a file of JSON, a line each; returns how many.
+
+    Args:
+        path: A file that does not exist.
+        wanted: Which.
+        form: ``"judgements"``, everything, which ``import_file`` reads; or ``"preferences"``, pairs of texts with ``prompt``, ``chosen``
+            and ``rejected``, as every trainer reads them, only of those who consent.
+
+    Raises:
+        UsageError: The file exists, or there is no such form.
+    """
+    from makar.generation.asset import write_new
+
+    lines = export_lines(wanted, form=form)
+    content = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+    place = Path(path)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    write_new(place, content.encode("utf-8", "replace"))
+    return len(lines)
+
+
+def export_lines(wanted: Wanted = EVERYTHING, *, form: str = "judgements") -> list[dict[str, Any]]:
+    """Return what ``export`` writes."""
+    from makar.data.feedback.preferences import preferences
+
+    if form == "judgements":
+        return [one.to_dictionary(content=True) for one in rows(wanted, content=True, newest=False)]
+    if form != "preferences":
+        raise UsageError(f'feedback in the form "{form}"', expected="judgements or preferences")
+    found = [one for one in rows(wanted, content=True, newest=False) if one.consent and one.medium != "image"]
+    return [
+        {
+            "prompt": [dict(turn) for turn in pair.prompt],
+            "chosen": [{"role": "assistant", "content": pair.chosen.text}],
+            "rejected": [{"role": "assistant", "content": pair.rejected.text}],
+            "rater": pair.rater,
+            "judgement": pair.judgement,
+        }
+        for pair in preferences(found)
+    ]
+
+
+def import_file(path: str | Path) -> tuple[int, int]:
+    """Read what ``export`` wrote, here or elsewhere; returns how many were new, and how many there were.
+
+    Raises:
+        UsageError: A line is no feedback; nothing is kept then.
+    """
+    from makar.data.file_rows import rows_of_file
+
+    place = Path(path)
+    if not place.name.endswith((".jsonl", ".jsonl.gz", ".json")):
+        raise UsageError(f"{place} is no file of feedback", expected="JSON lines, as makar feedback export writes them")
+    return import_rows(rows_of_file(place))
+
+
+def import_rows(values: Sequence[Any]) -> tuple[int, int]:
+    """Keep judgements of ``to_dictionary``; returns how many were new, and how many there were.
+
+    Raises:
+        UsageError: One is no feedback; nothing is kept then.
+    """
+    read = []
+    for number, one in enumerate(values, 1):
+        try:
+            judgement = Judgement.from_dictionary(one)
+        except UsageError as error:
+            raise UsageError(f"line {number}: {error.came}", expected=error.expected) from error
+        for item in judgement.items:
+            _check_hash(item, number)
+        read.append(judgement)
+    return FeedbackTable().add(read), len(read)
+
+
+def _check_hash(item: Judged, number: int) -> None:
+    """Refuse content that is not what its hash says, where the hash is of the content alone."""
+    from makar.provenance.embedding import png_pixel_hash
+
+    if item.png is not None and png_pixel_hash(item.png) != item.hash:
+        raise UsageError(f"line {number}: the image is not that of its hash", expected="the file as it was judged")
+    if item.text is not None and not item.manifest and text_item(item.text).hash != item.hash:
+        # With a manifest the hash may be of prompt and text together.
+        raise UsageError(f"line {number}: the text is not that of its hash", expected="the text as it was judged")
+
+
+def waiting() -> dict[str, int]:
+    """Return how many judgements of texts and of images may be learned from and came after the last training on feedback."""
+    from makar.data.feedback.source import FEEDBACK_PREFIX
+    from makar.training.run_store import FINISHED, stored_runs
+
+    learned = {"text": "", "image": ""}
+    for run in stored_runs():
+        state = run.state()
+        source, medium = str(state["options"].get("source")), str(state["options"].get("medium"))
+        if source.startswith(FEEDBACK_PREFIX) and state["status"] == FINISHED and medium in learned:
+            # Ids follow each other in time.
+            learned[medium] = max(learned[medium], source.rpartition("@")[2])
+    table = FeedbackTable()
+    return {
+        medium: sum(table.counts(Wanted(medium=medium, consent=True, after=last)).values())
+        for medium, last in learned.items()
+    }
+
+
+def read_item(thing: "Asset | Judged | Path | str") -> Judged:
+    """Return a thing as it is judged: its hash, what it shows, who made it."""
+    return _read(thing)[0]
+
+
+def _read(thing: "Asset | Judged | Path | str") -> tuple[Judged, str]:
+    """Return what is judged and what it was made for."""
+    from makar.generation.asset import Asset
+    from makar.provenance.embedding import png_bytes
+    from makar.provenance.manifest import check_signature
+
+    if isinstance(thing, Judged):
+        return thing, ""
+    if isinstance(thing, Asset):
+        checked = check_signature(thing.signed)
+        if isinstance(thing.content, str):
+            return _item(checked, text=thing.new_text, png=None), _asked(thing.manifest)
+        return _item(checked, text=None, png=png_bytes(thing.content, thing.signed)), _asked(thing.manifest)
+    return _read_file(Path(thing))
+
+
+def _read_file(path: Path) -> tuple[Judged, str]:
+    from makar.provenance.embedding import png_manifest, png_pixel_hash, sidecar_path
+    from makar.provenance.manifest import read_strict_json
+
+    try:
+        if path.stat().st_size > max(LARGEST_PNG, LONGEST_TEXT * 4):
+            raise UsageError(f"{path} is too large to be judged", expected=f"at most {LARGEST_PNG >> 20} MB")
+        data = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}", expected="a file, an image or a text") from error
+    if data.startswith(PNG_MAGIC):
+        inside = png_manifest(data)
+        if inside is None:
+            return Judged(hash=png_pixel_hash(data), png=data), ""
+        return signed_item(read_strict_json(inside), png=data)
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is neither PNG nor text", expected="an image as PNG, or a text in UTF-8") from error
+    beside = sidecar_path(path)
+    if not beside.is_file():
+        return text_item(text), ""
+    return signed_item(read_strict_json(beside.read_bytes()), text=text)
+
+
+def _item(signed: "SignedManifest", *, text: str | None, png: bytes | None) -> Judged:
+    manifest = signed.manifest
+    made_by = manifest.get("artifact")
+    maker = made_by if isinstance(made_by, dict) else {}
+    return Judged(
+        hash=manifest["content"]["sha256"],
+        text=text,
+        png=png,
+        model=str(maker.get("name") or "")[:100],
+        model_hash=str(maker.get("hash") or ""),
+        manifest=signed.hash,
+    )
+
+
+def _asked(manifest: Mapping[str, Any]) -> str:
+    """Return what an asset was made for, where that is words."""
+    prompt = manifest.get("prompt")
+    return prompt if isinstance(prompt, str) else ""

@@ -1,0 +1,266 @@
+"""/makar/v1/feedback: what people say of generated things, and blind comparisons of models; OpenAI's API has no such routes.
+
+The table is the one of the shell and of Python (``makar.api.feedback``). It is asked in a thread of its own, so that a slow disk stops no
+stream. In a comparison answers are made when they are wanted, by the processes of the models; what is shown carries no name and no
+manifest, only the mark that a machine made it; with the verdict the names come.
+"""
+
+import asyncio
+import base64
+import json
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from fastapi import Request, Response
+
+from makar.api import arena, feedback, taste
+from makar.config import Config
+from makar.data.feedback.judgement import Judged, Judgement
+from makar.data.feedback.sessions import Session, Sessions
+from makar.data.feedback.table import FeedbackTable
+from makar.errors import EmptyDataError, UnsupportedError, UsageError
+from makar.serving.bodies import ignored_header, parse_object, read_fields, read_json
+from makar.serving.feedback_fields import (
+    MOST_SCORED,
+    DrawFields,
+    FeedbackFields,
+    ScoreFields,
+    SessionFields,
+    VerdictFields,
+    items_of,
+    judgement_of,
+    session_words,
+    wanted_of,
+)
+from makar.serving.front import Front, answer, attended, front_of, leased, merged
+from makar.serving.problems import Problem
+from makar.serving.process import Event
+from makar.serving.texts import Written
+from makar.serving.uploads import page, read_form
+
+LINES = "application/x-ndjson"
+Result = TypeVar("Result")
+
+
+async def add_feedback(request: Request) -> Response:
+    """Keep what somebody says."""
+    fields, ignored = read_fields(FeedbackFields, await read_json(request))
+
+    def keep() -> Judgement:
+        judgement = judgement_of(fields)
+        FeedbackTable().add([judgement])
+        return judgement
+
+    return answer((await asyncio.to_thread(keep)).to_dictionary(), ignored_header(ignored))
+
+
+async def list_feedback(request: Request) -> Response:
+    """List what people said, the newest first."""
+    wanted = wanted_of(request)
+    shows = request.query_params.get("content") == "true"
+    found = await asyncio.to_thread(
+        lambda: [one.to_dictionary(content=shows) for one in feedback.rows(wanted, content=shows)]
+    )
+    counts = await asyncio.to_thread(FeedbackTable().counts, wanted)
+    return answer(page(found, request) | {"counts": counts})
+
+
+async def one_feedback(request: Request) -> Response:
+    """Show one judgement with what was judged."""
+    name = request.path_params["feedback"]
+    found = await _found(lambda: FeedbackTable().one(name, content=True))
+    return answer(found.to_dictionary(content=True))
+
+
+async def delete_feedback(request: Request) -> Response:
+    """Take back what was said."""
+    name = request.path_params["feedback"]
+    await _found(lambda: feedback.remove([name]))
+    return answer({"id": name, "deleted": True})
+
+
+async def feedback_content(request: Request) -> Response:
+    """Give back what was judged, by its hash, as bytes that no browser takes for a page."""
+    item = await _found(lambda: FeedbackTable().content(request.path_params["hash"]))
+    if item.png is not None:
+        return Response(item.png, media_type="image/png")
+    return Response((item.text or "").encode("utf-8", "replace"), media_type="text/plain; charset=utf-8")
+
+
+async def export_feedback(request: Request) -> Response:
+    """Give everything that was asked for as lines of JSON."""
+    wanted, form = wanted_of(request), request.query_params.get("form", "judgements")
+    lines = await asyncio.to_thread(feedback.export_lines, wanted, form=form)
+    text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+    headers = {"content-disposition": f'attachment; filename="{form}.jsonl"'}
+    return Response(text.encode("utf-8", "replace"), media_type=LINES, headers=headers)
+
+
+async def import_feedback(request: Request) -> Response:
+    """Keep the feedback of a file of lines of JSON, all or none."""
+    _, files = await read_form(request)
+    if [name for name, _ in files] != ["file"]:
+        raise UsageError(f"{len(files)} files", expected="one file named file")
+    lines = [line for line in (await files[0][1].read()).split(b"\n") if line.strip()]
+    new, count = await asyncio.to_thread(lambda: feedback.import_rows([parse_object(line) for line in lines]))
+    return answer({"new": new, "lines": count})
+
+
+async def ranking(request: Request) -> Response:
+    """Rank models by what people said."""
+    asked = wanted_of(request)
+    try:
+        found = await asyncio.to_thread(
+            lambda: arena.ranking(session=asked.session, medium=asked.medium, rater=asked.rater)
+        )
+    except EmptyDataError:
+        return answer({"models": [], "pairs": [], "comparisons": 0, "agreement": {}, "raters": 0})
+    return answer(found.to_dictionary())
+
+
+async def waiting(request: Request) -> Response:
+    """Say how many judgements came after the last training on feedback, by medium."""
+    del request
+    return answer(await asyncio.to_thread(feedback.waiting))
+
+
+async def scores(request: Request) -> Response:
+    """Say how much somebody, or all, would like things."""
+    fields, ignored = read_fields(ScoreFields, await read_json(request))
+
+    def scored() -> Event:
+        items = [item for item, _ in items_of(fields.items, most=MOST_SCORED)]
+        media = {"text" if item.png is None else "image" for item in items}
+        if len(media) > 1:
+            raise UsageError("texts and images together", expected="things of one medium")
+        learned = taste.taste_of(fields.rater, medium=media.pop())
+        values = [float(value) for value in learned.rewards(items)]
+        return {"rater": fields.rater, "scores": values, "pairs": learned.pairs, "raters": learned.raters}
+
+    return answer(await asyncio.to_thread(scored), ignored_header(ignored))
+
+
+async def begin_session(request: Request) -> Response:
+    """Begin a blind comparison."""
+    fields, ignored = read_fields(SessionFields, await read_json(request))
+    models, prompts = session_words(fields)
+    media = {name: front_of(request).pool.place(name).medium for name in models}
+    if len({"text" if medium == "code" else medium for medium in media.values()}) > 1:
+        kinds = ", ".join(f"{name} makes {medium}" for name, medium in media.items())
+        raise UnsupportedError(kinds, expected="models of one medium")
+    session = Session(
+        models=models,
+        prompts=prompts,
+        medium=next(iter(media.values()), "text"),
+        rounds=fields.rounds,
+        seed=fields.seed,
+        options=fields.options or {},
+    )
+    await asyncio.to_thread(Sessions(FeedbackTable()).begin, session)
+    return answer(_described(session, 0), ignored_header(ignored))
+
+
+async def list_sessions(request: Request) -> Response:
+    """List the blind comparisons, the newest first."""
+    sessions = Sessions(FeedbackTable())
+    found = await asyncio.to_thread(lambda: [_described(one, sessions.judged(one)) for one in sessions.all()])
+    return answer(page(found, request))
+
+
+async def one_session(request: Request) -> Response:
+    """Describe one blind comparison."""
+    sessions = Sessions(FeedbackTable())
+    session = await _found(lambda: sessions.one(request.path_params["session"]))
+    return answer(_described(session, await asyncio.to_thread(sessions.judged, session)))
+
+
+def _described(session: Session, judged: int) -> Event:
+    return session.to_dictionary() | {"judged": judged, "units": session.units}
+
+
+async def draw_pair(request: Request) -> Response:
+    """Give a rater the next two answers; ``pair`` is null where everything was shown."""
+    name = request.path_params["session"]
+    fields, ignored = read_fields(DrawFields, await read_json(request))
+    await _found(lambda: Sessions(FeedbackTable()).one(name))
+    front, loop = front_of(request), asyncio.get_running_loop()
+
+    def made(session: Session, unit: int, model: int) -> Judged:
+        return asyncio.run_coroutine_threadsafe(_answered(front, session, unit, model), loop).result()
+
+    shown = await attended(request, asyncio.to_thread(lambda: arena.next_pair(name, rater=fields.rater, answer=made)))
+    if shown is None:
+        return answer({"pair": None}, ignored_header(ignored))
+    values = {
+        "pair": shown.pair.id,
+        "prompt": shown.prompt,
+        "judged": shown.judged,
+        "left": _blind(shown.left),
+        "right": _blind(shown.right),
+    }
+    return answer(values, ignored_header(ignored))
+
+
+def _blind(item: Judged) -> Event:
+    if item.png is not None:
+        return {"png": base64.b64encode(arena.unsigned_png(item.png)).decode("ascii")}
+    return {"text": item.text}
+
+
+async def _answered(front: Front, session: Session, unit: int, model: int) -> Judged:
+    """Have a model answer in its process."""
+    prompt = session.prompt_of(unit)
+    async with leased(front, session.models[model]) as (place, process):
+        ask: Event = {"options": session.options, "seed": session.seed_of(unit), "manifest": True, "likelihoods": None}
+        if place.medium == "image":
+            ask |= {"do": "images", "prompt": prompt or None, "count": 1}
+            async for _, event in merged(process, [ask]):
+                item, _ = feedback.signed_item(event["manifest"], png=base64.b64decode(event["png"]))
+        else:
+            turns = [{"role": "user", "content": prompt}]
+            ask |= (
+                {"do": "chat", "turns": turns}
+                if process.facts["turns"]
+                else {"do": "complete", "prompt": prompt, "echo": False}
+            )
+            text = Written()
+            async for _, event in merged(process, [ask]):
+                text.add(event)
+            item, _ = feedback.signed_item(text.end["manifest"], text=text.end["content"])
+        return item
+
+
+async def judge_pair(request: Request) -> Response:
+    """Keep what a rater says of a pair, and say whose answers they were."""
+    name = request.path_params["pair"]
+    fields, ignored = read_fields(VerdictFields, await read_json(request))
+    await _found(lambda: Sessions(FeedbackTable()).pair(name))
+    kept = await asyncio.to_thread(lambda: arena.judge(name, fields.said, consent=fields.consent, note=fields.note))
+    return answer(kept.to_dictionary(), ignored_header(ignored))
+
+
+async def _found(look: Callable[[], Result]) -> Result:
+    """Return what is looked up in a thread; what is not there is answered by 404."""
+    try:
+        return await asyncio.to_thread(look)
+    except UsageError as error:
+        raise Problem(error.came, status=404, code="not_found", expected=error.expected, param="id") from error
+
+
+ROUTES: tuple[tuple[str, str, Callable[[Request], Any], type[Config] | None], ...] = (
+    ("POST", "", add_feedback, FeedbackFields),
+    ("GET", "", list_feedback, None),
+    ("GET", "/export", export_feedback, None),
+    ("GET", "/ranking", ranking, None),
+    ("GET", "/waiting", waiting, None),
+    ("POST", "/scores", scores, ScoreFields),
+    ("GET", "/contents/{hash}", feedback_content, None),
+    ("POST", "/sessions", begin_session, SessionFields),
+    ("GET", "/sessions", list_sessions, None),
+    ("GET", "/sessions/{session}", one_session, None),
+    ("POST", "/sessions/{session}/pairs", draw_pair, DrawFields),
+    ("POST", "/pairs/{pair}", judge_pair, VerdictFields),
+    ("GET", "/{feedback}", one_feedback, None),
+    ("DELETE", "/{feedback}", delete_feedback, None),
+)
+"""Method, path behind ``/makar/v1/feedback``, handler and body; the last two take every other path."""
