@@ -51,6 +51,7 @@ class SymbolCodec(Codec):
             raise ArtifactError(f'the tokenizer has no token "{END}"', expected="a tokenizer that this codec wrote")
         self.end_token: int = end
         self._special = frozenset(self.special_tokens())
+        self._numbers: dict[str, int] = tokenizer.get_vocab(with_added_tokens=True)
         self._names = [str(tokenizer.id_to_token(token)) for token in range(self.vocabulary)]
 
     @abc.abstractmethod
@@ -168,7 +169,7 @@ class SymbolCodec(Codec):
 
     def numbers(self, names: Sequence[str]) -> list[int]:
         """Return tokens by their names."""
-        return [self.tokenizer.token_to_id(name) for name in names]
+        return [self._numbers[name] for name in names]
 
     def decode(self, slots: dict[str, np.ndarray]) -> str:
         """Return the content of ``target`` up to its first end token."""

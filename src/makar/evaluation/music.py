@@ -66,7 +66,8 @@ def evaluate_music(material: Material) -> Findings:
     told, untold = _obeyed(material, pieces, length)
     notations = [notation_of(score) for score in pieces]
     novelties = material.novelty.check_many(notations) if material.novelty is not None else []
-    people = material.novelty.check_many([notation_of(score) for score in real[: 2 * count]]) if novelties else []
+    known = [notation_of(score) for score in real[: 2 * count]]
+    people = material.novelty.check_many(known) if material.novelty is not None else []
     measures = _Measures(pieces, real, control)
     return Findings(
         verdict=(

@@ -45,7 +45,8 @@ def evaluate_proteins(material: Material) -> Findings:
     real = _sequences(material.held_out, codec)
     control = [] if counts is None else drawn_items(counts, codec, end=codec.end_token, count=count, seed=material.seed)
     novelties = material.novelty.check_many(made) if material.novelty is not None else []
-    people = material.novelty.check_many([one[:LONGEST_SAMPLE] for one in real[:count]]) if novelties else []
+    known = [one[:LONGEST_SAMPLE] for one in real[:count]]
+    people = material.novelty.check_many(known) if material.novelty is not None else []
     perplexity = perplexity_score(likelihood, material.held_out, counts)
     return Findings(
         verdict=(_sentence(perplexity), _sentence_on_copies(novelties)),

@@ -157,8 +157,8 @@ def check_file(path: Path, *, suffix: str) -> None:
             expected=f"{suffix}, which {reason}",
             do=f"use {path.with_suffix(suffix).name}",
         )
-    beside = () if suffix == ".png" else (sidecar_path(path),)
-    beside += tuple(path.with_suffix(other) for other in (PICTURE, SOUND)) if suffix == MIDI_SUFFIX else ()
+    beside = [] if suffix == ".png" else [sidecar_path(path)]
+    beside += [path.with_suffix(other) for other in (PICTURE, SOUND)] if suffix == MIDI_SUFFIX else []
     for place in (path, *beside):
         if place.exists() or place.is_symlink():
             raise UsageError(

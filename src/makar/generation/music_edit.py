@@ -159,7 +159,7 @@ def _together(given: Score, letter: str, codec: MusicCodec, tokens: np.ndarray) 
         if voice != letter:
             row.clear()
     for token in tokens.tolist():
-        name = codec.tokenizer.id_to_token(int(token))
+        name = str(codec.tokenizer.id_to_token(int(token)))
         if name[0] in VOICES and name != BEAT:
             rows[VOICES.index(name[0])].append(int(name[1:]))
     return score_of_voices(rows, metre=given.metre, tempo=given.tempo)
