@@ -2,6 +2,7 @@
 # make test    set up, then the default tests (no network, under 10 minutes)
 # make check   format, lint, types, tests, docs
 # make slow    the tests that take minutes
+# make clients the environments of other people's clients, in which tests/clients asks the server (their pins do not go with ours)
 # make offline the default tests where no network exists at all, not even 127.0.0.1
 SHELL := /bin/bash
 PYTHON ?= python3
@@ -16,7 +17,7 @@ ifneq ($(wildcard ../shared/data),)
 export MAKAR_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: install run test offline check format lint types docs slow snapshot wheel clean
+.PHONY: install run test offline check format lint types docs slow clients snapshot wheel clean
 
 install: $(STAMP)
 
@@ -45,6 +46,15 @@ offline: install
 slow: install
 	$(BIN)/python -m pytest -m slow
 
+# The second one sees our environment and adds lm-eval to it, so that it measures the same model over HTTP and in its own process.
+clients: install
+	test -x .venv-clients/bin/pip || $(PYTHON) -m venv .venv-clients
+	.venv-clients/bin/pip install --disable-pip-version-check --quiet --requirement tests/clients/requirements.txt
+	test -x .venv-lm-eval/bin/pip || $(PYTHON) -m venv .venv-lm-eval
+	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])' > "$$(.venv-lm-eval/bin/python -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])')/makar.pth"
+	.venv-lm-eval/bin/pip install --disable-pip-version-check --quiet --constraint constraints.txt --requirement tests/clients/requirements-lm-eval.txt
+	$(BIN)/python -m pytest tests/clients -m 'slow or not slow'
+
 check: format lint types test docs
 
 format: install
@@ -67,4 +77,4 @@ wheel: install
 	$(BIN)/python -m build --no-isolation
 
 clean:
-	rm -rf $(VENV) dist build
+	rm -rf $(VENV) .venv-clients .venv-lm-eval dist build

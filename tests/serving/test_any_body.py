@@ -8,11 +8,14 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from makar.serving.batch_lines import BatchFields
 from makar.serving.bodies import schema_of
+from makar.serving.eval_fields import EvalFields
 from makar.serving.feedback_fields import FeedbackFields, ScoreFields, SessionFields
 from makar.serving.fields import ChatFields, CompletionFields
 from makar.serving.image_fields import ImageFields
 from makar.serving.response_fields import ResponseFields
+from makar.serving.store_fields import StoreFields
 from makar.serving.text_fields import EmbeddingFields, ModerationFields
 from makar.serving.tuning_fields import TuningFields
 from tests.serving.server import Server, talker
@@ -27,6 +30,9 @@ ROUTES = {
     "/v1/embeddings": EmbeddingFields,
     "/v1/moderations": ModerationFields,
     "/v1/fine_tuning/jobs": TuningFields,
+    "/v1/vector_stores": StoreFields,
+    "/v1/batches": BatchFields,
+    "/v1/evals": EvalFields,
     "/makar/v1/feedback": FeedbackFields,
     "/makar/v1/feedback/sessions": SessionFields,
     "/makar/v1/feedback/scores": ScoreFields,
@@ -69,6 +75,12 @@ GOOD = {
     "/v1/embeddings": {"model": "talker", "input": "Hello"},
     "/v1/moderations": {"input": "Hello"},
     "/v1/fine_tuning/jobs": {"model": "talker", "training_file": "file-" + "0" * 24},
+    "/v1/vector_stores": {"name": "one"},
+    "/v1/batches": {"input_file_id": "file-" + "0" * 24, "endpoint": "/v1/moderations", "completion_window": "24h"},
+    "/v1/evals": {
+        "data_source_config": {"type": "custom", "item_schema": {}},
+        "testing_criteria": [{"type": "string_check", "name": "a", "input": "x", "reference": "x", "operation": "eq"}],
+    },
     "/makar/v1/feedback": {
         "kind": "thumb",
         "items": [{"text": "Hello"}],

@@ -71,6 +71,15 @@ def bleu(texts: Sequence[str], references: References) -> Corpus:
     return Corpus(counts=np.array(rows, np.float64), figure=figure)
 
 
+def single_bleu(text: str, reference: str) -> float:
+    """Return BLEU of one text, 0 to 1, by the orders that it is long enough for.
+
+    >>> single_bleu("the red fox", "the red fox")
+    1.0
+    """
+    return round(float(_bleu().sentence_score(text, [reference]).score) / 100, 9)
+
+
 def chrf(texts: Sequence[str], references: References) -> Corpus:
     """Return what chrF adds up: of each order the runs of the text, of the right one, and those of both."""
     rows = [

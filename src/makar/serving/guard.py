@@ -22,6 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from makar.errors import MakarError
 from makar.serving.figures import Figures
+from makar.serving.inner import INNER
 from makar.serving.problems import DENIED, LIMITED, Problem, problem_of
 
 OPEN_PATHS = ("/health", "/")
@@ -29,6 +30,10 @@ OPEN_START = "/studio/"
 """Files of the studio: they are the same for everybody and hold nothing."""
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+GONE = 499
+"""What a client that has gone is counted as."""
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 BODY_SECONDS = 60.0
 """How long a client may take to send a body."""
 
@@ -76,7 +81,7 @@ class Guard:
                 await self._app(scope, receive, send)
             return
         started, name = time.perf_counter(), f"req_{secrets.token_hex(12)}"
-        status = 499
+        status = GONE
 
         async def sending(message: Message) -> None:
             nonlocal status
@@ -92,16 +97,19 @@ class Guard:
 
         body = _Body(receive, most=self._most(scope))
         try:
-            self._check(scope, body.most)
+            if INNER not in scope:
+                self._check(scope, body.most)
             await self._app(scope, body.receive, sending)
         except MakarError as error:
-            if status != 499:
+            if status != GONE:
                 raise
             await self._refuse(error, scope, receive, sending)
         finally:
             route = scope.get("route")
             path = "other" if route is None else route.path
-            self._figures.answered(path, scope["method"], status, time.perf_counter() - started)
+            # Any word may stand there; what is counted must not grow with what strangers send.
+            method = scope["method"] if scope["method"] in METHODS else "other"
+            self._figures.answered(path, method, status, time.perf_counter() - started)
 
     async def _refuse(self, error: MakarError, scope: Scope, receive: Receive, send: Send) -> None:
         problem = problem_of(error)
@@ -208,6 +216,9 @@ class _Body:
             message = await asyncio.wait_for(self._receive(), BODY_SECONDS)
         except TimeoutError as error:
             raise Problem("the body does not come", status=408, code="timeout", do="send it faster") from error
+        if message["type"] == "http.disconnect":
+            # Nobody reads the answer; it is only not to be taken for an error inside.
+            raise Problem("the client has gone in the middle of its body", status=GONE, code="gone")
         if message["type"] == "http.request":
             self._read += len(message.get("body", b""))
             self._is_whole = not message.get("more_body", False)

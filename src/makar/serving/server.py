@@ -22,6 +22,8 @@ import uvicorn
 from makar.errors import MakarError, UsageError
 from makar.home import home
 from makar.serving.app import make_app
+from makar.serving.batches import Batches
+from makar.serving.evals import Evals
 from makar.serving.figures import Figures
 from makar.serving.front import Front
 from makar.serving.guard import LOOPBACK, Rules
@@ -115,11 +117,22 @@ def serve(wanted: Wanted, *, on_start: Callable[[str], None]) -> None:
     with listening:
         trainings = Trainings(Shelf(folder / "jobs", kind="ftjob-"), front.files)
         stores = Stores(folder / "stores", files=front.files, pool=pool)
+        batches = Batches(
+            Shelf(folder / "batches", kind="batch_"), files=front.files, folder=folder / "batches" / "at-work"
+        )
+        evals = Evals(
+            Shelf(folder / "evals", kind="eval_"),
+            runs=Shelf(folder / "eval-runs", kind="evalrun_"),
+            files=front.files,
+            folder=folder / "eval-runs" / "results",
+        )
         app = make_app(
             front,
             trainings=trainings,
-            stores=stores,
             folders=Folders(Shelf(folder / "folders", kind="folder-")),
+            stores=stores,
+            batches=batches,
+            evals=evals,
             preload=[place.name for place in pool.places] if wanted.models else [],
         )
         config = uvicorn.Config(

@@ -10,7 +10,6 @@ import collections
 import contextlib
 import functools
 import json
-import logging
 import os
 import sys
 from collections.abc import Callable, Collection, Sequence
@@ -22,6 +21,7 @@ import numpy as np
 
 from makar.errors import MakarError
 from makar.retrieval.index import Index
+from makar.serving.background import LOG, Background
 from makar.serving.embeddings import embedded
 from makar.serving.front import now
 from makar.serving.pool import Pool
@@ -30,7 +30,6 @@ from makar.serving.shelf import Shelf
 from makar.serving.store_fields import words_of_chunking
 from makar.serving.store_files import StoreFile, StoreFiles
 
-LOG = logging.getLogger("makar.serving")
 MOST_STORES = 1000
 MOST_FILES = 10_000
 """Of one store."""
@@ -64,19 +63,15 @@ class Stores:
         self._pool = pool
         self._indexes: collections.OrderedDict[str, Index] = collections.OrderedDict()
         self._threads = ThreadPoolExecutor(THREADS, "retrieval")
-        self._wake = asyncio.Event()
-        self._working: asyncio.Task[None] | None = None
+        self._background = Background(self._step)
 
     def start(self) -> None:
         """Begin to read what waits."""
-        self._working = asyncio.create_task(self._work())
-        self._wake.set()
+        self._background.start()
 
     async def stop(self) -> None:
         """Stop reading; what was not finished is begun again the next time."""
-        if self._working is not None:
-            self._working.cancel()
-            await asyncio.gather(self._working, return_exceptions=True)
+        await self._background.stop()
         self._threads.shutdown(wait=True)
         self._indexes.clear()
         self.rows.close()
@@ -154,7 +149,7 @@ class Stores:
             for file, attributes, chunking in files
         ]
         self.rows.put(rows)
-        self._wake.set()
+        self._background.wake()
         return rows
 
     async def detach(self, store: str, file: str) -> None:
@@ -183,20 +178,18 @@ class Stores:
         for suffix in ("", "-wal", "-shm"):
             (self._folder / f"{name}.sqlite{suffix}").unlink(missing_ok=True)
 
-    async def _work(self) -> None:
-        while True:
-            row = self.rows.waiting()
-            if row is None:
-                self._wake.clear()
-                await self._wake.wait()
-                continue
-            try:
-                error, usage = await self._read(row)
-            except (MakarError, OSError) as failure:
-                LOG.warning("%s could not be read into %s: %s", row.file, row.store, failure)
-                message = failure.came if isinstance(failure, MakarError) else str(failure)
-                error, usage = {"code": "server_error", "message": message}, 0
-            await self._finish(row, error, usage)
+    async def _step(self) -> bool:
+        row = self.rows.waiting()
+        if row is None:
+            return False
+        try:
+            error, usage = await self._read(row)
+        except (MakarError, OSError) as failure:
+            LOG.warning("%s could not be read into %s: %s", row.file, row.store, failure)
+            message = failure.came if isinstance(failure, MakarError) else "its index cannot be written"
+            error, usage = {"code": "server_error", "message": message}, 0
+        await self._finish(row, error, usage)
+        return True
 
     async def _finish(self, row: StoreFile, error: dict[str, str] | None, usage: int) -> None:
         if not self.rows.end(row, error=error, usage=usage) or error is not None:

@@ -58,7 +58,7 @@ def tuning_of(fields: TuningFields) -> Tuning:
     """
     method = fields.method or {"type": "supervised"}
     kind = method.get("type")
-    if kind not in METHODS:
+    if not isinstance(kind, str) or kind not in METHODS:
         raise UnsupportedError(f"the method {str(kind)[:40]!a}", expected=", ".join(METHODS))
     inner = method.get(str(kind), {})
     given = dict(fields.hyperparameters or {})

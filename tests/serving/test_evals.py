@@ -1,0 +1,191 @@
+"""Evaluations over HTTP with the official client in its strict mode: graders, runs over a model and over given answers, what is refused."""
+
+import json
+
+import openai
+import pytest
+
+from makar.errors import ConfigError
+from makar.serving.eval_fields import filled
+from makar.serving.graders import compares, grade, likeness
+from tests.serving.server import Server, request, talker, until
+
+pytestmark = pytest.mark.loopback
+SCHEMA = {"type": "object", "properties": {"question": {"type": "string"}, "answer": {"type": "string"}}}
+CONFIG = {"type": "custom", "item_schema": SCHEMA, "include_sample_schema": True}
+SAME = {
+    "type": "string_check",
+    "name": "same",
+    "input": "{{sample.output_text}}",
+    "reference": "{{item.answer}}",
+    "operation": "ilike",
+}
+NEAR = {
+    "type": "text_similarity",
+    "name": "near",
+    "input": "{{ sample.output_text }}",
+    "reference": "{{ item.answer }}",
+    "evaluation_metric": "rouge_l",
+    "pass_threshold": 0.6,
+}
+ROWS = [
+    {"item": {"question": "1", "answer": "Paris"}, "sample": {"output_text": "It is paris."}},
+    {"item": {"question": "2", "answer": "the red fox"}, "sample": {"output_text": "the red fox"}},
+    {"item": {"question": "3", "answer": "Rome"}, "sample": {"output_text": "no idea"}},
+    {"item": {"question": "4"}, "sample": {"output_text": "x"}},
+]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """Return a server of a small model of bytes."""
+    folder = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MAKAR_HOME", str(folder))
+        talker(folder / "models" / "talker")
+    running = Server(folder)
+    yield running
+    assert running.stop() == 0
+    assert "Traceback" not in "".join(running.said)
+
+
+@pytest.fixture
+def client(server):
+    """Return the official client, which checks every field of every answer."""
+    with openai.OpenAI(
+        base_url=server.address + "/v1", api_key="none", max_retries=0, _strict_response_validation=True
+    ) as made:
+        yield made
+
+
+def create(client, *criteria):
+    return client.evals.create(
+        data_source_config=CONFIG, testing_criteria=list(criteria or (SAME, NEAR)), name="capitals"
+    )
+
+
+def ended(client, run):
+    until(
+        lambda: client.evals.runs.retrieve(run.id, eval_id=run.eval_id).status not in ("queued", "in_progress"),
+        seconds=120,
+    )
+    return client.evals.runs.retrieve(run.id, eval_id=run.eval_id)
+
+
+def test_given_answers_are_graded(client):
+    made = create(client)
+    file = client.files.create(file=("rows.jsonl", "\n".join(map(json.dumps, ROWS)).encode()), purpose="user_data")
+    run = client.evals.runs.create(
+        made.id, data_source={"type": "jsonl", "source": {"type": "file_id", "id": file.id}}, name="a"
+    )
+    done = ended(client, run)
+    assert done.status == "completed"
+    counts = done.result_counts
+    assert (counts.passed, counts.failed, counts.errored, counts.total) == (1, 2, 1, 4)
+    assert {one.testing_criteria: (one.passed, one.failed) for one in done.per_testing_criteria_results} == {
+        "same": (2, 1),
+        "near": (1, 2),
+    }
+    items = client.evals.runs.output_items.list(run.id, eval_id=made.id, order="asc").data
+    assert [item.status for item in items] == ["fail", "pass", "fail", "error"]
+    assert items[1].results[1].score == 1.0 and "item.answer" in items[3].sample.error.message
+    passed = client.evals.runs.output_items.list(run.id, eval_id=made.id, status="pass").data
+    assert [item.id for item in passed] == [items[1].id]
+    one = client.evals.runs.output_items.retrieve(items[1].id, eval_id=made.id, run_id=run.id)
+    assert one.to_dict() == items[1].to_dict()
+
+
+def test_answers_of_a_model_are_those_of_the_chat(client):
+    made = create(client, SAME)
+    messages = [{"role": "user", "content": "Where is {{item.question}}?"}]
+    source = {
+        "type": "completions",
+        "model": "talker",
+        "source": {"type": "file_content", "content": [{"item": row["item"]} for row in ROWS[:2]]},
+        "input_messages": {"type": "template", "template": messages},
+        "sampling_params": {"max_completion_tokens": 5, "seed": 3, "temperature": 1.0},
+    }
+    done = ended(client, client.evals.runs.create(made.id, data_source=source))
+    first = client.evals.runs.output_items.list(done.id, eval_id=made.id, order="asc").data[0]
+    asked = [{"role": "user", "content": "Where is 1?"}]
+    chat = client.chat.completions.create(
+        model="talker", messages=asked, max_completion_tokens=5, seed=3, temperature=1.0
+    )
+    assert first.sample.output[0].content == chat.choices[0].message.content
+    assert first.sample.usage.completion_tokens == 5 and done.per_model_usage[0].invocation_count == 2
+    assert [run.id for run in client.evals.runs.list(made.id)] == [done.id]
+    with pytest.raises(openai.ConflictError):
+        client.evals.runs.cancel(done.id, eval_id=made.id)
+    with pytest.raises(openai.NotFoundError, match="unknown model"):
+        client.evals.runs.create(made.id, data_source={**source, "model": "nobody"})
+
+
+def test_an_evaluation_is_changed_listed_and_deleted_with_its_runs(client):
+    made = create(client)
+    changed = client.evals.update(made.id, name="towns", metadata={"a": "b"})
+    assert changed.name == "towns" and client.evals.retrieve(made.id).metadata == {"a": "b"}
+    assert [one.id for one in client.evals.list(limit=1).data] == [made.id]
+    source = {"type": "jsonl", "source": {"type": "file_content", "content": ROWS}}
+    run = ended(client, client.evals.runs.create(made.id, data_source=source))
+    with pytest.raises(openai.NotFoundError):
+        client.evals.runs.retrieve(run.id, eval_id=create(client).id)
+    assert client.evals.delete(made.id).deleted
+    with pytest.raises(openai.NotFoundError):
+        client.evals.runs.retrieve(run.id, eval_id=made.id)
+
+
+@pytest.mark.parametrize(
+    "path, body, words",
+    [
+        ("", {"data_source_config": {"type": "logs"}, "testing_criteria": [SAME]}, "custom"),
+        ("", {"data_source_config": {"type": "custom"}, "testing_criteria": [SAME]}, "item_schema"),
+        ("", {"data_source_config": CONFIG, "testing_criteria": []}, "1 to 16"),
+        (
+            "",
+            {"data_source_config": CONFIG, "testing_criteria": [{"type": "python", "name": "x", "source": "1"}]},
+            "code is not run",
+        ),
+        ("", {"data_source_config": CONFIG, "testing_criteria": [{"type": "score_model"}]}, "blindly"),
+        ("", {"data_source_config": CONFIG, "testing_criteria": [{**SAME, "operation": "regex"}]}, "ilike"),
+        ("", {"data_source_config": CONFIG, "testing_criteria": [{**NEAR, "evaluation_metric": "meteor"}]}, "rouge_l"),
+        ("", {"data_source_config": CONFIG, "testing_criteria": [{**NEAR, "pass_threshold": 3}]}, "pass_threshold"),
+        ("", {"data_source_config": CONFIG, "testing_criteria": [SAME, SAME]}, "name"),
+        ("/runs", {"data_source": {"type": "jsonl", "source": {"type": "stored_completions"}}}, "file_content"),
+        ("/runs", {"data_source": {"type": "jsonl", "source": {"type": "file_content", "content": [{}]}}}, "item"),
+        (
+            "/runs",
+            {"data_source": {"type": "completions", "source": {"type": "file_content", "content": ROWS}}},
+            "input_messages",
+        ),
+        ("/runs", {"data_source": {"type": "spreadsheet"}}, "jsonl"),
+    ],
+)
+def test_what_is_not_done_is_said_with_what_to_do(server, client, path, body, words):
+    place = f"/v1/evals/{create(client).id}{path}" if path else "/v1/evals"
+    status, _, content = request(server.address, place, body)
+    assert status == 400 and words in content.decode(), content
+
+
+def test_texts_are_compared_and_places_are_filled():
+    assert (
+        compares("eq", "a", "a")
+        and compares("ne", "a", "b")
+        and compares("like", "abc", "b")
+        and not compares("like", "abc", "B")
+    )
+    for measure in ("fuzzy_match", "bleu", "rouge_1", "rouge_2", "rouge_l"):
+        assert likeness(measure, "the red fox sleeps", "the red fox sleeps") == pytest.approx(1.0)
+        assert likeness(measure, "zzz", "the red fox") == pytest.approx(0.0, abs=0.3)
+    assert likeness("rouge_l", "the fox", "the red fox") == pytest.approx(0.8)
+    assert (
+        filled("{{item.a}} {{ sample.output_json.b }}", {"item": {"a": 1}, "sample": {"output_json": {"b": ["x"]}}})
+        == '1 ["x"]'
+    )
+    with pytest.raises(ConfigError, match="nothing"):
+        filled("{{item.nothing}}", {"item": {}})
+    assert grade(SAME, {"item": {"answer": "a"}, "sample": {"output_text": "A"}}) == {
+        "name": "same",
+        "type": "string_check",
+        "score": 1.0,
+        "passed": True,
+    }
