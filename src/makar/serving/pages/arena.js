@@ -96,6 +96,8 @@ class Arena extends HTMLElement {
     row.firstChild.focus();
     this.verdict = async (said) => {
       this.verdict = null;
+      // What was judged is gone at once: a second key must not fall on the same pair, nor on one that nobody saw yet.
+      this.stage.replaceChildren(h("p", { class: "soft", role: "status" }, "One moment …"));
       try {
         const kept = await call(`/makar/v1/feedback/pairs/${pair.pair}`, { json: { said, consent: rater().consent } });
         const names = kept.items.map((item) => item.model);
@@ -103,7 +105,7 @@ class Arena extends HTMLElement {
         session.judged++;
         await this.next(session);
       } catch (error) {
-        if (error.name !== "AbortError") this.stage.prepend(problem(error));
+        if (error.name !== "AbortError") this.stage.replaceChildren(problem(error), button("Go on", { act: () => this.next(session) }));
       }
     };
   }
