@@ -1244,7 +1244,7 @@ def test_an_endpoint_behind_the_server_is_where_it_is_said_to_be(place):
     finally:
         assert behind.stop() == 0
     with pytest.raises(AssertionError, match="behind an endpoint"):
-        Server(home(), "writer", "--base-url", "http://127.0.0.1:1/v1")
+        Server(home(), "writer", "--base-url", "https://engine.example/v1")
 
 
 @pytest.mark.loopback
