@@ -20,10 +20,13 @@ from makar.api.data import data_for
 from makar.api.model import Model
 from makar.artifacts.load import load_artifact
 from makar.cli import demo
+from makar.data.midi import read_midi
+from makar.data.score import notation_of, score_of_midi
 from makar.families.diffusion.config import DiffusionConfig
 from makar.home import home, models_folder, runs_folder, stores_folder
 from tests.cli.small_models import IMAGE_SETTINGS, TEXT_SETTINGS, hashes, see, write_images
 from tests.generation.small_coder import FILE, coder
+from tests.generation.small_composer import train_composer
 from tests.generation.test_edit import saved
 from tests.generation.test_words import saved_reader
 from tests.serving.server import Server, request
@@ -359,6 +362,20 @@ EDIT = {
     "--max-tokens": ([*FILL, "--infill", "--temperature", "1"], ["--max-tokens", "2"]),
     "--temperature": ([*FILL, "--infill", "--temperature", "0"], ["--temperature", "3"]),
 }
+CASES["makar edit", "--keep"] = CASES["makar edit", "--go-on"] = "test_a_part_is_kept_or_the_piece_goes_on"
+
+
+def test_a_part_is_kept_or_the_piece_goes_on(place, tmp_path):
+    train_composer(tmp_path)
+    piece = tmp_path / "chorales" / "hymns" / "1.mid"
+    ways = (["--keep", "soprano"], ["--keep", "bass"], ["--go-on", "--max-tokens", "60"])
+    for number, words in enumerate(ways):
+        see("edit", "composer", piece, *words, "-o", f"{number}.mid")
+    made = [score_of_midi(read_midi(file.read_bytes())) for file in sorted(tmp_path.glob("*.mid"))]
+    assert len({notation_of(score) for score in made}) == 3
+    shutil.rmtree(models_folder() / "composer")
+
+
 CASES["makar edit", "--photo"] = "test_the_map_of_a_photo_is_computed"
 
 

@@ -31,6 +31,22 @@ TEXTS = [
     "def add(a, b):\n    return a + b\n",
     "the quick brown fox jumps over the lazy dog " * 12,
 ]
+MOLECULES = [
+    "CCO",
+    "c1ccccc1C(=O)O",
+    "C[C@@H](N)C(=O)O",
+    "[NH3+]CC#N",
+    "O=C1CCCN1CC(F)(Cl)Br",
+    "CC(C)=CCO",
+    "C1CC%12CC1C%12",
+    "c1cc[nH]c1",
+]
+PIECES = [
+    "m4/4 q96 bar p0 i0 n60 d4 p4 n64 d4 p8 n67 d8 bar p0 n72 d16",
+    "m3/4 q120 bar p0 i24 n48 d12 n64 d4 p4 n65 d4 p8 n67 d4 bar p0 n60 d12",
+    "m4/4 q96 grid " + ": s72 a67 t64 b48 s72 a67 t64 b50 s74 a65 t62 b47 s76 a67 t60 b48 " * 6 + ": s76 a67 t60 b48",
+    "m6/8 q200 bar p0 i128 n36 d1 n42 d1 p6 n38 d2 bar p0 n36 d1",
+]
 TINY_PARAMETERS = 20_000
 
 
@@ -38,6 +54,12 @@ def records(medium):
     """Return records of a medium, with labels and captions where images have them."""
     if medium in ("text", "code"):
         contents = TEXTS
+    elif medium == "molecule":
+        contents = MOLECULES
+    elif medium == "music":
+        contents = PIECES
+    elif medium == "protein":
+        contents = ["MKVLAAGIVGLCAKAYEDHPW", "GSHMRQNTFU", "ACDEFGHIKLMNPQRSTVWYBXZJO" * 3, "MAAAK" * 20]
     else:
         draw = np.random.default_rng(0)
         contents = [draw.integers(0, 256, (40, 32, 3), dtype=np.uint8) for _ in range(12)]
@@ -50,9 +72,14 @@ def records(medium):
             source=f"{index}",
             split="train",
             pair=255 - content if medium == "image" else None,
-            label=("odd" if index % 2 else "even") if medium == "image" else None,
+            label=("odd" if index % 2 else "even") if medium in ("image", "music") else None,
             caption=f"a noisy picture, number {index}" if medium == "image" else None,
-            roles=task_roles(content, index) if medium in ("text", "code") else {"score": index % 4 / 4},
+            roles={"score": index % 4 / 4}
+            if medium == "image"
+            else task_roles(content, index)
+            if medium in ("text", "code")
+            else None,
+            properties={"odd": float(index), "even": -float(index)} if medium == "molecule" else None,
         )
         for index, content in enumerate(contents)
     ]

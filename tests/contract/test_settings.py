@@ -35,6 +35,7 @@ GROUNDS = {
     "regressor": [{}, {"grams": 0}],
     "embedder": [{}, {"learns": "text"}],
     "policy": [{}, {"method": "ppo"}],
+    "molecule": [{}, {"properties": "odd"}],
     "transformer": [
         {},
         {"layout": "compact"},

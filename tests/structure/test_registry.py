@@ -90,6 +90,7 @@ PLANS = {
     "Parent": "parent",
     "Limits": "limits",
     "TextEditRequest": "asked",
+    "MusicEditRequest": "asked",
     "Steering": "steering",
     "TextFields": "fields",
     "ImageFields": "fields",

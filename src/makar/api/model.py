@@ -8,6 +8,7 @@ import numpy as np
 
 from makar.api.data import Source, data_for
 from makar.api.proof import verify as verify
+from makar.data.record import WRITTEN
 from makar.home import models_folder
 from makar.training.progress import ignore_event
 
@@ -59,7 +60,7 @@ class Model:
     @property
     def makes_text(self) -> bool:
         """Whether its content is text that can be printed."""
-        return self.medium in ("text", "code")
+        return self.medium in WRITTEN and self.medium != "music"
 
     @property
     def rewrites(self) -> bool:
@@ -159,7 +160,7 @@ class Model:
         """Make one text and give it piece by piece; the last thing given is the signed asset.
 
         Args:
-            prompt: Text or tokens to continue; the pieces do not repeat it.
+            prompt: What to continue; the pieces do not repeat it.
             seed: Seed of the draw; the text is the one that ``generate`` makes.
             options: Sampling controls by name.
 
@@ -341,10 +342,8 @@ class Model:
             return evaluate_suite(
                 self.artifact, suite, data, folder=out, seed=seed, samples=samples, inception=weights, on_event=on_event
             )
-        dataset = data_for(self.artifact, data)
-        return evaluate(
-            self.artifact, dataset, folder=out, seed=seed, samples=samples, inception=weights, on_event=on_event
-        )
+        of = data_for(self.artifact, data)
+        return evaluate(self.artifact, of, folder=out, seed=seed, samples=samples, inception=weights, on_event=on_event)
 
     def export(self, folder: str | Path, *, to: str, precision: str | None = None) -> Path:
         """Write the model in a standard format and check it against the model itself.

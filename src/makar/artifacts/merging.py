@@ -9,6 +9,7 @@ from pathlib import Path
 
 from makar.artifacts.artifact import CODEC_FOLDER, Artifact
 from makar.artifacts.save import utc_now, write_artifact
+from makar.data.record import WRITTEN
 from makar.errors import ArtifactError
 from makar.families.adapter_files import read_adapter
 from makar.families.pretrained.text_config import PretrainedTextConfig
@@ -20,7 +21,7 @@ from makar.version import VERSION
 
 def is_adapter(artifact: Artifact) -> bool:
     """Return whether a model holds nothing but the changes of another model of text."""
-    return artifact.medium in ("text", "code") and artifact.family_config.tensors_name.startswith("adapter")
+    return artifact.medium in WRITTEN and artifact.family_config.tensors_name.startswith("adapter")
 
 
 def merged_artifact(artifact: Artifact, target: Path) -> Artifact:

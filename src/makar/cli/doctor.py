@@ -21,6 +21,7 @@ EXTRAS = {
     "transformers": ("transformers",),
     "diffusers": ("diffusers", "transformers", "peft", "accelerate"),
     "design": ("vtracer",),
+    "molecules": ("rdkit",),
     "onnx": ("onnx", "onnxruntime", "onnxscript"),
     "gguf": ("gguf",),
     "remote": ("openai",),

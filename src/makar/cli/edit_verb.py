@@ -1,4 +1,4 @@
-"""The verb ``edit``: an image or a file of code that is there, changed by a model; what is done follows from the options."""
+"""The verb ``edit``: an image, code or a piece of music that is there, changed by a model; what is done follows from the options."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -82,7 +82,14 @@ def edit(
     tries: Annotated[
         int | None, typer.Option("--tries", min=1, help="With --fix: changes to try; 40 without it.")
     ] = None,
-    max_tokens: Annotated[int | None, typer.Option("--max-tokens", min=1, help="Code: length at most.")] = None,
+    keep: Annotated[
+        str | None,
+        typer.Option(
+            "--keep", metavar="PART", help="Music: write three parts to this one: soprano, alto, tenor, bass."
+        ),
+    ] = None,
+    go_on: Annotated[bool, typer.Option("--go-on", help="Music: go on where the piece ends.")] = False,
+    max_tokens: Annotated[int | None, typer.Option("--max-tokens", min=1, help="Code, music: length at most.")] = None,
     temperature: Annotated[
         float | None, typer.Option("--temperature", help="Code: 0 takes the likeliest; without it 0 for one variant.")
     ] = None,
@@ -100,7 +107,7 @@ def edit(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Change images or a file of code with MODEL.
+    """Change images, a file of code or pieces of music with MODEL.
 
     What is known comes out unchanged, the file itself is not touched; what is saved carries a signed manifest.
     """
@@ -137,6 +144,8 @@ def edit(
         "tests": tests,
         "tries": tries,
         "diff": is_diff,
+        "keep": keep,
+        "go_on": go_on,
     }
     how |= {name: value for name, value in of_text.items() if value}
     controls = {

@@ -365,6 +365,8 @@ def _novelty_text(novelty: dict[str, Any]) -> str:
     rest = f"; not compared with {novelty['uncovered']}" if novelty["uncovered"] else ""
     if novelty["measure"] == "distance_ratio":
         return f"new: {novelty['value']:.2f}, a copy is below {novelty['threshold']:.2f}{rest}"
+    if novelty["measure"] == "same":
+        return f"new: no training item is the same{rest}"
     spans = f"{novelty['longest_span']} words, {novelty['share_13']:.0%} in spans of 13 or more"
     return f"new: longest verbatim span {spans}{rest}"
 

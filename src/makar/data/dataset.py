@@ -133,6 +133,7 @@ class DataSet:
             consent=document.consent,
             language=document.language or self._seen.language_of(index),
             roles=document.roles,
+            properties=document.properties,
         )
 
 
@@ -164,7 +165,7 @@ def open_dataset(
     Args:
         source: A folder, a file, an archive, ``builtin:NAME``, ``feedback:``, an array of images
             ``uint8 [N, height, width, channels]`` or a list of texts.
-        medium: ``"text"``, ``"code"`` or ``"image"``; by default what most of the files are.
+        medium: One of ``MEDIA``; by default what most of the files are.
         held_out_share: Share held out for the report where the data itself does not say, above 0 and up to 0.5.
         columns: Which columns of the tables play the roles of a task, ``"source=en,target=de"``; by default by their names.
         progress: Called with the stage, what is done and the total (``None`` when unknown).

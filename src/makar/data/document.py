@@ -32,6 +32,7 @@ class Document:
         group: What this document and another that belongs to it are called; they are always in the same part.
         is_alone: Whether it lies among pairs and has no partner.
         roles: What the columns of a row of a labelled table hold, by role.
+        properties: Numbers that the row says of it, by name.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Document:
     consent: str = "unknown"
     language: str | None = None
     roles: Mapping[str, Any] | None = None
+    properties: Mapping[str, float] | None = None
 
 
 @dataclasses.dataclass(kw_only=True)

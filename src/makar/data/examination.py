@@ -17,6 +17,7 @@ import numpy as np
 
 from makar.data import near_image, near_text
 from makar.data.document import Document, Progress, Source
+from makar.data.record import WORDED
 from makar.data.splitting import EMPTY, OFFICIAL_CODES, REFUSED, TRAIN, UNREADABLE
 from makar.errors import DataError
 
@@ -175,7 +176,8 @@ class _Collector:
         if not first.strip():
             return 0, 0, None
         number = int.from_bytes(digest.digest()[:8], "big")
-        if len(self.signatures) < near_text.DOCUMENT_LIMIT:
+        # One line in a notation has no rows of words: it is the same as another or it is not.
+        if self.medium in WORDED and len(self.signatures) < near_text.DOCUMENT_LIMIT:
             self.signatures.append(near_text.signature(first))
             self.compared.append(len(self.digests))
         return number, size, self._language(first, number) if self.medium == "text" else None

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from makar.data import licences
+from makar.data.amino_acids import residues, sequence_problem
 from makar.data.array_reader import array_rows
 from makar.data.document import Document, Found, Progress, Skip, Source
 from makar.data.entries import Entry, entries
@@ -17,8 +18,12 @@ from makar.data.html_text import html_text
 from makar.data.image_reader import FILE_LIMIT_BYTES, read_image
 from makar.data.inventory import take_inventory
 from makar.data.listing import listing
+from makar.data.midi import LARGEST_BYTES, read_midi
 from makar.data.record import UNKNOWN_LICENCE
-from makar.data.split_names import official_split_of, split_of_value
+from makar.data.score import notation_of, score_of_midi, score_of_voices, tidy
+from makar.data.sequence_columns import number_of, property_name, rows_problem, voices_of_rows
+from makar.data.smiles import form_problem
+from makar.data.split_names import WORDS, official_split_of, split_of_value
 from makar.data.table_columns import Columns, image_bytes, text_of
 from makar.data.tables import rows, seekable
 from makar.data.task_rows import group_of, learnable_text, row_roles
@@ -75,6 +80,8 @@ class FilesSource(Source):
                 yield from self._arrays(entry, skip)
             elif kind.group == "image":
                 yield self._image(entry)
+            elif kind.group == "music":
+                yield self._piece(entry)
             else:
                 yield self._text(entry)
 
@@ -128,6 +135,15 @@ class FilesSource(Source):
             official=self._official(entry.name),
             licence=licences.licence_of_header(entry.head) or self._inventory.licence_of(entry.name),
             language=entry.kind.form if entry.kind.group == "code" else None,
+        )
+
+    def _piece(self, entry: Entry) -> Document:
+        return Document(
+            name=entry.name,
+            read=lambda: iter([notation_of(score_of_midi(read_midi(entry.whole(limit_bytes=LARGEST_BYTES))))]),
+            official=self._official(entry.name),
+            label=_folder_of(entry.name),
+            licence=self._inventory.licence_of(entry.name),
         )
 
     def _image(self, entry: Entry) -> Document:
@@ -232,6 +248,8 @@ class FilesSource(Source):
                 )
                 if column
             ]
+            if columns.properties:
+                parts_played.append("properties " + ", ".join(map(property_name, columns.properties)))
             unused = [column for column in columns.available if column not in columns.used()]
             if unused:
                 parts_played.append("not used: " + ", ".join(unused[:12]))
@@ -278,6 +296,14 @@ def _row_document(name: str, row: dict[str, Any], columns: Columns, label_names:
         if encoded is None:
             return None
         read: Any = functools.partial(read_image, encoded)
+    elif columns.medium in ("molecule", "protein"):
+        if not isinstance(cell, str) or not cell.strip():
+            return None
+        read = functools.partial(_molecule if columns.medium == "molecule" else _protein, cell.strip())
+    elif columns.medium == "music":
+        if not isinstance(cell, list) or not cell:
+            return None
+        read = functools.partial(_parts, cell)
     else:
         text = text_of(cell)
         if text is None or not text.strip():
@@ -292,6 +318,7 @@ def _row_document(name: str, row: dict[str, Any], columns: Columns, label_names:
             is_alone=columns.pair is not None and pair is None,
             caption=text_of(row.get(columns.caption)) if columns.caption else None,
             label=_label(row.get(columns.label), label_names) if columns.label else None,
+            properties=_numbers(row, columns.properties),
         ),
         row,
         columns,
@@ -323,6 +350,38 @@ def _label(value: Any, names: list[str] | None) -> str | None:
     if names is not None and isinstance(value, int) and 0 <= value < len(names):
         return names[value]
     return str(value)
+
+
+def _molecule(smiles: str) -> Iterator[str]:
+    if problem := form_problem(smiles):
+        raise DataError(f"no SMILES: {problem}")
+    return iter([smiles])
+
+
+def _protein(text: str) -> Iterator[str]:
+    sequence = residues(text)
+    if problem := sequence_problem(sequence):
+        raise DataError(f"no protein: {problem}")
+    return iter([sequence])
+
+
+def _parts(rows: list[Any]) -> Iterator[str]:
+    if problem := rows_problem(rows):
+        raise DataError(f"no rows of pitches: {problem}")
+    return iter([tidy(notation_of(score_of_voices(voices_of_rows(rows))))])
+
+
+def _folder_of(name: str) -> str | None:
+    """Return what a piece is called by the folder that it lies in: its style, where several folders lie side by side."""
+    folders = [
+        part for part in name.replace("!/", "/").split("/")[:-1] if part.lower() not in WORDS and part.lower() != "midi"
+    ]
+    return "_".join(folders[-1].split()) if folders else None
+
+
+def _numbers(row: dict[str, Any], columns: tuple[str, ...]) -> dict[str, float] | None:
+    found = {property_name(column): number_of(row.get(column)) for column in columns}
+    return {name: value for name, value in found.items() if value is not None} or None
 
 
 def _text_parts(text: str) -> Iterator[str]:

@@ -5,8 +5,17 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
-MEDIA = ("text", "code", "image")
+MEDIA = ("text", "code", "image", "molecule", "music", "protein")
 """Media that have a reader and a codec."""
+
+WRITTEN = ("text", "code", "molecule", "music", "protein")
+"""Media whose content is a ``str``: a text, or a line in a notation of its own."""
+
+WORDED = ("text", "code", "music")
+"""Media that are written in words with spaces between."""
+
+WHOLE = ("image", "molecule", "music", "protein")
+"""Media whose items are never cut: a part of one is none."""
 
 UNKNOWN_LICENCE = "NOASSERTION"
 """The SPDX word for a licence that nobody stated."""
@@ -22,7 +31,8 @@ class Record:
     Attributes:
         id: First 16 hexadecimal digits of the sha256 of the content.
         medium: One of ``MEDIA``.
-        content: ``str`` for text and code; ``numpy.uint8`` array ``[height, width, channels]`` with 1, 3 or 4 channels for images.
+        content: ``str`` for text, code, molecules (SMILES) and music (``makar.data.score``); ``numpy.uint8`` array ``[height, width,
+            channels]`` with 1, 3 or 4 channels for images.
         pair: The content that this one is to be made from, where the data holds pairs; an array like ``content``.
         document: Name of the whole document this is a part of; every part of a document is in the same split.
         source: Where it was found, relative to the data set, ``archive.zip!/inner.png`` inside archives.
@@ -30,6 +40,7 @@ class Record:
         caption: Free text that describes it.
         label: Name of its class.
         roles: What the columns of a row of a labelled table hold, by role; see ``makar.data.task_rows``. ``None`` elsewhere.
+        properties: Numbers that are known of it, by name; ``None`` where there are none.
         licence: SPDX identifier, ``NOASSERTION`` when unknown.
         consent: ``"granted"``, ``"refused"`` or ``"unknown"``.
         language: ISO 639-1 code for text, lower-case name for code, ``None`` when unknown.
@@ -45,6 +56,7 @@ class Record:
     caption: str | None = None
     label: str | None = None
     roles: Mapping[str, Any] | None = None
+    properties: Mapping[str, float] | None = None
     licence: str = UNKNOWN_LICENCE
     consent: str = "unknown"
     language: str | None = None

@@ -17,6 +17,8 @@ IMAGE_SUFFIXES = frozenset(("png", "jpg", "jpeg", "jpe", "webp", "gif", "bmp", "
 TABLE_SUFFIXES = {
     **{"csv": "csv", "tsv": "tsv", "tab": "tsv", "jsonl": "jsonl", "ndjson": "jsonl", "json": "json"},
     **dict.fromkeys(("conll", "conll03", "iob", "iob2", "bio", "bioes"), "conll"),
+    **dict.fromkeys(("smi", "smiles", "ism"), "smi"),
+    **dict.fromkeys(("fasta", "fa", "faa", "fas"), "fasta"),
 }
 HTML_SUFFIXES = frozenset(("html", "htm", "xhtml"))
 COMPRESSED_SUFFIXES = frozenset(("gz", "bz2", "xz", "lzma"))
@@ -56,7 +58,7 @@ _MAGIC: tuple[tuple[bytes, int, str, str], ...] = (
     (b"OggS", 0, "unread", "sound and video are not read yet"),
     (b"fLaC", 0, "unread", "sound and video are not read yet"),
     (b"ID3", 0, "unread", "sound and video are not read yet"),
-    (b"MThd", 0, "unread", "music is not read yet"),
+    (b"MThd", 0, "music", "midi"),
     (b"ftyp", 4, "unread", "sound and video are not read yet"),
     (b"\x1aE\xdf\xa3", 0, "unread", "sound and video are not read yet"),
     (b"SQLite format 3\x00", 0, "unread", "a database, not text"),
@@ -68,7 +70,7 @@ class Kind:
     """What a file is.
 
     Attributes:
-        group: ``text``, ``code``, ``image``, ``table``, ``array``, ``archive``, ``compressed`` or ``unread``.
+        group: ``text``, ``code``, ``image``, ``music``, ``table``, ``array``, ``archive``, ``compressed`` or ``unread``.
         form: Format within the group (``png``, ``jsonl``, the language of code); the reason when ``unread``.
     """
 

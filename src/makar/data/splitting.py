@@ -15,6 +15,7 @@ import itertools
 
 import numpy as np
 
+from makar.data.record import WHOLE
 from makar.errors import DataError
 
 TRAIN, INNER, HELD_OUT, CUT, UNUSED, DUPLICATE, NEAR, EMPTY, UNREADABLE, REFUSED = range(10)
@@ -27,7 +28,10 @@ INNER_SHARE = 0.03
 ROWS = "row"
 """What stands for the medium of rows of a labelled table: none is cut, and an official part that is held out stays whole, so that scores
 on it can be compared with published ones."""
-INNER_LIMIT = {"text": 2_000_000, "code": 2_000_000, "image": 2000, ROWS: 2_000_000}
+INNER_LIMIT = {"image": 2000}
+"""How much of a medium chooses the weights at the most: images; characters of all others."""
+
+INNER_CHARACTERS = 2_000_000
 STRETCH_CHARACTERS = 2000
 MOST_STRETCHES = 32
 LEAST_CHARACTERS = 200
@@ -87,14 +91,14 @@ def decide(
         officials: ``uint8 [documents]``, ``NO_SPLIT`` to ``OFFICIAL_TEST``.
         pairs: ``int64 [pairs, 2]``, documents that nearly agree.
         groups: ``uint64 [documents]``, the same number for documents that belong together, 0 for those that stand alone.
-        medium: Images and ``ROWS`` cannot be cut.
+        medium: What is ``WHOLE``, and ``ROWS``, cannot be cut.
         held_out_share: Share to hold out where the data does not say.
 
     Raises:
         DataError: Too little is left for three parts.
     """
     decision = Decision(codes=codes)
-    is_whole = medium in ("image", ROWS)
+    is_whole = medium in (*WHOLE, ROWS)
     if medium == ROWS:
         digests, pairs = _official_kept(decision, digests, officials, pairs)
     _drop_copies(decision, digests, officials)
@@ -196,7 +200,7 @@ def _chosen(digests: np.ndarray, sizes: np.ndarray, share: float, target: float)
 
 def _cut(decision: Decision, documents: np.ndarray, sizes: np.ndarray, held_out_share: float, medium: str) -> None:
     total = max(1, int(sizes[documents].sum()))
-    inner_share = min(INNER_SHARE, INNER_LIMIT[medium] / total)
+    inner_share = min(INNER_SHARE, INNER_LIMIT.get(medium, INNER_CHARACTERS) / total)
     # A few hundred characters say nothing about a model; a short text gives up to a tenth.
     inner_share = max(inner_share, min(0.1, 2000 / total))
     for index in documents.tolist():
@@ -218,7 +222,7 @@ def _choose_inner(decision: Decision, digests: np.ndarray, sizes: np.ndarray, me
     cut = sum(stretch_lengths(places, int(sizes[index]))[TRAIN] for index, places in decision.places.items())
     if decision.places and total < cut:
         return
-    share = min(INNER_SHARE, INNER_LIMIT[medium] / total)
+    share = min(INNER_SHARE, INNER_LIMIT.get(medium, INNER_CHARACTERS) / total)
     # Multiplied by an odd number the hash draws anew, independent of what was held out.
     with np.errstate(over="ignore"):
         drawn = digests[training] * _ODD
@@ -258,13 +262,13 @@ def _with_group(chosen: np.ndarray, groups: np.ndarray, among: np.ndarray) -> np
 
 
 def _check_enough(documents: int, total: int, medium: str) -> None:
-    if medium in ("image", ROWS) and documents < LEAST_IMAGES:
+    if medium in (*WHOLE, ROWS) and documents < LEAST_IMAGES:
         raise DataError(
             f"only {documents} usable {medium}{'s' * (documents != 1)}",
             expected=f"at least {LEAST_IMAGES}: to learn from, to choose the weights, and to hold out for the report",
             do=f"add {medium}s",
         )
-    if medium not in ("image", ROWS) and total < LEAST_CHARACTERS:
+    if medium not in (*WHOLE, ROWS) and total < LEAST_CHARACTERS:
         raise DataError(
             f"only {total} usable characters of {medium}",
             expected=f"at least {LEAST_CHARACTERS}, better 100,000",

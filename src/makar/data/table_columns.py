@@ -1,8 +1,9 @@
 """Which column of a table holds the content, and which the caption, label, split, licence and consent.
 
-Content: a column of encoded images; else a column called text, content and so on; else, in a table of code, ``code``; else the
-column with the longest strings. Numbers, dates, paths and short words are no text: a table with nothing else is refused and its
-columns listed. Where there are exactly two columns of images, a row is a pair. The choice is made from the first rows and reported.
+Content: a column of SMILES, of amino acids or of rows of pitches; a column of encoded images; else a column called text, content and so
+    on; else, in a table of code, ``code``; else the column with the longest strings. Numbers, dates, paths and short words are no text:
+    a table with nothing else is refused and its columns listed. Where there are exactly two columns of images, a row is a pair. The
+    choice is made from the first rows and reported.
 """
 
 import dataclasses
@@ -11,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
+from makar.data.sequence_columns import column_problem, molecule_column, music_column, number_columns, protein_column
 from makar.data.sniffing import sniff
 from makar.data.task_columns import REWRITE, TaskColumns, chosen_by_hand, find_task
 from makar.errors import DataError
@@ -41,7 +43,8 @@ MEAN_TEXT_CHARACTERS = 16
 class Columns:
     """The part that each column plays; ``medium`` is that of the content, ``candidates`` could be the content instead.
 
-    ``pair`` is the other one of two columns of images; ``task`` is what a table of text is labelled for.
+    ``pair`` is the other one of two columns of images; ``task`` is what a table of text is labelled for; ``properties`` are the columns of
+    numbers beside molecules.
     """
 
     medium: str
@@ -56,6 +59,7 @@ class Columns:
     consent: str | None = None
     language: str | None = None
     task: TaskColumns | None = None
+    properties: tuple[str, ...] = ()
 
     def used(self) -> list[str]:
         """Return the columns that are read."""
@@ -69,6 +73,7 @@ class Columns:
             self.consent,
             self.language,
             *(self.task.used() if self.task else ()),
+            *self.properties,
         )
         return list(dict.fromkeys(column for column in parts if column))
 
@@ -93,6 +98,19 @@ def choose_columns(
         raise DataError("a table without rows")
     names = list(dict.fromkeys(name for row in sample for name in row))
     values = {name: [row[name] for row in sample if row.get(name) not in (None, "")] for name in names}
+    molecules = molecule_column(values) if medium in (None, "molecule") and not by_hand else None
+    if molecules is not None:
+        properties = number_columns(values, without=molecules)
+        chosen = Columns(medium="molecule", content=molecules, available=tuple(names), properties=properties)
+        return _about(chosen, values)
+    pieces = music_column(values) if medium in (None, "music") and not by_hand else None
+    if pieces is not None:
+        rest = [name for name in names if name != pieces]
+        label = _named(rest, LABEL_NAMES, values, _is_label)
+        return _about(Columns(medium="music", content=pieces, available=tuple(names), label=label), values)
+    proteins = protein_column(values) if medium in (None, "protein") and not by_hand else None
+    if proteins is not None:
+        return _about(Columns(medium="protein", content=proteins, available=tuple(names)), values)
     content, found, candidates = _content(values, medium)
     task = None
     if found != "image" or content is None:
@@ -102,6 +120,8 @@ def choose_columns(
         is_code = task.task == REWRITE and str(task.roles["target"]).lower() in CODE_NAMES and medium != "text"
         content = content or next(iter(task.roles.values()))
         content, found = (task.roles["target"], "code") if is_code else (content, "text" if medium is None else found)
+    if content is None and (problem := column_problem(values)):
+        raise DataError(problem, expected="a molecule (SMILES) or a protein a row")
     if content is None:
         raise DataError(
             f"a table without a text column; its columns are: {', '.join(map(str, names))}",
@@ -110,7 +130,7 @@ def choose_columns(
         )
     rest = [name for name in names if name != content]
     images = [name for name in rest if values[name] and _is_image(values[name][0])] if found == "image" else []
-    return Columns(
+    chosen = Columns(
         medium=found,
         content=content,
         available=tuple(names),
@@ -118,11 +138,20 @@ def choose_columns(
         pair=images[0] if len(images) == 1 else None,
         caption=_named(rest, CAPTION_NAMES, values, _is_short_text) if found == "image" else None,
         label=_named(rest, LABEL_NAMES, values, _is_label),
+        language=_named(rest, ("language", "lang"), values, _is_label),
+        task=task,
+    )
+    return _about(chosen, values)
+
+
+def _about(columns: Columns, values: dict[str, list[Any]]) -> Columns:
+    """Return columns with those of what is known of any row: its part, its licence, the consent."""
+    rest = [name for name in columns.available if name != columns.content]
+    return dataclasses.replace(
+        columns,
         split=_named(rest, SPLIT_NAMES, values, _is_label),
         licence=_named(rest, LICENCE_NAMES, values, _is_label),
         consent=_named(rest, ("consent",), values, _is_label),
-        language=_named(rest, ("language", "lang"), values, _is_label),
-        task=task,
     )
 
 

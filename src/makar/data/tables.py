@@ -1,4 +1,4 @@
-"""Rows of tables as dictionaries, streaming: csv, tsv, JSON lines, JSON, CoNLL and Parquet.
+"""Rows of tables as dictionaries, streaming: csv, tsv, JSON lines, JSON, CoNLL, SMILES, FASTA and Parquet.
 
 Parquet goes through pyarrow, the rest through the standard library, which forgives more. A row of CSV or JSON lines longer than
 ``LINE_LIMIT`` is passed over and said so; JSON files are read whole up to ``WHOLE_LIMIT_BYTES``.
@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterator
 from typing import IO, Any
 
+from makar.data.amino_acids import fasta_entries
 from makar.data.document import Skip
 from makar.data.entries import Entry
 from makar.data.split_names import WORDS
@@ -55,6 +56,10 @@ def rows(entry: Entry, skip: Skip, *, columns: list[str] | None = None) -> Itera
         lines = _lines(decoded(stream), entry.name, skip)
         if form == "conll":
             yield from _conll_rows(lines)
+        elif form == "smi":
+            yield from _smiles_rows(lines)
+        elif form == "fasta":
+            yield from ({"sequence": sequence, "name": name} for name, sequence in fasta_entries(lines))
         elif form == "jsonl":
             yield from _json_lines(lines, entry.name, skip)
         else:
@@ -174,6 +179,14 @@ def _conll_rows(lines: Iterator[str]) -> Iterator[dict[str, Any]]:
         elif tokens and not cells:
             yield {"tokens": tokens, "tags": tags}
             tokens, tags = [], []
+
+
+def _smiles_rows(lines: Iterator[str]) -> Iterator[dict[str, Any]]:
+    """Yield one row a line of the usual form of lists of molecules: SMILES, and a name after a space or tab."""
+    for line in lines:
+        smiles, _, name = line.strip().replace("\t", " ").partition(" ")
+        if smiles and smiles.lower() not in ("smiles", "canonical_smiles"):
+            yield {"smiles": smiles, "name": name.strip()}
 
 
 def _chained(first: str, lines: Iterator[str]) -> Iterator[str]:

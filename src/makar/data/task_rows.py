@@ -84,6 +84,9 @@ def _read_classify(cells: dict[str, Any], further: list[Any], names: Sequence[st
 def _read_tag(cells: dict[str, Any], further: list[Any], names: Sequence[str] | None) -> dict[str, Any] | None:
     del further
     tokens, tags = cells["tokens"], cells["tags"]
+    if isinstance(tokens, str) and isinstance(tags, str):
+        # A letter for a letter: amino acids and where each is in the fold.
+        tokens, tags = list(tokens), list(tags)
     if not is_words(tokens) or not is_tags(tags) or len(tokens) != len(tags):
         return None
     return {"tokens": tuple(tokens), "tags": tuple(_name(tag, names) for tag in tags)}

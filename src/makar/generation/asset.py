@@ -1,8 +1,9 @@
 """One generated thing with its signed manifest, and how it is written to the disk so that the two never part.
 
 Decisions: an image is written as PNG with the manifest inside, because other formats would change the pixels or drop it; any text, and a
-drawing (SVG), is written with the manifest beside it. Nothing is ever overwritten: a path that exists is refused, a folder gets the next
-free number. The sidecar is written before its text, so that a killed process leaves no unmarked text.
+drawing (SVG), is written with the manifest beside it; beside a piece of music (MIDI) lie its picture and its sound too. Nothing is ever
+overwritten: a path that exists is refused, a folder gets the next free number. The sidecar is written before its text, so that a killed
+process leaves no unmarked text.
 """
 
 import dataclasses
@@ -14,13 +15,14 @@ from typing import Any
 import numpy as np
 
 from makar.errors import MakarError, OutOfSpaceError, UnsupportedError, UsageError
-from makar.provenance.content import Drawing
+from makar.generation.piece import PICTURE, SOUND, renderings
+from makar.provenance.content import Drawing, Piece
 from makar.provenance.embedding import png_bytes, sidecar_bytes, sidecar_path
 
 LARGEST_NUMBER = 1_000_000
-SUFFIXES = {"text": ".txt", "code": ".py", "image": ".png"}
-DRAWING_SUFFIX = ".svg"
-_TEXTS = (".txt", ".py")
+SUFFIXES = {"text": ".txt", "code": ".py", "image": ".png", "molecule": ".smi", "music": ".mid", "protein": ".txt"}
+DRAWING_SUFFIX, MIDI_SUFFIX = ".svg", ".mid"
+_TEXTS = (".txt", ".py", ".smi")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -28,7 +30,7 @@ class Asset:
     """One generated thing.
 
     Attributes:
-        content: ``str``, ``uint8 [height, width, channels]``, or a ``Drawing``.
+        content: ``str``, ``uint8 [height, width, channels]``, a ``Drawing``, or a ``Piece`` of music.
         medium: What it is.
         signed: The signed manifest.
         novelty: How close it is to the training data, sources named; ``None`` when that could not be checked here. The manifest has
@@ -107,7 +109,11 @@ class Asset:
 
     def _write(self, path: Path) -> Path:
         check_file(path, suffix=self._suffix)
-        if not isinstance(self.content, np.ndarray):
+        if isinstance(self.content, Piece):
+            beside = renderings(self.content, self.manifest)
+            files = {path.with_name(path.stem + suffix): data for suffix, data in beside.items()}
+            files |= {sidecar_path(path): sidecar_bytes(self.signed), path: self.content.midi}
+        elif not isinstance(self.content, np.ndarray):
             text = self.content.text if isinstance(self.content, Drawing) else self.content
             files = {sidecar_path(path): sidecar_bytes(self.signed), path: text.encode("utf-8")}
         else:
@@ -145,12 +151,15 @@ def check_file(path: Path, *, suffix: str) -> None:
         raise UnsupportedError(f"{path} is named as an image, the asset is text", expected=".txt or .py")
     if suffix not in _TEXTS and named != suffix:
         reason = "keeps pixels and manifest" if suffix == ".png" else "is what was asked for"
+        what = "a piece of music" if suffix == MIDI_SUFFIX else "an image"
         raise UnsupportedError(
-            f'an image cannot be written as "{named or path.name}"',
+            f'{what} cannot be written as "{named or path.name}"',
             expected=f"{suffix}, which {reason}",
             do=f"use {path.with_suffix(suffix).name}",
         )
-    for place in (path,) if suffix == ".png" else (path, sidecar_path(path)):
+    beside = [] if suffix == ".png" else [sidecar_path(path)]
+    beside += [path.with_suffix(other) for other in (PICTURE, SOUND)] if suffix == MIDI_SUFFIX else []
+    for place in (path, *beside):
         if place.exists() or place.is_symlink():
             raise UsageError(
                 f"{place} exists", expected="a new file", do="choose another name, or a folder for numbers"

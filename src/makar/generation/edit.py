@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from makar.artifacts.artifact import Artifact
+from makar.data.record import WRITTEN
 from makar.errors import UnsupportedError, UsageError
 from makar.families.family import Batch
 from makar.generation.able import check_edit
@@ -24,13 +25,13 @@ from makar.generation.guards import NoveltyCheck
 from makar.generation.image_slots import encoded, fit_of, image_size, map_of, source_of
 from makar.generation.in_parts import made_in_parts
 from makar.generation.inpainting import inpainting
+from makar.generation.music_edit import edit_music
 from makar.generation.prompts import Prompt, Prompts, read_prompts
 from makar.generation.request import Job, Request, check_count_and_seed, option_names
 from makar.generation.text_edit import edit_text
 from makar.tensor_spec import REFERENCE, SOURCE
 
 STRENGTH = "strength"
-TEXT_MEDIA = ("text", "code")
 OPERATION = "edit"
 """Control of families that can do several things with one ``source``: which of them."""
 
@@ -45,7 +46,7 @@ def edit(
     options: Mapping[str, Any] | None = None,
     novelty: NoveltyCheck | None = None,
 ) -> Iterator[Asset]:
-    """Change an image, or a file of text.
+    """Change an image, a file of text, or a piece of music.
 
     Args:
         artifact: The model.
@@ -64,7 +65,9 @@ def edit(
         UnsupportedError: The model cannot do it; the message names what it can and recipes that can.
         DataError: A file cannot be read as an image.
     """
-    if artifact.medium in TEXT_MEDIA:
+    if artifact.medium == "music":
+        return edit_music(artifact, how, prompts=prompts, count=count, seed=seed, options=options, novelty=novelty)
+    if artifact.medium in WRITTEN:
         if prompts is not None:
             raise UnsupportedError("a prompt for a change of text", expected="what stands around the hole")
         words = dict(how.to_dictionary() if isinstance(how, EditRequest) else how)

@@ -32,6 +32,14 @@ class EncodesText(Protocol):
 
 
 @runtime_checkable
+class EncodesPrompts(Protocol):
+    """A codec whose prompts may tell more than how the content begins; it refuses what it was not told in training."""
+
+    def encode_prompt(self, text: str) -> np.ndarray:
+        """Return int64 tokens ``[length]``."""
+
+
+@runtime_checkable
 class EncodesTurns(Protocol):
     """A codec of conversations: it knows how a prompt is put to a model that answers."""
 
@@ -169,6 +177,9 @@ def _read_text(item: Any, codec: Codec) -> Prompt:
             raise UnsupportedError("this model takes no text as prompt", expected="tokens")
         if not item:
             return Prompt(stated="", slots={})
+        if isinstance(codec, EncodesPrompts):
+            told = np.asarray(codec.encode_prompt(item), np.int64)
+            return Prompt(stated=item, slots={TARGET: torch.from_numpy(told)} if len(told) else {})
         tokens = np.asarray(codec.encode_text(item), np.int64)
         back = codec.decode({TARGET: tokens})
         if back != item:

@@ -23,7 +23,8 @@ from makar.generation.finishing import Finishing
 from makar.generation.form import Form, refuse_stops
 from makar.generation.form_constraint import FormConstraint
 from makar.generation.guards import CopyGuard, Draft, Guard, NoveltyCheck, seed_of_attempt
-from makar.generation.prompts import Prompt
+from makar.generation.piece import written_piece
+from makar.generation.prompts import EncodesPrompts, Prompt
 from makar.generation.steering import Likelihoods, Steered, Steering
 from makar.nn.threads import threads_for
 from makar.provenance import manifest as signing
@@ -221,7 +222,10 @@ class Request:
     def judged(self, content: Any, new_content: Any) -> Draft:
         """Compare what the model made with the training data."""
         finding = self.novelty.check(new_content) if self.novelty is not None else None
-        return Draft(content=self.finishing.finish(content), new_content=new_content, novelty=finding)
+        made = self.finishing.finish(content)
+        # Music leaves as a file; what of it is words stays within.
+        made = written_piece(made) if self.artifact.medium == "music" else made
+        return Draft(content=made, new_content=new_content, novelty=finding)
 
     def asset(self, job: Job, draft: Draft, attempt: int) -> Asset:
         """Sign what passed every guard."""
@@ -363,8 +367,8 @@ def decode_example(codec: Codec, prompt: Prompt, slots: Slots) -> tuple[Any, Any
         if prompt.is_answered:
             return new_text, new_text
         # What is only read, such as a text to translate, is no part of what is written.
-        before = prompt.stated if given is not None and isinstance(prompt.stated, str) else ""
-        if given is not None and not isinstance(prompt.stated, str):
+        before = "" if given is None else prompt.stated
+        if given is not None and (not isinstance(prompt.stated, str) or isinstance(codec, EncodesPrompts)):
             before = codec.decode({TARGET: given})
         return before + new_text, new_text
     if given is None:

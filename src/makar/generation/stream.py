@@ -15,6 +15,7 @@ import numpy as np
 from makar.artifacts.artifact import Artifact
 from makar.codecs.codec import Codec
 from makar.config import Config
+from makar.data.record import WRITTEN
 from makar.errors import UnsupportedError, UsageError
 from makar.families.logits_hook import LogitsHook
 from makar.generation.asset import Asset
@@ -138,7 +139,7 @@ def stream_pieces(request: Request, prompt: Prompts, *, seed: int) -> Iterator[P
         UsageError: There are several prompts.
     """
     artifact = request.artifact
-    if request.codec.spec[TARGET].kind != "tokens" or artifact.medium not in ("text", "code"):
+    if request.codec.spec[TARGET].kind != "tokens" or artifact.medium not in WRITTEN:
         raise UnsupportedError(f"{artifact.medium} cannot be streamed", expected="a model of text or code")
     jobs = make_jobs(read_prompts(prompt, request.codec, request.family), 1, seed)
     if len(jobs) != 1:

@@ -13,23 +13,32 @@ from typing import Any, Self
 import numpy as np
 
 from makar.codecs.codec import Codec
+from makar.data.record import WORDED
 from makar.data.store import Store
 from makar.data.workplace import remove_abandoned, workplace
 from makar.errors import DataError, UnsupportedError
 from makar.novelty.calibration import lower_limit, upper_limit
+from makar.novelty.compared import Decodes, compared_codec, compared_text
 from makar.novelty.image_index import ImageIndex, ImageMatch, build_image_index
+from makar.novelty.member_index import MemberIndex, build_member_index
 from makar.novelty.novelty import NearSource, Novelty
 from makar.novelty.text_index import (
     TextIndex,
     TextMatch,
     build_text_index,
+    decoded_texts,
     read_source,
     write_sources,
 )
 from makar.novelty.words import word_ends
 
 SCHEMA = 1
-TEXT_MEDIA = ("text", "code")
+LETTERED = ("protein",)
+"""Media that are compared by rows of letters."""
+
+NAMED = ("molecule",)
+"""Media that are compared as a whole: the same or another."""
+
 WINDOW_WORDS = 256
 LEAST_SPAN_WORDS = 13
 UNCALIBRATED_SPAN_WORDS = 25
@@ -39,6 +48,7 @@ TEXT_ITEMS = 1000
 CALIBRATION_TOKENS = 4 << 20
 LEAST_TOKENS = 4096
 IMAGE_ITEMS = 1000
+MEMBER_ITEMS = 1000
 
 OnEvent = Callable[[dict[str, Any]], None]
 
@@ -63,7 +73,8 @@ class NoveltyIndex:
         self.threshold: float = header["threshold"]
         self.baseline: dict[str, float] = header["baseline"]
         self.items: int = header["items"]
-        self._text = TextIndex(folder) if self.medium in TEXT_MEDIA else None
+        self._text = TextIndex(folder) if self.medium in (*WORDED, *LETTERED) else None
+        self._members = MemberIndex(folder, medium=self.medium) if self.medium in NAMED else None
         self._image = ImageIndex(folder) if self.medium == "image" else None
 
     @classmethod
@@ -99,8 +110,9 @@ class NoveltyIndex:
         Raises:
             UnsupportedError: No index for this medium.
         """
-        if medium not in (*TEXT_MEDIA, "image"):
-            raise UnsupportedError(f"novelty of {medium}", expected="one of: " + ", ".join((*TEXT_MEDIA, "image")))
+        known = (*WORDED, *LETTERED, *NAMED, "image")
+        if medium not in known:
+            raise UnsupportedError(f"novelty of {medium}", expected="one of: " + ", ".join(known))
         key = f"{store.key}:{held_out.key if held_out is not None else ''}"
         if _key_of(folder) == key:
             remove_abandoned(folder.parent, prefix=folder.name + ".")
@@ -113,8 +125,10 @@ class NoveltyIndex:
 
             if medium == "image":
                 build_image_index(store, building, progress=progress)
+            elif medium in NAMED:
+                build_member_index(store, codec, building, progress=progress)
             else:
-                build_text_index(store, codec, building, progress=progress)
+                build_text_index(store, compared_codec(codec, medium), building, progress=progress)
             write_sources(store, building)
             # Written once without and once with the limit, because the finished index measures the held-out items itself.
             (building / "novelty.json").write_text(json.dumps(header), encoding="utf-8")
@@ -128,7 +142,7 @@ class NoveltyIndex:
         """Return how new one asset is.
 
         Args:
-            content: ``str`` for text and code; uint8 ``[height, width, channels]`` for images.
+            content: ``str`` for text, code, molecules, music and proteins; uint8 ``[height, width, channels]`` for images.
         """
         return self.check_many([content])[0]
 
@@ -140,7 +154,10 @@ class NoveltyIndex:
             for content in contents:
                 if not isinstance(content, str):
                     raise DataError(f"content of type {type(content).__name__}", expected=f"a str for {self.medium}")
-            return [self._text_novelty(match) for match in self._text.match_many(contents)]
+            compared = [compared_text(content, self.medium) for content in contents]
+            return [self._text_novelty(match) for match in self._text.match_many(compared)]
+        if self._members is not None:
+            return [self._member_novelty(self._members.find(content)) for content in contents]
         assert self._image is not None
         found: list[ImageMatch] = []
         for same in _runs_of_one_shape(contents):
@@ -174,6 +191,18 @@ class NoveltyIndex:
             nearest=tuple(self._near(span.record, words=span.length, passage=span.passage) for span in match.spans),
         )
 
+    def _member_novelty(self, record: int | None) -> Novelty:
+        return Novelty(
+            medium=self.medium,
+            score=1.0 if record is None else 0.0,
+            is_copy=record is not None,
+            measure="same",
+            value=0.0 if record is None else 1.0,
+            threshold=self.threshold,
+            baseline=self.baseline,
+            nearest=() if record is None else (self._near(record),),
+        )
+
     def _image_novelty(self, match: ImageMatch) -> Novelty:
         return Novelty(
             medium=self.medium,
@@ -202,7 +231,7 @@ class NoveltyIndex:
 
     def _calibrated(self, held_out: Store | None, codec: Codec) -> dict[str, Any]:
         if self._text is not None:
-            windows = text_windows(held_out, codec) if held_out is not None else []
+            windows = text_windows(held_out, compared_codec(codec, self.medium)) if held_out is not None else []
             if not windows:
                 return {"threshold": float(UNCALIBRATED_SPAN_WORDS)}
             matches = self._text.match_many(windows, most_spans=0)
@@ -216,6 +245,10 @@ class NoveltyIndex:
                     "longest_span": float(longest.mean()),
                 },
             }
+        if self._members is not None:
+            texts = [] if held_out is None else [text for _, text in decoded_texts(held_out, codec)][:MEMBER_ITEMS]
+            share = float(np.mean([self._members.find(text) is not None for text in texts])) if texts else 0.0
+            return {"threshold": 1.0, "items": len(texts), "baseline": {"same": share}}
         assert self._image is not None
         values = held_out.columns["target"].values if held_out is not None and len(held_out) else np.zeros(0)
         if not len(values):
@@ -229,7 +262,7 @@ class NoveltyIndex:
         }
 
 
-def text_windows(store: Store, codec: Codec, *, words: int = WINDOW_WORDS, most: int = TEXT_ITEMS) -> list[str]:
+def text_windows(store: Store, codec: Decodes, *, words: int = WINDOW_WORDS, most: int = TEXT_ITEMS) -> list[str]:
     """Cut the texts of a store into passages of equal length, spread over the whole store.
 
     Args:
@@ -245,7 +278,7 @@ def text_windows(store: Store, codec: Codec, *, words: int = WINDOW_WORDS, most:
     return [passages[index] for index in np.linspace(0, len(passages) - 1, most).astype(np.int64)]
 
 
-def _spread_texts(store: Store, codec: Codec) -> Iterator[str]:
+def _spread_texts(store: Store, codec: Decodes) -> Iterator[str]:
     """Yield texts from the whole store, of very much text only the beginnings of evenly spread records."""
     column = store.columns.get("target")
     if column is None or not len(store):

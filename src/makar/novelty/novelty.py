@@ -36,7 +36,8 @@ class Novelty:
         score: 0 for a copy to 1. Text: 1 minus the share of words in spans of 13 and more, beyond what is usual for people. Images:
             distance to the nearest training image over the mean distance to the next 20.
         is_copy: Whether ``value`` is beyond ``threshold``.
-        measure: What decides: ``"longest_span"`` (words; large is a copy) or ``"distance_ratio"`` (small is a copy).
+        measure: What decides: ``"longest_span"`` (words; large is a copy), ``"distance_ratio"`` (small is a copy) or ``"same"`` (1 is a
+            copy).
         value: The measure for this asset.
         threshold: The limit, set so that about 1 % of held-out items made by people are beyond it.
         longest_span: Words of the longest verbatim span; 0 for images.
@@ -79,7 +80,9 @@ class Novelty:
     def summary(self) -> str:
         """Return one sentence for a person."""
         named = f" ({self.nearest[0].source}, licence {self.nearest[0].licence})" if self.nearest else ""
-        if self.measure == "longest_span":
+        if self.measure == "same":
+            what = "the same as a training item" if self.is_copy else "no training item is the same"
+        elif self.measure == "longest_span":
             what = f"longest verbatim span {self.longest_span} words, limit {self.threshold:.0f}"
         else:
             what = f"distance ratio {self.value:.2f}, limit {self.threshold:.2f}"

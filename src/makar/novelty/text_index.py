@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from makar.codecs.codec import Codec
 from makar.data.mapped import RELEASE_BYTES, release
 from makar.data.store import Store, write_arrays
+from makar.novelty.compared import Decodes
 from makar.novelty.suffix_shard import BREAK, SuffixShard, write_shard
 from makar.novelty.words import SEPARATOR, WordHasher, word_ends
 
@@ -66,7 +66,7 @@ class TextMatch:
     spans: tuple[Span, ...]
 
 
-def decoded_texts(store: Store, codec: Codec) -> Iterator[tuple[int, str]]:
+def decoded_texts(store: Store, codec: Decodes) -> Iterator[tuple[int, str]]:
     """Yield (number of the record, text) for every record of a store; a very long record comes in several pieces."""
     column = store.columns["target"]
     touched = 0
@@ -83,7 +83,7 @@ def decoded_texts(store: Store, codec: Codec) -> Iterator[tuple[int, str]]:
 
 def build_text_index(
     store: Store,
-    codec: Codec,
+    codec: Decodes,
     folder: Path,
     *,
     shard_words: int = SHARD_WORDS,

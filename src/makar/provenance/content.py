@@ -1,4 +1,4 @@
-"""The hash of what an asset shows: the bytes of a text or a drawing, the decoded pixels of an image with their size and channels.
+"""The hash of what an asset shows: the bytes of a text, a drawing or a piece of music; the pixels of an image with their size.
 
 An image is hashed by its pixels and not by its file, so that the hash can be signed before the file, which carries the signature,
 exists; lossless recompression keeps it, any change of a pixel does not.
@@ -24,11 +24,24 @@ class Drawing:
     text: str
 
 
+@dataclasses.dataclass(frozen=True)
+class Piece:
+    """A piece of music.
+
+    Attributes:
+        notation: The piece in words.
+        midi: The same as a MIDI file.
+    """
+
+    notation: str
+    midi: bytes
+
+
 def describe_content(content: Any) -> dict[str, Any]:
     """Return what a manifest says of the content.
 
     Args:
-        content: ``str``, a drawing, or ``uint8 [height, width, channels]`` with 1, 3 or 4 channels.
+        content: ``str``, a drawing, a piece of music, or ``uint8 [height, width, channels]`` with 1, 3 or 4 channels.
 
     Returns:
         ``kind``, ``sha256`` and the size (bytes, or height, width, channels).
@@ -42,6 +55,8 @@ def describe_content(content: Any) -> dict[str, Any]:
     if isinstance(content, Drawing):
         data = content.text.encode("utf-8")
         return {"kind": "svg", "sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+    if isinstance(content, Piece):
+        return {"kind": "midi", "sha256": hashlib.sha256(content.midi).hexdigest(), "bytes": len(content.midi)}
     if (
         isinstance(content, np.ndarray)
         and content.dtype == np.uint8

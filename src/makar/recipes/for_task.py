@@ -3,7 +3,14 @@
 from makar.families.encoder.config import EncoderConfig
 from makar.recipe import Origin, Recipe
 
-RECIPES = {"text": "text", "code": "code", "image": "image"}
+RECIPES = {
+    "text": "text",
+    "code": "code",
+    "image": "image",
+    "molecule": "molecule",
+    "music": "musenet",
+    "protein": "protein",
+}
 TASK_RECIPES: dict[tuple[str, str], str] = {
     ("text", "classify"): "classify",
     ("text", "tag"): "tag",

@@ -18,6 +18,7 @@ from typing import Any
 
 import psutil
 
+from makar.data.record import WRITTEN
 from makar.serving.problems import BROKEN, Problem
 
 LOG = logging.getLogger("makar.serving")
@@ -60,7 +61,7 @@ class Process:
         self._process = process
         self._numbers = itertools.count()
         self._waiting: dict[str, asyncio.Queue[Event]] = {}
-        at_once = TOGETHER if facts["together"] else (IN_TURN if facts["medium"] in ("text", "code") else ALONE)
+        at_once = TOGETHER if facts["together"] else (IN_TURN if facts["medium"] in WRITTEN else ALONE)
         self._slots = asyncio.Semaphore(at_once)
         self._reader = asyncio.create_task(self._read())
         self.users = 0

@@ -12,7 +12,7 @@ from makar.codecs.pair_config import PairCodecConfig
 from makar.codecs.prompted_image_config import PromptedImageCodecConfig
 from makar.codecs.text_config import BpeCodecConfig, ByteCodecConfig, CharacterCodecConfig
 from makar.codecs.text_rows_config import FURTHER, TextRowsConfig
-from makar.data.record import Split
+from makar.data.record import WRITTEN, Split
 from makar.data.store import Store
 from makar.errors import EmptyDataError
 from makar.tensor_spec import CAPTION, CLASS, SOURCE, TARGET, Slot, TensorSpec
@@ -130,7 +130,7 @@ def measured_size(dataset: "DataSet", *, codec: Codec, stores: Mapping[Split, St
     return DataSize(
         items=items,
         content_bytes=text_bytes(dataset)
-        if dataset.medium in ("text", "code")
+        if dataset.medium in WRITTEN
         else items * math.prod(axis or 1 for axis in spec[TARGET].sizes),
         store_bytes=sum(column.values.nbytes for store in stores.values() for column in store.columns.values()),
         spec=spec,

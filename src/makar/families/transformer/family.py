@@ -13,7 +13,7 @@ from makar.errors import ConfigError, TensorMismatchError
 from makar.families.adapter_config import ADAPTER_SETTINGS
 from makar.families.adapter_files import AdapterFile, with_adapters
 from makar.families.family import Batch, Family, Loss, OnnxPart, Phase, Sampler, unfit_tensors
-from makar.families.logits_hook import LogitsHook
+from makar.families.logits_hook import Constraint, LogitsHook
 from makar.families.transformer.adapted import (
     adapted_layers,
     adapted_network,
@@ -30,7 +30,7 @@ from makar.families.transformer.objective import next_token_loss, parameter_grou
 from makar.families.transformer.options import TextOptions
 from makar.families.transformer.remembering import RememberingSampler
 from makar.families.transformer.sampler import Pace, TransformerSampler
-from makar.families.transformer.sampling import Never
+from makar.families.transformer.sampling import KeepsBack, Never
 from makar.families.transformer.shared_decoding import SharedDecoding
 from makar.families.transformer.start import LARGEST_VOCABULARY, count_pairs, start_from_pairs
 from makar.families.transformer.surprise import surprise_of
@@ -126,7 +126,9 @@ class TransformerFamily(Family):
 
     def sampler(self, codec: Any, *, hook: LogitsHook | None = None) -> Sampler:
         """Return a sampler over a copy of the current weights; the hook comes after the filters of the options."""
-        never = [Never(self.config.infill_tokens[:3])] if self.config.infill_tokens else []
+        # A constraint says itself what may be written.
+        kept_back = codec.never_drawn if isinstance(codec, KeepsBack) and not isinstance(hook, Constraint) else ()
+        never = [Never((*self.config.infill_tokens[:3], *kept_back))] if self.config.infill_tokens or kept_back else []
         shape = DecoderShape.from_transformers(transformers_settings(self.config, tokens={}))
         sampler = TransformerSampler(
             shape,

@@ -73,6 +73,13 @@ class Never:
         return kept
 
 
+@runtime_checkable
+class KeepsBack(Protocol):
+    """A codec with tokens that are read and never written: what says where a hole is, a part that is given."""
+
+    never_drawn: tuple[int, ...]
+
+
 @dataclasses.dataclass(frozen=True)
 class Temperature:
     """Divides the logits; below 1 the likely become likelier."""
