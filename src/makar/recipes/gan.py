@@ -56,7 +56,9 @@ DCGAN_EXPECTED = (
     "fashion_mnist, 10 minutes of one Zen 4 core: Frechet distance 9.2 (5,000 images, features of a classifier; real images 1.3; the "
     "example of PyTorch 76.2)"
 )
-STYLEGAN_EXPECTED = "10 minutes of one Zen 4 core, Frechet distance: fashion_mnist 39 (the example of PyTorch 76), emoji of 32 x 32 89 (358)"
+STYLEGAN_EXPECTED = (
+    "10 minutes of one Zen 4 core, Frechet distance: fashion_mnist 39 (the example of PyTorch 76), emoji 89 (358)"
+)
 
 
 def dcgan() -> Recipe:

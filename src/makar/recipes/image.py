@@ -69,7 +69,7 @@ the -1.4 that the paper's rule gives for pixels beside 8 x 8 latents. Other size
 
 TEXT_EXPECTED = (
     "emoji of five styles, 32 x 32, 7 minutes of half a Zen 4 core: of 200 images of 100 held-out captions a scorer finds the right "
-    "caption first for 6.5 % (real images 59 %, chance 1 %), among five for 24 %; follow captions in latents where you can: latent-diffusion"
+    "caption first for 6.5 % (real images 59 %, chance 1 %), among five for 24 %; latent-diffusion follows captions better"
 )
 
 EXPECTED = (
