@@ -2,7 +2,7 @@
 
 import { h, button, choice, field, number, problem, say, table } from "./dom.js";
 import { bytesOf, call, models } from "./api.js";
-import { noModels } from "./form.js";
+import { isServed, noModels } from "./form.js";
 import { rater, raterForm, wantRater } from "./rate.js";
 
 const state = { medium: null, models: new Set(), prompts: "", rounds: 10 };
@@ -20,7 +20,7 @@ class Arena extends HTMLElement {
   }
 
   async begin() {
-    const found = (await models()).filter((one) => one.medium !== "unknown");
+    const found = (await models()).filter(isServed);
     if (found.length < 2) return this.replaceChildren(h("h1", {}, "Arena"), found.length ? h("div", { class: "empty" }, h("h2", {}, "One model alone has no rival"), h("p", {}, "Train another one, or an adapter of it, and compare.")) : noModels());
     const media = [...new Set(found.map((one) => (one.medium === "code" ? "text" : one.medium)))];
     state.medium = media.includes(state.medium) ? state.medium : media[0];

@@ -2,7 +2,7 @@
 
 import { h, button, choice, duration, field, problem, say } from "./dom.js";
 import { describe, drawn, request } from "./api.js";
-import { anySeed, controls, modelChoice, noModels, seeds } from "./form.js";
+import { anySeed, controls, isServed, modelChoice, noModels, seeds } from "./form.js";
 import { card, details } from "./asset.js";
 
 const MOST = 64;
@@ -12,7 +12,7 @@ class Compare extends HTMLElement {
   async connectedCallback() {
     this.replaceChildren(h("h1", {}, "Compare"), h("p", { class: "soft" }, "Looking for models …"));
     try {
-      const chosen = await modelChoice(state.model, (name) => this.use(name), { fits: (one) => one.medium !== "unknown" });
+      const chosen = await modelChoice(state.model, (name) => this.use(name), { fits: isServed });
       if (!chosen.name) return this.replaceChildren(h("h1", {}, "Compare"), noModels());
       this.others = chosen.models;
       this.rest = h("div", {});

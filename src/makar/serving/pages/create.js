@@ -2,7 +2,7 @@
 
 import { h, button, choice, duration, field, fresh, number, problem, say } from "./dom.js";
 import { describe, drawn, events } from "./api.js";
-import { anySeed, controls, modelChoice, noModels, seeds } from "./form.js";
+import { anySeed, controls, isServed, modelChoice, noModels, seeds } from "./form.js";
 import { card, details } from "./asset.js";
 
 const state = { model: null, prompt: "", count: 1, seed: anySeed(), isLocked: false, controls: {}, results: null };
@@ -17,7 +17,7 @@ class Create extends HTMLElement {
     this.replaceChildren(h("h1", {}, "Create"), h("p", { class: "lead" }, "Choose a model, say what you want, and see how new each result is against what the model learned from."),
       h("div", { class: "split" }, this.form, h("section", { "aria-label": "Results" }, this.results)));
     try {
-      const chosen = await modelChoice(state.model, (name) => this.use(name), { fits: (one) => one.medium !== "unknown" });
+      const chosen = await modelChoice(state.model, (name) => this.use(name), { fits: isServed });
       if (!chosen.name) return this.replaceChildren(h("h1", {}, "Create"), noModels());
       if (!this.results.childElementCount) this.results.replaceChildren(this.empty());
       this.rest = h("div", {});

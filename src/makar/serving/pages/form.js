@@ -106,6 +106,9 @@ export async function modelChoice(chosen, act, { fits = () => true, label = "Mod
   return { element: field(label, list), name, list, models: found };
 }
 
+/** What a server makes over HTTP; models of other media are used in the shell. */
+export const isServed = (one) => ["text", "code", "image"].includes(one.medium);
+
 export function noModels() {
   return h("div", { class: "empty" }, h("h2", {}, "There is no model yet"),
     h("p", {}, "A model of your own takes minutes. In the shell: ", h("code", {}, "makar train FOLDER --for 10m")));
