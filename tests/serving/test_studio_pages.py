@@ -263,9 +263,9 @@ def test_the_studio_asks_for_the_key_and_forgets_it_with_the_tab(browser, place)
     pages = Pages(browser, running.address)
     try:
         page = pages.go("gallery")
-        page.get_by_label("Key").fill("a wrong key that is long")
+        page.get_by_role("textbox", name="Key").fill("a wrong key that is long")
         page.get_by_role("button", name="Use it").click()
-        page.get_by_label("Key").fill(KEY)
+        page.get_by_role("textbox", name="Key").fill(KEY)
         page.get_by_role("button", name="Use it").click()
         page.locator(".card img").first.wait_for()
         page.wait_for_function("document.querySelector('.card img').naturalWidth > 0")
@@ -281,7 +281,7 @@ def test_the_policy_keeps_foreign_scripts_and_inline_ones_out(browser, server):
     context = browser.new_context()
     page = context.new_page()
     page.goto(server.address)
-    page.wait_for_function("document.documentElement.hasAttribute('data-ready')")
+    page.locator("html[data-ready] main h1").wait_for()
     tried = page.evaluate(
         """() => {
           const script = document.createElement('script');

@@ -11,6 +11,7 @@ const KEYS = { 1: "left", 2: "tie", 3: "right", ArrowLeft: "left", ArrowDown: "t
 class Arena extends HTMLElement {
   connectedCallback() {
     this.ends = new AbortController();
+    this.replaceChildren(h("h1", {}, "Arena"), h("p", { class: "soft" }, "One moment …"));
     const [session] = this.place.rest;
     (session ? this.judging(session) : this.begin()).catch((error) => { if (error.name !== "AbortError") this.replaceChildren(h("h1", {}, "Arena"), problem(error)); });
   }

@@ -8,6 +8,7 @@ import { markdown } from "./markdown.js";
 class Models extends HTMLElement {
   async connectedCallback() {
     const [name] = this.place.rest;
+    this.replaceChildren(h("h1", {}, name ?? "Models"), h("p", { class: "soft" }, "One moment …"));
     try {
       await (name ? this.one(name) : this.all());
     } catch (error) {

@@ -11,6 +11,7 @@ const MARKS = { running: "accent", saved: "good", stopped: "gold", queued: "gold
 class Train extends HTMLElement {
   connectedCallback() {
     this.ends = new AbortController();
+    this.replaceChildren(h("h1", {}, "Train"), h("p", { class: "soft" }, "One moment …"));
     const [name] = this.place.rest;
     const made = name === "compare" ? this.compare(this.place.words.getAll("run")) : name ? this.watch(name) : this.begin();
     made.catch((error) => { if (error.name !== "AbortError") this.replaceChildren(h("h1", {}, "Train"), problem(error)); });
