@@ -51,7 +51,7 @@ clients: install
 	test -x .venv-clients/bin/pip || $(PYTHON) -m venv .venv-clients
 	.venv-clients/bin/pip install --disable-pip-version-check --quiet --requirement tests/clients/requirements.txt
 	test -x .venv-lm-eval/bin/pip || $(PYTHON) -m venv .venv-lm-eval
-	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])' > "$$(.venv-lm-eval/bin/python -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])')/makar.pth"
+	{ $(BIN)/python -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])'; echo "$(CURDIR)/src"; } > "$$(.venv-lm-eval/bin/python -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])')/makar.pth"
 	.venv-lm-eval/bin/pip install --disable-pip-version-check --quiet --constraint constraints.txt --requirement tests/clients/requirements-lm-eval.txt
 	$(BIN)/python -m pytest tests/clients -m 'slow or not slow'
 

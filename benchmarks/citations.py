@@ -5,11 +5,12 @@ Run: python benchmarks/citations.py [--most N]
 The sections of all 278 tales are documents, the questions those of the official test part, without being told the tale. Measured: how many
 citations lead into a section that holds the answer (precision), for how many questions one does (recall), F1 of the words of the answer;
 beside the sentence most like the question of the passage that fits best. Then the same questions against an index of the tales of the
-training part, which do not hold the answers: how often that is said. Bar: F1 above that of the best sentence, the interval of the paired
-difference above 0. Ends with 1 where it is missed.
+training part, which do not hold the answers: how often that is said. Bar: F1 of the first sentence above that of the best one, the
+interval of the paired difference above 0. Ends with 1 where it is missed.
 """
 
 import argparse
+import dataclasses
 import sys
 import tempfile
 from pathlib import Path
@@ -62,11 +63,21 @@ def main() -> int:
         others = [one for one in tales() if one[0].partition("#")[0] in train]
         elsewhere, _ = asked_of(made(Path(folder) / "others.sqlite", others, None), rows, here=False)
     scores = citation_scores([*ours, *elsewhere])
-    own, rival = answer_f1(ours), answer_f1(nearest)
+    # What is compared is one sentence on both sides: the first of ours. All of ours is told beside it.
+    firsts = [
+        dataclasses.replace(one, answer=dataclasses.replace(one.answer, sentences=one.answer.sentences[:1]))
+        for one in ours
+    ]
+    own, rival = answer_f1(firsts), answer_f1(nearest)
     result = {
         "machine": machine(),
         "scores": scores.to_dictionary(),
-        "f1": {"ours": interval(own), "best sentence": interval(rival), "difference": interval(own - rival)},
+        "f1": {
+            "whole answer": interval(answer_f1(ours)),
+            "first sentence": interval(own),
+            "best sentence": interval(rival),
+            "difference": interval(own - rival),
+        },
     }
     for name in ("precision", "recall", "answered", "silence"):
         print(f"{name:12} {getattr(scores, name)}")

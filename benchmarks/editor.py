@@ -23,9 +23,11 @@ from server_latency import SHAPES, Server, connection_to, pieces
 
 BAR_SECONDS = 0.3
 CONTEXT = 512
-SOURCES = sorted((Path(__file__).parents[1] / "src" / "makar").rglob("*.py"))
 BEFORE, AFTER = 900, 300
 """Characters of a file before and behind the cursor."""
+
+HERE = Path(__file__).parents[1] / "src" / "makar"
+SOURCES = sorted(path for path in HERE.rglob("*.py") if path.stat().st_size > BEFORE + AFTER)
 
 
 def make_model(shape: str, folder: Path) -> int:

@@ -65,7 +65,7 @@ class Server:
         self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
         assert self.process.stderr is not None
         for line in self.process.stderr:
-            if found := re.search(r"serving on (http://\S+)/v1", line):
+            if found := re.search(r"API on (http://\S+)/v1", line):
                 self.address = found[1]
                 return
         raise SystemExit("the server did not start")

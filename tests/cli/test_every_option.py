@@ -1240,7 +1240,28 @@ def test_json_is_json(own_place, monkeypatch):
 
 SERVE = ("<models>?", "--host", "--port", "--key-file", "--origin", "--requests-per-minute", "--waiting", "--memory")
 SERVE += ("--largest-upload", "--data", "--set", "--json")
+CASES[("makar serve", "--base-url")] = "test_an_endpoint_behind_the_server_is_where_it_is_said_to_be"
 CASES |= {("makar serve", option): "test_an_option_of_serve_changes_what_is_served" for option in SERVE}
+
+
+@pytest.mark.loopback
+def test_an_endpoint_behind_the_server_is_where_it_is_said_to_be(place):
+    behind = Server(home(), "writer")
+    ask = {"messages": [{"role": "user", "content": "In which"}], "temperature": 0, "max_tokens": 5}
+    try:
+        front = Server(home(), "openai:writer", "--base-url", f"{behind.address}/v1")
+        try:
+            both = [
+                json.loads(request(one.address, "/v1/chat/completions", {"model": "writer", **ask})[2])["choices"][0]
+                for one in (behind, front)
+            ]
+            assert both[0]["message"]["content"] == both[1]["message"]["content"]
+        finally:
+            assert front.stop() == 0
+    finally:
+        assert behind.stop() == 0
+    with pytest.raises(AssertionError, match="behind an endpoint"):
+        Server(home(), "writer", "--base-url", "https://engine.example/v1")
 
 
 @pytest.mark.loopback

@@ -42,7 +42,9 @@ def calls():
     result = {"role": "tool", "tool_call_id": called.tool_calls[0]["id"], "content": "3"}
     assert chat.invoke([{"role": "user", "content": "Look"}, called, result]).content
     yield "result of a tool"
-    kept = ChatOpenAI(model="talker", max_tokens=8, use_responses_api=True, extra_body={"seed": 1}, **PLACE)
+    kept = ChatOpenAI(
+        model="talker", max_tokens=8, temperature=1.0, use_responses_api=True, extra_body={"seed": 1}, **PLACE
+    )
     answered = kept.invoke("Hello")
     assert answered.content_blocks[0]["text"] == said.content, answered
     yield "responses"

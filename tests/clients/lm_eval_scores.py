@@ -77,7 +77,9 @@ class OverHttp(LocalCompletionsAPI):
             batch_size=1,
             seed=1,
         )
-        self._letters = Tokens()
+        # It asks for one to know how long a context is.
+        self.tokenizer = self._letters = Tokens()
+        self.tokenized_requests = True
 
     @property
     def eot_token_id(self):

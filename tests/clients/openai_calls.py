@@ -57,10 +57,11 @@ def calls(client):
     events = list(client.responses.create(model="talker", input="Hello", max_output_tokens=8, stream=True))
     assert events[-1].type in ("response.completed", "response.incomplete")
     yield "responses stream"
-    for form in ("float", "base64"):
-        assert (
-            len(client.embeddings.create(model="finder", input=["a fox"], encoding_format=form).data[0].embedding) > 2
-        )
+    # Where nothing is said, the client asks for base64 and reads it itself, but in its strict mode it looks before it reads.
+    wanted = client.embeddings.create(model="finder", input=["a fox"], encoding_format="float").data[0].embedding
+    with openai.OpenAI(base_url=f"{ADDRESS}/v1", api_key="none", max_retries=0) as usual:
+        found = usual.embeddings.create(model="finder", input=["a fox"]).data[0].embedding
+    assert len(found) == len(wanted) > 2 and max(abs(one - other) for one, other in zip(found, wanted)) < 1e-6
     yield "embeddings"
     extra = {"seed": 3, "steps": 2, "guidance": 1.0}
     assert client.images.generate(model="painter", prompt="fox", extra_body=extra).data[0].b64_json

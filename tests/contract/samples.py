@@ -74,7 +74,11 @@ def records(medium):
             pair=255 - content if medium == "image" else None,
             label=("odd" if index % 2 else "even") if medium in ("image", "music") else None,
             caption=f"a noisy picture, number {index}" if medium == "image" else None,
-            roles=task_roles(content, index) if medium in ("text", "code") else {"score": index % 4 / 4},
+            roles={"score": index % 4 / 4}
+            if medium == "image"
+            else task_roles(content, index)
+            if medium in ("text", "code")
+            else None,
             properties={"odd": float(index), "even": -float(index)} if medium == "molecule" else None,
         )
         for index, content in enumerate(contents)

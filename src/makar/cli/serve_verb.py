@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from makar.cli.completion import model_names
+from makar.cli.generate_verb import BaseUrl
 from makar.cli.output import Json, note, print_json
 from makar.cli.values import controls_of
 
@@ -45,6 +46,7 @@ def serve(
         int,
         typer.Option("--largest-upload", min=1, max=4096, help="Megabytes of a body with files; of JSON an eighth."),
     ] = 64,
+    base_url: BaseUrl = None,
     data: Annotated[
         list[Path] | None,
         typer.Option("--data", metavar="FOLDER", help="Let the studio train on what is in here; may be repeated."),
@@ -72,6 +74,7 @@ def serve(
         most_waiting=waiting,
         memory_megabytes=memory,
         most_megabytes=largest_upload,
+        base_url=base_url,
         data_folders=tuple(data or ()),
         options=controls_of(controls or []),
     )

@@ -17,7 +17,10 @@ from makar.recipes.image import image
 
 NAME = "image-feedback"
 SUMMARY = "a model of images tuned by thumbs, stars and comparisons of its images; begins --from MODEL"
-EXPECTED = "not measured at a length of use"
+EXPECTED = (
+    "a model of 4,000 pictures of cifar10, 240 steps; 80 of its images rated by redness, 40 steps: its images are 0.71 (0.66 to 0.77) "
+    "deviations redder; rated by blueness 0.44 (0.39 to 0.50) bluer; all alike 0.03"
+)
 TEMPERATURE = 0.2
 """One thumb up (score 0.75) then weighs twelve times as much as one thumb down (0.25)."""
 

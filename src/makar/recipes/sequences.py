@@ -37,6 +37,6 @@ def protein() -> Recipe:
         name="protein",
         medium="protein",
         summary="writes proteins (letters of amino acids) like those it learned from, and says how likely a residue is",
-        expected="not measured yet at a length of use",
+        expected="proteins of FLIP: 2.87 nats a residue of the inner part after 494 steps of 1,152 residues, 0.15 million parameters",
         stages=(stage,),
     )

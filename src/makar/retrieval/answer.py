@@ -27,6 +27,20 @@ AS_GOOD = 0.75
 BEFORE, ABOVE, PLACE, SIDE_BY_SIDE = 0.25, 0.2, 0.15, 0.4
 """Weights of what the sentence before, the headings, a first place and pairs of words of the question add to the share of a sentence."""
 
+OF_THE_KIND = 0.1
+"""What a sentence gains, as a share, that holds what a question of its kind asks for: a reason, a place, a time, a number, a means."""
+
+LENGTH, USUAL_WORDS = 0.15, 20
+"""What a sentence loses that is three times as long as usual: it holds more words of any question."""
+
+_KINDS = {
+    "how many": r"\b(?:one|two|three|four|five|six|seven|eight|nine|ten|twelve|hundred|thousand|\d+)\b",
+    "why": r"\b(?:because|since|so that|in order|therefore|for)\b",
+    "where": r"\b(?:in|at|on|under|into|to|near|by|from|behind|inside|through)\s+(?:the|a|an|his|her|their)\b",
+    "when": r"\b(?:when|after|before|while|until|as soon|day|night|morning|evening|year|once)\b",
+    "how": r"\b(?:by|with|through)\b",
+}
+
 LEAST_WORDS = 4
 """Fewer words without a full stop are a heading or a cell and answer nothing."""
 
@@ -197,7 +211,7 @@ def checked(question: str, text: str, hits: Sequence[Hit], evidence: Evidence, *
 def _scored(question: str, asked: frozenset[str], evidence: Evidence) -> list[tuple[float, Sentence]]:
     scored: list[tuple[float, Sentence]] = []
     before: Sentence | None = None
-    pairs = neighbouring(question)
+    pairs, kind = neighbouring(question), _kind_of(question)
     for sentence in evidence.sentences:
         own = evidence.share(asked, sentence.terms)
         left = asked - sentence.terms
@@ -213,11 +227,21 @@ def _scored(question: str, asked: frozenset[str], evidence: Evidence) -> list[tu
                 * len(pairs & set(itertools.pairwise(map(str.lower, words_of(sentence.text)))))
                 / len(pairs)
             )
+        if kind is not None and kind.search(sentence.text):
+            score *= 1 + OF_THE_KIND
+        score -= LENGTH * max(0, len(words_of(sentence.text)) - USUAL_WORDS) / (2 * USUAL_WORDS)
         if _says_nothing(sentence, asked):
             score *= 0.3
         scored.append((score, sentence))
         before = sentence
     return scored
+
+
+def _kind_of(question: str) -> re.Pattern[str] | None:
+    """Return what an answer to an English question of this kind holds; ``None`` where nothing is known."""
+    asked = f" {' '.join(words_of(question)).lower()} "
+    found = next((pattern for word, pattern in _KINDS.items() if f" {word} " in asked), None)
+    return None if found is None else re.compile(found, re.IGNORECASE)
 
 
 def _says_nothing(sentence: Sentence, asked: frozenset[str]) -> bool:

@@ -33,6 +33,7 @@ class Place:
         medium: What it makes.
         process: The process that holds it; ``None`` while it is not loaded.
         lock: Held while it is loaded or unloaded.
+        base_url: For a model behind an endpoint: its address; ``None`` for that of OpenAI.
         starts: Times that it was loaded.
         deaths: Times that its process died.
     """
@@ -43,21 +44,23 @@ class Place:
     medium: str
     process: Process | None = None
     lock: asyncio.Lock = dataclasses.field(default_factory=asyncio.Lock)
+    base_url: str | None = None
     starts: int = 0
     deaths: int = 0
 
 
-def place_of(source: str) -> Place:
+def place_of(source: str, *, base_url: str | None = None) -> Place:
     """Return a model of a server.
 
     Args:
         source: A name, a folder, or ``openai:NAME``.
+        base_url: For the latter: the address of the endpoint; ``None`` for that of OpenAI.
 
     Raises:
         UnknownNameError: There is no such model.
     """
     if source.startswith(REMOTE):
-        return Place(name=source.removeprefix(REMOTE), source=source, created=0, medium="text")
+        return Place(name=source.removeprefix(REMOTE), source=source, created=0, medium="text", base_url=base_url)
     named, typed = models_folder() / source, Path(source).expanduser()
     folder = named if "/" not in source and is_model(named) else typed.absolute()
     if not is_model(folder):

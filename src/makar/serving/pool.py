@@ -32,14 +32,24 @@ class Pool:
         options: Controls that hold where a request says nothing.
         memory_bytes: What all processes together may take.
         most_waiting: Requests that may have or wait for a model at a time.
+        base_url: Address of the endpoint of models called ``openai:NAME``; ``None`` for that of OpenAI.
     """
 
-    def __init__(self, models: Sequence[str], *, options: dict[str, Any], memory_bytes: int, most_waiting: int) -> None:
+    def __init__(
+        self,
+        models: Sequence[str],
+        *,
+        options: dict[str, Any],
+        memory_bytes: int,
+        most_waiting: int,
+        base_url: str | None = None,
+    ) -> None:
         self._options = options
         self._memory_bytes = memory_bytes
         self._most_waiting = most_waiting
         self._is_open = not models
-        self._places = {place.name: place for place in map(place_of, models)}
+        places = [place_of(model, base_url=base_url) for model in models]
+        self._places = {place.name: place for place in places}
         self._room = asyncio.Lock()
         self._guards: set[asyncio.Task[None]] = set()
         self._spare: asyncio.subprocess.Process | None = None
@@ -137,7 +147,7 @@ class Pool:
                     waiting, self._spare = self._spare, None
                     if waiting is None or waiting.returncode is not None:
                         waiting = await spawn()
-                    place.process = await give_model(waiting, place.source, self._options)
+                    place.process = await give_model(waiting, place.source, self._options, base_url=place.base_url)
                     await self.prepare()
                 place.starts += 1
                 LOG.info("%s loaded in %.1f s", place.name, time.monotonic() - started)

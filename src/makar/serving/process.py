@@ -174,19 +174,22 @@ async def spawn() -> asyncio.subprocess.Process:
     )
 
 
-async def give_model(process: asyncio.subprocess.Process, model: str, options: dict[str, Any]) -> Process:
+async def give_model(
+    process: asyncio.subprocess.Process, model: str, options: dict[str, Any], *, base_url: str | None = None
+) -> Process:
     """Give a worker its model and wait until it is loaded.
 
     Args:
         process: One that has none.
         model: As ``makar.load`` takes it.
         options: Controls that hold where a request says nothing.
+        base_url: For a model behind an endpoint: its address.
 
     Raises:
         Problem: It cannot be loaded; the process has ended.
     """
     assert process.stdin is not None and process.stdout is not None
-    process.stdin.write(json.dumps({"model": model, "options": options}).encode() + b"\n")
+    process.stdin.write(json.dumps({"model": model, "options": options, "base_url": base_url}).encode() + b"\n")
     try:
         line = json.loads(await process.stdout.readline() or b'{"error": null}')
         if "error" in line:

@@ -28,6 +28,7 @@ from makar.serving.figures import Figures
 from makar.serving.front import Front
 from makar.serving.guard import LOOPBACK, Rules
 from makar.serving.library import Library
+from makar.serving.places import REMOTE
 from makar.serving.pool import Pool
 from makar.serving.shelf import Shelf
 from makar.serving.stores import Stores
@@ -57,6 +58,7 @@ class Wanted:
         most_waiting: Requests that are answered or wait at a time.
         memory_megabytes: What models may take; 0 is four fifths of the memory of the machine.
         most_megabytes: Of a body with files; bodies of JSON may have an eighth of it.
+        base_url: Address of the endpoint of models called ``openai:NAME``; ``None`` for that of OpenAI.
         data_folders: What the studio may read data from, beside what is brought to it.
         options: Controls that hold where a request says nothing.
     """
@@ -70,6 +72,7 @@ class Wanted:
     most_waiting: int = 256
     memory_megabytes: int = 0
     most_megabytes: int = 64
+    base_url: str | None = None
     data_folders: tuple[Path, ...] = ()
     options: dict[str, Any] = dataclasses.field(default_factory=dict)
 
@@ -102,8 +105,20 @@ def serve(wanted: Wanted, *, on_start: Callable[[str], None]) -> None:
         most_upload_bytes=wanted.most_megabytes << 20,
         data_folders=checked_folders(wanted.data_folders),
     )
+    if wanted.base_url is not None and not any(model.startswith(REMOTE) for model in wanted.models):
+        raise UsageError(
+            "--base-url without a model behind an endpoint",
+            expected="openai:NAME among the models",
+            do=f"makar serve openai:NAME --base-url {wanted.base_url}",
+        )
     memory = wanted.memory_megabytes << 20 or int(MEMORY_SHARE * psutil.virtual_memory().total)
-    pool = Pool(wanted.models, options=wanted.options, memory_bytes=memory, most_waiting=wanted.most_waiting)
+    pool = Pool(
+        wanted.models,
+        options=wanted.options,
+        memory_bytes=memory,
+        most_waiting=wanted.most_waiting,
+        base_url=wanted.base_url,
+    )
     folder = home() / "serving"
     front = Front(
         pool=pool,

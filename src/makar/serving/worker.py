@@ -1,6 +1,6 @@
 """The process that holds one model: ``python -m makar.serving.worker``, asked by lines of JSON on stdin, answering by lines on stdout.
 
-    front   {"model": "poe", "options": {...}}                                    once: which model
+    front   {"model": "poe", "options": {...}, "base_url": null}                  once: which model
     worker  {"facts": {...}}  or  {"error": {...}}                                it is loaded, or why not
     front   {"id": "7", "do": "chat", ...}   {"cancel": "7"}                      work, and that nobody wants it any more
     worker  {"id": "7", "event": {...}} ... {"id": "7", "done": true}  or  {"id": "7", "error": {...}}
@@ -135,7 +135,7 @@ def main() -> None:
     if not asked:
         return
     try:
-        model = load(asked["model"])
+        model = load(asked["model"], base_url=asked["base_url"])
         facts = facts_of(model, asked["options"])
     except (MakarError, OSError, MemoryError) as error:
         out.write(json.dumps({"error": problem_of(error)}) + "\n")
