@@ -63,8 +63,10 @@ def ours(drawn: Drawn, folder: Path) -> dict[str, Any]:
             for number, text in enumerate(part, start):
                 passage = Passage(start=0, end=len(text), heading="", page=None, text=text)
                 index.replace(str(number), [passage], title="", size=0, modified=0, sha256="", form="txt")
-    while rows := index.without_vectors("drawn", limit=together):
+    last = 0
+    while rows := index.without_vectors("drawn", limit=together, after=last):
         numbers, texts = zip(*rows, strict=True)
+        last = numbers[-1]
         index.add_vectors("drawn", numbers, drawn.embed(list(texts)))
     took = begin.read()
     encoder = Encoder(name="drawn", embed=lambda texts: drawn.embed(list(texts)))

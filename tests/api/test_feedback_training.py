@@ -1,5 +1,6 @@
 """``feedback:`` is data: models of text learn from pairs of it, models of images from what is liked."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -47,6 +48,16 @@ def test_feedback_is_fixed_when_it_is_opened():
     again, newer = open_dataset(dataset.inspection.source), open_dataset("feedback:")
     assert again.fingerprint == dataset.fingerprint != newer.fingerprint and newer.inspection.used == 65
     assert fingerprint_of(dataset.inspection.source, medium="text") == dataset.fingerprint
+
+
+def test_other_media_are_judged_and_teach_nothing_yet():
+    molecules = [dataclasses.replace(text_item(one), medium="molecule") for one in ("CCO", "c1ccccc1")]
+    judgement = feedback.judge(molecules, kind="pair", value=[1, 2], rater="ann")
+    assert judgement.medium == "molecule" and feedback.rows()[0].medium == "molecule"
+    with pytest.raises(EmptyDataError):
+        open_dataset("feedback:")
+    with pytest.raises(UsageError, match="teaches none yet"):
+        open_dataset("feedback:", medium="molecule")
 
 
 def test_thumbs_that_compare_nothing_are_scores():

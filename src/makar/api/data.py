@@ -97,7 +97,8 @@ def medium_for(source: Source, medium: str | None, from_model: str | Path | None
         return medium
     from makar.artifacts.load import load_artifact
 
-    return "image" if load_artifact(from_model).medium == "image" else "text"
+    made = load_artifact(from_model).medium
+    return "text" if made == "code" else made
 
 
 def dataset_of(

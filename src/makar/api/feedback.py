@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from makar.data.feedback.judgement import EDIT, LARGEST_PNG, LONGEST_TEXT, PNG_MAGIC, Judged, Judgement, turns_from
 from makar.data.feedback.table import EVERYTHING, FeedbackTable, Wanted
+from makar.data.record import MEDIA
 from makar.errors import IntegrityError, UsageError
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def judge(
     items = tuple(item for item, _ in found)
     judgement = Judgement(
         kind=kind,
-        medium="image" if items[0].png is not None else "text",
+        medium=items[0].judged_as,
         items=items,
         value=tuple(value),
         rater=rater,
@@ -327,6 +328,7 @@ def _item(signed: "SignedManifest", *, text: str | None, png: bytes | None) -> J
         model=str(maker.get("name") or "")[:100],
         model_hash=str(maker.get("hash") or ""),
         manifest=signed.hash,
+        medium=str(manifest.get("medium")) if manifest.get("medium") in MEDIA else "",
     )
 
 

@@ -295,12 +295,18 @@ class Index:
         ).fetchall()
         return self.stored([number for (number,) in numbers])
 
-    def without_vectors(self, model: str, *, limit: int) -> list[tuple[int, str]]:
-        """Return numbers of passages that have no vector of a model yet, each with its heading and text."""
+    def without_vectors(self, model: str, *, limit: int, after: int = 0) -> list[tuple[int, str]]:
+        """Return numbers of passages that have no vector of a model yet, each with its heading and text.
+
+        Args:
+            model: The model.
+            limit: How many at most.
+            after: Only passages with a larger number: whoever goes through all need not look at the first ones again and again.
+        """
         rows = self._connection.execute(
-            "select id, title, heading, text from passages where id not in (select passage from vectors where model = ?)"
-            " order by id limit ?",
-            (model, limit),
+            "select id, title, heading, text from passages where id > ?"
+            " and not exists (select 1 from vectors where model = ? and passage = passages.id) order by id limit ?",
+            (after, model, limit),
         )
         return [(int(number), "\n".join(filter(None, (title, heading, text)))) for number, title, heading, text in rows]
 

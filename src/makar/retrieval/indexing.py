@@ -223,9 +223,10 @@ def _batches(candidates: Iterator[_Candidate], size: int) -> Iterator[list[_Cand
 
 
 def _embed(index: Index, encoder: Encoder, progress: Progress | None) -> int:
-    done = 0
-    while rows := index.without_vectors(encoder.name, limit=EMBEDDED_TOGETHER):
+    done = last = 0
+    while rows := index.without_vectors(encoder.name, limit=EMBEDDED_TOGETHER, after=last):
         numbers, texts = zip(*rows)
+        last = numbers[-1]
         index.add_vectors(encoder.name, numbers, encoder.embed(texts))
         done += len(rows)
         if progress is not None:

@@ -130,7 +130,7 @@ async def scores(request: Request) -> Response:
 
     def scored() -> Event:
         items = [item for item, _ in items_of(fields.items, most=MOST_SCORED)]
-        media = {"text" if item.png is None else "image" for item in items}
+        media = {item.judged_as for item in items}
         if len(media) > 1:
             raise UsageError("texts and images together", expected="things of one medium")
         learned = taste.taste_of(fields.rater, medium=media.pop())

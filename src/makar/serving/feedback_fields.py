@@ -107,7 +107,7 @@ def judgement_of(fields: FeedbackFields) -> Judgement:
         raise ConfigError("body.value is no number", expected="a number, or one for each item")
     return Judgement(
         kind=fields.kind,
-        medium="image" if read[0][0].png is not None else "text",
+        medium=read[0][0].judged_as,
         items=tuple(item for item, _ in read),
         value=tuple(value),
         rater=fields.rater,

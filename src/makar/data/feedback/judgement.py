@@ -48,6 +48,7 @@ class Judged:
         model: Name of the model that made it; empty for a person or an unknown one.
         model_hash: Hash of that model.
         manifest: Hash of the manifest; empty where there is none.
+        medium: What its manifest says that it is; a judgement keeps that of its first thing.
     """
 
     hash: str
@@ -56,6 +57,7 @@ class Judged:
     model: str = ""
     model_hash: str = ""
     manifest: str = ""
+    medium: str = dataclasses.field(default="", compare=False)
 
     def __post_init__(self) -> None:
         if not _HASH.fullmatch(self.hash):
@@ -68,6 +70,11 @@ class Judged:
         if self.png is not None and not (self.png.startswith(PNG_MAGIC) and len(self.png) <= LARGEST_PNG):
             raise UsageError("an image that is no PNG, or too large", expected=f"PNG, at most {LARGEST_PNG >> 20} MB")
         check_line(self.model, what="the name of a model", most=LONGEST_NAME, may_be_empty=True)
+
+    @property
+    def judged_as(self) -> str:
+        """The medium of a judgement of it: an image, what its manifest says, or text."""
+        return "image" if self.png is not None else self.medium or "text"
 
     def to_dictionary(self, *, content: bool = False) -> dict[str, Any]:
         """Return plain values for JSON.

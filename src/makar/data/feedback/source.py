@@ -45,7 +45,9 @@ class FeedbackSource(Source):
         found = table.rows(Wanted(rater=self.rater, until=self.until), content=True) if self.until else []
         media = {name: [one for one in found if _medium(one) == name] for name in ("text", "image")}
         if medium not in (None, *media):
-            raise UsageError(f"feedback on {medium}", expected=" or ".join(media))
+            raise UsageError(
+                f"feedback on {medium}, which ranks models and teaches none yet", expected=" or ".join(media)
+            )
         consenting = {name: [one for one in rows if one.consent] for name, rows in media.items()}
         self.medium = medium or max(consenting, key=lambda name: len(consenting[name]))
         self.name = "feedback"
@@ -123,4 +125,4 @@ class FeedbackSource(Source):
 
 
 def _medium(judgement: Judgement) -> str:
-    return "image" if judgement.medium == "image" else "text"
+    return "text" if judgement.medium == "code" else judgement.medium

@@ -77,7 +77,8 @@ def learn_taste(judgements: Sequence[Judgement], *, medium: str, rater: str = ""
         EmptyDataError: Nothing that was said tells two things apart.
         UnknownNameError: That person said nothing of this medium.
     """
-    said = [one for one in judgements if one.consent and (one.medium == "image") == (medium == "image")]
+    alike = ("text", "code") if medium in ("text", "code") else (medium,)
+    said = [one for one in judgements if one.consent and one.medium in alike]
     pairs = {name: pairs_of([one for one in said if one.rater == name]) for name in sorted({one.rater for one in said})}
     pairs = {name: found for name, found in pairs.items() if found}
     if not pairs:
