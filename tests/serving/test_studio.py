@@ -156,6 +156,8 @@ def test_texts_are_kept_where_that_is_asked_for(server, tmp_path):
     place = tmp_path / "it.txt"
     place.write_bytes(content)
     signed = asked(server, f"/makar/v1/assets/{found[0]['id']}")[1]["manifest"]
+    raw = request(server.address, f"/makar/v1/assets/{found[0]['id']}/manifest")[2]
+    assert json.loads(raw) == signed and b"1.0" in raw
     assert signed["manifest"]["settings"]["top_k"] == 5
     place.with_name("it.txt.makar.json").write_text(json.dumps(signed))
     assert makar.verify(place).is_intact

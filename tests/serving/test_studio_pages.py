@@ -24,6 +24,8 @@ PAGES = (
     "chat",
     "gallery",
     "knowledge",
+    "arena",
+    "feedback",
     "train",
     "models",
     "models/painter",
@@ -142,7 +144,7 @@ def test_by_keyboard_alone_a_part_of_an_image_is_made_anew(studio, server):
     tab_to(page, "^Mask over the picture")
     for key in (" ", "ArrowRight", " ", "i", "u", "+"):
         page.keyboard.press(key)
-    share = float(page.get_by_text("is made anew").inner_text().split(" ")[0]) / 100
+    share = float(page.get_by_text("% is made anew").inner_text().split(" ")[0]) / 100
     assert 0 < share < 0.9
     page.get_by_role("button", name="Make", exact=True).focus()
     page.keyboard.press("Enter")

@@ -113,6 +113,7 @@ PLANS = {
     "StoreBatchFields": "fields",
     "StoreSearchFields": "fields",
     "InspectFields": "fields",
+    "PromoteFields": "fields",
     "AddFields": "fields",
     "AskFields": "fields",
     "ExportFields": "fields",

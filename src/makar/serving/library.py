@@ -191,6 +191,15 @@ class Library:
         values = dict(zip((*COLUMNS, "seconds", "manifest"), row))
         return values | {"manifest": json.loads(values["manifest"])}
 
+    def manifest(self, name: str) -> str:
+        """Return the signed manifest of an asset as it was signed, letter by letter.
+
+        Raises:
+            Problem: There is no such asset.
+        """
+        (text,) = self._one("SELECT manifest FROM assets WHERE id = ?", name)
+        return str(text)
+
     def content(self, name: str) -> tuple[bytes, str]:
         """Return the file of an asset and its media type.
 

@@ -122,6 +122,16 @@ class Pool:
         """
         return await self._loaded(self.place(name))
 
+    async def let_go(self, name: str) -> None:
+        """Forget the process that holds a model, whose folder has changed; it ends once nobody has it."""
+        place = self.place(name)
+        async with place.lock:
+            gone, place.process = place.process, None
+        if gone is not None:
+            while gone.users:
+                await asyncio.sleep(0.05)
+            await gone.stop()
+
     async def prepare(self) -> None:
         """Start a process that waits for a model, where there is none yet and there is room."""
         if self._spare is None and not self._is_stopping and self._taken() + PROCESS_BYTES <= self._memory_bytes:

@@ -27,11 +27,11 @@ function askForKey() {
   return asking;
 }
 
-/** Ask the server; `json` or `form` is sent. Returns the response once it is no refusal. */
+/** Ask the server; `json` (values, or a text that is JSON already) or `form` is sent. Returns the response once it is no refusal. */
 export async function request(path, { method, json, form, signal } = {}) {
   for (;;) {
     const sent = { method: method ?? (json || form ? "POST" : "GET"), headers: headers(), signal };
-    if (json) Object.assign(sent, { body: JSON.stringify(json), headers: { ...sent.headers, "content-type": "application/json" } });
+    if (json) Object.assign(sent, { body: typeof json === "string" ? json : JSON.stringify(json), headers: { ...sent.headers, "content-type": "application/json" } });
     if (form) sent.body = form;
     let answer;
     try {

@@ -4,8 +4,8 @@ import { h, icon, button, problem } from "./dom.js";
 
 const GROUPS = [
   ["Make", [["create", "Create"], ["edit", "Edit"], ["compare", "Compare"], ["chat", "Chat"]]],
-  ["Look", [["gallery", "Gallery"], ["knowledge", "Knowledge"]]],
-  ["Learn", [["train", "Train"], ["models", "Models"]]],
+  ["Look", [["gallery", "Gallery"], ["arena", "Arena"], ["knowledge", "Knowledge"]]],
+  ["Learn", [["train", "Train"], ["models", "Models"], ["feedback", "Feedback"]]],
 ];
 const WORDS = new Map(GROUPS.flatMap(([, pages]) => pages));
 const THEMES = ["light dark", "light", "dark"];

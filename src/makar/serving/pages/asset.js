@@ -2,6 +2,7 @@
 
 import { h, button, dialog, ask, copy, download, duration, pairs, problem, say, size, tabs, when } from "./dom.js";
 import { call, picture, request } from "./api.js";
+import { stars } from "./rate.js";
 import { lines, noveltyWords, settingsOf } from "./manifest.js";
 
 const address = (id) => `/makar/v1/assets/${id}/content`;
@@ -33,6 +34,7 @@ export async function details(id, { gone } = {}) {
   try {
     const asset = await call(`/makar/v1/assets/${id}`);
     const file = await (await request(address(id))).blob();
+    const raw = asset.medium === "image" ? null : await (await request(`/makar/v1/assets/${id}/manifest`)).blob();
     const remove = async () => {
       if (!(await ask("Delete this for good?", "Delete"))) return;
       await request(`/makar/v1/assets/${id}`, { method: "DELETE" });
@@ -40,19 +42,19 @@ export async function details(id, { gone } = {}) {
       say("Deleted");
       gone?.();
     };
-    body.replaceChildren(await whole(asset.manifest, file, { asset, close: () => top.close(), remove }));
+    body.replaceChildren(await whole(asset.manifest, file, { asset, raw, close: () => top.close(), remove }));
   } catch (error) {
     body.replaceChildren(problem(error));
   }
 }
 
-/** Everything about a file that somebody brought. */
-export async function foreign(signed, file, sidecar) {
+/** Everything about a file that somebody brought; `raw` is the file of the manifest that lies beside it. */
+export async function foreign(signed, file, raw) {
   const top = dialog(file.name, h("div", {}));
-  top.querySelector("header + *").replaceWith(await whole(signed, file, { sidecar, close: () => top.close() }));
+  top.querySelector("header + *").replaceWith(await whole(signed, file, { raw, close: () => top.close() }));
 }
 
-async function whole(signed, file, { asset, sidecar, close, remove }) {
+async function whole(signed, file, { asset, raw, close, remove }) {
   const manifest = signed.manifest;
   const [score, why, isCopy] = noveltyWords(manifest.novelty);
   const isImage = manifest.medium === "image";
@@ -71,7 +73,7 @@ async function whole(signed, file, { asset, sidecar, close, remove }) {
   const facts = pairs([["Model", asset?.model ?? use.model], ["Prompt", use.prompt], ["Seed", String(use.seed)], ["Made", asset ? when(asset.created) : manifest.time_utc], ["Took", asset && duration(asset.seconds)], ["Size", asset && size(asset.bytes)], ["Learned from", manifest.data?.name], ["Training", manifest.run?.id], ["Edit", manifest.edit && JSON.stringify(manifest.edit)]]);
   const set = h("section", {}, h("h3", {}, "Settings"), pairs(Object.entries(use.controls).map(([key, value]) => [key.replaceAll("_", " "), Array.isArray(value) ? value.join(", ") : String(value)])));
   const shown = isImage && file.type.startsWith("image/") ? bigImage(file, described({ ...use, medium: manifest.medium, model: use.model })) : await text(file, manifest);
-  return h("div", {}, h("div", { class: "two" }, h("div", {}, shown, acts), h("div", {}, novelty, facts, Object.keys(use.controls).length > 0 && set, checks(file, sidecar ?? (isImage ? null : signed)))),
+  return h("div", {}, h("div", { class: "two" }, h("div", {}, shown, acts, asset && stars(asset.id)), h("div", {}, novelty, facts, Object.keys(use.controls).length > 0 && set, checks(file, raw))),
     h("section", {}, h("h3", {}, "The same again"), again(manifest)),
     h("details", {}, h("summary", {}, "The signed manifest"), h("pre", {}, JSON.stringify(signed, null, 1))));
 }
@@ -95,14 +97,14 @@ function again(manifest) {
   return tabs("The same again", [entry("shell", "Shell"), entry("python", "Python"), entry("curl", "curl")]);
 }
 
-/** Let the server check signature, content and marks. */
-function checks(file, signed) {
+/** Let the server check signature, content and marks. A manifest goes as it came: read and written anew, 1.0 would be 1 and the signature broken. */
+function checks(file, raw) {
   const place = h("div", { "aria-live": "polite" });
   const act = async () => {
     place.replaceChildren(h("p", { class: "soft" }, "Checking …"));
     const form = new FormData();
     form.append("file", file, "asset");
-    if (signed) form.append("manifest", new Blob([JSON.stringify(signed)]), "manifest.json");
+    if (raw) form.append("manifest", raw, "manifest.json");
     try {
       const found = await call("/makar/v1/verify", { form });
       const marks = { ok: ["good", "in order"], failed: ["bad", "broken"], unknown: ["gold", "unknown"] };

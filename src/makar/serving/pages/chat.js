@@ -5,6 +5,7 @@ import { describe, events } from "./api.js";
 import { anySeed, controls, modelChoice, noModels } from "./form.js";
 import { details } from "./asset.js";
 import { markdown } from "./markdown.js";
+import { judge, thumbs } from "./rate.js";
 
 const STORE = "makar-chats";
 const MOST = 40;
@@ -134,6 +135,7 @@ class Chat extends HTMLElement {
     const edit = () => this.edit(node, parent, item);
     item.append(h("div", { class: "row tight under" }, siblings, button("", { icon: "edit", kind: "plain", title: isUser ? "Ask differently" : "Edit the answer", act: edit }),
       !isUser && button("", { icon: "again", kind: "plain", title: "Answer anew", act: () => this.answer(parent) }),
+      !isUser && node.asset && !node.edited && thumbs(node.asset),
       !isUser && node.asset && button("", { icon: "search", kind: "plain", title: "Manifest and novelty", act: () => details(node.asset) }),
       node.edited && h("span", { class: "tag" }, "edited"), node.ended === "stopped" && h("span", { class: "tag gold" }, "stopped")));
     return item;
@@ -149,9 +151,17 @@ class Chat extends HTMLElement {
       this.keep();
       this.draw();
       if (isUser) this.answer(parent.children.at(-1));
+      else if (node.asset && !node.edited) this.teach(node.asset, input.value);
     };
     item.replaceChildren(input, h("div", { class: "row" }, button("Save", { kind: "main", act: save }), button("Leave it", { act: () => this.draw() })));
     input.focus();
+  }
+
+  /** Offer an answer as it should be to the table that models learn from. */
+  teach(asset, text) {
+    const tell = h("p", { class: "row" }, "Should models learn from your version? ", button("Keep it as feedback", { act: async () => { if (await judge("edit", [asset, { text }], null)) tell.remove(); } }), button("No", { act: () => tell.remove() }));
+    this.log.append(tell);
+    this.log.scrollTop = this.log.scrollHeight;
   }
 
   send() {

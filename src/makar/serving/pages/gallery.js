@@ -4,6 +4,7 @@ import { h, button, choice, field, problem, say } from "./dom.js";
 import { call } from "./api.js";
 import { card, foreign } from "./asset.js";
 import { manifestOf } from "./manifest.js";
+import { thumbs } from "./rate.js";
 
 const wanted = { text: "", model: "", medium: "", kind: "", run: "" };
 const KINDS = { create: "made from nothing", edit: "edited", chat: "said in a chat" };
@@ -39,7 +40,7 @@ class Gallery extends HTMLElement {
     for (const file of pictures.length ? pictures : given) {
       const sidecar = given.find((one) => one.name === `${file.name}.makar.json`);
       const signed = await manifestOf(sidecar ?? file);
-      if (signed) foreign(signed, file, sidecar ? signed : undefined);
+      if (signed) foreign(signed, file, sidecar);
       else say(`${file.name} carries no manifest of Makar; of a text, open the .makar.json beside it too`);
     }
   }
@@ -55,7 +56,7 @@ class Gallery extends HTMLElement {
         this.list.replaceChildren();
         if (!this.filters.childElementCount) this.show(found.filters);
       }
-      this.list.append(...found.data.map((asset) => card(asset)));
+      this.list.append(...found.data.map((asset) => card(asset, { more: h("div", { class: "rated" }, thumbs(asset.id)) })));
       this.last = found.data.at(-1)?.id;
       this.more.hidden = !found.has_more;
       const count = this.list.childElementCount;

@@ -64,7 +64,9 @@ class Train extends HTMLElement {
     const known = h("datalist", { id: "known-sources" }, found.built_in.map((one) => h("option", { value: one.name }, one.meaning)), found.inside.map((one) => h("option", { value: one })));
     const hint = found.folders.length ? `Built in, or inside ${found.folders.join(", ")}` : "What is built in; folders of this machine when the server was started with --data FOLDER";
     const look = () => path.value.trim() && this.inspect({ id: path.value.trim(), name: path.value.trim() });
-    return h("div", {}, drop, h("form", { class: "row", onsubmit: (event) => { event.preventDefault(); look(); } }, h("div", { class: "grow" }, field("Or a path", path, hint)), button("Look at it", { type: "submit" })), known);
+    const waiting = Object.entries(await call("/makar/v1/feedback/waiting")).filter(([, count]) => count);
+    const fresh = waiting.length > 0 && h("p", {}, `${waiting.map(([medium, count]) => `${number(count)} of ${medium}`).join(" and ")} said about what was made since the last training on it. `, button("Learn from feedback", { act: () => this.inspect({ id: "feedback:", name: "feedback" }) }));
+    return h("div", {}, fresh, drop, h("form", { class: "row", onsubmit: (event) => { event.preventDefault(); look(); } }, h("div", { class: "grow" }, field("Or a path", path, hint)), button("Look at it", { type: "submit" })), known);
   }
 
   async inspect(source) {

@@ -50,6 +50,14 @@ async def asset_content(request: Request) -> Response:
     return Response(content, media_type=kind, headers=headers | {"cache-control": "private, max-age=86400"})
 
 
+async def asset_manifest(request: Request) -> Response:
+    """Give the signed manifest of an asset as it was signed: a program that reads 1.0 and writes 1 would break the signature."""
+    name = request.path_params["asset"]
+    text = await asyncio.to_thread(front_of(request).library.manifest, name)
+    headers = {"content-disposition": f'inline; filename="{name[:12]}.makar.json"'}
+    return Response(text, media_type="application/json", headers=headers)
+
+
 async def delete_asset(request: Request) -> Response:
     """Delete an asset."""
     name = request.path_params["asset"]

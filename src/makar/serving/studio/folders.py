@@ -13,6 +13,7 @@ from fastapi import Request, Response
 from starlette.datastructures import UploadFile
 
 from makar.data.builtin.table import BUILT_IN
+from makar.data.feedback.source import FEEDBACK_PREFIX
 from makar.data.fingerprint import BUILT_IN_PREFIX
 from makar.errors import OutOfSpaceError, UsageError
 from makar.serving.bodies import read_json, required_text
@@ -103,12 +104,12 @@ def source_of(request: Request, source: str) -> str:
 
     Args:
         request: The request.
-        source: A folder that was brought, ``builtin:NAME``, or a path inside a folder that was named at the start.
+        source: A folder that was brought, ``builtin:NAME``, ``feedback:NAME``, or a path inside a folder that was named at the start.
 
     Raises:
         Problem: It is none of these.
     """
-    if source.startswith(BUILT_IN_PREFIX):
+    if source.startswith((BUILT_IN_PREFIX, FEEDBACK_PREFIX)):
         return source
     if source.startswith(KIND):
         return str(folders_of(request).place(source))

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from fastapi import Request, Response
 
 from makar.config import Config
-from makar.serving.studio import assets, collections, describing, folders, pages, training
+from makar.serving.studio import assets, collections, describing, folders, pages, promoting, training
 from makar.serving.studio.collections import AddFields, AskFields
 from makar.serving.studio.training_fields import InspectFields, PlanFields, TrainFields
 
@@ -22,9 +22,11 @@ ROUTES: tuple[tuple[str, str, Handler, type[Config] | None], ...] = (
     ("GET", "/makar/v1/assets", assets.list_assets, None),
     ("GET", "/makar/v1/assets/{asset}", assets.one_asset, None),
     ("GET", "/makar/v1/assets/{asset}/content", assets.asset_content, None),
+    ("GET", "/makar/v1/assets/{asset}/manifest", assets.asset_manifest, None),
     ("DELETE", "/makar/v1/assets/{asset}", assets.delete_asset, None),
     ("GET", "/makar/v1/sources", folders.places, None),
     ("POST", "/makar/v1/folders", folders.create_folder, None),
+    ("POST", "/makar/v1/promotions", promoting.promote, promoting.PromoteFields),
     ("GET", "/makar/v1/collections", collections.list_collections, None),
     ("POST", "/makar/v1/collections/{collection}", collections.add, AddFields),
     ("DELETE", "/makar/v1/collections/{collection}", collections.remove, None),

@@ -1,0 +1,183 @@
+"""Feedback in the studio, in a real browser: the arena by keyboard alone, thumbs, and the whole loop from a folder to a promotion."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from makar.families.diffusion.config import DiffusionConfig
+from tests.generation.test_edit import saved
+from tests.serving.browser import PATIENCE, Pages, opened
+from tests.serving.server import Server, request, talker
+from tests.serving.test_studio_pages import tab_to
+
+pytestmark = [pytest.mark.loopback, pytest.mark.browser]
+CONFIG = {"features": 16, "multipliers": (1, 2), "blocks": 1, "head_width": 8}
+LONG = 900_000
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Return a running browser."""
+    with opened() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """Return a server of two small models of images."""
+    folder = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MAKAR_HOME", str(folder))
+        saved(folder / "models" / "painter", DiffusionConfig(**CONFIG))
+        talker(folder / "models" / "talker")
+        saved(folder / "models" / "rival", DiffusionConfig(**{**CONFIG, "blocks": 2}))
+    running = Server(folder)
+    yield running
+    assert running.stop() == 0
+
+
+def asked(server, path):
+    """Return the values of a route that answers in JSON."""
+    return json.loads(request(server.address, path)[2])
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_by_keyboard_alone_two_models_are_compared_blindly(browser, server):
+    studio = Pages(browser, server.address)
+    page = studio.go("arena")
+    page.get_by_label("painter").wait_for()
+    assert studio.violations() == []
+    for name in ("painter", "rival"):
+        tab_to(page, f"^{name}")
+        page.keyboard.press("Space")
+    tab_to(page, "^Answers to each")
+    page.keyboard.press("Control+A")
+    page.keyboard.type("3")
+    tab_to(page, "^Your name")
+    page.keyboard.type("ann")
+    tab_to(page, "^Begin$")
+    page.keyboard.press("Enter")
+    for key in ("1", "ArrowRight", "ArrowDown"):
+        page.get_by_role("button", name="Left is better").wait_for()
+        assert "painter" not in page.locator(".stage").inner_text(), "nobody sees whose it is"
+        assert studio.violations() == []
+        page.keyboard.press(key)
+        page.get_by_text("Left was").last.wait_for()
+    page.get_by_text("You have seen everything").wait_for()
+    page.get_by_role("link", name="See the ranking").click()
+    page.get_by_text("not yet decided").wait_for()
+    assert studio.violations() == [] and studio.said == []
+    assert asked(server, "/makar/v1/feedback/ranking")["comparisons"] == 3
+    studio.close()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_thumbs_and_stars_are_kept_with_consent(browser, server):
+    made = {"model": "painter", "prompt": "", "n": 2, "seed": 3, "controls": {"steps": 1}}
+    assert request(server.address, "/v1/images/generations", made)[0] == 200
+    studio = Pages(browser, server.address)
+    page = studio.go("gallery")
+    page.get_by_role("button", name="Good").first.click()
+    page.get_by_label("Your name").fill("ben")
+    page.get_by_label("Models may learn").check()
+    page.get_by_role("button", name="Go on").click()
+    page.get_by_text("Kept; models may learn from it").wait_for()
+    assert page.get_by_role("button", name="Good").first.get_attribute("aria-pressed") == "true"
+    page.locator(".card .face").nth(1).click()
+    page.get_by_role("button", name="4 of 5").click()
+    page.get_by_text("Kept; models may learn from it").last.wait_for()
+    page.keyboard.press("Escape")
+    found = asked(server, "/makar/v1/feedback?rater=ben")["data"]
+    assert [(one["kind"], one["value"], one["consent"]) for one in found] == [
+        ("stars", [4], True),
+        ("thumb", [1], True),
+    ]
+    assert all(item["model"] == "painter" and item["manifest"] for one in found for item in one["items"])
+    text = {"model": "talker", "prompt": "Once ", "max_tokens": 4, "store": True}
+    assert request(server.address, "/v1/completions", text)[0] == 200
+    page = studio.go("gallery?medium=text")
+    page.get_by_role("button", name="Poor").click()
+    page.locator(".card .face").click()
+    page.get_by_role("button", name="Check it").click()
+    page.get_by_text("in order").first.wait_for()
+    assert page.get_by_role("dialog").get_by_text("broken").count() == 0, "the manifest goes as it was signed"
+    page.keyboard.press("Escape")
+    assert [one["medium"] for one in asked(server, "/makar/v1/feedback?rater=ben&kind=thumb")["data"]] == [
+        "text",
+        "image",
+    ]
+    for name in ("feedback", "gallery"):
+        studio.go(name).wait_for_load_state("networkidle")
+        assert studio.violations() == [] and studio.overflow() <= 0
+    assert studio.said == []
+    studio.close()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_the_whole_loop_from_a_folder_to_a_promotion(browser, tmp_path_factory):
+    """Drop a folder, train, generate, rate twenty, tune on that, compare blindly, promote."""
+    folder = tmp_path_factory.mktemp("loop")
+    (folder / "squares").mkdir()
+    draw = np.random.default_rng(0)
+    for number in range(160):
+        pixels = np.zeros((16, 16, 3), np.uint8)
+        left, top, size = (int(draw.integers(*between)) for between in ((1, 7), (1, 7), (5, 9)))
+        pixels[top : top + size, left : left + size] = draw.integers(90, 255, 3)
+        Image.fromarray(pixels).save(folder / "squares" / f"{number:03d}.png")
+    (folder / "home").mkdir()
+    server = Server(folder / "home")
+    studio = Pages(browser, server.address)
+    try:
+        page = studio.go("train")
+        page.get_by_label("A folder to learn from").set_input_files(folder / "squares")
+        page.get_by_role("heading", name="160 of 160 used").wait_for()
+        page.get_by_label("Minutes").fill("1")
+        page.get_by_role("textbox", name="Name").fill("squares")
+        page.get_by_role("button", name="Train", exact=True).click()
+        page.get_by_role("link", name="squares").first.click(timeout=LONG)
+        page.get_by_role("link", name="Create with it").click(timeout=LONG)
+        page.get_by_role("spinbutton", name="How many").fill("20")
+        page.get_by_role("button", name="Make", exact=True).click()
+        page.get_by_text("Made 20 in").wait_for(timeout=LONG)
+        page = studio.go("gallery")
+        page.locator(".card img").nth(19).wait_for()
+        for number in range(20):
+            page.get_by_role("button", name="Good" if number % 2 else "Poor").nth(number).click()
+            if number == 0:
+                page.get_by_label("Your name").fill("ann")
+                page.get_by_label("Models may learn").check()
+                page.get_by_role("button", name="Go on").click()
+            page.wait_for_function(f"document.querySelectorAll('.card [aria-pressed=true]').length === {number + 1}")
+        assert asked(server, "/makar/v1/feedback/waiting")["image"] == 20
+        page = studio.go("feedback")
+        page.get_by_role("link", name="Train on it").click()
+        page.get_by_label("Or steps").fill("30")
+        page.get_by_label("Begin from").select_option("squares")
+        page.get_by_role("textbox", name="Name").fill("tuned")
+        page.get_by_role("button", name="Train", exact=True).click()
+        page.get_by_role("link", name="feedback").first.click(timeout=LONG)
+        page.get_by_role("link", name="Create with it").wait_for(timeout=LONG)
+        page = studio.go("arena")
+        for name in ("squares", "tuned"):
+            page.get_by_label(name, exact=True).check()
+        page.get_by_role("button", name="Begin").click()
+        for _ in range(10):
+            page.get_by_role("button", name="Left is better").wait_for(timeout=PATIENCE)
+            page.get_by_role("button", name="Even").click()
+            page.get_by_text("Left was").last.wait_for()
+        page.get_by_text("You have seen everything").wait_for()
+        ranked = asked(server, "/makar/v1/feedback/ranking")
+        assert ranked["comparisons"] == 10 and ranked["pairs"][0]["verdict"] == "not yet decided"
+        status, _, content = request(
+            server.address, "/makar/v1/promotions", {"model": "tuned", "name": "squares"}, timeout=900
+        )
+        assert status == 200 and json.loads(content)["kept_as"] is None, "ten even ones decide nothing"
+        assert studio.said == []
+    finally:
+        studio.close()
+        assert server.stop() == 0
