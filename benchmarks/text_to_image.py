@@ -75,7 +75,7 @@ def sheet(model: object, name: str, *, style: str) -> Path:
     """Write a contact sheet: a row a caption, eight seeds each."""
     samples = made(model, [f"{style}: {caption}" for caption in SHOWN], images=8)
     picture = samples.transpose(0, 2, 1, 3, 4).reshape(len(SHOWN) * 32, 8 * 32, 3)
-    path = SHEET / f"{name}.png"
+    path = SHEET / f"text-to-{name}.png"
     Image.fromarray(picture).resize((512, 512), Image.Resampling.NEAREST).save(path)
     return path
 
