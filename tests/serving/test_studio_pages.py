@@ -285,8 +285,7 @@ def test_the_policy_keeps_foreign_scripts_and_inline_ones_out(browser, server):
     tried = page.evaluate(
         """() => {
           const script = document.createElement('script');
-          script.textContent = 'window.ran = true';
-          try { document.body.append(script); } catch { return 'refused'; }
+          try { script.textContent = 'window.ran = true'; document.body.append(script); } catch { return 'refused'; }
           return window.ran ?? 'refused';
         }"""
     )
