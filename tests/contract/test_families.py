@@ -328,4 +328,7 @@ def _samples(family, codec, seeds, *, hook=None):
 def _short(family):
     """Return controls that keep a sample short, as far as the family has them."""
     known = family.options.__dataclass_fields__
-    return {name: value for name, value in {"max_tokens": 24, "steps": 3, "temperature": 1.0}.items() if name in known}
+    # A distilled model has its own number of steps.
+    steps = family.config.to_dictionary().get("student_steps", 3) if family.config.teacher() is not None else 3
+    wanted = {"max_tokens": 24, "steps": steps, "temperature": 1.0}
+    return {name: value for name, value in wanted.items() if name in known}

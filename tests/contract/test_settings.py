@@ -216,7 +216,9 @@ def drawn(family, codec, options, prompt=None):
 def short(family):
     """Return options that keep samples short."""
     known = {field.name for field in dataclasses.fields(family.options)}
-    wanted = {"max_tokens": 40, "steps": 3, "temperature": 1.0, "top_p": 1.0}
+    # A distilled model has its own number of steps.
+    steps = family.config.to_dictionary().get("student_steps", 3) if family.config.teacher() is not None else 3
+    wanted = {"max_tokens": 40, "steps": steps, "temperature": 1.0, "top_p": 1.0}
     return family.options(**{name: value for name, value in wanted.items() if name in known})
 
 

@@ -34,7 +34,9 @@ class _Scratch(threading.local):
         """Return memory for so many numbers; what was in it is lost."""
         found = self._buffers.get((dtype, device))
         if found is None or len(found) < numbers:
-            found = self._buffers[dtype, device] = torch.empty(numbers, dtype=dtype, device=device)
+            # Memory that inference asked for could not be written by a training of the same thread.
+            with torch.inference_mode(False):
+                found = self._buffers[dtype, device] = torch.empty(numbers, dtype=dtype, device=device)
         return found
 
 
