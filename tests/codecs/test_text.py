@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from makar.codecs.codec import fit_codec, load_codec
-from makar.codecs.text import END, PIECE_CHARACTERS, TextCodec
+from makar.codecs.text import PIECE_CHARACTERS, TextCodec
 from makar.codecs.text_config import (
     END_TOKEN,
     INFILL_NAMES,
@@ -20,6 +20,7 @@ from makar.codecs.text_config import (
     choose_text_codec,
     code_codec,
 )
+from makar.codecs.tokenizer_codec import END
 from makar.data.record import Record
 from makar.errors import ArtifactError, DataError, EmptyDataError, UnknownNameError
 

@@ -12,8 +12,9 @@ from typing import Self
 
 import numpy as np
 
-from makar.codecs.text import TOKENIZER_FILE, TextCodec
+from makar.codecs.text import TextCodec
 from makar.codecs.text_config import BpeCodecConfig
+from makar.codecs.tokenizer_codec import TOKENIZER_FILE
 from makar.data.record import Record
 from makar.errors import ConfigError, EmptyDataError, UnsupportedError
 from makar.tensor_spec import NO_CAPTION_TOKEN, PADDING_TOKEN

@@ -21,8 +21,9 @@ from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, 
 
 from makar.codecs.codec import Codec
 from makar.codecs.pair_config import SPANS, PairCodecConfig
-from makar.codecs.text import END, TOKENIZER_FILE, TextCodec
+from makar.codecs.text import TextCodec
 from makar.codecs.text_config import BpeCodecConfig
+from makar.codecs.tokenizer_codec import END, TOKENIZER_FILE
 from makar.data.record import Record
 from makar.data.store import Store
 from makar.errors import ArtifactError, DataError, EmptyDataError, UnsupportedError

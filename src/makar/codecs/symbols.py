@@ -15,17 +15,17 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers
 
-from makar.codecs.codec import Codec, CodecConfig
-from makar.codecs.text import END, TOKENIZER_FILE
+from makar.codecs.codec import CodecConfig
+from makar.codecs.tokenizer_codec import END, TOKENIZER_FILE, TokenizerCodec, read_tokenizer
 from makar.data.record import Record
 from makar.errors import ArtifactError
-from makar.tensor_spec import TARGET, Slot, TensorSpec
+from makar.tensor_spec import TARGET
 
 LONGEST_SYMBOL = 200
 """Characters of one symbol; what is longer is no symbol of any notation here."""
 
 
-class SymbolCodec(Codec):
+class SymbolCodec(TokenizerCodec):
     """Turns content into tokens that end with the end token.
 
     Args:
@@ -42,14 +42,8 @@ class SymbolCodec(Codec):
 
     def __init__(self, config: CodecConfig, tokenizer: Tokenizer, about: Mapping[str, Any]) -> None:
         self.config: CodecConfig = config
-        self.tokenizer = tokenizer
+        super().__init__(tokenizer)
         self.about = dict(about)
-        # Content that contains the name of a special token is content.
-        self.tokenizer.encode_special_tokens = True
-        end = tokenizer.token_to_id(END)
-        if end is None:
-            raise ArtifactError(f'the tokenizer has no token "{END}"', expected="a tokenizer that this codec wrote")
-        self.end_token: int = end
         self._special = frozenset(self.special_tokens())
         self._numbers: dict[str, int] = tokenizer.get_vocab(with_added_tokens=True)
         self._names = [str(tokenizer.id_to_token(token)) for token in range(self.vocabulary)]
@@ -85,13 +79,9 @@ class SymbolCodec(Codec):
         Raises:
             ArtifactError: A file is missing or is not what it should be.
         """
-        for name in (TOKENIZER_FILE, cls.about_file):
-            if name not in files:
-                raise ArtifactError(f"the codec has no {name}", expected=name)
-        try:
-            tokenizer = Tokenizer.from_str(files[TOKENIZER_FILE].decode())
-        except Exception as error:  # the library raises bare Exception
-            raise ArtifactError(f"{TOKENIZER_FILE} cannot be read: {error}") from error
+        tokenizer = read_tokenizer(files)
+        if cls.about_file not in files:
+            raise ArtifactError(f"the codec has no {cls.about_file}", expected=cls.about_file)
         try:
             about = json.loads(files[cls.about_file])
         except ValueError as error:
@@ -103,38 +93,6 @@ class SymbolCodec(Codec):
     def files(self) -> dict[str, bytes]:
         """Return the tokenizer, and what was learned beside it."""
         return {TOKENIZER_FILE: self.tokenizer_json(), self.about_file: json.dumps(self.about, indent=1).encode()}
-
-    def tokenizer_json(self) -> bytes:
-        """Return the tokenizer in the format of the `tokenizers` library, which ``transformers.AutoTokenizer`` opens."""
-        return self.tokenizer.to_str(pretty=True).encode()
-
-    @property
-    def end_tokens(self) -> tuple[int, ...]:
-        """Every token that ends an item when it is drawn: the one."""
-        return (self.end_token,)
-
-    @property
-    def begin_token(self) -> int:
-        """The token that an item without a beginning goes on from: items begin after the end of another."""
-        return self.end_token
-
-    def token_numbers(self) -> dict[str, Any]:
-        """Return the numbers of special tokens under their names in transformers."""
-        return dict.fromkeys(("bos_token_id", "eos_token_id", "pad_token_id"), self.end_token)
-
-    def token_names(self) -> dict[str, Any]:
-        """Return the names of special tokens under their names in transformers."""
-        return dict.fromkeys(("bos_token", "eos_token", "pad_token"), END)
-
-    @property
-    def vocabulary(self) -> int:
-        """Number of tokens."""
-        return self.tokenizer.get_vocab_size(with_added_tokens=True)
-
-    @property
-    def spec(self) -> TensorSpec:
-        """One slot ``target`` with tokens along ``length``."""
-        return TensorSpec({TARGET: Slot(kind="tokens", axes=("length",), sizes=(None,), vocabulary=self.vocabulary)})
 
     def encode(self, record: Record) -> dict[str, np.ndarray]:
         """Return what is told of a record, its tokens and the end token, uint16; nothing without content."""

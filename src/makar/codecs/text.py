@@ -21,14 +21,12 @@ import numpy as np
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from makar.codecs.byte_runs import byte_characters, byte_tokens, bytes_of_name, decode_runs
-from makar.codecs.codec import Codec
 from makar.codecs.text_config import INFILL_NAMES, BpeCodecConfig, ByteCodecConfig, CharacterCodecConfig
+from makar.codecs.tokenizer_codec import END, TOKENIZER_FILE, TokenizerCodec, read_tokenizer
 from makar.data.record import Record
-from makar.errors import ArtifactError, DataError, EmptyDataError
-from makar.tensor_spec import TARGET, Slot, TensorSpec
+from makar.errors import DataError, EmptyDataError
+from makar.tensor_spec import TARGET
 
-END = "<|endoftext|>"
-TOKENIZER_FILE = "tokenizer.json"
 PIECE_CHARACTERS = 1 << 20
 _CUT = re.compile(r"(?<=[^\W_])(?=\s)")
 _QWEN2 = (
@@ -38,7 +36,7 @@ _QWEN2 = (
 TextConfig = ByteCodecConfig | CharacterCodecConfig | BpeCodecConfig
 
 
-class TextCodec(Codec):
+class TextCodec(TokenizerCodec):
     """Turns text and code into tokens that end with the end token.
 
     Args:
@@ -48,13 +46,7 @@ class TextCodec(Codec):
 
     def __init__(self, config: TextConfig, tokenizer: Tokenizer) -> None:
         self.config = config
-        self.tokenizer = tokenizer
-        # A text that contains the name of the end token is a text.
-        self.tokenizer.encode_special_tokens = True
-        end = tokenizer.token_to_id(END)
-        if end is None:
-            raise ArtifactError(f'the tokenizer has no token "{END}"', expected="a tokenizer that this codec wrote")
-        self.end_token: int = end
+        super().__init__(tokenizer)
         found = [token for name in INFILL_NAMES if (token := tokenizer.token_to_id(name)) is not None]
         self.infill_tokens: tuple[int, ...] = tuple(found) if len(found) == len(INFILL_NAMES) else ()
         """What says in front of what: text before a hole, after it, in it; empty where the codec has none."""
@@ -82,49 +74,12 @@ class TextCodec(Codec):
         Raises:
             ArtifactError: The file is missing or is no tokenizer.
         """
-        if TOKENIZER_FILE not in files:
-            raise ArtifactError(f"the codec has no {TOKENIZER_FILE}", expected=TOKENIZER_FILE)
-        try:
-            tokenizer = Tokenizer.from_str(files[TOKENIZER_FILE].decode())
-        except Exception as error:  # the library raises bare Exception
-            raise ArtifactError(f"{TOKENIZER_FILE} cannot be read: {error}") from error
+        tokenizer = read_tokenizer(files)
         return cls(config, tokenizer)
 
     def files(self) -> dict[str, bytes]:
         """Return ``tokenizer.json``."""
         return {TOKENIZER_FILE: self.tokenizer_json()}
-
-    def tokenizer_json(self) -> bytes:
-        """Return the tokenizer in the format of the `tokenizers` library, which ``transformers.AutoTokenizer`` opens."""
-        return self.tokenizer.to_str(pretty=True).encode()
-
-    @property
-    def end_tokens(self) -> tuple[int, ...]:
-        """Every token that ends a text when it is drawn: the one."""
-        return (self.end_token,)
-
-    @property
-    def begin_token(self) -> int:
-        """The token that a text without a beginning goes on from: texts begin after the end of another."""
-        return self.end_token
-
-    def token_numbers(self) -> dict[str, Any]:
-        """Return the numbers of special tokens under their names in transformers."""
-        return dict.fromkeys(("bos_token_id", "eos_token_id", "pad_token_id"), self.end_token)
-
-    def token_names(self) -> dict[str, Any]:
-        """Return the names of special tokens under their names in transformers."""
-        return dict.fromkeys(("bos_token", "eos_token", "pad_token"), END)
-
-    @property
-    def vocabulary(self) -> int:
-        """Number of tokens."""
-        return self.tokenizer.get_vocab_size(with_added_tokens=True)
-
-    @property
-    def spec(self) -> TensorSpec:
-        """One slot ``target`` with tokens along ``length``."""
-        return TensorSpec({TARGET: Slot(kind="tokens", axes=("length",), sizes=(None,), vocabulary=self.vocabulary)})
 
     def encode(self, record: Record) -> dict[str, np.ndarray]:
         """Return the tokens of a record and the end token, as uint16 where they fit, otherwise uint32; nothing for empty text."""

@@ -11,9 +11,10 @@ from typing import Self
 
 import numpy as np
 
-from makar.codecs.text import TOKENIZER_FILE, TextCodec
+from makar.codecs.text import TextCodec
 from makar.codecs.text_config import BpeCodecConfig
 from makar.codecs.text_rows_config import FURTHER
+from makar.codecs.tokenizer_codec import TOKENIZER_FILE
 from makar.data.record import Record
 from makar.errors import ArtifactError
 

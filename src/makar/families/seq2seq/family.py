@@ -9,7 +9,7 @@ from jaxtyping import Bool, Int
 from torch import Tensor, nn
 
 from makar.codecs.pair import PADDING_NAME
-from makar.codecs.text import END
+from makar.codecs.tokenizer_codec import END
 from makar.errors import ConfigError, TensorMismatchError
 from makar.families.family import Batch, Family, Loss, OnnxPart, ParameterGroup, Phase, Sampler, unfit_tensors
 from makar.families.logits_hook import LogitsHook
