@@ -22,7 +22,7 @@ from typing import Any
 
 import emoji_captions
 import numpy as np
-from diffusion_peers import read_parquet
+from gan_subjects import read_parquet
 from image_judge import compared, extractor_of, fid, in_words, interval, looks, sheet, style_distance
 from measure import data_folder, machine, write_result
 from PIL import Image

@@ -14,7 +14,6 @@ held-out split judged in the same way.
 """
 
 import argparse
-import io
 import math
 import os
 import sys
@@ -25,11 +24,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import fashion_torchcfm as fashion
 import gan_examples as gans
+import gan_subjects
 import numpy as np
 import torch
-from measure import data_folder, machine, mean_interval, write_result
+from measure import machine, mean_interval, write_result
 from torch import nn
 
 BATCH = 16
@@ -38,60 +37,6 @@ DDP_WIDTHS = {PUBLISHED: 64, SMALL: 16}
 DIFFUSERS_WIDTHS = {PUBLISHED: (128, 128, 256, 256, 512, 512), SMALL: (32, 64, 64)}
 DDIM_STEPS, DPM_STEPS = 25, 20
 THREAD_TRIAL_SECONDS = 8.0
-
-
-class Cifar(gans.Subject):
-    """cifar10, judged by a classifier of its training images."""
-
-    def __init__(self, folder: Path) -> None:
-        self.name = "cifar10"
-        self.place = folder / "cifar10"
-        self.place.mkdir()
-        parts = {}
-        for part in ("train", "test"):
-            (self.place / f"{part}.parquet").symlink_to(data_folder() / "cifar10" / f"{part}.parquet")
-            parts[part] = read_parquet(data_folder() / "cifar10" / f"{part}.parquet")
-        (self.train, labels), (test, test_labels) = parts["train"], parts["test"]
-        network = gans.ColourExtractor(10)
-        learn(network, gans.as_tensor(self.train), torch.from_numpy(labels), epochs=6)
-        with torch.inference_mode():
-            right = network(gans.as_tensor(test)).argmax(1).numpy() == test_labels
-        self.extractor, self.accuracy = network.body, float(right.mean())
-        self.reference = self.features(self.train)
-        held_out = test[:5000]
-        self.floor, self.floor_images = fashion.frechet(self.features(held_out), self.reference), len(held_out)
-
-
-def read_parquet(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Return (images, labels) of a table with encoded images."""
-    import pyarrow.parquet
-    from PIL import Image
-
-    table = pyarrow.parquet.read_table(path)
-    images = []
-    for value in table["image"].to_pylist():
-        with Image.open(io.BytesIO(value["bytes"] if isinstance(value, dict) else value)) as image:
-            images.append(np.asarray(image.convert("RGB")))
-    labels = np.array(table["label"].to_pylist())
-    _, numbers = np.unique(labels, return_inverse=True)
-    return np.stack(images), numbers.astype(np.int64)
-
-
-def learn(network: nn.Module, inputs: torch.Tensor, targets: torch.Tensor, *, epochs: int) -> None:
-    """Train a classifier, which is then frozen."""
-    torch.manual_seed(0)
-    generator = torch.Generator().manual_seed(0)
-    optimiser = torch.optim.AdamW(network.parameters(), 2e-3)
-    steps = epochs * len(inputs) // 128
-    schedule = torch.optim.lr_scheduler.LinearLR(optimiser, 1.0, 0.01, steps)
-    for _ in range(steps):
-        pick = torch.randint(len(inputs), (128,), generator=generator)
-        loss = nn.functional.cross_entropy(network(inputs[pick]), targets[pick])
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        schedule.step()
-    network.eval()
 
 
 def stand_in_for_torchvision() -> None:
@@ -123,7 +68,7 @@ def ddp(folder: Path, pixels: torch.Tensor, width: int, seconds: float) -> tuple
     from ema_pytorch import EMA
 
     network = Unet(dim=width, dim_mults=(1, 2, 4, 8), channels=pixels.shape[1])
-    model = GaussianDiffusion(network, image_size=gans.SIDE, timesteps=1000, sampling_timesteps=DDIM_STEPS)
+    model = GaussianDiffusion(network, image_size=gan_subjects.SIDE, timesteps=1000, sampling_timesteps=DDIM_STEPS)
     optimiser = torch.optim.Adam(network.parameters(), lr=1e-4, betas=(0.9, 0.99))
     average = EMA(model, beta=0.995, update_every=10)
     # It takes images between 0 and 1 and scales them itself.
@@ -151,7 +96,7 @@ def hugging(pixels: torch.Tensor, width: tuple[int, ...], seconds: float) -> tup
     levels = len(width)
     attention = levels - 2
     network = UNet2DModel(
-        sample_size=gans.SIDE, in_channels=pixels.shape[1], out_channels=pixels.shape[1], layers_per_block=2,
+        sample_size=gan_subjects.SIDE, in_channels=pixels.shape[1], out_channels=pixels.shape[1], layers_per_block=2,
         block_out_channels=width,
         down_block_types=tuple("AttnDownBlock2D" if level == attention else "DownBlock2D" for level in range(levels)),
         up_block_types=tuple("AttnUpBlock2D" if level == levels - 1 - attention else "UpBlock2D" for level in range(levels)),
@@ -180,7 +125,7 @@ def hugging(pixels: torch.Tensor, width: tuple[int, ...], seconds: float) -> tup
     def sample(count: int) -> torch.Tensor:
         solver = DPMSolverMultistepScheduler(num_train_timesteps=1000, beta_schedule="linear")
         solver.set_timesteps(DPM_STEPS)
-        noisy = torch.randn(count, pixels.shape[1], gans.SIDE, gans.SIDE)
+        noisy = torch.randn(count, pixels.shape[1], gan_subjects.SIDE, gan_subjects.SIDE)
         for moment in solver.timesteps:
             noisy = solver.step(network(noisy, moment).sample, moment, noisy).prev_sample
         return noisy
@@ -201,7 +146,7 @@ def about(network: nn.Module, steps: int, seconds: float, sampler: str) -> dict[
 
 def peer_samples(
     train: Callable[[float], tuple[Any, Callable[[int], torch.Tensor]]],
-    subject: gans.Subject,
+    subject: gan_subjects.Subject,
     *,
     minutes: float,
     seed: int,
@@ -221,7 +166,7 @@ def peer_samples(
     return subject.from_peer(made), told | {"sampling_seconds": time.perf_counter() - start}
 
 
-def sides(options: argparse.Namespace, subject: gans.Subject) -> dict[str, Callable[[Path, int], Any]]:
+def sides(options: argparse.Namespace, subject: gan_subjects.Subject) -> dict[str, Callable[[Path, int], Any]]:
     """Return everything that is measured, by name."""
     found: dict[str, Callable[[Path, int], Any]] = {}
     for recipe in ("flow", "ddpm"):
@@ -260,16 +205,20 @@ def main() -> None:
     parser.add_argument("--data", nargs="+", default=["fashion_mnist", "cifar10"], choices=["fashion_mnist", "cifar10"])
     parser.add_argument("--only", nargs="+", help="words of the names of the sides to measure; none measures all")
     parser.add_argument("--sheets", type=Path, help="a folder for contact sheets")
+    parser.add_argument("--judges", type=Path, help="a folder in which the judges are kept for the next call")
     parser.add_argument("--label", help="a word in the name of the result")
     options = parser.parse_args()
     result: dict[str, Any] = {"machine": machine(), "minutes": options.minutes, "subjects": []}
     with tempfile.TemporaryDirectory() as folder:
         for name in options.data:
             torch.set_num_threads(len(os.sched_getaffinity(0)))
-            subject = Cifar(Path(folder)) if name == "cifar10" else gans.Subject(name, Path(folder))
-            gans.SAMPLES[name] = options.samples
+            judges = [options.judges / f"judge.{name}.safetensors"] if options.judges else []
+            subject = gan_subjects.Subject(name, Path(folder), judges)
+            gan_subjects.SAMPLES[name] = options.samples
             print(
-                f"{name}: extractor {subject.accuracy:.3f} accurate; floor {subject.floor:.2f} ({subject.floor_images})",
+                "{data}: judge {judge_accuracy} accurate; floor {floor} ({floor_images})".format(
+                    data=name, **subject.about
+                ),
                 flush=True,
             )
             runs: dict[str, list[dict[str, Any]]] = {}
@@ -290,8 +239,7 @@ def main() -> None:
                 print(f"{name} {side}: FID {value:.2f} +- {half:.2f} over {len(options.seeds)} seeds", flush=True)
             result["subjects"].append(
                 {
-                    "data": name, "extractor_accuracy": subject.accuracy, "floor": subject.floor,
-                    "floor_images": subject.floor_images, "samples": options.samples, "runs": runs,
+                    "data": name, **subject.about, "samples": options.samples, "runs": runs,
                 }
             )  # fmt: skip
     write_result("-".join(["diffusion-peers", *filter(None, [options.label])]), result)

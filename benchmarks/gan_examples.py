@@ -163,7 +163,7 @@ def our_samples(subject: Subject, home: Path, *, recipe: str, minutes: float, se
         "features": stage["family"]["features"],
         "batch_size": stage["optimisation"]["batch_size"],
         "learning_rate": stage["optimisation"]["learning_rate"],
-        "augmentation": stage["family"]["augmentation"],
+        "augmentation": stage["family"].get("augmentation"),
         "images": training["items"],
         "threads": plan["threads"],
         "workers": plan["workers"],

@@ -1,7 +1,8 @@
-"""Two sets of images to compare adversarial models on: what to learn from, as files and as arrays, and a frozen judge with its floor.
+"""Three sets of images to compare generative models on: what to learn from, as files and as arrays, and a frozen judge with its floor.
 
 ``fashion_mnist`` is judged by the extractor of ``fashion_torchcfm.py``; ``emoji`` (one style, 32 x 32 pixels) by the same network with
-three channels, trained to tell the nine groups on the training split of all six styles. A judge that was saved is taken up again, so that
+three channels, trained to tell the nine groups on the training split of all six styles; ``cifar10`` by that network, trained to tell its
+ten classes. A judge that was saved is taken up again, so that
 all parts of a series are judged by one. Floors: the held-out images against the training images, and, as the held-out emoji of one
 style are few, one half of the training images against the other.
 """
@@ -21,7 +22,8 @@ from torch import nn
 STYLE = "noto"
 SIDE = 32
 HELD_OUT = 5000
-SAMPLES = {"fashion_mnist": 5000, "emoji": 2000}
+SAMPLES = {"fashion_mnist": 5000, "emoji": 2000, "cifar10": 2000}
+EPOCHS = {"fashion_mnist": 4, "emoji": 12, "cifar10": 6}
 
 
 class ColourExtractor(nn.Module):
@@ -43,14 +45,15 @@ class Subject:
     """One data set.
 
     Args:
-        name: ``"fashion_mnist"`` or ``"emoji"``.
+        name: ``"fashion_mnist"``, ``"emoji"`` or ``"cifar10"``.
         folder: Where the data for our command is laid out.
         judges: Files of safetensors with judges of this data set, by the same name; the first is written when none is there.
     """
 
     def __init__(self, name: str, folder: Path, judges: list[Path]) -> None:
         self.name = name
-        images, labels, self.place, own = _fashion(folder) if name == "fashion_mnist" else _emoji(folder)
+        layout = {"fashion_mnist": _fashion, "emoji": _emoji, "cifar10": _cifar}[name]
+        images, labels, self.place, own = layout(folder)
         self.train, held_out = images["train"][own["train"]], images["test"][own["test"]][:HELD_OUT]
         torch.manual_seed(0)
         network: nn.Module = (
@@ -58,7 +61,7 @@ class Subject:
         )
         saved = next((file for file in judges if file.exists()), None)
         if saved is None:
-            _teach(network, images["train"], labels["train"], epochs=4 if name == "fashion_mnist" else 12)
+            _teach(network, images["train"], labels["train"], epochs=EPOCHS[name])
             if judges:
                 save_file(network.state_dict(), judges[0])
         else:
@@ -120,6 +123,35 @@ def _fashion(folder: Path) -> tuple[Split, Split, Path, Split]:
     whole = {"train": np.arange(len(images)), "test": np.arange(len(test))}
     pixels = {"train": images[..., None], "test": test[..., None]}
     return pixels, {"train": labels, "test": test_labels}, place, whole
+
+
+def read_parquet(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Return (images, labels) of a table with encoded images."""
+    import pyarrow.parquet
+    from PIL import Image
+
+    table = pyarrow.parquet.read_table(path)
+    images = []
+    for value in table["image"].to_pylist():
+        with Image.open(io.BytesIO(value["bytes"] if isinstance(value, dict) else value)) as image:
+            images.append(np.asarray(image.convert("RGB")))
+    _, numbers = np.unique(np.array(table["label"].to_pylist()), return_inverse=True)
+    return np.stack(images), numbers.astype(np.int64)
+
+
+def _cifar(folder: Path) -> tuple[Split, Split, Path, Split]:
+    """The same for cifar10; what is learned from are the images, without their classes."""
+    place = folder / "cifar10"
+    place.mkdir()
+    source = data_folder() / "cifar10"
+    (place / "train.parquet").symlink_to(source / "train.parquet")
+    parts = {part: read_parquet(source / f"{part}.parquet") for part in ("train", "test")}
+    return (
+        {part: images for part, (images, _) in parts.items()},
+        {part: labels for part, (_, labels) in parts.items()},
+        place,
+        {part: np.arange(len(images)) for part, (images, _) in parts.items()},
+    )
 
 
 def _emoji(folder: Path) -> tuple[Split, Split, Path, Split]:

@@ -56,6 +56,7 @@ def test_example_runs(path):
     assert run(path, STEPS)
 
 
+@pytest.mark.slow
 def test_an_installed_plugin_is_listed_and_keeps_the_contract(plugin):
     rows = json.loads(run("-m", "makar", "list", "recipes", "--json", path=plugin))
     assert "image-bilevel" in {row["name"] for row in rows}

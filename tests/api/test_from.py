@@ -110,7 +110,10 @@ def test_latents_keep_the_autoencoder_that_made_them(monkeypatch, tmp_path):
     assert asset.content.shape == (16, 16, 1) and asset.novelty is not None
 
 
-@pytest.mark.parametrize("after", ["storing", "validation", "novelty"])
+@pytest.mark.parametrize(
+    "after",
+    [pytest.param("storing", marks=pytest.mark.slow), "validation", pytest.param("novelty", marks=pytest.mark.slow)],
+)
 def test_a_killed_training_ends_with_the_same_bits(folder, monkeypatch, after):
     call = {"steps": 12, "from_model": "first", "seed": 3}
     whole = makar.train(folder / "other", output="whole", **call)

@@ -116,7 +116,10 @@ def test_images_are_edited_through_latents(run):
     assert len({frame.hash for frame in frames}) == 3
 
 
-@pytest.mark.parametrize("stage, event", [("autoencoder", "validation"), (None, "storing"), ("image", "validation")])
+@pytest.mark.parametrize(
+    "stage, event",
+    [pytest.param("autoencoder", "validation", marks=pytest.mark.slow), (None, "storing"), ("image", "validation")],
+)
 def test_a_killed_training_ends_with_the_same_bits(run, monkeypatch, tmp_path, stage, event):
     monkeypatch.setenv("MAKAR_HOME", str(tmp_path / "home"))
     trained_stages = set()
@@ -198,6 +201,7 @@ def test_a_component_of_other_weights_is_found_even_without_the_hashes_of_files(
         rebuild_components(header, folder)
 
 
+@pytest.mark.slow  # the same way as with captions in tests/generation/test_built_in_families.py
 def test_it_goes_out_to_onnx_with_its_component_and_comes_back(run, tmp_path):
     folder = run.model.export(tmp_path / "onnx", to="onnx")
     assert {path.name for path in folder.glob("*.onnx")} == {"velocity.onnx", "autoencoder-encoder.onnx"}

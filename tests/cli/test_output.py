@@ -144,7 +144,7 @@ def _processor_seconds(words):
     return after.children_user + after.children_system - before.children_user - before.children_system
 
 
-@pytest.mark.parametrize("wait_for", ["data ready", "step"])
+@pytest.mark.parametrize("wait_for", [pytest.param("data ready", marks=pytest.mark.slow), "step"])
 def test_ctrl_c_saves_and_the_same_command_goes_on(tmp_path, wait_for):
     # A child of a background job may have Ctrl-C switched off, so Python's own handler is put back.
     code = (

@@ -216,7 +216,11 @@ def test_a_model_that_rebuilds_is_measured_by_what_it_rebuilds(tmp_path):
 
 @pytest.mark.parametrize(
     "recipe, key, plain",
-    [("vqvae", "rebuilt", None), ("colorize", "coloured", "grey"), ("super-resolution", "enlarged", "bicubic")],
+    [
+        ("vqvae", "rebuilt", None),
+        pytest.param("colorize", "coloured", "grey", marks=pytest.mark.slow),
+        ("super-resolution", "enlarged", "bicubic"),
+    ],
 )
 def test_a_model_that_makes_nothing_from_nothing_is_measured_by_its_edits(tmp_path, recipe, key, plain):
     artifact = trained(tmp_path, "image", recipe=recipe, channels=3)

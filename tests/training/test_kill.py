@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.mark.parametrize(
     "kind, kills",
-    [("language", 8), ("gan", 8), *(pytest.param(kind, 40, marks=pytest.mark.slow) for kind in ("language", "gan"))],
+    [("language", 4), ("gan", 4), *(pytest.param(kind, 40, marks=pytest.mark.slow) for kind in ("language", "gan"))],
 )
 def test_kills_change_nothing(tmp_path, kind, kills):
     environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}", "OMP_NUM_THREADS": "1"}

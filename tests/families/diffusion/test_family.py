@@ -263,8 +263,12 @@ def test_foreign_missing_and_misshapen_tensors_are_listed() -> None:
 @pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning")
 @pytest.mark.parametrize(
     "config",
-    [small(classes=0), small(), captioned(objective="ddpm"), captioned(classes=3, network="dit", blocks=2)],
-    ids=["unet", "classes", "captions", "dit"],
+    [
+        pytest.param(small(classes=0), id="unet"),
+        pytest.param(small(), id="classes", marks=pytest.mark.slow),
+        pytest.param(captioned(objective="ddpm"), id="captions"),
+        pytest.param(captioned(classes=3, network="dit", blocks=2), id="dit", marks=pytest.mark.slow),
+    ],
 )
 def test_exported_network_computes_the_same_in_onnxruntime(config: DiffusionConfig, tmp_path: Path) -> None:
     onnxruntime = pytest.importorskip("onnxruntime")

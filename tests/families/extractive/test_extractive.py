@@ -89,6 +89,7 @@ def test_a_text_without_a_word_is_refused(text):
         summed(text)
 
 
+@pytest.mark.slow
 def test_ten_megabytes_are_summed_up():
     text = "".join(f"The fox number {number % 977} ran over field {number % 31}. " for number in range(230_000))
     assert len(text) > 8_000_000

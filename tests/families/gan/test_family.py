@@ -197,7 +197,14 @@ def test_the_noise_and_the_vector_both_change_the_image(kind):
 
 # The exporter of torch still uses a name that torch itself calls deprecated.
 @pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning")
-@both
+@pytest.mark.parametrize(
+    "kind, classes",
+    [
+        ("dcgan", 0),
+        ("stylegan", 3),
+        *(pytest.param(*one, marks=pytest.mark.slow) for one in (("dcgan", 3), ("stylegan", 0))),
+    ],
+)
 def test_exported_networks_compute_the_same_in_onnxruntime(kind, classes, tmp_path: Path):
     onnxruntime = pytest.importorskip("onnxruntime")
     family = shaken(built(config(kind, classes, features=4))).eval()

@@ -11,7 +11,7 @@ onnxruntime = pytest.importorskip("onnxruntime")
 
 
 @pytest.mark.filterwarnings("ignore")  # the exporter warns about its own dependencies
-@pytest.mark.parametrize("layout", ["mainstream", "compact"])
+@pytest.mark.parametrize("layout", [pytest.param("mainstream", marks=pytest.mark.slow), "compact"])
 def test_onnx_computes_the_same_logits(layout, tmp_path):
     config = TransformerConfig(layout=layout, vocabulary=40, context=64, depth=2, width=32, heads=4, key_value_heads=2)
     family = TransformerFamily(config)
