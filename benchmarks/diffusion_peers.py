@@ -14,6 +14,7 @@ held-out split judged in the same way.
 """
 
 import argparse
+import contextlib
 import math
 import os
 import sys
@@ -39,16 +40,22 @@ DDIM_STEPS, DPM_STEPS = 25, 20
 THREAD_TRIAL_SECONDS = 8.0
 
 
-def stand_in_for_torchvision() -> None:
-    """Give what peer one imports for files and pictures and what nothing here calls."""
+@contextlib.contextmanager
+def stand_in_for_torchvision() -> Iterator[None]:
+    """Give what peer one imports for files and pictures and what nothing here calls, for as long as it is imported."""
     torchvision: Any = types.ModuleType("torchvision")
     torchvision.transforms = types.ModuleType("torchvision.transforms")
     torchvision.utils = types.ModuleType("torchvision.utils")
-    sys.modules |= {
+    given = {
         "torchvision": torchvision,
         "torchvision.transforms": torchvision.transforms,
         "torchvision.utils": torchvision.utils,
     }
+    sys.modules |= given
+    yield
+    # Peer two asks whether it is installed, and it is not.
+    for name in given:
+        del sys.modules[name]
 
 
 def shuffled(pixels: torch.Tensor) -> Iterator[torch.Tensor]:
@@ -61,11 +68,11 @@ def shuffled(pixels: torch.Tensor) -> Iterator[torch.Tensor]:
 
 def ddp(folder: Path, pixels: torch.Tensor, width: int, seconds: float) -> tuple[Any, Callable[[int], torch.Tensor]]:
     """Train peer one for some seconds and return (what happened, its sampler of so many images in -1 to 1)."""
-    stand_in_for_torchvision()
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
-    from denoising_diffusion_pytorch.denoising_diffusion_pytorch import GaussianDiffusion, Unet
-    from ema_pytorch import EMA
+    with stand_in_for_torchvision():
+        from denoising_diffusion_pytorch.denoising_diffusion_pytorch import GaussianDiffusion, Unet
+        from ema_pytorch import EMA
 
     network = Unet(dim=width, dim_mults=(1, 2, 4, 8), channels=pixels.shape[1])
     model = GaussianDiffusion(network, image_size=gan_subjects.SIDE, timesteps=1000, sampling_timesteps=DDIM_STEPS)
