@@ -17,6 +17,7 @@ from makar.codecs.chat_config import ChatCodecConfig, chat_spec
 from makar.codecs.codec import CodecConfig, LearnedCodecConfig
 from makar.codecs.image_config import HALVES, PAIRED, ImageCodecConfig, choose_image_codec, without_pairs
 from makar.codecs.pair_config import PairCodecConfig, choose_pair_codec
+from makar.codecs.sound_config import SoundCodecConfig, choose_sound_codec
 from makar.codecs.text_config import BpeCodecConfig, ByteCodecConfig, CharacterCodecConfig, choose_text_codec
 from makar.config import with_settings
 from makar.errors import UnsupportedError, UsageError
@@ -41,9 +42,12 @@ if TYPE_CHECKING:
     from makar.data.dataset import DataSet
     from makar.training.probe import Measurement
 
-LABELLED_IMAGES, CAPTIONED_IMAGES = "image-class", "image-text"
+LABELLED = {"image": "image-class", "sound": "sound-class"}
+CAPTIONED = {"image": "image-text", "sound": "sound-text"}
+"""Recipes of media whose items can have a class or a caption."""
+
 CAPTIONED_SHARE = 0.5
-"""Share of the images that must have a caption for captions to be worth learning."""
+"""Share of the items that must have a caption for captions to be worth learning."""
 MOST_CLASSES = 1000
 LONGEST_SIDE = 32
 """Of images, in pixels, where the recipe does not ask for more."""
@@ -119,10 +123,10 @@ def choose_recipe(dataset: "DataSet", request: Request) -> Recipe:
             f"--adapter {request.adapter} of nothing", expected="a model that it adapts", do="--from MODEL"
         )
     inspection = dataset.inspection
-    labelled = dataset.medium == "image" and _is_labelled(inspection.labels, inspection.used)
-    captioned = dataset.medium == "image" and inspection.captions >= CAPTIONED_SHARE * max(1, inspection.documents)
+    labelled = dataset.medium in LABELLED and _is_labelled(inspection.labels, inspection.used)
+    captioned = dataset.medium in CAPTIONED and inspection.captions >= CAPTIONED_SHARE * max(1, inspection.documents)
     by_task = recipe_for(dataset.medium, dataset.task)
-    by_data = LABELLED_IMAGES if labelled else CAPTIONED_IMAGES if captioned else by_task
+    by_data = LABELLED[dataset.medium] if labelled else CAPTIONED[dataset.medium] if captioned else by_task
     # What people like is learned by a model that makes it.
     by_data = by_task if dataset.task else by_data
     name = request.recipe or by_data
@@ -155,19 +159,22 @@ def _chosen_codec(codec: CodecConfig, dataset: "DataSet", *, recipe: str) -> Cod
     if isinstance(codec, ChatCodecConfig):
         check_rows(codec, dataset.task, medium=dataset.medium, recipe=recipe)
         return codec.changed(base=_chosen_codec(codec.base, dataset, recipe=recipe))
-    if isinstance(codec, ImageCodecConfig):
+    if isinstance(codec, ImageCodecConfig | SoundCodecConfig):
         if codec.use_labels and not _is_labelled(inspection.labels, inspection.used):
             raise UnsupportedError(
-                f'recipe "{recipe}" needs a class for every image',
-                expected="images in one folder a class, or a table with labels",
-                do="use --recipe image",
+                f'recipe "{recipe}" needs a class for every {dataset.medium}',
+                expected=f"{dataset.medium}s in one folder a class, or a table with labels",
+                do=f"use --recipe {dataset.medium}",
             )
         if codec.use_captions and not inspection.captions:
             raise UnsupportedError(
                 f'recipe "{recipe}" needs captions',
-                expected="a .txt beside every image, or a table with a column of captions",
-                do="use --recipe image",
+                expected=f"a .txt beside every {dataset.medium}, or a table with a column of captions",
+                do=f"use --recipe {dataset.medium}",
             )
+    if isinstance(codec, SoundCodecConfig):
+        return choose_sound_codec(inspection.sizes, codec)
+    if isinstance(codec, ImageCodecConfig):
         if codec.source in PAIRED and not inspection.pairs.get("count"):
             raise without_pairs(inspection.pairs, recipe)
         sizes = inspection.sizes

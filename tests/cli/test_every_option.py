@@ -20,8 +20,11 @@ from makar.api.data import data_for
 from makar.api.model import Model
 from makar.artifacts.load import load_artifact
 from makar.cli import demo
+from makar.data.builtin.effects import effect
 from makar.data.midi import read_midi
 from makar.data.score import notation_of, score_of_midi
+from makar.data.sound_reader import read_sound
+from makar.data.wave_file import wave_bytes
 from makar.families.diffusion.config import DiffusionConfig
 from makar.home import home, models_folder, runs_folder, stores_folder
 from tests.cli.small_models import IMAGE_SETTINGS, TEXT_SETTINGS, hashes, see, write_images
@@ -374,6 +377,27 @@ def test_a_part_is_kept_or_the_piece_goes_on(place, tmp_path):
     made = [score_of_midi(read_midi(file.read_bytes())) for file in sorted(tmp_path.glob("*.mid"))]
     assert len({notation_of(score) for score in made}) == 3
     shutil.rmtree(models_folder() / "composer")
+
+
+CASES["makar edit", "--from-second"] = CASES["makar edit", "--to-second"] = "test_a_hole_of_a_sound_is_where_it_is_said"
+
+
+def test_a_hole_of_a_sound_is_where_it_is_said(place, tmp_path):
+    for number in range(6):
+        (tmp_path / "sounds" / f"{number}.wav").parent.mkdir(exist_ok=True)
+        (tmp_path / "sounds" / f"{number}.wav").write_bytes(wave_bytes(effect("bell", number)))
+    see("train", "sounds", "--steps", "2", *IMAGE_SETTINGS, "-o", "bells")
+    given = read_sound((tmp_path / "sounds" / "0.wav").read_bytes())
+    for start, end in ((0.1, 0.2), (0.1, 0.3), (0.2, 0.3)):
+        see(
+            "edit", "bells", "sounds/0.wav", "--from-second", start, "--to-second", end, "--steps", "2", "-o", "new.wav"
+        )
+        made = read_sound((tmp_path / "new.wav").read_bytes())
+        changed = np.flatnonzero((made.samples != given.samples).any(1)) / given.rate_hz
+        assert abs(changed.min() - start) < 0.01 and abs(changed.max() - end) < 0.01
+        (tmp_path / "new.wav").unlink()
+        (tmp_path / "new.wav.makar.json").unlink()
+    shutil.rmtree(models_folder() / "bells")
 
 
 CASES["makar edit", "--photo"] = "test_the_map_of_a_photo_is_computed"

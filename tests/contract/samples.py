@@ -21,6 +21,7 @@ from makar.codecs.embedded_config import EmbeddedCodecConfig
 from makar.codecs.image_config import ImageCodecConfig
 from makar.codecs.pretrained_text import SpecialTokens
 from makar.codecs.summary_config import SummaryCodecConfig
+from makar.data.builtin.effects import KINDS, effect
 from makar.data.record import Record
 from makar.families.family import build_family
 from tests.toy_autoencoder import ToyAutoencoder, ToyAutoencoderConfig
@@ -60,6 +61,8 @@ def records(medium):
         contents = PIECES
     elif medium == "protein":
         contents = ["MKVLAAGIVGLCAKAYEDHPW", "GSHMRQNTFU", "ACDEFGHIKLMNPQRSTVWYBXZJO" * 3, "MAAAK" * 20]
+    elif medium == "sound":
+        contents = [effect(kind, 0) for kind in sorted(KINDS)]
     else:
         draw = np.random.default_rng(0)
         contents = [draw.integers(0, 256, (40, 32, 3), dtype=np.uint8) for _ in range(12)]
@@ -72,8 +75,8 @@ def records(medium):
             source=f"{index}",
             split="train",
             pair=255 - content if medium == "image" else None,
-            label=("odd" if index % 2 else "even") if medium in ("image", "music") else None,
-            caption=f"a noisy picture, number {index}" if medium == "image" else None,
+            label=("odd" if index % 2 else "even") if medium in ("image", "music", "sound") else None,
+            caption=f"a noisy picture, number {index}" if medium in ("image", "sound") else None,
             roles={"score": index % 4 / 4}
             if medium == "image"
             else task_roles(content, index)

@@ -23,6 +23,10 @@ def _back(codec, slots):
 
 @every_codec
 def test_content_that_was_decoded_comes_back_unchanged(name, medium):
+    if medium == "sound":
+        pytest.skip(
+            "the phases of a sound are found anew each time: tests/codecs/test_sound.py says how near it comes back"
+        )
     codec = samples.codec(name, medium)
     for record in samples.records(medium):
         once = _back(codec, codec.encode(record))

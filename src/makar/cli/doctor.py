@@ -22,6 +22,7 @@ EXTRAS = {
     "diffusers": ("diffusers", "transformers", "peft", "accelerate"),
     "design": ("vtracer",),
     "molecules": ("rdkit",),
+    "audio": ("soundfile", "soxr"),
     "onnx": ("onnx", "onnxruntime", "onnxscript"),
     "gguf": ("gguf",),
     "remote": ("openai",),

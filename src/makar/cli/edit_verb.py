@@ -1,4 +1,4 @@
-"""The verb ``edit``: an image, code or a piece of music that is there, changed by a model; what is done follows from the options."""
+"""The verb ``edit``: an image, code, a sound or a piece of music, changed by a model; what is done follows from the options."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,7 +22,8 @@ def edit(
     prompt: Annotated[str | None, typer.Option("--prompt", help="What it is to become.")] = None,
     label: Annotated[str | None, typer.Option("--label", help="The class that it is to become.")] = None,
     strength: Annotated[
-        float | None, typer.Option("--strength", help="Begin from the image: 0 leaves it, 1 does not look at it.")
+        float | None,
+        typer.Option("--strength", help="Begin from the image or sound: 0 leaves it, 1 does not look at it."),
     ] = None,
     mask: Annotated[
         Path | None, typer.Option("--mask", help="Fill in where this image of the same size is white.")
@@ -88,7 +89,13 @@ def edit(
             "--keep", metavar="PART", help="Music: write three parts to this one: soprano, alto, tenor, bass."
         ),
     ] = None,
-    go_on: Annotated[bool, typer.Option("--go-on", help="Music: go on where the piece ends.")] = False,
+    go_on: Annotated[bool, typer.Option("--go-on", help="Music, sounds: go on where it ends.")] = False,
+    from_second: Annotated[
+        float | None, typer.Option("--from-second", min=0.0, help="Sounds: fill in a hole that begins here.")
+    ] = None,
+    to_second: Annotated[
+        float | None, typer.Option("--to-second", min=0.0, help="Sounds: the hole ends here; without it at the end.")
+    ] = None,
     max_tokens: Annotated[int | None, typer.Option("--max-tokens", min=1, help="Code, music: length at most.")] = None,
     temperature: Annotated[
         float | None, typer.Option("--temperature", help="Code: 0 takes the likeliest; without it 0 for one variant.")
@@ -107,7 +114,7 @@ def edit(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Change images, a file of code or pieces of music with MODEL.
+    """Change images, a file of code, sounds or pieces of music with MODEL.
 
     What is known comes out unchanged, the file itself is not touched; what is saved carries a signed manifest.
     """
@@ -146,8 +153,11 @@ def edit(
         "diff": is_diff,
         "keep": keep,
         "go_on": go_on,
+        "to_second": to_second,
     }
     how |= {name: value for name, value in of_text.items() if value}
+    if from_second is not None:
+        how["from_second"] = from_second
     controls = {
         "strength": strength,
         "steps": steps,

@@ -12,10 +12,10 @@ from makar.codecs.codec import CodecConfig
 from makar.codecs.text_config import LEAST_VOCABULARY
 from makar.config import setting
 from makar.errors import ConfigError, UnsupportedError
-from makar.tensor_spec import Slot
+from makar.tensor_spec import CAPTION, CLASS, TARGET, Slot
 
-SMALLEST, LARGEST = 16, 64
-"""Sides of an image, in pixels, that models of pixels are made for; larger ones are for latents."""
+SMALLEST, LARGEST = 16, 256
+"""Sides of an image in pixels."""
 
 PLANES = ("grey", "edges", "sketch", "segments", "depth")
 """Sources of one channel."""
@@ -107,6 +107,26 @@ def source_slot(config: ImageCodecConfig, *, channels: int) -> Slot | None:
     factor = config.reduction if config.source == "reduced" else 1
     sizes = (1 if config.source in PLANES else channels, config.height // factor, config.width // factor)
     return Slot(kind="values", axes=("channels", "height", "width"), sizes=sizes)
+
+
+def estimated_slots(
+    config: ImageCodecConfig, shape: tuple[int, int, int], labels: Mapping[str, int]
+) -> dict[str, Slot]:
+    """Return the slots that a codec will make of what it is to find, as far as the inspection lets it be guessed.
+
+    Args:
+        config: The codec's settings.
+        shape: Channels, height and width of an image.
+        labels: Images by label.
+    """
+    slots = {TARGET: Slot(kind="values", axes=("channels", "height", "width"), sizes=shape)}
+    if config.use_labels:
+        slots[CLASS] = Slot(kind="tokens", axes=(), sizes=(), vocabulary=len(labels))
+    if config.use_captions:
+        slots[CAPTION] = Slot(
+            kind="tokens", axes=("length",), sizes=(config.caption_length,), vocabulary=config.caption_vocabulary
+        )
+    return slots
 
 
 def choose_image_codec(

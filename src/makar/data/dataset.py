@@ -101,6 +101,9 @@ class DataSet:
                 pair = document.read_pair() if document.read_pair is not None and self._seen.paired[index] else None
                 record = self._record(document, index, split, pixels, pixels.tobytes())
                 yield record if pair is None else dataclasses.replace(record, pair=pair)
+            elif self.medium == "sound":
+                for piece in document.read():
+                    yield self._record(document, index, split, piece, piece.tobytes())
             else:
                 for part in document.read():
                     yield self._record(document, index, split, part, part.encode("utf-8", "replace"))

@@ -18,6 +18,8 @@ import numpy as np
 from makar.data import near_image, near_text
 from makar.data.document import Document, Progress, Source
 from makar.data.record import WORDED
+from makar.data.sound import Sound
+from makar.data.spectrogram import mel_decibels, picture_of
 from makar.data.splitting import EMPTY, OFFICIAL_CODES, REFUSED, TRAIN, UNREADABLE
 from makar.errors import DataError
 
@@ -27,6 +29,9 @@ LANGUAGE_CHARACTERS = 40
 LABEL_LIMIT = 10_000
 SIZE_LIMIT = (1 << 32) - 1
 EXAMPLES = 5
+SOUND_BANDS = 32
+DURATION_STEP_MS = 20
+"""Durations of sounds are counted in steps of this."""
 ASPECT_TOLERANCE = 0.02
 """Two images of a pair may differ so much in the ratio of their sides: what rounding to whole pixels makes of it."""
 
@@ -133,6 +138,8 @@ class _Collector:
     def _read(self, document: Document) -> tuple[int, int, str | None]:
         if self.medium == "image":
             return self._see_pixels(document.read()), 1, None
+        if self.medium == "sound":
+            return self._see_sound(document.read()), 1, None
         # The same answer to another question is no copy.
         return self._see_text(document.read(), of=str((document.roles or {}).get("source", "")))
 
@@ -146,6 +153,32 @@ class _Collector:
         self.bytes = pixels.nbytes
         if len(self.compared) < near_image.IMAGE_LIMIT:
             self.thumbnails.append(near_image.thumbnail(pixels))
+            self.compared.append(len(self.digests))
+            if len(self.thumbnails) == 1024:
+                self.sketch()
+        return int.from_bytes(digest.digest()[:8], "big")
+
+    def _see_sound(self, pieces: Iterator[Sound]) -> int:
+        digest, samples, first = hashlib.sha256(), 0, None
+        for piece in pieces:
+            first = first or piece
+            samples += len(piece.samples)
+            digest.update(piece.tobytes())
+            self.bytes += piece.samples.nbytes
+        assert first is not None, "a file without sounds is refused where it is read"
+        shape = (
+            first.rate_hz,
+            round(1000 * samples / first.rate_hz / DURATION_STEP_MS) * DURATION_STEP_MS,
+            first.shape[1],
+        )
+        if shape in self.shapes or len(self.shapes) < LABEL_LIMIT:
+            self.shapes[shape] += 1
+        if len(self.compared) < near_image.IMAGE_LIMIT:
+            loudness = mel_decibels(
+                first.mono(), rate_hz=first.rate_hz, hop=max(1, first.rate_hz // 60), mels=SOUND_BANDS
+            )
+            picture = picture_of(loudness, loudest=float(loudness.max()))
+            self.thumbnails.append(near_image.thumbnail(np.ascontiguousarray(picture)[:, :, None]))
             self.compared.append(len(self.digests))
             if len(self.thumbnails) == 1024:
                 self.sketch()
@@ -269,7 +302,7 @@ def _pairs(collector: _Collector, progress: Progress | None) -> np.ndarray:
         return np.zeros((0, 2), np.int64)
     if progress is not None:
         progress("comparing", 0, len(collector.compared))
-    if collector.medium == "image":
+    if collector.medium in ("image", "sound"):
         collector.sketch()
         pairs = near_image.near_pairs(np.concatenate(collector.hashes), np.concatenate(collector.pictures))
     else:

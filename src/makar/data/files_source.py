@@ -23,6 +23,8 @@ from makar.data.record import UNKNOWN_LICENCE
 from makar.data.score import notation_of, score_of_midi, score_of_voices, tidy
 from makar.data.sequence_columns import number_of, property_name, rows_problem, voices_of_rows
 from makar.data.smiles import form_problem
+from makar.data.sound import Sound
+from makar.data.sound_reader import read_pieces
 from makar.data.split_names import WORDS, official_split_of, split_of_value
 from makar.data.table_columns import Columns, image_bytes, text_of
 from makar.data.tables import rows, seekable
@@ -82,6 +84,8 @@ class FilesSource(Source):
                 yield self._image(entry)
             elif kind.group == "music":
                 yield self._piece(entry)
+            elif kind.group == "sound":
+                yield self._sound(entry)
             else:
                 yield self._text(entry)
 
@@ -110,7 +114,7 @@ class FilesSource(Source):
     def _skip_other(self, entry: Entry, skip: Skip) -> None:
         medium = self._medium_of(entry)
         if medium == "text" and self._inventory.captions.is_sidecar(entry.name):
-            skip(entry.name, "caption of an image")
+            skip(entry.name, "caption of an image or a sound")
         else:
             skip(entry.name, f"another medium: use --medium {medium}")
 
@@ -144,6 +148,22 @@ class FilesSource(Source):
             official=self._official(entry.name),
             label=_folder_of(entry.name),
             licence=self._inventory.licence_of(entry.name),
+        )
+
+    def _sound(self, entry: Entry) -> Document:
+        def read() -> Iterator[Sound]:
+            with seekable(entry) as stream:
+                yield from read_pieces(stream)
+
+        about = self._inventory.captions.about(entry.name, entry.path)
+        return Document(
+            name=entry.name,
+            read=read,
+            official=about.official or self._official(entry.name),
+            caption=about.caption,
+            label=about.label,
+            licence=licences.licence_named(about.licence) if about.licence else self._inventory.licence_of(entry.name),
+            consent=about.consent or "unknown",
         )
 
     def _image(self, entry: Entry) -> Document:

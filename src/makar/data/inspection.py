@@ -11,6 +11,8 @@ from makar.data.record import UNKNOWN_LICENCE
 from makar.data.splitting import CUT, DUPLICATE, HELD_OUT, INNER, NEAR, TRAIN, UNUSED, Decision, stretch_lengths
 
 SHOWN_LABELS = 1000
+UNITS = {"image": "images", "sound": "sounds"}
+"""What is counted of media that have no characters."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -19,7 +21,7 @@ class Inspection:
 
     Attributes:
         name: Name of the data set.
-        medium: ``text``, ``code`` or ``image``.
+        medium: One of ``MEDIA``.
         task: The task of language that the tables are labelled for; empty for none.
         roles: The column of each role of that task.
         source: What was typed.
@@ -31,7 +33,7 @@ class Inspection:
         duplicates: ``exact``, ``near``, each also ``_across_split``, and ``compared`` (documents looked at for near copies).
         splits: Documents and sizes of ``train``, ``inner`` and ``held_out``, ``origin`` and what is left ``unused``.
         languages: Documents by language, among those looked at.
-        sizes: Totals and the spread: characters and bytes, or heights, widths and channels.
+        sizes: Totals and the spread: characters and bytes, or heights, widths and channels, or seconds and rates.
         licences: Documents by licence, ``NOASSERTION`` where nobody says.
         licence_statements: Where a licence is stated.
         labels: Documents by label.
@@ -136,7 +138,7 @@ def _pairs(found: Found, seen: Examination, decision: Decision) -> dict[str, Any
 
 
 def _splits(seen: Examination, decision: Decision, medium: str) -> dict[str, Any]:
-    unit = "images" if medium == "image" else "characters"
+    unit = UNITS.get(medium, "characters")
     splits: dict[str, Any] = {"origin": decision.origin}
     for name, code in (("train", TRAIN), ("inner", INNER), ("held_out", HELD_OUT)):
         mask = decision.codes == code
@@ -159,6 +161,8 @@ def _languages(seen: Examination, decision: Decision) -> dict[str, int]:
 
 
 def _sizes(seen: Examination, decision: Decision, medium: str) -> dict[str, Any]:
+    if medium == "sound":
+        return _durations(seen, decision)
     if medium != "image":
         sizes = seen.sizes[decision.codes <= CUT]
         return {
@@ -179,6 +183,33 @@ def _sizes(seen: Examination, decision: Decision, medium: str) -> dict[str, Any]
         "bytes": int(seen.byte_sizes[decision.codes <= CUT].sum()),
         "height": heights,
         "width": widths,
+        "channels": channels,
+    }
+
+
+def _durations(seen: Examination, decision: Decision) -> dict[str, Any]:
+    """Return how many sounds there are, how long they are, and at which rates they were recorded."""
+    pieces = sorted((shape[1] / 1000, count) for shape, count in seen.shapes.items())
+    cumulated = np.cumsum([count for _, count in pieces])
+
+    def quantile(share: float) -> float:
+        return pieces[int(np.searchsorted(cumulated, cumulated[-1] * share))][0]
+
+    rates: dict[str, int] = {}
+    channels: dict[str, int] = {}
+    for (rate, _, count), documents in seen.shapes.items():
+        rates[str(rate)] = rates.get(str(rate), 0) + documents
+        channels[str(count)] = channels.get(str(count), 0) + documents
+    return {
+        "sounds": int((decision.codes <= CUT).sum()),
+        "bytes": int(seen.byte_sizes[decision.codes <= CUT].sum()),
+        "seconds": {
+            "least": pieces[0][0],
+            "median": quantile(0.5),
+            "most_but_5%": quantile(0.95),
+            "most": pieces[-1][0],
+        },
+        "rates_hz": rates,
         "channels": channels,
     }
 

@@ -133,9 +133,9 @@ def _see(entry: Entry, inventory: Inventory, medium: str | None, names: dict[str
             with seekable(entry) as stream:
                 inventory.arrays[name] = image_arrays(stream, kind.form)
             inventory.weigh("image", entry.size_bytes)
-        elif kind.group == "image":
+        elif kind.group in ("image", "sound"):
             inventory.captions.see_image(name)
-            inventory.weigh("image", entry.size_bytes)
+            inventory.weigh(kind.group, entry.size_bytes)
         else:
             if kind.form == "txt" and entry.size_bytes <= CAPTION_LIMIT_BYTES and "!/" in name:
                 inventory.captions.see_text(name, entry.whole(limit_bytes=CAPTION_LIMIT_BYTES))
@@ -244,7 +244,7 @@ def _decided(root: Path, inventory: Inventory, medium: str | None, seen: int) ->
         raise EmptyDataError(
             f"nothing in {root} can be used: {detail}"
             + (f" ({'; '.join(inventory.reasons)})" if inventory.reasons else ""),
-            expected="text, source code, images, molecules, proteins or music, alone, in folders or in archives",
+            expected="text, source code, images, sounds, molecules, proteins or music, alone, in folders or in archives",
             do="add files of those kinds, or name the folder that holds them",
         )
     if medium is not None:

@@ -32,6 +32,7 @@ NOT_READ_YET = {
     "epub": "e-books are not read yet",
     "ipynb": "notebooks are not read yet",
 }
+VIDEO = "video, and sound in its containers, are not read yet"
 
 _MAGIC: tuple[tuple[bytes, int, str, str], ...] = (
     (b"\x89PNG\r\n\x1a\n", 0, "image", "png"),
@@ -54,13 +55,18 @@ _MAGIC: tuple[tuple[bytes, int, str, str], ...] = (
     (b"\x7fELF", 0, "unread", "a program, not data"),
     (b"7z\xbc\xaf\x27\x1c", 0, "unread", "7z archives are not read; use zip or tar"),
     (b"Rar!", 0, "unread", "rar archives are not read; use zip or tar"),
-    (b"RIFF", 0, "unread", "sound and video are not read yet"),
-    (b"OggS", 0, "unread", "sound and video are not read yet"),
-    (b"fLaC", 0, "unread", "sound and video are not read yet"),
-    (b"ID3", 0, "unread", "sound and video are not read yet"),
+    (b"WAVE", 8, "sound", "wav"),
+    (b"AIFF", 8, "sound", "aiff"),
+    (b"OggS", 0, "sound", "ogg"),
+    (b"fLaC", 0, "sound", "flac"),
+    (b"ID3", 0, "sound", "mp3"),
+    (b"\xff\xfb", 0, "sound", "mp3"),
+    (b"\xff\xf3", 0, "sound", "mp3"),
+    (b"\xff\xf2", 0, "sound", "mp3"),
+    (b"RIFF", 0, "unread", VIDEO),
     (b"MThd", 0, "music", "midi"),
-    (b"ftyp", 4, "unread", "sound and video are not read yet"),
-    (b"\x1aE\xdf\xa3", 0, "unread", "sound and video are not read yet"),
+    (b"ftyp", 4, "unread", VIDEO),
+    (b"\x1aE\xdf\xa3", 0, "unread", VIDEO),
     (b"SQLite format 3\x00", 0, "unread", "a database, not text"),
 )
 
@@ -70,7 +76,7 @@ class Kind:
     """What a file is.
 
     Attributes:
-        group: ``text``, ``code``, ``image``, ``music``, ``table``, ``array``, ``archive``, ``compressed`` or ``unread``.
+        group: ``text``, ``code``, ``image``, ``music``, ``sound``, ``table``, ``array``, ``archive``, ``compressed`` or ``unread``.
         form: Format within the group (``png``, ``jsonl``, the language of code); the reason when ``unread``.
     """
 

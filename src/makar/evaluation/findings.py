@@ -53,6 +53,14 @@ class Picture:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Heard:
+    """A sound of the report, to be played: the bytes of a WAV file."""
+
+    caption: str
+    wave: bytes
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Table:
     """A table of the report."""
 
@@ -81,6 +89,7 @@ class Findings:
         novelty_scores: Novelty and diversity.
         tables: Further tables.
         pictures: Pictures, in order.
+        sounds: Sounds to be played.
         samples: Samples of text.
         details: Further plain values for the JSON only.
     """
@@ -90,5 +99,6 @@ class Findings:
     novelty_scores: tuple[Score, ...] = ()
     tables: tuple[Table, ...] = ()
     pictures: tuple[Picture, ...] = ()
+    sounds: tuple[Heard, ...] = ()
     samples: tuple[Sample, ...] = ()
     details: dict[str, Any] = dataclasses.field(default_factory=dict)

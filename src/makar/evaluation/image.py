@@ -13,7 +13,7 @@ from makar.evaluation.agreement import agreement_scores, sentence_on_agreement
 from makar.evaluation.classification_accuracy import classification_accuracy
 from makar.evaluation.extracting import Extracts
 from makar.evaluation.extractor import extractor_for
-from makar.evaluation.findings import Findings, Picture, Score
+from makar.evaluation.findings import Findings, Heard, Picture, Score
 from makar.evaluation.image_edits import edit_scores, edited_samples
 from makar.evaluation.image_novelty import nearest_picture, novelty_scores, sentence_on_novelty
 from makar.evaluation.image_scores import certainty_scores, distance_scores, spread
@@ -23,6 +23,8 @@ from makar.evaluation.pictures import grid_png
 from makar.evaluation.translation import evaluate_translation, is_translation
 from makar.generation.generate import generate
 from makar.generation.interpolate import can_interpolate, interpolate
+from makar.generation.recording import seen
+from makar.provenance.content import Recording
 from makar.tensor_spec import TARGET
 
 SAMPLES = 1000
@@ -36,6 +38,11 @@ STRIP = 9
 STRIPS = 3
 LEAST_IMAGES = 8
 LOOKED_AT = 256
+PLAYED = 8
+"""Sounds in a report."""
+
+LOOKS = {"sound": " Time goes from left to right, pitch from below upwards, what is loud is bright."}
+"""What the picture of a sample is, where the sample itself is none."""
 
 Measured = tuple[tuple[Score, ...], dict[str, Any]]
 
@@ -50,20 +57,26 @@ def evaluate_image(material: Material) -> Findings:
     inception = None if material.inception is None else read_inception(material.inception)
     if is_translation(material):
         return evaluate_translation(material, inception)
-    sets = _samples(material)
+    sets, sounds = _samples(material)
+    noun = material.artifact.medium
     samples = sets[0]
     material.say("novelty of the samples")
     novelties = material.novelty.check_many(samples[:CHECKED]) if material.novelty is not None else []
     scores, details = _measured(material, sets, inception)
     return Findings(
-        verdict=(*_sentence_on_quality(scores), *sentence_on_agreement(scores), sentence_on_novelty(novelties)),
+        verdict=(
+            *_sentence_on_quality(scores, noun),
+            *sentence_on_agreement(scores),
+            sentence_on_novelty(novelties, noun),
+        ),
         scores=scores,
-        novelty_scores=novelty_scores(novelties),
+        novelty_scores=novelty_scores(novelties, noun),
         pictures=(
-            _sample_grid(samples),
+            _sample_grid(samples, noun),
             *nearest_picture(material, samples, novelties),
             *_interpolation(material),
         ),
+        sounds=sounds,
         details={
             **details,
             "samples": len(samples),
@@ -72,19 +85,23 @@ def evaluate_image(material: Material) -> Findings:
     )
 
 
-def _samples(material: Material) -> list[list[np.ndarray]]:
-    """Return several sets of samples, each from seeds of its own."""
+def _samples(material: Material) -> tuple[list[list[np.ndarray]], tuple[Heard, ...]]:
+    """Return several sets of samples, each from seeds of its own, and those of the first that are to be played."""
     if not material.artifact.family().creates:
         edited = edited_samples(material, count=material.samples or SHOWN, sets=SETS)
         if edited:
-            return edited
+            return edited, ()
     count = material.samples or min(SAMPLES, max(SHOWN, len(material.held_out)))
     material.say("making samples", 0, SETS * count)
-    images = []
+    images: list[np.ndarray] = []
+    sounds: list[Heard] = []
     for asset in generate(material.artifact, count=SETS * count, seed=material.seed):
-        images.append(asset.content)
+        if isinstance(asset.content, Recording) and len(sounds) < PLAYED:
+            what = f"Seed {asset.manifest['seed']}, {asset.content.seconds:.2f} seconds."
+            sounds.append(Heard(caption=what, wave=asset.content.wave))
+        images.append(seen(asset.content, material.codec))
         material.say("making samples", len(images), SETS * count)
-    return [images[start : start + count] for start in range(0, len(images), count)]
+    return [images[start : start + count] for start in range(0, len(images), count)], tuple(sounds)
 
 
 def _measured(material: Material, sets: list[list[np.ndarray]], inception: InceptionExtractor | None) -> Measured:
@@ -142,12 +159,12 @@ def _features(material: Material, extractor: Extracts, images: np.ndarray) -> np
     return np.concatenate(parts)
 
 
-def _sample_grid(samples: list[np.ndarray]) -> Picture:
+def _sample_grid(samples: list[np.ndarray], noun: str) -> Picture:
     shown = samples[:SHOWN]
     return Picture(
         key="samples",
-        caption=f"{len(shown)} samples, not chosen: the first {len(shown)} seeds.",
-        alternative=f"A grid of {len(shown)} images made by the model.",
+        caption=f"{len(shown)} samples, not chosen: the first {len(shown)} seeds.{LOOKS.get(noun, '')}",
+        alternative=f"A grid of {len(shown)} {noun}s made by the model.",
         png=grid_png(shown, columns=16 if shown[0].shape[1] <= 28 else 8),
     )
 
@@ -159,7 +176,7 @@ def _interpolation(material: Material) -> tuple[Picture, ...]:
     for strip in range(STRIPS):
         first = material.seed + 2 * strip
         assets = interpolate(material.artifact, first_seed=first, last_seed=first + 1, count=STRIP)
-        images += [asset.content for asset in assets]
+        images += [seen(asset.content, material.codec) for asset in assets]
     return (
         Picture(
             key="interpolation",
@@ -170,16 +187,16 @@ def _interpolation(material: Material) -> tuple[Picture, ...]:
     )
 
 
-def _sentence_on_quality(scores: tuple[Score, ...]) -> tuple[str, ...]:
+def _sentence_on_quality(scores: tuple[Score, ...], noun: str) -> tuple[str, ...]:
     if not scores:
         return (
-            "How near its images are to real ones was not measured: there were too few images, or not the training data.",
+            f"How near its {noun}s are to real ones was not measured: there were too few, or not the training data.",
         )
     by_key = {score.key: score for score in scores}
     fid, recall, precision = by_key["fid"], by_key["recall"], by_key["precision"]
     floor = fid.baselines[0][1].value
     return (
-        f"{fid.name}: {fid.interval.value:.2f} ({fid.interval.low:.2f} to {fid.interval.high:.2f}); as many real images have {floor:.2f}.",
-        f"{precision.interval.value:.0%} of its images lie among real ones (real: {precision.baselines[0][1].value:.0%}), and "
-        f"{recall.interval.value:.0%} of what is real lies among its images (real: {recall.baselines[0][1].value:.0%}).",
+        f"{fid.name}: {fid.interval.value:.2f} ({fid.interval.low:.2f} to {fid.interval.high:.2f}); as many real {noun}s have {floor:.2f}.",
+        f"{precision.interval.value:.0%} of its {noun}s lie among real ones (real: {precision.baselines[0][1].value:.0%}), and "
+        f"{recall.interval.value:.0%} of what is real lies among its {noun}s (real: {recall.baselines[0][1].value:.0%}).",
     )

@@ -13,7 +13,7 @@ from typing import Any
 
 from makar.evaluation.bootstrap import Interval
 from makar.evaluation.facts import Facts
-from makar.evaluation.findings import Findings, Picture, Score
+from makar.evaluation.findings import Findings, Heard, Picture, Score
 
 TEMPLATE = "report.html.jinja"
 SCHEMA = 1
@@ -123,8 +123,9 @@ def bar(score: Score, interval: Interval) -> dict[str, float] | None:
     }
 
 
-def _data_address(picture: Picture) -> str:
-    return "data:image/png;base64," + base64.b64encode(picture.png).decode("ascii")
+def _data_address(shown: Picture | Heard) -> str:
+    kind, content = ("image/png", shown.png) if isinstance(shown, Picture) else ("audio/wav", shown.wave)
+    return f"data:{kind};base64," + base64.b64encode(content).decode("ascii")
 
 
 def _finite(value: Any) -> Any:

@@ -1,9 +1,9 @@
 """One generated thing with its signed manifest, and how it is written to the disk so that the two never part.
 
-Decisions: an image is written as PNG with the manifest inside, because other formats would change the pixels or drop it; any text, and a
-drawing (SVG), is written with the manifest beside it; beside a piece of music (MIDI) lie its picture and its sound too. Nothing is ever
-overwritten: a path that exists is refused, a folder gets the next free number. The sidecar is written before its text, so that a killed
-process leaves no unmarked text.
+Decisions: an image is written as PNG with the manifest inside, because other formats would change the pixels or drop it; text, drawings
+(SVG) and sounds (WAV) are written with the manifest beside them; beside a piece of music (MIDI) lie its picture and its sound too. Nothing
+is ever overwritten: a path that exists is refused, a folder gets the next free number. The sidecar is written before its text, so that a
+killed process leaves no unmarked text.
 """
 
 import dataclasses
@@ -16,12 +16,14 @@ import numpy as np
 
 from makar.errors import MakarError, OutOfSpaceError, UnsupportedError, UsageError
 from makar.generation.piece import PICTURE, SOUND, renderings
-from makar.provenance.content import Drawing, Piece
+from makar.provenance.content import Drawing, Piece, Recording
 from makar.provenance.embedding import png_bytes, sidecar_bytes, sidecar_path
 
 LARGEST_NUMBER = 1_000_000
-SUFFIXES = {"text": ".txt", "code": ".py", "image": ".png", "molecule": ".smi", "music": ".mid", "protein": ".txt"}
-DRAWING_SUFFIX, MIDI_SUFFIX = ".svg", ".mid"
+DRAWING_SUFFIX, MIDI_SUFFIX, WAVE_SUFFIX = ".svg", ".mid", ".wav"
+SUFFIXES = {"text": ".txt", "code": ".py", "image": ".png", "molecule": ".smi", "music": ".mid", "protein": ".txt"} | {
+    "sound": WAVE_SUFFIX
+}
 _TEXTS = (".txt", ".py", ".smi")
 
 
@@ -30,7 +32,7 @@ class Asset:
     """One generated thing.
 
     Attributes:
-        content: ``str``, ``uint8 [height, width, channels]``, a ``Drawing``, or a ``Piece`` of music.
+        content: ``str``, ``uint8 [height, width, channels]``, a ``Drawing``, a ``Recording``, or a ``Piece`` of music.
         medium: What it is.
         signed: The signed manifest.
         novelty: How close it is to the training data, sources named; ``None`` when that could not be checked here. The manifest has
@@ -113,6 +115,8 @@ class Asset:
             beside = renderings(self.content, self.manifest)
             files = {path.with_name(path.stem + suffix): data for suffix, data in beside.items()}
             files |= {sidecar_path(path): sidecar_bytes(self.signed), path: self.content.midi}
+        elif isinstance(self.content, Recording):
+            files = {sidecar_path(path): sidecar_bytes(self.signed), path: self.content.wave}
         elif not isinstance(self.content, np.ndarray):
             text = self.content.text if isinstance(self.content, Drawing) else self.content
             files = {sidecar_path(path): sidecar_bytes(self.signed), path: text.encode("utf-8")}
@@ -151,7 +155,7 @@ def check_file(path: Path, *, suffix: str) -> None:
         raise UnsupportedError(f"{path} is named as an image, the asset is text", expected=".txt or .py")
     if suffix not in _TEXTS and named != suffix:
         reason = "keeps pixels and manifest" if suffix == ".png" else "is what was asked for"
-        what = "a piece of music" if suffix == MIDI_SUFFIX else "an image"
+        what = {MIDI_SUFFIX: "a piece of music", WAVE_SUFFIX: "a sound"}.get(suffix, "an image")
         raise UnsupportedError(
             f'{what} cannot be written as "{named or path.name}"',
             expected=f"{suffix}, which {reason}",

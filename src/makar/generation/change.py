@@ -1,4 +1,4 @@
-"""What happens to an image after the sampler: how the result goes into the image that was given, and what the manifest says of it."""
+"""What happens to an image or a sound after the sampler: how the result goes into what was given, and what the manifest says of it."""
 
 import dataclasses
 from collections.abc import Callable
@@ -9,19 +9,21 @@ import numpy as np
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Change:
-    """One edit of one image.
+    """One edit of one image or sound.
 
     Attributes:
-        finish: From what the model made, uint8 ``[height, width, channels]``, to what the user gets.
+        finish: From what the model made, an image uint8 ``[height, width, channels]``, to what the user gets.
         stated: What goes into the manifest: operation, settings, and the hashes of what was given.
+        decode: From the slots of a sampler to what ``finish`` takes; ``None`` takes the codec.
         is_composite: Whether something that was given is in the result; otherwise it was made from nothing.
     """
 
-    finish: Callable[[np.ndarray], np.ndarray]
+    finish: Callable[[Any], Any]
     stated: dict[str, Any]
     is_composite: bool = True
+    decode: Callable[[dict[str, np.ndarray]], Any] | None = None
 
 
-def unchanged(made: np.ndarray) -> np.ndarray:
+def unchanged(made: Any) -> Any:
     """Return what the model made as it is."""
     return made

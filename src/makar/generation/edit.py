@@ -28,6 +28,7 @@ from makar.generation.inpainting import inpainting
 from makar.generation.music_edit import edit_music
 from makar.generation.prompts import Prompt, Prompts, read_prompts
 from makar.generation.request import Job, Request, check_count_and_seed, option_names
+from makar.generation.sound_edit import edit_sound
 from makar.generation.text_edit import edit_text
 from makar.tensor_spec import REFERENCE, SOURCE
 
@@ -67,6 +68,8 @@ def edit(
     """
     if artifact.medium == "music":
         return edit_music(artifact, how, prompts=prompts, count=count, seed=seed, options=options, novelty=novelty)
+    if artifact.medium == "sound":
+        return edit_sound(artifact, how, prompts=prompts, count=count, seed=seed, options=options, novelty=novelty)
     if artifact.medium in WRITTEN:
         if prompts is not None:
             raise UnsupportedError("a prompt for a change of text", expected="what stands around the hole")
@@ -74,7 +77,9 @@ def edit(
         source = words.pop("image", None)
         return edit_text(artifact, source, words, count=count, seed=seed, options=options, novelty=novelty)
     if artifact.medium != "image":
-        raise UnsupportedError(f"a model of {artifact.medium} changes nothing", expected="a model of images or code")
+        raise UnsupportedError(
+            f"a model of {artifact.medium} changes nothing", expected="a model of images, sounds or code"
+        )
     asked = read_request(how)
     check_count_and_seed(count, seed)
     controls = {name: value for name, value in (options or {}).items() if value is not None}

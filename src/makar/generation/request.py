@@ -15,6 +15,7 @@ from makar.artifacts.artifact import Artifact
 from makar.artifacts.save import utc_now
 from makar.codecs.codec import Codec
 from makar.config import Config
+from makar.data.sound import Sound
 from makar.errors import UnknownNameError, UnsupportedError, UsageError
 from makar.families.family import Family, Sampler
 from makar.families.logits_hook import Constraint, LogitsHook
@@ -25,6 +26,7 @@ from makar.generation.form_constraint import FormConstraint
 from makar.generation.guards import CopyGuard, Draft, Guard, NoveltyCheck, seed_of_attempt
 from makar.generation.piece import written_piece
 from makar.generation.prompts import EncodesPrompts, Prompt
+from makar.generation.recording import compared, recorded
 from makar.generation.steering import Likelihoods, Steered, Steering
 from makar.nn.threads import threads_for
 from makar.provenance import manifest as signing
@@ -221,7 +223,7 @@ class Request:
 
     def judged(self, content: Any, new_content: Any) -> Draft:
         """Compare what the model made with the training data."""
-        finding = self.novelty.check(new_content) if self.novelty is not None else None
+        finding = None if self.novelty is None else self.novelty.check(compared(new_content, self.codec))
         made = self.finishing.finish(content)
         # Music leaves as a file; what of it is words stays within.
         made = written_piece(made) if self.artifact.medium == "music" else made
@@ -233,11 +235,13 @@ class Request:
         novelty = draft.novelty.to_dictionary() if draft.novelty is not None else None
         change = job.prompt.change
         is_composite = change is not None and change.is_composite
+        source_type = COMPOSITE_SOURCE_TYPE if is_composite else SOURCE_TYPE
+        content = recorded(draft.content, source_type) if isinstance(draft.content, Sound) else draft.content
         statement: dict[str, Any] = {
             "schema": signing.SCHEMA,
             "type": "asset",
             "system": {"name": "makar", "version": VERSION},
-            "source_type": COMPOSITE_SOURCE_TYPE if is_composite else SOURCE_TYPE,
+            "source_type": source_type,
             "time_utc": utc_now(),
             "medium": self.artifact.medium,
             "artifact": {"hash": self.artifact.hash, "name": self.artifact.name},
@@ -255,7 +259,7 @@ class Request:
             "hook": None if self.hook is None else _name_of(self.hook),
             "guards": [guard.name for guard in self.guards],
             "novelty": shareable_novelty(novelty),
-            "content": describe_content(draft.content),
+            "content": describe_content(content),
         }
         if self.family.computing:
             statement["computing"] = self.family.computing
@@ -273,7 +277,7 @@ class Request:
             statement["finish"] = self.finishing.stated
         statement["id"] = hashlib.sha256(signing.canonical_json(statement)).hexdigest()[:32]
         signed = signing.sign(statement, self.key)
-        return Asset(content=draft.content, medium=self.artifact.medium, signed=signed, novelty=novelty)
+        return Asset(content=content, medium=self.artifact.medium, signed=signed, novelty=novelty)
 
 
 def read_options(options: dict[str, Any] | Config | None, family: Family) -> Config:
@@ -372,7 +376,8 @@ def decode_example(codec: Codec, prompt: Prompt, slots: Slots) -> tuple[Any, Any
             before = codec.decode({TARGET: given})
         return before + new_text, new_text
     if given is None:
-        content = codec.decode(slots)
+        decode = None if prompt.change is None else prompt.change.decode
+        content = (decode or codec.decode)(slots)
         return content, content
     whole = codec.decode({**slots, TARGET: np.concatenate([given, slots[TARGET]])})
     before = codec.decode({TARGET: given})

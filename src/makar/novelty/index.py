@@ -36,6 +36,9 @@ SCHEMA = 1
 LETTERED = ("protein",)
 """Media that are compared by rows of letters."""
 
+PICTURED = ("image", "sound")
+"""Media that are compared as images; of a sound what is heard at which pitch and when."""
+
 NAMED = ("molecule",)
 """Media that are compared as a whole: the same or another."""
 
@@ -75,7 +78,7 @@ class NoveltyIndex:
         self.items: int = header["items"]
         self._text = TextIndex(folder) if self.medium in (*WORDED, *LETTERED) else None
         self._members = MemberIndex(folder, medium=self.medium) if self.medium in NAMED else None
-        self._image = ImageIndex(folder) if self.medium == "image" else None
+        self._image = ImageIndex(folder) if self.medium in PICTURED else None
 
     @classmethod
     def open(cls, folder: Path) -> Self:
@@ -110,7 +113,7 @@ class NoveltyIndex:
         Raises:
             UnsupportedError: No index for this medium.
         """
-        known = (*WORDED, *LETTERED, *NAMED, "image")
+        known = (*WORDED, *LETTERED, *NAMED, *PICTURED)
         if medium not in known:
             raise UnsupportedError(f"novelty of {medium}", expected="one of: " + ", ".join(known))
         key = f"{store.key}:{held_out.key if held_out is not None else ''}"
@@ -123,7 +126,7 @@ class NoveltyIndex:
             def progress(done: int, total: int) -> None:
                 on_event({"event": "novelty", "done": done, "total": total})
 
-            if medium == "image":
+            if medium in PICTURED:
                 build_image_index(store, building, progress=progress)
             elif medium in NAMED:
                 build_member_index(store, codec, building, progress=progress)
@@ -142,7 +145,8 @@ class NoveltyIndex:
         """Return how new one asset is.
 
         Args:
-            content: ``str`` for text, code, molecules, music and proteins; uint8 ``[height, width, channels]`` for images.
+            content: ``str`` for text, code, molecules, music and proteins; uint8 ``[height, width, channels]`` for images, and
+                for the pictures of sounds.
         """
         return self.check_many([content])[0]
 

@@ -1,4 +1,4 @@
-"""The hash of what an asset shows: the bytes of a text, a drawing or a piece of music; the pixels of an image with their size.
+"""The hash of what an asset shows: the bytes of a text, a drawing, a sound or a piece of music; the pixels of an image with their size.
 
 An image is hashed by its pixels and not by its file, so that the hash can be signed before the file, which carries the signature,
 exists; lossless recompression keeps it, any change of a pixel does not.
@@ -37,11 +37,31 @@ class Piece:
     midi: bytes
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Recording:
+    """A sound and its file.
+
+    Attributes:
+        samples: float32 ``[samples, channels]``, -1 to 1.
+        rate_hz: Samples a second.
+        wave: The same as a WAV file.
+    """
+
+    samples: np.ndarray
+    rate_hz: int
+    wave: bytes
+
+    @property
+    def seconds(self) -> float:
+        """How long it is."""
+        return len(self.samples) / self.rate_hz
+
+
 def describe_content(content: Any) -> dict[str, Any]:
     """Return what a manifest says of the content.
 
     Args:
-        content: ``str``, a drawing, a piece of music, or ``uint8 [height, width, channels]`` with 1, 3 or 4 channels.
+        content: ``str``, a drawing, a piece of music, a recording, or ``uint8 [height, width, channels]`` with 1, 3 or 4 channels.
 
     Returns:
         ``kind``, ``sha256`` and the size (bytes, or height, width, channels).
@@ -57,6 +77,14 @@ def describe_content(content: Any) -> dict[str, Any]:
         return {"kind": "svg", "sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
     if isinstance(content, Piece):
         return {"kind": "midi", "sha256": hashlib.sha256(content.midi).hexdigest(), "bytes": len(content.midi)}
+    if isinstance(content, Recording):
+        return {
+            "kind": "sound",
+            "sha256": hashlib.sha256(content.wave).hexdigest(),
+            "bytes": len(content.wave),
+            "seconds": round(content.seconds, 6),
+            "rate_hz": content.rate_hz,
+        }
     if (
         isinstance(content, np.ndarray)
         and content.dtype == np.uint8

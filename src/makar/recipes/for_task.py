@@ -10,6 +10,7 @@ RECIPES = {
     "molecule": "molecule",
     "music": "musenet",
     "protein": "protein",
+    "sound": "sound",
 }
 TASK_RECIPES: dict[tuple[str, str], str] = {
     ("text", "classify"): "classify",

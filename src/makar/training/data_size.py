@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 
 from makar.codecs.chat_config import ROLES, ChatCodecConfig, chat_spec
 from makar.codecs.codec import Codec, CodecConfig
-from makar.codecs.image_config import HALVES, PAIRED, ImageCodecConfig, source_slot
+from makar.codecs.image_config import HALVES, PAIRED, ImageCodecConfig, estimated_slots, source_slot
 from makar.codecs.pair_config import PairCodecConfig
 from makar.codecs.prompted_image_config import PromptedImageCodecConfig
+from makar.codecs.sound_config import SoundCodecConfig
 from makar.codecs.text_config import BpeCodecConfig, ByteCodecConfig, CharacterCodecConfig
 from makar.codecs.text_rows_config import FURTHER, TextRowsConfig
 from makar.data.record import WRITTEN, Split
 from makar.data.store import Store
 from makar.errors import EmptyDataError
-from makar.tensor_spec import CAPTION, CLASS, SOURCE, TARGET, Slot, TensorSpec
+from makar.tensor_spec import SOURCE, TARGET, Slot, TensorSpec
 
 if TYPE_CHECKING:
     from makar.data.dataset import DataSet
@@ -53,13 +54,7 @@ def estimated_size(codec: CodecConfig, dataset: "DataSet") -> DataSize:
         channels = channels if channels in (1, 3) or codec.channels else 3
         channels = 3 if codec.source == "grey" else channels
         shape = (channels, codec.height, codec.width)
-        slots = {TARGET: Slot(kind="values", axes=("channels", "height", "width"), sizes=shape)}
-        if codec.use_labels:
-            slots[CLASS] = Slot(kind="tokens", axes=(), sizes=(), vocabulary=len(inspection.labels))
-        if codec.use_captions:
-            slots[CAPTION] = Slot(
-                kind="tokens", axes=("length",), sizes=(codec.caption_length,), vocabulary=codec.caption_vocabulary
-            )
+        slots = estimated_slots(codec, shape, inspection.labels)
         source = source_slot(codec, channels=channels)
         if source is not None:
             slots[SOURCE] = source
@@ -68,6 +63,17 @@ def estimated_size(codec: CodecConfig, dataset: "DataSet") -> DataSize:
             content_bytes=images * math.prod(shape),
             store_bytes=images * math.prod(shape) * (2 if codec.source in (*PAIRED, *HALVES) else 1),
             spec=TensorSpec(slots),
+            fingerprint=dataset.fingerprint,
+        )
+    if isinstance(codec, SoundCodecConfig):
+        spec = codec.estimated_spec(inspection.labels)
+        sounds = int(inspection.splits["train"]["sounds"])
+        size_bytes = sounds * codec.mels * codec.frames
+        return DataSize(
+            items=sounds,
+            content_bytes=size_bytes,
+            store_bytes=size_bytes,
+            spec=spec,
             fingerprint=dataset.fingerprint,
         )
     if isinstance(codec, PromptedImageCodecConfig):

@@ -12,6 +12,11 @@ BUILT_IN: dict[str, tuple[str, str, str]] = {
         "image",
         "1,797 handwritten digits of 8 x 8 pixels, with labels",
     ),
+    "effects": (
+        "makar.data.builtin.effects:EffectsSource",
+        "sound",
+        "600 sound effects of ten kinds, with labels and captions",
+    ),
     "glyphs": (
         "makar.data.builtin.glyphs:GlyphsSource",
         "image",

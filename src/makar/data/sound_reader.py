@@ -1,0 +1,103 @@
+"""Sound files as pieces of at most five seconds, read as a stream: WAV by itself, FLAC, Ogg, Opus and MP3 through soundfile.
+
+A recording of hours is never held. What is shorter than half a second at the end of a longer one belongs to no piece, and a piece of
+silence teaches nothing and is left out; a file of nothing else is refused.
+"""
+
+import io
+from collections.abc import Iterator
+from typing import IO
+
+import numpy as np
+
+from makar.data.sound import Sound
+from makar.data.wave_file import wave_blocks
+from makar.errors import DataError
+
+PIECE_SECONDS = 5.0
+LEAST_SECONDS = 0.02
+LEAST_REST_SECONDS = 0.5
+SILENCE = 1e-4
+"""The loudest sample of silence: -80 dB."""
+
+BLOCK_FRAMES = 1 << 16
+
+
+def read_pieces(stream: IO[bytes]) -> Iterator[Sound]:
+    """Yield the pieces of a sound file that are not silent.
+
+    Args:
+        stream: At its start, and able to go back.
+
+    Raises:
+        DataError: It is damaged, silent, or of a form that is not read.
+    """
+    found = False
+    for number, piece in enumerate(_pieces(_blocks(stream))):
+        is_rest = number > 0 and piece.seconds < LEAST_REST_SECONDS
+        if is_rest or piece.seconds < LEAST_SECONDS or np.abs(piece.samples).max() <= SILENCE:
+            continue
+        found = True
+        yield piece
+    if not found:
+        raise DataError("nothing but silence, or too short to be a sound", expected=f"at least {LEAST_SECONDS} seconds")
+
+
+def read_sound(content: bytes) -> Sound:
+    """Return a whole sound file.
+
+    Raises:
+        DataError: It is damaged, empty, or of a form that is not read.
+    """
+    blocks = list(_blocks(io.BytesIO(content)))
+    if not blocks:
+        raise DataError("a sound without samples", expected="at least one")
+    return Sound(np.concatenate([block.samples for block in blocks]), blocks[0].rate_hz)
+
+
+def _blocks(stream: IO[bytes]) -> Iterator[Sound]:
+    head = stream.read(12)
+    stream.seek(0)
+    if head[:4] in (b"RIFF", b"RF64") and head[8:12] == b"WAVE":
+        try:
+            yield from wave_blocks(stream)
+            return
+        except DataError as error:
+            # Codings inside WAV that are rare are left to the library.
+            if "coding" not in error.came:
+                raise
+            stream.seek(0)
+    yield from _decoded(stream)
+
+
+def _decoded(stream: IO[bytes]) -> Iterator[Sound]:
+    try:
+        import soundfile
+    except ImportError as error:
+        raise DataError(
+            "a sound that is no WAV file needs the package soundfile", do='pip install "makar[audio]"'
+        ) from error
+    try:
+        with soundfile.SoundFile(stream) as file:
+            for block in file.blocks(blocksize=BLOCK_FRAMES, dtype="float32", always_2d=True):
+                if not np.isfinite(block).all():
+                    raise DataError("samples that are no numbers")
+                yield Sound(np.ascontiguousarray(block), int(file.samplerate))
+    except (soundfile.SoundFileError, RuntimeError, OSError, ValueError) as error:
+        raise DataError(f"no sound that can be read: {str(error)[:120]}") from error
+
+
+def _pieces(blocks: Iterator[Sound]) -> Iterator[Sound]:
+    waiting: list[np.ndarray] = []
+    held, rate = 0, 0
+    for block in blocks:
+        rate = block.rate_hz
+        length = round(PIECE_SECONDS * rate)
+        waiting.append(block.samples)
+        held += len(block.samples)
+        while held >= length:
+            whole = np.concatenate(waiting)
+            yield Sound(np.ascontiguousarray(whole[:length]), rate)
+            waiting, held = [whole[length:]], held - length
+    if held:
+        yield Sound(np.ascontiguousarray(np.concatenate(waiting)), rate)

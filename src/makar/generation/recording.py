@@ -1,0 +1,35 @@
+"""A sound on its way out: as the WAV file that leaves, marked as made by a model, and as the picture that is compared with others."""
+
+from typing import Any
+
+import numpy as np
+
+from makar.codecs.codec import Codec
+from makar.codecs.sound import SoundCodec
+from makar.data.sound import Sound
+from makar.data.wave_file import wave_bytes
+from makar.provenance.content import Recording
+
+
+def recorded(sound: Sound, source_type: str) -> Recording:
+    """Return a sound with its file.
+
+    Args:
+        sound: The sound.
+        source_type: The IPTC word for how it came about; it stands in the file too.
+    """
+    remarks = {"ISFT": "Makar", "ICMT": source_type}
+    return Recording(samples=sound.samples, rate_hz=sound.rate_hz, wave=wave_bytes(sound, remarks=remarks))
+
+
+def compared(content: Any, codec: Codec) -> Any:
+    """Return what of a content is compared with the training data: of a sound its picture, else the content itself."""
+    return codec.picture(content) if isinstance(content, Sound) and isinstance(codec, SoundCodec) else content
+
+
+def seen(content: Any, codec: Codec) -> np.ndarray:
+    """Return what can be looked at of a content: an image itself, of a recording its picture, uint8 ``[height, width, channels]``."""
+    if isinstance(content, Recording):
+        content = compared(Sound(content.samples, content.rate_hz), codec)
+    pixels: np.ndarray = content
+    return pixels

@@ -1,0 +1,217 @@
+"""``edit`` for models of sounds: a hole is filled in, a sound goes on where it ends, or it becomes another that begins from it.
+
+The model sees as much as it learned at once, around the hole. Frames whose windows reach into the hole are made anew, all others are given
+to it as they are; the phases of what it made are then found together with the samples that stay (``makar.codecs.griffin_lim``), so that
+the sound goes on without a jump. Samples outside the hole come out bit for bit, at the rate and with the channels that they came with.
+"""
+
+import dataclasses
+import hashlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+
+from makar.artifacts.artifact import Artifact
+from makar.codecs.sound import SoundCodec
+from makar.config import Config, setting
+from makar.data.sound import Sound, resampled
+from makar.data.sound_reader import read_sound
+from makar.errors import UnknownNameError, UnsupportedError, UsageError
+from makar.generation.asset import Asset
+from makar.generation.change import Change, unchanged
+from makar.generation.edit_request import EditRequest
+from makar.generation.generate import make_assets
+from makar.generation.guards import NoveltyCheck
+from makar.generation.prompts import Prompt, Prompts, read_prompts
+from makar.generation.request import Job, Request, check_count_and_seed
+from makar.tensor_spec import KNOWN, MASK, SOURCE, TARGET
+
+LARGEST_BYTES = 1 << 30
+FADE_SECONDS = 0.010
+"""At each end of what is new it is mixed with what stood there, as far as anything did."""
+
+STRENGTH = "strength"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SoundEditRequest(Config):
+    """What is to be done to a sound."""
+
+    kind: ClassVar[str] = ""
+
+    from_second: float | None = setting(None, meaning="fill in: where the hole begins", unit="seconds", minimum=0.0)
+    to_second: float | None = setting(None, meaning="fill in: where the hole ends", unit="seconds", minimum=0.0)
+    go_on: bool = setting(False, meaning="go on where the sound ends, for half of what the model hears at once")
+
+
+def edit_sound(
+    artifact: Artifact,
+    how: EditRequest | Mapping[str, Any],
+    *,
+    prompts: Prompts = None,
+    count: int = 1,
+    seed: int = 0,
+    options: Mapping[str, Any] | None = None,
+    novelty: NoveltyCheck | None = None,
+) -> Iterator[Asset]:
+    """Fill in a hole of a sound, go on with it, or begin from it.
+
+    Args:
+        artifact: The model.
+        how: The file (``image``) and what is to be done with it; see ``SoundEditRequest``.
+        prompts: What it is to become: a class or a description, where the model takes one.
+        count: Variants for each prompt.
+        seed: Seed of the first variant; the next has ``seed + 1``.
+        options: Sampling controls by name, ``strength`` among them.
+        novelty: Compares what the model made with the training data.
+
+    Yields:
+        Signed assets.
+
+    Raises:
+        UsageError: There is no file, nothing or contradicting things are asked for, or the hole is not in the sound.
+        UnsupportedError: Something is asked for that is for another medium, or the hole is longer than what the model hears.
+        DataError: The file is no sound.
+    """
+    asked, source = _read_request(how)
+    check_count_and_seed(count, seed)
+    controls = {name: value for name, value in (options or {}).items() if value is not None}
+    is_hole = asked.from_second is not None or asked.to_second is not None
+    if is_hole + asked.go_on + (STRENGTH in controls) != 1:
+        raise UsageError(
+            "nothing, or more than one thing, is asked for",
+            expected="a hole (from_second and to_second), go_on, or a strength",
+        )
+    content, sound = _read(source)
+    request = Request(artifact, options=controls, novelty=novelty, refuse_copies=False)
+    codec = request.codec
+    assert isinstance(codec, SoundCodec), "sounds have one codec"
+    stated = {
+        "settings": {name: value for name, value in asked.to_dictionary().items() if value not in (None, False)},
+        "source": {"kind": "sound", "sha256": hashlib.sha256(content).hexdigest(), "seconds": round(sound.seconds, 6)},
+    }
+    if STRENGTH in controls:
+        if sound.seconds > codec.config.seconds:
+            raise UnsupportedError(
+                f"a sound of {sound.seconds:.2f} seconds for a model of {codec.config.seconds:.2f}",
+                expected="a shorter one",
+                do="cut it, or fill in a part of it",
+            )
+        slots = {SOURCE: _as_model(codec.picture(sound), codec)}
+        change = Change(finish=unchanged, stated={"operation": "image-to-image", **stated})
+    else:
+        hole = _end(sound, codec) if asked.go_on else _hole(asked, sound)
+        slots, change = _filling(sound, hole, codec, stated | {"operation": "go on" if asked.go_on else "inpaint"})
+    chosen = read_prompts(prompts, codec, request.family)
+    jobs = [
+        Job(Prompt(stated=prompt.stated, slots={**prompt.slots, **slots}, change=change), seed + number)
+        for prompt in chosen
+        for number in range(count)
+    ]
+    return make_assets(request, jobs)
+
+
+def _filling(
+    sound: Sound, hole: tuple[float, float], codec: SoundCodec, stated: dict[str, Any]
+) -> tuple[dict[str, torch.Tensor], Change]:
+    """Return the slots and the change of filling in a hole, which may begin where the sound ends."""
+    config = codec.config
+    rate, hop, frames = config.rate_hz, config.hop, config.frames
+    start, end = (round(place * rate) for place in hole)
+    first = max(0, start // hop - 1)
+    last = -(-end // hop) + 2
+    if last - first >= frames:
+        raise UnsupportedError(
+            f"a hole of {hole[1] - hole[0]:.2f} seconds for a model that hears {config.seconds:.2f} at once",
+            expected="a shorter one, so that something that is known is left",
+        )
+    whole = resampled(sound, rate).mono()
+    total = max(-(-len(whole) // hop), -(-end // hop))
+    begin = min(max(0, (first + last - frames) // 2), max(0, total - frames))
+    around = np.zeros(frames * hop, np.float32)
+    part = whole[begin * hop : begin * hop + len(around)]
+    around[: len(part)] = part
+    is_new = np.zeros(len(around), bool)
+    is_new[max(0, start - begin * hop) : end - begin * hop] = True
+    around[is_new] = 0
+    drawn = codec.picture(Sound(around[:, None], rate))
+    mask = np.zeros((1, config.mels, frames), np.float32)
+    mask[:, :, first - begin : last - begin] = 1
+    slots = {KNOWN: _as_model(drawn, codec), MASK: torch.from_numpy(mask)}
+
+    def finish(made: np.ndarray) -> Sound:
+        # Frames that were given come back through the model nearly, the samples themselves are better.
+        filled = np.where(mask[0] > 0, made[:, :, 0], drawn[:, :, 0])
+        new = codec.sound(filled, known=around, is_new=is_new)
+        return _put_back(sound, resampled(new, sound.rate_hz), hole, begin * hop / rate)
+
+    return slots, Change(finish=finish, stated=stated, decode=codec.pictures.decode)
+
+
+def _put_back(sound: Sound, new: Sound, hole: tuple[float, float], begin: float) -> Sound:
+    """Return a sound with what is new in its hole, faded in and out against what was there; all other samples are the same."""
+    rate = sound.rate_hz
+    start, end = (round(place * rate) for place in hole)
+    samples = np.zeros((max(len(sound.samples), end), sound.samples.shape[1]), np.float32)
+    samples[: len(sound.samples)] = sound.samples
+    offset = round(begin * rate)
+    part = new.samples[start - offset : end - offset]
+    weight = np.ones(len(part), np.float32)
+    fade = min(round(FADE_SECONDS * rate), len(part) // 2)
+    if fade:
+        slope = (np.arange(fade, dtype=np.float32) + 1) / (fade + 1)
+        weight[:fade] = slope if start < len(sound.samples) else 1
+        if end < len(sound.samples):
+            weight[-fade:] = slope[::-1]
+    there = samples[start : start + len(part)]
+    samples[start : start + len(part)] = weight[:, None] * part + (1 - weight[:, None]) * there
+    return Sound(samples, rate)
+
+
+def _hole(asked: SoundEditRequest, sound: Sound) -> tuple[float, float]:
+    start, end = asked.from_second or 0.0, sound.seconds if asked.to_second is None else asked.to_second
+    if not 0 <= start < end <= sound.seconds + 1e-6 or (start == 0 and end >= sound.seconds):
+        raise UsageError(
+            f"a hole from {start:g} to {end:g} seconds in a sound of {sound.seconds:.3f}",
+            expected="one that ends after it begins, inside the sound, and leaves some of it",
+        )
+    return start, min(end, sound.seconds)
+
+
+def _end(sound: Sound, codec: SoundCodec) -> tuple[float, float]:
+    return sound.seconds, sound.seconds + codec.config.seconds / 2
+
+
+def _as_model(drawn: np.ndarray, codec: SoundCodec) -> torch.Tensor:
+    values = codec.to_model(TARGET, np.ascontiguousarray(drawn.transpose(2, 0, 1)))
+    return torch.from_numpy(np.ascontiguousarray(values, np.float32))
+
+
+def _read_request(how: EditRequest | Mapping[str, Any]) -> tuple[SoundEditRequest, Any]:
+    words = dict(how.to_dictionary() if isinstance(how, EditRequest) else how)
+    source = words.pop("image", None)
+    given = {name: value for name, value in words.items() if value is not None and value is not False and value != 0}
+    if words.get("from_second") == 0:
+        given["from_second"] = 0.0
+    try:
+        asked: SoundEditRequest = SoundEditRequest.from_dictionary(given)
+    except UnknownNameError as error:
+        raise UnsupportedError(
+            f'"{error.name}" for a sound', expected="for sounds: from_second, to_second, go_on, strength"
+        ) from error
+    if source is None:
+        raise UsageError("there is no sound to change", expected="a sound file")
+    return asked, source
+
+
+def _read(source: Any) -> tuple[bytes, Sound]:
+    if not isinstance(source, str | Path) or not Path(source).is_file():
+        raise UsageError(f"there is no file {source}", expected="a sound file")
+    path = Path(source)
+    if path.stat().st_size > LARGEST_BYTES:
+        raise UsageError(f"{path.name} is longer than {LARGEST_BYTES >> 20} MB", expected="a shorter sound")
+    content = path.read_bytes()
+    return content, read_sound(content)

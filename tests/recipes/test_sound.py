@@ -1,0 +1,175 @@
+"""Sounds go through the verbs: inspect, plan, train, generate, edit, evaluate, verify; samples outside a hole stay bit for bit."""
+
+import io
+import wave
+
+import numpy as np
+import pytest
+
+import makar
+from makar.api.model import verify
+from makar.data.builtin.effects import effect
+from makar.data.sound import Sound
+from makar.data.sound_reader import read_sound
+from makar.data.wave_file import wave_bytes
+from tests.cli.small_models import IMAGE_SETTINGS, see
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sounds")
+    patch = pytest.MonkeyPatch()
+    patch.setenv("MAKAR_HOME", str(folder / "home"))
+    for kind in ("bell", "drum"):
+        (folder / "data" / kind).mkdir(parents=True)
+        for number in range(8):
+            (folder / "data" / kind / f"{number}.wav").write_bytes(wave_bytes(effect(kind, number)))
+    see("train", folder / "data", "--steps", "12", *IMAGE_SETTINGS, "-o", "effects")
+    patch.undo()
+    return folder
+
+
+@pytest.fixture
+def place(trained, tmp_path, monkeypatch):
+    monkeypatch.setenv("MAKAR_HOME", str(trained / "home"))
+    monkeypatch.chdir(tmp_path)
+    return trained
+
+
+def test_sounds_go_through_the_verbs(place, tmp_path):
+    inspected = see("inspect", place / "data", "--json").values
+    assert inspected["medium"] == "sound" and inspected["splits"]["train"]["sounds"] > 0
+    assert "sound-class" in see("plan", place / "data", "--for", "1m", "--no-probe", "--json").output
+    shown = see("inspect", place / "data").output
+    assert "seconds" in shown and "16000" in shown
+    made = see("generate", "effects", "--label", "bell", "-n", "2", "-o", "out", "--json").values
+    assert made[0]["manifest"]["content"]["kind"] == "sound" and made[0]["novelty"]["measure"] == "distance_ratio"
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        f"000{number}.wav{end}" for number in (1, 2) for end in ("", ".makar.json")
+    }
+    with wave.open(str(tmp_path / "out" / "0001.wav")) as file:
+        assert file.getframerate() == 16_000 and file.getnchannels() == 1 and file.getnframes() > 0
+    assert b"trainedAlgorithmicMedia" in (tmp_path / "out" / "0001.wav").read_bytes()
+    assert verify(tmp_path / "out" / "0001.wav").is_intact
+    content = bytearray((tmp_path / "out" / "0001.wav").read_bytes())
+    content[-1] ^= 1
+    (tmp_path / "out" / "0001.wav").write_bytes(content)
+    assert not verify(tmp_path / "out" / "0001.wav").is_intact
+    assert "a sound cannot be written" in see("generate", "effects", "-o", "x.png", code=2).messages
+
+
+def test_the_same_seed_gives_the_same_sound(place):
+    model = makar.load("effects")
+    first, again, other = (model.generate(seed=seed, options={"label": "drum"})[0].content for seed in (3, 3, 4))
+    assert first.wave == again.wave != other.wave
+    assert read_sound(first.wave).samples.shape == first.samples.shape
+
+
+def test_a_hole_is_filled_and_the_rest_stays(place, tmp_path):
+    given = effect("bell", 20)
+    stereo = Sound(np.concatenate([given.samples, given.samples[::-1]], axis=1), given.rate_hz)
+    (tmp_path / "given.wav").write_bytes(wave_bytes(stereo))
+    made = see(
+        "edit", "effects", "given.wav", "--from-second", "0.2", "--to-second", "0.3", "--label", "bell", "-o", "filled.wav", "--json"
+    ).values  # fmt: skip
+    assert made[0]["manifest"]["edit"]["operation"] == "inpaint"
+    assert "composite" in made[0]["manifest"]["source_type"]
+    back = read_sound((tmp_path / "filled.wav").read_bytes())
+    rate = given.rate_hz
+    assert back.samples.shape == stereo.samples.shape and back.rate_hz == rate
+    outside = np.ones(len(back.samples), bool)
+    outside[round(0.2 * rate) : round(0.3 * rate)] = False
+    assert np.array_equal(back.samples[outside], stereo.samples[outside])
+    assert not np.array_equal(back.samples[~outside], stereo.samples[~outside])
+
+
+def test_a_long_sound_is_filled_where_its_hole_is(place, tmp_path):
+    rate = 16_000
+    long = np.concatenate([effect("bell", number).samples for number in range(10)])
+    (tmp_path / "long.wav").write_bytes(wave_bytes(Sound(long, rate)))
+    see("edit", "effects", "long.wav", "--from-second", "4.0", "--to-second", "4.2", "--label", "bell", "-o", "new.wav")
+    back = read_sound((tmp_path / "new.wav").read_bytes()).samples
+    changed = np.flatnonzero((back != long).any(1)) / rate
+    assert len(back) == len(long) and changed.min() >= 4.0 and changed.max() < 4.2
+
+
+def test_a_sound_goes_on_and_becomes_another(place, tmp_path):
+    given = effect("drum", 20)
+    (tmp_path / "given.wav").write_bytes(wave_bytes(given))
+    see("edit", "effects", "given.wav", "--go-on", "--label", "drum", "-o", "on.wav")
+    on = read_sound((tmp_path / "on.wav").read_bytes())
+    model = makar.load("effects")
+    half = model.artifact.codec().config.seconds / 2
+    assert abs(on.seconds - given.seconds - half) < 0.01
+    assert np.array_equal(on.samples[: len(given.samples)], given.samples)
+    near, far = (
+        model.edit(tmp_path / "given.wav", how={}, options={"strength": strength, "label": "bell"})[0].content
+        for strength in (0.1, 1.0)
+    )
+    codec = model.artifact.codec()
+    pictures = [
+        codec.picture(sound).astype(float) for sound in (given, Sound(near.samples, 16_000), Sound(far.samples, 16_000))
+    ]
+    assert np.abs(pictures[1] - pictures[0]).mean() < np.abs(pictures[2] - pictures[0]).mean()
+
+
+@pytest.mark.parametrize(
+    "words, code, message",
+    [
+        ([], 2, "asked for"),
+        (["--go-on", "--from-second", "0.1"], 2, "more than one"),
+        (["--from-second", "0.3", "--to-second", "0.2"], 2, "hole"),
+        (["--to-second", "9"], 2, "hole"),
+        (["--from-second", "0"], 2, "hole"),
+        (["--box", "1,1,2,2"], 2, "for a sound"),
+        (["--keep", "alto"], 2, "for a sound"),
+    ],
+)
+def test_what_makes_no_sense_for_a_sound_is_refused(place, tmp_path, words, code, message):
+    (tmp_path / "given.wav").write_bytes(wave_bytes(effect("bell", 20)))
+    assert message in see("edit", "effects", "given.wav", "--label", "bell", *words, "-o", "x.wav", code=code).messages
+
+
+def test_what_is_no_sound_is_refused(place, tmp_path):
+    (tmp_path / "given.wav").write_bytes(b"RIFF no")
+    assert "sound" in see("edit", "effects", "given.wav", "--go-on", "--label", "bell", code=1).messages
+    assert "no file" in see("edit", "effects", "absent.wav", "--go-on", "--label", "bell", code=2).messages
+
+
+def test_a_hole_as_long_as_what_the_model_hears_is_refused(place, tmp_path):
+    long = np.concatenate([effect("bell", number).samples for number in range(10)])
+    (tmp_path / "long.wav").write_bytes(wave_bytes(Sound(long, 16_000)))
+    assert "known is left" in see(
+        "edit", "effects", "long.wav", "--from-second", "1", "--to-second", "4", "--label", "bell", code=2
+    ).messages  # fmt: skip
+
+
+def test_a_model_of_sounds_is_measured(place, tmp_path):
+    report = see("evaluate", "effects", "--samples", "8", "-o", "report", "--json").values
+    assert {"copies", "distance_ratio"} <= {*report["scores"], *report["novelty"]}
+    (page,) = (tmp_path / "report").rglob("*.html")
+    text = page.read_text(encoding="utf-8")
+    assert text.count('<audio controls preload="none" src="data:audio/wav;base64,UklGR') == 8
+    assert "training sound" in text and "training image" not in text and "of its images" not in text
+
+
+def test_a_file_in_a_form_that_soundfile_reads_is_changed(place, tmp_path):
+    soundfile = pytest.importorskip("soundfile")
+    file = io.BytesIO()
+    given = effect("bell", 20)
+    soundfile.write(file, given.samples, given.rate_hz, format="FLAC")
+    (tmp_path / "given.flac").write_bytes(file.getvalue())
+    see(
+        "edit",
+        "effects",
+        "given.flac",
+        "--from-second",
+        "0.2",
+        "--to-second",
+        "0.3",
+        "--label",
+        "bell",
+        "-o",
+        "filled.wav",
+    )
+    assert read_sound((tmp_path / "filled.wav").read_bytes()).samples.shape == given.samples.shape
