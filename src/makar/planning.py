@@ -18,6 +18,7 @@ from makar.codecs.codec import CodecConfig, LearnedCodecConfig
 from makar.codecs.image_config import HALVES, PAIRED, ImageCodecConfig, choose_image_codec, without_pairs
 from makar.codecs.pair_config import PairCodecConfig, choose_pair_codec
 from makar.codecs.sound_config import SoundCodecConfig, choose_sound_codec
+from makar.codecs.speech_config import SpeechCodecConfig, choose_speech_codec
 from makar.codecs.text_config import BpeCodecConfig, ByteCodecConfig, CharacterCodecConfig, choose_text_codec
 from makar.config import with_settings
 from makar.errors import UnsupportedError, UsageError
@@ -159,19 +160,27 @@ def _chosen_codec(codec: CodecConfig, dataset: "DataSet", *, recipe: str) -> Cod
     if isinstance(codec, ChatCodecConfig):
         check_rows(codec, dataset.task, medium=dataset.medium, recipe=recipe)
         return codec.changed(base=_chosen_codec(codec.base, dataset, recipe=recipe))
-    if isinstance(codec, ImageCodecConfig | SoundCodecConfig):
+    if isinstance(codec, ImageCodecConfig | SoundCodecConfig | SpeechCodecConfig):
         if codec.use_labels and not _is_labelled(inspection.labels, inspection.used):
             raise UnsupportedError(
                 f'recipe "{recipe}" needs a class for every {dataset.medium}',
                 expected=f"{dataset.medium}s in one folder a class, or a table with labels",
                 do=f"use --recipe {dataset.medium}",
             )
-        if codec.use_captions and not inspection.captions:
+        if not isinstance(codec, SpeechCodecConfig) and codec.use_captions and not inspection.captions:
             raise UnsupportedError(
                 f'recipe "{recipe}" needs captions',
                 expected=f"a .txt beside every {dataset.medium}, or a table with a column of captions",
                 do=f"use --recipe {dataset.medium}",
             )
+    if isinstance(codec, SpeechCodecConfig):
+        if not inspection.captions:
+            raise UnsupportedError(
+                f'recipe "{recipe}" needs the words of every recording',
+                expected="a .txt beside every recording, or a metadata table with a column of text",
+                do="use --recipe sound",
+            )
+        return choose_speech_codec(inspection.sizes, codec)
     if isinstance(codec, SoundCodecConfig):
         return choose_sound_codec(inspection.sizes, codec)
     if isinstance(codec, ImageCodecConfig):

@@ -36,6 +36,7 @@ GROUNDS = {
     "embedder": [{}, {"learns": "text"}],
     "policy": [{}, {"method": "ppo"}],
     "molecule": [{}, {"properties": "odd"}],
+    "sound": [{}, {"use_captions": True}],
     "transformer": [
         {},
         {"layout": "compact"},

@@ -8,8 +8,7 @@ from tiny_models import TinyImageOptions, TinyTextOptions
 from makar.errors import CopyRefusedError, UnknownNameError, UnsupportedError, UsageError
 from makar.generation import request
 from makar.generation.generate import TOGETHER, generate
-from makar.generation.guards import seed_of_attempt
-from makar.generation.request import shareable_novelty
+from makar.generation.guards import seed_of_attempt, shareable_novelty
 from makar.generation.stream import stream_text
 
 

@@ -13,21 +13,16 @@ from typing import Self
 import numpy as np
 
 from makar.codecs.codec import Codec
-from makar.codecs.griffin_lim import sound_of_decibels
+from makar.codecs.hearing import drawn_picture, heard_frames, loudness, played_picture
 from makar.codecs.image import ImageCodec
 from makar.codecs.sound_config import SoundCodecConfig
 from makar.data.record import Record, Records, is_sampled
-from makar.data.sound import Sound, resampled
-from makar.data.spectrogram import RANGE_DB, decibels_of, mel_decibels, picture_of
-from makar.data.wave_file import on_grid
+from makar.data.sound import Sound
+from makar.data.spectrogram import RANGE_DB
 from makar.errors import ArtifactError, EmptyDataError
 from makar.tensor_spec import TensorSpec
 
 FILE = "sound_codec.json"
-SILENT = 26
-"""Steps of 256 below which a frame counts as silence: 72 dB below the loudest."""
-
-LEAST_FRAMES = 4
 
 
 class SoundCodec(Codec):
@@ -56,7 +51,7 @@ class SoundCodec(Codec):
             nonlocal loudest, count
             for record in records:
                 if is_sampled(count):
-                    loudest = max(loudest, float(_decibels(record.content, config).max()))
+                    loudest = max(loudest, float(loudness(record.content, config).max()))
                 count += 1
                 yield dataclasses.replace(record, content=np.zeros((config.mels, config.frames, 1), np.uint8))
 
@@ -106,10 +101,7 @@ class SoundCodec(Codec):
 
     def picture(self, sound: Sound) -> np.ndarray:
         """Return the picture of a sound, uint8 ``[mels, frames, 1]``."""
-        config = self.config
-        drawn = picture_of(_decibels(sound, config), loudest=config.loudest_db)[:, : config.frames]
-        after = config.frames - drawn.shape[1]
-        return np.ascontiguousarray(np.pad(drawn, ((0, 0), (0, after)))[:, :, None])
+        return drawn_picture(sound, self.config)
 
     def counted(self, records: Iterator[Record]) -> "SoundCodec":
         """Return the codec with the sounds of each class counted in other data."""
@@ -133,34 +125,8 @@ class SoundCodec(Codec):
     def decode(self, slots: dict[str, np.ndarray]) -> Sound:
         """Return the sound of ``target`` in -1..1, on the grid of 16 bits, without the silence that follows it."""
         drawn = self.pictures.decode(slots)[:, :, 0]
-        return self.sound(drawn[:, : _heard(drawn)])
+        return self.sound(drawn[:, : heard_frames(drawn)])
 
     def sound(self, drawn: np.ndarray, *, known: np.ndarray | None = None, is_new: np.ndarray | None = None) -> Sound:
-        """Return how a picture sounds, however long it is.
-
-        Args:
-            drawn: uint8 ``[mels, frames]``.
-            known: Samples that stay, float32 ``[frames * hop]``, at the rate of the codec.
-            is_new: Where they do not, bool ``[frames * hop]``.
-        """
-        config = self.config
-        loudness = decibels_of(drawn, loudest=config.loudest_db)
-        floor = config.loudest_db - RANGE_DB
-        made = sound_of_decibels(
-            loudness, rate_hz=config.rate_hz, hop=config.hop, floor=floor, known=known, is_new=is_new
-        )
-        # Clipping would crack: what comes out too loud as a whole is made quieter as a whole.
-        made = made / max(1.0, float(np.abs(made).max()))
-        return Sound(on_grid(made)[:, None], config.rate_hz)
-
-
-def _heard(drawn: np.ndarray) -> int:
-    """Return the frames up to the last that is no silence."""
-    sounding = np.flatnonzero(drawn.max(axis=0) > SILENT)
-    return max(LEAST_FRAMES, int(sounding[-1]) + 1 if len(sounding) else 0)
-
-
-def _decibels(sound: Sound, config: SoundCodecConfig) -> np.ndarray:
-    kept = sound.samples[: max(1, -(-config.frames * config.hop * sound.rate_hz // config.rate_hz))]
-    fitting = resampled(Sound(kept, sound.rate_hz), config.rate_hz)
-    return mel_decibels(fitting.mono(), rate_hz=config.rate_hz, hop=config.hop, mels=config.mels)
+        """Return how a picture sounds; see ``makar.codecs.hearing.played_picture``."""
+        return played_picture(drawn, self.config, known=known, is_new=is_new)

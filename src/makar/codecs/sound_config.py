@@ -94,18 +94,31 @@ def choose_sound_codec(sizes: Mapping[str, Any], codec: SoundCodecConfig) -> Sou
         sizes: What the inspection found of rates and durations.
         codec: The codec of the recipe, whose other settings stay.
     """
-    rates = {int(rate): int(count) for rate, count in sizes["rates_hz"].items()}
-    rate = min(HIGHEST_RATE_HZ, max(rates, key=lambda one: (rates[one], one)))
-    rate = max(1000, rate)
-    seconds = float(sizes["seconds"]["most_but_5%"])
-    hop: int = 2 ** round(math.log2(HOP_SECONDS * rate))
-    longest = min(seconds, PIECE_SECONDS)
+    rate = usual_rate_hz(sizes, highest=HIGHEST_RATE_HZ)
+    hop = usual_hop(rate)
+    longest = min(float(sizes["seconds"]["most_but_5%"]), PIECE_SECONDS)
     while longest * rate / hop > MOST_FRAMES:
         hop *= 2
-    frames = math.ceil(longest * rate / hop / FRAME_STEP) * FRAME_STEP
-    return codec.changed(
-        rate_hz=rate,
-        hop=hop,
-        mels=FEW_MELS if rate < NARROW_RATE_HZ else MANY_MELS,
-        frames=max(16, min(MOST_FRAMES, frames)),
-    )
+    return codec.changed(rate_hz=rate, hop=hop, mels=usual_mels(rate), frames=frames_of(longest, rate_hz=rate, hop=hop))
+
+
+def usual_rate_hz(sizes: Mapping[str, Any], *, highest: int) -> int:
+    """Return the rate that most of the data has, within bounds."""
+    rates = {int(rate): int(count) for rate, count in sizes["rates_hz"].items()}
+    return max(1000, min(highest, max(rates, key=lambda one: (rates[one], one))))
+
+
+def usual_hop(rate_hz: int) -> int:
+    """Return the power of two samples that is nearest to 16 ms."""
+    hop: int = 2 ** round(math.log2(HOP_SECONDS * rate_hz))
+    return hop
+
+
+def usual_mels(rate_hz: int) -> int:
+    """Return how many bands are told apart at a rate."""
+    return FEW_MELS if rate_hz < NARROW_RATE_HZ else MANY_MELS
+
+
+def frames_of(seconds: float, *, rate_hz: int, hop: int) -> int:
+    """Return how many frames hold a sound, a multiple of eight."""
+    return max(16, min(MOST_FRAMES, math.ceil(seconds * rate_hz / hop / FRAME_STEP) * FRAME_STEP))

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from makar.data import licences
-from makar.data.amino_acids import residues, sequence_problem
 from makar.data.array_reader import array_rows
 from makar.data.document import Document, Found, Progress, Skip, Source
 from makar.data.entries import Entry, entries
@@ -20,9 +19,9 @@ from makar.data.inventory import take_inventory
 from makar.data.listing import listing
 from makar.data.midi import LARGEST_BYTES, read_midi
 from makar.data.record import UNKNOWN_LICENCE
-from makar.data.score import notation_of, score_of_midi, score_of_voices, tidy
-from makar.data.sequence_columns import number_of, property_name, rows_problem, voices_of_rows
-from makar.data.smiles import form_problem
+from makar.data.score import notation_of, score_of_midi
+from makar.data.sequence_cells import one_grid, one_molecule, one_protein
+from makar.data.sequence_columns import number_of, property_name
 from makar.data.sound import Sound
 from makar.data.sound_reader import read_pieces
 from makar.data.split_names import WORDS, official_split_of, split_of_value
@@ -319,11 +318,11 @@ def _row_document(name: str, row: dict[str, Any], columns: Columns, label_names:
     elif columns.medium in ("molecule", "protein"):
         if not isinstance(cell, str) or not cell.strip():
             return None
-        read = functools.partial(_molecule if columns.medium == "molecule" else _protein, cell.strip())
+        read = functools.partial(one_molecule if columns.medium == "molecule" else one_protein, cell.strip())
     elif columns.medium == "music":
         if not isinstance(cell, list) or not cell:
             return None
-        read = functools.partial(_parts, cell)
+        read = functools.partial(one_grid, cell)
     else:
         text = text_of(cell)
         if text is None or not text.strip():
@@ -370,25 +369,6 @@ def _label(value: Any, names: list[str] | None) -> str | None:
     if names is not None and isinstance(value, int) and 0 <= value < len(names):
         return names[value]
     return str(value)
-
-
-def _molecule(smiles: str) -> Iterator[str]:
-    if problem := form_problem(smiles):
-        raise DataError(f"no SMILES: {problem}")
-    return iter([smiles])
-
-
-def _protein(text: str) -> Iterator[str]:
-    sequence = residues(text)
-    if problem := sequence_problem(sequence):
-        raise DataError(f"no protein: {problem}")
-    return iter([sequence])
-
-
-def _parts(rows: list[Any]) -> Iterator[str]:
-    if problem := rows_problem(rows):
-        raise DataError(f"no rows of pitches: {problem}")
-    return iter([tidy(notation_of(score_of_voices(voices_of_rows(rows))))])
 
 
 def _folder_of(name: str) -> str | None:

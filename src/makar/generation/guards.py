@@ -85,3 +85,16 @@ def seed_of_attempt(seed: int, attempt: int) -> int:
         return seed
     digest = hashlib.sha256(f"makar draw {seed} {attempt}".encode("ascii")).digest()
     return int.from_bytes(digest[:8], "big") >> 1
+
+
+def shareable_novelty(novelty: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return what a manifest says of the novelty: the figures and the licences of what is near, and no name or passage of the data.
+
+    The manifest travels with the asset; names of training files are shown on the machine where the index is, and stay there.
+    """
+    if novelty is None:
+        return None
+    figures = {name: value for name, value in novelty.items() if not isinstance(value, list | tuple)}
+    near = [item for item in novelty.get("nearest", ()) if isinstance(item, dict)]
+    licences = sorted({str(item["licence"]) for item in near if "licence" in item})
+    return {**figures, "licences_nearby": licences} if near else figures

@@ -1,11 +1,10 @@
 """A sound on its way out: as the WAV file that leaves, marked as made by a model, and as the picture that is compared with others."""
 
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from makar.codecs.codec import Codec
-from makar.codecs.sound import SoundCodec
 from makar.data.sound import Sound
 from makar.data.wave_file import wave_bytes
 from makar.provenance.content import Recording
@@ -22,9 +21,17 @@ def recorded(sound: Sound, source_type: str) -> Recording:
     return Recording(samples=sound.samples, rate_hz=sound.rate_hz, wave=wave_bytes(sound, remarks=remarks))
 
 
+@runtime_checkable
+class Pictures(Protocol):
+    """A codec of sounds."""
+
+    def picture(self, sound: Sound) -> np.ndarray:
+        """Return the picture of a sound, uint8 ``[mels, frames, 1]``."""
+
+
 def compared(content: Any, codec: Codec) -> Any:
     """Return what of a content is compared with the training data: of a sound its picture, else the content itself."""
-    return codec.picture(content) if isinstance(content, Sound) and isinstance(codec, SoundCodec) else content
+    return codec.picture(content) if isinstance(content, Sound) and isinstance(codec, Pictures) else content
 
 
 def seen(content: Any, codec: Codec) -> np.ndarray:

@@ -23,7 +23,7 @@ from makar.generation.asset import Asset
 from makar.generation.finishing import Finishing
 from makar.generation.form import Form, refuse_stops
 from makar.generation.form_constraint import FormConstraint
-from makar.generation.guards import CopyGuard, Draft, Guard, NoveltyCheck, seed_of_attempt
+from makar.generation.guards import CopyGuard, Draft, Guard, NoveltyCheck, seed_of_attempt, shareable_novelty
 from makar.generation.piece import written_piece
 from makar.generation.prompts import EncodesPrompts, Prompt
 from makar.generation.recording import compared, recorded
@@ -299,19 +299,6 @@ def read_options(options: dict[str, Any] | Config | None, family: Family) -> Con
         raise UnsupportedError(
             f'this model has no control "{error.name}"', expected=error.expected, do=error.do
         ) from error
-
-
-def shareable_novelty(novelty: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Return what a manifest says of the novelty: the figures and the licences of what is near, and no name or passage of the data.
-
-    The manifest travels with the asset; names of training files are shown on the machine where the index is, and stay there.
-    """
-    if novelty is None:
-        return None
-    figures = {name: value for name, value in novelty.items() if not isinstance(value, list | tuple)}
-    near = [item for item in novelty.get("nearest", ()) if isinstance(item, dict)]
-    licences = sorted({str(item["licence"]) for item in near if "licence" in item})
-    return {**figures, "licences_nearby": licences} if near else figures
 
 
 def make_jobs(prompts: list[Prompt], count: int, seed: int) -> list[Job]:

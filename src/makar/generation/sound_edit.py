@@ -76,6 +76,10 @@ def edit_sound(
         UnsupportedError: Something is asked for that is for another medium, or the hole is longer than what the model hears.
         DataError: The file is no sound.
     """
+    if not isinstance(artifact.codec(), SoundCodec):
+        raise UnsupportedError(
+            "a model of speech speaks texts and changes nothing", expected="a model of the recipe sound"
+        )
     asked, source = _read_request(how)
     check_count_and_seed(count, seed)
     controls = {name: value for name, value in (options or {}).items() if value is not None}

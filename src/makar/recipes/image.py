@@ -127,9 +127,12 @@ def image_family_for(
         The family's settings and how its weights are moved.
     """
     shape = _dit_with if family.network == "dit" else _unet_with
-    is_latent = max(family.height, family.width) < SMALLEST_FOLDED
+    is_latent = family.height > 1 and max(family.height, family.width) < SMALLEST_FOLDED
     # A place of latents stands for at least the four pixels that a place of an image is folded from, and each of its values for many.
     places = family.height * family.width * (4 if is_latent else 1)
+    if family.height == 1:
+        # A row of frames: its channels are what the pixels of an image are.
+        places *= family.channels
     values = images * family.height * family.width * family.channels * (VALUES_A_LATENT if is_latent else 1.0)
     step = family.changed(patch=_patch(family)).feature_step
 
@@ -171,13 +174,15 @@ def _dit_with(family: DiffusionConfig, features: int) -> DiffusionConfig:
     sized = family.changed(
         blocks=max(DIT_FEWEST_BLOCKS, features // DIT_FEATURES_A_BLOCK),
         expansion=4,
-        patch=4 if max(family.height, family.width) >= LONG_SIDE else _patch(family),
+        patch=4 if family.height > 1 and max(family.height, family.width) >= LONG_SIDE else _patch(family),
         caption_width=_caption_width(family, features),
     )
     return sized.with_features(features)
 
 
 def _patch(family: DiffusionConfig) -> int:
+    if family.height == 1:
+        return 1
     return 1 if max(family.height, family.width) < SMALLEST_FOLDED else 2
 
 

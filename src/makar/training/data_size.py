@@ -11,6 +11,7 @@ from makar.codecs.image_config import HALVES, PAIRED, ImageCodecConfig, estimate
 from makar.codecs.pair_config import PairCodecConfig
 from makar.codecs.prompted_image_config import PromptedImageCodecConfig
 from makar.codecs.sound_config import SoundCodecConfig
+from makar.codecs.speech_config import SpeechCodecConfig
 from makar.codecs.text_config import BpeCodecConfig, ByteCodecConfig, CharacterCodecConfig
 from makar.codecs.text_rows_config import FURTHER, TextRowsConfig
 from makar.data.record import WRITTEN, Split
@@ -65,14 +66,15 @@ def estimated_size(codec: CodecConfig, dataset: "DataSet") -> DataSize:
             spec=TensorSpec(slots),
             fingerprint=dataset.fingerprint,
         )
-    if isinstance(codec, SoundCodecConfig):
+    if isinstance(codec, SoundCodecConfig | SpeechCodecConfig):
         spec = codec.estimated_spec(inspection.labels)
         sounds = int(inspection.splits["train"]["sounds"])
         size_bytes = sounds * codec.mels * codec.frames
         return DataSize(
             items=sounds,
             content_bytes=size_bytes,
-            store_bytes=size_bytes,
+            store_bytes=size_bytes
+            + (sounds * codec.source_planes * codec.frames if isinstance(codec, SpeechCodecConfig) else 0),
             spec=spec,
             fingerprint=dataset.fingerprint,
         )

@@ -41,7 +41,7 @@ class DiffusionConfig(FamilyConfig):
     batching: ClassVar[Literal["items", "windows"]] = "items"
 
     height: int = setting(32, meaning="height of the images", unit="pixels", minimum=1, maximum=256)
-    width: int = setting(32, meaning="width of the images", unit="pixels", minimum=1, maximum=256)
+    width: int = setting(32, meaning="width of the images", unit="pixels", minimum=1, maximum=1024)
     channels: int = setting(3, meaning="1 grey, 3 colour, 4 colour with alpha", minimum=1, maximum=1024)
     limit: float = setting(1.0, meaning="largest value: 1 for pixels; latents go further", minimum=0.1, maximum=100.0)
     classes: int = setting(0, meaning="number of classes that can be asked for; 0 learns none", minimum=0)

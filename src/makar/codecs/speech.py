@@ -1,0 +1,269 @@
+"""Speech: the picture of a recording, and for every frame of it which unit of the text is spoken in it.
+
+When each unit is spoken is found in the recordings themselves (``makar.codecs.alignment``), and how long one lasts in a new text follows
+from the same recordings (``makar.codecs.durations``). So a model needs to know only what a unit sounds like between its neighbours:
+Matcha-TTS (Mehta et al. 2023, arXiv 2309.03199) with durations from a table. A frame is one place of the model and its bands are the
+channels of it; kept is the picture with the bands as rows, as of any other sound.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any, Self
+
+import numpy as np
+
+from makar.codecs.alignment import Aligner, features_of, learned_aligner
+from makar.codecs.alpha import model_values, pixels_of
+from makar.codecs.codec import Codec
+from makar.codecs.durations import Durations, learned_durations
+from makar.codecs.hearing import drawn_picture, heard_frames, loudness, played_picture
+from makar.codecs.image import MOST_CLASSES, UNLABELLED
+from makar.codecs.speech_config import SpeechCodecConfig
+from makar.codecs.units import KINDS, has_phones, units_of
+from makar.data.record import Record, Records, is_sampled
+from makar.data.sound import Sound
+from makar.data.spectrogram import RANGE_DB
+from makar.errors import ArtifactError, ConfigError, DataError, EmptyDataError, UsageError
+from makar.tensor_spec import CLASS, SOURCE, TARGET, TensorSpec
+
+FILE = "speech_codec.json"
+LEARNED_FROM = 2000
+"""Recordings at most from which alignment and durations are learned."""
+
+SLOWEST, FASTEST = 0.5, 2.0
+
+
+class SpeechCodec(Codec):
+    """Recordings with their words; made with ``fit`` or ``from_files``.
+
+    Args:
+        config: The settings, with ``loudest_db`` and ``units`` found.
+        aligner: What every unit sounds like, roughly.
+        durations: How long every unit lasts.
+        class_counts: Training recordings of each voice by name; empty where they are not told apart.
+        left_out: Recordings that were seen in fitting and cannot be learned from.
+    """
+
+    def __init__(
+        self,
+        config: SpeechCodecConfig,
+        *,
+        aligner: Aligner,
+        durations: Durations,
+        class_counts: dict[str, int],
+        left_out: int = 0,
+    ) -> None:
+        self.config: SpeechCodecConfig = config
+        self.class_counts = class_counts
+        self.class_names = tuple(class_counts)
+        self._aligner, self._durations, self._left_out = aligner, durations, left_out
+        self._units = KINDS[config.units]
+        self._numbers = {unit: number for number, unit in enumerate(self._units)}
+        self._voices = {name: number for number, name in enumerate(self.class_names)}
+
+    @classmethod
+    def fit(cls, config: SpeechCodecConfig, records: Iterator[Record]) -> Self:
+        """Learn when units are spoken and how long they last, how loud the data is, and the names of the voices.
+
+        Raises:
+            EmptyDataError: There is no recording with words.
+            ConfigError: Voices are asked for and there are none, or too many.
+            DataError: No recording is long enough for its words.
+        """
+        if config.units == "auto":
+            config = config.changed(units="phones" if has_phones() else "letters")
+        numbers = {unit: number for number, unit in enumerate(KINDS[config.units])}
+        features: list[np.ndarray] = []
+        orders: list[np.ndarray] = []
+        counts: Counter[str] = Counter()
+        loudest, seen, left_out = -RANGE_DB, 0, 0
+        for record in records:
+            counts[record.label or UNLABELLED] += 1
+            seen += 1
+            if len(features) >= LEARNED_FROM and not is_sampled(seen - 1):
+                continue
+            order = _order(record, config, numbers)
+            if order is None:
+                left_out += 1
+                continue
+            loudest = max(loudest, float(loudness(record.content, config).max()))
+            if len(features) < LEARNED_FROM:
+                features.append(features_of(record.content))
+                orders.append(order)
+        if not features:
+            raise EmptyDataError(
+                f"none of {seen} sounds comes with words that are spoken in it and is at most {config.seconds:.1f} seconds long",
+                expected="recordings of sentences with a .txt beside each, or a metadata table with their text",
+            )
+        aligner = learned_aligner(features, orders, units=len(numbers))
+        spoken = []
+        for part, order in zip(features, orders, strict=True):
+            try:
+                spoken.append((order, np.diff(aligner.ends(part, order), prepend=0)))
+            except DataError:
+                left_out += 1
+        durations = learned_durations(
+            [order for order, _ in spoken], [seconds for _, seconds in spoken], units=len(numbers)
+        )
+        if config.use_labels and (set(counts) == {UNLABELLED} or len(counts) > MOST_CLASSES):
+            raise ConfigError(
+                f"{len(counts)} voices" if len(counts) > 1 else "no recording has a label",
+                expected=f"one folder a voice, at most {MOST_CLASSES}",
+                do='use the recipe "speech"',
+            )
+        return cls(
+            config if config.loudest_db else config.changed(loudest_db=min(40.0, round(loudest, 1) or -0.1)),
+            aligner=aligner,
+            durations=durations,
+            class_counts={name: counts[name] for name in sorted(counts)} if config.use_labels else {},
+            left_out=left_out,
+        )
+
+    @classmethod
+    def from_files(cls, config: SpeechCodecConfig, files: dict[str, bytes]) -> Self:
+        """Rebuild a fitted codec.
+
+        Raises:
+            ArtifactError: The files are damaged.
+        """
+        try:
+            found = json.loads(files[FILE])
+            units = len(KINDS[found["units"]])
+            return cls(
+                config.changed(loudest_db=float(found["loudest_db"]), units=found["units"]),
+                aligner=Aligner.from_arrays(found["aligner"], units=units),
+                durations=Durations.from_list(found["durations"], units=units),
+                class_counts={str(name): int(count) for name, count in found["voices"].items()},
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ArtifactError(f"{FILE} of the codec cannot be read: {error}", do="get the model again") from error
+
+    def files(self) -> dict[str, bytes]:
+        """Return what was found in the data."""
+        found = {
+            "units": self.config.units,
+            "loudest_db": self.config.loudest_db,
+            "voices": self.class_counts,
+            "durations": self._durations.to_list(),
+            "aligner": self._aligner.to_arrays(),
+        }
+        return {FILE: json.dumps(found, ensure_ascii=False).encode()}
+
+    @property
+    def spec(self) -> TensorSpec:
+        """Bands as channels of one row of frames, what is said of every frame, and where voices are told apart a class."""
+        return self.config.made(len(self.class_names))
+
+    def remarks(self) -> tuple[str, ...]:
+        """Return how many recordings cannot be learned from."""
+        what = "have no words, are too long, or are too short for their words"
+        return (f"{self._left_out} recordings {what} and were left out",) if self._left_out else ()
+
+    def encode(self, record: Record) -> dict[str, np.ndarray]:
+        """Return ``target`` uint8 ``[1, mels, frames]``, ``source`` uint8 ``[planes, 1, frames]`` and with voices ``class``.
+
+        A recording without words, one that is longer than the frames, and one that is shorter than its words are left out.
+        """
+        order = _order(record, self.config, self._numbers)
+        if order is None:
+            return {}
+        slots: dict[str, np.ndarray] = {}
+        if self.class_names:
+            number = self._voices.get(record.label or UNLABELLED)
+            if number is None:
+                return {}
+            slots[CLASS] = np.asarray(number, np.int64)
+        try:
+            ends = self._aligner.ends(features_of(record.content), order)
+        except DataError:
+            return {}
+        slots[TARGET] = np.ascontiguousarray(drawn_picture(record.content, self.config).transpose(2, 0, 1))
+        slots[SOURCE] = self._planes(order, ends)
+        return slots
+
+    def ends_of(self, record: Record) -> tuple[tuple[str, ...], np.ndarray] | None:
+        """Return the units of a recording and when each ends, in seconds; ``None`` where it cannot be learned from."""
+        order = _order(record, self.config, self._numbers)
+        if order is None:
+            return None
+        try:
+            ends = self._aligner.ends(features_of(record.content), order)
+        except DataError:
+            return None
+        return tuple(self._units[number] for number in order), ends
+
+    def encode_script(self, text: str, *, speed: float = 1.0) -> np.ndarray:
+        """Return what is said of every frame of a new recording of a text, float32 ``[planes, 1, frames]``.
+
+        Args:
+            text: What is spoken.
+            speed: 2 is twice as fast.
+
+        Raises:
+            UsageError: The text is longer than the model can speak at once, or nothing in it is spoken.
+            UnsupportedError: The model speaks phones and flite is not here.
+        """
+        order = np.array([self._numbers[unit] for unit in units_of(text, self.config.units)], np.int64)
+        ends = np.cumsum(self._durations.seconds(order)) / speed
+        if ends[-1] > self.config.seconds:
+            raise UsageError(
+                f"a text of about {ends[-1]:.1f} seconds",
+                expected=f"at most {self.config.seconds:.1f} seconds at once",
+                do="give its sentences one by one",
+            )
+        return self.to_model(SOURCE, self._planes(order, ends))
+
+    def _planes(self, order: np.ndarray, ends: np.ndarray) -> np.ndarray:
+        """Return what is said of every frame, uint8 ``[planes, 1, frames]``; behind the last unit it is a pause."""
+        config = self.config
+        centres = np.arange(config.frames) * config.hop / config.rate_hz
+        place = np.minimum(np.searchsorted(ends, centres, side="right"), len(order) - 1)
+        starts = np.concatenate([[0.0], ends[:-1]])
+        length = np.maximum(ends - starts, 1e-3)
+        is_after = centres >= ends[-1]
+        planes = np.zeros((config.source_planes, 1, config.frames), np.uint8)
+        planes[np.where(is_after, 0, order[place]), 0, np.arange(config.frames)] = 255
+        within = np.where(is_after, 0, (centres - starts[place]) / length[place])
+        planes[-2, 0] = np.rint(255 * np.clip(within, 0, 1))
+        planes[-1, 0] = np.rint(255 * np.clip(np.where(is_after, 0, length[place]) / 0.5, 0, 1))
+        return planes
+
+    def counted(self, records: Iterator[Record]) -> "SpeechCodec":
+        """Return the codec with the recordings of each voice counted in other data."""
+        if not self.class_names:
+            return self
+        every = records.without_content() if isinstance(records, Records) else records
+        counts = Counter(record.label or UNLABELLED for record in every)
+        return SpeechCodec(
+            self.config,
+            aligner=self._aligner,
+            durations=self._durations,
+            class_counts={name: counts[name] for name in self.class_names},
+        )
+
+    def to_model(self, slot: str, values: np.ndarray) -> np.ndarray:
+        """Turn the rows of a picture into channels in -1..1, and what is said of frames into 0..1; classes stay what they are."""
+        if slot == TARGET:
+            return model_values(values).swapaxes(-3, -2)
+        return (values / np.float32(255)).astype(np.float32) if slot == SOURCE else values
+
+    def picture(self, sound: Sound) -> np.ndarray:
+        """Return the picture of a sound, uint8 ``[mels, frames, 1]``."""
+        return drawn_picture(sound, self.config)
+
+    def decode(self, slots: dict[str, np.ndarray]) -> Sound:
+        """Return the sound of ``target`` ``[mels, 1, frames]`` in -1..1, without the silence that follows it."""
+        drawn = pixels_of(np.ascontiguousarray(slots[TARGET].swapaxes(-3, -2)))[:, :, 0]
+        return played_picture(drawn[:, : heard_frames(drawn)], self.config)
+
+
+def _order(record: Record, config: SpeechCodecConfig, numbers: dict[str, int]) -> np.ndarray | None:
+    """Return the numbers of the units of a recording; ``None`` where it has no words or is too long."""
+    sound: Any = record.content
+    if sound is None or not record.caption or sound.seconds > config.seconds:
+        return None
+    try:
+        return np.array([numbers[unit] for unit in units_of(record.caption, config.units)], np.int64)
+    except UsageError:
+        return None
