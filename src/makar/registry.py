@@ -158,7 +158,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "protein": "makar.evaluation.proteins:evaluate_proteins",
         "music": "makar.evaluation.music:evaluate_music",
         "image": "makar.evaluation.image:evaluate_image",
-        "sound": "makar.evaluation.image:evaluate_image",
+        "sound": "makar.evaluation.sound:evaluate_sound",
         "captioner": "makar.evaluation.captions:evaluate_captions",
         "contrastive": "makar.evaluation.retrieval:evaluate_retrieval",
         "bert": "makar.evaluation.text_masks:evaluate_masks",

@@ -32,6 +32,7 @@ from tests.generation.small_coder import FILE, coder
 from tests.generation.small_composer import train_composer
 from tests.generation.test_edit import saved
 from tests.generation.test_words import saved_reader
+from tests.recipes.spoken_data import SPEECH_SETTINGS, write_spoken
 from tests.serving.server import Server, request
 from tests.structure.cli_snapshot import current
 from tests.toy_autoencoder import FAMILIES, ToyDoublerConfig
@@ -377,6 +378,21 @@ def test_a_part_is_kept_or_the_piece_goes_on(place, tmp_path):
     made = [score_of_midi(read_midi(file.read_bytes())) for file in sorted(tmp_path.glob("*.mid"))]
     assert len({notation_of(score) for score in made}) == 3
     shutil.rmtree(models_folder() / "composer")
+
+
+CASES["makar generate", "--speed"] = "test_speech_is_as_fast_as_it_is_told"
+
+
+def test_speech_is_as_fast_as_it_is_told(place, tmp_path):
+    write_spoken(tmp_path / "spoken", count=8)
+    see("train", "spoken", "--recipe", "speech", "--steps", "2", *SPEECH_SETTINGS, "-o", "voice")
+    for speed in (0.5, 2):
+        see("generate", "voice", "low high low", "--speed", speed, "--steps", "2", "-o", f"{speed}.wav")
+    slow, fast = (read_sound((tmp_path / f"{speed}.wav").read_bytes()).seconds for speed in (0.5, 2))
+    assert slow > 2 * fast
+    assert "0.5 to 2" in see("generate", "voice", "low", "--speed", "9", code=2).messages
+    assert "does not speak" in see("generate", "painter", "--speed", "1.5", code=2).messages
+    shutil.rmtree(models_folder() / "voice")
 
 
 CASES["makar edit", "--from-second"] = CASES["makar edit", "--to-second"] = "test_a_hole_of_a_sound_is_where_it_is_said"

@@ -11,7 +11,7 @@ from tiny_models import save_tiny_image
 from makar.data.dataset import open_dataset
 from makar.errors import CopyRefusedError, UnknownNameError, UnsupportedError, UsageError
 from makar.generation.augmentation import METADATA, AugmentRequest, augment, read_labels, spread_over
-from makar.generation.generate import MOST_ATTEMPTS
+from makar.generation.guards import MOST_ATTEMPTS
 from makar.provenance.chain import verify
 
 

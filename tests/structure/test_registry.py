@@ -91,6 +91,7 @@ PLANS = {
     "Limits": "limits",
     "TextEditRequest": "asked",
     "MusicEditRequest": "asked",
+    "SoundEditRequest": "asked",
     "Steering": "steering",
     "TextFields": "fields",
     "ImageFields": "fields",

@@ -93,7 +93,10 @@ def generate(
         str | None, typer.Option("--answer", metavar="REGEX", help="With --vote: what the answer is in a text.")
     ] = None,
     stream: Annotated[bool, typer.Option("--stream", help="Text: print while it is made.")] = False,
-    steps: Annotated[int | None, typer.Option("--steps", help="Images: steps of the solver.")] = None,
+    steps: Annotated[int | None, typer.Option("--steps", help="Images, sounds: steps of the solver.")] = None,
+    speed: Annotated[
+        float | None, typer.Option("--speed", help="Speech: 2 is twice as fast as the recordings, 0.5 half as fast.")
+    ] = None,
     solver: Annotated[
         str | None, typer.Option("--solver", help="Images: euler, heun, dpm++2m, unipc, adams or ancestral.")
     ] = None,
@@ -168,6 +171,7 @@ def generate(
         "choice": choice,
         "tools": tools,
         "steps": steps,
+        "speed": speed,
         "solver": solver,
         "shift": shift,
         "guidance": guidance,

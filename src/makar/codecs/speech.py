@@ -7,6 +7,7 @@ channels of it; kept is the picture with the bands as rows, as of any other soun
 """
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any, Self
@@ -31,7 +32,8 @@ FILE = "speech_codec.json"
 LEARNED_FROM = 2000
 """Recordings at most from which alignment and durations are learned."""
 
-SLOWEST, FASTEST = 0.5, 2.0
+PART_CHARACTERS = 200
+"""Longer texts are parted without being tried."""
 
 
 class SpeechCodec(Codec):
@@ -193,26 +195,33 @@ class SpeechCodec(Codec):
             return None
         return tuple(self._units[number] for number in order), ends
 
-    def encode_script(self, text: str, *, speed: float = 1.0) -> np.ndarray:
-        """Return what is said of every frame of a new recording of a text, float32 ``[planes, 1, frames]``.
+    def scripts(self, text: str, *, speed: float = 1.0) -> list[np.ndarray]:
+        """Return what is said of every frame of a new recording of a text, in parts that the model can speak at once.
 
         Args:
-            text: What is spoken.
+            text: What is spoken. It is parted between sentences, else between clauses, else between words.
             speed: 2 is twice as fast.
 
+        Returns:
+            float32 ``[planes, 1, frames]`` of every part.
+
         Raises:
-            UsageError: The text is longer than the model can speak at once, or nothing in it is spoken.
+            UsageError: Nothing in it is spoken.
             UnsupportedError: The model speaks phones and flite is not here.
         """
-        order = np.array([self._numbers[unit] for unit in units_of(text, self.config.units)], np.int64)
-        ends = np.cumsum(self._durations.seconds(order)) / speed
-        if ends[-1] > self.config.seconds:
-            raise UsageError(
-                f"a text of about {ends[-1]:.1f} seconds",
-                expected=f"at most {self.config.seconds:.1f} seconds at once",
-                do="give its sentences one by one",
+        found: list[np.ndarray] = []
+        waiting = [text]
+        while waiting:
+            part = waiting.pop()
+            order = np.array(
+                [self._numbers[unit] for unit in units_of(part[:PART_CHARACTERS], self.config.units)], np.int64
             )
-        return self.to_model(SOURCE, self._planes(order, ends))
+            ends = np.cumsum(self._durations.seconds(order)) / speed
+            if len(part) <= PART_CHARACTERS and ends[-1] <= self.config.seconds:
+                found.append(self.to_model(SOURCE, self._planes(order, ends)))
+            else:
+                waiting += reversed(_halves(part))
+        return found
 
     def _planes(self, order: np.ndarray, ends: np.ndarray) -> np.ndarray:
         """Return what is said of every frame, uint8 ``[planes, 1, frames]``; behind the last unit it is a pause."""
@@ -256,6 +265,22 @@ class SpeechCodec(Codec):
         """Return the sound of ``target`` ``[mels, 1, frames]`` in -1..1, without the silence that follows it."""
         drawn = pixels_of(np.ascontiguousarray(slots[TARGET].swapaxes(-3, -2)))[:, :, 0]
         return played_picture(drawn[:, : heard_frames(drawn)], self.config)
+
+
+def _halves(text: str) -> tuple[str, str]:
+    """Return a text in two: between sentences, clauses or words, wherever that is nearest to its middle.
+
+    Raises:
+        UsageError: It is one word.
+    """
+    for pattern in (r"(?<=[.!?])\s+", r"(?<=[,;:])\s+", r"\s+"):
+        places = [found.end() for found in re.finditer(pattern, text.rstrip()) if found.start() > 0]
+        if places:
+            middle = min(places, key=lambda place: abs(place - len(text) / 2))
+            parts = text[:middle].rstrip(), text[middle:].rstrip()
+            if all(re.search(r"\w", part) for part in parts):
+                return parts
+    raise UsageError(f'"{text[:40]}" is too long to be spoken at once', expected="words with spaces between")
 
 
 def _order(record: Record, config: SpeechCodecConfig, numbers: dict[str, int]) -> np.ndarray | None:

@@ -11,18 +11,18 @@ from typing import Any
 
 from makar.artifacts.artifact import Artifact
 from makar.config import Config
-from makar.errors import CopyRefusedError
+from makar.errors import CopyRefusedError, UnsupportedError
 from makar.families.logits_hook import LogitsHook
 from makar.generation.asset import Asset
 from makar.generation.finishing import read_finishing
 from makar.generation.form import read_form
-from makar.generation.guards import Draft, NoveltyCheck, first_refusal
+from makar.generation.guards import MOST_ATTEMPTS, Draft, NoveltyCheck, first_refusal
 from makar.generation.prompt_file import with_own_options
 from makar.generation.prompts import Prompts, read_prompts
 from makar.generation.request import Job, Request, make_jobs
+from makar.generation.speaking import Speaks, read_speed, speak
 from makar.generation.steering import read_steering
 
-MOST_ATTEMPTS = 8
 TOGETHER = 64
 
 
@@ -45,7 +45,8 @@ def generate(
         count: Assets for each prompt.
         seed: Seed of the first asset of a prompt; the next has ``seed + 1``.
         options: Sampling controls by name, or an instance of the family's options; for images also ``palette`` and ``svg``
-            (see ``finishing``), for text a form: ``json_schema``, ``regex``, ``choice`` or ``tools`` (see ``form``), and
+            (see ``finishing``), for speech ``speed``,
+            for text a form: ``json_schema``, ``regex``, ``choice`` or ``tools`` (see ``form``), and
             ``frequency_penalty``, ``presence_penalty`` and ``logit_bias`` (see ``steering``).
         novelty: Compares each asset with the training data; ``None`` where that is not on this machine.
         refuse_copies: Draw again what is too close to the training data, up to 8 times an asset.
@@ -62,6 +63,7 @@ def generate(
     form, controls = read_form(with_own_options(prompts, options))
     finishing, controls = read_finishing(controls)
     steering, controls = read_steering(controls)
+    speed, controls = read_speed(controls)
     request = Request(
         artifact,
         options=controls,
@@ -72,6 +74,12 @@ def generate(
         form=form,
         steering=steering,
     )
+    if isinstance(request.codec, Speaks):
+        return speak(request, prompts, count=count, seed=seed, speed=speed)
+    if speed is not None:
+        raise UnsupportedError(
+            f"speed {speed:g} of a model that does not speak", expected="a model of the recipe speech"
+        )
     jobs = make_jobs(read_prompts(prompts, request.codec, request.family), count, seed)
     return make_assets(request, jobs)
 

@@ -28,6 +28,10 @@ class NoveltyCheck(Protocol):
         """Return how close the content is."""
 
 
+MOST_ATTEMPTS = 8
+"""Draws for one asset, the first among them."""
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Draft:
     """What a sampler made, before it is an asset.

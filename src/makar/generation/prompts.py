@@ -67,14 +67,6 @@ class EncodesCaptions(Protocol):
 
 
 @runtime_checkable
-class Speaks(Protocol):
-    """A codec that knows what is spoken in every frame of a text."""
-
-    def encode_script(self, text: str) -> np.ndarray:
-        """Return float32 ``[planes, 1, frames]``."""
-
-
-@runtime_checkable
 class NamesClasses(Protocol):
     """A codec that knows names for its classes."""
 
@@ -122,8 +114,6 @@ def read_prompts(prompts: Prompts, codec: Codec, family: Family) -> list[Prompt]
         prompts = [prompts]
     if isinstance(prompts, list) and any(isinstance(item, Filled) for item in prompts):
         return [part for item in prompts for part in _read_filled(item, codec, family)]
-    if isinstance(codec, Speaks):
-        return _read_scripts(prompts, codec)
     accepted = family.config.accepts()
     is_rewriting = rewrites(family.config)
     if prompts is None:
@@ -246,17 +236,6 @@ def _read_source(item: Any, codec: Codec) -> Prompt:
     if not item.strip():
         raise UnsupportedError("an empty text to write another from", expected="at least one word")
     return Prompt(stated=item, slots={SOURCE: torch.from_numpy(np.asarray(codec.encode_source(item), np.int64))})
-
-
-def _read_scripts(prompts: Prompts, codec: Speaks) -> list[Prompt]:
-    if prompts is None:
-        raise UnsupportedError("no text was given, and this model speaks one", expected="a text")
-    found = []
-    for item in _listed(prompts, one_rank=0):
-        if not isinstance(item, str) or not item.strip():
-            raise UnsupportedError(f"the prompt {item!r}", expected="a text to be spoken")
-        found.append(Prompt(stated=item, slots={SOURCE: torch.from_numpy(codec.encode_script(item))}))
-    return found
 
 
 def _read_caption(item: Any, codec: Codec) -> Prompt:
