@@ -1,11 +1,12 @@
 """Settings of the codec of speech: a sound whose words are known, as its picture and the units that are spoken in each frame of it."""
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from makar.codecs.codec import CodecConfig
-from makar.codecs.sound_config import MOST_FRAMES, frames_of, usual_hop, usual_mels, usual_rate_hz
+from makar.codecs.sound_config import FRAME_STEP, usual_hop, usual_mels, usual_rate_hz
 from makar.codecs.units import KINDS
 from makar.config import setting
 from makar.tensor_spec import CLASS, SOURCE, TARGET, Slot, TensorSpec
@@ -13,6 +14,7 @@ from makar.tensor_spec import CLASS, SOURCE, TARGET, Slot, TensorSpec
 HIGHEST_RATE_HZ = 16_000
 """What is above half of this makes speech nicer and not clearer."""
 
+MOST_FRAMES = 960
 FURTHER_PLANES = 2
 """Beside one for each unit: how far a frame is through its unit, and how long that is."""
 
@@ -91,5 +93,5 @@ def choose_speech_codec(sizes: Mapping[str, Any], codec: SpeechCodecConfig) -> S
     """
     rate = usual_rate_hz(sizes, highest=HIGHEST_RATE_HZ)
     hop = usual_hop(rate)
-    frames = frames_of(float(sizes["seconds"]["most_but_5%"]), rate_hz=rate, hop=hop)
-    return codec.changed(rate_hz=rate, hop=hop, mels=usual_mels(rate), frames=frames)
+    needed = math.ceil(float(sizes["seconds"]["most_but_5%"]) * rate / hop / FRAME_STEP) * FRAME_STEP
+    return codec.changed(rate_hz=rate, hop=hop, mels=usual_mels(rate), frames=max(16, min(MOST_FRAMES, needed)))

@@ -150,11 +150,12 @@ class FilesSource(Source):
         )
 
     def _sound(self, entry: Entry) -> Document:
+        about = self._inventory.captions.about(entry.name, entry.path)
+
         def read() -> Iterator[Sound]:
             with seekable(entry) as stream:
-                yield from read_pieces(stream)
+                yield from read_pieces(stream, has_words=about.caption is not None)
 
-        about = self._inventory.captions.about(entry.name, entry.path)
         return Document(
             name=entry.name,
             read=read,

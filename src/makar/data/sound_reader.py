@@ -15,6 +15,8 @@ from makar.data.wave_file import wave_blocks
 from makar.errors import DataError
 
 PIECE_SECONDS = 5.0
+WITH_WORDS_SECONDS = 15.0
+"""A recording with a text is whole, for nobody knows which words are in which part of it; a longer one is refused."""
 LEAST_SECONDS = 0.02
 LEAST_REST_SECONDS = 0.5
 SILENCE = 1e-4
@@ -23,17 +25,23 @@ SILENCE = 1e-4
 BLOCK_FRAMES = 1 << 16
 
 
-def read_pieces(stream: IO[bytes]) -> Iterator[Sound]:
+def read_pieces(stream: IO[bytes], *, has_words: bool = False) -> Iterator[Sound]:
     """Yield the pieces of a sound file that are not silent.
 
     Args:
         stream: At its start, and able to go back.
+        has_words: Whether there is a text that belongs to the whole.
 
     Raises:
-        DataError: It is damaged, silent, or of a form that is not read.
+        DataError: It is damaged, silent, of a form that is not read, or too long to be whole.
     """
     found = False
-    for number, piece in enumerate(_pieces(_blocks(stream))):
+    for number, piece in enumerate(_pieces(_blocks(stream), WITH_WORDS_SECONDS if has_words else PIECE_SECONDS)):
+        if has_words and number:
+            raise DataError(
+                f"a recording of more than {WITH_WORDS_SECONDS:g} seconds with one text for all of it",
+                expected="one text for every sentence or so",
+            )
         is_rest = number > 0 and piece.seconds < LEAST_REST_SECONDS
         if is_rest or piece.seconds < LEAST_SECONDS or np.abs(piece.samples).max() <= SILENCE:
             continue
@@ -87,12 +95,12 @@ def _decoded(stream: IO[bytes]) -> Iterator[Sound]:
         raise DataError(f"no sound that can be read: {str(error)[:120]}") from error
 
 
-def _pieces(blocks: Iterator[Sound]) -> Iterator[Sound]:
+def _pieces(blocks: Iterator[Sound], longest_seconds: float) -> Iterator[Sound]:
     waiting: list[np.ndarray] = []
     held, rate = 0, 0
     for block in blocks:
         rate = block.rate_hz
-        length = round(PIECE_SECONDS * rate)
+        length = round(longest_seconds * rate)
         waiting.append(block.samples)
         held += len(block.samples)
         while held >= length:
