@@ -4,7 +4,7 @@ Run: python benchmarks/speech.py [--minutes 15] [--sentences 1400] [--commands 5
 
 The corpus is spoken by flite (voice rms): a third commands of the grammar, the others sentences out of books. ``makar train --recipe
 speech --for`` learns it; commands that are not in it are spoken with durations of our own, brought to sound by Griffin-Lim, and
-understood by pocketsphinx, which knows nothing of the model. Beside it: flite's own recordings, the same through picture and back, and noise.
+understood by pocketsphinx, which knows nothing of the model. Beside it: flite's own recordings, those through picture and back, noise.
 pocketsphinx 5 is looked for in ``--pocketsphinx`` (pip install --target FOLDER pocketsphinx==5.1.1). Bar: 0.10; aim: 0.03.
 """
 

@@ -82,6 +82,14 @@ def test_a_long_recording_is_cut_into_pieces_and_its_rest_left_out():
     assert np.array_equal(np.concatenate([piece.samples for piece in pieces]), long.samples[: 10 * RATE])
 
 
+def test_a_recording_with_words_is_whole_or_refused():
+    long = tone(seconds=9)
+    (piece,) = read_pieces(io.BytesIO(wave_bytes(long)), has_words=True)
+    assert np.array_equal(piece.samples, long.samples)
+    with pytest.raises(DataError, match="one text for all of it"):
+        list(read_pieces(io.BytesIO(wave_bytes(tone(seconds=16))), has_words=True))
+
+
 def test_silence_is_no_piece():
     quiet = np.zeros((6 * RATE, 1), np.float32)
     quiet[-RATE:] = tone(seconds=1).samples

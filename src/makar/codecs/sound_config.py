@@ -99,7 +99,8 @@ def choose_sound_codec(sizes: Mapping[str, Any], codec: SoundCodecConfig) -> Sou
     longest = min(float(sizes["seconds"]["most_but_5%"]), PIECE_SECONDS)
     while longest * rate / hop > MOST_FRAMES:
         hop *= 2
-    return codec.changed(rate_hz=rate, hop=hop, mels=usual_mels(rate), frames=frames_of(longest, rate_hz=rate, hop=hop))
+    frames = math.ceil(longest * rate / hop / FRAME_STEP) * FRAME_STEP
+    return codec.changed(rate_hz=rate, hop=hop, mels=usual_mels(rate), frames=max(16, min(MOST_FRAMES, frames)))
 
 
 def usual_rate_hz(sizes: Mapping[str, Any], *, highest: int) -> int:
@@ -117,8 +118,3 @@ def usual_hop(rate_hz: int) -> int:
 def usual_mels(rate_hz: int) -> int:
     """Return how many bands are told apart at a rate."""
     return FEW_MELS if rate_hz < NARROW_RATE_HZ else MANY_MELS
-
-
-def frames_of(seconds: float, *, rate_hz: int, hop: int) -> int:
-    """Return how many frames hold a sound, a multiple of eight."""
-    return max(16, min(MOST_FRAMES, math.ceil(seconds * rate_hz / hop / FRAME_STEP) * FRAME_STEP))
