@@ -35,11 +35,11 @@ def spoken(text, *, seed):
     return Sound(on_grid(wave.astype(np.float32))[:, None], RATE), [*ends, now + 0.1]
 
 
-def write_spoken(folder, *, count):
-    """Write recordings with a text beside each."""
+def write_spoken(folder, *, count, first=0):
+    """Write recordings with a text beside each, other ones for another first number."""
     folder.mkdir(parents=True)
     for number in range(count):
-        sound, _ = spoken(sentence(number), seed=number)
+        sound, _ = spoken(sentence(number), seed=first + number)
         (folder / f"{number}.wav").write_bytes(wave_bytes(sound))
         (folder / f"{number}.txt").write_text(sentence(number), encoding="utf-8")
     return folder

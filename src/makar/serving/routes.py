@@ -19,6 +19,7 @@ from makar.serving import (
     models,
     moderation,
     responses,
+    speech,
     tuning,
     uploads,
     vector_stores,
@@ -29,6 +30,7 @@ from makar.serving.eval_fields import EvalChangeFields, EvalFields, EvalRunField
 from makar.serving.fields import ChatFields, CompletionFields
 from makar.serving.image_fields import ImageFields
 from makar.serving.response_fields import ResponseFields
+from makar.serving.speech import SpeechFields
 from makar.serving.store_fields import (
     AttributeFields,
     StoreBatchFields,
@@ -57,6 +59,7 @@ ROUTES: tuple[tuple[str, str, Handler, type[Config] | None], ...] = (
     ("DELETE", "/v1/responses/{response}", responses.delete_response, None),
     ("POST", "/v1/responses/{response}/cancel", responses.cancel_response, None),
     ("POST", "/v1/images/generations", images.generations, ImageFields),
+    ("POST", "/v1/audio/speech", speech.speech, SpeechFields),
     ("POST", "/v1/embeddings", embeddings.embeddings, EmbeddingFields),
     ("POST", "/v1/moderations", moderation.moderations, ModerationFields),
     ("GET", "/v1/files/{file}", uploads.one_file, None),
@@ -138,8 +141,8 @@ PAGE = [
 """What every list reads of its address."""
 
 HINTS = {
-    "/v1/audio": "no model of speech or sound can be trained yet; text and images are there",
-    "/v1/videos": "no model of video can be trained yet; text and images are there",
+    "/v1/audio": "POST /v1/audio/speech speaks; nothing here understands speech yet",
+    "/v1/videos": "no model of video can be trained yet; text, images and sound are there",
     "/v1/assistants": "assistants were replaced by /v1/responses",
     "/v1/threads": "threads were replaced by /v1/responses with previous_response_id",
     "/v1/realtime": "there is no realtime API; /v1/chat/completions streams",

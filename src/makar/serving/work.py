@@ -289,6 +289,28 @@ def _picture(asset: Asset, ask: Ask, seed: int) -> Event:
     } | ({"manifest": asset.signed} if ask["manifest"] else {})
 
 
+def _sound(model: Model, ask: Ask) -> Iterator[Event]:
+    """Speak a text, or make a sound of what is described."""
+    if model.medium != "sound":
+        raise UnsupportedError(f"sound of {model.path.name}, which makes {model.medium}", expected="a model of sound")
+    own = option_names(model.artifact.family())
+    defaults = {name: value for name, value in ask["defaults"].items() if name in own}
+    (asset,) = generate(
+        model.artifact,
+        prompts=ask["prompt"],
+        seed=ask["seed"],
+        options=defaults | ask["options"],
+        novelty=model.novelty_index(),
+    )
+    yield {
+        "wave": base64.b64encode(asset.content.wave).decode("ascii"),
+        "rate_hz": asset.content.rate_hz,
+        "asset": asset.id,
+        "seed": ask["seed"],
+        "manifest": asset.signed,
+    }
+
+
 def _classify(model: Model, ask: Ask) -> Iterator[Event]:
     """Say of texts how likely each class is."""
     family, codec = model.artifact.family(), model.artifact.codec()
@@ -323,6 +345,7 @@ KINDS: dict[str, Callable[[Model, Ask], Iterator[Event]]] = {
     "infill": _infill,
     "images": _images,
     "edit": _edit,
+    "sound": _sound,
     "classify": _classify,
     "embed": _embed,
 }

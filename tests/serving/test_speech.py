@@ -1,0 +1,101 @@
+"""Speech over HTTP with the official client: files of every form, voices, speed, what is refused; the WAV is what was signed."""
+
+import base64
+import io
+import json
+import wave
+
+import openai
+import pytest
+
+from makar.api.model import verify
+from makar.data.sound_reader import read_sound
+from tests.cli.small_models import IMAGE_SETTINGS, see
+from tests.recipes.spoken_data import SPEECH_SETTINGS, write_spoken
+from tests.serving.server import Server, talker
+
+pytestmark = pytest.mark.loopback
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("speech")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MAKAR_HOME", str(folder))
+        for first, voice in enumerate(("ann", "bob")):
+            write_spoken(folder / "data" / voice, count=8, first=100 * first)
+        steps = ["--steps", "4", *SPEECH_SETTINGS]
+        see("train", folder / "data", "--recipe", "speech-voices", *steps, "-o", "voices")
+        see("train", folder / "data" / "ann", "--recipe", "speech", *steps, "-o", "voice")
+        see("train", folder / "data", "--recipe", "sound-class", "--steps", "2", *IMAGE_SETTINGS, "-o", "noises")
+        talker(folder / "models" / "talker")
+    running = Server(folder)
+    yield running
+    assert running.stop() == 0
+
+
+@pytest.fixture
+def speech(server):
+    with openai.OpenAI(
+        base_url=server.address + "/v1", api_key="none", max_retries=0, _strict_response_validation=True
+    ) as made:
+        yield made.audio.speech
+
+
+SAID = {"model": "voice", "input": "low high", "voice": "default", "extra_body": {"seed": 3, "controls": {"steps": 2}}}
+
+
+def test_a_wav_file_is_what_was_signed(speech, tmp_path):
+    found = speech.with_raw_response.create(**SAID, response_format="wav")
+    (tmp_path / "said.wav").write_bytes(found.content)
+    (tmp_path / "said.wav.makar.json").write_bytes(base64.b64decode(found.headers["x-makar-manifest"]))
+    assert verify(tmp_path / "said.wav").is_intact and found.headers["content-type"] == "audio/wav"
+    manifest = json.loads((tmp_path / "said.wav.makar.json").read_text(encoding="utf-8"))["manifest"]
+    assert manifest["prompt"] == "low high" and manifest["id"] == found.headers["x-makar-asset"]
+    with wave.open(io.BytesIO(found.content)) as file:
+        assert str(file.getframerate()) == found.headers["x-makar-rate-hz"]
+    assert speech.create(**SAID, response_format="wav").content == found.content
+
+
+def test_every_form_holds_the_same_sound(speech):
+    pytest.importorskip("soundfile")
+    whole = read_sound(speech.create(**SAID, response_format="wav").content)
+    for form in ("mp3", "flac", "opus"):
+        back = read_sound(speech.create(**SAID, response_format=form).content)
+        assert abs(back.seconds - whole.seconds) < 0.2
+    assert read_sound(speech.create(**SAID).content).seconds > 0
+    samples = speech.create(**SAID, response_format="pcm").content
+    assert len(samples) == 2 * len(whole.samples)
+
+
+def test_voice_and_speed_are_honoured(speech):
+    said = {**SAID, "model": "voices", "response_format": "wav"}
+    ann, bob = (speech.create(**{**said, "voice": voice}).content for voice in ("ann", "bob"))
+    assert ann != bob
+    slow, fast = (
+        read_sound(speech.create(**{**said, "voice": "ann"}, speed=speed).content).seconds for speed in (0.5, 2.0)
+    )
+    assert slow >= 1.9 * fast
+
+
+def test_a_model_of_sounds_makes_what_is_asked_for(speech):
+    found = speech.create(model="noises", input="ann", voice="default", response_format="wav", extra_body={"seed": 1})
+    assert read_sound(found.content).seconds > 0
+
+
+@pytest.mark.parametrize(
+    "change, word",
+    [
+        ({"voice": "alloy"}, "alloy"),
+        ({"input": "?!"}, "spoken"),
+        ({"speed": 3.5}, "speed"),
+        ({"model": "talker"}, "sound"),
+        ({"response_format": "aac"}, "response_format"),
+        ({"instructions": "whisper"}, "instructions"),
+        ({"extra_body": {"controls": {"warp": 9}}}, "warp"),
+    ],
+)
+def test_what_cannot_be_spoken_is_refused(speech, change, word):
+    with pytest.raises(openai.APIStatusError, match=word) as found:
+        speech.create(**{**SAID, **change})
+    assert 400 <= found.value.status_code < 500
