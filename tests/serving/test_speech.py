@@ -12,6 +12,7 @@ from makar.api.model import verify
 from makar.data.sound_reader import read_sound
 from tests.cli.small_models import IMAGE_SETTINGS, see
 from tests.recipes.spoken_data import SPEECH_SETTINGS, write_spoken
+from tests.serving.browser import Pages, opened
 from tests.serving.server import Server, talker
 
 pytestmark = pytest.mark.loopback
@@ -99,3 +100,26 @@ def test_what_cannot_be_spoken_is_refused(speech, change, word):
     with pytest.raises(openai.APIStatusError, match=word) as found:
         speech.create(**{**SAID, **change})
     assert 400 <= found.value.status_code < 500
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [1280, 360])
+def test_speech_is_made_and_played_in_the_studio(server, width):
+    with opened() as browser:
+        studio = Pages(browser, server.address, width=width)
+        page = studio.go("create?model=voices")
+        page.get_by_label("Text to speak").fill("high low")
+        page.get_by_label("Voice").select_option("bob")
+        page.get_by_label("How many").fill("2")
+        page.get_by_role("button", name="Make", exact=True).click()
+        page.get_by_text("Made 2 in").wait_for()
+        page.wait_for_function(
+            "[...document.querySelectorAll('audio')].filter((one) => one.duration > 0.3).length === 2"
+        )
+        assert page.get_by_role("link", name="Manifest").count() == 2
+        assert studio.violations() == [] and studio.overflow() <= 0
+        page = studio.go("create?model=noises")
+        page.get_by_role("button", name="Make", exact=True).click()
+        page.get_by_text("Made 2 in").wait_for()
+        studio.close()
+        assert studio.said == []

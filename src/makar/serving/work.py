@@ -28,6 +28,7 @@ from makar.generation.infill import fill_stepwise, filled_job, longest_hole
 from makar.generation.predict_text import ReadsText
 from makar.generation.prompts import EncodesText, NamesClasses, Prompts, read_prompts, rewrites
 from makar.generation.request import Request, option_names
+from makar.generation.speaking import Speaks
 from makar.generation.steering import TokenLikelihood, read_steering
 from makar.generation.stream import Piece, stream_pieces
 from makar.generation.turns import PLAIN_STOP, HasContext, fit_turns, knows_turns, prompt_length
@@ -65,6 +66,7 @@ def facts_of(model: Model, defaults: dict[str, Any]) -> dict[str, Any]:
         "options": controls_of(type(family.options())),
         "reads": isinstance(family, ReadsText | MakesVectors),
         "rewrites": rewrites(config),
+        "speaks": isinstance(codec, Speaks),
         "defaults": {name: value for name, value in defaults.items() if name in option_names(family)},
     }
 
@@ -297,7 +299,7 @@ def _sound(model: Model, ask: Ask) -> Iterator[Event]:
     defaults = {name: value for name, value in ask["defaults"].items() if name in own}
     (asset,) = generate(
         model.artifact,
-        prompts=ask["prompt"],
+        prompts=ask["prompt"] or None,
         seed=ask["seed"],
         options=defaults | ask["options"],
         novelty=model.novelty_index(),

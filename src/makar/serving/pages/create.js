@@ -1,7 +1,7 @@
 // Create: any model, any medium; controls from the model itself, cost before pressing, results as they come.
 
 import { h, button, choice, duration, field, fresh, number, problem, say } from "./dom.js";
-import { describe, drawn, events } from "./api.js";
+import { describe, drawn, events, request } from "./api.js";
 import { anySeed, controls, isServed, modelChoice, noModels, seeds } from "./form.js";
 import { card, details } from "./asset.js";
 
@@ -86,6 +86,7 @@ class Create extends HTMLElement {
   /** What the model is asked with: a class, a description, a text to go on with, or nothing. */
   promptFor(model) {
     const isText = model.medium === "text" || model.medium === "code";
+    if (model.speaks) return this.speechFor(model);
     if (model.classes.length && !model.captions) {
       const list = choice([["", "any"], ...model.classes.map((name) => [name, name])], model.classes.includes(state.prompt) ? state.prompt : "", (value) => { state.prompt = value; });
       return { element: field("What", list), read: () => list.value };
@@ -96,6 +97,15 @@ class Create extends HTMLElement {
     return { element: field(words, input, isText ? "The model goes on from here. Ctrl and Enter make it." : "Ctrl and Enter make it."), read: () => input.value };
   }
 
+  /** A text, and a voice where the model has several. */
+  speechFor(model) {
+    const input = h("textarea", { rows: 4, value: state.prompt, oninput: () => { state.prompt = input.value; } });
+    const voices = choice(model.classes.map((name) => [name, name]), model.classes[0] ?? "", () => {});
+    const speed = h("input", { type: "number", min: 0.5, max: 2, step: 0.05, value: 1, inputmode: "decimal" });
+    const element = h("div", {}, field("Text to speak", input, "However long. Ctrl and Enter make it."), model.classes.length > 0 && field("Voice", voices), field("Speed", speed, "2 is twice as fast as the recordings"));
+    return { element, read: () => input.value, voice: () => (model.classes.length ? voices.value : "default"), speed: () => (speed.checkValidity() ? Number(speed.value) : 1) };
+  }
+
   /** Say what it takes before it is made, by what this model took here before. */
   estimate() {
     const model = this.model;
@@ -104,7 +114,8 @@ class Create extends HTMLElement {
     const isText = model.medium === "text" || model.medium === "code";
     const usual = (name) => model.options.find((control) => control.name === name)?.default;
     const each = isText ? set.max_tokens ?? usual("max_tokens") ?? 256 : set.steps ?? usual("steps") ?? 1;
-    const words = isText ? `at most ${number(each * count)} tokens` : `${count} ${count > 1 ? "images" : "image"}${set.steps ? ` of ${set.steps} steps` : ""}`;
+    const noun = model.speaks ? "recording" : model.medium;
+    const words = isText ? `at most ${number(each * count)} tokens` : `${count} ${noun}${count > 1 ? "s" : ""}${set.steps ? ` of ${set.steps} steps` : ""}`;
     const pace = model.seconds_per_step;
     const time = pace ? `about ${duration(pace * each * (isText ? 1 : count))}${isText ? " at most" : ""}` : "how long is known after the first";
     this.cost.textContent = model.is_remote ? `${words}, at the cost of the endpoint` : `${words}, ${time}; nothing leaves this machine`;
@@ -129,7 +140,7 @@ class Create extends HTMLElement {
     this.results.prepend(batch);
     const started = performance.now();
     try {
-      const made = isText ? await this.texts(asked, batch) : await this.images(asked, batch);
+      const made = isText ? await this.texts(asked, batch) : this.model.medium === "sound" ? await this.sounds(asked, batch) : await this.images(asked, batch);
       say(`Made ${made} in ${duration((performance.now() - started) / 1000)}`);
       this.model = await describe(this.model.id, { again: true });
       this.estimate();
@@ -157,6 +168,27 @@ class Create extends HTMLElement {
       waiting[made++].replaceWith(shown);
     }
     return made;
+  }
+
+  /** Sounds one after the other, each with its file and its manifest to keep: the gallery holds images and texts. */
+  async sounds(asked, batch) {
+    const list = h("ul", { class: "plain" });
+    batch.append(list);
+    for (let made = 0; made < asked.n; made++) {
+      const seed = asked.seed + made;
+      const waiting = h("li", { class: "pending soft", role: "status" }, "Being made …");
+      list.append(waiting);
+      const voice = this.prompt.voice?.() ?? "default";
+      const json = { model: asked.model, input: asked.prompt, voice, speed: this.prompt.speed?.() ?? 1, seed, controls: asked.controls, response_format: "wav" };
+      const answer = await request("/v1/audio/speech", { json, signal: this.stopper.signal });
+      const manifest = new Blob([atob(answer.headers.get("x-makar-manifest"))], { type: "application/json" });
+      const file = `${asked.model}-${seed}.wav`;
+      const kept = URL.createObjectURL(await answer.blob());
+      const sound = h("audio", { controls: true, src: kept, "aria-label": `Sound of seed ${seed}` });
+      waiting.replaceWith(h("li", { class: "row" }, sound, h("span", { class: "tag" }, `seed ${seed}`),
+        h("a", { href: kept, download: file }, "File"), h("a", { href: URL.createObjectURL(manifest), download: `${file}.makar.json` }, "Manifest")));
+    }
+    return asked.n;
   }
 
   async texts(asked, batch) {
