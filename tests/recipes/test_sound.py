@@ -173,3 +173,12 @@ def test_a_file_in_a_form_that_soundfile_reads_is_changed(place, tmp_path):
         "filled.wav",
     )
     assert read_sound((tmp_path / "filled.wav").read_bytes()).samples.shape == given.samples.shape
+
+
+def test_samples_for_a_training_set_are_sounds_in_its_layout(place, tmp_path):
+    see("generate", "effects", "--augment", place / "data", "-n", "4", "-o", "more", "--steps", "2")
+    made = sorted(str(path.relative_to(tmp_path)) for path in (tmp_path / "more").rglob("*.wav"))
+    assert made == [f"more/{kind}/00000{number}.wav" for kind in ("bell", "drum") for number in (0, 1)]
+    found = see("inspect", "more", "--json").values
+    assert found["medium"] == "sound" and found["labels"] == {"bell": 2, "drum": 2}
+    assert any("manifest" in row["reason"] for row in found["skipped"])

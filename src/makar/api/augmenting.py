@@ -35,9 +35,9 @@ def augment_each(
     Yields:
         Every new sample with its file.
     """
-    from makar.generation.augmentation import AugmentRequest, augment
+    from makar.generation.augmentation import LABELLED_MEDIA, AugmentRequest, augment
 
     root = Path(data) if isinstance(data, str | Path) else None
     asked = AugmentRequest(count=count, folder=Path(folder), spread=spread, seed=seed, root=root)
-    dataset = dataset_of(data, medium="image")
+    dataset = dataset_of(data, medium=model.medium if model.medium in LABELLED_MEDIA else "image")
     return augment(model.artifact, dataset, asked, options=options, novelty=model.novelty_index())

@@ -32,6 +32,7 @@ NOT_READ_YET = {
     "epub": "e-books are not read yet",
     "ipynb": "notebooks are not read yet",
 }
+MANIFEST_SUFFIX = ".makar.json"
 VIDEO = "video, and sound in its containers, are not read yet"
 
 _MAGIC: tuple[tuple[bytes, int, str, str], ...] = (
@@ -100,6 +101,8 @@ def sniff(name: str, head: bytes) -> Kind:
         head: Its first ``HEAD_BYTES`` bytes, decompressed.
     """
     suffix = suffix_of(name)
+    if name.endswith(MANIFEST_SUFFIX):
+        return Kind(group="unread", form="the manifest of something that Makar made")
     if not head:
         return Kind(group="unread", form="zero bytes")
     for magic, offset, group, form in _MAGIC:

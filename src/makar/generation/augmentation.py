@@ -19,7 +19,7 @@ from makar.artifacts.artifact import Artifact
 from makar.data.dataset import DataSet
 from makar.data.record import Split
 from makar.errors import CopyRefusedError, UnknownNameError, UnsupportedError, UsageError
-from makar.generation.asset import Asset
+from makar.generation.asset import Asset, suffix_of
 from makar.generation.finishing import read_finishing
 from makar.generation.generate import TOGETHER, make_together
 from makar.generation.guards import NoveltyCheck
@@ -27,6 +27,7 @@ from makar.generation.prompts import NamesClasses, Prompt, read_prompts
 from makar.generation.request import Job, Request, check_count_and_seed
 
 SPREADS = ("balance", "even")
+LABELLED_MEDIA = ("image", "sound")
 
 LEARNED_FROM: tuple[Split, ...] = ("train", "inner")
 METADATA = "metadata.csv"
@@ -66,7 +67,7 @@ def augment(
     """Make labelled samples for a training set.
 
     Args:
-        artifact: A model of images that can be asked for the classes of the data.
+        artifact: A model of images or sounds that can be asked for the classes of the data.
         data: The training set, with labels.
         asked: How many, where to, and how they are spread.
         options: Sampling controls by name.
@@ -92,25 +93,26 @@ def augment(
     request = Request(artifact, options=controls, novelty=novelty, refuse_copies=True, finishing=finishing)
     prompts = dict(zip(counts, read_prompts(_known(list(counts), request), request.codec, request.family), strict=True))
     wanted = spread_over(counts, asked.count, spread=asked.spread)
-    places = _Places(asked.folder, asked.seed, list(counts), in_folders=in_folders)
+    places = _Places(asked.folder, asked.seed, list(counts), in_folders=in_folders, suffix=suffix_of(artifact.medium))
     _state(asked, artifact, data, {"settings": request.options.to_dictionary(), "finish": finishing.stated})
     return _fill_up(request, prompts, wanted, places)
 
 
 @dataclasses.dataclass(frozen=True)
 class _Places:
-    """Where the samples of a call lie: the folder, the first seed, the labels, and whether folders are the classes."""
+    """Where the samples of a call lie: the folder, the first seed, the labels, whether folders are the classes, and what files end in."""
 
     folder: Path
     seed: int
     labels: list[str]
     in_folders: bool = dataclasses.field(kw_only=True)
+    suffix: str = dataclasses.field(kw_only=True)
 
     def file(self, label: str, number: int) -> Path:
         # A label out of a table may hold anything, so there the file has the number of the class.
         seed = self.seed + number
-        name = f"{label}/{seed:06d}.png" if self.in_folders else f"{self.labels.index(label):04d}-{seed:06d}.png"
-        return self.folder / name
+        name = f"{label}/{seed:06d}" if self.in_folders else f"{self.labels.index(label):04d}-{seed:06d}"
+        return self.folder / f"{name}{self.suffix}"
 
     def write_table(self, wanted: Mapping[str, int]) -> None:
         """Write file name and label of every sample that is there, where the folders do not say it."""
@@ -194,10 +196,10 @@ def read_labels(data: DataSet) -> tuple[dict[str, int], bool]:
     """Return the items of each class in what is learned from, and whether the folders of files are the classes.
 
     Raises:
-        UsageError: The data is not of images, or has no labels.
+        UsageError: The data is of a medium that has no labels here, or has none.
     """
-    if data.medium != "image":
-        raise UsageError(f'"{data.name}" is {data.medium}', expected="labelled images")
+    if data.medium not in LABELLED_MEDIA:
+        raise UsageError(f'"{data.name}" is {data.medium}', expected="labelled images or sounds")
     counts: Counter[str] = Counter()
     in_folders = True
     for split in LEARNED_FROM:
@@ -219,7 +221,8 @@ def _known(labels: list[str], request: Request) -> list[int]:
     names = list(request.codec.class_names) if isinstance(request.codec, NamesClasses) else []
     if not names:
         raise UnsupportedError(
-            "this model cannot be asked for a class", do='train on the labelled data, with the recipe "image-class"'
+            "this model cannot be asked for a class",
+            do='train on the labelled data, with the recipe "image-class" or "sound-class"',
         )
     for label in labels:
         if label not in names:
