@@ -104,7 +104,7 @@ def test_an_inspection_is_json_and_adds_up(novels):
     assert reasons(dataset) == {
         "zero bytes": 1,
         "another medium: use --medium image": 1,
-        "sound and video are not read yet": 1,
+        "another medium: use --medium sound": 1,
     }
     assert values["licences"] == {"NOASSERTION": 40}
     assert any("licence" in warning for warning in values["warnings"])

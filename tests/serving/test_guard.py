@@ -148,7 +148,6 @@ def test_a_foreign_page_is_refused_and_the_own_one_is_not(server):
 @pytest.mark.parametrize(
     "path, words",
     [
-        ("/v1/audio/speech", "speech"),
         ("/v1/audio/transcriptions", "speech"),
         ("/v1/videos", "video"),
         ("/v1/assistants", "responses"),

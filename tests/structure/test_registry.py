@@ -95,6 +95,7 @@ PLANS = {
     "Steering": "steering",
     "TextFields": "fields",
     "ImageFields": "fields",
+    "SpeechFields": "fields",
     "ModerationFields": "fields",
     "EmbeddingFields": "fields",
     "TuningFields": "fields",

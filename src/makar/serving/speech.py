@@ -44,8 +44,10 @@ class SpeechFields(Config):
     voice: str = setting(DEFAULT_VOICE, meaning="a voice that the model learned; default where it learned one")
     response_format: str = setting("mp3", meaning="form of the file", choices=tuple(TYPES))
     speed: float = setting(1.0, meaning="2 is twice as fast as the recordings", minimum=0.25, maximum=4.0)
-    instructions: str | None = setting(None, meaning="how to speak cannot be said in words here", choices=("",))
-    stream_format: str | None = setting(None, meaning="the file is sent whole", choices=("audio",))
+    instructions: str | None = setting(None, meaning="how to speak cannot be said in words here: empty, or none")
+    stream_format: str | None = setting(
+        None, meaning="the file is sent whole: audio, or none", choices=("audio", "sse")
+    )
     seed: int | None = setting(None, meaning="the same seed gives the same recording")
     controls: dict | None = setting(None, meaning="further controls of the model by their names: steps, guidance")
 
@@ -53,6 +55,11 @@ class SpeechFields(Config):
 async def speech(request: Request) -> Response:
     """Speak a text."""
     fields, ignored = read_fields(SpeechFields, await read_json(request))
+    if fields.instructions or fields.stream_format == "sse":
+        raise UnsupportedError(
+            "instructions how to speak" if fields.instructions else "a stream of events",
+            expected="voice and speed; the file comes whole",
+        )
     front = front_of(request)
     event = await attended(request, _made(front, fields))
     wave = base64.b64decode(event["wave"])
