@@ -1,10 +1,9 @@
 """Between a sound and its picture as the settings of a codec say: rate, hop, bands, frames and the loudness of white."""
 
-from typing import Protocol
-
 import numpy as np
 
 from makar.codecs.griffin_lim import sound_of_decibels
+from makar.codecs.hearing_config import HearingConfig
 from makar.data.sound import Sound, resampled
 from makar.data.spectrogram import RANGE_DB, decibels_of, mel_decibels, picture_of
 from makar.data.wave_file import on_grid
@@ -15,38 +14,14 @@ SILENT = 26
 LEAST_FRAMES = 4
 
 
-class Hears(Protocol):
-    """Settings of a codec of sounds."""
-
-    @property
-    def rate_hz(self) -> int:
-        """Samples a second."""
-
-    @property
-    def hop(self) -> int:
-        """Samples from one frame to the next."""
-
-    @property
-    def mels(self) -> int:
-        """Bands of pitch."""
-
-    @property
-    def frames(self) -> int:
-        """Frames of a picture."""
-
-    @property
-    def loudest_db(self) -> float:
-        """Loudness of white, in decibels."""
-
-
-def loudness(sound: Sound, config: Hears) -> np.ndarray:
+def loudness(sound: Sound, config: HearingConfig) -> np.ndarray:
     """Return the loudness of every band, in decibels, of as much of a sound as a picture shows, float32 ``[mels, frames]``."""
     kept = sound.samples[: max(1, -(-config.frames * config.hop * sound.rate_hz // config.rate_hz))]
     fitting = resampled(Sound(kept, sound.rate_hz), config.rate_hz)
     return mel_decibels(fitting.mono(), rate_hz=config.rate_hz, hop=config.hop, mels=config.mels)[:, : config.frames]
 
 
-def drawn_picture(sound: Sound, config: Hears) -> np.ndarray:
+def drawn_picture(sound: Sound, config: HearingConfig) -> np.ndarray:
     """Return the picture of a sound, uint8 ``[mels, frames, 1]``; behind its end it is silent."""
     drawn = picture_of(loudness(sound, config), loudest=config.loudest_db)
     after = config.frames - drawn.shape[1]
@@ -54,7 +29,7 @@ def drawn_picture(sound: Sound, config: Hears) -> np.ndarray:
 
 
 def played_picture(
-    drawn: np.ndarray, config: Hears, *, known: np.ndarray | None = None, is_new: np.ndarray | None = None
+    drawn: np.ndarray, config: HearingConfig, *, known: np.ndarray | None = None, is_new: np.ndarray | None = None
 ) -> Sound:
     """Return how a picture sounds, however long it is, on the grid of 16 bits.
 

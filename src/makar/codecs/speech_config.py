@@ -1,12 +1,10 @@
 """Settings of the codec of speech: a sound whose words are known, as its picture and the units that are spoken in each frame of it."""
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from makar.codecs.codec import CodecConfig
-from makar.codecs.sound_config import FRAME_STEP, usual_hop, usual_mels, usual_rate_hz
+from makar.codecs.hearing_config import FEWEST_FRAMES, HearingConfig, frames_for, usual_hop, usual_mels, usual_rate_hz
 from makar.codecs.units import KINDS
 from makar.config import setting
 from makar.tensor_spec import CLASS, SOURCE, TARGET, Slot, TensorSpec
@@ -20,30 +18,17 @@ FURTHER_PLANES = 2
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class SpeechCodecConfig(CodecConfig):
+class SpeechCodecConfig(HearingConfig):
     """Settings of the codec of speech."""
 
     kind: ClassVar[str] = "speech"
     target: ClassVar[str] = "makar.codecs.speech:SpeechCodec"
-    media: ClassVar[tuple[str, ...]] = ("sound",)
 
-    rate_hz: int = setting(16_000, meaning="samples a second", unit="Hz", minimum=1000, maximum=48_000)
-    hop: int = setting(
-        256,
-        meaning="samples from one frame of the picture to the next; a window has four times as many",
-        minimum=16,
-        maximum=4096,
-    )
-    mels: int = setting(80, meaning="bands of pitch", minimum=16, maximum=256)
     frames: int = setting(
-        192, meaning="frames at most; a recording that is longer is not learned from", minimum=16, maximum=MOST_FRAMES
-    )
-    loudest_db: float = setting(
-        0.0,
-        meaning="loudness of white in the picture, black is 80 dB below; 0 takes the loudest of the data",
-        unit="dB of a full-scale sine",
-        minimum=-80.0,
-        maximum=40.0,
+        192,
+        meaning="frames at most; a recording that is longer is not learned from",
+        minimum=FEWEST_FRAMES,
+        maximum=MOST_FRAMES,
     )
     units: str = setting(
         "auto",
@@ -53,11 +38,6 @@ class SpeechCodecConfig(CodecConfig):
     use_labels: bool = setting(
         False, meaning="learn several voices, the labels of the recordings, so that one can be asked for"
     )
-
-    @property
-    def seconds(self) -> float:
-        """How long what is learned at once can be."""
-        return self.frames * self.hop / self.rate_hz
 
     @property
     def source_planes(self) -> int:
@@ -93,5 +73,5 @@ def choose_speech_codec(sizes: Mapping[str, Any], codec: SpeechCodecConfig) -> S
     """
     rate = usual_rate_hz(sizes, highest=HIGHEST_RATE_HZ)
     hop = usual_hop(rate)
-    needed = math.ceil(float(sizes["seconds"]["most_but_5%"]) * rate / hop / FRAME_STEP) * FRAME_STEP
-    return codec.changed(rate_hz=rate, hop=hop, mels=usual_mels(rate), frames=max(16, min(MOST_FRAMES, needed)))
+    frames = frames_for(float(sizes["seconds"]["most_but_5%"]), rate_hz=rate, hop=hop, most=MOST_FRAMES)
+    return codec.changed(rate_hz=rate, hop=hop, mels=usual_mels(rate), frames=frames)
