@@ -16,7 +16,8 @@ def trained(tmp_path_factory):
     patch = pytest.MonkeyPatch()
     patch.setenv("MAKAR_HOME", str(folder / "home"))
     write_spoken(folder / "data", count=24)
-    see("train", folder / "data", "--recipe", "speech", "--steps", "60", *SPEECH_SETTINGS, "-o", "voice")
+    trained = see("train", folder / "data", "--recipe", "speech", "--steps", "60", *SPEECH_SETTINGS, "-o", "voice")
+    assert 'makar generate voice "TEXT"' in trained.messages
     patch.undo()
     return folder
 

@@ -85,7 +85,9 @@ def train(
 
 def _first_try(model: "Model", name: str) -> str:
     """Return verb and arguments of what the model can do: not all make something from nothing."""
-    if model.rewrites:
+    from makar.generation.speaking import Speaks
+
+    if model.rewrites or isinstance(model.artifact.codec(), Speaks):
         return f'generate {name} "TEXT"'
     if model.artifact.family().creates:
         return f"generate {name}"
