@@ -24,6 +24,19 @@ SMALLEST_BATCH, LARGEST_BATCH = 8, 64
 LEARNING_RATE = 1e-2
 """Of a weight that begins with deviation 1; the others move in proportion."""
 
+PENALTY, DIFFERENCE = 0.03, 60.0
+"""Of pix2pix. A judge that is held back more sees no grain, and what it judges stays smooth. facades128 at 64 pixels, one Zen 4 core,
+distance of held-out facades from the training ones and perceptual distance to the true ones (real ones 0.32, 0; the peer after 20
+minutes 0.99, 3.67)::
+
+    4 minutes    penalty 1, difference 100      11.2, 3.84
+                 0.1, 100                        4.4, 3.61
+                 0.1, 20                         1.1, 3.89
+    6 minutes    0.1, 40                         1.5, 3.79
+                 0.03, 60                        1.2, 3.72
+    20 minutes   1, 100                          2.5, 3.76
+"""
+
 NOT_MEASURED = "not measured yet at a length of use"
 
 
@@ -31,7 +44,12 @@ def pix2pix() -> Recipe:
     """Return the recipe of Isola et al. 2017 for pairs of images."""
     summary = "one image from another, learned from pairs: maps to photographs, line art to colour"
     codec = ImageCodecConfig(source="pair", height=SIDE, width=SIDE)
-    return _recipe("pix2pix", Pix2pixConfig(height=SIDE, width=SIDE), codec, summary=summary)
+    return _recipe(
+        "pix2pix",
+        Pix2pixConfig(height=SIDE, width=SIDE, penalty=PENALTY, difference=DIFFERENCE),
+        codec,
+        summary=summary,
+    )
 
 
 def cyclegan() -> Recipe:
