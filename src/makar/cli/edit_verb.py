@@ -153,11 +153,10 @@ def edit(
         "diff": is_diff,
         "keep": keep,
         "go_on": go_on,
-        "to_second": to_second,
     }
     how |= {name: value for name, value in of_text.items() if value}
-    if from_second is not None:
-        how["from_second"] = from_second
+    places = {"from_second": from_second, "to_second": to_second}
+    how |= {name: value for name, value in places.items() if value is not None}
     controls = {
         "strength": strength,
         "steps": steps,

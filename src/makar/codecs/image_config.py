@@ -140,7 +140,7 @@ def choose_image_codec(
         height: Median height of the images, in pixels.
         width: Median width of the images, in pixels.
         codec: The codec of the recipe, whose other settings stay.
-        largest: Longest side to train on, in pixels, 16 to 64.
+        largest: Longest side to train on, in pixels, 16 to 256.
     """
     config = codec or ImageCodecConfig()
     is_whole = config.source != "reduced" or not (height % SIDE_STEP or width % SIDE_STEP)

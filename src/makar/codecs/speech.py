@@ -60,8 +60,7 @@ class SpeechCodec(Codec):
         self.class_counts = class_counts
         self.class_names = tuple(class_counts)
         self._aligner, self._durations, self._left_out = aligner, durations, left_out
-        self._units = KINDS[config.units]
-        self._numbers = {unit: number for number, unit in enumerate(self._units)}
+        self._numbers = {unit: number for number, unit in enumerate(KINDS[config.units])}
         self._voices = {name: number for number, name in enumerate(self.class_names)}
 
     @classmethod
@@ -184,17 +183,6 @@ class SpeechCodec(Codec):
         slots[SOURCE] = self._planes(order, ends)
         return slots
 
-    def ends_of(self, record: Record) -> tuple[tuple[str, ...], np.ndarray] | None:
-        """Return the units of a recording and when each ends, in seconds; ``None`` where it cannot be learned from."""
-        order = _order(record, self.config, self._numbers)
-        if order is None:
-            return None
-        try:
-            ends = self._aligner.ends(features_of(record.content), order)
-        except DataError:
-            return None
-        return tuple(self._units[number] for number in order), ends
-
     def scripts(self, text: str, *, speed: float = 1.0) -> list[np.ndarray]:
         """Return what is said of every frame of a new recording of a text, in parts that the model can speak at once.
 
@@ -249,6 +237,7 @@ class SpeechCodec(Codec):
             aligner=self._aligner,
             durations=self._durations,
             class_counts={name: counts[name] for name in self.class_names},
+            left_out=self._left_out,
         )
 
     def to_model(self, slot: str, values: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ import numpy as np
 
 from makar.data.sound import Sound
 from makar.data.wave_file import wave_blocks
-from makar.errors import DataError
+from makar.errors import DataError, UnsupportedError
 
 PIECE_SECONDS = 5.0
 WITH_WORDS_SECONDS = 15.0
@@ -70,10 +70,8 @@ def _blocks(stream: IO[bytes]) -> Iterator[Sound]:
         try:
             yield from wave_blocks(stream)
             return
-        except DataError as error:
+        except UnsupportedError:
             # Codings inside WAV that are rare are left to the library.
-            if "coding" not in error.came:
-                raise
             stream.seek(0)
     yield from _decoded(stream)
 
@@ -83,7 +81,7 @@ def _decoded(stream: IO[bytes]) -> Iterator[Sound]:
         import soundfile
     except ImportError as error:
         raise DataError(
-            "a sound that is no WAV file needs the package soundfile", do='pip install "makar[audio]"'
+            "a sound that is no plain WAV file needs the package soundfile", do='pip install "makar[audio]"'
         ) from error
     try:
         with soundfile.SoundFile(stream) as file:

@@ -12,7 +12,7 @@ from typing import IO
 import numpy as np
 
 from makar.data.sound import LARGEST_RATE_HZ, MOST_CHANNELS, Sound
-from makar.errors import DataError
+from makar.errors import DataError, UnsupportedError
 
 PCM, FLOAT, EXTENSIBLE = 1, 3, 0xFFFE
 BLOCK_BYTES = 1 << 20
@@ -27,7 +27,8 @@ def wave_blocks(stream: IO[bytes]) -> Iterator[Sound]:
         stream: At its start.
 
     Raises:
-        DataError: It is damaged, or of a coding that is not read.
+        DataError: It is damaged.
+        UnsupportedError: It is of a coding that is not read.
     """
     head = stream.read(12)
     if len(head) < 12 or head[:4] not in (b"RIFF", b"RF64") or head[8:] != b"WAVE":
@@ -44,7 +45,7 @@ def wave_blocks(stream: IO[bytes]) -> Iterator[Sound]:
             return
         else:
             _pass_over(stream, size)
-        if size % 2 and name != b"fmt ":
+        if size % 2:
             stream.read(1)
     raise DataError(f"a WAV file of more than {MOST_CHUNKS} chunks without samples")
 
@@ -72,7 +73,7 @@ def _form(content: bytes) -> tuple[int, int, int, int]:
     if coding == EXTENSIBLE and len(content) >= 26:
         coding = struct.unpack("<H", content[24:26])[0]
     if (coding, bits) not in ((PCM, 8), (PCM, 16), (PCM, 24), (PCM, 32), (FLOAT, 32), (FLOAT, 64)):
-        raise DataError(
+        raise UnsupportedError(
             f"a WAV file of coding {coding} with {bits} bits",
             expected="PCM of 8 to 32 bits or floats",
             do="save it as 16-bit PCM",

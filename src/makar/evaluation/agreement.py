@@ -19,6 +19,7 @@ from makar.evaluation.material import Material
 from makar.evaluation.ranking import more_similar
 from makar.generation.generate import make_assets
 from makar.generation.prompts import Prompt
+from makar.generation.recording import pictured, seen
 from makar.generation.request import Request, make_jobs
 from makar.tensor_spec import CAPTION, TARGET
 
@@ -34,7 +35,7 @@ def agreement_scores(material: Material) -> tuple[Score, ...]:
     Args:
         material: The model and its data.
     """
-    codec, train = material.codec.plain, material.train
+    codec, train = pictured(material.codec), material.train
     if train is None or not isinstance(codec, ImageCodec) or not _is_asked_with_captions(material):
         return ()
     chosen = distinct_pairs(material.held_out, most=AMONG)
@@ -89,7 +90,7 @@ def _made(material: Material, codec: ImageCodec, captions: np.ndarray) -> np.nda
     jobs = make_jobs(prompts, IMAGES_A_CAPTION, material.seed)
     images: list[Any] = []
     for asset in make_assets(request, jobs):
-        images.append(asset.content.transpose(2, 0, 1))
+        images.append(seen(asset.content, material.codec).transpose(2, 0, 1))
         material.say("making images of captions", len(images), len(jobs))
     return np.stack(images)
 

@@ -14,6 +14,7 @@ from makar.evaluation.classifier import right_answers, trained_classifier
 from makar.evaluation.findings import Score
 from makar.evaluation.material import Material
 from makar.generation.generate import generate
+from makar.generation.recording import seen
 from makar.tensor_spec import CLASS, TARGET
 
 LEAST_A_CLASS = 2
@@ -38,7 +39,7 @@ def classification_accuracy(material: Material, *, count: int) -> tuple[Score, .
     material.say("making samples of every class", 0, each * classes)
     made: list[np.ndarray] = []
     for asset in generate(material.artifact, prompts=list(range(classes)), count=each, seed=material.seed):
-        made.append(asset.content.transpose(2, 0, 1))
+        made.append(seen(asset.content, material.codec).transpose(2, 0, 1))
         material.say("making samples of every class", len(made), each * classes)
     made_labels = np.arange(len(made)) // each
     material.say("classifiers of samples and of real images")

@@ -5,6 +5,7 @@ perfect model would get with this many. Three sets of samples with seeds of thei
 data the figures are named after it and compare only with each other; the Inception network is taken where a file of its weights is given.
 """
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -69,7 +70,7 @@ def evaluate_image(material: Material) -> Findings:
             *sentence_on_agreement(scores),
             sentence_on_novelty(novelties, noun),
         ),
-        scores=scores,
+        scores=tuple(_said_of(score, noun) for score in scores),
         novelty_scores=novelty_scores(novelties, noun),
         pictures=(
             _sample_grid(samples, noun),
@@ -145,6 +146,11 @@ def _measured(material: Material, sets: list[list[np.ndarray]], inception: Incep
             "accuracy": extractor.accuracy,
         },
         "images": count,
+        **(
+            {}
+            if material.artifact.medium == "image"
+            else {"edits": "not measured: they are of sounds, not of pictures"}
+        ),
         "sets": len(made),
         "reference_images": len(reference),
     }
@@ -157,6 +163,16 @@ def _features(material: Material, extractor: Extracts, images: np.ndarray) -> np
         material.say("features", start, len(images))
         parts.append(extractor.features(images[start : start + LOOKED_AT]))
     return np.concatenate(parts)
+
+
+def _said_of(score: Score, noun: str) -> Score:
+    """Return a figure of images in the words of what is measured: a sound is measured by its picture."""
+
+    def said(words: str) -> str:
+        return words.replace("image", noun)
+
+    baselines = tuple((said(name), interval) for name, interval in score.baselines)
+    return dataclasses.replace(score, name=said(score.name), meaning=said(score.meaning), baselines=baselines)
 
 
 def _sample_grid(samples: list[np.ndarray], noun: str) -> Picture:

@@ -36,6 +36,9 @@ def edit_scores(material: Material, extractor: Extractor) -> tuple[Score, ...]:
         material: The model and its data.
         extractor: The own extractor of the training data.
     """
+    if material.artifact.medium != "image":
+        # A sound is edited as a file, and what is held out here are pictures.
+        return ()
     able = material.artifact.recipe.stages[-1].family.edits
     images = spread(material.held_out.columns[TARGET].values, IMAGES).transpose(0, 2, 3, 1)
     if len(images) < 2:

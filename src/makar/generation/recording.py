@@ -5,6 +5,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from makar.codecs.codec import Codec
+from makar.codecs.sound import SoundCodec
 from makar.data.sound import Sound
 from makar.data.wave_file import wave_bytes
 from makar.provenance.content import Recording
@@ -32,6 +33,11 @@ class Pictures(Protocol):
 def compared(content: Any, codec: Codec) -> Any:
     """Return what of a content is compared with the training data: of a sound its picture, else the content itself."""
     return codec.picture(content) if isinstance(content, Sound) and isinstance(codec, Pictures) else content
+
+
+def pictured(codec: Codec) -> Codec:
+    """Return the codec of the images that are compared: of sounds that of their pictures, else that of the content itself."""
+    return codec.pictures if isinstance(codec, SoundCodec) else codec.plain
 
 
 def seen(content: Any, codec: Codec) -> np.ndarray:

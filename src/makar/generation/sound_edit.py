@@ -197,9 +197,9 @@ def _as_model(drawn: np.ndarray, codec: SoundCodec) -> torch.Tensor:
 def _read_request(how: EditRequest | Mapping[str, Any]) -> tuple[SoundEditRequest, Any]:
     words = dict(how.to_dictionary() if isinstance(how, EditRequest) else how)
     source = words.pop("image", None)
-    given = {name: value for name, value in words.items() if value is not None and value is not False and value != 0}
-    if words.get("from_second") == 0:
-        given["from_second"] = 0.0
+    # Of an image 0 means nothing; of a sound it is a place.
+    places = ("from_second", "to_second")
+    given = {name: value for name, value in words.items() if value is not None and (value or name in places)}
     try:
         asked: SoundEditRequest = SoundEditRequest.from_dictionary(given)
     except UnknownNameError as error:

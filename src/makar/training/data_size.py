@@ -69,12 +69,10 @@ def estimated_size(codec: CodecConfig, dataset: "DataSet") -> DataSize:
     if isinstance(codec, SoundCodecConfig | SpeechCodecConfig):
         spec = codec.estimated_spec(inspection.labels)
         sounds = int(inspection.splits["train"]["sounds"])
-        size_bytes = sounds * codec.mels * codec.frames
         return DataSize(
             items=sounds,
-            content_bytes=size_bytes,
-            store_bytes=size_bytes
-            + (sounds * codec.source_planes * codec.frames if isinstance(codec, SpeechCodecConfig) else 0),
+            content_bytes=sounds * codec.mels * codec.frames,
+            store_bytes=sounds * sum(math.prod(size or 1 for size in slot.sizes) for slot in spec.slots.values()),
             spec=spec,
             fingerprint=dataset.fingerprint,
         )
