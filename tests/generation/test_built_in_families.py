@@ -156,6 +156,7 @@ def test_a_model_without_captions_takes_no_description(painter):
         list(generate(painter, prompts="fox", options={"negative_prompt": "cat"}))
 
 
+@pytest.mark.slow
 def test_models_with_captions_go_out_to_onnx_and_come_back(illustrator, tmp_path):
     folder = export_artifact(illustrator, to="onnx", folder=tmp_path / "onnx")
     assert import_artifact(folder, output="back").hash == illustrator.hash

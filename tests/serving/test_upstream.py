@@ -84,11 +84,16 @@ def test_what_cannot_be_asked_of_an_engine_behind_is_refused(server, fields):
         front.chat.completions.create(**ASKED, **fields)
 
 
-def test_an_engine_that_refuses_or_is_gone_is_told(tmp_path, behind):
+def test_an_engine_that_refuses_is_told(tmp_path, behind):
     unknown = Server(tmp_path, "openai:nobody", "--base-url", f"{behind.address}/v1")
     with asking(unknown) as front, pytest.raises(openai.APIStatusError, match="nobody") as found:
         front.chat.completions.create(**{**ASKED, "model": "nobody"})
     assert found.value.status_code == 502 and unknown.stop() == 0
+
+
+# Ten seconds of asking again.
+@pytest.mark.slow
+def test_an_engine_that_is_gone_is_told(tmp_path):
     gone = Server(tmp_path, "openai:talker", "--base-url", "http://127.0.0.1:9/v1")
     with asking(gone) as front, pytest.raises(openai.APIStatusError) as found:
         front.chat.completions.create(**ASKED)
