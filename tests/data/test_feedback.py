@@ -13,6 +13,8 @@ from makar.data.feedback.judgement import Judged, Judgement, turns_from
 from makar.data.feedback.preferences import liked, preferences
 from makar.data.feedback.sessions import Session, Sessions
 from makar.data.feedback.table import FeedbackTable, Wanted
+from makar.data.sound import Sound
+from makar.data.wave_file import wave_bytes
 from makar.errors import DataError, UsageError
 
 
@@ -31,11 +33,16 @@ def picture(colour):
     return Judged(hash=f"{colour:064x}", png=buffer.getvalue())
 
 
-def said(kind, items, value, *, rater="ann", prompt="Who?", consent=True):
-    medium = "image" if items[0].png else "text"
+def wave(hertz):
+    samples = np.sin(2 * np.pi * hertz * np.arange(4000) / 8000).astype(np.float32)[:, None] / 2
+    file = wave_bytes(Sound(samples=samples, rate_hz=8000))
+    return Judged(hash=hashlib.sha256(file).hexdigest(), file=file)
+
+
+def said(kind, items, value, *, rater="ann", prompt="Who?", consent=True, medium=None):
     return Judgement(
         kind=kind,
-        medium=medium,
+        medium=medium or items[0].judged_as,
         items=tuple(items),
         value=tuple(value),
         rater=rater,
@@ -120,6 +127,23 @@ def test_a_damaged_or_newer_table_is_said_and_never_overwritten():
     with pytest.raises(DataError, match="damaged"):
         table.add([said("thumb", [text("b")], [1])])
     assert table.path.read_bytes().startswith(b"no database")
+
+
+def test_a_table_that_knew_no_files_learns_of_them():
+    table = FeedbackTable()
+    before = said("thumb", [picture(7)], [1])
+    table.add([before])
+    with sqlite3.connect(table.path) as connection:
+        connection.execute("alter table contents drop column file")
+        connection.execute("pragma user_version = 1")
+    connection.close()
+    heard = wave(440)
+    table.add([said("stars", [heard], [4])])
+    old, new = table.rows(content=True)
+    assert (old, new.items) == (before, (heard,)) and new.items[0].type == "audio/wav"
+    assert table.content(heard.hash).file == heard.file
+    with pytest.raises(UsageError, match="other content"):
+        said("stars", [heard], [4], medium="text")
 
 
 def test_several_writers_lose_nothing():

@@ -9,7 +9,9 @@ from PIL import Image
 
 from makar.data.feedback.judgement import Judged, Judgement
 from makar.data.feedback.taste import features, learn_taste, pairs_of
-from makar.errors import EmptyDataError, UnknownNameError
+from makar.data.sound import Sound
+from makar.data.wave_file import wave_bytes
+from makar.errors import EmptyDataError, UnknownNameError, UnsupportedError
 
 
 def picture(red, blue, seed=0):
@@ -25,9 +27,14 @@ def text(words):
     return Judged(hash=hashlib.sha256(words.encode()).hexdigest(), text=words)
 
 
+def wave(hertz):
+    samples = np.sin(2 * np.pi * hertz * np.arange(4000) / 8000).astype(np.float32)[:, None] / 2
+    file = wave_bytes(Sound(samples=samples, rate_hz=8000))
+    return Judged(hash=hashlib.sha256(file).hexdigest(), file=file)
+
+
 def said(item, value, rater, *, consent=True):
-    medium = "text" if item.png is None else "image"
-    return Judgement(kind="stars", medium=medium, items=(item,), value=(value,), rater=rater, consent=consent)
+    return Judgement(kind="stars", medium=item.judged_as, items=(item,), value=(value,), rater=rater, consent=consent)
 
 
 RED, BLUE = [picture(200, 0, seed) for seed in range(6)], [picture(0, 200, seed) for seed in range(6, 12)]
@@ -52,6 +59,15 @@ def test_words_are_liked_too():
         [text("snow falls on a fox"), text("the prices fell")]
     )
     assert rewards[0] > rewards[1]
+
+
+def test_sounds_are_liked_too():
+    low, high = [wave(hertz) for hertz in (200, 250, 300)], [wave(hertz) for hertz in (2000, 2500, 3000)]
+    judged = [said(one, 5, "ann") for one in low] + [said(one, 1, "ann") for one in high]
+    rewards = learn_taste(judged, medium="sound", rater="ann").rewards([wave(270), wave(2200)])
+    assert rewards[0] > rewards[1]
+    with pytest.raises(UnsupportedError, match="audio/midi"):
+        features([Judged(hash="0" * 64, file=b"MThd")])
 
 
 def test_more_that_is_said_makes_a_taste_surer():

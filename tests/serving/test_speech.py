@@ -13,7 +13,7 @@ from makar.data.sound_reader import read_sound
 from tests.cli.small_models import IMAGE_SETTINGS, see
 from tests.recipes.spoken_data import SPEECH_SETTINGS, write_spoken
 from tests.serving.browser import Pages, opened
-from tests.serving.server import Server, talker
+from tests.serving.server import Server, request, talker
 
 pytestmark = pytest.mark.loopback
 
@@ -116,10 +116,59 @@ def test_speech_is_made_and_played_in_the_studio(server, width):
         page.wait_for_function(
             "[...document.querySelectorAll('audio')].filter((one) => one.duration > 0.3).length === 2"
         )
-        assert page.get_by_role("link", name="Manifest").count() == 2
         assert studio.violations() == [] and studio.overflow() <= 0
         page = studio.go("create?model=noises")
         page.get_by_role("button", name="Make", exact=True).click()
         page.get_by_text("Made 2 in").wait_for()
+        page = studio.go("gallery?medium=sound&model=voices")
+        page.locator(".card .face").first.click()
+        page.get_by_role("img", name="How loud it is from beginning to end").wait_for()
+        page.get_by_role("button", name="Check it").click()
+        page.get_by_text("in order").first.wait_for()
+        assert page.get_by_text("broken").count() == 0
+        assert studio.violations() == [] and studio.overflow() <= 0
         studio.close()
         assert studio.said == []
+
+
+@pytest.mark.browser
+def test_sounds_are_compared_in_the_studio(server):
+    with opened() as browser:
+        studio = Pages(browser, server.address, width=1280)
+        page = studio.go("compare?model=noises")
+        page.get_by_label("Model", exact=True).select_option("noises")
+        page.get_by_label("Values").nth(1).fill("1, 2")
+        page.get_by_role("button", name="Make the grid").click()
+        page.get_by_text("Made 2 in").wait_for()
+        assert page.locator("td audio").count() == 2 and studio.violations() == []
+        studio.close()
+        assert studio.said == []
+
+
+def test_sounds_are_kept_and_judged_blindly(server, speech):
+    speech.create(**{**SAID, "extra_body": {"seed": 8, "store": True}}, response_format="mp3")
+
+    def ask(path, body=None, *, status=200):
+        found, headers, content = request(server.address, f"/makar/v1/{path}", body)
+        assert found == status, content
+        return json.loads(content) if "json" in headers["content-type"] else (headers["content-type"], content)
+
+    (kept,) = ask("assets?medium=sound&model=voice")["data"]
+    assert (kept["type"], kept["prompt"], kept["seed"]) == ("audio/wav", "low high", 8)
+    kind, content = ask(f"assets/{kept['id']}/content")
+    assert kind == "audio/wav" and content[:4] == b"RIFF"
+    item = {"file": base64.b64encode(content).decode(), "manifest": ask(f"assets/{kept['id']}/manifest")}
+    said = {"kind": "stars", "value": 4, "rater": "ann", "consent": True, "items": [item]}
+    judged = ask("feedback", said)
+    assert (judged["medium"], judged["items"][0]["model"]) == ("sound", "voice")
+    assert ask(f"feedback/contents/{judged['items'][0]['hash']}") == (kind, content)
+    item["file"] = base64.b64encode(content[:-2]).decode()
+    assert "not the one of its manifest" in ask("feedback", said, status=400)["error"]["message"]
+    asked = {"models": ["voice", "voices"], "prompts": ["low high"], "options": {"steps": 2}}
+    session = ask("feedback/sessions", asked)
+    pair = ask(f"feedback/sessions/{session['id']}/pairs", {"rater": "ann"})
+    sides = [base64.b64decode(pair[side]["file"]) for side in ("left", "right")]
+    assert pair["left"]["type"] == kind and all(read_sound(side).seconds > 0 for side in sides)
+    assert b"voice" not in sides[0] + sides[1]
+    verdict = ask(f"feedback/pairs/{pair['pair']}", {"said": "left", "consent": True})
+    assert {one["model"] for one in verdict["items"]} == {"voice", "voices"}

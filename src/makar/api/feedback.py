@@ -4,7 +4,8 @@
     feedback.judge(["fox.png"], kind="stars", value=[4], rater="ann")
     feedback.judge([good, bad], kind="pair", value=[1, 2], rater="ann", prompt="a fox")
 
-A thing is an asset, a file that Makar wrote (an image, or a text with its manifest beside it), or a text of any origin as ``text_item``.
+A thing is an asset, a file that Makar wrote (an image, or a text, a sound or a piece with its manifest beside it), or a text of any
+origin as ``text_item``.
 """
 
 import hashlib
@@ -13,7 +14,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from makar.data.feedback.judgement import EDIT, LARGEST_PNG, LONGEST_TEXT, PNG_MAGIC, Judged, Judgement, turns_from
+from makar.data.feedback.judgement import (
+    EDIT,
+    LARGEST_FILE,
+    LONGEST_TEXT,
+    OTHER_TYPE,
+    PNG_MAGIC,
+    Judged,
+    Judgement,
+    file_type,
+    turns_from,
+)
 from makar.data.feedback.table import EVERYTHING, FeedbackTable, Wanted
 from makar.data.record import MEDIA
 from makar.errors import IntegrityError, UsageError
@@ -106,13 +117,16 @@ def text_item(text: str, *, model: str = "") -> Judged:
     return Judged(hash=hashlib.sha256(text.encode("utf-8", "replace")).hexdigest(), text=text, model=model)
 
 
-def signed_item(signed: Mapping[str, Any], *, text: str | None = None, png: bytes | None = None) -> tuple[Judged, str]:
+def signed_item(
+    signed: Mapping[str, Any], *, text: str | None = None, png: bytes | None = None, file: bytes | None = None
+) -> tuple[Judged, str]:
     """Return something with its manifest, and what it was made for.
 
     Args:
         signed: The signed manifest.
         text: For a text: all of it, or what was written behind the prompt.
         png: For an image: the file.
+        file: For a sound or a piece of music: the file.
 
     Raises:
         IntegrityError: The signature does not match, or the manifest is of something else.
@@ -130,12 +144,16 @@ def signed_item(signed: Mapping[str, Any], *, text: str | None = None, png: byte
     if png is not None:
         if png_pixel_hash(png) != expected:
             raise IntegrityError("the image is not the one of its manifest", expected="the file as it was made")
-        return _item(checked, text=None, png=png), asked
+        return _item(checked, png=png), asked
+    if file is not None:
+        if hashlib.sha256(file).hexdigest() != expected:
+            raise IntegrityError("the file is not the one of its manifest", expected="the file as it was made")
+        return _item(checked, file=file), asked
     whole = text or ""
     start = int(manifest.get("continues_characters") or 0)
     for before in ("", asked):
         if hashlib.sha256((before + whole).encode("utf-8")).hexdigest() == expected:
-            return _item(checked, text=(before + whole)[start:], png=None), asked
+            return _item(checked, text=(before + whole)[start:]), asked
     raise IntegrityError("the text is not the one of its manifest", expected="the text as it was made")
 
 
@@ -196,7 +214,11 @@ def export_lines(wanted: Wanted = EVERYTHING, *, form: str = "judgements") -> li
         return [one.to_dictionary(content=True) for one in rows(wanted, content=True, newest=False)]
     if form != "preferences":
         raise UsageError(f'feedback in the form "{form}"', expected="judgements or preferences")
-    found = [one for one in rows(wanted, content=True, newest=False) if one.consent and one.medium != "image"]
+    found = [
+        one
+        for one in rows(wanted, content=True, newest=False)
+        if one.consent and all(item.text is not None for item in one.items)
+    ]
     return [
         {
             "prompt": [dict(turn) for turn in pair.prompt],
@@ -247,6 +269,8 @@ def _check_hash(item: Judged, number: int) -> None:
 
     if item.png is not None and png_pixel_hash(item.png) != item.hash:
         raise UsageError(f"line {number}: the image is not that of its hash", expected="the file as it was judged")
+    if item.file is not None and hashlib.sha256(item.file).hexdigest() != item.hash:
+        raise UsageError(f"line {number}: the file is not that of its hash", expected="the file as it was judged")
     if item.text is not None and not item.manifest and text_item(item.text).hash != item.hash:
         # With a manifest the hash may be of prompt and text together.
         raise UsageError(f"line {number}: the text is not that of its hash", expected="the text as it was judged")
@@ -287,8 +311,10 @@ def _read(thing: "Asset | Judged | Path | str") -> tuple[Judged, str]:
     if isinstance(thing, Asset):
         checked = check_signature(thing.signed)
         if isinstance(thing.content, str):
-            return _item(checked, text=thing.new_text, png=None), _asked(thing.manifest)
-        return _item(checked, text=None, png=png_bytes(thing.content, thing.signed)), _asked(thing.manifest)
+            return _item(checked, text=thing.new_text), _asked(thing.manifest)
+        if (file := file_of(thing.content)) is not None:
+            return _item(checked, file=file), _asked(thing.manifest)
+        return _item(checked, png=png_bytes(thing.content, thing.signed)), _asked(thing.manifest)
     return _read_file(Path(thing))
 
 
@@ -297,27 +323,45 @@ def _read_file(path: Path) -> tuple[Judged, str]:
     from makar.provenance.manifest import read_strict_json
 
     try:
-        if path.stat().st_size > max(LARGEST_PNG, LONGEST_TEXT * 4):
-            raise UsageError(f"{path} is too large to be judged", expected=f"at most {LARGEST_PNG >> 20} MB")
+        if path.stat().st_size > max(LARGEST_FILE, LONGEST_TEXT * 4):
+            raise UsageError(f"{path} is too large to be judged", expected=f"at most {LARGEST_FILE >> 20} MB")
         data = path.read_bytes()
     except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}", expected="a file, an image or a text") from error
+        raise UsageError(
+            f"{path} cannot be read: {error.strerror}", expected="a file: an image, a sound, a piece of music or a text"
+        ) from error
     if data.startswith(PNG_MAGIC):
         inside = png_manifest(data)
         if inside is None:
             return Judged(hash=png_pixel_hash(data), png=data), ""
         return signed_item(read_strict_json(inside), png=data)
+    beside = sidecar_path(path)
+    if file_type(data) != OTHER_TYPE:
+        if not beside.is_file():
+            return Judged(hash=hashlib.sha256(data).hexdigest(), file=data), ""
+        return signed_item(read_strict_json(beside.read_bytes()), file=data)
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise UsageError(f"{path} is neither PNG nor text", expected="an image as PNG, or a text in UTF-8") from error
-    beside = sidecar_path(path)
+        expected = "an image as PNG, a sound as WAV, a piece as MIDI, or a text in UTF-8"
+        raise UsageError(f"{path} is none of what can be judged", expected=expected) from error
     if not beside.is_file():
         return text_item(text), ""
     return signed_item(read_strict_json(beside.read_bytes()), text=text)
 
 
-def _item(signed: "SignedManifest", *, text: str | None, png: bytes | None) -> Judged:
+def file_of(content: Any) -> bytes | None:
+    """Return the file of a sound or of a piece of music; ``None`` of other content."""
+    from makar.provenance.content import Piece, Recording
+
+    if isinstance(content, Recording):
+        return content.wave
+    return content.midi if isinstance(content, Piece) else None
+
+
+def _item(
+    signed: "SignedManifest", *, text: str | None = None, png: bytes | None = None, file: bytes | None = None
+) -> Judged:
     manifest = signed.manifest
     made_by = manifest.get("artifact")
     maker = made_by if isinstance(made_by, dict) else {}
@@ -325,6 +369,7 @@ def _item(signed: "SignedManifest", *, text: str | None, png: bytes | None) -> J
         hash=manifest["content"]["sha256"],
         text=text,
         png=png,
+        file=file,
         model=str(maker.get("name") or "")[:100],
         model_hash=str(maker.get("hash") or ""),
         manifest=signed.hash,

@@ -36,7 +36,11 @@ OfModel = Annotated[
     ),
 ]
 OfKind = Annotated[str, typer.Option("--kind", help="Only thumb, stars, pair, ranking or edit.", show_default=False)]
-OfMedium = Annotated[str, typer.Option("--medium", help="Only text or image.", show_default=False)]
+SUFFIXES = {"audio/wav": ".wav", "audio/midi": ".mid", "application/octet-stream": ".bin"}
+
+OfMedium = Annotated[
+    str, typer.Option("--medium", help="Only text, image, sound or another medium.", show_default=False)
+]
 OfSession = Annotated[
     str, typer.Option("--session", metavar="ID", help="Only of this blind comparison.", show_default=False)
 ]
@@ -268,10 +272,14 @@ def compare(
 
 def _asked(shown: "Shown") -> str | None:
     """Show two answers and return what is said of them; ``None`` has seen enough."""
+    from makar.api.arena import unsigned_png
+
     note(f"\n{shown.prompt}" if shown.prompt else "")
     for letter, item in (("A", shown.left), ("B", shown.right)):
         if item.png is not None:
-            note(f"--- {letter} --- {_picture(item.png, letter)}")
+            note(f"--- {letter} --- {_laid_down(unsigned_png(item.png), f'{letter}.png')}")
+        elif item.file is not None:
+            note(f"--- {letter} --- {_laid_down(item.file, letter + SUFFIXES[item.type])}")
         else:
             note(f"--- {letter} ---\n{item.text}\n")
     while True:
@@ -284,15 +292,13 @@ def _asked(shown: "Shown") -> str | None:
             return said
 
 
-def _picture(png: bytes, letter: str) -> Path:
+def _laid_down(content: bytes, name: str) -> Path:
     import tempfile
-
-    from makar.api.arena import unsigned_png
 
     folder = Path(tempfile.gettempdir()) / f"makar-compare-{_user()}"
     folder.mkdir(mode=0o700, exist_ok=True)
-    place = folder / f"{letter}.png"
-    place.write_bytes(unsigned_png(png))
+    place = folder / name
+    place.write_bytes(content)
     return place
 
 

@@ -82,9 +82,8 @@ async def delete_feedback(request: Request) -> Response:
 async def feedback_content(request: Request) -> Response:
     """Give back what was judged, by its hash, as bytes that no browser takes for a page."""
     item = await _found(lambda: FeedbackTable().content(request.path_params["hash"]))
-    if item.png is not None:
-        return Response(item.png, media_type="image/png")
-    return Response((item.text or "").encode("utf-8", "replace"), media_type="text/plain; charset=utf-8")
+    content = item.png or item.file or (item.text or "").encode("utf-8", "replace")
+    return Response(content, media_type=item.type)
 
 
 async def export_feedback(request: Request) -> Response:
@@ -132,7 +131,7 @@ async def scores(request: Request) -> Response:
         items = [item for item, _ in items_of(fields.items, most=MOST_SCORED)]
         media = {item.judged_as for item in items}
         if len(media) > 1:
-            raise UsageError("texts and images together", expected="things of one medium")
+            raise UsageError("things of several media", expected="things of one medium")
         learned = taste.taste_of(fields.rater, medium=media.pop())
         values = [float(value) for value in learned.rewards(items)]
         return {"rater": fields.rater, "scores": values, "pairs": learned.pairs, "raters": learned.raters}
@@ -204,6 +203,8 @@ async def draw_pair(request: Request) -> Response:
 def _blind(item: Judged) -> Event:
     if item.png is not None:
         return {"png": base64.b64encode(arena.unsigned_png(item.png)).decode("ascii")}
+    if item.file is not None:
+        return {"file": base64.b64encode(item.file).decode("ascii"), "type": item.type}
     return {"text": item.text}
 
 
@@ -216,6 +217,9 @@ async def _answered(front: Front, session: Session, unit: int, model: int) -> Ju
             ask |= {"do": "images", "prompt": prompt or None, "count": 1}
             async for _, event in merged(process, [ask]):
                 item, _ = feedback.signed_item(event["manifest"], png=base64.b64decode(event["png"]))
+        elif place.medium == "sound":
+            async for _, event in merged(process, [ask | {"do": "sound", "prompt": prompt or None}]):
+                item, _ = feedback.signed_item(event["manifest"], file=base64.b64decode(event["wave"]))
         else:
             turns = [{"role": "user", "content": prompt}]
             ask |= (

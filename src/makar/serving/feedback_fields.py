@@ -1,6 +1,7 @@
 """What the routes of feedback read of a body and of a query; see ``fields``."""
 
 import dataclasses
+import hashlib
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -35,8 +36,8 @@ class FeedbackFields(Config):
     # The word of the table; what kind of configuration this is, nobody asks of a body.
     kind: str = setting(meaning="what is said", choices=KINDS)  # type: ignore[misc]
     items: list = setting(
-        meaning="what is judged, each as an object: text or png (base64), with manifest (signed) or model; or the hash of "
-        "something that was judged before"
+        meaning="what is judged, each as an object: text, png or file (a sound or a piece; base64), with manifest (signed) or model; "
+        "or the hash of something that was judged before"
     )
     value: Any = setting(
         None, meaning="a thumb 0 or 1, stars 1 to 5, or the place of each, 1 the best; none: the best one first"
@@ -140,10 +141,12 @@ def _item(given: Any, number: int) -> tuple[Judged, str]:
     """Return what is judged, and what it was made for."""
     what = f"body.items of number {number}"
     if not isinstance(given, Mapping):
-        raise ConfigError(f"{what} is no object", expected="an object with text, png or hash")
-    content = [name for name in ("text", "png", "hash") if given.get(name) is not None]
+        raise ConfigError(f"{what} is no object", expected="an object with text, png, file or hash")
+    content = [name for name in ("text", "png", "file", "hash") if given.get(name) is not None]
     if len(content) != 1 or not isinstance(given[content[0]], str):
-        raise ConfigError(f"{what} has {', '.join(content) or 'nothing'}", expected="one text of text, png or hash")
+        raise ConfigError(
+            f"{what} has {', '.join(content) or 'nothing'}", expected="one text of text, png, file or hash"
+        )
     manifest, model = given.get("manifest"), given.get("model") or ""
     if not isinstance(model, str) or not (manifest is None or isinstance(manifest, Mapping)):
         raise ConfigError(f"{what} has a model or manifest of another type", expected="a name; a signed manifest")
@@ -151,6 +154,11 @@ def _item(given: Any, number: int) -> tuple[Judged, str]:
         return FeedbackTable().content(given["hash"]), ""
     if content == ["text"]:
         return signed_item(manifest, text=given["text"]) if manifest else (text_item(given["text"], model=model), "")
+    if content == ["file"]:
+        file = from_base64(given["file"])
+        if manifest:
+            return signed_item(manifest, file=file)
+        return Judged(hash=hashlib.sha256(file).hexdigest(), file=file, model=model), ""
     png = from_base64(given["png"])
     inside = png_manifest(png)
     if inside is not None:

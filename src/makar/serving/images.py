@@ -17,7 +17,7 @@ from makar.errors import MakarError, UnsupportedError, UsageError
 from makar.serving.bodies import ignored_header, read_fields, read_json
 from makar.serving.front import Front, answer, attended, begun, front_of, leased, merged, now, seed_of, sse
 from makar.serving.image_fields import EDIT_WORDS, ImageFields, edit_words, form_values, image_controls
-from makar.serving.keeping import CREATE, EDIT, NOT_KEPT, Keeping, keep_image
+from makar.serving.keeping import CREATE, EDIT, NOT_KEPT, Keeping, keep_file
 from makar.serving.problems import problem_of
 from makar.serving.process import Event, Process
 from makar.serving.uploads import read_form
@@ -82,7 +82,7 @@ class Drawing:
                 front.figures.images(place.name, 1)
                 if self.fields.store:
                     seconds, started = time.perf_counter() - started, time.perf_counter()
-                    await keep_image(front.library, self.keeping(place.name), event, seconds=seconds)
+                    await keep_file(front.library, self.keeping(place.name), event, seconds=seconds)
                 yield event
 
     def keeping(self, model: str) -> Keeping:

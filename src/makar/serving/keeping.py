@@ -15,7 +15,7 @@ from makar.serving.library import Entry, Library
 
 LOG = logging.getLogger("makar.serving")
 
-TEXT_TYPE, IMAGE_TYPE = "text/plain; charset=utf-8", "image/png"
+TEXT_TYPE, IMAGE_TYPE, SOUND_TYPE = "text/plain; charset=utf-8", "image/png", "audio/wav"
 LONGEST_PROMPT = 4000
 NOT_KEPT = "not_kept"
 """Beside what was made: why it is not in the library."""
@@ -73,13 +73,13 @@ async def keep_text(
     await _keep(library, entry, end)
 
 
-async def keep_image(library: Library, keeping: Keeping, event: dict[str, Any], *, seconds: float) -> None:
-    """Keep an image.
+async def keep_file(library: Library, keeping: Keeping, event: dict[str, Any], *, seconds: float) -> None:
+    """Keep an image or a sound.
 
     Args:
         library: Where.
         keeping: How.
-        event: The image; its manifest is taken out where the client does not want it.
+        event: The image, ``png``, or the sound, ``wave``; its manifest is taken out where the client does not want it.
         seconds: That it took.
     """
     signed = event["manifest"]
@@ -90,8 +90,8 @@ async def keep_image(library: Library, keeping: Keeping, event: dict[str, Any], 
         model=keeping.model,
         kind=keeping.kind,
         prompt=keeping.prompt(0),
-        content=base64.b64decode(event["png"]),
-        type=IMAGE_TYPE,
+        content=base64.b64decode(event["png"] if "png" in event else event["wave"]),
+        type=IMAGE_TYPE if "png" in event else SOUND_TYPE,
         seconds=seconds,
         work=steps_of(signed["manifest"]),
     )
@@ -107,6 +107,6 @@ async def _keep(library: Library, entry: Entry, said: dict[str, Any]) -> None:
 
 
 def steps_of(manifest: dict[str, Any]) -> int:
-    """Return how many steps an image was asked to take; 1 where the model takes none, or chose itself."""
+    """Return how many steps an image or a sound was asked to take; 1 where the model takes none, or chose itself."""
     steps = manifest["settings"].get("steps")
     return steps if isinstance(steps, int) and steps > 0 else 1

@@ -3,13 +3,14 @@
 Decisions. (1) ``voice`` is the name of a voice that the model learned, or ``default`` where it learned one. (2) The answer is MP3 unless
 another format is asked for, as in OpenAI's API; WAV needs no package and is the only one whose bytes the manifest signs. (3) The manifest
 comes in the header ``x-makar-manifest``, base64 of its JSON: beside the WAV as ``FILE.makar.json`` it can be verified. (4) ``pcm`` has the
-rate of the model, which the header ``x-makar-rate-hz`` says.
+rate of the model, which the header ``x-makar-rate-hz`` says. (5) With ``store`` the WAV file is kept in the library, whatever is sent.
 """
 
 import base64
 import dataclasses
 import io
 import json
+import time
 from typing import ClassVar
 
 from fastapi import Request, Response
@@ -20,6 +21,7 @@ from makar.data.wave_file import on_grid
 from makar.errors import MissingExtraError, UnsupportedError, UsageError
 from makar.serving.bodies import ignored_header, read_fields, read_json
 from makar.serving.front import Front, attended, front_of, leased, merged, seed_of
+from makar.serving.keeping import CREATE, NOT_KEPT, Keeping, keep_file
 from makar.serving.process import Event
 
 DEFAULT_VOICE = "default"
@@ -49,6 +51,7 @@ class SpeechFields(Config):
         None, meaning="the file is sent whole: audio, or none", choices=("audio", "sse")
     )
     seed: int | None = setting(None, meaning="the same seed gives the same recording")
+    store: bool = setting(False, meaning="keep it in the library of this server")
     controls: dict | None = setting(None, meaning="further controls of the model by their names: steps, guidance")
 
 
@@ -63,7 +66,9 @@ async def speech(request: Request) -> Response:
     front = front_of(request)
     event = await attended(request, _made(front, fields))
     wave = base64.b64decode(event["wave"])
-    headers = {
+    # Where it is to be kept and was not, that is said: nobody loses a sound for a list of sounds.
+    lost = {"x-makar-not-kept": ascii(event[NOT_KEPT])[1:-1]} if NOT_KEPT in event else {}
+    headers = lost | {
         "x-makar-asset": str(event["asset"]),
         "x-makar-seed": str(event["seed"]),
         "x-makar-rate-hz": str(event["rate_hz"]),
@@ -75,7 +80,8 @@ async def speech(request: Request) -> Response:
 
 async def _made(front: Front, fields: SpeechFields) -> Event:
     name = fields.model or _only_model(front)
-    async with leased(front, name) as (_, process):
+    async with leased(front, name) as (place, process):
+        started = time.perf_counter()
         options = dict(fields.controls or {})
         voices = process.facts["classes"]
         if fields.voice != DEFAULT_VOICE:
@@ -90,6 +96,9 @@ async def _made(front: Front, fields: SpeechFields) -> Event:
         ask = {"do": "sound", "prompt": fields.input, "seed": seed_of(fields.seed), "options": options}
         # To the end, because work that is left before it is over is cancelled.
         (event,) = [one async for _, one in merged(process, [ask])]
+    if fields.store:
+        keeping = Keeping(model=place.name, kind=CREATE, prompts=(fields.input,), shows_manifest=True)
+        await keep_file(front.library, keeping, event, seconds=time.perf_counter() - started)
     return event
 
 

@@ -28,9 +28,11 @@ RANGES = {THUMB: (0, 1), STARS: (1, 5)}
 
 MOST_ITEMS = 64
 LONGEST_TEXT = 1_000_000
-LARGEST_PNG = 32 << 20
+LARGEST_FILE = 32 << 20
 LONGEST_NAME, LONGEST_NOTE = 100, 4000
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
+WAVE_TYPE, MIDI_TYPE, OTHER_TYPE = "audio/wav", "audio/midi", "application/octet-stream"
+FILE_MEDIA = {WAVE_TYPE: "sound", MIDI_TYPE: "music"}
 ID = re.compile(r"fb-[0-9a-f]{24}")
 _HASH = re.compile(r"[0-9a-f]{64}")
 
@@ -45,6 +47,7 @@ class Judged:
         hash: sha256 of what it shows, as its manifest says it; of a text that has none, of its bytes.
         text: The text; of one that goes on from a prompt, what was written.
         png: The file of an image.
+        file: The file of anything else, a sound or a piece of music, as it was made.
         model: Name of the model that made it; empty for a person or an unknown one.
         model_hash: Hash of that model.
         manifest: Hash of the manifest; empty where there is none.
@@ -54,6 +57,7 @@ class Judged:
     hash: str
     text: str | None = None
     png: bytes | None = None
+    file: bytes | None = None
     model: str = ""
     model_hash: str = ""
     manifest: str = ""
@@ -67,27 +71,44 @@ class Judged:
                 raise UsageError(f"{name} is no hash", expected="sha256 in hexadecimal, or nothing")
         if self.text is not None and len(self.text) > LONGEST_TEXT:
             raise UsageError(f"a text of {len(self.text)} characters", expected=f"at most {LONGEST_TEXT}")
-        if self.png is not None and not (self.png.startswith(PNG_MAGIC) and len(self.png) <= LARGEST_PNG):
-            raise UsageError("an image that is no PNG, or too large", expected=f"PNG, at most {LARGEST_PNG >> 20} MB")
+        if self.png is not None and not (self.png.startswith(PNG_MAGIC) and len(self.png) <= LARGEST_FILE):
+            raise UsageError("an image that is no PNG, or too large", expected=f"PNG, at most {LARGEST_FILE >> 20} MB")
+        if self.file is not None and not 0 < len(self.file) <= LARGEST_FILE:
+            raise UsageError(f"a file of {len(self.file)} bytes", expected=f"1 to {LARGEST_FILE >> 20} MB")
         check_line(self.model, what="the name of a model", most=LONGEST_NAME, may_be_empty=True)
 
     @property
     def judged_as(self) -> str:
-        """The medium of a judgement of it: an image, what its manifest says, or text."""
-        return "image" if self.png is not None else self.medium or "text"
+        """The medium of a judgement of it: an image, what its manifest says, what its file is, or text."""
+        if self.png is not None:
+            return "image"
+        return self.medium or FILE_MEDIA.get(self.type, "text")
+
+    @property
+    def type(self) -> str:
+        """The media type of what it shows."""
+        if self.file is not None:
+            return file_type(self.file)
+        return "image/png" if self.png is not None else "text/plain; charset=utf-8"
+
+    @property
+    def has_content(self) -> bool:
+        """Whether what it shows is here, and not its hash alone."""
+        return self.text is not None or self.png is not None or self.file is not None
 
     def to_dictionary(self, *, content: bool = False) -> dict[str, Any]:
         """Return plain values for JSON.
 
         Args:
-            content: Whether what it shows comes with it, an image as base64.
+            content: Whether what it shows comes with it, an image or another file as base64.
         """
         names = ("hash", "model", "model_hash", "manifest")
         values: dict[str, Any] = {name: getattr(self, name) for name in names}
         if content and self.text is not None:
             values["text"] = self.text
-        if content and self.png is not None:
-            values["png"] = base64.b64encode(self.png).decode("ascii")
+        for name, kept in (("png", self.png), ("file", self.file)):
+            if content and kept is not None:
+                values[name] = base64.b64encode(kept).decode("ascii")
         return values
 
     @classmethod
@@ -102,9 +123,10 @@ class Judged:
             raise UsageError("what was judged cannot be read", expected=f"an object with {', '.join(sorted(known))}")
         given = {name: value for name, value in values.items() if value is not None}
         if not all(isinstance(value, str) for value in given.values()):
-            raise UsageError("what was judged cannot be read", expected="texts; an image as base64")
-        if "png" in given:
-            given["png"] = from_base64(given["png"])
+            raise UsageError("what was judged cannot be read", expected="texts; files as base64")
+        for name in ("png", "file"):
+            if name in given:
+                given[name] = from_base64(given[name])
         return cls(**given)
 
 
@@ -172,7 +194,10 @@ class Judgement:
             )
         if self.kind == EDIT and self.value != (2, 1):
             raise UsageError("an edit in another order", expected="the text as it was, then the text as it should be")
-        if any((item.png is not None) != (self.medium == "image") for item in self.items if item.text or item.png):
+        shown = [item for item in self.items if item.text or item.png or item.file]
+        if any((item.png is not None) != (self.medium == "image") for item in shown) or any(
+            (item.file is not None) != (self.medium in FILE_MEDIA.values()) for item in shown
+        ):
             raise UsageError(f"feedback on {self.medium} with other content", expected="one medium")
 
     @property
@@ -250,7 +275,18 @@ def from_base64(text: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise UsageError("an image that is no base64", expected="base64 of a PNG file") from error
+        raise UsageError("a file that is no base64", expected="base64 of the file") from error
+
+
+def file_type(content: bytes) -> str:
+    """Return the media type of a file that is no image.
+
+    >>> file_type(b"MThd...")
+    'audio/midi'
+    """
+    if content[:4] in (b"RIFF", b"RF64") and content[8:12] == b"WAVE":
+        return WAVE_TYPE
+    return MIDI_TYPE if content[:4] == b"MThd" else OTHER_TYPE
 
 
 def check_line(text: str, *, what: str, most: int, may_be_empty: bool = False) -> None:

@@ -17,11 +17,11 @@ from makar.data.feedback.judgement import ID, Judged, Judgement, turns_from
 from makar.errors import DataError, MakarError, OutOfSpaceError, UsageError
 from makar.home import home
 
-SCHEMA = 1
+SCHEMA = 2
 WAIT_SECONDS = 30.0
 
 _TABLES = """
-create table contents (hash text primary key, text text, png blob);
+create table contents (hash text primary key, text text, png blob, file blob);
 create table judgements (
     id text primary key, time text not null, kind text not null, medium text not null, prompt text not null, value text not null,
     rater text not null, consent integer not null, session text not null, note text not null
@@ -164,14 +164,14 @@ class FeedbackTable:
         if self.path.exists():
             with self.reading() as connection:
                 row = connection.execute(
-                    "select text, png, coalesce(model, ''), coalesce(model_hash, ''), coalesce(manifest, '') from contents"
+                    "select text, png, file, coalesce(model, ''), coalesce(model_hash, ''), coalesce(manifest, '') from contents"
                     " left join items using (hash) where hash = ? order by judgement desc limit 1",
                     (hash_,),
                 ).fetchone()
         if row is None:
             raise UsageError(f"nothing with the hash {hash_[:70]!a} was judged", expected="a hash out of a list")
-        text, png, model, model_hash, manifest = row
-        return Judged(hash=hash_, text=text, png=png, model=model, model_hash=model_hash, manifest=manifest)
+        text, png, file, model, model_hash, manifest = row
+        return Judged(hash=hash_, text=text, png=png, file=file, model=model, model_hash=model_hash, manifest=manifest)
 
     def counts(self, wanted: Wanted = EVERYTHING) -> dict[str, int]:
         """Return how many judgements there are of each kind."""
@@ -227,12 +227,24 @@ class FeedbackTable:
                         connection.execute(statement)
                     connection.execute(f"pragma user_version = {SCHEMA}")
                 connection.execute("commit")
+            if _version(connection) == 1:
+                _grow(connection)
             if (version := _version(connection)) != SCHEMA:
                 raise DataError(f"{self.path} has schema {version}", expected=str(SCHEMA), do="use a newer Makar")
         except BaseException:
             connection.close()
             raise
         return connection
+
+
+def _grow(connection: sqlite3.Connection) -> None:
+    """Bring a table of the first schema, which knew texts and images, to the second, which knows other files too."""
+    connection.execute("begin immediate")
+    # Another process may have done it in the meantime.
+    if _version(connection) == 1:
+        connection.execute("alter table contents add column file blob")
+        connection.execute(f"pragma user_version = {SCHEMA}")
+    connection.execute("commit")
 
 
 def put(connection: sqlite3.Connection, judgement: Judgement) -> bool:
@@ -266,22 +278,23 @@ def keep_content(connection: sqlite3.Connection, item: Judged) -> None:
     Raises:
         UsageError: It is not.
     """
-    if item.text is None and item.png is None:
+    if not item.has_content:
         if not connection.execute("select 1 from contents where hash = ?", (item.hash,)).fetchone():
-            raise UsageError(
-                f"what has the hash {item.hash} is not known", expected="a text or an image beside the hash"
-            )
+            raise UsageError(f"what has the hash {item.hash} is not known", expected="a text or a file beside the hash")
         return
-    connection.execute("insert or ignore into contents values (?, ?, ?)", (item.hash, item.text, item.png))
+    values = (item.hash, item.text, item.png, item.file)
+    connection.execute("insert or ignore into contents (hash, text, png, file) values (?, ?, ?, ?)", values)
 
 
 def _judgement(connection: sqlite3.Connection, row: tuple[Any, ...], *, content: bool) -> Judgement:
     id_, time, kind, medium, prompt, value, rater, consent, session, note = row
-    shown = ", text, png from items left join contents using (hash)" if content else ", null, null from items"
+    shown = (
+        ", text, png, file from items left join contents using (hash)" if content else ", null, null, null from items"
+    )
     items = connection.execute(
         f"select hash, model, model_hash, manifest{shown} where judgement = ? order by place", (id_,)
     )
-    names = ("hash", "model", "model_hash", "manifest", "text", "png")
+    names = ("hash", "model", "model_hash", "manifest", "text", "png", "file")
     return Judgement(
         id=id_,
         time=time,

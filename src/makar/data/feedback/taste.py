@@ -1,4 +1,4 @@
-"""What somebody likes, learned from what they said: a reward for any image or text, of one person or of all.
+"""What somebody likes, learned from what they said: a reward for any image, text or sound, of one person or of all.
 
 The reward is linear in plain features, (w of all + w of the person) . features, and the probability that one thing is preferred to another
 is that of Bradley and Terry: 1 / (1 + exp(reward of the other - reward of the one)). What all like is learned first, from everybody's
@@ -8,8 +8,9 @@ Newton's method. With tens of judgements a person there is nothing for a network
 people can be told to like.
 
 Features. Images: the colours of a 4 x 4 thumbnail, a histogram of 3 x 3 x 3 colours, spread of each channel, energy of edges in four
-directions. Texts: hashed words and pairs of words, length, length of words and of sentences, punctuation. Each is brought to mean 0 and
-deviation 1 over what was judged.
+directions. Sounds: loudness of 24 bands of pitch, how much it varies, how fast it changes, and how long the sound lasts. Texts: hashed
+words and pairs of words, length, length of words and of sentences, punctuation. Each is brought to mean 0 and deviation 1 over what was
+judged.
 """
 
 import dataclasses
@@ -23,11 +24,13 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
-from makar.data.feedback.judgement import RATES, Judged, Judgement
+from makar.data.feedback.judgement import RATES, WAVE_TYPE, Judged, Judgement
 from makar.data.image_reader import read_image
-from makar.errors import EmptyDataError, UnknownNameError
+from makar.data.sound_reader import read_sound
+from makar.data.spectrogram import mel_decibels
+from makar.errors import EmptyDataError, UnknownNameError, UnsupportedError
 
-GRID, LEVELS, WORDS = 4, 3, 192
+GRID, LEVELS, WORDS, BANDS = 4, 3, 192, 24
 MOST_PAIRS = 4000
 """Pairs of one person that are looked at."""
 
@@ -43,7 +46,7 @@ class Taste:
     """A learned reward.
 
     Attributes:
-        medium: ``"image"`` or ``"text"``.
+        medium: ``"image"``, ``"text"`` or ``"sound"``.
         weights: Of the features.
         mean: Of the features over what was judged.
         deviation: Of the features.
@@ -70,7 +73,7 @@ def learn_taste(judgements: Sequence[Judgement], *, medium: str, rater: str = ""
 
     Args:
         judgements: With what was judged.
-        medium: ``"image"`` or ``"text"``.
+        medium: ``"image"``, ``"text"`` or ``"sound"``.
         rater: Who; empty for all.
 
     Raises:
@@ -135,7 +138,29 @@ def pairs_of(judgements: Sequence[Judgement]) -> list[tuple[Judged, Judged]]:
 
 def features(items: Sequence[Judged]) -> Float[np.ndarray, "items features"]:
     """Return the features of things of one medium."""
-    return np.stack([_of_image(item.png) if item.png is not None else _of_text(item.text or "") for item in items])
+    return np.stack([_of(item) for item in items])
+
+
+def _of(item: Judged) -> Float[np.ndarray, " features"]:
+    if item.png is not None:
+        return _of_image(item.png)
+    if item.file is None:
+        return _of_text(item.text or "")
+    if item.type != WAVE_TYPE:
+        raise UnsupportedError(f"taste in files of {item.type}", expected="images, texts and sounds as WAV")
+    return _of_sound(item.file)
+
+
+def _of_sound(wave: bytes) -> Float[np.ndarray, " features"]:
+    sound = read_sound(wave)
+    # A hundred moments a second, whatever the rate.
+    hop = max(1, sound.rate_hz // 100)
+    heard = mel_decibels(sound.mono(), rate_hz=sound.rate_hz, hop=hop, mels=BANDS)
+    # What is 80 dB below full scale is not heard.
+    heard = np.maximum(heard, -80.0).astype(np.float64) / 20
+    changes = np.abs(np.diff(heard, axis=1)).mean(1) if heard.shape[1] > 1 else np.zeros(BANDS)
+    length = [math.log1p(len(sound.samples) / sound.rate_hz)]
+    return np.concatenate([heard.mean(1), heard.std(1), changes, length])
 
 
 def _of_image(png: bytes) -> Float[np.ndarray, " features"]:

@@ -77,18 +77,19 @@ export async function* events(path, given) {
   }
 }
 
-/** Show a picture of the server; with a key it has to be fetched, because an address cannot carry one. */
-export async function picture(image, path) {
+/** Show a picture of the server, or play its sound; with a key it has to be fetched, because an address cannot carry one. */
+export async function picture(shown, path) {
   if (!sessionStorage.getItem(KEY)) {
-    image.src = path;
+    shown.src = path;
     return;
   }
   try {
     const address = URL.createObjectURL(await (await request(path)).blob());
-    image.addEventListener("load", () => URL.revokeObjectURL(address), { once: true });
-    image.src = address;
+    // A player may read its file again whenever somebody moves back.
+    if (shown.tagName === "IMG") shown.addEventListener("load", () => URL.revokeObjectURL(address), { once: true });
+    shown.src = address;
   } catch (error) {
-    image.alt = error.message;
+    shown[shown.tagName === "IMG" ? "alt" : "title"] = error.message;
   }
 }
 

@@ -90,7 +90,7 @@ class Arena extends HTMLElement {
       return;
     }
     this.done.textContent = `${pair.judged ?? session.judged} judged; keys: 1 or left arrow, 2 or down for even, 3 or right arrow`;
-    const side = (answer, words) => h("section", { class: "panel answer-side", "aria-label": words }, h("h2", {}, words), answer.png ? shown(answer.png, words) : h("pre", { tabindex: 0 }, answer.text));
+    const side = (answer, words) => h("section", { class: "panel answer-side", "aria-label": words }, h("h2", {}, words), answer.png ? shown(answer.png, words) : answer.file ? heard(answer, words) : h("pre", { tabindex: 0 }, answer.text));
     const says = (said, words, kind) => button(words, { kind, act: () => this.verdict?.(said) });
     const row = h("div", { class: "row center verdict" }, says("left", "Left is better", "main"), says("tie", "Even", ""), says("right", "Right is better", "main"));
     this.stage.replaceChildren(pair.prompt ? h("p", { class: "asked" }, pair.prompt) : "", h("div", { class: "two" }, side(pair.left, "Left"), side(pair.right, "Right")), row);
@@ -116,6 +116,10 @@ function shown(png, words) {
   const address = URL.createObjectURL(new Blob([bytesOf(png)], { type: "image/png" }));
   const image = h("img", { src: address, alt: `${words} answer`, onload: () => { image.classList.toggle("pixels", image.naturalWidth < 300); URL.revokeObjectURL(address); } });
   return h("div", { class: "big" }, image);
+}
+
+function heard({ file, type }, words) {
+  return h("audio", { controls: true, src: URL.createObjectURL(new Blob([bytesOf(file)], { type })), "aria-label": `${words} answer` });
 }
 
 /** A ranking, and of every two models whether anything is decided. */

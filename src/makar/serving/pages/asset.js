@@ -1,7 +1,7 @@
 // What was made: a card of it, and everything about it on top of the page, one click away.
 
 import { h, button, dialog, ask, copy, download, duration, pairs, problem, say, size, tabs, when } from "./dom.js";
-import { call, picture, request } from "./api.js";
+import { bytesOf, call, picture, request } from "./api.js";
 import { stars } from "./rate.js";
 import { lines, noveltyWords, settingsOf } from "./manifest.js";
 
@@ -14,17 +14,37 @@ export function image(path, words) {
   return shown;
 }
 
-const described = (asset) => `${asset.medium === "image" ? "Image" : "Text"} by ${asset.model}${asset.prompt ? `: ${asset.prompt}` : ""}, seed ${asset.seed}`;
+/** A player for a sound of the server. */
+export function player(path, words) {
+  const shown = h("audio", { controls: true, preload: "metadata", "aria-label": words });
+  picture(shown, path);
+  return shown;
+}
+
+const NOUNS = { image: "Image", sound: "Sound" };
+const described = (asset) => `${NOUNS[asset.medium] ?? "Text"} by ${asset.model}${asset.prompt ? `: ${asset.prompt}` : ""}, seed ${asset.seed}`;
 
 /** A card; `more` are further parts under it. */
 export function card(asset, { gone, more } = {}) {
   const isImage = asset.type?.startsWith("image/");
+  const isSound = asset.type?.startsWith("audio/");
   const face = h("button", { class: "face", type: "button", "aria-label": `${described(asset)}. Open`, onclick: () => details(asset.id, { gone: () => { item.remove(); gone?.(); } }) },
-    isImage ? image(address(asset.id), "") : h("div", { class: "words" }, asset.text?.trim() || "(only white space)"));
-  const item = h("li", { class: "card" }, face,
+    isImage ? image(address(asset.id), "") : h("div", { class: "words" }, (isSound ? asset.prompt || "A sound" : asset.text?.trim()) || "(only white space)"));
+  const item = h("li", { class: "card" }, face, isSound && player(address(asset.id), described(asset)),
     h("div", { class: "under" }, h("span", {}, asset.prompt || asset.model), asset.is_copy ? h("span", { class: "tag bad" }, "copy") : typeof asset.novelty === "number" && h("span", { class: "tag", title: "How new it is against the training data" }, `${Math.round(100 * asset.novelty)} % new`)),
     more);
   return item;
+}
+
+/** Have a sound made and kept; gives what its card shows. */
+export async function soundOf({ model, prompt, seed, controls, voice = "default", speed = 1 }, { signal } = {}) {
+  const json = { model, input: prompt, voice, speed, seed, controls, response_format: "wav", store: true };
+  const answer = await request("/v1/audio/speech", { json, signal });
+  const lost = answer.headers.get("x-makar-not-kept");
+  if (lost) say(`Not kept: ${lost}`);
+  const signed = JSON.parse(new TextDecoder().decode(bytesOf(answer.headers.get("x-makar-manifest"))));
+  const { novelty } = signed.manifest;
+  return { id: answer.headers.get("x-makar-asset"), type: "audio/wav", medium: "sound", model, prompt, seed, novelty: novelty?.score, is_copy: novelty?.is_copy };
 }
 
 /** Everything about an asset of this machine. */
@@ -58,7 +78,8 @@ async function whole(signed, file, { asset, raw, close, remove }) {
   const manifest = signed.manifest;
   const [score, why, isCopy] = noveltyWords(manifest.novelty);
   const isImage = manifest.medium === "image";
-  const suffix = isImage ? ".png" : ".txt";
+  const isSound = manifest.medium === "sound";
+  const suffix = isImage ? ".png" : isSound ? ".wav" : ".txt";
   const name = asset ? `${asset.model}-${manifest.seed}-${manifest.id.slice(0, 6)}${suffix}` : file.name;
   const use = settingsOf(manifest);
   const words = new URLSearchParams({ model: asset?.model ?? use.model ?? "", prompt: use.prompt, seed: use.seed, controls: JSON.stringify(use.controls) });
@@ -72,7 +93,8 @@ async function whole(signed, file, { asset, raw, close, remove }) {
     h("p", { class: "small soft" }, why));
   const facts = pairs([["Model", asset?.model ?? use.model], ["Prompt", use.prompt], ["Seed", String(use.seed)], ["Made", asset ? when(asset.created) : manifest.time_utc], ["Took", asset && duration(asset.seconds)], ["Size", asset && size(asset.bytes)], ["Learned from", manifest.data?.name], ["Training", manifest.run?.id], ["Edit", manifest.edit && JSON.stringify(manifest.edit)]]);
   const set = h("section", {}, h("h3", {}, "Settings"), pairs(Object.entries(use.controls).map(([key, value]) => [key.replaceAll("_", " "), Array.isArray(value) ? value.join(", ") : String(value)])));
-  const shown = isImage && file.type.startsWith("image/") ? bigImage(file, described({ ...use, medium: manifest.medium, model: use.model })) : await text(file, manifest);
+  const whose = described({ ...use, medium: manifest.medium, model: use.model });
+  const shown = isImage && file.type.startsWith("image/") ? bigImage(file, whose) : isSound && /wav/.test(file.type) ? await bigSound(file, whose) : await text(file, manifest);
   return h("div", {}, h("div", { class: "two" }, h("div", {}, shown, acts, asset && stars(asset.id)), h("div", {}, novelty, facts, Object.keys(use.controls).length > 0 && set, checks(file, raw))),
     h("section", {}, h("h3", {}, "The same again"), again(manifest)),
     h("details", {}, h("summary", {}, "The signed manifest"), h("pre", {}, JSON.stringify(signed, null, 1))));
@@ -82,6 +104,27 @@ function bigImage(file, words) {
   const source = URL.createObjectURL(file);
   const shown = h("img", { alt: words, src: source, onload: () => { shown.classList.toggle("pixels", shown.naturalWidth < 300); URL.revokeObjectURL(source); } });
   return h("div", { class: "big" }, shown);
+}
+
+/** A sound with its wave drawn: of every moment the least and the greatest sample. */
+async function bigSound(file, words) {
+  const canvas = h("canvas", { width: 600, height: 120, role: "img", "aria-label": "How loud it is from beginning to end" });
+  const source = URL.createObjectURL(file);
+  const audio = h("audio", { controls: true, src: source, "aria-label": words });
+  try {
+    const heard = (await new OfflineAudioContext(1, 1, 44100).decodeAudioData(await file.arrayBuffer())).getChannelData(0);
+    const pen = canvas.getContext("2d");
+    pen.fillStyle = getComputedStyle(document.body).color;
+    for (let place = 0; place < canvas.width; place++) {
+      const part = heard.subarray(Math.floor(place * heard.length / canvas.width), Math.max(1, Math.ceil((place + 1) * heard.length / canvas.width)));
+      let [low, high] = [0, 0];
+      for (const one of part) { if (one < low) low = one; if (one > high) high = one; }
+      pen.fillRect(place, 60 - 58 * Math.min(1, high), 1, Math.max(1, 58 * (Math.min(1, high) - Math.max(-1, low))));
+    }
+  } catch {
+    canvas.remove();
+  }
+  return h("div", { class: "big" }, canvas, audio);
 }
 
 async function text(file, manifest) {

@@ -1,9 +1,9 @@
 // Create: any model, any medium; controls from the model itself, cost before pressing, results as they come.
 
 import { h, button, choice, duration, field, fresh, number, problem, say } from "./dom.js";
-import { describe, drawn, events, request } from "./api.js";
+import { describe, drawn, events } from "./api.js";
 import { anySeed, controls, isServed, modelChoice, noModels, seeds } from "./form.js";
-import { card, details } from "./asset.js";
+import { card, details, soundOf } from "./asset.js";
 
 const state = { model: null, prompt: "", count: 1, seed: anySeed(), isLocked: false, controls: {}, results: null };
 const MOST = 64;
@@ -170,23 +170,16 @@ class Create extends HTMLElement {
     return made;
   }
 
-  /** Sounds one after the other, each with its file and its manifest to keep: the gallery holds images and texts. */
+  /** Sounds one after the other. */
   async sounds(asked, batch) {
-    const list = h("ul", { class: "plain" });
+    const list = h("ul", { class: "grid" });
     batch.append(list);
-    for (let made = 0; made < asked.n; made++) {
-      const seed = asked.seed + made;
+    for (let number = 0; number < asked.n; number++) {
+      const seed = asked.seed + number;
       const waiting = h("li", { class: "pending soft", role: "status" }, "Being made …");
       list.append(waiting);
-      const voice = this.prompt.voice?.() ?? "default";
-      const json = { model: asked.model, input: asked.prompt, voice, speed: this.prompt.speed?.() ?? 1, seed, controls: asked.controls, response_format: "wav" };
-      const answer = await request("/v1/audio/speech", { json, signal: this.stopper.signal });
-      const manifest = new Blob([atob(answer.headers.get("x-makar-manifest"))], { type: "application/json" });
-      const file = `${asked.model}-${seed}.wav`;
-      const kept = URL.createObjectURL(await answer.blob());
-      const sound = h("audio", { controls: true, src: kept, "aria-label": `Sound of seed ${seed}` });
-      waiting.replaceWith(h("li", { class: "row" }, sound, h("span", { class: "tag" }, `seed ${seed}`),
-        h("a", { href: kept, download: file }, "File"), h("a", { href: URL.createObjectURL(manifest), download: `${file}.makar.json` }, "Manifest")));
+      const made = await soundOf({ ...asked, seed, voice: this.prompt.voice?.(), speed: this.prompt.speed?.() }, { signal: this.stopper.signal });
+      waiting.replaceWith(card(made));
     }
     return asked.n;
   }

@@ -78,14 +78,15 @@ export function lines(manifest) {
       curl: `curl ${location.origin}/v1/images/edits -F image=@IMAGE.png ${form.join(" ")}`,
     };
   }
-  const words = ["makar", "generate", model, ...(prompt ? [prompt] : []), "--seed", String(seed), ...sets, ...(isImage ? ["-o", "out/"] : [])];
+  const isSound = medium === "sound";
+  const words = ["makar", "generate", model, ...(prompt ? [prompt] : []), "--seed", String(seed), ...sets, ...(isImage || isSound ? ["-o", "out/"] : [])];
   const { max_tokens: most, ...others } = controls;
-  const body = isImage ? { model, prompt, seed, controls } : { model, prompt, seed, controls: others, ...(most ? { max_tokens: most } : {}) };
-  const route = isImage ? "images/generations" : "completions";
+  const body = isSound ? { model, input: prompt, seed, controls, response_format: "wav" } : isImage ? { model, prompt, seed, controls } : { model, prompt, seed, controls: others, ...(most ? { max_tokens: most } : {}) };
+  const route = isImage ? "images/generations" : isSound ? "audio/speech" : "completions";
   return {
     shell: words.map(shell).join(" "),
-    python: [`import makar`, ``, `model = makar.load(${python(model)})`, `asset = model.generate(${prompt ? python(prompt) : "None"}, seed=${seed}, options=${python(controls)})[0]`, isImage ? `asset.save("out.png")` : `print(asset.content)`].join("\n"),
-    curl: `curl ${location.origin}/v1/${route} -H "content-type: application/json" \\\n  -d ${shell(JSON.stringify(body))}`,
+    python: [`import makar`, ``, `model = makar.load(${python(model)})`, `asset = model.generate(${prompt ? python(prompt) : "None"}, seed=${seed}, options=${python(controls)})[0]`, isImage ? `asset.save("out.png")` : isSound ? `asset.save("out.wav")` : `print(asset.content)`].join("\n"),
+    curl: `curl ${location.origin}/v1/${route}${isSound ? " -o out.wav" : ""} -H "content-type: application/json" \\\n  -d ${shell(JSON.stringify(body))}`,
   };
 }
 

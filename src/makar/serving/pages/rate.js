@@ -49,7 +49,8 @@ const base64 = (blob) => new Promise((good, bad) => {
 /** An asset of the library as it is judged: with its signed manifest. */
 async function itemOf(id) {
   const [manifest, file] = await Promise.all(["manifest", "content"].map(async (part) => (await request(`/makar/v1/assets/${id}/${part}`)).blob()));
-  return file.type === "image/png" ? { png: await base64(file) } : { text: await file.text(), manifest: await manifest.text() };
+  if (file.type === "image/png") return { png: await base64(file) };
+  return { ...(file.type === "audio/wav" ? { file: await base64(file) } : { text: await file.text() }), manifest: await manifest.text() };
 }
 
 /** Keep what is said of assets (ids) or of items; says so, and gives whether it was kept. */

@@ -16,7 +16,7 @@ from makar.serving.uploads import read_form
 
 MOST_LISTED = 200
 FILTERS = ("model", "medium", "kind", "run", "text", "before")
-SUFFIXES = {"image/png": ".png", "text/plain": ".txt"}
+SUFFIXES = {"image/png": ".png", "text/plain": ".txt", "audio/wav": ".wav"}
 
 
 async def list_assets(request: Request) -> Response:
@@ -41,7 +41,7 @@ async def one_asset(request: Request) -> Response:
 
 
 async def asset_content(request: Request) -> Response:
-    """Give the file of an asset: an image with its manifest inside, or a text."""
+    """Give the file of an asset: an image with its manifest inside, a sound or a text."""
     name = request.path_params["asset"]
     content, kind = await asyncio.to_thread(front_of(request).library.content, name)
     suffix = SUFFIXES.get(kind.partition(";")[0], ".bin")
@@ -66,15 +66,21 @@ async def delete_asset(request: Request) -> Response:
 
 
 async def verify(request: Request) -> Response:
-    """Say what made a file and whether it is intact: an image, or a text with the manifest that lies beside it."""
+    """Say what made a file and whether it is intact: an image, or a text or a sound with the manifest that lies beside it."""
     _, files = await read_form(request)
     given = {name: file for name, file in files if name in ("file", "manifest")}
     if "file" not in given or len(files) != len(given):
         raise UsageError(f"{len(files)} files", expected="a file named file, and where it has one, its manifest")
     with tempfile.TemporaryDirectory(prefix="makar-verify-") as folder:
         content = await given["file"].read()
-        place = Path(folder) / ("asset.png" if content.startswith(b"\x89PNG") else "asset.txt")
+        place = Path(folder) / f"asset{_suffix_of(content)}"
         place.write_bytes(content)
         if "manifest" in given:
             sidecar_path(place).write_bytes(await given["manifest"].read())
         return answer(await attended(request, answer_of(["verify", str(place)], may_fail=True)))
+
+
+def _suffix_of(content: bytes) -> str:
+    if content.startswith(b"\x89PNG"):
+        return ".png"
+    return ".wav" if content[:4] == b"RIFF" and content[8:12] == b"WAVE" else ".txt"
