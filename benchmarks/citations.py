@@ -23,13 +23,13 @@ from makar.evaluation.citations import Asked, answer_f1, citation_scores
 from makar.evaluation.text_answers import nearest_sentences
 from makar.retrieval.answer import Answer, Said, extracted
 from makar.retrieval.evidence import Evidence
-from makar.retrieval.index import Index
 from makar.retrieval.search import search
+from makar.retrieval.sqlite_index import SqliteIndex
 
 SOURCES = 6
 
 
-def asked_of(index: Index, rows: list[dict], *, here: bool) -> tuple[list[Asked], list[Asked]]:
+def asked_of(index: SqliteIndex, rows: list[dict], *, here: bool) -> tuple[list[Asked], list[Asked]]:
     """Return our answers and the sentences most like the questions; ``here`` says whether the tales of the answers are in the index."""
     ours, passages = [], []
     for row in rows:

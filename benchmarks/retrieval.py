@@ -25,12 +25,12 @@ import numpy as np
 from measure import data_folder, machine, write_result
 
 from makar.retrieval.chunking import passages
-from makar.retrieval.index import Index
 from makar.retrieval.reading import of_text
 from makar.retrieval.search import Encoder, search
+from makar.retrieval.sqlite_index import SqliteIndex
 
 FIRST = 30
-Find = Callable[[Index, str], list[str]]
+Find = Callable[[SqliteIndex, str], list[str]]
 
 
 def lines(path: Path) -> list[dict]:
@@ -39,9 +39,9 @@ def lines(path: Path) -> list[dict]:
         return [json.loads(line) for line in file]
 
 
-def made(path: Path, documents: list[tuple[str, str, str]], encoder: Encoder | None) -> Index:
+def made(path: Path, documents: list[tuple[str, str, str]], encoder: Encoder | None) -> SqliteIndex:
     """Return an index of documents given by name, title and text."""
-    index = Index.create(path)
+    index = SqliteIndex.create(path)
     with index.together():
         for name, title, text in documents:
             index.replace(name, passages(of_text(text)), title=title, size=0, modified=0, sha256="", form="txt")
@@ -51,24 +51,24 @@ def made(path: Path, documents: list[tuple[str, str, str]], encoder: Encoder | N
     return index
 
 
-def plain(index: Index, question: str) -> list[str]:
+def plain(index: SqliteIndex, question: str) -> list[str]:
     """Return documents by any word of the question, as anybody would ask FTS5."""
     words = dict.fromkeys(re.findall(r"\w+", question))
-    found = index.lexical(" OR ".join(f'"{word}"' for word in words), limit=FIRST) if words else []
+    found = index.lexical([(word,) for word in words], limit=FIRST)
     return list(dict.fromkeys(stored.document for stored in index.stored(found)))
 
 
 def ours(encoder: Encoder | None = None) -> Find:
     """Return our search, as documents."""
 
-    def find(index: Index, question: str) -> list[str]:
+    def find(index: SqliteIndex, question: str) -> list[str]:
         hits = search(index, question, limit=FIRST, encoder=encoder)
         return list(dict.fromkeys(hit.stored.document for hit in hits))
 
     return find
 
 
-def cranfield(place: Path, encoder: Encoder | None) -> tuple[Index, dict[str, str], dict[str, dict[str, int]]]:
+def cranfield(place: Path, encoder: Encoder | None) -> tuple[SqliteIndex, dict[str, str], dict[str, dict[str, int]]]:
     """Return the index, the questions and what was judged relevant."""
     folder = data_folder() / "ir_cranfield"
     documents = [
@@ -84,7 +84,7 @@ def cranfield(place: Path, encoder: Encoder | None) -> tuple[Index, dict[str, st
     return made(place, documents, encoder), questions, judged
 
 
-def gains(index: Index, questions: dict[str, str], judged: dict[str, dict[str, int]], find: Find) -> np.ndarray:
+def gains(index: SqliteIndex, questions: dict[str, str], judged: dict[str, dict[str, int]], find: Find) -> np.ndarray:
     """Return nDCG@10 of every question that has a relevant document."""
     found = []
     for name, question in questions.items():
@@ -109,7 +109,7 @@ def tales(repeat: int = 1) -> list[tuple[str, str, str]]:
     ]
 
 
-def recalled(index: Index, rows: list[dict], find: Find) -> np.ndarray:
+def recalled(index: SqliteIndex, rows: list[dict], find: Find) -> np.ndarray:
     """Return for every question whether a section with its answer is among the first five."""
     found = []
     for row in rows:

@@ -51,11 +51,11 @@ class Drawn:
 def ours(drawn: Drawn, folder: Path) -> dict[str, Any]:
     """Index and ask with Makar."""
     from makar.retrieval.chunking import Passage
-    from makar.retrieval.index import Index
     from makar.retrieval.search import Encoder, search
+    from makar.retrieval.sqlite_index import SqliteIndex
 
     begin = Clock()
-    index = Index.create(folder / "ours.sqlite")
+    index = SqliteIndex.create(folder / "ours.sqlite")
     together = 512
     for start in range(0, len(drawn.texts), together):
         part = drawn.texts[start : start + together]

@@ -5,8 +5,8 @@ import pytest
 
 from makar.retrieval import approximate
 from makar.retrieval.chunking import Passage
-from makar.retrieval.index import Index
 from makar.retrieval.search import Encoder, dense
+from makar.retrieval.sqlite_index import SqliteIndex
 
 pytest.importorskip("faiss", reason="the extra ann is not installed")
 COUNT = 1500
@@ -14,7 +14,7 @@ COUNT = 1500
 
 @pytest.fixture
 def index(tmp_path):
-    index = Index.create(tmp_path / "many.sqlite")
+    index = SqliteIndex.create(tmp_path / "many.sqlite")
     with index.together():
         for number in range(COUNT):
             passage = Passage(start=0, end=4, heading="", page=None, text=f"text {number}")

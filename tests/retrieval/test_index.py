@@ -12,10 +12,10 @@ import pytest
 
 from makar.errors import ArtifactError, DataError, EmptyDataError, UsageError
 from makar.retrieval.chunking import passages
-from makar.retrieval.index import Index
 from makar.retrieval.indexing import index_documents
 from makar.retrieval.reading import of_text
 from makar.retrieval.search import Encoder, search
+from makar.retrieval.sqlite_index import SqliteIndex
 from makar.retrieval.terms import Stemmer
 
 TEXTS = {
@@ -35,11 +35,11 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def index(tmp_path: Path) -> Index:
-    return Index.create(tmp_path / "index.sqlite")
+def index(tmp_path: Path) -> SqliteIndex:
+    return SqliteIndex.create(tmp_path / "index.sqlite")
 
 
-def names(index: Index, question: str, **more: object) -> list[str]:
+def names(index: SqliteIndex, question: str, **more: object) -> list[str]:
     return [hit.stored.document for hit in search(index, question, limit=5, **more)]  # type: ignore[arg-type]
 
 
@@ -51,14 +51,14 @@ def counted(text: str) -> np.ndarray:
 LETTERS = Encoder(name="letters", embed=lambda texts: np.stack([counted(text) for text in texts]))
 
 
-def test_words_are_found_in_any_of_their_forms(folder: Path, index: Index) -> None:
+def test_words_are_found_in_any_of_their_forms(folder: Path, index: SqliteIndex) -> None:
     assert index_documents(index, folder).added == 3
     assert names(index, "Why does it rain?")[0] == "papers/rain.txt"
     assert names(index, "refunds") == ["papers/sun.txt"]
     assert names(index, "nothing of this kind: zebra") == []
 
 
-def test_only_what_changed_is_read_again_and_what_is_gone_is_taken_out(folder: Path, index: Index) -> None:
+def test_only_what_changed_is_read_again_and_what_is_gone_is_taken_out(folder: Path, index: SqliteIndex) -> None:
     index_documents(index, folder)
     again = index_documents(index, folder)
     assert (again.added, again.changed, again.unchanged, again.removed) == (0, 0, 3, 0)
@@ -74,7 +74,7 @@ def test_only_what_changed_is_read_again_and_what_is_gone_is_taken_out(folder: P
     assert integrity.execute("pragma integrity_check").fetchone() == ("ok",)
 
 
-def test_scripts_without_spaces_are_found_by_three_characters(tmp_path: Path, index: Index) -> None:
+def test_scripts_without_spaces_are_found_by_three_characters(tmp_path: Path, index: SqliteIndex) -> None:
     (tmp_path / "ja").mkdir()
     (tmp_path / "ja" / "a.txt").write_text("東京都は日本の首都である。", encoding="utf-8")
     (tmp_path / "ja" / "b.txt").write_text("富士山は高い山である。", encoding="utf-8")
@@ -85,7 +85,7 @@ def test_scripts_without_spaces_are_found_by_three_characters(tmp_path: Path, in
     assert "ja/b.txt" not in names(index, "富士山の高さ")
 
 
-def test_vectors_find_what_words_do_not_and_go_with_their_passages(folder: Path, index: Index) -> None:
+def test_vectors_find_what_words_do_not_and_go_with_their_passages(folder: Path, index: SqliteIndex) -> None:
     outcome = index_documents(index, folder, encoder=LETTERS)
     assert outcome.embedded == 3
     assert names(index, "wwwwiiiinnnnttttteerr", encoder=LETTERS)
@@ -106,20 +106,20 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path: Path) -> None:
     for number in range(150):
         (folder / f"{number:03d}.txt").write_text(f"Document {number} speaks of subject{number}.")
     code = (
-        "import os, pathlib, makar.retrieval.indexing as i; from makar.retrieval.index import Index\n"
-        f"x = Index.create(pathlib.Path({str(tmp_path / 'k.sqlite')!r}))\n"
+        "import os, pathlib, makar.retrieval.indexing as i; from makar.retrieval.sqlite_index import SqliteIndex\n"
+        f"x = SqliteIndex.create(pathlib.Path({str(tmp_path / 'k.sqlite')!r}))\n"
         f"i.index_documents(x, pathlib.Path({str(folder)!r}), progress=lambda s, d, t: d >= 60 and os.kill(os.getpid(), 9))"
     )
     killed = subprocess.run([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": "src"}, check=False)
     assert killed.returncode == -9
-    index = Index.open(tmp_path / "k.sqlite")
+    index = SqliteIndex.open(tmp_path / "k.sqlite")
     outcome = index_documents(index, folder)
     assert outcome.unchanged >= 60
     assert outcome.added == 150 - outcome.unchanged
     assert names(index, "subject149") == ["many/149.txt"]
 
 
-def test_two_writers_take_turns(tmp_path: Path, index: Index) -> None:
+def test_two_writers_take_turns(tmp_path: Path, index: SqliteIndex) -> None:
     for kind in ("a", "b"):
         (tmp_path / kind).mkdir()
         for number in range(40):
@@ -143,7 +143,7 @@ def test_two_writers_take_turns(tmp_path: Path, index: Index) -> None:
     assert index.counts()[0] == 80
 
 
-def test_what_cannot_be_read_is_said_and_the_rest_is_there(folder: Path, index: Index) -> None:
+def test_what_cannot_be_read_is_said_and_the_rest_is_there(folder: Path, index: SqliteIndex) -> None:
     (folder / "picture.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"0" * 50)
     (folder / "broken.pdf").write_bytes(b"%PDF-1.7 nothing")
     outcome = index_documents(index, folder)
@@ -151,12 +151,12 @@ def test_what_cannot_be_read_is_said_and_the_rest_is_there(folder: Path, index: 
     assert {name for name, _ in outcome.skipped} == {"papers/picture.png", "papers/broken.pdf"}
 
 
-def test_wrong_files_and_sources_are_refused(tmp_path: Path, folder: Path, index: Index) -> None:
+def test_wrong_files_and_sources_are_refused(tmp_path: Path, folder: Path, index: SqliteIndex) -> None:
     (tmp_path / "other.sqlite").write_bytes(b"something else entirely, long enough to be looked at")
     with pytest.raises(ArtifactError, match="no index"):
-        Index.open(tmp_path / "other.sqlite")
+        SqliteIndex.open(tmp_path / "other.sqlite")
     with pytest.raises(ArtifactError, match="no index"):
-        Index.open(tmp_path / "missing.sqlite")
+        SqliteIndex.open(tmp_path / "missing.sqlite")
     (tmp_path / "empty").mkdir()
     with pytest.raises(EmptyDataError):
         index_documents(index, tmp_path / "empty")
@@ -169,13 +169,13 @@ def test_wrong_files_and_sources_are_refused(tmp_path: Path, folder: Path, index
 @pytest.mark.parametrize(
     "question", ['"', "a AND OR NOT", "x* NEAR(", "\0", "((", "title: rain", "-", "😀", "'; drop table words"]
 )
-def test_no_question_is_an_error_of_the_query_language(folder: Path, index: Index, question: str) -> None:
+def test_no_question_is_an_error_of_the_query_language(folder: Path, index: SqliteIndex, question: str) -> None:
     index_documents(index, folder)
     search(index, question, limit=3)
     assert index.counts()[0] == 3
 
 
-def test_equal_and_overlapping_passages_come_once(index: Index) -> None:
+def test_equal_and_overlapping_passages_come_once(index: SqliteIndex) -> None:
     text = " ".join(f"Whales are large and whale {number} swims." for number in range(60))
     for name in ("one", "two"):
         index.replace(name, passages(of_text(text)), title=name, size=1, modified=1, sha256="", form="txt")

@@ -11,9 +11,9 @@ from makar.provenance.embedding import png_manifest
 from makar.retrieval.answer import NOT_HERE
 from makar.retrieval.chunking import passages
 from makar.retrieval.evidence import Evidence
-from makar.retrieval.index import Index
 from makar.retrieval.reading import of_text
 from makar.retrieval.search import search
+from makar.retrieval.sqlite_index import SqliteIndex
 from makar.serving.citing import Sources
 from makar.serving.response_tools import tools_of
 from makar.serving.store_files import StoreFile
@@ -201,7 +201,7 @@ def test_tools_are_sorted_out():
 
 
 def test_a_sentence_that_a_source_says_is_cited_where_it_stands(tmp_path):
-    index = Index.create(tmp_path / "index.sqlite")
+    index = SqliteIndex.create(tmp_path / "index.sqlite")
     index.replace("file-1", passages(of_text(RULES)), title="", size=1, modified=0, sha256="", form="txt")
     row = StoreFile(
         store="vs_1",

@@ -29,7 +29,7 @@ _CITATION = re.compile(r"\[\d+\]")
 
 
 def index_place(name: str | Path) -> Path:
-    """Return the file of an index: a path, or a name in Makar's folder.
+    """Return the file of an index that is no database: a path, or a name in Makar's folder.
 
     >>> index_place("handbook").name
     'handbook.sqlite'
@@ -53,7 +53,7 @@ def index(
 
     Args:
         source: A folder, a file, an archive, or ``builtin:python-docs``.
-        into: The index, by its name or its file; it is made where there is none.
+        into: The index, by its name, its file, or ``postgresql://HOST/DATABASE#NAME``; it is made where there is none.
         encoder: A model of the recipe ``embed``, by which passages are found too from then on; ``None`` keeps what the index has.
         progress: Called with the stage, what is done and the total (``None`` when unknown).
 
@@ -62,12 +62,12 @@ def index(
         UsageError: Another source of the same name is in the index.
     """
     from makar.data.builtin.table import built_in_source
-    from makar.retrieval.index import Index
     from makar.retrieval.indexing import index_documents
+    from makar.retrieval.opening import created, is_database
 
     built_in = str(source).removeprefix("builtin:")
     found = Path(source) if built_in == str(source) else built_in_source(built_in, medium="text")
-    opened = Index.create(index_place(into))
+    opened = created(into if is_database(into) else index_place(into))
     with contextlib.closing(opened):
         if encoder is not None:
             from makar.artifacts.load import find_model
@@ -204,9 +204,9 @@ def _encoder_at(place: Path) -> "Encoder":
 
 
 def _opened(into: str | Path) -> "Index":
-    from makar.retrieval.index import Index
+    from makar.retrieval.opening import is_database, opened
 
-    return Index.open(index_place(into))
+    return opened(into if is_database(into) else index_place(into))
 
 
 def numbered(texts: Sequence[str]) -> str:

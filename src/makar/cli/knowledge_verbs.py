@@ -20,7 +20,7 @@ Into = Annotated[
     typer.Option(
         "--in",
         metavar="INDEX",
-        help="The index, by its name or its file; without it, the documentation of Python.",
+        help="The index: its name, file or database; without it, the documentation of Python.",
         show_default=False,
     ),
 ]
@@ -31,7 +31,13 @@ def index(
         list[str], typer.Argument(metavar="DOCUMENTS...", help="Folders, files or archives, or builtin:python-docs.")
     ],
     output: Annotated[
-        str, typer.Option("-o", "--output", metavar="INDEX", help="The index, by a name or the path of a .sqlite file.")
+        str,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="INDEX",
+            help="The index: a name, the path of a .sqlite file, or postgresql://HOST/DATABASE#NAME.",
+        ),
     ],
     encoder: Annotated[
         str | None,

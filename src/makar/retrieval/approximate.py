@@ -11,12 +11,13 @@ import dataclasses
 import hashlib
 import importlib.util
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float32
 
-from makar.retrieval.index import Index
+if TYPE_CHECKING:
+    from makar.retrieval.sqlite_index import SqliteIndex
 
 LEAST = 300_000
 LINKS, BUILT_WITH, SEARCHED_WITH = 32, 80, 256
@@ -47,7 +48,7 @@ def is_installed() -> bool:
     return importlib.util.find_spec("faiss") is not None
 
 
-def build_graph(index: Index, model: str) -> bool:
+def build_graph(index: "SqliteIndex", model: str) -> bool:
     """Make the graph of a model's vectors where there are enough and the extra is installed; return whether there is one now."""
     if not is_installed():
         return False
@@ -72,7 +73,7 @@ def build_graph(index: Index, model: str) -> bool:
     return True
 
 
-def opened(index: Index, model: str) -> Graph | None:
+def opened(index: "SqliteIndex", model: str) -> Graph | None:
     """Return the graph of a model's vectors; ``None`` where there is none of this state of the index."""
     place = _place(index, model)
     if not place.is_file() or not is_installed():
@@ -98,7 +99,7 @@ _kept: dict[str, tuple[int, Graph]] = {}
 """The graph that was opened last, with the time of its file."""
 
 
-def _place(index: Index, model: str) -> Path:
+def _place(index: "SqliteIndex", model: str) -> Path:
     name = hashlib.sha256(model.encode("utf-8")).hexdigest()[:16]
     return index.path.with_name(f"{index.path.name}.vectors-{name}.faiss")
 

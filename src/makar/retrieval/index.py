@@ -1,60 +1,22 @@
-"""One SQLite file with documents, their passages, the words of these, and vectors: what ``makar index`` writes and questions are put to.
+"""What an index can do, wherever it is kept: documents with their passages, the words of these, and vectors.
 
-A document comes in or goes out in one transaction, with its passages, words and vectors; so a run that is killed loses one document at
-most, readers never see half of one, and two writers take turns (SQLite waits for a lock). The words are in two FTS5 tables that hold no
-copy of the text: stems, and groups of three characters for passages in scripts without spaces. Vectors are kept in half precision, a
-row for each passage and model, and found by comparing with all of them. The file holds text and numbers only: nothing in it is
-executed.
+There are two: one SQLite file (``sqlite_index``), which needs nothing, and a schema of a PostgreSQL database (``postgres_index``), which
+many machines can share. Both cut texts into the same words and rank them by the same formula, so a question has the same answer in both.
 """
 
+import abc
 import contextlib
 import dataclasses
-import json
-import sqlite3
-import threading
-from collections.abc import Collection, Iterator, Sequence
-from pathlib import Path
-from typing import Self
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from jaxtyping import Float, Float32, Int64
 
-from makar.errors import ArtifactError, DataError
+from makar.errors import DataError
 from makar.retrieval.chunking import Passage
-from makar.retrieval.terms import GRAM_TOKENIZER, TOKENIZER, has_grams
 
-SCHEMA = 1
-LOCK_SECONDS = 60.0
-TITLE_WEIGHT, HEADING_WEIGHT, TEXT_WEIGHT = 1.0, 1.0, 1.0
-
-_TABLES = f"""
-create table about (name text primary key, value text not null);
-create table documents (
-    id integer primary key, name text not null unique, title text not null, size integer not null, modified integer not null,
-    sha256 text not null, form text not null
-);
-create table passages (
-    id integer primary key, document integer not null references documents(id) on delete cascade, place integer not null,
-    start integer not null, finish integer not null, page integer, title text not null, heading text not null, text text not null
-);
-create index passages_of_document on passages(document, place);
-create virtual table words using fts5(
-    title, heading, text, content = 'passages', content_rowid = 'id', tokenize = '{TOKENIZER}'
-);
-create virtual table grams using fts5(text, content = 'passages', content_rowid = 'id', tokenize = '{GRAM_TOKENIZER}');
-create virtual table frequencies using fts5vocab(words, row);
-create table gram_passages (passage integer primary key references passages(id) on delete cascade);
-create table vectors (
-    passage integer not null references passages(id) on delete cascade, model text not null, vector blob not null,
-    primary key (model, passage)
-) without rowid;
-"""
-
-# As one value: a list of names can be longer than the number of values that a statement may have.
-_PASSAGES_OF = """
-select passages.id from passages join documents on documents.id = document
-where documents.name in (select value from json_each(?))
-"""
+Phrase = tuple[str, ...]
+"""Words that stand side by side; one word alone is the usual case."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,94 +46,30 @@ class Stored:
     passage: Passage
 
 
-class _PerThread(threading.local):
-    connection: sqlite3.Connection | None = None
+class Index(abc.ABC):
+    """An index. May be used by several threads and processes; a document comes in or goes out whole."""
 
-
-class Index:
-    """An index; made with ``create`` or ``open``. May be used by several threads and processes.
-
-    Args:
-        path: The file, which exists.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._local = _PerThread()
-        self._vectors: dict[str, tuple[int, np.ndarray, np.ndarray]] = {}
-        self._lock = threading.Lock()
-
-    @classmethod
-    def create(cls, path: Path) -> Self:
-        """Open an index, or make an empty one.
-
-        Raises:
-            ArtifactError: There is a file that is no index, or one of another version.
-        """
-        if path.exists():
-            return cls.open(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        index = cls(path)
-        with index._writing() as connection:
-            # Another process may have made it in the meantime.
-            if not connection.execute("select 1 from sqlite_master where name = 'about'").fetchone():
-                for statement in _TABLES.split(";\n"):
-                    connection.execute(statement)
-                connection.execute("insert into about values ('schema', ?), ('changes', '0')", (str(SCHEMA),))
-        return cls.open(path)
-
-    @classmethod
-    def open(cls, path: Path) -> Self:
-        """Open an index.
-
-        Raises:
-            ArtifactError: There is none, or the file is no index, or one of another version.
-        """
-        if not path.is_file():
-            raise ArtifactError(f"there is no index {path}", do=f"makar index DOCUMENTS -o {path}")
-        index = cls(path)
-        try:
-            row = index._connection.execute("select value from about where name = 'schema'").fetchone()
-        except sqlite3.DatabaseError as error:
-            raise ArtifactError(f"{path} is no index: {error}", expected="a file that makar index wrote") from error
-        if row is None or row[0] != str(SCHEMA):
-            raise ArtifactError(
-                f"{path} has the schema {row and row[0]}",
-                expected=str(SCHEMA),
-                do="index the documents again into a new file",
-            )
-        return index
-
+    @abc.abstractmethod
     def close(self) -> None:
         """Close the connection of this thread."""
-        if self._local.connection is not None:
-            self._local.connection.close()
-            self._local.connection = None
 
+    @abc.abstractmethod
     def known(self) -> dict[str, Known]:
         """Return what is kept of every document, by name."""
-        rows = self._connection.execute("select name, id, size, modified, sha256 from documents")
-        return {
-            name: Known(id=id_, size=size, modified=modified, sha256=sha) for name, id_, size, modified, sha in rows
-        }
 
+    @abc.abstractmethod
     def about(self, name: str) -> str | None:
         """Return what is noted under a name."""
-        row = self._connection.execute("select value from about where name = ?", (name,)).fetchone()
-        return None if row is None else str(row[0])
 
+    @abc.abstractmethod
     def note(self, name: str, value: str) -> None:
         """Note something under a name."""
-        with self._writing() as connection:
-            connection.execute("insert or replace into about values (?, ?)", (name, value))
 
+    @abc.abstractmethod
     def counts(self) -> tuple[int, int]:
         """Return the number of documents and of passages."""
-        row = self._connection.execute(
-            "select (select count(*) from documents), (select count(*) from passages)"
-        ).fetchone()
-        return int(row[0]), int(row[1])
 
+    @abc.abstractmethod
     def replace(
         self, name: str, found: Sequence[Passage], *, title: str, size: int, modified: int, sha256: str, form: str
     ) -> None:
@@ -186,92 +84,41 @@ class Index:
             sha256: Of the content.
             form: What kind of file it is.
         """
-        with self._writing() as connection:
-            _remove(connection, name)
-            document = connection.execute(
-                "insert into documents(name, title, size, modified, sha256, form) values (?, ?, ?, ?, ?, ?)",
-                (name, title, size, modified, sha256, form),
-            ).lastrowid
-            for place, passage in enumerate(found):
-                values = (
-                    passage.start,
-                    passage.end,
-                    passage.page,
-                    title,
-                    passage.heading,
-                    passage.text.replace("\0", " "),
-                )
-                number = connection.execute(
-                    "insert into passages(document, place, start, finish, page, title, heading, text) values (?, ?, ?, ?, ?, ?, ?, ?)",
-                    (document, place, *values),
-                ).lastrowid
-                connection.execute(
-                    "insert into words(rowid, title, heading, text) values (?, ?, ?, ?)", (number, *values[3:])
-                )
-                if has_grams(passage.text):
-                    connection.execute("insert into grams(rowid, text) values (?, ?)", (number, values[5]))
-                    connection.execute("insert into gram_passages values (?)", (number,))
 
+    @abc.abstractmethod
     def touch(self, name: str, *, size: int, modified: int) -> None:
         """Keep that a file was written again with the same content."""
-        with self._writing() as connection:
-            connection.execute("update documents set size = ?, modified = ? where name = ?", (size, modified, name))
 
+    @abc.abstractmethod
     def remove(self, name: str) -> None:
         """Take a document out, with everything that belongs to it; one that is not there is passed over."""
-        with self._writing() as connection:
-            _remove(connection, name)
 
+    @abc.abstractmethod
     def lexical(
-        self, query: str, *, limit: int, grams: bool = False, documents: Collection[str] | None = None
+        self, phrases: Sequence[Phrase], *, limit: int, grams: bool = False, documents: Collection[str] | None = None
     ) -> list[int]:
-        """Return the numbers of the passages that fit a query of FTS5 best, the best first (BM25).
+        """Return the numbers of the passages that hold any of some phrases, the best first (BM25 with k1 1.2 and b 0.75).
 
         Args:
-            query: In the syntax of FTS5.
+            phrases: Words that stand side by side, each in any of its forms.
             limit: How many at most.
-            grams: Whether groups of three characters are searched instead of stems.
+            grams: Each phrase is one group of three characters, which are searched instead of words.
             documents: Names of the only documents that are looked at; ``None`` looks at all.
         """
-        table = "grams" if grams else "words"
-        rank = "bm25(grams)" if grams else f"bm25(words, {TITLE_WEIGHT}, {HEADING_WEIGHT}, {TEXT_WEIGHT})"
-        only, names = ("", []) if documents is None else (f" and rowid in ({_PASSAGES_OF})", [_listed(documents)])
-        rows = self._connection.execute(
-            f"select rowid from {table} where {table} match ?{only} order by {rank}, rowid limit ?",
-            (query, *names, limit),
-        )
-        return [int(row[0]) for row in rows]
 
+    @abc.abstractmethod
     def passages_of(self, documents: Collection[str]) -> list[int]:
         """Return the numbers of the passages of documents, in their order."""
-        rows = self._connection.execute(f"{_PASSAGES_OF} order by document, place", (_listed(documents),))
-        return [int(row[0]) for row in rows]
 
+    @abc.abstractmethod
     def frequencies(self, terms: Sequence[str]) -> dict[str, int]:
         """Return in how many passages each term is; terms that are nowhere are left out."""
-        found: dict[str, int] = {}
-        for term in terms:
-            row = self._connection.execute("select doc from frequencies where term = ?", (term,)).fetchone()
-            if row is not None:
-                found[term] = int(row[0])
-        return found
 
+    @abc.abstractmethod
     def stored(self, numbers: Sequence[int]) -> list[Stored]:
         """Return passages by their numbers, in the order of these; what is not there any more is left out."""
-        found: dict[int, Stored] = {}
-        for start in range(0, len(numbers), 500):
-            some = list(numbers[start : start + 500])
-            marks = ", ".join("?" * len(some))
-            rows = self._connection.execute(
-                "select passages.id, documents.name, place, start, finish, page, heading, text from passages"
-                f" join documents on documents.id = document where passages.id in ({marks})",
-                some,
-            )
-            for number, name, place, begin, end, page, heading, text in rows:
-                passage = Passage(start=begin, end=end, heading=heading, page=page, text=text)
-                found[number] = Stored(id=number, document=name, place=place, passage=passage)
-        return [found[number] for number in numbers if number in found]
 
+    @abc.abstractmethod
     def around(self, document: str, start: int, end: int, *, most: int) -> list[Stored]:
         """Return the passages of a document that hold a place, with the one before and the one behind, in order.
 
@@ -281,20 +128,8 @@ class Index:
             end: Behind its last character.
             most: Passages at most.
         """
-        rows = self._connection.execute(
-            "select min(place), max(place) from passages join documents on documents.id = document"
-            " where name = ? and start < ? and finish > ?",
-            (document, max(end, start + 1), start),
-        ).fetchone()
-        if rows[0] is None:
-            return []
-        numbers = self._connection.execute(
-            "select passages.id from passages join documents on documents.id = document"
-            " where name = ? and place between ? and ? order by place limit ?",
-            (document, rows[0] - 1, rows[1] + 1, most),
-        ).fetchall()
-        return self.stored([number for (number,) in numbers])
 
+    @abc.abstractmethod
     def without_vectors(self, model: str, *, limit: int, after: int = 0) -> list[tuple[int, str]]:
         """Return numbers of passages that have no vector of a model yet, each with its heading and text.
 
@@ -303,98 +138,54 @@ class Index:
             limit: How many at most.
             after: Only passages with a larger number: whoever goes through all need not look at the first ones again and again.
         """
-        rows = self._connection.execute(
-            "select id, title, heading, text from passages where id > ?"
-            " and not exists (select 1 from vectors where model = ? and passage = passages.id) order by id limit ?",
-            (after, model, limit),
-        )
-        return [(int(number), "\n".join(filter(None, (title, heading, text)))) for number, title, heading, text in rows]
 
+    @abc.abstractmethod
     def add_vectors(self, model: str, numbers: Sequence[int], vectors: Float[np.ndarray, "count width"]) -> None:
         """Keep vectors, brought to length 1, in half precision.
 
         Raises:
             DataError: Some are not finite or zero.
         """
-        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-        if not np.isfinite(lengths).all() or (lengths == 0).any():
-            raise DataError(f"the model {model} gave a vector that is not finite or zero", expected="vectors of texts")
-        rows = (vectors / lengths).astype(np.float16)
-        with self._writing() as connection:
-            # A passage may have gone in the meantime.
-            connection.executemany(
-                "insert or replace into vectors(passage, model, vector) select id, ?, ? from passages where id = ?",
-                [(model, row.tobytes(), int(number)) for number, row in zip(numbers, rows, strict=True)],
-            )
 
+    @abc.abstractmethod
     def vectors(self, model: str) -> tuple[Int64[np.ndarray, " count"], Float32[np.ndarray, "count width"]]:
-        """Return numbers and vectors of all passages of a model; read once until the file changes."""
-        changes = int(self._connection.execute("select value from about where name = 'changes'").fetchone()[0])
-        with self._lock:
-            kept = self._vectors.get(model)
-            if kept is not None and kept[0] == changes:
-                return kept[1], kept[2]
-        rows = self._connection.execute(
-            "select passage, vector from vectors where model = ? order by passage", (model,)
-        ).fetchall()
-        numbers = np.array([row[0] for row in rows], np.int64)
-        packed = b"".join(row[1] for row in rows)
-        matrix = np.frombuffer(packed, np.float16).reshape(len(rows), -1 if rows else 0).astype(np.float32)
-        with self._lock:
-            self._vectors[model] = (changes, numbers, matrix)
-        return numbers, matrix
+        """Return numbers and vectors of all passages of a model, in the order of the numbers."""
 
-    @property
-    def _connection(self) -> sqlite3.Connection:
-        connection = self._local.connection
-        if connection is None:
-            connection = sqlite3.connect(self.path, timeout=LOCK_SECONDS, isolation_level=None)
-            connection.execute("pragma foreign_keys = on")
-            connection.execute("pragma journal_mode = wal")
-            connection.execute("pragma synchronous = normal")
-            connection.execute("pragma trusted_schema = off")
-            self._local.connection = connection
-        return connection
+    @abc.abstractmethod
+    def nearest(
+        self,
+        model: str,
+        vector: Float32[np.ndarray, " width"],
+        *,
+        limit: int,
+        documents: Collection[str] | None = None,
+    ) -> list[int]:
+        """Return the numbers of the passages whose vectors are nearest to one of length 1, the nearest first.
 
-    @contextlib.contextmanager
-    def together(self) -> Iterator[None]:
+        Args:
+            model: Whose vectors.
+            vector: Of length 1.
+            limit: How many at most.
+            documents: Names of the only documents that are looked at; ``None`` looks at all.
+        """
+
+    @abc.abstractmethod
+    def build_graph(self, model: str) -> bool:
+        """Make what finds the nearest of very many vectors without looking at all, where there are enough; return whether it is there."""
+
+    @abc.abstractmethod
+    def together(self) -> contextlib.AbstractContextManager[None]:
         """Make everything that is written inside one transaction: a hundred documents are not much slower than one."""
-        with self._writing():
-            yield
-
-    @contextlib.contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        connection = self._connection
-        if connection.in_transaction:
-            yield connection
-            return
-        connection.execute("begin immediate")
-        try:
-            yield connection
-            connection.execute("update about set value = value + 1 where name = 'changes'")
-        except BaseException:
-            connection.execute("rollback")
-            raise
-        connection.execute("commit")
 
 
-def _listed(names: Collection[str]) -> str:
-    return json.dumps(list(names))
+def units(model: str, vectors: Float[np.ndarray, "count width"]) -> Float[np.ndarray, "count width"]:
+    """Return vectors brought to length 1.
 
-
-def _remove(connection: sqlite3.Connection, name: str) -> None:
-    row = connection.execute("select id from documents where name = ?", (name,)).fetchone()
-    if row is None:
-        return
-    # A table of words without a copy of the text has to be told what to forget.
-    connection.execute(
-        "insert into words(words, rowid, title, heading, text)"
-        " select 'delete', id, title, heading, text from passages where document = ?",
-        row,
-    )
-    connection.execute(
-        "insert into grams(grams, rowid, text) select 'delete', id, text from passages"
-        " join gram_passages on passage = id where document = ?",
-        row,
-    )
-    connection.execute("delete from documents where id = ?", row)
+    Raises:
+        DataError: Some are not finite or zero.
+    """
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    if not np.isfinite(lengths).all() or (lengths == 0).any():
+        raise DataError(f"the model {model} gave a vector that is not finite or zero", expected="vectors of texts")
+    found: np.ndarray = vectors / lengths
+    return found

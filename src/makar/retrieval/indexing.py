@@ -14,7 +14,6 @@ from pathlib import Path
 from makar.data.document import Progress, Skip, Source
 from makar.data.entries import Entry, entries
 from makar.errors import DataError, EmptyDataError, UsageError
-from makar.retrieval.approximate import build_graph
 from makar.retrieval.chunking import passages
 from makar.retrieval.index import Index, Known
 from makar.retrieval.reading import LIMIT_BYTES, Reading, of_markdown, of_text, read_entry
@@ -91,7 +90,7 @@ def index_documents(
         raise EmptyDataError(f"there are no documents in {name}" + (f" ({reasons})" if reasons else ""))
     if encoder is not None:
         outcome.embedded = _embed(index, encoder, progress)
-        build_graph(index, encoder.name)
+        index.build_graph(encoder.name)
     return outcome
 
 

@@ -12,7 +12,6 @@ from collections.abc import Callable, Collection, Sequence
 import numpy as np
 from jaxtyping import Float
 
-from makar.retrieval.approximate import opened
 from makar.retrieval.index import Index, Stored
 from makar.retrieval.terms import content_words, has_grams, neighbouring, words_of
 
@@ -128,12 +127,12 @@ def lexical(index: Index, question: str, *, limit: int, documents: Collection[st
     words = list(dict.fromkeys(content_words(question)))[:MOST_WORDS]
     if not words:
         return []
-    found = index.lexical(" OR ".join(map(_quoted, words)), limit=limit, documents=documents)
+    found = index.lexical([(word,) for word in words], limit=limit, documents=documents)
     if has_grams(question):
         grams = [word for word in words if len(word) >= 3]
         pieces = dict.fromkeys(word[at : at + 3] for word in grams for at in range(len(word) - 2))
         if pieces:
-            every = " OR ".join(map(_quoted, list(pieces)[:MOST_WORDS]))
+            every = [(piece,) for piece in list(pieces)[:MOST_WORDS]]
             by_grams = index.lexical(every, limit=limit, grams=True, documents=documents)
             found = list(dict.fromkeys([*by_grams, *found]))[:limit]
     return found
@@ -142,39 +141,20 @@ def lexical(index: Index, question: str, *, limit: int, documents: Collection[st
 def neighbours(index: Index, question: str, *, limit: int, documents: Collection[str] | None = None) -> list[int]:
     """Return the numbers of passages in which words of the question stand side by side, one of them no stop word, the best first."""
     pairs = sorted(neighbouring(" ".join(words_of(question)[:MOST_WORDS])))
-    if not pairs:
-        return []
-    every = " OR ".join(f"{_quoted(one)} + {_quoted(two)}" for one, two in pairs)
-    return index.lexical(every, limit=limit, documents=documents)
+    return index.lexical(pairs, limit=limit, documents=documents)
 
 
 def dense(
     index: Index, question: str, encoder: Encoder, *, limit: int, documents: Collection[str] | None = None
 ) -> list[int]:
     """Return the numbers of passages by the cosine of their vectors with that of a question, the best first."""
-    graph = opened(index, encoder.name) if documents is None else None
-    if graph is not None:
-        return graph.nearest(_unit(encoder, question), limit=limit)
-    numbers, vectors = index.vectors(encoder.name)
-    if documents is not None:
-        kept = np.isin(numbers, np.array(index.passages_of(documents), np.int64))
-        numbers, vectors = numbers[kept], vectors[kept]
-    if not len(numbers):
-        return []
-    likeness = vectors @ _unit(encoder, question)
-    count = min(limit, len(numbers))
-    first = np.argpartition(-likeness, count - 1)[:count]
-    return [int(numbers[place]) for place in first[np.argsort(-likeness[first], kind="stable")]]
+    return index.nearest(encoder.name, _unit(encoder, question), limit=limit, documents=documents)
 
 
 def _unit(encoder: Encoder, text: str) -> Float[np.ndarray, " width"]:
     vector = np.asarray(encoder.embed([text]), np.float32)[0]
     unit: np.ndarray = vector / max(float(np.linalg.norm(vector)), 1e-12)
     return unit
-
-
-def _quoted(word: str) -> str:
-    return '"' + word.replace('"', '""') + '"'
 
 
 def _is_same(one: Stored, other: Stored) -> bool:

@@ -19,9 +19,9 @@ from makar.data.entries import Entry
 from makar.data.sniffing import HEAD_BYTES, sniff, suffix_of
 from makar.errors import DataError, MakarError
 from makar.retrieval.chunking import passages
-from makar.retrieval.index import Index
 from makar.retrieval.office import OFFICE
 from makar.retrieval.reading import read_entry
+from makar.retrieval.sqlite_index import SqliteIndex
 
 MOST_MEMORY_BYTES = 4 << 30
 MOST_SECONDS = 600
@@ -41,7 +41,7 @@ def read_into(told: dict[str, Any]) -> dict[str, Any]:
     kind = sniff(name, head)
     entry = Entry(name=name, kind=kind, size_bytes=path.stat().st_size, head=head, stream=None, path=path)
     is_known = kind.group in READ or head[:5] == b"%PDF-" or suffix_of(name) in {"pdf", *OFFICE}
-    index = Index.open(Path(told["index"]))
+    index = SqliteIndex.open(Path(told["index"]))
     with contextlib.closing(index):
         try:
             # A row of a table that cannot be read is passed over; the others are there.

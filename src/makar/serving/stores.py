@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from makar.errors import MakarError
-from makar.retrieval.index import Index
+from makar.retrieval.sqlite_index import SqliteIndex
 from makar.serving.background import LOG, Background
 from makar.serving.embeddings import embedded
 from makar.serving.front import now
@@ -61,7 +61,7 @@ class Stores:
         self._folder = folder / "indexes"
         self._files = files
         self._pool = pool
-        self._indexes: collections.OrderedDict[str, Index] = collections.OrderedDict()
+        self._indexes: collections.OrderedDict[str, SqliteIndex] = collections.OrderedDict()
         self._threads = ThreadPoolExecutor(THREADS, "retrieval")
         self._background = Background(self._step)
 
@@ -103,9 +103,9 @@ class Stores:
             self.kept.put(name, store)
         return store
 
-    def index(self, name: str) -> Index:
+    def index(self, name: str) -> SqliteIndex:
         """Return the index of a store, which keeps its vectors in memory while it is used."""
-        index = self._indexes.pop(name, None) or Index.create(self._folder / f"{name}.sqlite")
+        index = self._indexes.pop(name, None) or SqliteIndex.create(self._folder / f"{name}.sqlite")
         self._indexes[name] = index
         while len(self._indexes) > OPEN_INDEXES:
             self._indexes.popitem(last=False)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from makar.families.gan.augmentation import _shifts, augmented
+from makar.families.gan.augmentation import _shifts, augmented, cut_by_lot
 from tests.families.gan.models import generator, images
 
 
@@ -46,3 +46,15 @@ def test_a_cut_blanks_at_most_a_quarter_of_the_image(channels: int) -> None:
     data = torch.ones(50, channels, 16, 16)
     blank = (augmented(data, share=1.0, generator=generator()) == 0).all(1).float().mean((1, 2))
     assert blank.max() <= 0.25 and blank.mean() > 0.1
+
+
+def test_pairs_are_cut_at_the_same_place_and_of_what_is_there() -> None:
+    ramp = torch.linspace(-1, 1, 32).expand(16, 1, 32, 32).contiguous()
+    cut = cut_by_lot({"one": ramp, "other": 2 * ramp[:, :, :16].contiguous()}, 0.25, generator())
+    wide = cut["one"].flatten(1).max(1).values - cut["one"].flatten(1).min(1).values
+    # Enlarged by a quarter, four fifths of the ramp are seen, at different places.
+    assert torch.allclose(wide, torch.full((16,), 1.6), atol=0.08)
+    means = cut["one"].mean((1, 2, 3))
+    assert means.std() > 0.02 and torch.allclose(2 * means, cut["other"].mean((1, 2, 3)), atol=1e-4)
+    still = cut_by_lot({"one": ramp}, 0.0, generator())["one"]
+    assert torch.allclose(still, ramp, atol=1e-6)

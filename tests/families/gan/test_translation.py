@@ -100,6 +100,13 @@ def test_pairs_are_mirrored_together():
     assert torch.equal(turned["source"], -turned["target"])
 
 
+def test_pairs_are_cut_together():
+    data = batch(config("pix2pix"), 8)
+    cut = built(config("pix2pix", zoom=0.2)).prepare(data, generator())
+    assert (cut["target"] != data["target"]).flatten(1).any(1).all()
+    assert torch.allclose(cut["source"], -cut["target"], atol=1e-6)
+
+
 def test_the_weight_of_the_difference_scales_it():
     settings = config("pix2pix")
     family, data = built(settings), batch(settings)

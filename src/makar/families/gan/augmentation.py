@@ -7,9 +7,12 @@ left out often enough (Karras et al. 2020, arXiv 2006.06676, section 2.2). A mov
 differentiable any number of times, and no gathering of pixels.
 """
 
+from collections.abc import Mapping
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn import functional
 
 LARGEST_MOVE = 0.125
 CUT_SHARE = 0.5
@@ -51,6 +54,25 @@ def augmented(
     kept = 1 - _inside(height, corners[0])[:, :, None] * _inside(width, corners[1])[:, None, :]
     kept = torch.where(happens[2][:, None, None] > 0, kept, 1.0)
     return images * kept.to(device)[:, None]
+
+
+def cut_by_lot(images: Mapping[str, Tensor], zoom: float, generator: torch.Generator) -> dict[str, Tensor]:
+    """Return images enlarged and cut to their size at a place drawn by lot, those of one row at the same place.
+
+    Args:
+        images: ``[batch, channels, height, width]`` by name, -1..1, with as many rows each; sizes may differ.
+        zoom: Share by which they are enlarged.
+        generator: Source of the draws, on the CPU.
+    """
+    count = len(next(iter(images.values())))
+    seen = 1 / (1 + zoom)
+    places = (2 * torch.rand(count, 2, generator=generator) - 1) * (1 - seen)
+    views = torch.cat([torch.eye(2).mul(seen).expand(count, 2, 2), places[:, :, None]], 2)
+    cut = {}
+    for name, image in images.items():
+        grid = functional.affine_grid(views.to(image.device), list(image.shape), align_corners=False)
+        cut[name] = functional.grid_sample(image, grid, padding_mode="border", align_corners=False)
+    return cut
 
 
 def _shifts(size: int, moves: Tensor) -> Tensor:

@@ -47,6 +47,12 @@ class TranslationConfig(AdversarialConfig, abc.ABC):
     judges_the_given: ClassVar[bool]
     """Whether the judge sees what an image was made from."""
 
+    zoom: float = setting(
+        0.0,
+        meaning="while learning, images are enlarged by this share and cut to their size at a place drawn by lot, pairs alike",
+        minimum=0.0,
+        maximum=1.0,
+    )
     penalty: float = setting(1.0, meaning="weight of the penalty, the gamma of R1 and R2", minimum=0.0, maximum=1000.0)
     depth: int = setting(8, meaning="times that a translator halves the image, as far as 4 x 4", minimum=1, maximum=8)
     blocks: int = setting(

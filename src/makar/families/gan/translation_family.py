@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from makar.families.family import Batch, Family, Health, Loss, OnnxPart, Phase
-from makar.families.gan.augmentation import augmented
+from makar.families.gan.augmentation import augmented, cut_by_lot
 from makar.families.gan.collapse import Monitors, alarm
 from makar.families.gan.distance import nearest, spread
 from makar.families.gan.family import LOOKED_AT, MARGIN_SHARE, REFERENCE_IMAGES, TYPES, ratio
@@ -158,16 +158,17 @@ class TranslationFamily(Family, abc.ABC):
         return [judges, *([penalty] if config.penalised_images and config.penalty > 0 else []), translators]
 
     def prepare(self, batch: Batch, generator: torch.Generator) -> Batch:
-        """Mirror half of the images, pairs together, where the configuration says that left and right do not matter."""
-        if not self.config.flip:
-            return batch
-        mirrored = (torch.rand(len(batch[TARGET]), generator=generator) < 0.5).to(batch[TARGET].device)
-        turned = {
-            name: torch.where(mirrored[:, None, None, None], batch[name].flip(-1), batch[name])
-            for name in (TARGET, SOURCE)
-            if name in batch
-        }
-        return {**batch, **turned}
+        """Enlarge, cut and mirror images by lot, pairs together, as far as the configuration says (Isola et al. 2017, section 6.2)."""
+        images = {name: batch[name] for name in (TARGET, SOURCE) if name in batch}
+        if self.config.zoom:
+            images = cut_by_lot(images, self.config.zoom, generator)
+        if self.config.flip:
+            mirrored = (torch.rand(len(batch[TARGET]), generator=generator) < 0.5).to(batch[TARGET].device)
+            images = {
+                name: torch.where(mirrored[:, None, None, None], image.flip(-1), image)
+                for name, image in images.items()
+            }
+        return {**batch, **images}
 
     def translate(self, number: int, images: Tensor) -> Tensor:
         """Return translated images, float32, not clipped.

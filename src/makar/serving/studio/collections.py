@@ -16,7 +16,7 @@ from fastapi import Request, Response
 from makar.api.knowledge import SUFFIX, index_place
 from makar.config import Config, setting
 from makar.errors import MakarError, UsageError
-from makar.retrieval.index import Index
+from makar.retrieval.sqlite_index import SqliteIndex
 from makar.serving.bodies import ignored_header, read_fields, read_json
 from makar.serving.front import answer, attended, front_of
 from makar.serving.problems import Problem
@@ -66,7 +66,7 @@ def _all() -> list[dict[str, Any]]:
         if NAME.fullmatch(path.stem):
             row: dict[str, Any] = {"id": path.stem, "bytes": path.stat().st_size, "documents": None, "passages": None}
             # One that cannot be read is listed all the same, so that it can be deleted.
-            with contextlib.suppress(MakarError), contextlib.closing(Index.open(path)) as opened:
+            with contextlib.suppress(MakarError), contextlib.closing(SqliteIndex.open(path)) as opened:
                 row["documents"], row["passages"] = opened.counts()
             found.append(row)
     return found
@@ -104,7 +104,7 @@ async def passages(request: Request) -> Response:
     start, end = map(int, numbers)
 
     def read() -> list[dict[str, Any]]:
-        with contextlib.closing(Index.open(_place(request))) as opened:
+        with contextlib.closing(SqliteIndex.open(_place(request))) as opened:
             found = opened.around(given.get("document", ""), start, end, most=MOST_SHOWN)
         return [dataclasses.asdict(one.passage) for one in found]
 
