@@ -12,6 +12,7 @@ from makar.families.diffusion.config import DiffusionConfig
 from tests.generation.test_edit import saved
 from tests.serving.browser import Pages, opened
 from tests.serving.server import Server, request, talker
+from tests.serving.test_studio_training import asked, put
 from tests.structure.test_docs import parses
 
 pytestmark = [pytest.mark.loopback, pytest.mark.browser]
@@ -162,6 +163,29 @@ def test_by_keyboard_alone_a_part_of_an_image_is_made_anew(studio, server):
     assert page.locator(".wipe input").input_value() == "0"
 
 
+@pytest.mark.timeout(900)
+def test_sides_are_drawn_out_by_pointer_and_keys(studio, server):
+    asset = json.loads(request(server.address, "/makar/v1/assets?medium=image&limit=1")[2])["data"][0]
+    page = studio.go(f"edit?asset={asset['id']}")
+    page.get_by_label("What to do").select_option("sides")
+    right = page.get_by_role("slider", name="Beyond the right side")
+    box, canvas = right.bounding_box(), page.locator("makar-mask canvas").bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + canvas["width"] / 4, y, steps=4)
+    page.mouse.up()
+    width = page.evaluate("document.querySelector('makar-mask canvas').width")
+    assert page.get_by_label("Right", exact=True).input_value() == str(round(width / 4))
+    page.get_by_role("slider", name="Beyond the top side").focus()
+    for key in ("ArrowUp", "ArrowUp", "ArrowUp", "ArrowDown"):
+        page.keyboard.press(key)
+    assert page.get_by_label("Top", exact=True).input_value() == "2"
+    assert right.get_attribute("aria-valuenow") == str(round(width / 4)) and studio.violations() == []
+    page.get_by_label("What to do").select_option("paint")
+    assert page.locator(".handle").count() == 0
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_mask_is_what_the_pointer_painted_also_beyond_the_edge(studio, server):
@@ -189,6 +213,24 @@ def test_a_mask_is_what_the_pointer_painted_also_beyond_the_edge(studio, server)
     page.get_by_role("button", name="Undo").click()
     page.get_by_role("button", name="Undo").click()
     assert 0 < share < 1 and page.get_by_text("0.0 % is made anew").is_visible()
+
+
+@pytest.mark.timeout(900)
+def test_a_conversation_cites_documents_and_shows_where_they_say_it(studio, server):
+    folder = asked(server, "/makar/v1/folders", {"name": "x", "collection": "shop"})[1]
+    put(server, folder["id"], [("rules.md", b"# Hours\n\nThe shop closes at six in the evening.\n")])
+    assert asked(server, "/makar/v1/collections/shop", {"source": folder["id"]})[0] == 200
+    page = studio.go("chat?model=talker")
+    page.get_by_text("Controls", exact=True).wait_for()
+    page.get_by_label("Answers come from").select_option("quoted:shop")
+    page.get_by_label("Message").fill("When does the shop close?")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Source 1").click()
+    assert "closes at six" in page.locator("mark").inner_text()
+    assert studio.violations() == [] and studio.overflow() <= 0
+    page = studio.go("gallery")
+    page = studio.go("chat?model=talker")
+    page.get_by_role("button", name="Source 1").wait_for()
 
 
 @pytest.mark.slow

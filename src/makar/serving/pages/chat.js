@@ -1,14 +1,16 @@
 // Chat: answers as they are written, stop, branches, a system prompt, answers edited by hand. Conversations stay in this browser.
 
 import { h, button, choice, field, problem, say } from "./dom.js";
-import { describe, events } from "./api.js";
+import { call, describe, events } from "./api.js";
 import { anySeed, controls, modelChoice, noModels } from "./form.js";
 import { details } from "./asset.js";
+import { cited } from "./cited.js";
 import { markdown } from "./markdown.js";
 import { judge, thumbs } from "./rate.js";
 
 const STORE = "makar-chats";
 const MOST = 40;
+const QUOTED = "quoted:";
 const TEMPLATES = [["", "none"], ["You answer in one sentence.", "short"], ["You are a patient teacher. Explain step by step, with an example.", "teacher"], ["You write in the style of a poet.", "poet"], ["You review code: name mistakes, then show the corrected code.", "reviewer"]];
 
 const fresh = () => ({ id: crypto.randomUUID(), title: "New conversation", system: "", model: null, root: { children: [], chosen: 0 } });
@@ -42,6 +44,7 @@ class Chat extends HTMLElement {
     try {
       const chosen = await modelChoice(this.place.words.get("model") ?? this.talk.model, (name) => this.use(name), { fits: (one) => one.medium === "text" || one.medium === "code" });
       if (!chosen.name) return this.replaceChildren(h("h1", {}, "Chat"), noModels());
+      this.collections = (await call("/makar/v1/collections")).data.map((one) => one.id);
       this.build(chosen);
       await this.use(chosen.name);
     } catch (error) {
@@ -59,6 +62,7 @@ class Chat extends HTMLElement {
     this.system = h("textarea", { rows: 3, value: this.talk.system, oninput: () => { this.talk.system = this.system.value; this.keep(); } });
     const template = choice(TEMPLATES, "", (value) => { this.system.value = value; this.talk.system = value; this.keep(); });
     const system = h("details", { open: Boolean(this.talk.system) }, h("summary", {}, "System prompt"), h("div", {}, field("What the model is told before", this.system), field("Take one of these", template)));
+    this.documents = h("div", {});
     this.log = h("div", { class: "log", role: "log", "aria-label": "Conversation", tabindex: 0 });
     this.input = h("textarea", { rows: 2, placeholder: "Say something", "aria-label": "Message", onkeydown: (event) => {
       if (event.key === "Enter" && !event.shiftKey && !event.isComposing) { event.preventDefault(); this.send(); }
@@ -67,7 +71,7 @@ class Chat extends HTMLElement {
     this.stop = button("Stop", { icon: "stop", act: () => this.stopper?.abort() });
     this.stop.hidden = true;
     this.replaceChildren(h("div", { class: "row spread" }, h("h1", {}, "Chat"), h("div", { class: "row" }, this.picker, button("New", { icon: "plus", act: () => this.change(fresh()) }))),
-      h("div", { class: "split" }, h("div", { class: "panel" }, chosen.element, system, this.options, h("p", { class: "small soft" }, "Conversations stay in this browser; answers are kept in the gallery of this machine.")),
+      h("div", { class: "split" }, h("div", { class: "panel" }, chosen.element, this.documents, system, this.options, h("p", { class: "small soft" }, "Conversations stay in this browser; answers are kept in the gallery of this machine.")),
         h("section", { class: "talk", "aria-label": "Conversation" }, this.log, h("form", { class: "say", onsubmit: (event) => { event.preventDefault(); this.send(); } }, this.input, h("div", { class: "row" }, this.go, this.stop, h("span", { class: "small soft" }, "Enter sends, Shift and Enter begins a line"))))));
     this.pick();
     this.draw();
@@ -95,6 +99,8 @@ class Chat extends HTMLElement {
       this.change(this.talks[0] ?? fresh());
     } }));
     this.picker.className = "row picker";
+    const from = choice([["", "the model alone"], ...this.collections.flatMap((name) => [[name, `${name}, told by the model`], [`${QUOTED}${name}`, `${name}, word for word`]])], this.talk.collection ?? "", (name) => { this.talk.collection = name; this.keep(); });
+    this.documents.replaceChildren(...(this.collections.length ? [field("Answers come from", from, "Out of documents every sentence says where it stands")] : []));
   }
 
   change(talk) {
@@ -127,7 +133,7 @@ class Chat extends HTMLElement {
     const place = parent.children.indexOf(node);
     const turn = (step) => { parent.chosen = place + step; this.keep(); this.draw(); };
     const siblings = parent.children.length > 1 && h("span", { class: "row tight" }, button("", { icon: "left", kind: "plain", title: "Branch before", disabled: place === 0, act: () => turn(-1) }), h("span", { class: "small soft" }, `${place + 1} of ${parent.children.length}`), button("", { icon: "right", kind: "plain", title: "Branch after", disabled: place === parent.children.length - 1, act: () => turn(1) }));
-    const body = h("div", { class: "said" }, isUser ? node.text : markdown(node.text, { level: 3 }));
+    const body = h("div", { class: "said" }, isUser ? node.text : node.found && !node.edited ? cited(node.found, node.collection, { opens: false }) : markdown(node.text, { level: 3 }));
     const item = h("article", { class: `turn ${node.role}`, "aria-label": isUser ? "You" : "Model" }, body);
     item.said = body;
     // While it is being written there is nothing to be done with it.
@@ -195,9 +201,14 @@ class Chat extends HTMLElement {
     this.stop.hidden = false;
     this.go.disabled = true;
     const { max_tokens: most, ...others } = this.form.read();
+    const collection = this.talk.collection?.replace(QUOTED, "");
     const json = { model: this.model.id, messages, stream: true, store: true, seed: anySeed(), controls: others, ...(most ? { max_tokens: most } : {}) };
     try {
-      for await (const event of events("/v1/chat/completions", { json, signal: this.stopper.signal })) {
+      if (collection) {
+        const question = { question: asked.text, ...(this.talk.collection.startsWith(QUOTED) ? {} : { model: this.model.id }) };
+        const found = await call(`/makar/v1/collections/${encodeURIComponent(collection)}/ask`, { json: question, signal: this.stopper.signal });
+        Object.assign(made, { text: found.text, found, collection });
+      } else for await (const event of events("/v1/chat/completions", { json, signal: this.stopper.signal })) {
         const [piece] = event.choices;
         if (piece?.delta.content) {
           made.text += piece.delta.content;

@@ -11,6 +11,7 @@ const WAYS = {
   enlarge: ["Enlarge", "enlarge"], colour: ["Give it colours", "colour"], denoise: ["Take noise away", "denoise"], translate: ["Translate to the other kind", "translate"], reconstruct: ["Encode and decode", "reconstruct"], control: ["Steer by this map", "control"],
 };
 const SIDES = ["left", "top", "right", "bottom"];
+const FARTHEST = 4096;
 const state = { model: null, way: null, prompt: "", count: 1, seed: anySeed(), isLocked: false, controls: {}, sides: {}, enlarge: 2, strength: .6, isPhoto: false };
 
 class Edit extends HTMLElement {
@@ -102,7 +103,7 @@ class Edit extends HTMLElement {
     const [wide, high] = this.model.size ?? [512, 512];
     const slider = (words, key, low, high, step, hint) => { const input = h("input", { type: "range", min: low, max: high, step, value: state[key], oninput: () => { state[key] = Number(input.value); out.textContent = input.value; } }); const out = h("output", {}, String(state[key])); const made = field(words, input, hint, { kind: "pair" }); made.firstChild.after(out); return made; };
     const parts = {
-      sides: () => h("fieldset", {}, h("legend", {}, "How far, in pixels"), h("div", { class: "fields" }, SIDES.map((side) => field(side[0].toUpperCase() + side.slice(1), h("input", { type: "number", min: 0, max: 4096, value: state.sides[side] ?? 0, inputmode: "numeric", oninput: (event) => { state.sides[side] = Number(event.target.value) || 0; this.frame(); } })))), h("p", { class: "hint small soft" }, `The model makes ${wide} by ${high} pixels at a time.`)),
+      sides: () => h("fieldset", {}, h("legend", {}, "How far, in pixels"), h("div", { class: "fields" }, SIDES.map((side) => field(side[0].toUpperCase() + side.slice(1), h("input", { type: "number", min: 0, max: FARTHEST, value: state.sides[side] ?? 0, inputmode: "numeric", oninput: (event) => { state.sides[side] = Number(event.target.value) || 0; this.frame(); } })))), h("p", { class: "hint small soft" }, `The model makes ${wide} by ${high} pixels at a time.`)),
       begin: () => slider("Strength", "strength", 0, 1, .05, "0 leaves the image, 1 does not look at it"),
       enlarge: () => slider("So many times", "enlarge", 2, 8, 1),
       control: () => h("label", { class: "check field" }, h("input", { type: "checkbox", checked: state.isPhoto, onchange: (event) => { state.isPhoto = event.target.checked; } }), "The image is a photo: compute its map first"),
@@ -122,6 +123,46 @@ class Edit extends HTMLElement {
     const shares = [far[1] / width, far[2] / width, far[3] / width, far[0] / width].map((one) => `${Math.min(100, 100 * one).toFixed(1)}%`);
     holder.style.padding = shares.join(" ");
     holder.classList.toggle("reaching", far.some(Boolean));
+    this.handles(holder);
+  }
+
+  /** A handle on each side, drawn outwards by pointer or arrow keys; the fields beside say the same in numbers. */
+  handles(holder) {
+    if (state.way !== "sides") return holder.querySelectorAll(".handle").forEach((one) => one.remove());
+    for (const side of SIDES) {
+      const known = holder.querySelector(`.handle.${side}`);
+      const shown = known ?? h("div", { class: `handle ${side}`, role: "slider", tabindex: 0, "aria-label": `Beyond the ${side} side, in pixels`, "aria-valuemin": 0, "aria-valuemax": FARTHEST, "aria-orientation": side === "left" || side === "right" ? "horizontal" : "vertical",
+        onpointerdown: (event) => this.drag(event, side), onkeydown: (event) => {
+          const step = { ArrowUp: side === "bottom" ? -1 : 1, ArrowDown: side === "bottom" ? 1 : -1, ArrowLeft: side === "right" ? -1 : 1, ArrowRight: side === "right" ? 1 : -1, PageUp: 8, PageDown: -8 }[event.key];
+          if (!step) return;
+          event.preventDefault();
+          this.reach(side, (state.sides[side] ?? 0) + step);
+        } });
+      shown.setAttribute("aria-valuenow", state.sides[side] ?? 0);
+      if (!known) holder.append(shown);
+    }
+  }
+
+  drag(event, side) {
+    const handle = event.currentTarget;
+    const across = side === "left" || side === "right";
+    const outwards = side === "left" || side === "top" ? -1 : 1;
+    const place = (one) => (across ? one.clientX : one.clientY);
+    // As it is when the drag begins: the picture gives way to what is beyond it and gets smaller.
+    const [start, before, pixels] = [place(event), state.sides[side] ?? 0, state.picture.width / this.mask.canvas.getBoundingClientRect().width];
+    event.preventDefault();
+    handle.focus();
+    handle.setPointerCapture(event.pointerId);
+    const ends = new AbortController();
+    handle.addEventListener("pointermove", (moved) => this.reach(side, Math.round(before + outwards * (place(moved) - start) * pixels)), { signal: ends.signal });
+    for (const name of ["pointerup", "pointercancel"]) handle.addEventListener(name, () => ends.abort(), { signal: ends.signal });
+  }
+
+  reach(side, pixels) {
+    state.sides[side] = Math.min(FARTHEST, Math.max(0, pixels));
+    const input = this.extra.querySelectorAll("input")[SIDES.indexOf(side)];
+    if (input) input.value = state.sides[side];
+    this.frame();
   }
 
   async make() {
