@@ -62,6 +62,15 @@ def test_importing_makar_loads_nothing_heavy():
     assert done.stdout.split() == ["set()", "True"]
 
 
+def test_listing_recipes_loads_nothing_heavy():
+    code = (
+        "import sys; from makar.cli.app import run; run(['list', 'recipes', '--json']); "
+        "print({'torch', 'numpy'} & set(sys.modules), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "set()"
+
+
 def test_a_name_that_is_not_there_says_what_is():
     with pytest.raises(AttributeError, match="train"):
         makar.trian  # noqa: B018

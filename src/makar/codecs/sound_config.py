@@ -8,7 +8,6 @@ from makar.codecs.hearing_config import FEWEST_FRAMES, HearingConfig, frames_for
 from makar.codecs.image_config import ImageCodecConfig, estimated_slots
 from makar.codecs.text_config import LEAST_VOCABULARY
 from makar.config import setting
-from makar.data.sound_reader import PIECE_SECONDS
 from makar.tensor_spec import TensorSpec
 
 MOST_FRAMES = 256
@@ -69,6 +68,9 @@ def choose_sound_codec(sizes: Mapping[str, Any], codec: SoundCodecConfig) -> Sou
     """
     rate = usual_rate_hz(sizes, highest=HIGHEST_RATE_HZ)
     hop = usual_hop(rate)
+    # Lists of recipes read this file too, and the reader brings NumPy.
+    from makar.data.sound_reader import PIECE_SECONDS
+
     longest = min(float(sizes["seconds"]["most_but_5%"]), PIECE_SECONDS)
     while longest * rate / hop > MOST_FRAMES:
         hop *= 2
