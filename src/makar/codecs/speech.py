@@ -18,7 +18,7 @@ from makar.codecs.alignment import Aligner, features_of, learned_aligner
 from makar.codecs.alpha import model_values, pixels_of
 from makar.codecs.codec import Codec
 from makar.codecs.durations import Durations, learned_durations
-from makar.codecs.hearing import drawn_picture, heard_frames, loudness, played_picture
+from makar.codecs.hearing import Player, drawn_picture, heard_frames, loudness, played_picture
 from makar.codecs.image import MOST_CLASSES, UNLABELLED
 from makar.codecs.speech_config import SpeechCodecConfig
 from makar.codecs.units import KINDS, has_phones, units_of
@@ -62,6 +62,7 @@ class SpeechCodec(Codec):
         self._aligner, self._durations, self._left_out = aligner, durations, left_out
         self._numbers = {unit: number for number, unit in enumerate(KINDS[config.units])}
         self._voices = {name: number for number, name in enumerate(self.class_names)}
+        self.player: Player | None = None
 
     @classmethod
     def fit(cls, config: SpeechCodecConfig, records: Iterator[Record]) -> Self:
@@ -253,7 +254,8 @@ class SpeechCodec(Codec):
     def decode(self, slots: dict[str, np.ndarray]) -> Sound:
         """Return the sound of ``target`` ``[mels, 1, frames]`` in -1..1, without the silence that follows it."""
         drawn = pixels_of(np.ascontiguousarray(slots[TARGET].swapaxes(-3, -2)))[:, :, 0]
-        return played_picture(drawn[:, : heard_frames(drawn)], self.config)
+        heard = drawn[:, : heard_frames(drawn)]
+        return played_picture(heard, self.config) if self.player is None else self.player(heard, self.config)
 
 
 def _halves(text: str) -> tuple[str, str]:
