@@ -97,7 +97,7 @@ class WavenetFamily(Family):
 
     def _told(self, batch: Batch, start: Tensor, length: int) -> tuple[Tensor | None, Tensor | None]:
         config = self.config
-        told = self.network.told(batch.get(CLASS), batch.get(SOURCE))
+        told = self.network.told(batch[CLASS] if config.classes else None, batch[SOURCE] if config.bands else None)
         if not config.bands:
             return told, None
         return told, places_of(start, length, hop=config.hop, frames=config.frames)
