@@ -19,13 +19,12 @@ from makar.codecs.wave_config import LEVELS, STEPS, WaveCodecConfig
 from makar.data.record import Record, Records, is_sampled
 from makar.data.sound import Sound, resampled
 from makar.data.spectrogram import RANGE_DB
-from makar.data.wave_file import on_grid
+from makar.data.wave_file import numbers_of, on_grid, stored_numbers
 from makar.errors import ArtifactError, ConfigError, EmptyDataError
 from makar.tensor_spec import CLASS, SOURCE, TARGET, TensorSpec
 
 FILE = "wave_codec.json"
 MU = LEVELS - 1
-STEPS_16_BITS = 32_768
 
 
 def steps_of(samples: np.ndarray) -> np.ndarray:
@@ -125,13 +124,11 @@ class WaveCodec(Codec):
                 return {}
             slots[CLASS] = np.asarray(number, np.int64)
         fitting = resampled(record.content, config.rate_hz).mono()[: config.samples]
-        after = config.samples - len(fitting)
         if config.coding == STEPS:
+            after = config.samples - len(fitting)
             slots[TARGET] = np.pad(steps_of(fitting), (0, after), constant_values=LEVELS).astype(np.uint16)
         else:
-            slots[TARGET] = np.pad(
-                np.rint(fitting * STEPS_16_BITS).clip(-STEPS_16_BITS, STEPS_16_BITS - 1), (0, after)
-            ).astype(np.int16)
+            slots[TARGET] = stored_numbers(fitting, length=config.samples)
         if config.use_pictures:
             slots[SOURCE] = self.picture(record.content)[:, :, 0]
         return slots
@@ -149,7 +146,7 @@ class WaveCodec(Codec):
         if slot == SOURCE:
             return (values / np.float32(127.5) - 1).astype(np.float32)
         if slot == TARGET and self.config.coding != STEPS:
-            return (values / np.float32(STEPS_16_BITS)).astype(np.float32)
+            return numbers_of(values)
         return values
 
     def picture(self, sound: Sound) -> np.ndarray:

@@ -1,12 +1,14 @@
 """Recipes for speech: frames that are told which unit of the text is spoken in them, found at once or one after the other.
 
-At once by flow matching (Matcha-TTS, arXiv 2309.03199), one after the other by the decoder of Tacotron 2 (arXiv 1712.05884).
+At once by flow matching (Matcha-TTS, arXiv 2309.03199), one after the other by the decoder of Tacotron 2 (arXiv 1712.05884), or as
+samples by way of latents (VITS, arXiv 2106.06103).
 """
 
 from makar.codecs.speech_config import SpeechCodecConfig
 from makar.families.diffusion.config import DiffusionConfig
 from makar.families.family_config import FamilyConfig
 from makar.families.tacotron.config import CHANNEL_STEP, TacotronConfig
+from makar.families.waveform.vits_config import VitsConfig
 from makar.recipe import OptimisationConfig, Recipe, Stage
 from makar.recipes.image import image_family_for
 from makar.recipes.size_search import best_size
@@ -37,6 +39,8 @@ FRAMES_PER_PARAMETER = 1.0
 VALUES_PER_PARAMETER = 4.0
 LARGEST_TACOTRON = 512
 TACOTRON_RATE, TACOTRON_BATCH = 1.5e-3, 16
+LARGEST_VITS = 384
+VITS_RATE, VITS_BATCH = 1e-3, 16
 
 
 def tacotron() -> Recipe:
@@ -52,16 +56,65 @@ def tacotron_voices() -> Recipe:
     )
 
 
-def _tacotron(name: str, *, summary: str, codec: SpeechCodecConfig, classes: int) -> Recipe:
-    family = TacotronConfig(bands=codec.mels, frames=codec.frames, planes=codec.source_planes, classes=classes)
-    optimisation = OptimisationConfig(
-        learning_rate=TACOTRON_RATE,
-        batch_size=TACOTRON_BATCH,
+def vits() -> Recipe:
+    """Return the recipe for one voice whose samples come out of one model."""
+    return _vits("vits", summary="speaks your texts", codec=SpeechCodecConfig(use_samples=True), classes=0)
+
+
+def vits_voices() -> Recipe:
+    """Return the recipe for several, one of which is asked for."""
+    codec = SpeechCodecConfig(use_samples=True, use_labels=True)
+    return _vits("vits-voices", summary="speaks your texts in the voice that you ask for", codec=codec, classes=1)
+
+
+def size_vits(
+    stage: Stage, *, operations: float, items: int, spec: TensorSpec
+) -> tuple[FamilyConfig, OptimisationConfig]:
+    """Size a VITS; the arguments are those of ``size_tacotron``."""
+    family = stage.family.bound_to(spec)
+    assert isinstance(family, VitsConfig), "the registry's table pairs kind and rule"
+    best = best_size(
+        (family.changed(channels=channels) for channels in range(CHANNEL_STEP, LARGEST_VITS + 1, CHANNEL_STEP)),
+        operations=operations,
+        needed=lambda trial: (
+            FRAMES_PER_PARAMETER * trial.parameter_count() * trial.training_operations() / trial.frames
+        ),
+        is_fed=lambda trial: trial.parameter_count() * VALUES_PER_PARAMETER <= items * trial.frames * trial.bands,
+    )
+    return best, stage.optimisation
+
+
+def _vits(name: str, *, summary: str, codec: SpeechCodecConfig, classes: int) -> Recipe:
+    family = VitsConfig(bands=codec.mels, frames=codec.frames, planes=codec.source_planes, classes=classes)
+    stage = Stage(
+        name="speech",
+        codec=codec,
+        family=family,
+        optimisation=_steady(learning_rate=VITS_RATE, batch_size=VITS_BATCH),
+    )
+    return Recipe(
+        name=name,
+        medium="sound",
+        summary=f"{summary}: latents between text and samples, joined by a flow (VITS)",
+        expected="not measured",
+        stages=(stage,),
+    )
+
+
+def _steady(*, learning_rate: float, batch_size: int) -> OptimisationConfig:
+    return OptimisationConfig(
+        learning_rate=learning_rate,
+        batch_size=batch_size,
         warmup_steps=50,
         gradient_clip=1.0,
         average_share=0.03,
         precision="float32",
     )
+
+
+def _tacotron(name: str, *, summary: str, codec: SpeechCodecConfig, classes: int) -> Recipe:
+    family = TacotronConfig(bands=codec.mels, frames=codec.frames, planes=codec.source_planes, classes=classes)
+    optimisation = _steady(learning_rate=TACOTRON_RATE, batch_size=TACOTRON_BATCH)
     stage = Stage(name="speech", codec=codec, family=family, optimisation=optimisation)
     return Recipe(
         name=name,

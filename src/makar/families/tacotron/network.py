@@ -1,7 +1,7 @@
 """The networks of Tacotron: a reader of what is spoken, a decoder that says frame after frame, and a network that mends what was said.
 
-Source: Shen et al. 2018, arXiv 1712.05884, section 2.2. The reader is three convolutions, without the recurrent layer over the text: it runs
-over frames, whose units are known.
+Source: Shen et al. 2018, arXiv 1712.05884, section 2.2. The reader is three convolutions, without the recurrent layer over the text: it
+runs over frames, whose units are known.
 """
 
 import itertools
