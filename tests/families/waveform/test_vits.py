@@ -1,5 +1,7 @@
 """VITS: the flow leads there and back, what is spoken follows text, voice and temperature, and it learns."""
 
+from typing import ClassVar
+
 import numpy as np
 import pytest
 import torch
@@ -17,7 +19,7 @@ TINY = VitsConfig(
 class Codec:
     """What the sampler needs of a codec of speech."""
 
-    class_counts = {"anna": 3, "bert": 5}
+    class_counts: ClassVar[dict[str, int]] = {"anna": 3, "bert": 5}
 
     def picture_of_samples(self, samples):
         return np.zeros((16, 1, 16), np.float32) + samples.mean()
