@@ -60,8 +60,8 @@ def test_a_vocoder_is_measured_beside_griffin_and_lim(place):
     values = see("evaluate", "vocoder", "--samples", "1", "-o", "report", "--json").values
     for key in ("log_spectral_distance", "mel_distance"):
         score = values["scores"][key]
-        # Two steps teach nothing.
-        assert score["value"] > score["baselines"]["Griffin-Lim"]["value"] > 0
+        # Who paid no heed to the picture would be much farther away.
+        assert 0 < score["value"] < 2 * score["baselines"]["Griffin-Lim"]["value"]
 
 
 def test_a_sound_of_any_length_goes_through_its_picture_and_back(place, tmp_path):

@@ -1,14 +1,24 @@
 """The vocoder: one picture has one sound of its length, it learns, and judges learn beside it."""
 
+import numpy as np
 import pytest
 import torch
 
+from makar.codecs.hearing import drawn_picture
+from makar.codecs.wave_config import NUMBERS, WaveCodecConfig
+from makar.data.sound import Sound
 from makar.errors import ConfigError, UnsupportedError
 from makar.families.waveform.spectral_losses import spectral_distance
 from makar.families.waveform.vocoder_config import VocoderConfig
 from makar.families.waveform.vocoder_family import VocoderFamily
 
 TINY = VocoderConfig(bands=16, frames=16, hop=32, window=12, channels=16, blocks=2, rate_hz=8000)
+
+
+class Codec:
+    """What the sampler needs of a codec."""
+
+    config = WaveCodecConfig(rate_hz=8000, hop=32, mels=16, coding=NUMBERS, use_pictures=True, loudest_db=-10.0)
 
 
 def built(config=TINY):
@@ -26,7 +36,7 @@ def batch():
 
 
 def test_a_picture_of_any_length_sounds_as_long_as_it_is():
-    sampler = built().sampler(None)
+    sampler = built().sampler(Codec())
     for frames in (4, 16, 40):
         ((_, made, is_finished),) = sampler.sample(built().options(), [{"source": torch.zeros(16, frames)}], [0])
         assert made["target"].shape == (frames * TINY.hop,) and is_finished
@@ -61,6 +71,29 @@ def test_it_learns_how_two_pictures_sound(judge_channels):
     assert float(family.validation_loss(batch(), generator).value) < 0.85 * first
 
 
+def test_what_is_settled_has_the_bands_of_the_picture():
+    """Even what a network made that learned nothing, whose bands are otherwise."""
+    times = np.arange(2048) / 8000
+    wave = (0.3 * np.sin(2 * np.pi * 700 * times) + 0.1 * np.sin(2 * np.pi * 2100 * times)).astype(np.float32)
+    config = Codec.config.changed(frames=64)
+    drawn = drawn_picture(Sound(wave[:, None], 8000), config)[:, :, 0]
+    picture = torch.from_numpy((drawn / 127.5 - 1).astype(np.float32))
+    family = built()
+    away = {}
+    for rounds in (0, 16):
+        ((_, made, _),) = family.sampler(Codec()).sample(family.options(rounds=rounds), [{"source": picture}], [0])
+        again = drawn_picture(Sound(made["target"][:, None], 8000), config)[:, :, 0]
+        away[rounds] = np.abs(again.astype(float) - drawn).mean() * 80 / 255
+    assert away[16] < 0.6 * away[0]
+
+
+def test_sizes_begin_with_what_the_bands_say():
+    network = built().network
+    with torch.inference_mode():
+        loud, quiet = (network.spectrum(torch.full((1, 16, 8), value))[0].mean() for value in (1.0, -1.0))
+    assert abs(float(loud - quiet) - 80 * np.log(10) / 20) < 1.0
+
+
 def test_windows_are_cut_alike_from_picture_and_sound():
     family, whole = built(), batch()
     whole["target"] = torch.arange(TINY.samples).float().expand(2, -1)
@@ -72,7 +105,5 @@ def test_windows_are_cut_alike_from_picture_and_sound():
 
 
 def test_a_codec_of_steps_is_refused():
-    from makar.codecs.wave_config import WaveCodecConfig
-
     with pytest.raises(ConfigError, match="numbers"):
         TINY.bound_to(WaveCodecConfig(use_pictures=True).made(0))

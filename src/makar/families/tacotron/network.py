@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from makar.families.tacotron.config import LATER_LAYERS, READING_LAYERS, TAPS, TacotronConfig
 
 FORGET_BIAS = 1.0
+STOPS_AT_FIRST = -4.0
 State = tuple[Tensor, Tensor]
 
 
@@ -46,7 +47,7 @@ class TacotronNetwork(nn.Module):
         )
 
     def initialise(self, generator: torch.Generator) -> None:
-        """Draw every weight; what mends begins by changing nothing."""
+        """Draw every weight; what mends begins with little, and nothing stops before that was learned."""
         with torch.no_grad():
             for part in self.modules():
                 if isinstance(part, nn.Conv1d | nn.Linear):
@@ -65,6 +66,7 @@ class TacotronNetwork(nn.Module):
                         value[len(value) // 4 : len(value) // 2] = FORGET_BIAS
             if self.classes is not None:
                 self.classes.weight.normal_(0.0, 0.3, generator=generator)
+            self.stopping.bias.fill_(STOPS_AT_FIRST)
             last = self.mending[-1]
             assert isinstance(last, nn.Conv1d)
             last.weight.mul_(0.1)

@@ -1,5 +1,7 @@
 """From rows of features at the rate of frames to samples: ConvNeXt blocks say size and phase of every frequency, one inverse transform.
 
+Of a picture the sizes begin with what its bands say, and the network learns the rest.
+
 Sources: Siuzdak 2023, Vocos, arXiv 2306.00814, sections 3.1 and 3.2; Liu et al. 2022, ConvNeXt, arXiv 2201.03545.
 """
 
@@ -10,10 +12,25 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from makar.data.spectrogram import RANGE_DB, mel_filters
 from makar.families.waveform.vocoder_config import EXPANSION, OVERLAP, TAPS
 
 LARGEST_LOG_SIZE = 7.0
 """Sizes are exponentials; above this a first wrong step would be an infinity."""
+
+
+NEPERS_OF_HALF = RANGE_DB / 2 * math.log(10) / 20
+"""Half of what a picture spans, from its middle to white, as the natural logarithm of a size."""
+
+
+def _spread(rate_hz: int, *, window: int, bands: int) -> Tensor:
+    """Return how the loudness of every frequency is made of that of the bands that hear it, rows of which each sums to 1."""
+    filters = torch.from_numpy(mel_filters(rate_hz, window=window, mels=bands).copy()).T
+    heard = filters.sum(1) > 0
+    first, last = int(heard.nonzero()[0]), int(heard.nonzero()[-1])
+    # What no band hears is as loud as the nearest frequency that one does; rows of a picture begin with the highest.
+    filters[:first], filters[last + 1 :] = filters[first], filters[last]
+    return (filters / filters.sum(1, keepdim=True).clamp_min(1e-9)).flip(1)
 
 
 class Block(nn.Module):
@@ -47,11 +64,13 @@ class SpectrumNetwork(nn.Module):
         channels: Channels of the blocks.
         blocks: How many.
         hop: Samples of a frame.
+        rate_hz: Samples a second, where the features are a picture, whose bands say how large frequencies are; ``None`` for others.
     """
 
     window: Tensor
+    spread: Tensor | None
 
-    def __init__(self, inputs: int, *, channels: int, blocks: int, hop: int) -> None:
+    def __init__(self, inputs: int, *, channels: int, blocks: int, hop: int, rate_hz: int | None = None) -> None:
         super().__init__()
         self.hop = hop
         self.enter = nn.Conv1d(inputs, channels, TAPS, padding=TAPS // 2)
@@ -60,9 +79,11 @@ class SpectrumNetwork(nn.Module):
         self.last_norm = nn.LayerNorm(channels)
         self.leave = nn.Linear(channels, OVERLAP * hop + 2)
         self.register_buffer("window", torch.hann_window(OVERLAP * hop), persistent=False)
+        spread = None if rate_hz is None else _spread(rate_hz, window=OVERLAP * hop, bands=inputs)
+        self.register_buffer("spread", spread, persistent=False)
 
     def initialise(self, generator: torch.Generator) -> None:
-        """Draw every weight; the first samples are quiet."""
+        """Draw every weight; the first samples are quiet, or as loud as a picture says."""
         with torch.no_grad():
             for part in self.modules():
                 if isinstance(part, nn.Conv1d | nn.Linear):
@@ -76,7 +97,13 @@ class SpectrumNetwork(nn.Module):
             for block in self.blocks:
                 assert isinstance(block, Block)
                 block.scale.fill_(1.0 / len(self.blocks))
-            self.leave.bias[: OVERLAP * self.hop // 2 + 1] = -1.0
+            frequencies = OVERLAP * self.hop // 2 + 1
+            quiet = -1.0
+            if self.spread is not None:
+                # The size of a full-scale sine, and the middle of the picture 40 dB below it.
+                quiet = math.log(OVERLAP * self.hop / 4) - NEPERS_OF_HALF
+                self.leave.weight[:frequencies].mul_(0.1)
+            self.leave.bias[:frequencies] = quiet
 
     def spectrum(self, features: Float[Tensor, "batch inputs frames"]) -> tuple[Tensor, Tensor]:
         """Return logarithms of sizes, and phases, of every frequency ``[batch, frequencies, frames]``."""
@@ -85,6 +112,8 @@ class SpectrumNetwork(nn.Module):
             x = block(x)
         out = self.leave(self.last_norm(x.transpose(1, 2))).transpose(1, 2)
         sizes, phases = out.chunk(2, dim=1)
+        if self.spread is not None:
+            sizes = sizes + NEPERS_OF_HALF * (self.spread @ features)
         return sizes.clamp(max=LARGEST_LOG_SIZE), phases
 
     def forward(self, features: Float[Tensor, "batch inputs frames"]) -> Float[Tensor, "batch samples"]:

@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from makar.config import Config
 from makar.errors import UnsupportedError
 from makar.families.family import Batch, Family, Loss, OnnxPart, ParameterGroup, Phase, Sampler
 from makar.families.labels import refuse_other_slots
 from makar.families.logits_hook import LogitsHook, refuse_hook
+from makar.families.waveform.settling import settled
 from makar.families.waveform.spectral_losses import Judges, spectral_distance
 from makar.families.waveform.spectrum_network import SpectrumNetwork
 from makar.families.waveform.vocoder_config import VocoderConfig
@@ -41,7 +41,9 @@ class VocoderFamily(Family):
     def __init__(self, config: VocoderConfig) -> None:
         super().__init__()
         self.config: VocoderConfig = config
-        self.network = SpectrumNetwork(config.bands, channels=config.channels, blocks=config.blocks, hop=config.hop)
+        self.network = SpectrumNetwork(
+            config.bands, channels=config.channels, blocks=config.blocks, hop=config.hop, rate_hz=config.rate_hz
+        )
         self.judges = Judges(config.judge_channels, hop=config.hop) if config.judge_channels else None
 
     def initialise(self, generator: torch.Generator) -> None:
@@ -106,9 +108,8 @@ class VocoderFamily(Family):
 
     def sampler(self, codec: Any, *, hook: LogitsHook | None = None) -> "VocoderSampler":
         """Return a sampler over the current weights."""
-        del codec
         refuse_hook(hook)
-        return VocoderSampler(self.network, bands=self.config.bands)
+        return VocoderSampler(self.network, config=self.config, loudest_db=codec.config.loudest_db)
 
     def tensors(self) -> dict[str, Tensor]:
         """Return every weight, those of the judges too, so that a training can go on."""
@@ -117,7 +118,9 @@ class VocoderFamily(Family):
     def onnx_parts(self) -> list[OnnxPart]:
         """Return the network up to sizes and phases; the inverse transform is left to the program that runs it."""
         config = self.config
-        network = SpectrumNetwork(config.bands, channels=config.channels, blocks=config.blocks, hop=config.hop).eval()
+        network = SpectrumNetwork(
+            config.bands, channels=config.channels, blocks=config.blocks, hop=config.hop, rate_hz=config.rate_hz
+        ).eval()
         network.load_state_dict(
             {name: value.detach().float().cpu() for name, value in self.network.state_dict().items()}
         )
@@ -137,14 +140,15 @@ class VocoderSampler(Sampler):
 
     Args:
         network: The network.
-        bands: Of the pictures.
+        config: Its sizes.
+        loudest_db: Loudness of white in the pictures.
     """
 
-    def __init__(self, network: SpectrumNetwork, *, bands: int) -> None:
-        self._network, self._bands = network, bands
+    def __init__(self, network: SpectrumNetwork, *, config: VocoderConfig, loudest_db: float) -> None:
+        self._network, self._config, self._loudest_db = network, config, loudest_db
 
     def sample(
-        self, options: Config, prompts: list[Batch], seeds: list[int]
+        self, options: VocoderOptions, prompts: list[Batch], seeds: list[int]
     ) -> Iterator[tuple[int, dict[str, np.ndarray], bool]]:
         """Make the sound of every picture; nothing is drawn.
 
@@ -154,7 +158,7 @@ class VocoderSampler(Sampler):
         Raises:
             UnsupportedError: There is no picture, or something else.
         """
-        del options
+        config = self._config
         for index, prompt in enumerate(prompts or [{} for _ in seeds]):
             refuse_other_slots(prompt, (SOURCE,), expected="a picture of a sound")
             picture = prompt.get(SOURCE)
@@ -164,13 +168,22 @@ class VocoderSampler(Sampler):
                     expected="a sound to begin from, or a model of speech that it speaks for",
                     do='train with the recipe "speech" for texts, with "sound" for sounds from nothing',
                 )
-            if picture.ndim != 2 or picture.shape[0] != self._bands:
+            if picture.ndim != 2 or picture.shape[0] != config.bands:
                 raise UnsupportedError(
-                    f"a picture of shape {tuple(picture.shape)}", expected=f"[{self._bands}, frames]"
+                    f"a picture of shape {tuple(picture.shape)}", expected=f"[{config.bands}, frames]"
                 )
             with torch.inference_mode():
-                made = self._network(picture[None].to(self._network.window.device))[0]
-            yield index, {TARGET: made.float().cpu().numpy()}, True
+                made = self._network(picture[None].to(self._network.window.device))[0].float().cpu()
+                if options.rounds:
+                    made = settled(
+                        made,
+                        picture,
+                        rate_hz=config.rate_hz,
+                        hop=config.hop,
+                        loudest_db=self._loudest_db,
+                        rounds=options.rounds,
+                    )
+            yield index, {TARGET: made.numpy()}, True
 
 
 class _Spectrum(torch.nn.Module):

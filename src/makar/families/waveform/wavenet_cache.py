@@ -7,7 +7,7 @@ layer with dilation d has d rows, and a row holds all taps of one place; which t
 matrix for each turn, and nothing is moved. (3) Constants ride along as a column of ones, the half of the sigmoid, 1/2 + tanh(x/2) / 2,
 lies in the matrices, and biases of the stream are taken out of it and put where it is read. (4) Float64: a clip is then the same whether
 it is made alone or among others, since what the order of a sum changes is far below what a draw can notice; it costs a fifth to a third
-speed.
+of the speed.
 """
 
 import numpy as np
