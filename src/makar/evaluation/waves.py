@@ -195,7 +195,8 @@ def _cost(family: WavenetFamily, store: Store, count: int) -> np.ndarray:
 
 
 def _samples(material: Material) -> tuple[list[np.ndarray], tuple[Heard, ...]]:
-    pictures, sounds = [], []
+    pictures: list[np.ndarray] = []
+    sounds: list[Heard] = []
     for asset in generate(material.artifact, count=material.samples or SAMPLES, seed=material.seed):
         material.say("making samples", len(pictures), material.samples or SAMPLES)
         assert isinstance(asset.content, Recording)
