@@ -20,6 +20,7 @@ from makar.codecs.pair_config import PairCodecConfig, choose_pair_codec
 from makar.codecs.sound_config import SoundCodecConfig, choose_sound_codec
 from makar.codecs.speech_config import SpeechCodecConfig, choose_speech_codec
 from makar.codecs.text_config import BpeCodecConfig, ByteCodecConfig, CharacterCodecConfig, choose_text_codec
+from makar.codecs.wave_config import WaveCodecConfig, choose_wave_codec
 from makar.config import with_settings
 from makar.errors import UnsupportedError, UsageError
 from makar.families.family_config import FamilyConfig
@@ -160,14 +161,14 @@ def _chosen_codec(codec: CodecConfig, dataset: "DataSet", *, recipe: str) -> Cod
     if isinstance(codec, ChatCodecConfig):
         check_rows(codec, dataset.task, medium=dataset.medium, recipe=recipe)
         return codec.changed(base=_chosen_codec(codec.base, dataset, recipe=recipe))
-    if isinstance(codec, ImageCodecConfig | SoundCodecConfig | SpeechCodecConfig):
+    if isinstance(codec, ImageCodecConfig | SoundCodecConfig | SpeechCodecConfig | WaveCodecConfig):
         if codec.use_labels and not _is_labelled(inspection.labels, inspection.used):
             raise UnsupportedError(
                 f'recipe "{recipe}" needs a class for every {dataset.medium}',
                 expected=f"{dataset.medium}s in one folder a class, or a table with labels",
                 do=f"use --recipe {dataset.medium}",
             )
-        if not isinstance(codec, SpeechCodecConfig) and codec.use_captions and not inspection.captions:
+        if isinstance(codec, ImageCodecConfig | SoundCodecConfig) and codec.use_captions and not inspection.captions:
             raise UnsupportedError(
                 f'recipe "{recipe}" needs captions',
                 expected=f"a .txt beside every {dataset.medium}, or a table with a column of captions",
@@ -183,6 +184,8 @@ def _chosen_codec(codec: CodecConfig, dataset: "DataSet", *, recipe: str) -> Cod
         return choose_speech_codec(inspection.sizes, codec)
     if isinstance(codec, SoundCodecConfig):
         return choose_sound_codec(inspection.sizes, codec)
+    if isinstance(codec, WaveCodecConfig):
+        return choose_wave_codec(inspection.sizes, codec)
     if isinstance(codec, ImageCodecConfig):
         if codec.source in PAIRED and not inspection.pairs.get("count"):
             raise without_pairs(inspection.pairs, recipe)

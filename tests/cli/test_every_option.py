@@ -395,6 +395,23 @@ def test_speech_is_as_fast_as_it_is_told(place, tmp_path):
     shutil.rmtree(models_folder() / "voice")
 
 
+CASES["makar generate", "--vocoder"] = "test_speech_sounds_as_a_vocoder_finds"
+
+
+def test_speech_sounds_as_a_vocoder_finds(place, tmp_path):
+    write_spoken(tmp_path / "spoken", count=8)
+    see("train", "spoken", "--recipe", "speech", "--steps", "2", *SPEECH_SETTINGS, "-o", "voice")
+    tiny = ["--set", "stages.0.family.channels=8", "--set", "stages.0.optimisation.batch_size=4"]
+    see("train", "spoken", "--recipe", "vocoder", "--steps", "1", *tiny, "-o", "sounding")
+    words = ["generate", "voice", "low", "--steps", "2", "-o"]
+    see(*words, "plain.wav")
+    see(*words, "through.wav", "--vocoder", "sounding")
+    plain, through = (read_sound((tmp_path / f"{name}.wav").read_bytes()).samples for name in ("plain", "through"))
+    assert not np.array_equal(plain, through)
+    for name in ("voice", "sounding"):
+        shutil.rmtree(models_folder() / name)
+
+
 CASES["makar edit", "--from-second"] = CASES["makar edit", "--to-second"] = "test_a_hole_of_a_sound_is_where_it_is_said"
 
 

@@ -37,6 +37,8 @@ GROUNDS = {
     "policy": [{}, {"method": "ppo"}],
     "molecule": [{}, {"properties": "odd"}],
     "sound": [{}, {"use_captions": True}],
+    "wave": [{}, {"use_pictures": True}],
+    "vocoder": [{}, {"judge_channels": 2}],
     "transformer": [
         {},
         {"layout": "compact"},
@@ -219,7 +221,7 @@ def short(family):
     known = {field.name for field in dataclasses.fields(family.options)}
     # A distilled model has its own number of steps.
     steps = family.config.to_dictionary().get("student_steps", 3) if family.config.teacher() is not None else 3
-    wanted = {"max_tokens": 40, "steps": steps, "temperature": 1.0, "top_p": 1.0}
+    wanted = {"max_tokens": 40, "steps": steps, "temperature": 1.0, "top_p": 1.0, "seconds": 0.003}
     return family.options(**{name: value for name, value in wanted.items() if name in known})
 
 

@@ -97,6 +97,10 @@ def generate(
     speed: Annotated[
         float | None, typer.Option("--speed", help="Speech: 2 is twice as fast as the recordings, 0.5 half as fast.")
     ] = None,
+    vocoder: Annotated[
+        str | None,
+        typer.Option("--vocoder", metavar="MODEL", help="Speech, sounds: this model finds how the pictures sound."),
+    ] = None,
     solver: Annotated[
         str | None, typer.Option("--solver", help="Images: euler, heun, dpm++2m, unipc, adams or ancestral.")
     ] = None,
@@ -172,6 +176,7 @@ def generate(
         "tools": tools,
         "steps": steps,
         "speed": speed,
+        "vocoder": vocoder,
         "solver": solver,
         "shift": shift,
         "guidance": guidance,

@@ -93,4 +93,5 @@ def _first_try(model: "Model", name: str) -> str:
         return f"generate {name}"
     config = model.artifact.recipe.stages[-1].family
     given = "TEXT" if model.makes_text else "IMAGES"
-    return f"predict {name} {given}" if config.predictions else f"edit {name} IMAGE"
+    changed = "SOUND" if model.medium == "sound" else "IMAGE"
+    return f"predict {name} {given}" if config.predictions else f"edit {name} {changed}"

@@ -25,7 +25,11 @@ def _filters(rate_hz: int, window: int, mels: int) -> Tensor:
 
 
 def frequencies_of_bands(
-    power: Float[Tensor, "mels frames"], *, rate_hz: int, window: int
+    power: Float[Tensor, "mels frames"],
+    *,
+    rate_hz: int,
+    window: int,
+    start: Float[Tensor, "frequencies frames"] | None = None,
 ) -> Float[Tensor, "frequencies frames"]:
     """Return powers of frequencies, none negative, of which the bands have these powers as nearly as can be.
 
@@ -33,9 +37,12 @@ def frequencies_of_bands(
         power: Power of every band.
         rate_hz: Samples a second.
         window: Samples of a window.
+        start: Powers that are changed as little as can be; ``None`` begins with the bands spread evenly.
     """
     filters = _filters(rate_hz, window, len(power))
-    found = filters.T @ (power / filters.sum(1, keepdim=True).clamp_min(1e-9))
+    found = start
+    if found is None:
+        found = filters.T @ (power / filters.sum(1, keepdim=True).clamp_min(1e-9))
     weights, target = filters.T @ filters, filters.T @ power
     for _ in range(SPREADING_ROUNDS):
         found = found * target / (weights @ found).clamp_min(1e-12)
@@ -49,6 +56,8 @@ def sound_of_power(
     samples: int,
     known: Float[Tensor, " samples"] | None = None,
     is_new: Bool[Tensor, " samples"] | None = None,
+    phases: Float[Tensor, "frequencies frames"] | None = None,
+    rounds: int = ROUNDS,
 ) -> Float[Tensor, " samples"]:
     """Return a sound whose windows have these powers as nearly as can be.
 
@@ -58,15 +67,20 @@ def sound_of_power(
         samples: How long the sound is.
         known: Samples that stay; the phases of the others are found to go on from them.
         is_new: Where the samples are found.
+        phases: Angles to begin with; ``None`` draws them.
+        rounds: How often phases are found anew.
     """
     window = OVERLAP * hop
     shape = torch.from_numpy(hann(window).copy())
     size = power.clamp_min(0).sqrt() * (shape.sum() / 2)
     # One frame more closes the last window.
     size = torch.cat([size, size[:, -1:]], dim=1)
-    angles = torch.rand(size.shape, generator=torch.Generator().manual_seed(0)) * (2 * torch.pi)
-    phases = torch.polar(torch.ones_like(size), angles)
-    before = torch.zeros_like(phases)
+    if phases is None:
+        angles = torch.rand(size.shape, generator=torch.Generator().manual_seed(0)) * (2 * torch.pi)
+    else:
+        angles = torch.cat([phases, phases[:, -1:]], dim=1)
+    turns = torch.polar(torch.ones_like(size), angles)
+    before = torch.zeros_like(turns)
     length = (size.shape[1] - 1) * hop
     samples = min(samples, length)
 
@@ -76,11 +90,11 @@ def sound_of_power(
             made[:samples] = torch.where(is_new, made[:samples], known)
         return made
 
-    for _ in range(ROUNDS):
-        seen = torch.stft(whole(size * phases), window, hop, window=shape, center=True, return_complex=True)
+    for _ in range(rounds):
+        seen = torch.stft(whole(size * turns), window, hop, window=shape, center=True, return_complex=True)
         moved = seen + MOMENTUM * (seen - before)
-        phases, before = moved / moved.abs().clamp_min(1e-8), seen
-    return whole(size * phases)[:samples]
+        turns, before = moved / moved.abs().clamp_min(1e-8), seen
+    return whole(size * turns)[:samples]
 
 
 def sound_of_decibels(

@@ -1,5 +1,7 @@
 """Between a sound and its picture as the settings of a codec say: rate, hop, bands, frames and the loudness of white."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from makar.codecs.griffin_lim import sound_of_decibels
@@ -7,6 +9,9 @@ from makar.codecs.hearing_config import HearingConfig
 from makar.data.sound import Sound, resampled
 from makar.data.spectrogram import RANGE_DB, decibels_of, mel_decibels, picture_of
 from makar.data.wave_file import on_grid
+
+Player = Callable[[np.ndarray, HearingConfig], Sound]
+"""Finds how a picture uint8 ``[mels, frames]`` sounds."""
 
 SILENT = 26
 """Steps of 256 below which a frame counts as silence: 72 dB below the loudest."""

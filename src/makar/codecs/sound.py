@@ -13,7 +13,7 @@ from typing import Self
 import numpy as np
 
 from makar.codecs.codec import Codec
-from makar.codecs.hearing import drawn_picture, heard_frames, loudness, played_picture
+from makar.codecs.hearing import Player, drawn_picture, heard_frames, loudness, played_picture
 from makar.codecs.image import ImageCodec
 from makar.codecs.sound_config import SoundCodecConfig
 from makar.data.record import Record, Records, is_sampled
@@ -36,6 +36,7 @@ class SoundCodec(Codec):
     def __init__(self, config: SoundCodecConfig, *, pictures: ImageCodec) -> None:
         self.config: SoundCodecConfig = config
         self.pictures = pictures
+        self.player: Player | None = None
 
     @classmethod
     def fit(cls, config: SoundCodecConfig, records: Iterator[Record]) -> Self:
@@ -128,5 +129,7 @@ class SoundCodec(Codec):
         return self.sound(drawn[:, : heard_frames(drawn)])
 
     def sound(self, drawn: np.ndarray, *, known: np.ndarray | None = None, is_new: np.ndarray | None = None) -> Sound:
-        """Return how a picture sounds; see ``makar.codecs.hearing.played_picture``."""
+        """Return how a picture sounds, as a vocoder finds where there is one and nothing is known; see ``played_picture``."""
+        if self.player is not None and known is None:
+            return self.player(drawn, self.config)
         return played_picture(drawn, self.config, known=known, is_new=is_new)

@@ -18,15 +18,16 @@ from makar.codecs.alignment import Aligner, features_of, learned_aligner
 from makar.codecs.alpha import model_values, pixels_of
 from makar.codecs.codec import Codec
 from makar.codecs.durations import Durations, learned_durations
-from makar.codecs.hearing import drawn_picture, heard_frames, loudness, played_picture
+from makar.codecs.hearing import Player, drawn_picture, heard_frames, loudness, played_picture
 from makar.codecs.image import MOST_CLASSES, UNLABELLED
 from makar.codecs.speech_config import SpeechCodecConfig
 from makar.codecs.units import KINDS, has_phones, units_of
 from makar.data.record import Record, Records, is_sampled
-from makar.data.sound import Sound
+from makar.data.sound import Sound, resampled
 from makar.data.spectrogram import RANGE_DB
+from makar.data.wave_file import numbers_of, on_grid, stored_numbers
 from makar.errors import ArtifactError, ConfigError, DataError, EmptyDataError, UsageError
-from makar.tensor_spec import CLASS, SOURCE, TARGET, TensorSpec
+from makar.tensor_spec import CLASS, SOURCE, TARGET, WAVE, TensorSpec
 
 FILE = "speech_codec.json"
 LEARNED_FROM = 2000
@@ -62,6 +63,7 @@ class SpeechCodec(Codec):
         self._aligner, self._durations, self._left_out = aligner, durations, left_out
         self._numbers = {unit: number for number, unit in enumerate(KINDS[config.units])}
         self._voices = {name: number for number, name in enumerate(self.class_names)}
+        self.player: Player | None = None
 
     @classmethod
     def fit(cls, config: SpeechCodecConfig, records: Iterator[Record]) -> Self:
@@ -181,6 +183,9 @@ class SpeechCodec(Codec):
             return {}
         slots[TARGET] = np.ascontiguousarray(drawn_picture(record.content, self.config).transpose(2, 0, 1))
         slots[SOURCE] = self._planes(order, ends)
+        if self.config.use_samples:
+            fitting = resampled(record.content, self.config.rate_hz).mono()[: self.config.samples]
+            slots[WAVE] = stored_numbers(fitting, length=self.config.samples)
         return slots
 
     def scripts(self, text: str, *, speed: float = 1.0) -> list[np.ndarray]:
@@ -244,16 +249,28 @@ class SpeechCodec(Codec):
         """Turn the rows of a picture into channels in -1..1, and what is said of frames into 0..1; classes stay what they are."""
         if slot == TARGET:
             return model_values(values).swapaxes(-3, -2)
+        if slot == WAVE:
+            return numbers_of(values)
         return (values / np.float32(255)).astype(np.float32) if slot == SOURCE else values
 
     def picture(self, sound: Sound) -> np.ndarray:
         """Return the picture of a sound, uint8 ``[mels, frames, 1]``."""
         return drawn_picture(sound, self.config)
 
+    def picture_of_samples(self, samples: np.ndarray) -> np.ndarray:
+        """Return the picture of samples as a model sees one, float32 ``[mels, 1, frames]`` in -1..1."""
+        drawn = self.picture(Sound(np.ascontiguousarray(samples, np.float32)[:, None], self.config.rate_hz))
+        values: np.ndarray = self.to_model(TARGET, np.ascontiguousarray(drawn.transpose(2, 0, 1)))
+        return np.ascontiguousarray(values, np.float32)
+
     def decode(self, slots: dict[str, np.ndarray]) -> Sound:
-        """Return the sound of ``target`` ``[mels, 1, frames]`` in -1..1, without the silence that follows it."""
+        """Return the sound of ``target`` ``[mels, 1, frames]`` in -1..1, or ``wave`` itself, without the silence that follows it."""
         drawn = pixels_of(np.ascontiguousarray(slots[TARGET].swapaxes(-3, -2)))[:, :, 0]
-        return played_picture(drawn[:, : heard_frames(drawn)], self.config)
+        heard = drawn[:, : heard_frames(drawn)]
+        if WAVE in slots and self.player is None:
+            made = np.clip(slots[WAVE][: heard.shape[1] * self.config.hop], -1, 1)
+            return Sound(on_grid(made)[:, None], self.config.rate_hz)
+        return played_picture(heard, self.config) if self.player is None else self.player(heard, self.config)
 
 
 def _halves(text: str) -> tuple[str, str]:

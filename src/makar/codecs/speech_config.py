@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from makar.codecs.hearing_config import FEWEST_FRAMES, HearingConfig, frames_for, usual_hop, usual_mels, usual_rate_hz
 from makar.codecs.units import KINDS
 from makar.config import setting
-from makar.tensor_spec import CLASS, SOURCE, TARGET, Slot, TensorSpec
+from makar.tensor_spec import CLASS, SOURCE, TARGET, WAVE, Slot, TensorSpec
 
 HIGHEST_RATE_HZ = 16_000
 """What is above half of this makes speech nicer and not clearer."""
@@ -39,6 +39,16 @@ class SpeechCodecConfig(HearingConfig):
         False, meaning="learn several voices, the labels of the recordings, so that one can be asked for"
     )
 
+    use_samples: bool = setting(
+        False,
+        meaning="give the model the samples of every recording beside its picture, so that it learns to make them",
+    )
+
+    @property
+    def samples(self) -> int:
+        """Samples of all frames."""
+        return self.frames * self.hop
+
     @property
     def source_planes(self) -> int:
         """Channels of what is said of every frame."""
@@ -55,6 +65,8 @@ class SpeechCodecConfig(HearingConfig):
             TARGET: Slot(kind="values", axes=axes, sizes=(self.mels, 1, self.frames)),
             SOURCE: Slot(kind="values", axes=axes, sizes=(self.source_planes, 1, self.frames)),
         }
+        if self.use_samples:
+            slots[WAVE] = Slot(kind="values", axes=("samples",), sizes=(self.samples,), rate_hz=float(self.rate_hz))
         if classes:
             slots[CLASS] = Slot(kind="tokens", axes=(), sizes=(), vocabulary=classes)
         return TensorSpec(slots)

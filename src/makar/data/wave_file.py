@@ -142,6 +142,18 @@ def on_grid(samples: np.ndarray, *, bits: int = 16) -> np.ndarray:
     return grid
 
 
+def stored_numbers(samples: np.ndarray, *, length: int) -> np.ndarray:
+    """Return samples as numbers of 16 bits, int16 ``[length]``, followed by silence; what is too loud is clipped."""
+    scaled = np.clip(np.rint(samples.astype(np.float64) * 32768), -32768, 32767).astype(np.int16)
+    return np.pad(scaled, (0, length - len(scaled)))
+
+
+def numbers_of(stored: np.ndarray) -> np.ndarray:
+    """Return the samples of numbers of 16 bits, float32 in -1..1."""
+    samples: np.ndarray = (stored / np.float32(32768)).astype(np.float32)
+    return samples
+
+
 def _padded(name: bytes, content: bytes) -> bytes:
     return name + struct.pack("<I", len(content)) + content + b"\0" * (len(content) % 2)
 

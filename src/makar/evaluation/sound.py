@@ -46,7 +46,8 @@ def _evaluate_speech(material: Material, codec: SpeechCodec) -> Findings:
     count = min(material.samples or SENTENCES, len(material.held_out))
     real = np.asarray(material.held_out.columns[TARGET].values[:count])[:, 0]
     said = np.asarray(material.held_out.columns[SOURCE].values[:count])
-    made = _spoken(material, codec, said)
+    slots = _spoken(material, codec, said)
+    made = np.stack([pixels_of(np.ascontiguousarray(one[TARGET].swapaxes(-3, -2)))[:, :, 0] for one in slots])
     is_speech = said[:, 0, 0] < 128
     away = _difference(made, real, is_speech)
     baselines: list[tuple[str, np.ndarray]] = []
@@ -92,17 +93,20 @@ def _evaluate_speech(material: Material, codec: SpeechCodec) -> Findings:
             ),
         ),
         sounds=tuple(
-            Heard(caption=f"Held-out sentence {number + 1}, in the rhythm of its recording.", wave=_wave(codec, one))
-            for number, one in enumerate(made[:PLAYED])
+            Heard(
+                caption=f"Held-out sentence {number + 1}, in the rhythm of its recording.",
+                wave=recorded(codec.decode(one), SOURCE_TYPE).wave,
+            )
+            for number, one in enumerate(slots[:PLAYED])
         ),
         details={"samples": count, "novelty": [novelty.to_dictionary() for novelty in novelties]},
     )
 
 
-def _spoken(material: Material, codec: SpeechCodec, said: np.ndarray) -> np.ndarray:
-    """Return the pictures of sentences in a given rhythm, uint8 ``[sentences, mels, frames]``."""
+def _spoken(material: Material, codec: SpeechCodec, said: np.ndarray) -> list[dict[str, np.ndarray]]:
+    """Return what the model makes of sentences in a given rhythm, one dictionary of slots a sentence."""
     request = Request(material.artifact, options={}, novelty=None, refuse_copies=False)
-    found: list[np.ndarray] = []
+    found: list[dict[str, np.ndarray]] = []
     voices = material.held_out.columns[CLASS].values if CLASS in material.held_out.columns else None
     for start in range(0, len(said), TOGETHER):
         material.say("speaking held-out sentences", start, len(said))
@@ -113,10 +117,8 @@ def _spoken(material: Material, codec: SpeechCodec, said: np.ndarray) -> np.ndar
                 slots[CLASS] = torch.tensor(int(voices[number]))
             jobs.append(Job(Prompt(stated=None, slots=slots), material.seed + number))
         made = dict(request.draw(jobs, 0))
-        found += [
-            pixels_of(np.ascontiguousarray(made[place][TARGET].swapaxes(-3, -2)))[:, :, 0] for place in range(len(jobs))
-        ]
-    return np.stack(found)
+        found += [made[place] for place in range(len(jobs))]
+    return found
 
 
 def _usual(pictures: np.ndarray, units: np.ndarray) -> np.ndarray:
@@ -130,8 +132,3 @@ def _difference(made: np.ndarray, real: np.ndarray, is_speech: np.ndarray) -> np
     """Return the mean difference of every sentence in decibels, float64 ``[sentences]``."""
     away = np.abs(made.astype(np.float32) - real.astype(np.float32)).mean(1)
     return np.asarray((away * is_speech).sum(1) / np.maximum(is_speech.sum(1), 1) * DECIBELS_A_STEP, np.float64)
-
-
-def _wave(codec: SpeechCodec, picture: np.ndarray) -> bytes:
-    values = picture.astype(np.float32)[:, None] * np.float32(2 / 255) - 1
-    return recorded(codec.decode({TARGET: values}), SOURCE_TYPE).wave

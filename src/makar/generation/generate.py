@@ -22,6 +22,7 @@ from makar.generation.prompts import Prompts, read_prompts
 from makar.generation.request import Job, Request, make_jobs
 from makar.generation.speaking import Speaks, read_speed, speak
 from makar.generation.steering import read_steering
+from makar.generation.vocoding import read_vocoder
 
 TOGETHER = 64
 
@@ -45,7 +46,7 @@ def generate(
         count: Assets for each prompt.
         seed: Seed of the first asset of a prompt; the next has ``seed + 1``.
         options: Sampling controls by name, or an instance of the family's options; for images also ``palette`` and ``svg``
-            (see ``finishing``), for speech ``speed``,
+            (see ``finishing``), for speech ``speed``, for speech and sounds ``vocoder`` (see ``vocoding``),
             for text a form: ``json_schema``, ``regex``, ``choice`` or ``tools`` (see ``form``), and
             ``frequency_penalty``, ``presence_penalty`` and ``logit_bias`` (see ``steering``).
         novelty: Compares each asset with the training data; ``None`` where that is not on this machine.
@@ -64,6 +65,7 @@ def generate(
     finishing, controls = read_finishing(controls)
     steering, controls = read_steering(controls)
     speed, controls = read_speed(controls)
+    vocoder, controls = read_vocoder(controls)
     request = Request(
         artifact,
         options=controls,
@@ -74,6 +76,8 @@ def generate(
         form=form,
         steering=steering,
     )
+    if vocoder is not None:
+        request.use_vocoder(vocoder)
     if isinstance(request.codec, Speaks):
         return speak(request, prompts, count=count, seed=seed, speed=speed)
     if speed is not None:

@@ -121,8 +121,9 @@ def read_prompts(prompts: Prompts, codec: Codec, family: Family) -> list[Prompt]
             raise UnsupportedError("no text was given, and this model makes one from another", expected="a text")
         return [Prompt(stated=None, slots={})]
     takes_classes, takes_captions = (slot in codec.spec and slot in accepted for slot in (CLASS, CAPTION))
-    # Tokens of an image are no text, and what a model of them is told comes as class or caption.
-    takes_text = codec.plain.spec[TARGET].kind == "tokens"
+    # Tokens of an image or of a sound are no text, and what a model of them is told comes as class or caption.
+    target = codec.plain.spec[TARGET]
+    takes_text = target.kind == "tokens" and target.axes != ("samples",)
     if not takes_classes and not takes_captions and not takes_text:
         raise UnsupportedError(
             "this model takes no prompt",

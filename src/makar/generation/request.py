@@ -28,6 +28,7 @@ from makar.generation.piece import written_piece
 from makar.generation.prompts import EncodesPrompts, Prompt
 from makar.generation.recording import compared, recorded
 from makar.generation.steering import Likelihoods, Steered, Steering
+from makar.generation.vocoding import Vocoder, played_by
 from makar.nn.threads import threads_for
 from makar.provenance import manifest as signing
 from makar.provenance.content import describe_content
@@ -136,6 +137,16 @@ class Request:
             self.steering.check_tokens(self.codec.spec[TARGET].vocabulary or 0)
         self.sampler: Sampler = self._sampler()
         self.key = signing_key()
+        self.vocoder: Vocoder | None = None
+
+    def use_vocoder(self, vocoder: Vocoder) -> None:
+        """Let another model find how the pictures of this one sound.
+
+        Raises:
+            UnsupportedError: This one makes no such pictures.
+        """
+        self.codec = played_by(self.codec, vocoder)
+        self.vocoder = vocoder
 
     def record_likelihoods(self, most: int, *, within: Constraint | None = None) -> Likelihoods:
         """Keep how likely the tokens of the next text are, which is to be the only one.
@@ -168,8 +179,7 @@ class Request:
         if self.hook is not None:
             raise UnsupportedError(f"a {form.kind} and a hook on the logits at once", expected="one of them")
         refuse_stops(form, self.options)
-        values = self.options.to_dictionary()
-        if "max_tokens" not in values:
+        if "max_tokens" not in (values := self.options.to_dictionary()):
             raise UnsupportedError(f"a {form.kind} of a model that writes no text", expected="a model of text or code")
         return FormConstraint(form, self.codec, limit=values["max_tokens"])
 
@@ -224,8 +234,8 @@ class Request:
     def judged(self, content: Any, new_content: Any) -> Draft:
         """Compare what the model made with the training data."""
         finding = None if self.novelty is None else self.novelty.check(compared(new_content, self.codec))
-        made = self.finishing.finish(content)
         # Music leaves as a file; what of it is words stays within.
+        made = self.finishing.finish(content)
         made = written_piece(made) if self.artifact.medium == "music" else made
         return Draft(content=made, new_content=new_content, novelty=finding)
 
@@ -273,6 +283,8 @@ class Request:
             statement["service"] = dict(draft.stated)
         if change is not None:
             statement["edit"] = change.stated
+        if self.vocoder is not None:
+            statement["vocoder"] = self.vocoder.stated
         if self.finishing.stated:
             statement["finish"] = self.finishing.stated
         statement["id"] = hashlib.sha256(signing.canonical_json(statement)).hexdigest()[:32]
@@ -312,9 +324,8 @@ def make_jobs(prompts: list[Prompt], count: int, seed: int) -> list[Job]:
     # The same prompt twice asks for two different assets.
     used: collections.Counter[bytes] = collections.Counter()
     for prompt in prompts:
-        name = signing.canonical_json(prompt.stated)
         for _ in range(count):
-            jobs.append(Job(prompt, seed + used[name]))
+            jobs.append(Job(prompt, seed + used[name := signing.canonical_json(prompt.stated)]))
             used[name] += 1
     return jobs
 
@@ -337,8 +348,7 @@ def running_batch(artifact: Artifact) -> AbstractContextManager[None]:
     Raises:
         UnsupportedError: The model has none.
     """
-    family = artifact.family()
-    if not isinstance(family, RunsTogether):
+    if not isinstance(family := artifact.family(), RunsTogether):
         raise UnsupportedError(
             f"{artifact.name} has no running batch", expected="a model of text of Makar's own", do="ask one at a time"
         )

@@ -8,7 +8,6 @@ the sound goes on without a jump. Samples outside the hole come out bit for bit,
 import dataclasses
 import hashlib
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -18,7 +17,6 @@ from makar.artifacts.artifact import Artifact
 from makar.codecs.sound import SoundCodec
 from makar.config import Config, setting
 from makar.data.sound import Sound, resampled
-from makar.data.sound_reader import read_sound
 from makar.errors import UnknownNameError, UnsupportedError, UsageError
 from makar.generation.asset import Asset
 from makar.generation.change import Change, unchanged
@@ -27,9 +25,10 @@ from makar.generation.generate import make_assets
 from makar.generation.guards import NoveltyCheck
 from makar.generation.prompts import Prompt, Prompts, read_prompts
 from makar.generation.request import Job, Request, check_count_and_seed
+from makar.generation.resounding import is_resounding, resound
+from makar.generation.sound_file import read_given_sound
 from makar.tensor_spec import KNOWN, MASK, SOURCE, TARGET
 
-LARGEST_BYTES = 1 << 30
 FADE_SECONDS = 0.010
 """At each end of what is new it is mixed with what stood there, as far as anything did."""
 
@@ -76,9 +75,14 @@ def edit_sound(
         UnsupportedError: Something is asked for that is for another medium, or the hole is longer than what the model hears.
         DataError: The file is no sound.
     """
+    if is_resounding(artifact):
+        if prompts is not None:
+            raise UnsupportedError("a prompt of a model that finds how pictures sound", expected="no prompt")
+        return resound(artifact, how, count=count, seed=seed, options=options, novelty=novelty)
     if not isinstance(artifact.codec(), SoundCodec):
         raise UnsupportedError(
-            "a model of speech speaks texts and changes nothing", expected="a model of the recipe sound"
+            "a model of speech speaks texts and changes nothing, and one of samples makes them",
+            expected="a model of the recipe sound",
         )
     asked, source = _read_request(how)
     check_count_and_seed(count, seed)
@@ -89,7 +93,7 @@ def edit_sound(
             "nothing, or more than one thing, is asked for",
             expected="a hole (from_second and to_second), go_on, or a strength",
         )
-    content, sound = _read(source)
+    content, sound = read_given_sound(source)
     request = Request(artifact, options=controls, novelty=novelty, refuse_copies=False)
     codec = request.codec
     assert isinstance(codec, SoundCodec), "sounds have one codec"
@@ -209,13 +213,3 @@ def _read_request(how: EditRequest | Mapping[str, Any]) -> tuple[SoundEditReques
     if source is None:
         raise UsageError("there is no sound to change", expected="a sound file")
     return asked, source
-
-
-def _read(source: Any) -> tuple[bytes, Sound]:
-    if not isinstance(source, str | Path) or not Path(source).is_file():
-        raise UsageError(f"there is no file {source}", expected="a sound file")
-    path = Path(source)
-    if path.stat().st_size > LARGEST_BYTES:
-        raise UsageError(f"{path.name} is longer than {LARGEST_BYTES >> 20} MB", expected="a shorter sound")
-    content = path.read_bytes()
-    return content, read_sound(content)

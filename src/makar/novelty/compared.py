@@ -4,7 +4,7 @@ A word of a protein is a letter. A word of music is one note: how far it is from
 it lasts.
 """
 
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -16,6 +16,43 @@ class Decodes(Protocol):
 
     def decode(self, slots: dict[str, np.ndarray]) -> Any:
         """Return content of tokens."""
+
+
+@runtime_checkable
+class ComparesPictures(Protocol):
+    """A codec whose targets are no pictures, and that knows the pictures by which they are compared."""
+
+    def compared(self, stored: np.ndarray) -> np.ndarray:
+        """Return uint8 ``[batch, channels, height, width]`` of stored targets."""
+
+
+class ComparedPictures:
+    """The pictures by which the examples of a store are compared, made as they are asked for.
+
+    Args:
+        values: Stored targets ``[examples, ...]``.
+        codec: The codec of the store.
+    """
+
+    def __init__(self, values: np.ndarray, codec: ComparesPictures) -> None:
+        self._values, self._codec = values, codec
+        self.shape = (len(values), *codec.compared(values[:1]).shape[1:])
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __getitem__(self, chosen: Any) -> np.ndarray:
+        return self._codec.compared(self._values[chosen])
+
+
+def compared_pictures(values: np.ndarray, codec: Any) -> "np.ndarray | ComparedPictures":
+    """Return what of stored targets is compared as pictures: themselves, or what their codec makes of them.
+
+    Args:
+        values: ``[examples, ...]`` with at least one example.
+        codec: The codec of the store.
+    """
+    return ComparedPictures(values, codec) if isinstance(codec, ComparesPictures) else values
 
 
 class _ComparedCodec:

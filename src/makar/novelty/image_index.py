@@ -22,9 +22,10 @@ import torch
 from torch import Tensor
 
 from makar.data.mapped import RELEASE_BYTES, release
-from makar.data.store import Store, write_arrays
+from makar.data.store import write_arrays
 from makar.errors import DataError
 from makar.novelty.alignment import best_views, blurred, resized, work_images, work_size
+from makar.novelty.compared import ComparedPictures
 from makar.novelty.image_search import (
     COVARIANCE_IMAGES,
     nearest_candidates,
@@ -58,18 +59,19 @@ class ImageMatch:
     distances: tuple[float, ...]
 
 
-def build_image_index(store: Store, folder: Path, *, progress: Callable[[int, int], None] | None = None) -> int:
+def build_image_index(
+    values: "np.ndarray | ComparedPictures", folder: Path, *, progress: Callable[[int, int], None] | None = None
+) -> int:
     """Write reduced images and search vectors of a store to a folder.
 
     Args:
-        store: Training store whose ``target`` slot holds uint8 ``[channels, height, width]``.
+        values: Training images, uint8 ``[images, channels, height, width]``.
         folder: Where the index goes.
         progress: Called with the number of images done and twice their total, as they are read twice.
 
     Returns:
         The number of images.
     """
-    values = store.columns["target"].values
     count = len(values)
     size = work_size(*values.shape[2:])
     sample = np.unique(np.linspace(0, count - 1, min(count, COVARIANCE_IMAGES)).astype(np.int64))
@@ -78,7 +80,8 @@ def build_image_index(store: Store, folder: Path, *, progress: Callable[[int, in
         for start in range(0, count, BUILD_BATCH):
             reduced = work_images(values[start : start + BUILD_BATCH], size)
             file.write((reduced * 255).round().byte().numpy().tobytes())
-            release(values)
+            if isinstance(values, np.ndarray):
+                release(values)
             if progress is not None:
                 progress(start, 2 * count)
     images = np.memmap(folder / "images.bin", np.uint8, mode="r").reshape(count, channels, *size)

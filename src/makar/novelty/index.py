@@ -18,7 +18,7 @@ from makar.data.store import Store
 from makar.data.workplace import remove_abandoned, workplace
 from makar.errors import DataError, UnsupportedError
 from makar.novelty.calibration import lower_limit, upper_limit
-from makar.novelty.compared import Decodes, compared_codec, compared_text
+from makar.novelty.compared import Decodes, compared_codec, compared_pictures, compared_text
 from makar.novelty.image_index import ImageIndex, ImageMatch, build_image_index
 from makar.novelty.member_index import MemberIndex, build_member_index
 from makar.novelty.novelty import NearSource, Novelty
@@ -127,7 +127,7 @@ class NoveltyIndex:
                 on_event({"event": "novelty", "done": done, "total": total})
 
             if medium in PICTURED:
-                build_image_index(store, building, progress=progress)
+                build_image_index(compared_pictures(_targets(store), codec), building, progress=progress)
             elif medium in NAMED:
                 build_member_index(store, codec, building, progress=progress)
             else:
@@ -254,16 +254,25 @@ class NoveltyIndex:
             share = float(np.mean([self._members.find(text) is not None for text in texts])) if texts else 0.0
             return {"threshold": 1.0, "items": len(texts), "baseline": {"same": share}}
         assert self._image is not None
-        values = held_out.columns["target"].values if held_out is not None and len(held_out) else np.zeros(0)
+        values = _targets(held_out) if held_out is not None and len(held_out) else np.zeros(0)
         if not len(values):
             return {"threshold": LEAST_RATIO}
         chosen = np.unique(np.linspace(0, len(values) - 1, min(len(values), IMAGE_ITEMS)).astype(np.int64))
-        ratios = np.array([match.ratio for match in self._image.match_many(values[chosen].transpose(0, 2, 3, 1))])
+        pictures = compared_pictures(values, codec)[chosen].transpose(0, 2, 3, 1)
+        ratios = np.array([match.ratio for match in self._image.match_many(pictures)])
         return {
             "threshold": max(LEAST_RATIO, lower_limit(ratios)),
             "items": len(ratios),
             "baseline": {"distance_ratio": float(ratios.mean())},
         }
+
+
+def _targets(store: Store) -> np.ndarray:
+    """Return the targets of a store of examples of one shape; of one axis they are stored end to end."""
+    column = store.columns["target"]
+    if column.offsets is None:
+        return column.values
+    return column.values.reshape(len(store), -1)
 
 
 def text_windows(store: Store, codec: Decodes, *, words: int = WINDOW_WORDS, most: int = TEXT_ITEMS) -> list[str]:

@@ -14,6 +14,7 @@ from makar.codecs.sound_config import SoundCodecConfig
 from makar.codecs.speech_config import SpeechCodecConfig
 from makar.codecs.text_config import BpeCodecConfig, ByteCodecConfig, CharacterCodecConfig
 from makar.codecs.text_rows_config import FURTHER, TextRowsConfig
+from makar.codecs.wave_config import WaveCodecConfig
 from makar.data.record import WRITTEN, Split
 from makar.data.store import Store
 from makar.errors import EmptyDataError
@@ -66,12 +67,12 @@ def estimated_size(codec: CodecConfig, dataset: "DataSet") -> DataSize:
             spec=TensorSpec(slots),
             fingerprint=dataset.fingerprint,
         )
-    if isinstance(codec, SoundCodecConfig | SpeechCodecConfig):
+    if isinstance(codec, SoundCodecConfig | SpeechCodecConfig | WaveCodecConfig):
         spec = codec.estimated_spec(inspection.labels)
         sounds = int(inspection.splits["train"]["sounds"])
         return DataSize(
             items=sounds,
-            content_bytes=sounds * codec.mels * codec.frames,
+            content_bytes=sounds * math.prod(size or 1 for size in spec[TARGET].sizes),
             store_bytes=sounds * sum(math.prod(size or 1 for size in slot.sizes) for slot in spec.slots.values()),
             spec=spec,
             fingerprint=dataset.fingerprint,
