@@ -167,6 +167,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "music": "makar.evaluation.music:evaluate_music",
         "image": "makar.evaluation.image:evaluate_image",
         "sound": "makar.evaluation.sound:evaluate_sound",
+        "sound-vqvae": "makar.evaluation.sound_codes:evaluate_sound_codes",
         "captioner": "makar.evaluation.captions:evaluate_captions",
         "contrastive": "makar.evaluation.retrieval:evaluate_retrieval",
         "bert": "makar.evaluation.text_masks:evaluate_masks",

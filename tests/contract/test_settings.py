@@ -37,6 +37,7 @@ GROUNDS = {
     "policy": [{}, {"method": "ppo"}],
     "molecule": [{}, {"properties": "odd"}],
     "sound": [{}, {"use_captions": True}],
+    "sound-transformer": [{}, {"source_dropout": 0.5}],
     "transformer": [
         {},
         {"layout": "compact"},

@@ -1,9 +1,9 @@
 """Images with their vectors, sounds with their coarse tokens: what the base makes, and as source what another stage draws.
 
-The stage that is named (the prior of ``dalle2``, ``jukebox`` and ``musiclm``) learned to draw vectors or tokens from captions or classes; its
-codec turns images into such vectors, sounds into such tokens. Training takes those of the data, generation asks ``imagine_from``, variations
-ask ``encode_source``. Vectors are divided by the limit of the stage that draws them, so that they lie in -1..1 as every source does; tokens
-are handed on as they are.
+The stage that is named (the prior of ``dalle2``, ``jukebox`` and ``musiclm``) learned to draw vectors or tokens from captions or classes;
+its codec turns images into such vectors, sounds into such tokens. Training takes those of the data, generation asks ``imagine_from``,
+variations ask ``encode_source``. Vectors are divided by the limit of the stage that draws them, so that they lie in -1..1 as every source
+does; tokens are handed on as they are.
 """
 
 import json

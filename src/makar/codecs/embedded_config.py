@@ -19,7 +19,8 @@ class EmbeddedCodecConfig(LearnedCodecConfig):
     media: ClassVar[tuple[str, ...]] = ("image",)
 
     component: str = setting(
-        "prior", meaning="name of the earlier stage that draws vectors or tokens; its codec makes those of images or sounds"
+        "prior",
+        meaning="name of the earlier stage that draws vectors or tokens; its codec makes those of images or sounds",
     )
 
     base: CodecConfig = setting(

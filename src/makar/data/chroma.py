@@ -6,6 +6,7 @@ which a short window tells more exactly (Masri 1996: spectral flux). The twelve 
 """
 
 import functools
+import itertools
 
 import numpy as np
 
@@ -87,7 +88,7 @@ def onsets_of(samples: np.ndarray, *, rate_hz: int, hop: int) -> np.ndarray:
     rise = np.maximum(0.0, np.diff(decibels, axis=0, prepend=decibels[:1]))
     frequencies = np.linspace(0, rate_hz / 2, rise.shape[1])
     edges = np.searchsorted(frequencies, [60.0, 250.0, 700.0, 1_800.0, min(5_000.0, rate_hz / 2)])
-    bands = [rise[:, low : max(high, low + 1)].mean(1) for low, high in zip(edges, edges[1:])]
+    bands = [rise[:, low : max(high, low + 1)].mean(1) for low, high in itertools.pairwise(edges)]
     return np.minimum(1.0, np.stack(bands) / STEEP_DB).astype(np.float32)
 
 

@@ -55,7 +55,9 @@ def tempo_of(sound: Sound) -> float:
     spectrum = np.fft.rfft(onsets, size)
     together = np.fft.irfft(np.abs(spectrum) ** 2, size)[: len(onsets)]
     frames_a_minute = 60 * sound.rate_hz / hop
-    lags = np.arange(max(1, int(frames_a_minute / FASTEST_TEMPO)), min(len(together), int(frames_a_minute / SLOWEST_TEMPO)))
+    lags = np.arange(
+        max(1, int(frames_a_minute / FASTEST_TEMPO)), min(len(together), int(frames_a_minute / SLOWEST_TEMPO))
+    )
     if not len(lags):
         return 0.0
     tempos = frames_a_minute / lags

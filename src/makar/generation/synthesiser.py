@@ -1,4 +1,4 @@
-"""A piece of music as a WAV file: played by Makar's own instruments (``makar.data.instruments``), or by fluidsynth where it is installed."""
+"""A piece of music as a WAV file: played by Makar's own instruments (``makar.data.instruments``), or by fluidsynth where that is."""
 
 import io
 import shutil

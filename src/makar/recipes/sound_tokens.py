@@ -1,10 +1,10 @@
 """Recipes that write music and sounds token by token: autoencoders of tokens first, then transformers over them, in three designs.
 
 All are made of two parts. A ``sound-vqvae`` turns the picture of a sound into tokens, several a moment; a ``sound-transformer`` writes
-tokens from a class, a caption and a guide. ``musicgen`` is one of each, with the melody as a guide that need not be given. ``jukebox`` has two
-autoencoders, of which the coarse one sees sixteen frames as one: a prior writes coarse tokens of a class, and a second transformer the fine
-ones along them. ``musiclm`` is the same with coarse tokens of notes and beginnings alone, written from a caption: what is played before how
-it sounds. What differs from the papers stands in docs/tasks/music_tokens.md. Shares of the time and sizes are not measured.
+tokens from a class, a caption and a guide. ``musicgen`` is one of each, with the melody as a guide that need not be given. ``jukebox`` has
+two autoencoders, of which the coarse one sees sixteen frames as one: a prior writes coarse tokens of a class, and a second transformer the
+fine ones along them. ``musiclm`` is the same with coarse tokens of notes and beginnings alone, written from a caption: what is played
+before how it sounds. What differs from the papers stands in docs/tasks/music_tokens.md. Shares of the time and sizes are not measured.
 
 Sources: Copet et al. 2023, arXiv 2306.05284 (MusicGen); Dhariwal et al. 2020, arXiv 2005.00341 (Jukebox); Agostinelli et al. 2023, arXiv
 2301.11325 (MusicLM).
@@ -161,9 +161,7 @@ def _tokeniser(
     return Stage(
         name=name,
         codec=seen,
-        family=SoundVqvaeConfig(
-            rows=seen.rows, frames=seen.frames, strides=strides, codebooks=codebooks, codes=codes
-        ),
+        family=SoundVqvaeConfig(rows=seen.rows, frames=seen.frames, strides=strides, codebooks=codebooks, codes=codes),
         optimisation=OptimisationConfig(
             learning_rate=LEARNING_RATE, batch_size=BATCH, beta_2=0.99, warmup_steps=100, average_share=0.05
         ),
@@ -202,9 +200,7 @@ def _spec(codec: CodecConfig, over: tuple[Stage, ...]) -> TensorSpec:
     return codec.estimated_spec({"any": 1})
 
 
-def _in_two(
-    name: str, *, summary: str, coarse: Stage, planned: SoundCodecConfig, sounding: SoundCodecConfig
-) -> Recipe:
+def _in_two(name: str, *, summary: str, coarse: Stage, planned: SoundCodecConfig, sounding: SoundCodecConfig) -> Recipe:
     """Return a recipe that writes coarse tokens before fine ones.
 
     Args:

@@ -2,9 +2,9 @@
 
 The vectors of a step's tokens are added up, one table a codebook; from the stream one head a codebook predicts the next step, and the loss
 is the mean surprise over the codebooks (Copet et al. 2023, arXiv 2306.05284, section 2). The text stands before the sound in the same
-stream where MusicGen looks at it by cross-attention, and the guide is added at its own moment, as the upsampler of Jukebox has it (Dhariwal et
-al. 2020, arXiv 2005.00341, section 4.2). Class and caption are forgotten in a share of the examples, for guidance (Ho and Salimans 2022,
-arXiv 2207.12598), and so may be the guide, where a sound can also be made without one.
+stream where MusicGen looks at it by cross-attention, and the guide is added at its own moment, as the upsampler of Jukebox has it
+(Dhariwal et al. 2020, arXiv 2005.00341, section 4.2). Class and caption are forgotten in a share of the examples, for guidance (Ho and
+Salimans 2022, arXiv 2207.12598), and so may be the guide, where a sound can also be made without one.
 """
 
 import copy
@@ -138,9 +138,7 @@ class SoundTransformerFamily(Family):
         )
         return stream.gather(1, index)
 
-    def step_vectors(
-        self, steps: Int[Tensor, "*batch codebooks steps"]
-    ) -> Float[Tensor, "*batch steps width"]:
+    def step_vectors(self, steps: Int[Tensor, "*batch codebooks steps"]) -> Float[Tensor, "*batch steps width"]:
         """Return what enters for steps: the sum of the vectors of their tokens, of the length of one."""
         found = functional.embedding(table_rows(self.config, steps), self.network.embeddings)
         return found.sum(-3) * self.config.codebooks**-0.5

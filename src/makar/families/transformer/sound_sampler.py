@@ -157,7 +157,8 @@ class SoundTokenSampler(Sampler):
         wanted = math.ceil(options.seconds / heard.seconds * moments)
         if wanted <= known:
             raise UnsupportedError(
-                f"{options.seconds:g} seconds of a sound that is as long already", expected="more seconds than there are"
+                f"{options.seconds:g} seconds of a sound that is as long already",
+                expected="more seconds than there are",
             )
         return wanted
 
@@ -204,9 +205,7 @@ class SoundTokenSampler(Sampler):
         decoder = PrefixDecoder(
             self._weights, rows=len(beside), positions=config.longest_text + moments + config.codebooks
         )
-        begun = [
-            decoder.begin(row, self._beginning(asked, beside[row])) for row, asked in enumerate([*told, *untold])
-        ]
+        begun = [decoder.begin(row, self._beginning(asked, beside[row])) for row, asked in enumerate([*told, *untold])]
         logits = torch.stack(begun)
         chain = strategies(
             TextOptions(temperature=options.temperature, top_k=options.top_k, top_p=options.top_p), self._hooks

@@ -124,9 +124,7 @@ class SoundVqvaeFamily(Family):
         with torch.no_grad():
             return self.network.tokens(images)
 
-    def decode(
-        self, latents: Int[Tensor, "batch some_codebooks positions"]
-    ) -> Float[Tensor, "batch one rows frames"]:
+    def decode(self, latents: Int[Tensor, "batch some_codebooks positions"]) -> Float[Tensor, "batch one rows frames"]:
         """Return the pictures of tokens, -1 to 1; the first few codebooks are enough, and any length."""
         self._compute()
         with torch.no_grad():
