@@ -77,8 +77,8 @@ def rebuilt_by_codebooks(autoencoder: Autoencoder, real: np.ndarray) -> tuple[np
         real: Pictures float32 ``[sounds, 1, rows, frames]``, -1 to 1.
 
     Returns:
-        Tokens ``[sounds, codebooks, moments]``, pictures ``[sounds, 1, rows, frames]``, and for each number of codebooks the mean difference
-        of every sound in decibels.
+        Tokens ``[sounds, codebooks, moments]``, pictures ``[sounds, 1, rows, frames]``, and for each number of codebooks the mean
+        difference of every sound in decibels.
     """
     tokens, rebuilt, away = [], [], []
     with torch.inference_mode():

@@ -6,7 +6,7 @@ stands a token of its own. Source: Copet et al. 2023, arXiv 2306.05284, section 
 """
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Int, Shaped
 from torch import Tensor
 
 
@@ -27,8 +27,8 @@ def delayed(codes: Int[Tensor, "*batch codebooks length"], *, nothing: int) -> I
     return shifted
 
 
-def undelayed(steps: Int[Tensor, "*batch codebooks steps"]) -> Int[Tensor, "*batch codebooks length"]:
-    """Return the rows as they were before ``delayed``.
+def undelayed(steps: Shaped[Tensor, "*batch codebooks steps"]) -> Shaped[Tensor, "*batch codebooks length"]:
+    """Return the rows as they were before ``delayed``, of tokens or of what is said of them.
 
     >>> undelayed(torch.tensor([[1, 2, 3, 9], [9, 4, 5, 6]])).tolist()
     [[1, 2, 3], [4, 5, 6]]
