@@ -132,3 +132,6 @@ def test_the_data_choose_rate_length_and_bands(rates, seconds, expected):
     chosen = choose_sound_codec({"rates_hz": rates, "seconds": {"most_but_5%": seconds}}, SoundCodecConfig())
     assert (chosen.rate_hz, chosen.hop, chosen.mels, chosen.frames) == expected
     assert chosen.seconds <= 5.2
+    # A recipe that asks for more bands than usual gets them.
+    sizes = {"rates_hz": rates, "seconds": {"most_but_5%": seconds}}
+    assert choose_sound_codec(sizes, SoundCodecConfig(mels=128)).mels == 128

@@ -4,7 +4,15 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from makar.codecs.hearing_config import FEWEST_FRAMES, HearingConfig, frames_for, usual_hop, usual_mels, usual_rate_hz
+from makar.codecs.hearing_config import (
+    FEWEST_FRAMES,
+    MANY_MELS,
+    HearingConfig,
+    frames_for,
+    usual_hop,
+    usual_mels,
+    usual_rate_hz,
+)
 from makar.codecs.image_config import ImageCodecConfig, estimated_slots
 from makar.codecs.text_config import LEAST_VOCABULARY
 from makar.config import setting
@@ -92,7 +100,7 @@ def choose_sound_codec(sizes: Mapping[str, Any], codec: SoundCodecConfig) -> Sou
 
     Args:
         sizes: What the inspection found of rates and durations.
-        codec: The codec of the recipe, whose other settings stay.
+        codec: The codec of the recipe, whose other settings stay; more bands than usual stay too.
     """
     rate = usual_rate_hz(sizes, highest=HIGHEST_RATE_HZ)
     hop = usual_hop(rate)
@@ -100,4 +108,5 @@ def choose_sound_codec(sizes: Mapping[str, Any], codec: SoundCodecConfig) -> Sou
     while longest * rate / hop > MOST_FRAMES:
         hop *= 2
     frames = frames_for(longest, rate_hz=rate, hop=hop, most=MOST_FRAMES)
-    return codec.changed(rate_hz=rate, hop=hop, mels=usual_mels(rate), frames=frames)
+    mels = codec.mels if codec.mels > MANY_MELS else usual_mels(rate)
+    return codec.changed(rate_hz=rate, hop=hop, mels=mels, frames=frames)

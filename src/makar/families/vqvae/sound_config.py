@@ -47,7 +47,7 @@ class SoundVqvaeConfig(FamilyConfig):
         0.25, meaning="weight of the distance between the encoder's vectors and their codes", minimum=0.0
     )
     fewer_share: float = setting(
-        0.5, meaning="share of the examples that must do with the first few codebooks", minimum=0.0, maximum=1.0
+        0.3, meaning="share of the examples that must do with the first few codebooks", minimum=0.0, maximum=1.0
     )
 
     def check(self) -> None:
