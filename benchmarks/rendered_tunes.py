@@ -73,7 +73,8 @@ def written_clips(folder: Path, *, clips: int, seed: int = 0) -> list[Clip]:
         clips: How many.
         seed: Of what is left to chance.
     """
-    every, draw, made = pieces(), np.random.default_rng(seed), []
+    made: list[Clip] = []
+    every, draw = pieces(), np.random.default_rng(seed)
     by_style = {style: [piece for piece in every if piece[1] == style] for style in (*STYLES.values(), "chorale")}
     while len(made) < clips:
         style = list(by_style)[len(made) % len(by_style)]

@@ -90,7 +90,7 @@ def tokens_of(codec: Any, clips: list[Clip]) -> np.ndarray:
     records = [
         Record(
             id=clip.file.name, medium="sound", content=read_sound(clip.file.read_bytes()), document=clip.file.name,
-            source=clip.file.name, split="test", label=clip.style, caption=clip.caption,
+            source=clip.file.name, split="held_out", label=clip.style, caption=clip.caption,
         )
         for clip in clips
     ]  # fmt: skip
@@ -124,9 +124,9 @@ def measured(recipe: str, options: argparse.Namespace, clips: list[Clip], ears: 
     sounds = made_for(model, recipe, asked, options.seed)
     codec = model.artifact.codec()
     real = tokens_of(codec, held_out)
-    usage = usage_scores(real, codes=codec.spec[TARGET].vocabulary)
+    usage = usage_scores(real, codes=codec.spec[TARGET].vocabulary or 1)
     train = tokens_of(codec, learned[:2000])[:, 0]
-    row = {
+    row: dict[str, Any] = {
         "recipe": recipe,
         "seconds": seconds,
         "shares": shares(ears, ears.hear(sounds), asked, kinds),
@@ -152,7 +152,7 @@ def tokens_of_sounds(codec: Any, sounds: list[Sound]) -> np.ndarray:
     base = codec.base if isinstance(codec, EmbeddedCodec) else codec
     label = next(iter(codec.class_names), None)
     records = [
-        Record(id=str(number), medium="sound", content=sound, document="", source="", split="test", label=label)
+        Record(id=str(number), medium="sound", content=sound, document="", source="", split="held_out", label=label)
         for number, sound in enumerate(sounds)
     ]
     return np.stack([slots[TARGET] for slots in base.encode_together(records)]).astype(np.int64)

@@ -50,10 +50,13 @@ class ResidualCodebooks(nn.Module):
             Codebook(codes, width, decay=decay, restart_share=restart_share, norms=False) for _ in range(count)
         )
 
+    def _all(self) -> list[Codebook]:
+        return [part for part in self.codebooks if isinstance(part, Codebook)]
+
     def start_from(self, x: Float[Tensor, "count width"], generator: torch.Generator) -> None:
         """Put the codes onto these vectors, those of later codebooks onto what is then left over."""
         left = self.normed(x)
-        for codebook in self.codebooks:
+        for codebook in self._all():
             codebook.start_from(left, generator)
             left = left - codebook.lookup(codebook.tokens(left))
 
@@ -64,14 +67,14 @@ class ResidualCodebooks(nn.Module):
     def tokens(self, x: Float[Tensor, "batch length width"]) -> Int[Tensor, "batch codebooks length"]:
         """Return the tokens of vectors, those of the first codebook first."""
         left, found = self.normed(x), []
-        for codebook in self.codebooks:
+        for codebook in self._all():
             found.append(codebook.tokens(left))
             left = left - codebook.lookup(found[-1])
         return torch.stack(found, 1)
 
     def lookup(self, tokens: Int[Tensor, "batch some_codebooks length"]) -> Float[Tensor, "batch length width"]:
         """Return the sum of the codes of tokens, of the first codebooks where there are fewer rows than codebooks."""
-        found = [codebook.lookup(row) for codebook, row in zip(self.codebooks, tokens.unbind(1))]
+        found = [codebook.lookup(row) for codebook, row in zip(self._all(), tokens.unbind(1))]
         return torch.stack(found).sum(0)
 
     def forward(self, x: Float[Tensor, "batch length width"], used: Int[Tensor, " batch"]) -> Quantised:
@@ -85,7 +88,7 @@ class ResidualCodebooks(nn.Module):
         with torch.no_grad():
             tokens = self.tokens(x)
         left, total, seen, commitments = normed, torch.zeros_like(normed), [], []
-        for number, codebook in enumerate(self.codebooks):
+        for number, codebook in enumerate(self._all()):
             seen.append(left.detach())
             found = codebook.lookup(tokens[:, number])
             commitments.append(F.mse_loss(left, found))
@@ -100,10 +103,10 @@ class ResidualCodebooks(nn.Module):
 
     def watch(self, quantised: Quantised, generator: torch.Generator) -> None:
         """Remember what a training batch chose, for the next ``update``."""
-        for number, codebook in enumerate(self.codebooks):
+        for number, codebook in enumerate(self._all()):
             codebook.watch(quantised.left[number], quantised.tokens[:, number], generator)
 
     def update(self) -> None:
         """Move the codes towards what chose them since the last update, and the dead ones elsewhere."""
-        for codebook in self.codebooks:
+        for codebook in self._all():
             codebook.update()
