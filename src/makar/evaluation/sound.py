@@ -21,7 +21,7 @@ from makar.evaluation.image import PLAYED, evaluate_image
 from makar.evaluation.image_novelty import novelty_scores, sentence_on_novelty
 from makar.evaluation.material import Material
 from makar.evaluation.pictures import pairs_png
-from makar.evaluation.sound_tokens import is_token_model, token_scores, told
+from makar.evaluation.sound_tokens import is_judged, is_token_model, token_scores, told
 from makar.generation.prompts import Prompt
 from makar.generation.recording import recorded
 from makar.generation.request import Job, Request
@@ -49,7 +49,8 @@ def evaluate_sound(material: Material) -> Findings:
         return evaluate_image(material)
     whole = told(material)
     found = evaluate_image(whole)
-    return dataclasses.replace(found, scores=(*found.scores, *token_scores(whole)))
+    large = {} if is_judged(material) else {"captions": "no judge of them was trained: the pictures are too large"}
+    return dataclasses.replace(found, scores=(*found.scores, *token_scores(whole)), details={**found.details, **large})
 
 
 def _evaluate_speech(material: Material, codec: SpeechCodec) -> Findings:

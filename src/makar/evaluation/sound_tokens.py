@@ -35,6 +35,8 @@ from makar.tensor_spec import CAPTION, CLASS, TARGET
 KEY = re.compile(r"\b([a-g])\s*(#|b|sharp|flat)?\s+(major|minor)\b")
 ASKED, LEAST_KEYS = 64, 8
 WRITTEN, COMPARED = 32, 2000
+LARGEST_JUDGED = 1 << 14
+"""Points of a picture up to which a judge of captions is trained; for four seconds of music it would take a quarter of an hour."""
 
 
 def is_token_model(material: Material) -> bool:
@@ -43,7 +45,9 @@ def is_token_model(material: Material) -> bool:
 
 
 def told(material: Material) -> Material:
-    """Return the material with the captions and classes that lie with the tokens beside the pictures, where both are of one order."""
+    """Return the material with the classes that lie with the tokens beside the pictures, where both are of one order, and the captions
+    where pictures are small enough for a judge of them.
+    """
     if material.train is None:
         return material
     joined = {}
@@ -52,10 +56,17 @@ def told(material: Material) -> Material:
         if tokens is None or len(tokens) != len(pictures):
             return material
         both = copy.copy(pictures)
-        names = [name for name in (CAPTION, CLASS) if name in tokens.columns]
+        told_of = (CAPTION, CLASS) if is_judged(material) else (CLASS,)
+        names = [name for name in told_of if name in tokens.columns]
         both.columns = {**{name: tokens.columns[name] for name in names}, **pictures.columns}
         joined[split] = both
     return dataclasses.replace(material, train=joined["train"], held_out=joined["held_out"])
+
+
+def is_judged(material: Material) -> bool:
+    """Return whether the pictures of a model are small enough for a judge of captions."""
+    _, rows, frames = (int(size or 1) for size in material.codec.plain.spec[TARGET].sizes)
+    return rows * frames <= LARGEST_JUDGED
 
 
 def token_store(material: Material, split: str) -> Store | None:
@@ -111,10 +122,14 @@ def key_scores(material: Material) -> tuple[Score, ...]:
     """Return the share of sounds made for held-out captions that are in the key that these name; nothing where hardly any does."""
     codec = material.codec
     plain = codec.plain
-    if CAPTION not in material.held_out.columns or CAPTION not in codec.spec or not isinstance(plain, SoundCodec):
+    tokens = token_store(material, "held_out")
+    captions = material.held_out if CAPTION in material.held_out.columns else tokens
+    if captions is None or CAPTION not in captions.columns or not isinstance(plain, SoundCodec):
         return ()
-    rows = caption_rows(material.held_out)
-    named = {int(place): key_named(plain.decode_caption(rows[place])) for place in distinct_pairs(material.held_out)}
+    if len(captions) != len(material.held_out):
+        return ()
+    rows = caption_rows(captions)
+    named = {int(place): key_named(plain.decode_caption(rows[place])) for place in distinct_pairs(captions)}
     asked = [(place, key) for place, key in named.items() if key is not None][:ASKED]
     if len(asked) < LEAST_KEYS:
         return ()
