@@ -84,6 +84,19 @@ def test_more_compute_gives_a_larger_decoder_and_little_data_a_small_one():
     assert sized.codes == 256 and optimisation.batch_size >= 8
 
 
+@pytest.mark.parametrize("recipe", [musicgen, jukebox, musiclm])
+def test_every_stage_is_planned_before_anything_is_trained(place, recipe):
+    name = recipe().name
+    plan = see("plan", place / "data", "--recipe", name, "--for", "2m", "--no-probe", "--json").values
+    stages = plan["recipe"]["stages"]
+    assert [stage["name"] for stage in stages] == [stage.name for stage in recipe().stages]
+    # Two classes where they are learned, 128 bands, and a guide wherever the design has one.
+    assert stages[-1]["family"]["source_codes"] > 0 and stages[-1]["family"]["classes"] == (
+        2 if recipe is jukebox else 0
+    )
+    assert stages[-2 if recipe is musicgen else 1]["family"]["rows"] == 128
+
+
 def test_described_music_is_made_as_long_as_asked_for_and_signed(place, tmp_path):
     made = see("generate", "musicgen", "bell 3 in C major", "-n", "2", "-o", "out", "--json").values
     assert made[0]["manifest"]["content"]["kind"] == "sound" and made[0]["novelty"]["measure"] == "distance_ratio"
