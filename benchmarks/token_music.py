@@ -44,15 +44,16 @@ class Ears:
 
     Args:
         clips: What the judges of style and instrument learn from.
+        steps: Steps of their trainings.
     """
 
-    def __init__(self, clips: list[Clip]) -> None:
+    def __init__(self, clips: list[Clip], *, steps: int) -> None:
         pictures = torch.from_numpy(np.stack([seen(read_sound(clip.file.read_bytes())) for clip in clips]))[:, None]
         self.judges = {}
         for what in ("style", "instrument"):
             names = sorted({known_of(clip, what) for clip in clips})
             targets = torch.tensor([names.index(known_of(clip, what)) for clip in clips])
-            self.judges[what] = (names, taught(pictures, targets, len(names)))
+            self.judges[what] = (names, taught(pictures, targets, len(names), steps=steps))
 
     def hear(self, sounds: list[Sound]) -> dict[str, list[Any]]:
         """Return what is heard of every sound."""
@@ -178,13 +179,14 @@ def main() -> None:
     parser.add_argument("--recipes", nargs="+", default=list(RECIPES), choices=list(RECIPES))
     parser.add_argument("--clips", type=int, default=3000)
     parser.add_argument("--samples", type=int, default=96)
+    parser.add_argument("--judge-steps", type=int, default=1500, help="fewer only to try the script")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     data_folder()
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         clips = written_clips(place / "clips", clips=options.clips)
-        ears = Ears([clip for clip in clips if "train" in clip.file.parts])
+        ears = Ears([clip for clip in clips if "train" in clip.file.parts], steps=options.judge_steps)
         rows = [measured(recipe, options, clips, ears, place) for recipe in options.recipes]
     write_result(
         "token_music",

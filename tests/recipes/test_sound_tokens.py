@@ -8,6 +8,8 @@ from makar.api.model import verify
 from makar.data.builtin.effects import effect
 from makar.data.sound_reader import read_sound
 from makar.data.wave_file import wave_bytes
+from makar.evaluation.material import gather
+from makar.evaluation.sound_tokens import token_scores, told
 from makar.recipe import Recipe
 from makar.recipes.sound_tokens import (
     jukebox,
@@ -171,6 +173,24 @@ def test_an_autoencoder_of_sounds_is_measured(place):
         "mean of every band" in scores["loudness_difference"]["baselines"]
         and 0 < scores["codebook_usage"]["value"] <= 1
     )
+
+
+@pytest.mark.parametrize("name", ["musicgen", "jukebox"])
+def test_codes_in_use_keys_and_copied_runs_are_measured(place, tmp_path, name):
+    artifact = makar.load(name).artifact
+    material = gather(
+        artifact, None, folder=tmp_path, encoded_in=None, seed=0, samples=4, inception=None, on_event=lambda event: None
+    )
+    assert "class" not in material.held_out.columns and "caption" not in material.held_out.columns
+    whole = told(material)
+    assert {"class", "caption"} & set(whole.held_out.columns) == {"class" if name == "jukebox" else "caption"}
+    scores = {score.key: score for score in token_scores(whole)}
+    keys = {"key_tonic", "key_mode"} if name == "musicgen" else set()
+    assert set(scores) == {"codebook_usage", "codebook_perplexity", "longest_copied_run"} | keys
+    assert 0 < scores["codebook_usage"].interval.value <= 1 and scores["longest_copied_run"].baselines
+    if keys:
+        beside = dict(scores["key_tonic"].baselines)
+        assert set(beside) == {"chance", "captions of others", "real sounds"} and beside["chance"].value == 1 / 12
 
 
 @pytest.mark.slow
