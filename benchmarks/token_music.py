@@ -7,7 +7,7 @@ Clips of real tunes and chorales played by Makar's own instruments (``rendered_t
 hears style and instrument; the key is found from the samples (Krumhansl). Beside each share stand chance, the same sounds with what was
 asked for shuffled, held-out clips themselves, and a model that took one step. Codes in use are counted in the tokens of held-out clips, and
 the longest copied run of tokens stands beside that of held-out clips. Ends with 1 where fewer than 80 % of the codes of a codebook are
-used, or where the interval of a share reaches down to chance or to the shuffled share.
+used, where more codebooks do not come nearer, or where the interval of a share reaches down to chance or to the shuffled share.
 """
 
 import argparse
@@ -30,7 +30,7 @@ from makar.data.record import Record
 from makar.data.sound import Sound
 from makar.data.sound_reader import read_sound
 from makar.evaluation.bootstrap import share_interval
-from makar.evaluation.sound_codes import usage_scores
+from makar.evaluation.sound_codes import rebuilt_by_codebooks, usage_scores
 from makar.evaluation.sound_tokens import longest_run
 from makar.evaluation.tune_listening import key_of
 from makar.tensor_spec import TARGET
@@ -127,6 +127,10 @@ def measured(recipe: str, options: argparse.Namespace, clips: list[Clip], ears: 
     real = tokens_of(codec, held_out)
     usage = usage_scores(real, codes=codec.spec[TARGET].vocabulary or 1)
     train = tokens_of(codec, learned[:2000])[:, 0]
+    plain = codec.plain
+    drawn = [plain.picture(read_sound(clip.file.read_bytes())).transpose(2, 0, 1) for clip in held_out[:128]]
+    pictures = plain.to_model(TARGET, np.stack(drawn))
+    _, _, away = rebuilt_by_codebooks(model.artifact.components()["tokens"].family, pictures)
     row: dict[str, Any] = {
         "recipe": recipe,
         "seconds": seconds,
@@ -134,12 +138,15 @@ def measured(recipe: str, options: argparse.Namespace, clips: list[Clip], ears: 
         "untrained": shares(ears, ears.hear(made_for(untrained, recipe, asked[:32], 0)), asked[:32], kinds),
         "held_out": shares(ears, ears.hear([read_sound(clip.file.read_bytes()) for clip in asked]), asked, kinds),
         "usage": usage[0].interval.to_dictionary(),
+        "difference_db": [float(values.mean()) for values in away],
         "perplexity": usage[1].interval.to_dictionary(),
         "longest_run": float(np.mean([longest_run(row[0], train) for row in tokens_of_sounds(codec, sounds)])),
         "longest_run_held_out": float(np.mean([longest_run(row[0], train) for row in real[: len(sounds)]])),
     }
     runs = row["longest_run"], row["longest_run_held_out"]
-    print(f"{recipe}: codes in use {row['usage']['value']:.2f}; longest run {runs[0]:.1f} (held out {runs[1]:.1f})")
+    rebuilt = ", ".join(f"{value:.2f}" for value in row["difference_db"])
+    print(f"{recipe}: codes in use {row['usage']['value']:.2f}; {rebuilt} dB away with 1, 2 ... codebooks")
+    print(f"  longest run {runs[0]:.1f} (held out {runs[1]:.1f})")
     for what, found in row["shares"].items():
         interval = f"{found['value']:.3f} ({found['low']:.3f} to {found['high']:.3f})"
         beside = f"untrained {row['untrained'][what]['value']:.3f}, held-out clips {row['held_out'][what]['value']:.3f}"
@@ -164,6 +171,8 @@ def missed(row: dict[str, Any]) -> list[str]:
     found = []
     if row["usage"]["value"] < LEAST_USAGE:
         found.append(f"{row['recipe']}: {row['usage']['value']:.2f} of the codes are used, bar {LEAST_USAGE}")
+    if row["difference_db"] != sorted(row["difference_db"], reverse=True):
+        found.append(f"{row['recipe']}: more codebooks do not always come nearer: {row['difference_db']}")
     for what in ("style", "tonic"):
         share = row["shares"].get(what)
         floor = 0.0 if share is None else max(share["chance"], share["shuffled"])
