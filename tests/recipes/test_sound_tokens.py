@@ -176,7 +176,7 @@ def test_an_autoencoder_of_sounds_is_measured(place):
 
 
 @pytest.mark.parametrize("name", ["musicgen", "jukebox"])
-def test_codes_in_use_keys_and_copied_runs_are_measured(place, tmp_path, name):
+def test_codes_in_use_keys_and_copied_runs_are_measured(place, tmp_path, monkeypatch, name):
     artifact = makar.load(name).artifact
     material = gather(
         artifact, None, folder=tmp_path, encoded_in=None, seed=0, samples=4, inception=None, on_event=lambda event: None
@@ -184,13 +184,17 @@ def test_codes_in_use_keys_and_copied_runs_are_measured(place, tmp_path, name):
     assert "class" not in material.held_out.columns and "caption" not in material.held_out.columns
     whole = told(material)
     assert {"class", "caption"} & set(whole.held_out.columns) == {"class" if name == "jukebox" else "caption"}
-    scores = {score.key: score for score in token_scores(whole)}
+    scores = {score.key: score for score in token_scores(material)}
     keys = {"key_tonic", "key_mode"} if name == "musicgen" else set()
     assert set(scores) == {"codebook_usage", "codebook_perplexity", "longest_copied_run"} | keys
     assert 0 < scores["codebook_usage"].interval.value <= 1 and scores["longest_copied_run"].baselines
     if keys:
         beside = dict(scores["key_tonic"].baselines)
         assert set(beside) == {"chance", "captions of others", "real sounds"} and beside["chance"].value == 1 / 12
+    # What only one part has would be asked of the other in vain.
+    monkeypatch.setattr("makar.evaluation.sound_tokens.token_store", lambda material, split: None)
+    whole.train.columns = {"target": whole.train.columns["target"]}
+    assert set(told(whole).held_out.columns) == {"target"}
 
 
 @pytest.mark.slow

@@ -47,10 +47,11 @@ def evaluate_sound(material: Material) -> Findings:
         return _evaluate_speech(material, codec)
     if not is_token_model(material):
         return evaluate_image(material)
-    whole = told(material)
-    found = evaluate_image(whole)
+    found = evaluate_image(told(material))
     large = {} if is_judged(material) else {"captions": "no judge of them was trained: the pictures are too large"}
-    return dataclasses.replace(found, scores=(*found.scores, *token_scores(whole)), details={**found.details, **large})
+    return dataclasses.replace(
+        found, scores=(*found.scores, *token_scores(material)), details={**found.details, **large}
+    )
 
 
 def _evaluate_speech(material: Material, codec: SpeechCodec) -> Findings:

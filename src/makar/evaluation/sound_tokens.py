@@ -45,22 +45,32 @@ def is_token_model(material: Material) -> bool:
 
 
 def told(material: Material) -> Material:
-    """Return the material with the classes that lie with the tokens beside the pictures, where both are of one order, and the captions
-    where pictures are small enough for a judge of them.
+    """Return the material with the classes that lie with the tokens beside the pictures, and the captions where pictures are small enough
+    for a judge of them; what only one part of the data has is left out of both.
     """
     if material.train is None:
         return material
-    joined = {}
-    for split, pictures in (("train", material.train), ("held_out", material.held_out)):
-        tokens = token_store(material, split)
-        if tokens is None or len(tokens) != len(pictures):
-            return material
-        both = copy.copy(pictures)
-        told_of = (CAPTION, CLASS) if is_judged(material) else (CLASS,)
-        names = [name for name in told_of if name in tokens.columns]
-        both.columns = {**{name: tokens.columns[name] for name in names}, **pictures.columns}
-        joined[split] = both
-    return dataclasses.replace(material, train=joined["train"], held_out=joined["held_out"])
+    train, held_out = _joined(material, "train", material.train), _joined(material, "held_out", material.held_out)
+    names = {CAPTION, CLASS} & set(train.columns) & set(held_out.columns)
+    if not is_judged(material):
+        names -= {CAPTION}
+    return dataclasses.replace(material, train=_with(train, names), held_out=_with(held_out, names))
+
+
+def _joined(material: Material, split: str, pictures: Store) -> Store:
+    """Return the pictures of a part with captions and classes, where the tokens of that part are here and of the same order."""
+    tokens = token_store(material, split)
+    if tokens is None or len(tokens) != len(pictures):
+        return pictures
+    both = copy.copy(pictures)
+    both.columns = {**tokens.columns, **pictures.columns}
+    return both
+
+
+def _with(store: Store, names: set[str]) -> Store:
+    kept = copy.copy(store)
+    kept.columns = {name: column for name, column in store.columns.items() if name == TARGET or name in names}
+    return kept
 
 
 def is_judged(material: Material) -> bool:
@@ -85,7 +95,7 @@ def token_scores(material: Material) -> tuple[Score, ...]:
     """Return what is measured of a model of tokens.
 
     Args:
-        material: From ``told``.
+        material: The model and its data.
     """
     return (*_usage(material), *key_scores(material), *_runs(material))
 
