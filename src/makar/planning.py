@@ -135,7 +135,7 @@ def choose_recipe(dataset: "DataSet", request: Request) -> Recipe:
     recipe: Recipe = registry.load("recipes", name)()
     if recipe.grown:
         raise UnsupportedError(f'recipe "{name}" begins from a saved model', expected="one", do="--from MODEL")
-    media = {medium for stage in recipe.stages for medium in stage.codec.media}
+    media = {medium for stage in recipe.stages for medium in stage.codec.content_media}
     if dataset.medium not in media:
         raise UnsupportedError(
             f'recipe "{name}" learns from {recipe.medium}, the data is {dataset.medium}',

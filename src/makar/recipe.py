@@ -114,10 +114,10 @@ class Recipe(Config):
                     f'stage "{stage.name}" of recipe "{self.name}" begins from a model',
                     expected=f'begins = "{NOTHING}"',
                 )
-            if self.medium not in stage.codec.media:
+            if self.medium not in stage.codec.content_media:
                 raise ConfigError(
                     f'codec "{stage.codec.kind}" cannot encode {self.medium}',
-                    expected=f"one of {', '.join(stage.codec.media)}",
+                    expected=f"one of {', '.join(stage.codec.content_media)}",
                 )
 
     def _check_components(self) -> None:

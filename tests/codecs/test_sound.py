@@ -8,7 +8,7 @@ from makar.codecs.sound_config import SoundCodecConfig, choose_sound_codec
 from makar.data.builtin.effects import KINDS, effect
 from makar.data.record import Record
 from makar.data.sound import Sound
-from makar.errors import ConfigError, EmptyDataError
+from makar.errors import ConfigError, EmptyDataError, UnsupportedError
 from tests.data.test_sound import tone
 
 CONFIG = SoundCodecConfig(rate_hz=8000, hop=128, mels=64, frames=64, use_labels=True)
@@ -132,3 +132,20 @@ def test_the_data_choose_rate_length_and_bands(rates, seconds, expected):
     chosen = choose_sound_codec({"rates_hz": rates, "seconds": {"most_but_5%": seconds}}, SoundCodecConfig())
     assert (chosen.rate_hz, chosen.hop, chosen.mels, chosen.frames) == expected
     assert chosen.seconds <= 5.2
+    # A recipe that asks for more bands than usual gets them.
+    sizes = {"rates_hz": rates, "seconds": {"most_but_5%": seconds}}
+    assert choose_sound_codec(sizes, SoundCodecConfig(mels=128)).mels == 128
+
+
+def test_an_outline_leads_back_to_no_sound_and_a_melody_lies_beside_the_picture():
+    records = [record(tone(440, seconds=0.8), number=n) for n in range(2)]
+    outline = fit_codec(CONFIG.changed(shows="outline"), iter(records))
+    assert outline.encode(records[0])["target"].shape == (1, 16, CONFIG.frames) and not outline.decodes
+    with pytest.raises(UnsupportedError, match="outline"):
+        outline.decode({"target": np.zeros((1, 16, CONFIG.frames), np.float32)})
+    codec = fit_codec(CONFIG.changed(use_melody=True), iter(records))
+    slots = codec.encode(records[0])
+    assert codec.spec["source"].vocabulary == 13 and slots["source"].shape == (1, CONFIG.frames)
+    heard = int(0.8 * CONFIG.rate_hz / CONFIG.hop)
+    # 440 Hz is an A; behind the end of the sound nothing leads.
+    assert (slots["source"][0, 4 : heard - 4] == 9).all() and (slots["source"][0, heard + 12 :] == 12).all()

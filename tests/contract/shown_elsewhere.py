@@ -18,6 +18,7 @@ SHOWN_ELSEWHERE = {
     ("vae", "prior"): "families/vae/test_vae_sampler.py",
     ("cyclegan", "history"): "families/gan/test_cyclegan.py",
     ("vqvae", "decay"): "families/vqvae/test_vqvae.py",
+    **{("sound-vqvae", name): "families/vqvae/test_sound_vqvae.py" for name in ("frames", "decay", "restart_share")},
     ("vqvae", "restart_share"): "nn/test_quantiser.py",
     ("seq2seq", "source_length"): "families/seq2seq/test_seq2seq.py",
     ("seq2seq", "noise_share"): "families/seq2seq/test_spans.py",

@@ -39,6 +39,7 @@ GROUNDS = {
     "sound": [{}, {"use_captions": True}],
     "wave": [{}, {"use_pictures": True}],
     "vocoder": [{}, {"judge_channels": 2}],
+    "sound-transformer": [{}, {"source_dropout": 0.5}],
     "transformer": [
         {},
         {"layout": "compact"},

@@ -6,10 +6,11 @@ import wave
 import numpy as np
 import pytest
 
+from makar.data.instruments import FAMILIES, sound_of
 from makar.data.score import score_of
 from makar.errors import UnsupportedError
 from makar.generation.piano_roll import PITCH_PIXELS, STEP_PIXELS, piano_roll
-from makar.generation.synthesiser import FAMILIES, rendered, sound_of, wav_bytes
+from makar.generation.synthesiser import rendered, wav_bytes
 
 RATE = 22_050
 

@@ -75,10 +75,10 @@ def component_of(family: Family, codec: Codec | None = None) -> Component:
 
     Args:
         family: In evaluation mode, with its final weights.
-        codec: The codec that it was trained with; with it, what makes vectors of captions is a component too.
+        codec: The codec that it was trained with; with it, what makes vectors or tokens is a component too.
 
     Raises:
-        ConfigError: The family encodes nothing, and makes no vectors of captions.
+        ConfigError: The family encodes nothing, and makes no vectors or tokens.
     """
     encoded, accepted = family.config.latents(), family.config.accepts()
     encoder: Encoder | None = None
@@ -90,7 +90,7 @@ def component_of(family: Family, codec: Codec | None = None) -> Component:
     if encoder is None and maker is None:
         raise ConfigError(
             f'a model of family "{family.config.kind}" encodes nothing',
-            expected="a family with encode, or one that makes vectors of captions",
+            expected="a family with encode, or one that makes vectors or tokens",
         )
     return Component(
         encoder=encoder,

@@ -45,6 +45,19 @@ SAMPLING = {
         "divided by the temperature and put through a softmax, are the probabilities of token n: draw it, put it there, go on with the "
         "next. The decode network of the autoencoder beside it turns the grid into an image."
     ),
+    "sound-transformer": (
+        "text is a row of tokens: with classes first the class (size of the caption vocabulary, at least 1, plus its number; the "
+        "number of classes means none), with captions then the tokens of the caption plus 2 (a 1 alone means no caption), last a 0. "
+        "steps holds the tokens of every codebook, each row later by its number, the number of codes where a row has not begun or has "
+        "ended. guide holds coarser tokens or the leading notes; the number of its codes means that it is hidden. The logits of codebook "
+        "k at step n, divided by the temperature and put through a softmax, are the probabilities of its token at step n: draw it, put "
+        "it there, go on with the next. The decode network of the autoencoder beside it turns the rows, moved back, into a picture of "
+        "bands of pitch."
+    ),
+    "sound-vqvae": (
+        "encode gives the tokens of a picture of bands of pitch in -1..1, a row a codebook; decode the picture of tokens. New tokens come "
+        "from another model."
+    ),
     "captioner": (
         "reader turns an image in -1..1 into vectors. Give decoder these and a row of tokens that begins with a 1; the logits at the last "
         "position say the next token: take the likeliest but 1, append it, repeat until it is 0. Tokens minus 2 are those of "

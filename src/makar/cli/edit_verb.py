@@ -46,7 +46,7 @@ def edit(
     ] = None,
     colour: Annotated[bool, typer.Option("--colour", "--color", help="Give colours to a grey image.")] = False,
     control: Annotated[
-        bool, typer.Option("--control", help="A new image steered by this map (edges, a sketch ...).")
+        bool, typer.Option("--control", help="A new image steered by this map; music along the melody of this.")
     ] = False,
     photo: Annotated[
         bool, typer.Option("--photo", help="With --control: the file is a photo; its map is computed first.")

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+PICTURED = ("image", "sound")
+"""Media whose codecs make pictures, which learned codecs work on."""
+
+
 class CodecConfig(Config):
     """Settings of a codec. Subclasses are frozen dataclasses with a ``kind`` and a ``target``."""
 
@@ -29,7 +33,12 @@ class CodecConfig(Config):
     """Where the implementation is, as "module:Class"."""
 
     media: ClassVar[tuple[str, ...]]
-    """Media that the codec can encode."""
+    """Media that the codec can encode; of a learned one those of its usual base."""
+
+    @property
+    def content_media(self) -> tuple[str, ...]:
+        """Media that it can encode as it is set."""
+        return self.media
 
     @property
     def components(self) -> tuple[str, ...]:
@@ -80,6 +89,11 @@ class LearnedCodecConfig(CodecConfig):
     """The codec of the content."""
 
     @property
+    def content_media(self) -> tuple[str, ...]:
+        """Those of its base."""
+        return self.base.content_media
+
+    @property
     def components(self) -> tuple[str, ...]:
         """The stage that it works through, and those that its base works through."""
         return (self.component, *self.base.components)
@@ -89,10 +103,10 @@ class LearnedCodecConfig(CodecConfig):
         super().check()
         if not self.component:
             raise ConfigError(f"a codec {self.kind} names no component", expected="the name of an earlier stage")
-        if not set(self.media) & set(self.base.media):
+        if not set(PICTURED) & set(self.base.content_media):
             raise ConfigError(
-                f'codec "{self.base.kind}" cannot encode {", ".join(self.media)}',
-                expected="a codec of images below the learned one",
+                f'codec "{self.base.kind}" cannot encode {", ".join(PICTURED)}',
+                expected="a codec of images or sounds below the learned one",
             )
 
     @abc.abstractmethod
@@ -121,10 +135,12 @@ class Autoencoder(Encoder, Protocol):
 
 
 class Maker(Protocol):
-    """A trained family that makes examples of captions."""
+    """A trained family that makes examples of what they are asked to be."""
 
-    def make(self, captions: "Tensor", seeds: Sequence[int]) -> "Tensor":
-        """Return float32 ``[batch, *target]`` of caption tokens ``[batch, length]``; one seed an example."""
+    def make(
+        self, prompts: "Sequence[Mapping[str, Tensor]]", seeds: Sequence[int], options: Mapping[str, Any]
+    ) -> "list[Tensor]":
+        """Return one example a prompt, as its family makes them; one seed an example, and controls of the family by name."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -137,7 +153,7 @@ class Component:
         accepted: What it takes, as slots of one example.
         hash: sha256 of its configuration and weights; part of the name of every store that it fills.
         codec: The codec that it was trained with, where it is known.
-        maker: What makes its examples of captions; ``None`` where it makes none.
+        maker: What makes its examples; ``None`` where it makes none.
     """
 
     encoder: Encoder | None

@@ -21,9 +21,14 @@ LEAST_FRAMES = 4
 
 def loudness(sound: Sound, config: HearingConfig) -> np.ndarray:
     """Return the loudness of every band, in decibels, of as much of a sound as a picture shows, float32 ``[mels, frames]``."""
+    kept = fitting(sound, config)
+    return mel_decibels(kept, rate_hz=config.rate_hz, hop=config.hop, mels=config.mels)[:, : config.frames]
+
+
+def fitting(sound: Sound, config: HearingConfig) -> np.ndarray:
+    """Return as much of a sound as a picture shows, at its rate and in one channel, float32 ``[samples]``."""
     kept = sound.samples[: max(1, -(-config.frames * config.hop * sound.rate_hz // config.rate_hz))]
-    fitting = resampled(Sound(kept, sound.rate_hz), config.rate_hz)
-    return mel_decibels(fitting.mono(), rate_hz=config.rate_hz, hop=config.hop, mels=config.mels)[:, : config.frames]
+    return resampled(Sound(kept, sound.rate_hz), config.rate_hz).mono()
 
 
 def drawn_picture(sound: Sound, config: HearingConfig) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Images as the latents or tokens of a trained autoencoder: an ordinary codec for the stages after it.
+"""Images, and pictures of sounds, as the latents or tokens of a trained autoencoder: an ordinary codec for the stages after it.
 
 Values are scaled to mean 0 and one deviation in every channel (Rombach et al. 2022, arXiv 2112.10752, appendix G, with a mean as in
 Karras et al. 2024, arXiv 2312.02696, table 6), kept in half precision, and cut off where a normal distribution has nothing. Tokens are
@@ -257,8 +257,8 @@ class LatentCodec(LearnedCodec):
 
     @property
     def decodes(self) -> bool:
-        """Whether latents lead back to images."""
-        return isinstance(self._encoder, Autoencoder)
+        """Whether latents lead back to images, and these to content."""
+        return isinstance(self._encoder, Autoencoder) and self.base.decodes
 
     def decode(self, slots: dict[str, np.ndarray]) -> Any:
         """Return the image of one example's latents or tokens.

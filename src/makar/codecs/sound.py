@@ -2,7 +2,8 @@
 
 What is kept and learned is the picture (``makar.data.spectrogram``) in 256 steps, so every family of images learns sounds and every measure
 of images sees them; how a picture sounds is found again by ``makar.codecs.griffin_lim``. All channels are mixed to one. A sound that is
-shorter than the picture is followed by silence, which is cut off again from what is made.
+shorter than the picture is followed by silence, which is cut off again from what is made. A picture may instead be an outline of notes and
+beginnings (``makar.data.chroma``), for stages that plan before another one sounds; and the melody may lie beside it.
 """
 
 import dataclasses
@@ -13,14 +14,15 @@ from typing import Self
 import numpy as np
 
 from makar.codecs.codec import Codec
-from makar.codecs.hearing import Player, drawn_picture, heard_frames, loudness, played_picture
+from makar.codecs.hearing import Player, drawn_picture, fitting, heard_frames, loudness, played_picture
 from makar.codecs.image import ImageCodec
-from makar.codecs.sound_config import SoundCodecConfig
+from makar.codecs.sound_config import OUTLINE, SoundCodecConfig
+from makar.data.chroma import SILENT, melody_of, outline_of
 from makar.data.record import Record, Records, is_sampled
 from makar.data.sound import Sound
 from makar.data.spectrogram import RANGE_DB
-from makar.errors import ArtifactError, EmptyDataError
-from makar.tensor_spec import TensorSpec
+from makar.errors import ArtifactError, EmptyDataError, UnsupportedError
+from makar.tensor_spec import SOURCE, TensorSpec
 
 FILE = "sound_codec.json"
 
@@ -54,7 +56,7 @@ class SoundCodec(Codec):
                 if is_sampled(count):
                     loudest = max(loudest, float(loudness(record.content, config).max()))
                 count += 1
-                yield dataclasses.replace(record, content=np.zeros((config.mels, config.frames, 1), np.uint8))
+                yield dataclasses.replace(record, content=np.zeros((config.rows, config.frames, 1), np.uint8))
 
         pictures = ImageCodec.fit(config.picture(), looked_at())
         if not count:
@@ -81,8 +83,8 @@ class SoundCodec(Codec):
 
     @property
     def spec(self) -> TensorSpec:
-        """A picture from -1 to 1, and where they are used a class and a row of tokens of the caption."""
-        return self.pictures.spec
+        """A picture from -1 to 1, and where they are used a class, a row of tokens of the caption, and the melody as source."""
+        return self.config.with_melody(self.pictures.spec)
 
     @property
     def class_counts(self) -> dict[str, int]:
@@ -95,14 +97,32 @@ class SoundCodec(Codec):
         return self.pictures.class_names
 
     def encode(self, record: Record) -> dict[str, np.ndarray]:
-        """Return ``target`` uint8 ``[1, mels, frames]``, with labels ``class``, with captions ``caption``."""
+        """Return ``target`` uint8 ``[1, rows, frames]``, with labels ``class``, with captions ``caption``, with melodies ``source``."""
         if record.content is None:
             return {}
-        return self.pictures.encode(dataclasses.replace(record, content=self.picture(record.content)))
+        slots = self.pictures.encode(dataclasses.replace(record, content=self.picture(record.content)))
+        if slots and self.config.use_melody:
+            slots[SOURCE] = self.melody(record.content).astype(np.uint8)
+        return slots
 
     def picture(self, sound: Sound) -> np.ndarray:
-        """Return the picture of a sound, uint8 ``[mels, frames, 1]``."""
-        return drawn_picture(sound, self.config)
+        """Return the picture of a sound, uint8 ``[rows, frames, 1]``."""
+        config = self.config
+        if config.shows != OUTLINE:
+            return drawn_picture(sound, config)
+        drawn = outline_of(fitting(sound, config), rate_hz=config.rate_hz, hop=config.hop)[:, : config.frames]
+        return np.ascontiguousarray(np.pad(drawn, ((0, 0), (0, config.frames - drawn.shape[1])))[:, :, None])
+
+    def melody(self, sound: Sound) -> np.ndarray:
+        """Return the leading note of every frame, int64 ``[1, frames]``: 0 is C, 12 silence."""
+        config = self.config
+        notes = melody_of(fitting(sound, config), rate_hz=config.rate_hz, hop=config.hop)[: config.frames]
+        return np.pad(notes, (0, config.frames - len(notes)), constant_values=SILENT)[None]
+
+    @property
+    def decodes(self) -> bool:
+        """Whether a picture leads back to a sound; an outline does not."""
+        return self.config.shows != OUTLINE
 
     def counted(self, records: Iterator[Record]) -> "SoundCodec":
         """Return the codec with the sounds of each class counted in other data."""
@@ -120,11 +140,17 @@ class SoundCodec(Codec):
         return self.pictures.decode_caption(tokens)
 
     def to_model(self, slot: str, values: np.ndarray) -> np.ndarray:
-        """Turn uint8 0..255 into float32 -1..1; classes stay what they are."""
-        return self.pictures.to_model(slot, values)
+        """Turn uint8 0..255 into float32 -1..1, notes into int64; classes stay what they are."""
+        return values.astype(np.int64) if slot == SOURCE else self.pictures.to_model(slot, values)
 
     def decode(self, slots: dict[str, np.ndarray]) -> Sound:
-        """Return the sound of ``target`` in -1..1, on the grid of 16 bits, without the silence that follows it."""
+        """Return the sound of ``target`` in -1..1, on the grid of 16 bits, without the silence that follows it.
+
+        Raises:
+            UnsupportedError: It is an outline.
+        """
+        if not self.decodes:
+            raise UnsupportedError("the sound of an outline", expected="a later stage that makes sounds of it")
         drawn = self.pictures.decode(slots)[:, :, 0]
         return self.sound(drawn[:, : heard_frames(drawn)])
 

@@ -1,17 +1,31 @@
-"""Settings of the sound codec: how the picture of a sound is taken, and whether labels and captions are used."""
+"""Settings of the sound codec: how the picture of a sound is taken, and whether labels, captions and melodies are used."""
 
 import dataclasses
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from makar.codecs.hearing_config import FEWEST_FRAMES, HearingConfig, frames_for, usual_hop, usual_mels, usual_rate_hz
+from makar.codecs.hearing_config import (
+    FEWEST_FRAMES,
+    MANY_MELS,
+    HearingConfig,
+    frames_for,
+    usual_hop,
+    usual_mels,
+    usual_rate_hz,
+)
 from makar.codecs.image_config import ImageCodecConfig, estimated_slots
 from makar.codecs.text_config import LEAST_VOCABULARY
 from makar.config import setting
-from makar.tensor_spec import TensorSpec
+from makar.tensor_spec import SOURCE, Slot, TensorSpec
 
 MOST_FRAMES = 256
 HIGHEST_RATE_HZ = 22_050
+BANDS, OUTLINE = "bands", "outline"
+"""What a picture shows."""
+
+OUTLINE_ROWS = 16
+MELODY_NOTES = 13
+"""The twelve notes, and silence; both as in ``makar.data.chroma``."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -26,6 +40,15 @@ class SoundCodecConfig(HearingConfig):
         meaning="frames of the picture, its columns; what is longer is cut off, what is shorter is followed by silence",
         minimum=FEWEST_FRAMES,
         maximum=MOST_FRAMES,
+    )
+    shows: str = setting(
+        BANDS,
+        meaning="what the picture shows: the loudness of bands of pitch; or an outline, which leads back to no sound: which of the twelve "
+        "notes sound and where something begins",
+        choices=(BANDS, OUTLINE),
+    )
+    use_melody: bool = setting(
+        False, meaning="learn which of the twelve notes leads at each moment, so that a melody can be given"
     )
     use_labels: bool = setting(False, meaning="learn the class of every sound, so that one can be asked for")
     use_captions: bool = setting(False, meaning="learn what captions say, so that a sound can be described")
@@ -44,12 +67,24 @@ class SoundCodecConfig(HearingConfig):
 
     def estimated_spec(self, labels: Mapping[str, int]) -> TensorSpec:
         """Return what the codec will make, as far as the inspection lets it be guessed."""
-        return TensorSpec(estimated_slots(self.picture(), (1, self.mels, self.frames), labels))
+        return self.with_melody(TensorSpec(estimated_slots(self.picture(), (1, self.rows, self.frames), labels)))
+
+    def with_melody(self, pictures: TensorSpec) -> TensorSpec:
+        """Return what the codec of the pictures makes, and the leading note of every frame where melodies are learned."""
+        if not self.use_melody:
+            return pictures
+        notes = Slot(kind="tokens", axes=("codebooks", "frames"), sizes=(1, self.frames), vocabulary=MELODY_NOTES)
+        return TensorSpec({**pictures.slots, SOURCE: notes})
+
+    @property
+    def rows(self) -> int:
+        """Rows of the picture."""
+        return self.mels if self.shows == BANDS else OUTLINE_ROWS
 
     def picture(self) -> ImageCodecConfig:
         """Return the settings of the codec of the pictures."""
         return ImageCodecConfig(
-            height=self.mels,
+            height=self.rows,
             width=self.frames,
             channels=1,
             use_labels=self.use_labels,
@@ -64,7 +99,7 @@ def choose_sound_codec(sizes: Mapping[str, Any], codec: SoundCodecConfig) -> Sou
 
     Args:
         sizes: What the inspection found of rates and durations.
-        codec: The codec of the recipe, whose other settings stay.
+        codec: The codec of the recipe, whose other settings stay; more bands than usual stay too.
     """
     rate = usual_rate_hz(sizes, highest=HIGHEST_RATE_HZ)
     hop = usual_hop(rate)
@@ -75,4 +110,5 @@ def choose_sound_codec(sizes: Mapping[str, Any], codec: SoundCodecConfig) -> Sou
     while longest * rate / hop > MOST_FRAMES:
         hop *= 2
     frames = frames_for(longest, rate_hz=rate, hop=hop, most=MOST_FRAMES)
-    return codec.changed(rate_hz=rate, hop=hop, mels=usual_mels(rate), frames=frames)
+    mels = codec.mels if codec.mels > MANY_MELS else usual_mels(rate)
+    return codec.changed(rate_hz=rate, hop=hop, mels=mels, frames=frames)

@@ -1,9 +1,12 @@
-"""Measures models of sounds: those that make sounds by their pictures, as images are; those that speak by sentences they never heard.
+"""Measures models of sounds: those that make sounds by their pictures, as images are, and those that write them by their tokens besides;
+those that speak by sentences they never heard.
 
 A held-out sentence is spoken in the rhythm of its recording, so frame can be compared with frame: the mean difference of loudness in
 decibels over all bands of all frames in which something is spoken. Beside it stand the usual sound of each unit, which is what a model
 without any sense of neighbours and time would say, and another recording, which is what one would say that does not read.
 """
+
+import dataclasses
 
 import numpy as np
 import torch
@@ -18,6 +21,7 @@ from makar.evaluation.image import PLAYED, evaluate_image
 from makar.evaluation.image_novelty import novelty_scores, sentence_on_novelty
 from makar.evaluation.material import Material
 from makar.evaluation.pictures import pairs_png
+from makar.evaluation.sound_tokens import is_judged, is_token_model, token_scores, told
 from makar.generation.prompts import Prompt
 from makar.generation.recording import recorded
 from makar.generation.request import Job, Request
@@ -39,7 +43,15 @@ def evaluate_sound(material: Material) -> Findings:
         material: The model and its data.
     """
     codec = material.codec
-    return _evaluate_speech(material, codec) if isinstance(codec, SpeechCodec) else evaluate_image(material)
+    if isinstance(codec, SpeechCodec):
+        return _evaluate_speech(material, codec)
+    if not is_token_model(material):
+        return evaluate_image(material)
+    found = evaluate_image(told(material))
+    large = {} if is_judged(material) else {"captions": "no judge of them was trained: the pictures are too large"}
+    return dataclasses.replace(
+        found, scores=(*found.scores, *token_scores(material)), details={**found.details, **large}
+    )
 
 
 def _evaluate_speech(material: Material, codec: SpeechCodec) -> Findings:

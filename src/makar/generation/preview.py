@@ -30,7 +30,7 @@ def sample_maker(codec: Codec) -> Callable[[Family], list[Any]]:
         From a family to its samples: one text, or ``IMAGES`` images uint8 ``[height, width, channels]``; empty for a stage that makes
         nothing by itself.
     """
-    count = IMAGES if "image" in codec.config.media else 1
+    count = IMAGES if "image" in codec.config.content_media else 1
 
     def make(family: Family) -> list[Any]:
         try:

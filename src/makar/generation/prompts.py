@@ -157,7 +157,8 @@ def _read_filled(item: Any, codec: Codec, family: Family) -> list[Prompt]:
 def rewrites(config: FamilyConfig) -> bool:
     """Return whether a model makes a text from another one and does not go on with it."""
     accepted = config.accepts()
-    return SOURCE in accepted and accepted[SOURCE].kind == "tokens"
+    # Rows of tokens that guide a sound are no text.
+    return SOURCE in accepted and accepted[SOURCE].kind == "tokens" and accepted[SOURCE].axes == ("length",)
 
 
 def _listed(prompts: Any, *, one_rank: int) -> list[Any]:

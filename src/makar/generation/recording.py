@@ -32,12 +32,14 @@ class Pictures(Protocol):
 
 def compared(content: Any, codec: Codec) -> Any:
     """Return what of a content is compared with the training data: of a sound its picture, else the content itself."""
-    return codec.picture(content) if isinstance(content, Sound) and isinstance(codec, Pictures) else content
+    plain = codec.plain
+    return plain.picture(content) if isinstance(content, Sound) and isinstance(plain, Pictures) else content
 
 
 def pictured(codec: Codec) -> Codec:
     """Return the codec of the images that are compared: of sounds that of their pictures, else that of the content itself."""
-    return codec.pictures if isinstance(codec, SoundCodec) else codec.plain
+    plain = codec.plain
+    return plain.pictures if isinstance(plain, SoundCodec) else plain
 
 
 def seen(content: Any, codec: Codec) -> np.ndarray:

@@ -18,6 +18,7 @@ from makar.codecs.sound import SoundCodec
 from makar.config import Config, setting
 from makar.data.sound import Sound, resampled
 from makar.errors import UnknownNameError, UnsupportedError, UsageError
+from makar.families.family import Batch
 from makar.generation.asset import Asset
 from makar.generation.change import Change, unchanged
 from makar.generation.edit_request import EditRequest
@@ -27,12 +28,14 @@ from makar.generation.prompts import Prompt, Prompts, read_prompts
 from makar.generation.request import Job, Request, check_count_and_seed
 from makar.generation.resounding import is_resounding, resound
 from makar.generation.sound_file import read_given_sound
+from makar.generation.token_sound_edit import GO_ON, RECONSTRUCT, token_edit, writes_tokens
 from makar.tensor_spec import KNOWN, MASK, SOURCE, TARGET
 
 FADE_SECONDS = 0.010
 """At each end of what is new it is mixed with what stood there, as far as anything did."""
 
 STRENGTH = "strength"
+OPERATIONS = ("control", "vary", RECONSTRUCT)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -44,6 +47,12 @@ class SoundEditRequest(Config):
     from_second: float | None = setting(None, meaning="fill in: where the hole begins", unit="seconds", minimum=0.0)
     to_second: float | None = setting(None, meaning="fill in: where the hole ends", unit="seconds", minimum=0.0)
     go_on: bool = setting(False, meaning="go on where the sound ends, for half of what the model hears at once")
+    operation: str | None = setting(
+        None,
+        meaning="of models of tokens: control plays its melody anew, vary gives others like it, reconstruct encodes and decodes; none "
+        "takes the one that the model can do",
+        choices=OPERATIONS,
+    )
 
 
 def edit_sound(
@@ -79,7 +88,7 @@ def edit_sound(
         if prompts is not None:
             raise UnsupportedError("a prompt of a model that finds how pictures sound", expected="no prompt")
         return resound(artifact, how, count=count, seed=seed, options=options, novelty=novelty)
-    if not isinstance(artifact.codec(), SoundCodec):
+    if not isinstance(artifact.codec().plain, SoundCodec):
         raise UnsupportedError(
             "a model of speech speaks texts and changes nothing, and one of samples makes them",
             expected="a model of the recipe sound",
@@ -88,6 +97,22 @@ def edit_sound(
     check_count_and_seed(count, seed)
     controls = {name: value for name, value in (options or {}).items() if value is not None}
     is_hole = asked.from_second is not None or asked.to_second is not None
+    config = artifact.recipe.stages[-1].family
+    if writes_tokens(config) or RECONSTRUCT in config.edits:
+        if is_hole or STRENGTH in controls or (asked.go_on and asked.operation):
+            raise UnsupportedError(
+                "a hole, a strength, or two things at once, of a model that writes sounds from beginning to end",
+                expected=f"one of: {', '.join(('go_on', *config.edits) if writes_tokens(config) else config.edits)}",
+                do='for holes train with the recipe "sound"',
+            )
+        operation = GO_ON if asked.go_on else asked.operation or next(iter(config.edits), GO_ON)
+        content, sound = _read(source)
+        request = Request(artifact, options=controls, novelty=novelty, refuse_copies=False)
+        slots, change = token_edit(
+            request.codec, config, sound, operation=operation, stated=_stated(asked, content, sound)
+        )
+        return make_assets(request, _jobs(request, prompts, slots, change, seeds=range(seed, seed + count)))
+    _check_operation(asked)
     if is_hole + asked.go_on + (STRENGTH in controls) != 1:
         raise UsageError(
             "nothing, or more than one thing, is asked for",
@@ -97,10 +122,7 @@ def edit_sound(
     request = Request(artifact, options=controls, novelty=novelty, refuse_copies=False)
     codec = request.codec
     assert isinstance(codec, SoundCodec), "sounds have one codec"
-    stated = {
-        "settings": {name: value for name, value in asked.to_dictionary().items() if value not in (None, False)},
-        "source": {"kind": "sound", "sha256": hashlib.sha256(content).hexdigest(), "seconds": round(sound.seconds, 6)},
-    }
+    stated = _stated(asked, content, sound)
     if STRENGTH in controls:
         if sound.seconds > codec.config.seconds:
             raise UnsupportedError(
@@ -113,13 +135,36 @@ def edit_sound(
     else:
         hole = _end(sound, codec) if asked.go_on else _hole(asked, sound)
         slots, change = _filling(sound, hole, codec, stated | {"operation": "go on" if asked.go_on else "inpaint"})
-    chosen = read_prompts(prompts, codec, request.family)
-    jobs = [
-        Job(Prompt(stated=prompt.stated, slots={**prompt.slots, **slots}, change=change), seed + number)
-        for prompt in chosen
-        for number in range(count)
+    return make_assets(request, _jobs(request, prompts, slots, change, seeds=range(seed, seed + count)))
+
+
+def _check_operation(asked: SoundEditRequest) -> None:
+    """Refuse operations that only models of tokens know.
+
+    Raises:
+        UnsupportedError: One is asked for.
+    """
+    if asked.operation is not None:
+        raise UnsupportedError(
+            f'"{asked.operation}" of a model that fills in and goes on',
+            expected="a hole, go_on, or a strength",
+            do='train with the recipe "musicgen" or "sound-vqvae"',
+        )
+
+
+def _jobs(request: Request, prompts: Prompts, slots: Batch, change: Change, *, seeds: range) -> list[Job]:
+    return [
+        Job(Prompt(stated=prompt.stated, slots={**prompt.slots, **slots}, change=change), seed)
+        for prompt in read_prompts(prompts, request.codec, request.family)
+        for seed in seeds
     ]
-    return make_assets(request, jobs)
+
+
+def _stated(asked: SoundEditRequest, content: bytes, sound: Sound) -> dict[str, Any]:
+    return {
+        "settings": {name: value for name, value in asked.to_dictionary().items() if value not in (None, False)},
+        "source": {"kind": "sound", "sha256": hashlib.sha256(content).hexdigest(), "seconds": round(sound.seconds, 6)},
+    }
 
 
 def _filling(

@@ -33,13 +33,15 @@ class Codebook(nn.Module):
         width: Length of a code.
         decay: Share of the running means that stays at each step.
         restart_share: A code chosen less often than this share of the even use is moved; 0 never moves one.
+        norms: Whether vectors are normed first; what an earlier codebook left over must keep its length.
     """
 
     vectors: Tensor
     counts: Tensor
 
-    def __init__(self, codes: int, width: int, *, decay: float, restart_share: float) -> None:
+    def __init__(self, codes: int, width: int, *, decay: float, restart_share: float, norms: bool = True) -> None:
         super().__init__()
+        self.norms = norms
         self.codes = codes
         self.decay = decay
         self.restart_share = restart_share
@@ -61,8 +63,8 @@ class Codebook(nn.Module):
         self.vectors.copy_(self.normed(x.float())[chosen[: self.codes]])
 
     def normed(self, x: Float[Tensor, "*batch width"]) -> Float[Tensor, "*batch width"]:
-        """Return vectors with mean 0 and variance 1 each."""
-        return F.layer_norm(x, (x.shape[-1],))
+        """Return vectors with mean 0 and variance 1 each, or as they are where they are not to be normed."""
+        return F.layer_norm(x, (x.shape[-1],)) if self.norms else x
 
     def tokens(self, x: Float[Tensor, "*batch width"]) -> Int[Tensor, "*batch"]:
         """Return the number of the nearest code of every vector, normed first."""

@@ -43,7 +43,7 @@ def grown_recipe(
     recipe = _begun(origin, name=name, adapter=adapter, medium=medium, task=task)
     if adapter is not None and not is_pipeline:
         recipe = adapted(recipe, origin, adapter)
-    media = {medium for stage in recipe.stages for medium in stage.codec.media}
+    media = {medium for stage in recipe.stages for medium in stage.codec.content_media}
     if medium not in media:
         raise UnsupportedError(
             f'"{origin.parent.name}" makes {origin.recipe.medium}, the data is {medium}',

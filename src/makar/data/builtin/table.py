@@ -28,6 +28,11 @@ BUILT_IN: dict[str, tuple[str, str, str]] = {
         "text",
         "the reference and documentation of this Python",
     ),
+    "tunes": (
+        "makar.data.builtin.tunes:TunesSource",
+        "sound",
+        "600 tunes of four seconds in three styles, with labels and captions",
+    ),
 }
 """Name to implementation, medium and one sentence."""
 

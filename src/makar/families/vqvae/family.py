@@ -136,7 +136,14 @@ class VqvaeFamily(Family):
         """Return a sampler that rebuilds images over the current weights."""
         del codec
         refuse_hook(hook)
-        return VqvaeSampler(self.encode, self.decode, config=self.config, device=self.network.data_mean.device)
+        config = self.config
+        return VqvaeSampler(
+            self.encode,
+            self.decode,
+            shape=(config.channels, config.height, config.width),
+            noun="image",
+            device=self.network.data_mean.device,
+        )
 
     def tensors(self) -> dict[str, Tensor]:
         """Return weights, codes, and the statistics of the data, under the names of the network's parts."""

@@ -1,4 +1,4 @@
-"""Rebuilds given images from their tokens; without an image there is nothing to rebuild, and it says what can make one."""
+"""Rebuilds given images and sounds from their tokens; without one there is nothing to rebuild, and it says what can make one."""
 
 from collections.abc import Callable, Iterator
 
@@ -8,20 +8,22 @@ from torch import Tensor
 
 from makar.errors import UnsupportedError
 from makar.families.family import Batch, Sampler
-from makar.families.vqvae.config import VqvaeConfig
 from makar.families.vqvae.options import VqvaeOptions
 from makar.tensor_spec import SOURCE, TARGET
 
 BATCH = 64
+MAKERS = {"image": 'the recipe "image" or "vae"', "sound": 'the recipe "musicgen" or "sound"'}
+"""What makes new ones, by what is rebuilt."""
 
 
 class VqvaeSampler(Sampler):
-    """Rebuilds images.
+    """Rebuilds images, or the pictures of sounds.
 
     Args:
         encode: From images to tokens.
         decode: From tokens to images.
-        config: Sizes of the model.
+        shape: Channels, height and width of an image.
+        noun: ``"image"`` or ``"sound"``.
         device: Where the network is.
     """
 
@@ -30,12 +32,14 @@ class VqvaeSampler(Sampler):
         encode: Callable[[Tensor], Tensor],
         decode: Callable[[Tensor], Tensor],
         *,
-        config: VqvaeConfig,
+        shape: tuple[int, int, int],
+        noun: str,
         device: torch.device,
     ) -> None:
         self._encode = encode
         self._decode = decode
-        self._shape = (config.channels, config.height, config.width)
+        self._shape = shape
+        self._noun = noun
         self._device = device
 
     def sample(
@@ -60,15 +64,15 @@ class VqvaeSampler(Sampler):
         unknown = set(prompt) - {SOURCE}
         if unknown:
             raise UnsupportedError(
-                f"this autoencoder cannot use {', '.join(sorted(unknown))}", expected="an image to rebuild"
+                f"this autoencoder cannot use {', '.join(sorted(unknown))}", expected=f"one {self._noun} to rebuild"
             )
         if SOURCE not in prompt:
             raise UnsupportedError(
-                "this model turns images into tokens and back, and makes no new ones",
-                expected="an image to rebuild",
-                do='to make new images, train with the recipe "image" or "vae"',
+                f"this model turns {self._noun}s into tokens and back, and makes no new ones",
+                expected=f"one {self._noun} to rebuild",
+                do=f"to make new {self._noun}s, train with {MAKERS[self._noun]}",
             )
         source = prompt[SOURCE]
         if tuple(source.shape) != self._shape:
-            raise UnsupportedError(f"an image of shape {tuple(source.shape)}", expected=str(self._shape))
+            raise UnsupportedError(f"the {self._noun} of shape {tuple(source.shape)}", expected=str(self._shape))
         return source

@@ -1,0 +1,208 @@
+"""Sounds as the second half of a stream: a decoder transformer reads class, caption and guide and predicts all codebooks step by step.
+
+The vectors of a step's tokens are added up, one table a codebook; from the stream one head a codebook predicts the next step, and the loss
+is the mean surprise over the codebooks (Copet et al. 2023, arXiv 2306.05284, section 2). The text stands before the sound in the same
+stream where MusicGen looks at it by cross-attention, and the guide is added at its own moment, as the upsampler of Jukebox has it
+(Dhariwal et al. 2020, arXiv 2005.00341, section 4.2). Class and caption are forgotten in a share of the examples, for guidance (Ho and
+Salimans 2022, arXiv 2207.12598), and so may be the guide, where a sound can also be made without one.
+"""
+
+import copy
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn import functional
+
+from makar.families.asked import Asking
+from makar.families.family import Batch, Family, Loss, OnnxPart, ParameterGroup, Phase
+from makar.families.logits_hook import LogitsHook
+from makar.families.transformer.delay import delayed
+from makar.families.transformer.family import PRECISIONS
+from makar.families.transformer.network import TransformerNetwork
+from makar.families.transformer.objective import parameter_groups
+from makar.families.transformer.sound_config import SoundTransformerConfig
+from makar.families.transformer.sound_options import SoundTokenOptions
+from makar.families.transformer.sound_sampler import SoundTokenSampler
+from makar.families.transformer.sound_stream import TextRows, guide_rows, table_rows, text_rows, without_caption
+from makar.nn.cross_entropy import linear_cross_entropy
+from makar.tensor_spec import CAPTION, CLASS, SOURCE, TARGET
+
+UNIT = "nats/token"
+GUIDE_DEVIATION = 0.3
+"""Of the first vectors of a guide; those of tokens have 0.8."""
+
+
+class SoundTransformerFamily(Family):
+    """A decoder transformer over several streams of sound tokens.
+
+    Args:
+        config: Sizes, bound to what the codec makes.
+    """
+
+    options: ClassVar[type[SoundTokenOptions]] = SoundTokenOptions
+    concurrent: ClassVar[bool] = True
+
+    def __init__(self, config: SoundTransformerConfig) -> None:
+        super().__init__()
+        self.config: SoundTransformerConfig = config
+        self.precision = "float32"
+        self.network = TransformerNetwork(config.decoder)
+        self.guide = nn.Parameter(torch.zeros(config.guide_rows, config.width)) if config.guide_rows else None
+
+    def initialise(self, generator: torch.Generator) -> None:
+        """Draw every weight."""
+        self.network.initialise(generator)
+        if self.guide is not None:
+            with torch.no_grad():
+                self.guide.normal_(std=GUIDE_DEVIATION, generator=generator)
+
+    def phases(self) -> list[Phase]:
+        """Return the one phase: every parameter minimises the surprise at all codebooks."""
+        groups = list(parameter_groups(self.network))
+        if self.guide is not None:
+            groups.append(ParameterGroup(parameters=[self.guide], weight_decay=0.0))
+        return [Phase(name="next_step", groups=groups, loss=self._loss)]
+
+    def _loss(self, batch: Batch, generator: torch.Generator) -> Loss:
+        config, device = self.config, batch[TARGET].device
+        label, caption, guide = batch.get(CLASS), batch.get(CAPTION), batch.get(SOURCE)
+        count = len(batch[TARGET])
+        if config.classes or config.caption_length:
+            forgotten = (torch.rand(count, generator=generator) < config.class_dropout).to(device)
+            if label is not None:
+                label = torch.where(forgotten, config.classes, label)
+            if caption is not None:
+                caption = torch.where(forgotten[:, None], without_caption(config.caption_length).to(device), caption)
+        if guide is not None and config.source_dropout:
+            hidden = (torch.rand(count, generator=generator) < config.source_dropout).to(device)
+            guide = torch.where(hidden[:, None, None], config.source_codes, guide)
+        return self._surprise(batch[TARGET], label=label, caption=caption, guide=guide, generator=generator)
+
+    def validation_loss(self, batch: Batch, generator: torch.Generator) -> Loss:
+        """Return the surprise with every class, caption and guide known."""
+        del generator
+        with torch.no_grad():
+            return self._surprise(
+                batch[TARGET],
+                label=batch.get(CLASS),
+                caption=batch.get(CAPTION),
+                guide=batch.get(SOURCE),
+                generator=None,
+            )
+
+    def _surprise(
+        self,
+        codes: Tensor,
+        *,
+        label: Tensor | None,
+        caption: Tensor | None,
+        guide: Tensor | None,
+        generator: torch.Generator | None,
+    ) -> Loss:
+        config = self.config
+        text = text_rows(config, batch=len(codes), label=label, caption=caption)
+        text = TextRows(tokens=text.tokens.to(codes.device), end=text.end.to(codes.device))
+        x = self._predicting(codes, text, guide, generator)
+        head = self.network.head
+        losses = []
+        for number in range(config.codebooks):
+            start = config.sound_start + number * (config.codes + 1)
+            seen = x[:, number : number + config.moments].flatten(0, 1)
+            losses.append(linear_cross_entropy(seen, head[start : start + config.codes], codes[:, number].flatten()))
+        metrics = {f"codebook_{number + 1}": float(loss.detach()) for number, loss in enumerate(losses)}
+        return Loss(value=torch.stack(losses).mean(), count=codes.numel(), unit=UNIT, metrics=metrics)
+
+    def _predicting(
+        self, codes: Tensor, text: TextRows, guide: Tensor | None, generator: torch.Generator | None
+    ) -> Float[Tensor, "batch steps width"]:
+        """Return the stream at the positions that predict the steps."""
+        config = self.config
+        # The last step predicts nothing.
+        sounds = self.step_vectors(delayed(codes, nothing=config.codes)[..., :-1])
+        vectors = functional.embedding(text.tokens, self.network.embeddings)
+        vectors = functional.pad(vectors, (0, 0, 0, config.steps - 1))
+        # What fills up the end of a short text must not stand beneath the first steps of its sound.
+        is_text = torch.arange(vectors.shape[1], device=codes.device) <= text.end[:, None]
+        positions = text.end[:, None] + torch.arange(config.steps, device=codes.device)
+        beside = functional.pad(sounds, (0, 0, 1, 0))
+        if guide is not None:
+            beside = beside + self.guide_vectors(guide)
+        index = positions[..., None].expand(-1, -1, vectors.shape[-1])
+        stream = self.network.stream_of(
+            (vectors * is_text[..., None]).scatter_add(1, index, beside),
+            dtype=PRECISIONS[self.precision],
+            generator=generator,
+        )
+        return stream.gather(1, index)
+
+    def step_vectors(self, steps: Int[Tensor, "*batch codebooks steps"]) -> Float[Tensor, "*batch steps width"]:
+        """Return what enters for steps: the sum of the vectors of their tokens, of the length of one."""
+        found = functional.embedding(table_rows(self.config, steps), self.network.embeddings)
+        return found.sum(-3) * self.config.codebooks**-0.5
+
+    def guide_vectors(
+        self, guide: Int[Tensor, "*batch source_codebooks source_moments"]
+    ) -> Float[Tensor, "*batch steps width"]:
+        """Return what a guide adds to every step."""
+        assert self.guide is not None, "only a model with a guide is given one"
+        return functional.embedding(guide_rows(self.config, guide), self.guide).sum(-3)
+
+    def sampler(self, codec: Any, *, hook: LogitsHook | None = None) -> SoundTokenSampler:
+        """Return a sampler over a copy of the current weights; the hook sees the logits of every codebook, after the filters."""
+        config = self.config
+        counts: dict[str, int] = codec.class_counts if config.classes else {}
+        encode: Callable[[str], Any] | None = codec.encode_caption if config.caption_length else None
+        return SoundTokenSampler(
+            config,
+            self.network,
+            guide=None if self.guide is None else self.guide.detach(),
+            asking=Asking(config, class_counts=counts, encode_caption=encode),
+            codec=codec,
+            hooks=() if hook is None else (hook,),
+        )
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return the weights under the names of the family's parts."""
+        return dict(self.state_dict())
+
+    def onnx_parts(self) -> list[OnnxPart]:
+        """Return the network from text, all tokens and a guide to the logits of every codebook at every step."""
+        config = self.config
+        text = torch.zeros(2, 3 + config.longest_text, dtype=torch.int64)
+        steps = torch.arange(2 * config.codebooks * (config.steps - 1)) % config.codes
+        inputs = {"text": text, "steps": steps.view(2, config.codebooks, config.steps - 1)}
+        if config.source_codes:
+            sizes = (2, config.source_codebooks, config.source_moments)
+            inputs["guide"] = torch.zeros(sizes, dtype=torch.int64)
+        dynamic = {name: {0: "batch", **({1: "length"} if name == "text" else {})} for name in inputs}
+        module = _SoundLogits(copy.deepcopy(self)).eval()
+        return [OnnxPart(name="model", module=module, inputs=inputs, outputs=("logits",), dynamic=dynamic)]
+
+
+class _SoundLogits(nn.Module):
+    """From the text and all steps, of which later ones count for nothing, to the logits of every codebook."""
+
+    def __init__(self, family: SoundTransformerFamily) -> None:
+        super().__init__()
+        self.family = family
+
+    def forward(
+        self,
+        text: Int[Tensor, "batch length"],
+        steps: Int[Tensor, "batch codebooks steps_before"],
+        guide: Int[Tensor, "batch source_codebooks source_moments"] | None = None,
+    ) -> Float[Tensor, "batch codebooks steps codes"]:
+        family, config = self.family, self.family.config
+        vectors = functional.embedding(text, family.network.embeddings)
+        sounds = family.step_vectors(steps)
+        if guide is not None:
+            beside = family.guide_vectors(guide)
+            vectors = torch.cat([vectors[:, :-1], vectors[:, -1:] + beside[:, :1]], 1)
+            sounds = sounds + beside[:, 1:]
+        stream = family.network.stream_of(torch.cat([vectors, sounds], 1))[:, text.shape[1] - 1 :]
+        logits = stream @ family.network.head[config.sound_start :].T
+        by_codebook = logits.unflatten(-1, (config.codebooks, config.codes + 1))
+        return by_codebook[..., : config.codes].transpose(1, 2)
