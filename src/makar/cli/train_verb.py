@@ -92,5 +92,5 @@ def _first_try(model: "Model", name: str) -> str:
     if model.artifact.family().creates:
         return f"generate {name}"
     config = model.artifact.recipe.stages[-1].family
-    given = "TEXT" if model.makes_text else "IMAGES"
+    given = "TEXT" if model.makes_text else {"sound": "RECORDINGS"}.get(model.medium, "IMAGES")
     return f"predict {name} {given}" if config.predictions else f"edit {name} IMAGE"

@@ -15,10 +15,9 @@ from typing import Any, Self
 import numpy as np
 
 from makar.codecs.alignment import Aligner, features_of, learned_aligner
-from makar.codecs.alpha import model_values, pixels_of
 from makar.codecs.codec import Codec
 from makar.codecs.durations import Durations, learned_durations
-from makar.codecs.hearing import drawn_picture, heard_frames, loudness, played_picture
+from makar.codecs.hearing import band_channels, channels_sound, drawn_picture, loudness
 from makar.codecs.image import MOST_CLASSES, UNLABELLED
 from makar.codecs.speech_config import SpeechCodecConfig
 from makar.codecs.units import KINDS, has_phones, units_of
@@ -243,7 +242,7 @@ class SpeechCodec(Codec):
     def to_model(self, slot: str, values: np.ndarray) -> np.ndarray:
         """Turn the rows of a picture into channels in -1..1, and what is said of frames into 0..1; classes stay what they are."""
         if slot == TARGET:
-            return model_values(values).swapaxes(-3, -2)
+            return band_channels(values)
         return (values / np.float32(255)).astype(np.float32) if slot == SOURCE else values
 
     def picture(self, sound: Sound) -> np.ndarray:
@@ -252,8 +251,7 @@ class SpeechCodec(Codec):
 
     def decode(self, slots: dict[str, np.ndarray]) -> Sound:
         """Return the sound of ``target`` ``[mels, 1, frames]`` in -1..1, without the silence that follows it."""
-        drawn = pixels_of(np.ascontiguousarray(slots[TARGET].swapaxes(-3, -2)))[:, :, 0]
-        return played_picture(drawn[:, : heard_frames(drawn)], self.config)
+        return channels_sound(slots[TARGET], self.config)
 
 
 def _halves(text: str) -> tuple[str, str]:

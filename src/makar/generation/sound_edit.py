@@ -8,7 +8,6 @@ the sound goes on without a jump. Samples outside the hole come out bit for bit,
 import dataclasses
 import hashlib
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -18,18 +17,17 @@ from makar.artifacts.artifact import Artifact
 from makar.codecs.sound import SoundCodec
 from makar.config import Config, setting
 from makar.data.sound import Sound, resampled
-from makar.data.sound_reader import read_sound
 from makar.errors import UnknownNameError, UnsupportedError, UsageError
 from makar.generation.asset import Asset
 from makar.generation.change import Change, unchanged
 from makar.generation.edit_request import EditRequest
 from makar.generation.generate import make_assets
+from makar.generation.given_sound import read_given_sound
 from makar.generation.guards import NoveltyCheck
 from makar.generation.prompts import Prompt, Prompts, read_prompts
 from makar.generation.request import Job, Request, check_count_and_seed
 from makar.tensor_spec import KNOWN, MASK, SOURCE, TARGET
 
-LARGEST_BYTES = 1 << 30
 FADE_SECONDS = 0.010
 """At each end of what is new it is mixed with what stood there, as far as anything did."""
 
@@ -89,7 +87,7 @@ def edit_sound(
             "nothing, or more than one thing, is asked for",
             expected="a hole (from_second and to_second), go_on, or a strength",
         )
-    content, sound = _read(source)
+    content, sound = read_given_sound(source)
     request = Request(artifact, options=controls, novelty=novelty, refuse_copies=False)
     codec = request.codec
     assert isinstance(codec, SoundCodec), "sounds have one codec"
@@ -209,13 +207,3 @@ def _read_request(how: EditRequest | Mapping[str, Any]) -> tuple[SoundEditReques
     if source is None:
         raise UsageError("there is no sound to change", expected="a sound file")
     return asked, source
-
-
-def _read(source: Any) -> tuple[bytes, Sound]:
-    if not isinstance(source, str | Path) or not Path(source).is_file():
-        raise UsageError(f"there is no file {source}", expected="a sound file")
-    path = Path(source)
-    if path.stat().st_size > LARGEST_BYTES:
-        raise UsageError(f"{path.name} is longer than {LARGEST_BYTES >> 20} MB", expected="a shorter sound")
-    content = path.read_bytes()
-    return content, read_sound(content)
