@@ -10,7 +10,7 @@ import json
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -81,9 +81,7 @@ class TranscriptCodec(Codec):
         """
         try:
             found = json.loads(files[FILE])
-            alphabet = found["alphabet"]
-            if not isinstance(alphabet, str) or not alphabet or len(set(alphabet)) < len(alphabet):
-                raise ValueError("its letters are no text of different ones")
+            alphabet = _checked_alphabet(found["alphabet"])
             return cls(config.changed(loudest_db=float(found["loudest_db"])), alphabet=alphabet)
         except (KeyError, TypeError, ValueError) as error:
             raise ArtifactError(f"{FILE} of the codec cannot be read: {error}", do="get the model again") from error
@@ -143,6 +141,12 @@ def plain_words(text: str) -> str:
     )
     words = (word.strip("'") for word in kept.split())
     return " ".join(word for word in words if word)
+
+
+def _checked_alphabet(found: Any) -> str:
+    if not isinstance(found, str) or not found or len(set(found)) < len(found):
+        raise ValueError("its letters are no text of different ones")
+    return found
 
 
 def _fits(sound: Sound, words: str, config: TranscriptCodecConfig) -> bool:

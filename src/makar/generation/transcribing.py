@@ -2,7 +2,7 @@
 
 A recording that is longer than what the model hears at once is heard in windows of which a quarter overlaps; of what two windows say of the
 same steps, that counts which lies further from an end. The letters are then looked for between pauses, so that a recording of hours
-costs in proportion to its length. Where nothing is louder than silence there is no text, whatever a network would say.
+costs in proportion to its length. Where nothing is louder than silence for a while there is no text, whatever a network would say.
 """
 
 from collections.abc import Iterator, Sequence
@@ -27,6 +27,9 @@ from makar.tensor_spec import PADDING_TOKEN, TARGET
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff")
 TOGETHER = 8
+MOMENT_SECONDS = 0.12
+"""What is silent for longer than twice this holds no letter."""
+
 PAUSE_SECONDS = 0.5
 """Nothing new for so long parts two passages."""
 
@@ -78,11 +81,15 @@ def transcribe(artifact: Artifact, sound: Sound) -> dict[str, Any]:
     with threads_for(config.computed_weights(), convolutional=True):
         chances = _heard(codec, family, sound, next(artifact.family().parameters()).device)
     step_seconds = FRAMES_A_STEP * codec.config.hop / codec.config.rate_hz
+    seconds = round(sound.seconds, 3)
     words: list[dict[str, Any]] = []
     segments: list[dict[str, Any]] = []
     for first, last in passages(chances, step_seconds=step_seconds):
         part = chances[first:last]
-        found = _words(codec, part, likeliest_letters(part, beam=config.beam), first, step_seconds)
+        found = _words(codec, part, likeliest_letters(part, beam=config.beam), first * step_seconds)
+        for word in found:
+            # The last step may go beyond the end.
+            word["end"] = min(word["end"], seconds)
         if found:
             words += found
             segments.append(
@@ -95,7 +102,7 @@ def transcribe(artifact: Artifact, sound: Sound) -> dict[str, Any]:
             )
     return {
         "text": " ".join(segment["text"] for segment in segments),
-        "seconds": round(sound.seconds, 3),
+        "seconds": seconds,
         "words": words,
         "segments": segments,
     }
@@ -127,9 +134,10 @@ def passages(chances: np.ndarray, *, step_seconds: float) -> list[tuple[int, int
 
 
 def _words(
-    codec: TranscriptCodec, chances: np.ndarray, letters: np.ndarray, first: int, step_seconds: float
+    codec: TranscriptCodec, chances: np.ndarray, letters: np.ndarray, begin_seconds: float
 ) -> list[dict[str, Any]]:
     """Return the words of a passage with their times, rounded to milliseconds."""
+    step_seconds = FRAMES_A_STEP * codec.config.hop / codec.config.rate_hz
     heard = heard_letters(chances, letters)
     spelled = codec.spell(letters)
     words: list[dict[str, Any]] = []
@@ -137,10 +145,10 @@ def _words(
     for word in spelled.split(" "):
         after = place + len(word)
         if word:
-            start, end = first + int(heard.first[place]), first + int(heard.last[after - 1]) + 1
+            start, end = int(heard.first[place]), int(heard.last[after - 1]) + 1
             sure = float(np.exp(np.log(np.maximum(heard.chance[place:after], 1e-9)).mean()))
-            times = {"start": round(start * step_seconds, 3), "end": round(end * step_seconds, 3)}
-            words.append({"word": word, **times, "probability": round(sure, 4)})
+            times = [round(begin_seconds + step * step_seconds, 3) for step in (start, end)]
+            words.append({"word": word, "start": times[0], "end": times[1], "probability": round(sure, 4)})
         place = after + 1
     return words
 
@@ -158,18 +166,36 @@ def _heard(codec: TranscriptCodec, family: HearsLetters, sound: Sound, device: t
     for start in range(0, len(begins), TOGETHER):
         part = begins[start : start + TOGETHER]
         pictures = np.stack([codec.picture(_window(whole, begin, config.frames, config.hop)) for begin in part])
-        is_loud = pictures.max(axis=(1, 2, 3)) > SILENT
-        if not is_loud.any():
+        is_said = np.stack([_louder(picture, codec.config.rate_hz / codec.config.hop) for picture in pictures])
+        if not is_said.any():
             continue
         batch = torch.from_numpy(codec.to_model(TARGET, np.ascontiguousarray(pictures.transpose(0, 3, 1, 2))))
         found = family.letter_chances({TARGET: batch.to(device)})
-        for begin, heard, loud in zip(part, found, is_loud, strict=True):
+        for begin, heard, said in zip(part, found, is_said, strict=True):
             left = begin + (shared // 2 if begin else 0)
             right = min(begin + window, steps)
-            if loud and left < right:
-                # The next window overwrites the half of what they share that lies nearer to this one's end.
-                chances[left:right] = heard[left - begin : right - begin]
+            # The next window overwrites the half of what they share that lies nearer to this one's end.
+            kept = np.flatnonzero(said[left - begin : right - begin])
+            chances[left + kept] = heard[left - begin + kept]
     return chances
+
+
+def _louder(picture: np.ndarray, frames_a_second: float) -> np.ndarray:
+    """Return at which steps something is said, bool ``[steps]``: silence of a moment, as before a stop, counts as said.
+
+    Args:
+        picture: uint8 ``[mels, frames, 1]``.
+        frames_a_second: Of the picture.
+    """
+    moment = max(1, round(MOMENT_SECONDS * frames_a_second))
+    loud = np.flatnonzero(picture.max(axis=(0, 2)) > SILENT)
+    near = np.zeros(picture.shape[1] + 1, np.int64)
+    np.add.at(near, np.maximum(loud - moment, 0), 1)
+    np.add.at(near, np.minimum(loud + moment + 1, picture.shape[1]), -1)
+    is_near = near.cumsum()[:-1] > 0
+    steps = picture.shape[1] // FRAMES_A_STEP
+    said: np.ndarray = is_near[: steps * FRAMES_A_STEP].reshape(steps, FRAMES_A_STEP).any(axis=1)
+    return said
 
 
 def _window(whole: Sound, begin: int, frames: int, hop: int) -> Sound:

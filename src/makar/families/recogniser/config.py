@@ -47,6 +47,12 @@ class RecogniserConfig(FamilyConfig):
         minimum=0.0,
         maximum=1.0,
     )
+    noise_share: float = setting(
+        0.1,
+        meaning="share of recordings that are replaced by noise in which nothing is said, while training",
+        minimum=0.0,
+        maximum=0.9,
+    )
     beam: int = setting(
         8,
         meaning="beginnings of a transcript that are pursued; 1 takes the likeliest letter at every step",

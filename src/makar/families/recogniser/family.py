@@ -2,8 +2,8 @@
 
 The loss sums over all ways to lay the letters of a transcript over the steps, with nothing new said between (connectionist temporal
 classification: Graves et al. 2006, equations 7 to 15), and is given for one letter. While training, stretches of time and ranges of pitch
-are hidden (SpecAugment, Park et al. 2019, arXiv 1904.08779, section 2, without its time warp, which helped little there) and the whole is
-made louder or quieter.
+are hidden (SpecAugment, Park et al. 2019, arXiv 1904.08779, section 2, without its time warp, which helped little there), the whole is made
+louder or quieter, and a share of the recordings is replaced by noise: a network that never heard any hears words in it.
 """
 
 import copy
@@ -28,6 +28,8 @@ from makar.tensor_spec import CAPTION, PADDING_TOKEN, TARGET
 
 UNIT = "nats/letter"
 SILENT = -1.0
+NOISE_TILT, NOISE_DEVIATION = 0.3, 0.1
+"""Of noise, in 40 dB: how much louder one end of the pitches may be, and how much it wavers (a band of white noise by about 4 dB)."""
 
 
 class RecogniserFamily(Family):
@@ -58,8 +60,16 @@ class RecogniserFamily(Family):
         return [Phase(name="transcript", groups=groups, loss=self._loss)]
 
     def prepare(self, batch: Batch, generator: torch.Generator) -> Batch:
-        """Hide parts of every recording and change how loud it is."""
-        return {**batch, TARGET: varied(batch[TARGET], self.config, generator)}
+        """Hide parts of every recording and change how loud it is; a few become noise in which nothing is said."""
+        target = varied(batch[TARGET], self.config, generator)
+        is_noise = torch.rand(len(target), generator=generator) < self.config.noise_share
+        noise = noise_like(target, generator).to(target.device)
+        is_noise = is_noise.to(target.device)
+        return {
+            **batch,
+            TARGET: torch.where(is_noise[:, None, None, None], noise, target),
+            CAPTION: batch[CAPTION].masked_fill(is_noise[:, None], PADDING_TOKEN),
+        }
 
     def _loss(self, batch: Batch, generator: torch.Generator) -> Loss:
         heard = self.network(batch[TARGET], PRECISIONS[self.precision], generator)
@@ -127,7 +137,9 @@ def _surprise(heard: Float[Tensor, "batch steps vocabulary"], letters: Tensor) -
 def varied(
     target: Float[Tensor, "batch mels 1 frames"], config: RecogniserConfig, generator: torch.Generator
 ) -> Float[Tensor, "batch mels 1 frames"]:
-    """Return recordings that are louder or quieter, with stretches of time and ranges of pitch silent.
+    """Return recordings that are louder or quieter, with stretches of time and ranges of pitch hidden behind their mean.
+
+    Hidden behind silence they would teach to hear letters in silence.
 
     Args:
         target: -1 to 1.
@@ -138,6 +150,7 @@ def varied(
     shift = (2 * torch.rand(count, 1, 1, 1, generator=generator) - 1) * 2 * config.loudness_shift
     # What is silent stays so: only what is heard gets louder or quieter.
     made = torch.where(target > SILENT, (target + shift.to(target.device)).clamp(-1, 1), target)
+    mean = made.mean(dim=(1, 2, 3), keepdim=True)
     for masks, most, size, axis in (
         (config.time_masks, config.longest_mask, frames, 3),
         (config.band_masks, config.widest_mask, mels, 1),
@@ -149,5 +162,20 @@ def varied(
             length = torch.randint(0, min(most, size) + 1, (count,), generator=generator)
             start = (torch.rand(count, generator=generator) * (size - length + 1)).long()
             hidden = (places >= start.view(-1, 1, 1, 1)) & (places < (start + length).view(-1, 1, 1, 1))
-            made = made.masked_fill(hidden.to(made.device), SILENT)
+            made = torch.where(hidden.to(made.device), mean, made)
     return made
+
+
+def noise_like(
+    target: Float[Tensor, "batch mels 1 frames"], generator: torch.Generator
+) -> Float[Tensor, "batch mels 1 frames"]:
+    """Return pictures of steady noise, from quiet to loud, white or louder towards one end of the pitches, on the CPU.
+
+    Args:
+        target: What they are to be as large as.
+        generator: Source of the draws.
+    """
+    count, mels, _, frames = target.shape
+    level, tilt = 2 * torch.rand(2, count, 1, 1, 1, generator=generator) - 1
+    slope = NOISE_TILT * tilt * torch.linspace(-1, 1, mels).view(1, -1, 1, 1)
+    return (level + slope + NOISE_DEVIATION * torch.randn(count, mels, 1, frames, generator=generator)).clamp(-1, 1)
