@@ -395,6 +395,28 @@ def test_speech_is_as_fast_as_it_is_told(place, tmp_path):
     shutil.rmtree(models_folder() / "voice")
 
 
+CONSENT = [("train", "--voice-of"), ("train", "--consent")]
+CONSENT += [("consent record", option) for option in ("--who", "--scope", "--phrase", "--until", "-o")]
+CASES |= {(f"makar {verb}", option): "test_a_record_of_consent_says_what_it_is_told" for verb, option in CONSENT}
+CASES["makar consent verify", "--recording"] = "test_a_record_of_consent_says_what_it_is_told"
+
+
+def test_a_record_of_consent_says_what_it_is_told(place, tmp_path):
+    write_spoken(tmp_path / "spoken", count=8)
+    words = ["consent", "record", "spoken/1.wav", "--who", "Ann", "--scope", "voice"]
+    plain = see(*words, "--json").values
+    more = ["--scope", "clone", "--phrase", "Yes.", "--until", "2999-01-01", "-o", "more.json", "--json"]
+    found = see(*words, *more).values
+    assert plain["scopes"] == ["voice"] and found["scopes"] == ["voice", "clone"] and found["phrase"] == "Yes."
+    assert (plain["until"], found["until"]) == (None, "2999-01-01") and (tmp_path / "more.json").is_file()
+    assert see("consent", "verify", "more.json", "--recording", "spoken/2.wav", code=2).messages
+    train = ["train", "spoken", "--recipe", "speech", "--steps", "2", *SPEECH_SETTINGS, "-o", "ann"]
+    see(*train, "--voice-of", "Ann", code=2)
+    see(*train, "--voice-of", "Ann", "--consent", "more.json")
+    assert Model(load_artifact("ann")).artifact.manifest["data"]["consent"][0]["who"] == "Ann"
+    shutil.rmtree(models_folder() / "ann")
+
+
 CASES["makar edit", "--from-second"] = CASES["makar edit", "--to-second"] = "test_a_hole_of_a_sound_is_where_it_is_said"
 
 
@@ -1212,6 +1234,9 @@ def lines(place):
     shutil.copytree(models_folder() / "painter", models_folder() / "painter.before-0")
     promotion = {"name": "painter", "new": "0" * 64, "old": "0" * 64, "from": "x", "kept_as": "painter.before-0"}
     (home() / "promotions.jsonl").write_text(json.dumps(promotion) + "\n", encoding="utf-8")
+    write_spoken(Path("agreed"), count=1)
+    agree = ["consent", "record", "agreed/0.wav", "--who", "Ann", "--scope", "voice"]
+    see(*agree, "-o", "ann.json")
     race = ["prompt", "improve", "short.prompt", "writer", "solved.csv", "--for", "0.001s", "-o", "better.prompt"]
     return {
         "inspect": ["inspect", place / "texts"],
@@ -1228,6 +1253,9 @@ def lines(place):
         "export": ["export", "writer", "--to", "transformers", "exported"],
         "index": ["index", "rules", "-o", "rules.sqlite"],
         "ask": ["ask", "When is a refund paid?", "--in", "rules.sqlite"],
+        "consent record": [*agree, "-o", "exported.json"],
+        "consent verify": ["consent", "verify", "ann.json"],
+        "consent revoke": ["consent", "revoke", "ann.json"],
         "doctor": ["doctor"],
         "version": ["version"],
         "feedback add": ["feedback", "add", "a.txt", "--thumb", "up"],
@@ -1268,10 +1296,20 @@ def test_json_is_json(own_place, monkeypatch):
     shutil.copytree(home(), before)
     for verb, words in table.items():
         plain = see(*words)
-        if verb in ("export", "import", "feedback export", "promote", "runs remove", "runs clean"):
+        if verb in (
+            "consent record",
+            "consent revoke",
+            "export",
+            "import",
+            "feedback export",
+            "promote",
+            "runs remove",
+            "runs clean",
+        ):
             # Each can be done only once, so it is done again from what was there before.
             shutil.rmtree("exported", ignore_errors=True)
             Path("exported.jsonl").unlink(missing_ok=True)
+            Path("exported.json").unlink(missing_ok=True)
             shutil.rmtree(home())
             shutil.copytree(before, home(), dirs_exist_ok=True)
         shown = see(*words, "--json")

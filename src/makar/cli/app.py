@@ -12,6 +12,7 @@ import typer
 
 from makar.cli import (
     chat_verb,
+    consent_verbs,
     data_verbs,
     demo_verb,
     edit_verb,
@@ -73,6 +74,10 @@ GROUPS: dict[str, tuple[str, dict[str, Callable[..., None]]]] = {
             "compare": feedback_verbs.compare,
             "ranking": feedback_verbs.ranking,
         },
+    ),
+    "consent": (
+        "Record, verify or take back that somebody agreed to the use of their voice.",
+        {"record": consent_verbs.record, "verify": consent_verbs.verify, "revoke": consent_verbs.revoke},
     ),
     "prompt": (
         "List, try, score and improve prompts.",

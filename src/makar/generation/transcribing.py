@@ -194,8 +194,7 @@ def _louder(picture: np.ndarray, frames_a_second: float) -> np.ndarray:
     np.add.at(near, np.minimum(loud + moment + 1, picture.shape[1]), -1)
     is_near = near.cumsum()[:-1] > 0
     steps = picture.shape[1] // FRAMES_A_STEP
-    said: np.ndarray = is_near[: steps * FRAMES_A_STEP].reshape(steps, FRAMES_A_STEP).any(axis=1)
-    return said
+    return np.asarray(is_near[: steps * FRAMES_A_STEP].reshape(steps, FRAMES_A_STEP).any(axis=1))
 
 
 def _window(whole: Sound, begin: int, frames: int, hop: int) -> Sound:
