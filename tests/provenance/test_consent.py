@@ -32,7 +32,7 @@ def test_a_record_says_who_agreed_to_what(record):
 
 
 @pytest.mark.parametrize(
-    "ask, word", [({"scope": "clone"}, "not to clone"), ({"scope": "voice", "who": "Bob"}, "Anna Schmidt's")]
+    "ask, word", [({"scope": "face"}, "not to face"), ({"scope": "voice", "who": "Bob"}, "Anna Schmidt's")]
 )
 def test_it_allows_nothing_else(record, ask, word):
     with pytest.raises(ConsentError, match=word):
@@ -86,7 +86,7 @@ def test_a_key_that_nobody_knows_does_not_count(tmp_path, monkeypatch):
     "change",
     [
         {"who": "Bob"},
-        {"scopes": ["voice", "clone"]},
+        {"scopes": ["voice", "face"]},
         {"recording": "0" * 64},
         {"until": None, "date": "1999-01-01"},
         {"type": "asset"},

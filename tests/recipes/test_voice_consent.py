@@ -15,8 +15,8 @@ def test_a_voice_is_learned_with_consent_only(tmp_path, monkeypatch):
     train = ["train", "data", *WORDS, "--voice-of", "Anna"]
     refused = see(*train, code=2)
     assert "no consent of Anna" in refused.messages and "makar consent record" in refused.messages
-    see("consent", "record", "data/1.wav", "--who", "Anna", "--scope", "clone", "-o", "clone.json")
-    assert "not to voice" in see(*train, "--consent", "clone.json", code=2).messages
+    see("consent", "record", "data/1.wav", "--who", "Anna", "--scope", "face", "-o", "face.json")
+    assert "not to voice" in see(*train, "--consent", "face.json", code=2).messages
     made = see("consent", "record", "data/1.wav", "--who", "Anna", "--scope", "voice", "--json").values
     assert made["file"] == "data/1.consent.json" and made["holds"]
     assert "Bob" in see(*train, "--voice-of", "Bob", "--consent", made["file"], code=2).messages

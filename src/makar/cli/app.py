@@ -27,6 +27,7 @@ from makar.cli import (
     prompt_verbs,
     run_verbs,
     serve_verb,
+    speak_verb,
     train_verb,
 )
 from makar.cli.failure import report, usage_failure
@@ -43,6 +44,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "plan": data_verbs.plan,
     "train": train_verb.train,
     "generate": generate_verb.generate,
+    "speak": speak_verb.speak,
     "edit": edit_verb.edit,
     "predict": predict_verb.predict,
     "chat": chat_verb.chat,

@@ -22,7 +22,7 @@ def record(
         list[str],
         typer.Option(
             "--scope",
-            help="What they agree to: voice (a model learns it), clone (after an example), face. May be repeated.",
+            help="What they agree to: voice (a model learns it) or face (a picture speaks). May be repeated.",
         ),
     ],
     phrase: Annotated[

@@ -24,7 +24,6 @@ from makar.provenance.manifest import SCHEMA, SignedManifest, read_signed, sign
 TYPE = "consent"
 SCOPES: dict[str, str] = {
     "voice": "a model learns this voice and speaks with it",
-    "clone": "a voice is made after an example of this one",
     "face": "a picture of this face is made to speak",
 }
 """What can be agreed to."""
