@@ -2,11 +2,11 @@
 
 Run: python benchmarks/presenter.py [--minutes 5] [--sentences 600] [--scripts 10] [--model MODEL] [--form .gif]
 
-A voice is trained on speech of flite (voice rms, phones) and reads sentences that it did not learn. The film is read back from its file: how
-far the mouth is open is the number of dark pixels where the mouth is, and how loud it is comes from the recording beside it. The offset
-is where their correlation is highest. Lips count as closed for a p, b or m when an image within it, or the one that shows its middle, has
-none of these pixels. Beside it: the same mouth five images late, one that opens at random, one that never closes. Bars: offset at most one
-image, closed 0.95.
+A voice is trained on speech of flite (voice rms, phones) and reads sentences that it did not learn. The film is read back from its file:
+how far the mouth is open is the number of dark pixels where the mouth is, and how loud it is comes from the recording beside it. The
+offset is where their correlation is highest. Lips count as closed for a p, b or m when an image within it, or the one that shows its
+middle, has none of these pixels. Beside it: the same mouth five images late, one that opens at random, one that never closes. Bars:
+offset at most one image, closed 0.95.
 """
 
 import argparse

@@ -35,7 +35,15 @@ def test_a_voice_is_learned_with_consent_only(tmp_path, monkeypatch):
     assert verify("said.wav").is_intact
     assert see("consent", "verify", made["file"], "--recording", "data/1.wav").code == 0
     assert "not the recording" in see("consent", "verify", made["file"], "--recording", "data/2.wav", code=2).messages
+    more = ["train", "data", "--from", "voice", "--steps", "2"]
+    see(*more, "-o", "plain")
+    see("consent", "record", "data/2.wav", "--who", "Bob", "--scope", "voice", "-o", "bob.json")
+    see(*more, "--voice-of", "Bob", "--consent", "bob.json", "-o", "both")
+    assert [one["who"] for one in makar.load("both").artifact.manifest["data"]["consent"]] == ["Anna", "Bob"]
     see("consent", "revoke", made["file"])
+    for name in ("plain", "both"):
+        assert "Anna" in see("generate", name, "low", code=2).messages
+    assert "Anna" in see(*more, "-o", "third", code=2).messages
     assert "took the consent back" in see("generate", "voice", "low", code=2).messages
     assert "took the consent back" in see("consent", "verify", made["file"], code=1).output
     assert (

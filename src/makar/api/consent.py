@@ -4,12 +4,15 @@ import json
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from makar.errors import ConsentError, UnsupportedError, UsageError
 from makar.generation.asset import write_new
 from makar.generation.given_sound import read_given_sound
-from makar.provenance.consent import Consent, check_consent, make_consent, read_consent, revoke
+from makar.provenance.consent import Consent, check_consent, check_still_agreed, make_consent, read_consent, revoke
+
+if TYPE_CHECKING:
+    from makar.artifacts.artifact import Artifact
 
 SUFFIX = ".consent.json"
 LEAST_SECONDS = 1.0
@@ -79,21 +82,32 @@ def revoke_consent(path: str | Path) -> Consent:
     return found
 
 
-def agreed(recipe: str | None, voice_of: Sequence[str], consent: Sequence[str | Path]) -> list[dict[str, Any]]:
+def agreed(
+    recipe: str | None,
+    voice_of: Sequence[str],
+    consent: Sequence[str | Path],
+    *,
+    parent: "Artifact | None" = None,
+) -> list[dict[str, Any]]:
     """Return what a training states of the consent of the people whose voices it learns; nothing where nobody is named.
 
     Args:
-        recipe: Name of the recipe.
+        recipe: Name of the recipe; ``None`` for that of the parent.
         voice_of: Whose voices are learned.
         consent: Their records.
+        parent: The model that it begins from; who agreed to that one is stated too.
 
     Raises:
         UnsupportedError: The recipe learns no voices.
-        ConsentError: Somebody has not agreed.
+        ConsentError: Somebody has not agreed, or whoever agreed to the parent took it back.
         UsageError: A record is of nobody who is named.
     """
+    before: list[dict[str, Any]] = []
+    if parent is not None:
+        check_still_agreed(parent.manifest["data"])
+        recipe, before = recipe or parent.recipe.name, list(parent.manifest["data"].get("consent", ()))
     if not voice_of and not consent:
-        return []
+        return before
     if recipe not in VOICES:
         raise UnsupportedError(
             f'the voice of somebody for the recipe "{recipe or "that the data decide"}"',
@@ -111,4 +125,5 @@ def agreed(recipe: str | None, voice_of: Sequence[str], consent: Sequence[str | 
         check_consent(records[key], scope="voice", who=name)
     if left := [one.who for key, one in records.items() if key not in names]:
         raise UsageError(f"a consent of {left[0]}, whose voice nobody says this is", expected=f'--voice-of "{left[0]}"')
-    return [records[key].stated() for key in names]
+    stated = [records[key].stated() for key in names]
+    return [one for one in before if one not in stated] + stated

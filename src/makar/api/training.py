@@ -150,7 +150,7 @@ def train(
         }
         share = None if dataset.held_out_share == HELD_OUT_SHARE else dataset.held_out_share
         given: dict[str, Any] = {"held_out_share": share, "columns": dataset.columns or None, "adapter": adapter}
-        given["consent"] = agreed(recipe, voice_of, consent) or None
+        given["consent"] = agreed(recipe, voice_of, consent, parent=None if parent is None else parent.artifact) or None
         options |= {name: value for name, value in given.items() if value is not None}
         if parent is not None:
             options["from"] = parent.origin.parent.to_dictionary() | {"place": str(parent.artifact.path.absolute())}

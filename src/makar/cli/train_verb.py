@@ -68,7 +68,8 @@ def train(
     minutes = None if seconds is None else seconds / 60
     # Wrong use is said before an hour of reading.
     seconds_of_budget(minutes, steps)
-    agreed(recipe, voice_of or (), consent or ())
+    if from_model is None:
+        agreed(recipe, voice_of or (), consent or ())
     check_from(from_model)
     check_adapter(adapter, from_model=from_model)
     if process_number():
