@@ -48,9 +48,9 @@ def images_of(file: bytes) -> list[np.ndarray]:
 
 def openness(image: np.ndarray) -> int:
     """Return the pixels between the lips: dark red, white teeth or tongue, where the mouth of the built-in face is."""
-    mouth = image[135:222, 80:176].astype(int)
+    mouth = image[154:206, 90:166].astype(int)
     dark = (mouth.sum(2) < 250) & (mouth[:, :, 0] > mouth[:, :, 2])
-    return int(dark.sum())
+    return int((dark | (mouth.sum(2) > 610)).sum())
 
 
 def loudness(samples: np.ndarray, rate: int, images: int) -> np.ndarray:

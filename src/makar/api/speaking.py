@@ -12,6 +12,7 @@ from makar.generation.reading_aloud import Voice, read_aloud, spoken_asset
 from makar.provenance.consent import check_consent, read_consent
 
 if TYPE_CHECKING:
+    from makar.api.model import Model
     from makar.generation.asset import Asset
 
 WAVE = ".wav"
@@ -60,11 +61,13 @@ def speak(
     # Whether the face may be shown is known before anything is spoken.
     avatar, stated = (None, {}) if form == WAVE else _avatar(drawing, mouth, consent)
     named = {NARRATOR: voices} if isinstance(voices, str) else dict(voices)
-    models: dict[str, Any] = {}
+    models: dict[str, Model] = {}
     cast = []
     for name, place in named.items():
         source, label = _source_of(place)
-        model = models.setdefault(source, load(source) if source not in models else None)
+        if source not in models:
+            models[source] = load(source)
+        model = models[source]
         cast.append(Voice(name=name, artifact=model.artifact, label=label, novelty=model.novelty_index()))
     reading = read_aloud(cast, script, seed=seed, options=options)
     return spoken_asset(reading) if avatar is None else presented_asset(reading, avatar, suffix=form, stated=stated)

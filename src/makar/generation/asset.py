@@ -118,8 +118,9 @@ class Asset:
             files = {path.with_name(path.stem + suffix): data for suffix, data in beside.items()}
             files |= {sidecar_path(path): sidecar_bytes(self.signed), path: self.content.midi}
         elif isinstance(self.content, Presentation):
-            beside = {} if self.content.wave is None else {path.with_suffix(WAVE_SUFFIX): self.content.wave}
-            files = {**beside, sidecar_path(path): sidecar_bytes(self.signed), path: self.content.file}
+            files = {sidecar_path(path): sidecar_bytes(self.signed), path: self.content.file}
+            if self.content.wave is not None:
+                files[path.with_suffix(WAVE_SUFFIX)] = self.content.wave
         elif isinstance(self.content, Recording):
             files = {sidecar_path(path): sidecar_bytes(self.signed), path: self.content.wave}
         elif not isinstance(self.content, np.ndarray):
