@@ -36,7 +36,10 @@ from makar.data.wave_file import on_grid, wave_bytes
 
 BARS = {"equal_error": 0.15, "nearer_than": 0.95}
 RATE, HOP, MELS, FRAMES = 16_000, 256, 64, 96
-VOICES, FACTORS = ("rms", "slt", "awb", "kal16"), (0.8, 0.88, 0.94, 1.0, 1.07, 1.15, 1.24, 1.35)
+VOICES = ("rms", "slt", "awb", "kal16")
+HEARD, UNHEARD = (0.68, 0.74, 0.81, 0.89, 0.97, 1.06, 1.16, 1.27, 1.39), (0.78, 0.9, 1.0, 1.12, 1.33)
+"""How much higher the speakers are that the judge learns, and those that it never hears."""
+
 BASE = ("rms", 1.0)
 MARGIN, SCALE = 0.2, 20.0
 
@@ -129,12 +132,11 @@ def main() -> None:
     parser.add_argument("--judged", type=int, default=12, help="sentences a speaker for the judge")
     parser.add_argument("--judge-steps", type=int, default=800)
     options = parser.parse_args()
-    draw = np.random.default_rng(0)
-    every = [speaker for speaker in itertools.product(VOICES, FACTORS) if speaker != BASE]
-    # Factors near 1 of another voice than the base are what a clone is asked for; the judge never hears a third of all speakers.
-    order = [every[place] for place in draw.permutation(len(every))]
-    unheard, heard = order[: len(order) // 3], order[len(order) // 3 :]
-    targets = [speaker for speaker in unheard if speaker[0] != BASE[0]][: options.targets]
+    heard = list(itertools.product(VOICES, HEARD))
+    unheard = [speaker for speaker in itertools.product(VOICES, UNHEARD) if speaker != BASE]
+    every = [*heard, *unheard]
+    others = [speaker for speaker in unheard if speaker[0] != BASE[0]]
+    targets = [others[place] for place in np.random.default_rng(0).permutation(len(others))[: options.targets]]
     texts = spoken.prose(options.sentences + options.examples + options.judged + 20, seed=0)
     learned, texts = texts[: options.sentences], texts[options.sentences :]
     examples, judged, new = texts[: options.examples], texts[options.examples : -20], texts[-20:]

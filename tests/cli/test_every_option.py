@@ -1273,7 +1273,7 @@ def lines(place):
     promotion = {"name": "painter", "new": "0" * 64, "old": "0" * 64, "from": "x", "kept_as": "painter.before-0"}
     (home() / "promotions.jsonl").write_text(json.dumps(promotion) + "\n", encoding="utf-8")
     write_spoken(Path("agreed"), count=8)
-    agree = ["consent", "record", "agreed/0.wav", "--who", "Ann", "--scope", "voice"]
+    agree = ["consent", "record", "agreed/1.wav", "--who", "Ann", "--scope", "voice"]
     see(*agree, "-o", "ann.json")
     see("train", "agreed", "--recipe", "speech", "--steps", "2", *SPEECH_SETTINGS, "-o", "speaker")
     (Path("script.txt")).write_text("low high", encoding="utf-8")
