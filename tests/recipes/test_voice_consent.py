@@ -32,6 +32,7 @@ def test_a_voice_is_learned_with_consent_only(tmp_path, monkeypatch):
         assert stated == [
             {"who": "Anna", "scopes": ["voice"], "date": made["date"], "until": None, "hash": made["hash"]}
         ]
+    assert "Anna" in (model.artifact.path / "README.md").read_text(encoding="utf-8")
     assert verify("said.wav").is_intact
     assert see("consent", "verify", made["file"], "--recording", "data/1.wav").code == 0
     assert "not the recording" in see("consent", "verify", made["file"], "--recording", "data/2.wav", code=2).messages
