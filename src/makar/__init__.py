@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from makar.api.model import load as load
     from makar.api.model import verify as verify
     from makar.api.prompts import prompt as prompt
+    from makar.api.speaking import speak as speak
     from makar.api.training import Run as Run
     from makar.api.training import resume as resume
     from makar.api.training import train as train
@@ -36,6 +37,7 @@ _PLACES = {
     "load": "makar.api.model",
     "Model": "makar.api.model",
     "import_model": "makar.api.importing",
+    "speak": "makar.api.speaking",
     "verify": "makar.api.model",
     "prompt": "makar.api.prompts",
     "MakarError": "makar.errors",

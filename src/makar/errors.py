@@ -4,7 +4,8 @@
     |-- UsageError                 exit code 2: the request was wrong
     |   |-- UnknownNameError       a recipe, medium, option or model that does not exist; names the nearest
     |   |-- UnsupportedError       a control that this model cannot honour; names what can
-    |   `-- ConfigError            a configuration value of the wrong type or out of range
+    |   |-- ConfigError            a configuration value of the wrong type or out of range
+    |   `-- ConsentError           somebody whose voice or face it is has not agreed, or no more
     |-- DataError                  input that cannot be read or used
     |   |-- EmptyDataError         nothing usable was found
     |   `-- UnsafeArchiveError     an archive that reaches outside itself or expands too far
@@ -92,6 +93,10 @@ class UnsupportedError(UsageError):
 
 class ConfigError(UsageError):
     """A configuration value of the wrong type or out of its range."""
+
+
+class ConsentError(UsageError):
+    """Somebody whose voice or face it is has not agreed to it, or does not agree any more."""
 
 
 class DataError(MakarError):

@@ -18,8 +18,9 @@ from makar.codecs.codec import CodecConfig, LearnedCodecConfig
 from makar.codecs.image_config import HALVES, PAIRED, ImageCodecConfig, choose_image_codec, without_pairs
 from makar.codecs.pair_config import PairCodecConfig, choose_pair_codec
 from makar.codecs.sound_config import SoundCodecConfig, choose_sound_codec
-from makar.codecs.speech_config import SpeechCodecConfig, choose_speech_codec
+from makar.codecs.speech_config import SpeechCodecConfig, choose_spoken_codec
 from makar.codecs.text_config import BpeCodecConfig, ByteCodecConfig, CharacterCodecConfig, choose_text_codec
+from makar.codecs.transcript_config import TranscriptCodecConfig
 from makar.codecs.wave_config import WaveCodecConfig, choose_wave_codec
 from makar.config import with_settings
 from makar.errors import UnsupportedError, UsageError
@@ -174,14 +175,14 @@ def _chosen_codec(codec: CodecConfig, dataset: "DataSet", *, recipe: str) -> Cod
                 expected=f"a .txt beside every {dataset.medium}, or a table with a column of captions",
                 do=f"use --recipe {dataset.medium}",
             )
-    if isinstance(codec, SpeechCodecConfig):
+    if isinstance(codec, SpeechCodecConfig | TranscriptCodecConfig):
         if not inspection.captions:
             raise UnsupportedError(
                 f'recipe "{recipe}" needs the words of every recording',
                 expected="a .txt beside every recording, or a metadata table with a column of text",
                 do="use --recipe sound",
             )
-        return choose_speech_codec(inspection.sizes, codec)
+        return choose_spoken_codec(inspection.sizes, codec)
     if isinstance(codec, SoundCodecConfig):
         return choose_sound_codec(inspection.sizes, codec)
     if isinstance(codec, WaveCodecConfig):

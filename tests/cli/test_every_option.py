@@ -412,6 +412,66 @@ def test_speech_sounds_as_a_vocoder_finds(place, tmp_path):
         shutil.rmtree(models_folder() / name)
 
 
+SPEAK = ("--voice", "-o", "--speed", "--steps", "--seed", "--drawing", "--mouth", "--consent")
+CASES |= {("makar speak", option): "test_a_script_is_spoken_as_it_is_told" for option in SPEAK}
+
+
+def test_a_script_is_spoken_as_it_is_told(place, tmp_path):
+    write_spoken(tmp_path / "spoken", count=8)
+    see("train", "spoken", "--recipe", "speech", "--steps", "2", *SPEECH_SETTINGS, "-o", "voice")
+    (tmp_path / "script.txt").write_text("low high", encoding="utf-8")
+    words = ["speak", "script.txt", "--voice", "voice", "--steps", "2"]
+
+    def spoken(*more, name="said.wav"):
+        see(*words, *more, "-o", name)
+        found = {path.name: path.read_bytes() for path in tmp_path.glob(f"{name.split('.')[0]}.*")}
+        for found_name in found:
+            (tmp_path / found_name).unlink()
+        return found
+
+    plain = spoken()["said.wav"]
+    assert plain == spoken()["said.wav"] != spoken("--seed", "3")["said.wav"]
+    assert len(spoken("--speed", "0.5")["said.wav"]) > 1.5 * len(plain) and spoken("--steps", "3")["said.wav"] != plain
+    (tmp_path / "script.txt").write_text("ZOE: low high", encoding="utf-8")
+    assert "ZOE" in see(*words, "-o", "said.wav", code=2).messages
+    see(*words, "--voice", "Zoe=voice", "-o", "said.wav", code=2)
+    words[3] = "Zoe=voice"
+    drawn = spoken(name="face.gif")
+    assert set(drawn) == {"face.gif", "face.gif.makar.json", "face.wav"}
+    draw = np.random.default_rng(0)
+    Image.fromarray(np.full((80, 60, 3), 200, np.uint8)).save("plain.png")
+    Image.fromarray(draw.integers(0, 255, (80, 60, 3), np.uint8)).save("photo.png")
+    here, there = (spoken("--drawing", "plain.png", "--mouth", f"30,{y},20", name="face.gif") for y in (20, 60))
+    assert len({one["face.gif"] for one in (drawn, here, there)}) == 3
+    photo = [*words, "--drawing", "photo.png", "--mouth", "30,40,20", "-o", "face.gif"]
+    assert "photograph" in see(*photo, code=2).messages
+    see("consent", "record", "spoken/1.wav", "--who", "Ann", "--scope", "face", "-o", "ann.json")
+    see(*photo, "--consent", "ann.json")
+    shutil.rmtree(models_folder() / "voice")
+
+
+CONSENT = [("train", "--voice-of"), ("train", "--consent")]
+CONSENT += [("consent record", option) for option in ("--who", "--scope", "--phrase", "--until", "-o")]
+CASES |= {(f"makar {verb}", option): "test_a_record_of_consent_says_what_it_is_told" for verb, option in CONSENT}
+CASES["makar consent verify", "--recording"] = "test_a_record_of_consent_says_what_it_is_told"
+
+
+def test_a_record_of_consent_says_what_it_is_told(place, tmp_path):
+    write_spoken(tmp_path / "spoken", count=8)
+    words = ["consent", "record", "spoken/1.wav", "--who", "Ann", "--scope", "voice"]
+    plain = see(*words, "--json").values
+    more = ["--scope", "face", "--phrase", "Yes.", "--until", "2999-01-01", "-o", "more.json", "--json"]
+    found = see(*words, *more).values
+    assert plain["scopes"] == ["voice"] and found["scopes"] == ["voice", "face"] and found["phrase"] == "Yes."
+    assert (plain["until"], found["until"]) == (None, "2999-01-01") and (tmp_path / "more.json").is_file()
+    assert see("consent", "verify", "more.json", "--recording", "spoken/2.wav", code=2).messages
+    train = ["train", "spoken", "--recipe", "speech", "--steps", "2", *SPEECH_SETTINGS, "-o", "ann"]
+    see(*train, "--voice-of", "Ann", code=2)
+    see(*train, "--voice-of", "Ann", "--consent", "more.json")
+    assert Model(load_artifact("ann")).artifact.manifest["data"]["consent"][0]["who"] == "Ann"
+    shutil.rmtree(models_folder() / "ann")
+
+
 CASES["makar edit", "--from-second"] = CASES["makar edit", "--to-second"] = "test_a_hole_of_a_sound_is_where_it_is_said"
 
 
@@ -1229,6 +1289,11 @@ def lines(place):
     shutil.copytree(models_folder() / "painter", models_folder() / "painter.before-0")
     promotion = {"name": "painter", "new": "0" * 64, "old": "0" * 64, "from": "x", "kept_as": "painter.before-0"}
     (home() / "promotions.jsonl").write_text(json.dumps(promotion) + "\n", encoding="utf-8")
+    write_spoken(Path("agreed"), count=8)
+    agree = ["consent", "record", "agreed/1.wav", "--who", "Ann", "--scope", "voice"]
+    see(*agree, "-o", "ann.json")
+    see("train", "agreed", "--recipe", "speech", "--steps", "2", *SPEECH_SETTINGS, "-o", "speaker")
+    (Path("script.txt")).write_text("low high", encoding="utf-8")
     race = ["prompt", "improve", "short.prompt", "writer", "solved.csv", "--for", "0.001s", "-o", "better.prompt"]
     return {
         "inspect": ["inspect", place / "texts"],
@@ -1237,6 +1302,7 @@ def lines(place):
         "generate": WRITE,
         "chat": TALK,
         "edit": PAINT,
+        "speak": ["speak", "script.txt", "--voice", "speaker", "--steps", "2", "-o", "exported.wav"],
         "predict": ["predict", "changer", "a.png", "--what", "brightness"],
         "evaluate": ["evaluate", "painter"],
         "verify": ["verify", "story.txt"],
@@ -1245,6 +1311,9 @@ def lines(place):
         "export": ["export", "writer", "--to", "transformers", "exported"],
         "index": ["index", "rules", "-o", "rules.sqlite"],
         "ask": ["ask", "When is a refund paid?", "--in", "rules.sqlite"],
+        "consent record": [*agree, "-o", "exported.json"],
+        "consent verify": ["consent", "verify", "ann.json"],
+        "consent revoke": ["consent", "revoke", "ann.json"],
         "doctor": ["doctor"],
         "version": ["version"],
         "feedback add": ["feedback", "add", "a.txt", "--thumb", "up"],
@@ -1285,10 +1354,22 @@ def test_json_is_json(own_place, monkeypatch):
     shutil.copytree(home(), before)
     for verb, words in table.items():
         plain = see(*words)
-        if verb in ("export", "import", "feedback export", "promote", "runs remove", "runs clean"):
+        if verb in (
+            "speak",
+            "consent record",
+            "consent revoke",
+            "export",
+            "import",
+            "feedback export",
+            "promote",
+            "runs remove",
+            "runs clean",
+        ):
             # Each can be done only once, so it is done again from what was there before.
             shutil.rmtree("exported", ignore_errors=True)
             Path("exported.jsonl").unlink(missing_ok=True)
+            for name in ("exported.json", "exported.wav", "exported.wav.makar.json"):
+                Path(name).unlink(missing_ok=True)
             shutil.rmtree(home())
             shutil.copytree(before, home(), dirs_exist_ok=True)
         shown = see(*words, "--json")

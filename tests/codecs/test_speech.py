@@ -8,7 +8,7 @@ import pytest
 from makar.codecs.alignment import STATES, Aligner, features_of, learned_aligner
 from makar.codecs.codec import fit_codec
 from makar.codecs.durations import Durations, learned_durations
-from makar.codecs.speech_config import FURTHER_PLANES, SpeechCodecConfig, choose_speech_codec
+from makar.codecs.speech_config import FURTHER_PLANES, SpeechCodecConfig, choose_spoken_codec
 from makar.codecs.units import KINDS, LETTERS, PAUSE, number_words, units_of
 from makar.data.sound import Sound
 from makar.errors import ArtifactError, ConfigError, DataError, EmptyDataError, UnsupportedError, UsageError
@@ -193,7 +193,7 @@ def test_without_words_nothing_is_fitted():
 
 
 def test_the_data_choose_rate_and_length():
-    chosen = choose_speech_codec({"rates_hz": {"22050": 5}, "seconds": {"most_but_5%": 3.0}}, SpeechCodecConfig())
+    chosen = choose_spoken_codec({"rates_hz": {"22050": 5}, "seconds": {"most_but_5%": 3.0}}, SpeechCodecConfig())
     assert (chosen.rate_hz, chosen.hop, chosen.mels, chosen.frames) == (16_000, 256, 80, 192)
 
 

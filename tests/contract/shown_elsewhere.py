@@ -15,6 +15,8 @@ SHOWN_ELSEWHERE = {
     ("policy", "largest_divergence"): "families/conversation/test_policy.py",
     ("diffusion", "guided"): "families/diffusion/test_distillation.py",
     ("diffusion", "student_steps"): "families/diffusion/test_distillation.py",
+    ("recogniser", "frames"): "families/recogniser/test_recogniser.py",
+    ("recogniser", "letters"): "families/recogniser/test_recogniser.py",
     ("vae", "prior"): "families/vae/test_vae_sampler.py",
     ("cyclegan", "history"): "families/gan/test_cyclegan.py",
     ("vqvae", "decay"): "families/vqvae/test_vqvae.py",

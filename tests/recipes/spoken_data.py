@@ -11,6 +11,10 @@ SPEECH_SETTINGS = [
     *("--set", "stages.0.family.features=32", "--set", "stages.0.family.blocks=1"),
     *("--set", "stages.0.optimisation.batch_size=4", "--set", "stages.0.codec.units=letters"),
 ]
+RECOGNISER_SETTINGS = [
+    *("--set", "stages.0.family.width=64", "--set", "stages.0.family.depth=2"),
+    *("--set", "stages.0.family.longest_mask=4", "--set", "stages.0.family.widest_mask=4"),
+]
 
 
 def sentence(number):

@@ -96,6 +96,7 @@ PLANS = {
     "TextFields": "fields",
     "ImageFields": "fields",
     "SpeechFields": "fields",
+    "TranscriptionFields": "fields",
     "ModerationFields": "fields",
     "EmbeddingFields": "fields",
     "TuningFields": "fields",

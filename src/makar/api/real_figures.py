@@ -1,7 +1,7 @@
 """What a model notes of its training: sums, data, and the figures that the report compares with the plan."""
 
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -135,10 +135,16 @@ def training_facts(run: str, plan: TrainingPlan, results: list[StageResult], *, 
     }
 
 
-def data_facts(dataset: DataSet) -> dict[str, Any]:
-    """Return what a model notes of the data that it learned from; ``path`` stays on this machine."""
+def data_facts(dataset: DataSet, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a model notes of the data that it learned from; ``path`` stays on this machine.
+
+    Args:
+        dataset: The data.
+        options: What the training was asked for; of these the consent of the people whose voices are in the data.
+    """
     found = dataset.inspection
-    by_hand = {"columns": dataset.columns} if dataset.columns else {}
+    by_hand: dict[str, Any] = {"columns": dataset.columns} if dataset.columns else {}
+    by_hand |= {"consent": options["consent"]} if "consent" in options else {}
     return by_hand | {
         "fingerprint": dataset.fingerprint,
         "name": dataset.name,

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from makar.api.consent import agreed
 from makar.api.data import Source, dataset_of, medium_for, seconds_of_budget
 from makar.api.interruption import stop_on_signal
 from makar.api.model import Model
@@ -98,6 +99,8 @@ def train(
     settings: Sequence[str] = (),
     from_model: str | Path | None = None,
     adapter: str | None = None,
+    voice_of: Sequence[str] = (),
+    consent: Sequence[str | Path] = (),
     on_event: OnEvent = ignore_event,
 ) -> Run:
     """Train a model on data; the same call goes on with a run that was stopped or killed.
@@ -114,16 +117,18 @@ def train(
         settings: ``PATH=VALUE`` changes to the recipe, for example ``"stages.0.family.width=128"``.
         from_model: Name or folder of a saved model to begin from: without ``recipe`` that model is trained on.
         adapter: Learn an adapter of that model instead: ``"lora"``, ``"rslora"``, ``"dora"`` or ``"qlora"``.
+        voice_of: Whose voices it learns; ``consent`` has a record of each.
+        consent: Files that ``makar consent record`` wrote.
         on_event: Called with every event; see ``makar.training.progress``.
 
     Raises:
+        ConsentError: Somebody whose voice it is has not agreed.
         UsageError: Neither or both of ``minutes`` and ``steps``, or ``output`` is something else than a model, or the one to begin from.
         ArtifactError: The model to begin from cannot be trusted or used.
         InterruptedRunError: Ctrl-C, SIGTERM or ``makar runs stop``; everything is saved.
         RunError: The training cannot go on; the message says why and what to do.
     """
-    seconds = seconds_of_budget(minutes, steps)
-    start = time.monotonic()
+    seconds, start = seconds_of_budget(minutes, steps), time.monotonic()
     lead = Lead(Team("cuda" if has_cuda() else "cpu"))
     if not lead.team.leads:
         return _followed(lead.team)
@@ -143,12 +148,10 @@ def train(
             "seed": seed,
             "settings": list(settings),
         }
-        if dataset.held_out_share != HELD_OUT_SHARE:
-            options["held_out_share"] = dataset.held_out_share
-        if dataset.columns:
-            options["columns"] = dataset.columns
-        if adapter is not None:
-            options["adapter"] = adapter
+        share = None if dataset.held_out_share == HELD_OUT_SHARE else dataset.held_out_share
+        given: dict[str, Any] = {"held_out_share": share, "columns": dataset.columns or None, "adapter": adapter}
+        given["consent"] = agreed(recipe, voice_of, consent, parent=None if parent is None else parent.artifact) or None
+        options |= {name: value for name, value in given.items() if value is not None}
         if parent is not None:
             options["from"] = parent.origin.parent.to_dictionary() | {"place": str(parent.artifact.path.absolute())}
         key = run_key(data_fingerprint=dataset.fingerprint, options=options, output=str(place))
@@ -372,7 +375,7 @@ def _train_stages(
             codec=last.codec,
             family=last.family,
             training=training_facts(stored.id, plan, results, processes=lead.team.size) | figures,
-            data=data_facts(material.dataset),
+            data=data_facts(material.dataset, stored.state()["options"]),
             components=trained,
         )
     if plan.seconds is not None:

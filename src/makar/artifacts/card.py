@@ -14,6 +14,7 @@ LIMITS = {
     "molecule": "It writes molecules like those it learned from. Nothing here says that one can be made, is stable, safe or useful.",
     "protein": "It writes letters like those of the proteins it learned from. Nothing here says that one folds, works or is safe.",
     "sound": "It makes sounds like those it learned from, at most as long, in one channel. Voices that it learned are heard in them.",
+    "recogniser": "It writes down voices like those it learned, letter by letter. It misunderstands others and knows no speakers.",
     "music": "It writes notes like those it learned from, on a grid of sixteenths. It knows no sound, no loudness and no words.",
     "image": "It draws images in the manner of what it learned from, at one size. It knows nothing that is not in that data.",
 }
@@ -48,7 +49,8 @@ def model_card(header: dict[str, Any], *, name: str, digest: str, report: dict[s
     lines += _table("Data", _data_rows(data, licences))
     lines += _table("Training", _training_rows(training))
     lines += _scores(report)
-    limit = LIMITS.get(header["medium"], "It makes content in the manner of what it learned from.")
+    usual = LIMITS.get(header["medium"], "It makes content in the manner of what it learned from.")
+    limit = LIMITS.get(header["family"]["kind"], usual)
     lines += [
         "## Limits",
         "",
@@ -78,10 +80,13 @@ def _model_rows(header: dict[str, Any], digest: str) -> list[tuple[str, str]]:
 
 def _data_rows(data: dict[str, Any], licences: dict[str, Any]) -> list[tuple[str, str]]:
     listed = ", ".join(f"{licence}: {count}" for licence, count in sorted(licences.items()))
+    stated = data.get("consent")
+    who = [f"{one.get('who')} ({one.get('date')})" for one in stated or () if isinstance(one, dict)]
     return [
         ("name", str(data.get("name", "unknown"))),
         ("items", str(data.get("items", "unknown"))),
         ("licences", listed or "unknown"),
+        *([("voices that agreed", ", ".join(who))] if who else []),
         ("fingerprint", f"`{data['fingerprint']}`"),
     ]
 

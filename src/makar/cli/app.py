@@ -12,6 +12,7 @@ import typer
 
 from makar.cli import (
     chat_verb,
+    consent_verbs,
     data_verbs,
     demo_verb,
     edit_verb,
@@ -26,6 +27,7 @@ from makar.cli import (
     prompt_verbs,
     run_verbs,
     serve_verb,
+    speak_verb,
     train_verb,
 )
 from makar.cli.failure import report, usage_failure
@@ -42,6 +44,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "plan": data_verbs.plan,
     "train": train_verb.train,
     "generate": generate_verb.generate,
+    "speak": speak_verb.speak,
     "edit": edit_verb.edit,
     "predict": predict_verb.predict,
     "chat": chat_verb.chat,
@@ -73,6 +76,10 @@ GROUPS: dict[str, tuple[str, dict[str, Callable[..., None]]]] = {
             "compare": feedback_verbs.compare,
             "ranking": feedback_verbs.ranking,
         },
+    ),
+    "consent": (
+        "Record, verify or take back that somebody agreed to the use of their voice.",
+        {"record": consent_verbs.record, "verify": consent_verbs.verify, "revoke": consent_verbs.revoke},
     ),
     "prompt": (
         "List, try, score and improve prompts.",

@@ -1,4 +1,4 @@
-"""The verb ``predict``: what a model says of images or texts that are there."""
+"""The verb ``predict``: what a model says of images, texts or recordings that are there."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,7 +18,9 @@ def predict(
     model: ModelName,
     inputs: Annotated[
         list[str],
-        typer.Argument(metavar="INPUT...", help="Images or texts: files, folders, a text itself, - for stdin."),
+        typer.Argument(
+            metavar="INPUT...", help="Images, texts or recordings: files, folders, a text itself, - for stdin."
+        ),
     ],
     what: Annotated[
         str | None,
@@ -64,11 +66,11 @@ def predict(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Say something of images or texts with MODEL.
+    """Say something of images, texts or recordings with MODEL.
 
     One row an item. A score of anomaly is higher where an image is stranger to the model; captions that are written are read
     by a later training. Of a file of code a model says which lines look wrong. Of a text a checkpoint says what its head
-    is for: label, entities, answer, masked words.
+    is for: label, entities, answer, masked words. Of a recording a recogniser says its words, and with --json when each is said.
     """
     from makar.api.labels import guidance_of, label
     from makar.api.model import load
@@ -94,5 +96,10 @@ def predict(
 
 def _short(row: dict[str, Any]) -> dict[str, Any]:
     """Return a row as a table has room for it."""
-    vector = row.get("vector")
-    return row if vector is None else {**row, "vector": f"{len(vector)} numbers; --json shows them"}
+    shown = dict(row)
+    if "vector" in row:
+        shown["vector"] = f"{len(row['vector'])} numbers; --json shows them"
+    if "segments" in row:
+        del shown["segments"]
+        shown["words"] = f"{len(row['words'])}; --json shows when each is said"
+    return shown

@@ -1,6 +1,7 @@
 """The verb ``train``: from data to a saved model; the same command goes on where an interrupted one stopped."""
 
 import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -41,12 +42,23 @@ def train(
     settings: Settings = None,
     from_model: From = None,
     adapter: Adapter = None,
+    voice_of: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--voice-of", metavar="NAME", help="Speech: whose voice it is; they must have agreed. May be repeated."
+        ),
+    ] = None,
+    consent: Annotated[
+        list[Path] | None,
+        typer.Option("--consent", metavar="FILE", help="Their record, by makar consent record. May be repeated."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Train a model on DATA.
 
     In the given time or number of steps. Ctrl-C saves; the same command goes on.
     """
+    from makar.api.consent import agreed
     from makar.api.data import dataset_of, medium_for, seconds_of_budget
     from makar.api.training import train as train_model
     from makar.cli.progress import Display
@@ -56,6 +68,8 @@ def train(
     minutes = None if seconds is None else seconds / 60
     # Wrong use is said before an hour of reading.
     seconds_of_budget(minutes, steps)
+    if from_model is None:
+        agreed(recipe, voice_of or (), consent or ())
     check_from(from_model)
     check_adapter(adapter, from_model=from_model)
     if process_number():
@@ -73,6 +87,8 @@ def train(
             settings=settings or [],
             from_model=from_model,
             adapter=adapter,
+            voice_of=voice_of or (),
+            consent=consent or (),
             on_event=display,
         )
     if json:
@@ -92,6 +108,6 @@ def _first_try(model: "Model", name: str) -> str:
     if model.artifact.family().creates:
         return f"generate {name}"
     config = model.artifact.recipe.stages[-1].family
-    given = "TEXT" if model.makes_text else "IMAGES"
+    given = "TEXT" if model.makes_text else {"sound": "RECORDINGS"}.get(model.medium, "IMAGES")
     changed = "SOUND" if model.medium == "sound" else "IMAGE"
     return f"predict {name} {given}" if config.predictions else f"edit {name} {changed}"

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from makar.codecs.alpha import model_values, pixels_of
 from makar.codecs.griffin_lim import sound_of_decibels
 from makar.codecs.hearing_config import HearingConfig
 from makar.data.sound import Sound, resampled
@@ -66,3 +67,14 @@ def heard_frames(drawn: np.ndarray) -> int:
     """Return the frames of a picture uint8 ``[mels, frames]`` up to the last that is no silence."""
     sounding = np.flatnonzero(drawn.max(axis=0) > SILENT)
     return max(LEAST_FRAMES, int(sounding[-1]) + 1 if len(sounding) else 0)
+
+
+def band_channels(stored: np.ndarray) -> np.ndarray:
+    """Return stored pictures uint8 ``[..., 1, mels, frames]`` with bands as channels of one row, ``[..., mels, 1, frames]`` in -1..1."""
+    return model_values(stored).swapaxes(-3, -2)
+
+
+def channels_sound(values: np.ndarray, config: HearingConfig) -> Sound:
+    """Return the sound of a picture whose bands are channels, ``[mels, 1, frames]`` in -1..1, without the silence that follows it."""
+    drawn = pixels_of(np.ascontiguousarray(values.swapaxes(-3, -2)))[:, :, 0]
+    return played_picture(drawn[:, : heard_frames(drawn)], config)

@@ -15,10 +15,10 @@ from typing import Any, Self
 import numpy as np
 
 from makar.codecs.alignment import Aligner, features_of, learned_aligner
-from makar.codecs.alpha import model_values, pixels_of
+from makar.codecs.alpha import pixels_of
 from makar.codecs.codec import Codec
 from makar.codecs.durations import Durations, learned_durations
-from makar.codecs.hearing import Player, drawn_picture, heard_frames, loudness, played_picture
+from makar.codecs.hearing import Player, band_channels, drawn_picture, heard_frames, loudness, played_picture
 from makar.codecs.image import MOST_CLASSES, UNLABELLED
 from makar.codecs.speech_config import SpeechCodecConfig
 from makar.codecs.units import KINDS, has_phones, units_of
@@ -248,7 +248,7 @@ class SpeechCodec(Codec):
     def to_model(self, slot: str, values: np.ndarray) -> np.ndarray:
         """Turn the rows of a picture into channels in -1..1, and what is said of frames into 0..1; classes stay what they are."""
         if slot == TARGET:
-            return model_values(values).swapaxes(-3, -2)
+            return band_channels(values)
         if slot == WAVE:
             return numbers_of(values)
         return (values / np.float32(255)).astype(np.float32) if slot == SOURCE else values

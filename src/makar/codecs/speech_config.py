@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from makar.codecs.hearing_config import FEWEST_FRAMES, HearingConfig, frames_for, usual_hop, usual_mels, usual_rate_hz
 from makar.codecs.units import KINDS
@@ -76,8 +76,11 @@ class SpeechCodecConfig(HearingConfig):
         return self.made(len(labels) if self.use_labels else 0)
 
 
-def choose_speech_codec(sizes: Mapping[str, Any], codec: SpeechCodecConfig) -> SpeechCodecConfig:
-    """Return the codec for a data set: frames for all but the longest twentieth of its recordings, as far as they are learned at once.
+Spoken = TypeVar("Spoken", bound=HearingConfig)
+
+
+def choose_spoken_codec(sizes: Mapping[str, Any], codec: Spoken) -> Spoken:
+    """Return a codec of recordings with words for a data set: frames for all but the longest twentieth, as far as they are seen at once.
 
     Args:
         sizes: What the inspection found of rates and durations.

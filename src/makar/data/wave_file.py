@@ -6,7 +6,7 @@ Multiple Channel Audio Data and WAVE Files (Microsoft 2001) for ``WAVE_FORMAT_EX
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import IO
 
 import numpy as np
@@ -112,12 +112,13 @@ def _as_floats(data: bytes, coding: int, bits: int) -> np.ndarray:
     return (np.frombuffer(data, f"<i{bits // 8}") / 2.0 ** (bits - 1)).astype(np.float32)
 
 
-def wave_bytes(sound: Sound, *, remarks: dict[str, str] | None = None) -> bytes:
+def wave_bytes(sound: Sound, *, remarks: dict[str, str] | None = None, marks: Sequence[tuple[int, str]] = ()) -> bytes:
     """Return a WAV file that holds exactly these samples.
 
     Args:
         sound: The sound.
         remarks: What a ``LIST INFO`` chunk says, four letters each: ``ISFT``, ``ICMT``.
+        marks: Samples at which something begins, with its title, as cue points.
     """
     samples, channels = sound.samples.shape
     coding, bits, data = _encoded(sound.samples)
@@ -130,6 +131,15 @@ def wave_bytes(sound: Sound, *, remarks: dict[str, str] | None = None) -> bytes:
         said = b"".join(_padded(name.encode("ascii"), text.encode("utf-8") + b"\0") for name, text in remarks.items())
         chunks.append((b"LIST", b"INFO" + said))
     chunks.append((b"data", data))
+    if marks:
+        points = b"".join(
+            struct.pack("<II4sIII", number, place, b"data", 0, 0, place) for number, (place, _) in enumerate(marks, 1)
+        )
+        titles = b"".join(
+            _padded(b"labl", struct.pack("<I", number) + title.encode("utf-8") + b"\0")
+            for number, (_, title) in enumerate(marks, 1)
+        )
+        chunks += [(b"cue ", struct.pack("<I", len(marks)) + points), (b"LIST", b"adtl" + titles)]
     body = b"WAVE" + b"".join(_padded(name, content) for name, content in chunks)
     return b"RIFF" + struct.pack("<I", len(body)) + body
 

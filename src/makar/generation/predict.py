@@ -1,6 +1,6 @@
 """``predict``: what a model says of content that exists, one row an item; nothing is made, so nothing is signed.
 
-Texts are read in ``predict_text``; the rest of this file is about images.
+Texts are read in ``predict_text`` and recordings in ``transcribing``; the rest of this file is about images.
 
 Captions may also be written beside the images, from where a later training reads them; what is there already is kept.
 
@@ -19,6 +19,7 @@ import torch
 
 from makar.artifacts.artifact import Artifact
 from makar.errors import EmptyDataError, UnsupportedError, UsageError
+from makar.families.recogniser.config import TRANSCRIPT
 from makar.generation.able import recipes_with_prediction
 from makar.generation.asset import write_new
 from makar.generation.bugs import BUGS, TOP, find_bugs
@@ -28,6 +29,7 @@ from makar.generation.image_slots import encoded
 from makar.generation.predict_text import predict_text
 from makar.generation.prompts import EncodesCaptions
 from makar.generation.request import LARGEST_SEED
+from makar.generation.transcribing import transcribe_each
 from makar.generation.zero_shot import label_texts
 from makar.nn.threads import threads_for
 from makar.tensor_spec import CAPTION, TARGET
@@ -71,7 +73,7 @@ def predict(
     Args:
         artifact: The model.
         inputs: Files, folders of images, arrays uint8 ``[rows, columns, channels]``, or several of these; of a model that reads texts
-            texts, files or folders of text.
+            texts, files or folders of text; of one that writes down speech sound files or folders of them.
         what: One of the model's predictions, for example ``"anomaly"``; ``None`` where it has one only, or where words say it.
         labels: Descriptions of which each image, or each text (see ``zero_shot``), is to get the likeliest; split at commas.
         query: A description that the images are ordered by; of texts a question that each is to answer, or a text that they are
@@ -84,7 +86,8 @@ def predict(
         One dictionary an image: ``input`` (its path, or its number for an array), ``what``, and what the model says. For
         ``"anomaly"`` a ``score``, higher is stranger; with labels the likeliest ``label``, its ``probability`` and all
         ``probabilities``; with a query a ``similarity``, -1 to 1, and the ``rank``, the most similar first; for ``"caption"`` a
-        ``caption``. With ``write_captions`` also ``file`` and ``written``, which is false where there was a file already.
+        ``caption``; for ``"transcript"`` ``text``, ``words`` and ``segments`` with times (``transcribing``). With
+        ``write_captions`` also ``file`` and ``written``, which is false where there was a file already.
 
     Raises:
         UsageError: A path does not exist, it is not said what to predict, or there is no caption to write or no file to write it beside.
@@ -107,6 +110,10 @@ def predict(
     if top is not None:
         raise UsageError("a number of lines", expected="a model of code")
     question = _asked(what, labels, query, config.predictions)
+    if question.what == TRANSCRIPT:
+        if write_captions:
+            raise UsageError("captions to write for recordings", expected="--json, which has texts, words and times")
+        return transcribe_each(artifact, inputs)
     if not 0 <= seed < LARGEST_SEED:
         raise UsageError(f"the seed {seed}", expected=f"0 to {LARGEST_SEED - 1}")
     images = _listed(inputs)

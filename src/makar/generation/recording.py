@@ -1,5 +1,6 @@
 """A sound on its way out: as the WAV file that leaves, marked as made by a model, and as the picture that is compared with others."""
 
+from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -11,15 +12,16 @@ from makar.data.wave_file import wave_bytes
 from makar.provenance.content import Recording
 
 
-def recorded(sound: Sound, source_type: str) -> Recording:
+def recorded(sound: Sound, source_type: str, *, marks: Sequence[tuple[int, str]] = ()) -> Recording:
     """Return a sound with its file.
 
     Args:
         sound: The sound.
         source_type: The IPTC word for how it came about; it stands in the file too.
+        marks: Samples at which chapters begin, with their titles.
     """
     remarks = {"ISFT": "Makar", "ICMT": source_type}
-    return Recording(samples=sound.samples, rate_hz=sound.rate_hz, wave=wave_bytes(sound, remarks=remarks))
+    return Recording(samples=sound.samples, rate_hz=sound.rate_hz, wave=wave_bytes(sound, remarks=remarks, marks=marks))
 
 
 @runtime_checkable

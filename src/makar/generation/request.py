@@ -31,6 +31,7 @@ from makar.generation.steering import Likelihoods, Steered, Steering
 from makar.generation.vocoding import Vocoder, played_by
 from makar.nn.threads import threads_for
 from makar.provenance import manifest as signing
+from makar.provenance.consent import check_still_agreed
 from makar.provenance.content import describe_content
 from makar.provenance.embedding import COMPOSITE_SOURCE_TYPE, SOURCE_TYPE
 from makar.provenance.keys import signing_key
@@ -120,6 +121,7 @@ class Request:
                 "copies cannot be refused: the training data is not indexed here",
                 expected="a model trained on this machine whose index is still there",
             )
+        check_still_agreed(artifact.manifest["data"])
         self.artifact = artifact
         self.codec: Codec = artifact.codec()
         self.family: Family = artifact.family()

@@ -23,11 +23,11 @@ from makar.generation.asset import Asset
 from makar.generation.change import Change, unchanged
 from makar.generation.edit_request import EditRequest
 from makar.generation.generate import make_assets
+from makar.generation.given_sound import read_given_sound
 from makar.generation.guards import NoveltyCheck
 from makar.generation.prompts import Prompt, Prompts, read_prompts
 from makar.generation.request import Job, Request, check_count_and_seed
 from makar.generation.resounding import is_resounding, resound
-from makar.generation.sound_file import read_given_sound
 from makar.generation.token_sound_edit import GO_ON, RECONSTRUCT, token_edit, writes_tokens
 from makar.tensor_spec import KNOWN, MASK, SOURCE, TARGET
 

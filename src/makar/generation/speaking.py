@@ -94,6 +94,22 @@ def _spoken(
 
 def _drafted(request: Request, text: str, parts: list[np.ndarray], seed: int) -> tuple[Draft, int]:
     """Return a recording that no guard refuses, and which attempt it was."""
+    draft, _, attempt = drafted_parts(request, text, parts, seed)
+    return draft, attempt
+
+
+def drafted_parts(request: Request, text: str, parts: list[np.ndarray], seed: int) -> tuple[Draft, list[Sound], int]:
+    """Return a recording that no guard refuses, the sounds of its parts, and which attempt it was.
+
+    Args:
+        request: The request in force, of a model of speech.
+        text: What is spoken.
+        parts: What is said of every frame, part by part.
+        seed: Seed of the recording.
+
+    Raises:
+        CopyRefusedError: Every draw was refused.
+    """
     jobs = [Job(Prompt(stated=text, slots={SOURCE: torch.from_numpy(part)}), seed) for part in parts]
     refusal: str | None = ""
     for attempt in range(MOST_ATTEMPTS):
@@ -101,18 +117,19 @@ def _drafted(request: Request, text: str, parts: list[np.ndarray], seed: int) ->
         sounds: list[Sound] = [request.codec.decode(made[place]) for place in range(len(jobs))]
         judged = [request.judged(sound, sound) for sound in sounds]
         # Of a long text the part counts that is nearest to the training data.
-        nearest = min(judged, key=_how_new)
+        nearest = min(judged, key=how_new)
         whole = Sound(np.concatenate([sound.samples for sound in sounds]), sounds[0].rate_hz)
         draft = dataclasses.replace(nearest, content=whole, new_content=whole)
         refusal = first_refusal(request.guards, draft)
         if refusal is None:
-            return draft, attempt
+            return draft, sounds, attempt
     raise CopyRefusedError(
         f"all {MOST_ATTEMPTS} draws for seed {seed} were refused: {refusal}", expected="speech that passes every guard"
     )
 
 
-def _how_new(draft: Draft) -> float:
+def how_new(draft: Draft) -> float:
+    """Return how far a draft is from the training data, 0 to 1; 1 where nothing was compared."""
     return 1.0 if draft.novelty is None else float(draft.novelty.to_dictionary()["score"])
 
 

@@ -57,11 +57,31 @@ class Recording:
         return len(self.samples) / self.rate_hz
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Presentation:
+    """A film of a face that speaks.
+
+    Attributes:
+        file: The film.
+        suffix: Of its form, for example ``".gif"``.
+        wave: The sound as a WAV file, where the film has none inside.
+        images: How many it has.
+        seconds: How long it is.
+    """
+
+    file: bytes
+    suffix: str
+    wave: bytes | None
+    images: int
+    seconds: float
+
+
 def describe_content(content: Any) -> dict[str, Any]:
     """Return what a manifest says of the content.
 
     Args:
-        content: ``str``, a drawing, a piece of music, a recording, or ``uint8 [height, width, channels]`` with 1, 3 or 4 channels.
+        content: ``str``, a drawing, a piece of music, a recording, a presentation, or
+            ``uint8 [height, width, channels]`` with 1, 3 or 4 channels.
 
     Returns:
         ``kind``, ``sha256`` and the size (bytes, or height, width, channels).
@@ -84,6 +104,15 @@ def describe_content(content: Any) -> dict[str, Any]:
             "bytes": len(content.wave),
             "seconds": round(content.seconds, 6),
             "rate_hz": content.rate_hz,
+        }
+    if isinstance(content, Presentation):
+        beside = {} if content.wave is None else {"sound_sha256": hashlib.sha256(content.wave).hexdigest()}
+        return beside | {
+            "kind": "presentation",
+            "sha256": hashlib.sha256(content.file).hexdigest(),
+            "bytes": len(content.file),
+            "images": content.images,
+            "seconds": round(content.seconds, 6),
         }
     if (
         isinstance(content, np.ndarray)

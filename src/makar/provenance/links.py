@@ -21,7 +21,8 @@ def data_manifest(data: dict[str, Any]) -> dict[str, Any]:
 
     Args:
         data: ``fingerprint`` (required), ``name``, ``medium``, ``licences`` (SPDX id to number of items), ``items``,
-            ``held_out_share`` and ``columns`` (parts of the fingerprint; left out where nobody knows them or named any).
+            ``held_out_share`` and ``columns`` (parts of the fingerprint; left out where nobody knows them or named any), ``consent`` (what
+            people agreed to whose voices are in it).
 
     Raises:
         ConfigError: There is no fingerprint, so nothing could be proved.
@@ -37,7 +38,7 @@ def data_manifest(data: dict[str, Any]) -> dict[str, Any]:
         "licences": data.get("licences", {}),
         "items": data.get("items"),
     }
-    return stated | {key: data[key] for key in ("held_out_share", "columns") if key in data}
+    return stated | {key: data[key] for key in ("held_out_share", "columns", "consent") if key in data}
 
 
 def run_manifest(run_id: str, folder: Path | None, data: dict[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 from makar.errors import (
     ArtifactError,
     ConfigError,
+    ConsentError,
     CopyRefusedError,
     DataError,
     MakarError,
@@ -28,6 +29,7 @@ _FIELD = re.compile(r"^\w+\.(\w+)\b|^\w+ lacks (\w+)")
 STATUSES: tuple[tuple[type[MakarError], int, str, str], ...] = (
     (UnknownNameError, 400, INVALID, "unknown_name"),
     (UnsupportedError, 400, INVALID, "unsupported"),
+    (ConsentError, 403, INVALID, "no_consent"),
     (UsageError, 400, INVALID, "invalid_value"),
     (CopyRefusedError, 400, INVALID, "copy_refused"),
     (DataError, 400, INVALID, "invalid_data"),

@@ -20,6 +20,7 @@ from makar.serving import (
     moderation,
     responses,
     speech,
+    transcriptions,
     tuning,
     uploads,
     vector_stores,
@@ -40,6 +41,7 @@ from makar.serving.store_fields import (
     StoreSearchFields,
 )
 from makar.serving.text_fields import EmbeddingFields, ModerationFields
+from makar.serving.transcriptions import TranscriptionFields
 from makar.serving.tuning_fields import TuningFields
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -129,6 +131,14 @@ FORMS: tuple[tuple[str, Handler, dict[str, Any], tuple[str, ...]], ...] = (
         {"file": FILE, "purpose": {"type": "string", "enum": list(uploads.PURPOSES)}},
         ("file", "purpose"),
     ),
+    (
+        "/v1/audio/transcriptions",
+        transcriptions.transcriptions,
+        schema_of(TranscriptionFields)["properties"]
+        | {"file": FILE, transcriptions.GRANULARITIES: {"type": "array", "items": {"type": "string"}}},
+        ("file",),
+    ),
+    ("/v1/audio/translations", transcriptions.translations, {"file": FILE}, ("file",)),
 )
 """Path, what answers, the parts of a form, and those that must be there."""
 
@@ -141,7 +151,7 @@ PAGE = [
 """What every list reads of its address."""
 
 HINTS = {
-    "/v1/audio": "POST /v1/audio/speech speaks; nothing here understands speech yet",
+    "/v1/audio": "POST /v1/audio/speech speaks; POST /v1/audio/transcriptions writes down what is said",
     "/v1/videos": "no model of video can be trained yet; text, images and sound are there",
     "/v1/assistants": "assistants were replaced by /v1/responses",
     "/v1/threads": "threads were replaced by /v1/responses with previous_response_id",

@@ -79,7 +79,7 @@ async def speech(request: Request) -> Response:
 
 
 async def _made(front: Front, fields: SpeechFields) -> Event:
-    name = fields.model or _only_model(front)
+    name = fields.model or only_sound_model(front)
     async with leased(front, name) as (place, process):
         started = time.perf_counter()
         options = dict(fields.controls or {})
@@ -133,7 +133,12 @@ def converted(wave: bytes, form: str) -> bytes:
     return file.getvalue()
 
 
-def _only_model(front: Front) -> str:
+def only_sound_model(front: Front) -> str:
+    """Return the one model of sound.
+
+    Raises:
+        UsageError: There are none, or several.
+    """
     names = [place.name for place in front.pool.places if place.medium == "sound"]
     if len(names) != 1:
         raise UsageError(

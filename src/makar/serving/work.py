@@ -15,7 +15,9 @@ import numpy as np
 from makar.api.model import Model
 from makar.codecs.codec import Codec
 from makar.data.image_reader import read_image
+from makar.data.sound_reader import read_sound
 from makar.errors import UnsupportedError
+from makar.families.recogniser.config import TRANSCRIPT
 from makar.generation.asset import Asset
 from makar.generation.edit import edit
 from makar.generation.embed import CutsWindows, MakesVectors, embed
@@ -31,6 +33,7 @@ from makar.generation.request import Request, option_names
 from makar.generation.speaking import Speaks
 from makar.generation.steering import TokenLikelihood, read_steering
 from makar.generation.stream import Piece, stream_pieces
+from makar.generation.transcribing import transcribe
 from makar.generation.turns import PLAIN_STOP, HasContext, fit_turns, knows_turns, prompt_length
 from makar.provenance.content import describe_content
 from makar.provenance.embedding import png_bytes
@@ -313,6 +316,17 @@ def _sound(model: Model, ask: Ask) -> Iterator[Event]:
     }
 
 
+def _transcribe(model: Model, ask: Ask) -> Iterator[Event]:
+    """Write down what is said in a recording."""
+    if TRANSCRIPT not in model.artifact.family_config.predictions:
+        raise UnsupportedError(
+            f"a transcript by {model.path.name}, which writes down nothing",
+            expected='a model of the recipe "recogniser"',
+            do="makar train RECORDINGS --recipe recogniser",
+        )
+    yield transcribe(model.artifact, read_sound(base64.b64decode(ask["sound"])))
+
+
 def _classify(model: Model, ask: Ask) -> Iterator[Event]:
     """Say of texts how likely each class is."""
     family, codec = model.artifact.family(), model.artifact.codec()
@@ -348,6 +362,7 @@ KINDS: dict[str, Callable[[Model, Ask], Iterator[Event]]] = {
     "images": _images,
     "edit": _edit,
     "sound": _sound,
+    "transcribe": _transcribe,
     "classify": _classify,
     "embed": _embed,
 }

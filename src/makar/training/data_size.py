@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING
 
 from makar.codecs.chat_config import ROLES, ChatCodecConfig, chat_spec
 from makar.codecs.codec import Codec, CodecConfig
+from makar.codecs.hearing_config import HearingConfig
 from makar.codecs.image_config import HALVES, PAIRED, ImageCodecConfig, estimated_slots, source_slot
 from makar.codecs.pair_config import PairCodecConfig
 from makar.codecs.prompted_image_config import PromptedImageCodecConfig
-from makar.codecs.sound_config import SoundCodecConfig
-from makar.codecs.speech_config import SpeechCodecConfig
 from makar.codecs.text_config import BpeCodecConfig, ByteCodecConfig, CharacterCodecConfig
 from makar.codecs.text_rows_config import FURTHER, TextRowsConfig
-from makar.codecs.wave_config import WaveCodecConfig
 from makar.data.record import WRITTEN, Split
 from makar.data.store import Store
 from makar.errors import EmptyDataError
@@ -67,8 +65,7 @@ def estimated_size(codec: CodecConfig, dataset: "DataSet") -> DataSize:
             spec=TensorSpec(slots),
             fingerprint=dataset.fingerprint,
         )
-    if isinstance(codec, SoundCodecConfig | SpeechCodecConfig | WaveCodecConfig):
-        spec = codec.estimated_spec(inspection.labels)
+    if isinstance(codec, HearingConfig) and (spec := codec.estimated_spec(inspection.labels)) is not None:
         sounds = int(inspection.splits["train"]["sounds"])
         return DataSize(
             items=sounds,

@@ -1,0 +1,108 @@
+"""``makar.speak``: a script read aloud by one or several models of speech, as a recording with chapters or by a drawn face."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from makar.data.image_reader import read_image
+from makar.errors import ConsentError, UnsupportedError, UsageError
+from makar.generation.avatar import Anchor, Avatar, is_drawing
+from makar.generation.presenting import FORMS, presented_asset
+from makar.generation.reading_aloud import Voice, read_aloud, spoken_asset
+from makar.provenance.consent import check_consent, read_consent
+
+if TYPE_CHECKING:
+    from makar.api.model import Model
+    from makar.generation.asset import Asset
+
+WAVE = ".wav"
+NARRATOR = "Narrator"
+"""Name of a voice that has none."""
+
+LARGEST_DRAWING_BYTES = 64 << 20
+
+
+def speak(
+    script: str,
+    *,
+    voices: Mapping[str, str] | str,
+    form: str = WAVE,
+    seed: int = 0,
+    options: Mapping[str, Any] | None = None,
+    drawing: str | Path | None = None,
+    mouth: tuple[int, int, int] | None = None,
+    consent: str | Path | None = None,
+) -> "Asset":
+    """Read a script aloud.
+
+    Args:
+        script: Text; lines ``NAME: text`` are said by that voice, headings (``# Title``) begin chapters.
+        voices: From names to models of speech, ``MODEL`` or ``MODEL:LABEL`` for one of its voices; a model alone reads everything.
+        form: ``".wav"`` for a recording; ``".gif"``, ``".webp"``, ``".png"``, ``".mp4"``, ``".webm"`` for a face that speaks.
+        seed: Seed of the first line.
+        options: Controls by name: ``speed``, and those of the models, for example ``steps``.
+        drawing: A drawing of the face; ``None`` takes the one that is built in.
+        mouth: Centre (x, y) and width of its mouth, in its pixels.
+        consent: For a photograph: the record in which whoever it shows agreed, with the scope face.
+
+    Returns:
+        The signed asset; ``.save(path)`` writes it.
+
+    Raises:
+        UsageError: The script says nothing, a name has no voice, or the drawing and its mouth do not fit.
+        ConsentError: The picture is no drawing and nobody agreed.
+    """
+    from makar.api.model import load
+
+    if form != WAVE and form not in FORMS:
+        raise UnsupportedError(f'speech as "{form}"', expected=", ".join((WAVE, *FORMS)))
+    if form == WAVE and (drawing is not None or mouth is not None or consent is not None):
+        raise UsageError("a face for a recording", expected=f"a film: {', '.join(FORMS)}")
+    # Whether the face may be shown is known before anything is spoken.
+    avatar, stated = (None, {}) if form == WAVE else _avatar(drawing, mouth, consent)
+    named = {NARRATOR: voices} if isinstance(voices, str) else dict(voices)
+    models: dict[str, Model] = {}
+    cast = []
+    for name, place in named.items():
+        source, label = _source_of(place)
+        if source not in models:
+            models[source] = load(source)
+        model = models[source]
+        cast.append(Voice(name=name, artifact=model.artifact, label=label, novelty=model.novelty_index()))
+    reading = read_aloud(cast, script, seed=seed, options=options)
+    return spoken_asset(reading) if avatar is None else presented_asset(reading, avatar, suffix=form, stated=stated)
+
+
+def _source_of(place: str) -> tuple[str, str | None]:
+    source, colon, label = place.rpartition(":")
+    # A path may hold a colon itself.
+    return (place, None) if not colon or Path(place).exists() else (source, label)
+
+
+def _avatar(
+    drawing: str | Path | None, mouth: tuple[int, int, int] | None, consent: str | Path | None
+) -> tuple[Avatar, dict[str, Any]]:
+    anchor = None if mouth is None else Anchor(*mouth)
+    if drawing is None:
+        if consent is not None:
+            raise UsageError(
+                "a consent for the face that is built in", expected="a picture of somebody, with --drawing"
+            )
+        return Avatar(None, anchor), {}
+    path = Path(drawing)
+    if not path.is_file() or path.stat().st_size > LARGEST_DRAWING_BYTES:
+        raise UsageError(f"there is no file {path}, or it is too large", expected="a picture of a face")
+    pixels = read_image(path.read_bytes())
+    pixels = pixels[:, :, :3] if pixels.shape[2] >= 3 else pixels[:, :, :1].repeat(3, axis=2)
+    stated: dict[str, Any] = {"drawing": is_drawing(pixels)}
+    if consent is not None:
+        record = read_consent(Path(consent))
+        check_consent(record, scope="face")
+        stated["consent"] = [record.stated()]
+    elif not stated["drawing"]:
+        raise ConsentError(
+            f"{path.name} looks like a photograph, and nobody has agreed to speak so",
+            expected="a drawing with plain areas, saved as PNG, or the consent of whoever it shows",
+            do="makar consent record RECORDING --who NAME --scope face, then --consent FILE",
+        )
+    return Avatar(pixels, anchor), stated

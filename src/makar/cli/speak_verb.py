@@ -1,0 +1,114 @@
+"""The verb ``speak``: a script read aloud by several voices, with chapters, or by a drawn face."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from makar.cli.generate_verb import row_of, save_asset, show_asset
+from makar.cli.output import Json, note, print_json
+from makar.errors import DataError, UsageError
+
+LARGEST_BYTES = 4 << 20
+
+
+def speak(
+    script: Annotated[
+        str,
+        typer.Argument(
+            metavar="SCRIPT", help="A file of text or Markdown, - for stdin. NAME: text is said by that voice."
+        ),
+    ],
+    voice: Annotated[
+        list[str],
+        typer.Option(
+            "--voice", metavar="[NAME=]MODEL[:LABEL]", help="A model of speech and its name in SCRIPT. May be repeated."
+        ),
+    ],
+    output: Annotated[
+        Path,
+        typer.Option("-o", "--output", help="The file: .wav, or .gif .webp .png .mp4 .webm for a face that speaks."),
+    ],
+    speed: Annotated[float | None, typer.Option("--speed", help="2 is twice as fast as the recordings.")] = None,
+    steps: Annotated[int | None, typer.Option("--steps", min=1, help="Steps of the solver.")] = None,
+    drawing: Annotated[
+        Path | None,
+        typer.Option("--drawing", metavar="FILE", help="A drawing of the face; one is built in.", show_default=False),
+    ] = None,
+    mouth: Annotated[
+        str | None,
+        typer.Option("--mouth", metavar="X,Y,WIDTH", help="With --drawing: where its mouth is, in its pixels."),
+    ] = None,
+    consent: Annotated[
+        Path | None,
+        typer.Option("--consent", metavar="FILE", help="With a photograph: the record of whoever it shows."),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same recording.")] = 0,
+    json: Json = False,
+) -> None:
+    """Read SCRIPT aloud with one or several voices.
+
+    Headings (# Title) become chapters; a line without a name is said by the voice before, or the first. All voices are made
+    equally loud. As a film a drawn face speaks, visibly marked as generated; it keeps the mouth in time with every sound.
+    """
+    from makar.api.speaking import speak as speak_script
+    from makar.generation.asset import WAVE_SUFFIX, check_file
+    from makar.generation.presenting import ANIMATIONS
+
+    check_file(output, suffix=output.suffix.lower())
+    if output.suffix.lower() in ANIMATIONS:
+        # The sound lies beside what has none.
+        check_file(output.with_suffix(WAVE_SUFFIX), suffix=WAVE_SUFFIX)
+    controls: dict[str, Any] = {"speed": speed, "steps": steps}
+    asset = speak_script(
+        _text_of(script),
+        voices=_voices(voice),
+        form=output.suffix.lower(),
+        seed=seed,
+        options={name: value for name, value in controls.items() if value is not None},
+        drawing=drawing,
+        mouth=None if mouth is None else _place(mouth),
+        consent=consent,
+    )
+    path = save_asset(asset, output)
+    if json:
+        print_json(row_of(asset, path))
+        return
+    show_asset(asset, path)
+    for chapter in asset.manifest["edit"]["chapters"]:
+        note(f"{chapter['start']:8.1f} s  {chapter['title'] or '(beginning)'}")
+
+
+def _text_of(script: str) -> str:
+    if script == "-":
+        return sys.stdin.read(LARGEST_BYTES)
+    path = Path(script)
+    if not path.is_file() or path.stat().st_size > LARGEST_BYTES:
+        raise UsageError(
+            f"there is no script {script[:80]}, or it is too long", expected="a file of text, or - for stdin"
+        )
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is no text in UTF-8: {error.reason}", do="convert it first") from error
+
+
+def _voices(given: list[str]) -> dict[str, str] | str:
+    if len(given) == 1 and "=" not in given[0]:
+        return given[0]
+    found: dict[str, str] = {}
+    for one in given:
+        name, equals, place = one.partition("=")
+        if not (name.strip() and equals and place) or name.strip() in found:
+            raise UsageError(f"the voice {one[:60]!r}", expected="NAME=MODEL, each name once")
+        found[name.strip()] = place
+    return found
+
+
+def _place(mouth: str) -> tuple[int, int, int]:
+    try:
+        x, y, width = (int(part) for part in mouth.split(","))
+    except ValueError as error:
+        raise UsageError(f"the mouth {mouth[:40]!r}", expected="X,Y,WIDTH in pixels, for example 128,180,70") from error
+    return x, y, width

@@ -1,0 +1,104 @@
+"""A script to be read aloud: headings are chapters, ``NAME: text`` is said by that voice, everything else by the voice that spoke last.
+
+A document of Markdown is a script of one voice. A name is one of the voices, whatever its case; a name in capitals that is none of them is
+refused, because a line that the wrong voice says is worse than none. Emphasis, links and bullets of Markdown are not spoken.
+"""
+
+import dataclasses
+import re
+from collections.abc import Sequence
+
+from makar.errors import UsageError
+
+LONGEST_CHARACTERS = 200_000
+UNTITLED = ""
+_SPEAKER = re.compile(r"^\s*([^\W\d_][\w .'-]{0,40}?)\s*:\s+(?=\S)")
+
+
+@dataclasses.dataclass(frozen=True)
+class Line:
+    """What one voice says before another one, or another paragraph.
+
+    Attributes:
+        voice: Which voice, of those that were given.
+        text: What it says.
+        chapter: Number of its chapter.
+    """
+
+    voice: int
+    text: str
+    chapter: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Script:
+    """A script in order.
+
+    Attributes:
+        titles: Of the chapters; empty for what comes before the first heading.
+        lines: What is said.
+    """
+
+    titles: tuple[str, ...]
+    lines: tuple[Line, ...]
+
+
+def read_script(text: str, voices: Sequence[str]) -> Script:
+    """Return the lines and chapters of a script.
+
+    Args:
+        text: The script.
+        voices: Names of the voices; the first speaks where none is named.
+
+    Raises:
+        UsageError: Nothing is said, it is too long, or a name has no voice.
+
+    >>> read_script("# One\\nAnn: Hello.\\nBOB: Hi.\\n\\nAnd bye.", ["Ann", "Bob"]).lines[2]
+    Line(voice=1, text='And bye.', chapter=0)
+    """
+    if len(text) > LONGEST_CHARACTERS:
+        raise UsageError(f"a script of {len(text)} characters", expected=f"at most {LONGEST_CHARACTERS}")
+    numbers = {name.casefold(): number for number, name in enumerate(voices)}
+    titles: list[str] = []
+    lines: list[Line] = []
+    speaker, goes_on = 0, False
+    for number, row in enumerate(text.splitlines(), start=1):
+        stripped = row.strip()
+        if heading := re.match(r"#{1,6}\s+(.*)", stripped):
+            titles.append(plain(heading[1]).strip("# "))
+            goes_on = False
+            continue
+        if not re.search(r"\w", stripped):
+            goes_on = False
+            continue
+        if found := _SPEAKER.match(row):
+            name = found[1]
+            if name.casefold() in numbers:
+                speaker, stripped, goes_on = numbers[name.casefold()], row[found.end() :].strip(), False
+            elif name.isupper():
+                raise UsageError(
+                    f"line {number} is said by {name}, who has no voice",
+                    expected=f"one of: {', '.join(voices)}",
+                    do=f"--voice {name}=MODEL",
+                )
+        if not titles:
+            titles.append(UNTITLED)
+        said = plain(stripped)
+        if goes_on and lines:
+            said = f"{lines.pop().text} {said}"
+        lines.append(Line(speaker, said, len(titles) - 1))
+        goes_on = True
+    if not lines:
+        raise UsageError("nothing in the script is said", expected="lines of text, or NAME: text")
+    return Script(tuple(titles), tuple(lines))
+
+
+def plain(text: str) -> str:
+    """Return a line of Markdown without its marks.
+
+    >>> plain("- *Very* [good](http://x), `now`")
+    'Very good, now'
+    """
+    text = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", text)
+    text = re.sub(r"^\s*(?:[-*+]|\d+[.)]|>)\s+", "", text)
+    return re.sub(r"[*_`]+", "", text).strip()
