@@ -23,6 +23,7 @@ EXTRAS = {
     "design": ("vtracer",),
     "molecules": ("rdkit",),
     "audio": ("soundfile", "soxr"),
+    "video": ("av",),
     "onnx": ("onnx", "onnxruntime", "onnxscript"),
     "gguf": ("gguf",),
     "remote": ("openai",),

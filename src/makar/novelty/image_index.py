@@ -16,6 +16,7 @@ import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -58,12 +59,32 @@ class ImageMatch:
     distances: tuple[float, ...]
 
 
-def build_image_index(store: Store, folder: Path, *, progress: Callable[[int, int], None] | None = None) -> int:
+@runtime_checkable
+class Sheets(Protocol):
+    """A codec of content that is compared by pictures of it."""
+
+    def sheets(self, planes: np.ndarray) -> np.ndarray:
+        """Return uint8 ``[batch, channels, height, width]`` of kept content."""
+
+
+def looked(codec: object) -> Callable[[np.ndarray], np.ndarray]:
+    """Return what makes the pictures by which kept content is compared; images are their own."""
+    return codec.sheets if isinstance(codec, Sheets) else np.asarray
+
+
+def build_image_index(
+    store: Store,
+    folder: Path,
+    *,
+    look: Callable[[np.ndarray], np.ndarray] = np.asarray,
+    progress: Callable[[int, int], None] | None = None,
+) -> int:
     """Write reduced images and search vectors of a store to a folder.
 
     Args:
         store: Training store whose ``target`` slot holds uint8 ``[channels, height, width]``.
         folder: Where the index goes.
+        look: From what the store holds to the images that are compared.
         progress: Called with the number of images done and twice their total, as they are read twice.
 
     Returns:
@@ -71,12 +92,13 @@ def build_image_index(store: Store, folder: Path, *, progress: Callable[[int, in
     """
     values = store.columns["target"].values
     count = len(values)
-    size = work_size(*values.shape[2:])
+    seen = look(values[:1])
+    size = work_size(*seen.shape[2:])
     sample = np.unique(np.linspace(0, count - 1, min(count, COVARIANCE_IMAGES)).astype(np.int64))
-    channels = 1 if values.shape[1] == 1 else 3
+    channels = 1 if seen.shape[1] == 1 else 3
     with (folder / "images.bin").open("wb") as file:
         for start in range(0, count, BUILD_BATCH):
-            reduced = work_images(values[start : start + BUILD_BATCH], size)
+            reduced = work_images(look(values[start : start + BUILD_BATCH]), size)
             file.write((reduced * 255).round().byte().numpy().tobytes())
             release(values)
             if progress is not None:

@@ -19,7 +19,7 @@ from makar.data.workplace import remove_abandoned, workplace
 from makar.errors import DataError, UnsupportedError
 from makar.novelty.calibration import lower_limit, upper_limit
 from makar.novelty.compared import Decodes, compared_codec, compared_text
-from makar.novelty.image_index import ImageIndex, ImageMatch, build_image_index
+from makar.novelty.image_index import ImageIndex, ImageMatch, build_image_index, looked
 from makar.novelty.member_index import MemberIndex, build_member_index
 from makar.novelty.novelty import NearSource, Novelty
 from makar.novelty.text_index import (
@@ -36,8 +36,8 @@ SCHEMA = 1
 LETTERED = ("protein",)
 """Media that are compared by rows of letters."""
 
-PICTURED = ("image", "sound")
-"""Media that are compared as images; of a sound what is heard at which pitch and when."""
+PICTURED = ("image", "sound", "video")
+"""Media that are compared as images; of a sound what is heard at which pitch and when, of a video four of its frames on a sheet."""
 
 NAMED = ("molecule",)
 """Media that are compared as a whole: the same or another."""
@@ -127,7 +127,7 @@ class NoveltyIndex:
                 on_event({"event": "novelty", "done": done, "total": total})
 
             if medium in PICTURED:
-                build_image_index(store, building, progress=progress)
+                build_image_index(store, building, look=looked(codec), progress=progress)
             elif medium in NAMED:
                 build_member_index(store, codec, building, progress=progress)
             else:
@@ -258,7 +258,7 @@ class NoveltyIndex:
         if not len(values):
             return {"threshold": LEAST_RATIO}
         chosen = np.unique(np.linspace(0, len(values) - 1, min(len(values), IMAGE_ITEMS)).astype(np.int64))
-        ratios = np.array([match.ratio for match in self._image.match_many(values[chosen].transpose(0, 2, 3, 1))])
+        ratios = np.array([match.ratio for match in self._image.match_many(looked(codec)(values[chosen]).transpose(0, 2, 3, 1))])
         return {
             "threshold": max(LEAST_RATIO, lower_limit(ratios)),
             "items": len(ratios),

@@ -28,6 +28,11 @@ BUILT_IN: dict[str, tuple[str, str, str]] = {
         "text",
         "the reference and documentation of this Python",
     ),
+    "shapes": (
+        "makar.data.builtin.shapes:ShapesSource",
+        "video",
+        "960 videos of three shapes in four colours that move in four directions, with labels and captions",
+    ),
 }
 """Name to implementation, medium and one sentence."""
 

@@ -43,7 +43,7 @@ class Given:
 
 
 def read_given(
-    prompts: Sequence[Batch], options: ImageOptions, *, shape: tuple[int, int, int]
+    prompts: Sequence[Batch], options: ImageOptions, *, shape: tuple[int, int, int], frames: int = 1
 ) -> tuple[Given | None, list[Batch]]:
     """Take what is to be changed out of the prompts.
 
@@ -51,6 +51,7 @@ def read_given(
         prompts: Slots of each example.
         options: The controls, of which some hold only with, or only without, a given image.
         shape: Channels, height and width of the model.
+        frames: Of a model of clips, which was trained to fill in.
 
     Returns:
         What was handed in (``None`` when every image is to be made from nothing), and the prompts without it.
@@ -75,13 +76,13 @@ def read_given(
     if options.style is not None and edit != "restyle":
         raise UnsupportedError(f"style {options.style:g} without a reference", expected="a reference image")
     usual = ImageOptions()
-    if edit == "inpaint" and (options.solver, options.shift) != (usual.solver, usual.shift):
+    if edit == "inpaint" and frames == 1 and (options.solver, options.shift) != (usual.solver, usual.shift):
         raise UnsupportedError(
             "a solver or a shift for filling a part of an image", expected="steps only: it goes its own way"
         )
     if edit is None:
         return None, list(prompts)
-    wanted = {SOURCE: shape, REFERENCE: shape, KNOWN: shape, MASK: (1, *shape[1:])}
+    wanted = {SOURCE: shape, REFERENCE: shape, KNOWN: shape, MASK: (frames, *shape[1:])}
     for prompt in prompts:
         for name in slots & set(wanted):
             if tuple(prompt[name].shape) != wanted[name]:
