@@ -22,6 +22,7 @@ from makar.codecs.image_config import ImageCodecConfig
 from makar.codecs.pretrained_text import SpecialTokens
 from makar.codecs.summary_config import SummaryCodecConfig
 from makar.data.builtin.effects import KINDS, effect
+from makar.data.builtin.shapes import ALL, shape_clip
 from makar.data.record import Record
 from makar.families.family import build_family
 from tests.toy_autoencoder import ToyAutoencoder, ToyAutoencoderConfig
@@ -63,6 +64,8 @@ def records(medium):
         contents = ["MKVLAAGIVGLCAKAYEDHPW", "GSHMRQNTFU", "ACDEFGHIKLMNPQRSTVWYBXZJO" * 3, "MAAAK" * 20]
     elif medium == "sound":
         contents = [effect(kind, 0) for kind in sorted(KINDS)]
+    elif medium == "video":
+        contents = [shape_clip(moving, 0) for moving in ALL[::5]]
     else:
         draw = np.random.default_rng(0)
         contents = [draw.integers(0, 256, (40, 32, 3), dtype=np.uint8) for _ in range(12)]
@@ -75,8 +78,8 @@ def records(medium):
             source=f"{index}",
             split="train",
             pair=255 - content if medium == "image" else None,
-            label=("odd" if index % 2 else "even") if medium in ("image", "music", "sound") else None,
-            caption=f"a noisy picture, number {index}" if medium in ("image", "sound") else None,
+            label=("odd" if index % 2 else "even") if medium in ("image", "music", "sound", "video") else None,
+            caption=f"a noisy picture, number {index}" if medium in ("image", "sound", "video") else None,
             roles={"score": index % 4 / 4}
             if medium == "image"
             else task_roles(content, index)

@@ -37,6 +37,7 @@ GROUNDS = {
     "policy": [{}, {"method": "ppo"}],
     "molecule": [{}, {"properties": "odd"}],
     "sound": [{}, {"use_captions": True}],
+    "video": [{}, {"use_captions": True}],
     "transformer": [
         {},
         {"layout": "compact"},

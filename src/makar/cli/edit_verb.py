@@ -17,7 +17,9 @@ def edit(
     model: ModelName,
     files: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[FILE]...", help="What to change; two images with --frames, or for videos; none with --to-seed."),
+        typer.Argument(
+            metavar="[FILE]...", help="What to change; two images with --frames, or for videos; none with --to-seed."
+        ),
     ] = None,
     prompt: Annotated[str | None, typer.Option("--prompt", help="What it is to become.")] = None,
     label: Annotated[str | None, typer.Option("--label", help="The class that it is to become.")] = None,
@@ -94,7 +96,8 @@ def edit(
         float | None, typer.Option("--from-second", min=0.0, help="Sounds, videos: fill in a hole that begins here.")
     ] = None,
     to_second: Annotated[
-        float | None, typer.Option("--to-second", min=0.0, help="Sounds, videos: the hole ends here; without it at the end.")
+        float | None,
+        typer.Option("--to-second", min=0.0, help="Sounds, videos: the hole ends here; without it at the end."),
     ] = None,
     max_tokens: Annotated[int | None, typer.Option("--max-tokens", min=1, help="Code, music: length at most.")] = None,
     temperature: Annotated[

@@ -24,6 +24,14 @@ class Clip:
     frames: np.ndarray
     rate_hz: float
 
+    def __eq__(self, other: object) -> bool:
+        """Whether another clip shows the same at the same times."""
+        return isinstance(other, Clip) and self.rate_hz == other.rate_hz and np.array_equal(self.frames, other.frames)
+
+    def __hash__(self) -> int:
+        """Return a hash of size and rate, which equal clips share."""
+        return hash((self.frames.shape, self.rate_hz))
+
     @property
     def seconds(self) -> float:
         """How long it is."""

@@ -62,7 +62,9 @@ def read_pieces(stream: IO[bytes], *, largest_side: int = LARGEST_SIDE) -> Itera
             found += len(clip.frames)
             yield clip
     if found < LEAST_FRAMES:
-        raise DataError("a single picture and no video", expected=f"at least {LEAST_FRAMES} frames", do="use it as an image")
+        raise DataError(
+            "a single picture and no video", expected=f"at least {LEAST_FRAMES} frames", do="use it as an image"
+        )
 
 
 def read_clip(content: bytes, *, most_frames: int, largest_side: int = 4096) -> Clip:

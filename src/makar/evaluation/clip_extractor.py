@@ -3,8 +3,8 @@
 The network is that of images (``makar.evaluation.extractor``) over the channels of all frames together, so that its first layer sees
 movement (Karpathy et al. 2014, "Large-scale video classification with convolutional neural networks", early fusion). It learns the classes
 where the data has labels, and always what was done to a clip: nothing, its frames in another order, backwards, one frame held, noise, two
-clips mixed: a network that was never shown a clip that stands still may take one for real. Distances in its features are no FVD, which needs
-the weights of one certain network, and compare only with the same hash and the same number of clips.
+clips mixed: a network that was never shown a clip that stands still may take one for real. Distances in its features are no FVD, which
+needs the weights of one certain network, and compare only with the same hash and the same number of clips.
 """
 
 import hashlib

@@ -1,9 +1,9 @@
 """Measures a model of clips: its distance to real ones beside controls, whether it makes what was asked, flicker, and what it fills in.
 
-The Frechet distance is taken in the features of a small network that was trained on the clips themselves (``clip_extractor``); it is no FVD.
-Beside it stand as many real clips, real clips with their frames in another order, and real clips that stand still: a distance that does
-not tell these apart says nothing of movement. Held-out clips of which only the ends, or the first half, are known are filled in by the
-model, and by what needs none: mixing the ends, holding the last picture.
+The Frechet distance is taken in the features of a small network that was trained on the clips themselves (``clip_extractor``); it is no
+FVD. Beside it stand as many real clips, real clips with their frames in another order, and real clips that stand still: a distance that
+does not tell these apart says nothing of movement. Held-out clips of which only the ends, or the first half, are known are filled in by
+the model, and by what needs none: mixing the ends, holding the last picture.
 """
 
 import dataclasses
@@ -116,7 +116,12 @@ def _distances(
     controls = _controls(extractor, frames_of(real, frames), reference)
     named = tuple(_of_clips(score, controls if score.key == "fid" else ()) for score in scores)
     details = {
-        "extractor": {"name": extractor.name, "hash": extractor.hash, "task": extractor.task, "accuracy": extractor.accuracy},
+        "extractor": {
+            "name": extractor.name,
+            "hash": extractor.hash,
+            "task": extractor.task,
+            "accuracy": extractor.accuracy,
+        },
         "clips": count,
         "sets": len(sets),
         "reference_clips": len(reference),
@@ -206,7 +211,9 @@ def _filled(material: Material, codec: VideoCodec) -> tuple[tuple[Score, ...], t
                 baselines=((meaning, mean_interval(psnr(control[:, is_new], real[:, is_new]))),),
             )
         )
-    shown = [strip for number in range(min(SHOWN_FILLED, count)) for strip in (real[number], between[number], after[number])]
+    shown = [
+        strip for number in range(min(SHOWN_FILLED, count)) for strip in (real[number], between[number], after[number])
+    ]
     picture = _strips(
         shown,
         key="filled",
@@ -283,4 +290,3 @@ def _planes(clips: np.ndarray) -> np.ndarray:
     """Return clips uint8 ``[clips, frames, height, width, channels]`` as they are kept."""
     count, frames, height, width, channels = clips.shape
     return np.ascontiguousarray(clips.transpose(0, 1, 4, 2, 3).reshape(count, frames * channels, height, width))
-

@@ -1,9 +1,9 @@
 """One generated thing with its signed manifest, and how it is written to the disk so that the two never part.
 
 Decisions: an image is written as PNG with the manifest inside, because other formats would change the pixels or drop it; text, drawings
-(SVG), sounds (WAV) and videos (in the form that they were made in) are written with the manifest beside them; beside a piece of music (MIDI) lie its picture and its sound too. Nothing
-is ever overwritten: a path that exists is refused, a folder gets the next free number. The sidecar is written before its text, so that a
-killed process leaves no unmarked text.
+(SVG), sounds (WAV) and videos (in the form that they were made in) are written with the manifest beside them; beside a piece of music
+(MIDI) lie its picture and its sound too. Nothing is ever overwritten: a path that exists is refused, a folder gets the next free number.
+The sidecar is written before its text, so that a killed process leaves no unmarked text.
 """
 
 import dataclasses
@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from makar.data.video_file import FORMS, usual_form
 from makar.errors import MakarError, OutOfSpaceError, UnsupportedError, UsageError
 from makar.generation.piece import PICTURE, SOUND, renderings
-from makar.data.video_file import FORMS, usual_form
 from makar.provenance.content import Drawing, Film, Piece, Recording
 from makar.provenance.embedding import png_bytes, sidecar_bytes, sidecar_path
 

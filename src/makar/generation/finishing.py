@@ -1,7 +1,8 @@
 """What is done to an image after it was judged and before it is signed: a palette, tracing to an SVG; and the form of a video.
 
-These are controls of every model of images, given by name like those of a sampler (``palette``, ``svg``; of video ``format``). The copy check looks at what the
-model made, before: fewer colours would hide a copy. The manifest states what was done and is signed over the result.
+These are controls given by name like those of a sampler: of every model of images ``palette`` and ``svg``, of video ``format``. The copy
+check looks at what the model made, before: fewer colours would hide a copy. The manifest states what was done and is signed over the
+result.
 """
 
 import dataclasses
@@ -43,7 +44,9 @@ class Finishing:
             UnsupportedError: The content is no image, or the form of a file was asked for and it is no clip.
         """
         if self.form is not None and not isinstance(content, Clip):
-            raise UnsupportedError(f"the format {self.form} of a model that makes no video", expected="a model of video")
+            raise UnsupportedError(
+                f"the format {self.form} of a model that makes no video", expected="a model of video"
+            )
         if not self.stated:
             return content
         if not isinstance(content, np.ndarray) or content.ndim != 3:

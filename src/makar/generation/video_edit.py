@@ -37,7 +37,7 @@ WINDOW_SEEDS = 1_000_003
 """Between the seeds of windows of one clip: the same noise again would show."""
 
 Make = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""From frames of the model uint8 ``[frames, height, width, channels]`` and where they are new, bool ``[frames, height, width]``, to frames."""
+"""From frames uint8 ``[frames, height, width, channels]``, and where they are new, bool ``[frames, height, width]``, to what is made."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -47,7 +47,9 @@ class VideoEditRequest(Config):
     kind: ClassVar[str] = ""
 
     to: Any = setting(None, meaning="a second picture: what lies between the two is made")
-    mask: Any = setting(None, meaning="fill in: a picture of the size of the clip, white where every frame is made anew")
+    mask: Any = setting(
+        None, meaning="fill in: a picture of the size of the clip, white where every frame is made anew"
+    )
     box: tuple[int, int, int, int] | None = setting(
         None, meaning="fill in: left, top, right, bottom of what is made anew in every frame", unit="pixels"
     )
@@ -102,9 +104,7 @@ def edit_video(
     check_count_and_seed(count, seed)
     form, controls = read_film_form({name: value for name, value in (options or {}).items() if value is not None})
     assert isinstance(controls, dict)
-    request = Request(
-        artifact, options=controls, novelty=novelty, refuse_copies=False, finishing=Finishing(form=form)
-    )
+    request = Request(artifact, options=controls, novelty=novelty, refuse_copies=False, finishing=Finishing(form=form))
     codec = request.codec
     assert isinstance(codec, VideoCodec), "clips have one codec"
     given = read_given_clip(source, rate_hz=codec.config.played_hz)

@@ -258,7 +258,9 @@ class NoveltyIndex:
         if not len(values):
             return {"threshold": LEAST_RATIO}
         chosen = np.unique(np.linspace(0, len(values) - 1, min(len(values), IMAGE_ITEMS)).astype(np.int64))
-        ratios = np.array([match.ratio for match in self._image.match_many(looked(codec)(values[chosen]).transpose(0, 2, 3, 1))])
+        ratios = np.array(
+            [match.ratio for match in self._image.match_many(looked(codec)(values[chosen]).transpose(0, 2, 3, 1))]
+        )
         return {
             "threshold": max(LEAST_RATIO, lower_limit(ratios)),
             "items": len(ratios),

@@ -1,4 +1,4 @@
-"""The hash of what an asset shows: the bytes of a text, a drawing, a sound, a video or a piece of music; the pixels of an image with their size.
+"""The hash of what an asset shows: the bytes of a text, drawing, sound, video or piece of music; the pixels of an image with their size.
 
 An image is hashed by its pixels and not by its file, so that the hash can be signed before the file, which carries the signature,
 exists; lossless recompression keeps it, any change of a pixel does not.

@@ -196,16 +196,13 @@ class DiffusionConfig(FamilyConfig):
             )
 
     def _check_frames(self) -> None:
-        if self.frames == 1:
-            return
         if self.channels % self.frames:
-            raise ConfigError(
-                f"{self.channels} channels of {self.frames} frames", expected="as many channels for every frame"
-            )
-        if self.network != "unet" or self.has_source or self.distilled or self.preference:
-            raise ConfigError(
-                "clips of a DiT, from a source, in few steps or by preference", expected="a U-Net that makes clips of noise"
-            )
+            came = f"{self.channels} channels of {self.frames} frames"
+            raise ConfigError(came, expected="as many channels for every frame")
+        is_other = self.network != "unet" or self.has_source or self.distilled or self.preference
+        if self.frames > 1 and is_other:
+            came = "clips of a DiT, from a source, in few steps or by preference"
+            raise ConfigError(came, expected="a U-Net that makes clips of noise")
 
     def _attending(self) -> list[tuple[str, int]]:
         """Return name and channels of everything that attends."""

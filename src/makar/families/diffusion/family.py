@@ -102,7 +102,12 @@ class DiffusionFamily(Family):
         """
         control, unet = self.network.control, self.network.unet
         tensors = dict(parent.tensors())
-        if self.config.frames > 1 and isinstance(parent, DiffusionFamily) and parent.config.frames == 1 and unet is not None:
+        if (
+            self.config.frames > 1
+            and isinstance(parent, DiffusionFamily)
+            and parent.config.frames == 1
+            and unet is not None
+        ):
             tensors = inflated(tensors, unet, own=self.tensors(), config=self.config)
         is_new = control is not None and not any(name.startswith(CONTROL) for name in tensors)
         if is_new:

@@ -43,7 +43,12 @@ class Given:
 
 
 def read_given(
-    prompts: Sequence[Batch], options: ImageOptions, *, shape: tuple[int, int, int], frames: int = 1
+    prompts: Sequence[Batch],
+    options: ImageOptions,
+    *,
+    shape: tuple[int, int, int],
+    frames: int = 1,
+    able: Sequence[str] = tuple(EDIT_OF.values()),
 ) -> tuple[Given | None, list[Batch]]:
     """Take what is to be changed out of the prompts.
 
@@ -51,7 +56,8 @@ def read_given(
         prompts: Slots of each example.
         options: The controls, of which some hold only with, or only without, a given image.
         shape: Channels, height and width of the model.
-        frames: Of a model of clips, which was trained to fill in.
+        frames: Of a model of clips, which was trained to fill in; a mask of one frame then holds for all.
+        able: Edits that the model can do.
 
     Returns:
         What was handed in (``None`` when every image is to be made from nothing), and the prompts without it.
@@ -63,10 +69,10 @@ def read_given(
     if len(sets) > 1:
         raise UnsupportedError("different edits in one call", expected="the same for every image")
     slots = next(iter(sets))
-    if slots and slots not in EDIT_OF:
+    if slots and EDIT_OF.get(slots) not in able:
         raise UnsupportedError(
             f"this image model cannot use {', '.join(sorted(slots))} together",
-            expected=" or ".join(" with ".join(EDITS[name].slots) for name in EDIT_OF.values()),
+            expected=" or ".join(" with ".join(EDITS[name].slots) for name in EDIT_OF.values() if name in able),
         )
     edit = EDIT_OF.get(slots)
     if options.strength is not None and edit not in FROM_A_SOURCE:
@@ -85,7 +91,8 @@ def read_given(
     wanted = {SOURCE: shape, REFERENCE: shape, KNOWN: shape, MASK: (frames, *shape[1:])}
     for prompt in prompts:
         for name in slots & set(wanted):
-            if tuple(prompt[name].shape) != wanted[name]:
+            is_one_for_all = name == MASK and tuple(prompt[name].shape) == (1, *shape[1:])
+            if tuple(prompt[name].shape) != wanted[name] and not is_one_for_all:
                 raise UnsupportedError(
                     f"{name} has shape {list(prompt[name].shape)}", expected=f"{list(wanted[name])}, that of the model"
                 )

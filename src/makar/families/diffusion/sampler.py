@@ -99,7 +99,7 @@ class ImageSampler(Sampler):
         if self._config.has_source:
             # The source is no image to begin from but what the network is told, like a class.
             return None, prompts
-        return read_given(prompts, options, shape=self._shape, frames=self._config.frames)
+        return read_given(prompts, options, shape=self._shape, frames=self._config.frames, able=self._config.edits)
 
     def interpolate(
         self, options: ImageOptions, *, first_seed: int, last_seed: int, count: int, prompt: Batch | None = None
@@ -281,6 +281,7 @@ class ImageSampler(Sampler):
     ) -> np.ndarray:
         """Make what is not known of clips; what is known is bit for bit what was given."""
         known, is_new = given.stacked(KNOWN), given.stacked(MASK) > 0.5
+        is_new = is_new.expand(-1, self._config.frames, -1, -1)
         times = self._times(options)
         made = self._solved(
             options,
