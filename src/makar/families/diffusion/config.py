@@ -27,7 +27,7 @@ STUDENT_STEPS, MOST_STUDENT_STEPS = 2, 4
 
 WITHOUT_SOURCE = ("image-to-image", "restyle", "inpaint", "interpolate", "interpolate-seeds")
 OF_A_VECTOR = ("interpolate", "interpolate-seeds")
-OF_A_CLIP = ("image-to-image", "inpaint", "interpolate-seeds")
+OF_A_CLIP = ("image-to-image", "inpaint", "interpolate", "interpolate-seeds")
 SOURCE_EDIT = "control"
 SOURCE_EDITS = tuple(name for name, edit in EDITS.items() if edit.slots == (SOURCE,) and name != "image-to-image")
 
