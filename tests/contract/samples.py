@@ -23,6 +23,7 @@ from makar.codecs.pretrained_text import SpecialTokens
 from makar.codecs.summary_config import SummaryCodecConfig
 from makar.data.builtin.effects import KINDS, effect
 from makar.data.builtin.shapes import ALL, shape_clip
+from makar.data.clip import Clip
 from makar.data.record import Record
 from makar.families.family import build_family
 from tests.toy_autoencoder import ToyAutoencoder, ToyAutoencoderConfig
@@ -65,7 +66,7 @@ def records(medium):
     elif medium == "sound":
         contents = [effect(kind, 0) for kind in sorted(KINDS)]
     elif medium == "video":
-        contents = [shape_clip(moving, 0) for moving in ALL[::5]]
+        contents = [Clip(shape_clip(moving, 0).frames[:, :, 2:30], 8.0) for moving in ALL[::5]]
     else:
         draw = np.random.default_rng(0)
         contents = [draw.integers(0, 256, (40, 32, 3), dtype=np.uint8) for _ in range(12)]

@@ -176,7 +176,7 @@ def test_a_folder_of_videos_with_classes_captions_and_what_is_no_use(tmp_path):
     assert found.medium == "video" and set(inspection.labels) == {"left", "right", "up", "down"}
     assert inspection.captions == 24 and inspection.sizes["videos"] <= 24
     assert inspection.sizes["seconds"]["median"] == pytest.approx(1.0, abs=0.1)
-    assert any("HEIF" in reason for reason in inspection.skipped) and len(inspection.skipped) >= 2
+    assert "HEIF" in str(inspection.skipped) and "no video that can be read" in str(inspection.skipped)
     record = next(found.records("train"))
     assert isinstance(record.content, Clip) and record.caption.startswith("a ") and record.label in record.document
 

@@ -21,7 +21,7 @@ def test_an_even_change_has_no_flicker_and_a_wrong_frame_has():
     ramp = np.repeat(np.arange(0, 80, 10, dtype=np.uint8)[None, :, None, None, None], 16, 2).repeat(16, 3)
     wrong = ramp.copy()
     wrong[:, 4] = 255
-    assert flicker(ramp).tolist() == [0.0]
+    assert flicker(ramp)[0] < 1e-12
     # The frame enters three second differences, twice in the middle one.
     assert flicker(wrong)[0] == pytest.approx((255 - 40) * 4 / 6 / 255)
 

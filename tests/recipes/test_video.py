@@ -11,6 +11,7 @@ from makar.data.clip import Clip
 from makar.data.video_file import video_bytes
 from makar.data.video_reader import read_clip
 from makar.errors import UnsupportedError, UsageError
+from makar.evaluation import clip_extractor
 from tests.cli.small_models import IMAGE_SETTINGS, see
 
 SIZES = ("--set", "stages.0.codec.height=16", "--set", "stages.0.codec.width=16", *IMAGE_SETTINGS)
@@ -198,7 +199,9 @@ def test_a_file_that_is_no_video_is_said(model, tmp_path):
             model.edit(tmp_path / name, how={"go_on": True})
 
 
-def test_a_model_of_clips_is_measured(place, tmp_path):
+def test_a_model_of_clips_is_measured(place, tmp_path, monkeypatch):
+    # How well it tells clips apart is shown in tests/evaluation/test_clips.py.
+    monkeypatch.setattr(clip_extractor, "STEPS", 3)
     report = see("evaluate", "clips", "--samples", "8", "-o", "report", "--json").values
     scores = report["scores"]
     assert {"fid", "class_accuracy", "flicker", "between_psnr", "next_psnr"} <= set(scores)

@@ -128,7 +128,7 @@ def clip_extractor_for(
     labels = labels_of(store)
     values = store.columns["target"].values
     classes = 0 if labels is None else int(labels.max()) + 1
-    network, accuracy = trained(values, labels, frames=frames, progress=progress)
+    network, accuracy = trained(values, labels, frames=frames, steps=STEPS, progress=progress)
     facts = {"accuracy": accuracy, "channels": network.channels, "classes": classes}
     content = save(
         {name: value.contiguous() for name, value in network.state_dict().items()}, {"makar": json.dumps(facts)}
@@ -145,7 +145,7 @@ def trained(
     labels: np.ndarray | None,
     *,
     frames: int,
-    steps: int = STEPS,
+    steps: int,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[FeatureNetwork, float]:
     """Return a network that tells classes and damages apart, and the share of its last batches that it told right.
