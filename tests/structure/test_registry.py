@@ -92,6 +92,7 @@ PLANS = {
     "TextEditRequest": "asked",
     "MusicEditRequest": "asked",
     "SoundEditRequest": "asked",
+    "VideoEditRequest": "asked",
     "Steering": "steering",
     "TextFields": "fields",
     "ImageFields": "fields",
