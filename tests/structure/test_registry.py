@@ -97,6 +97,7 @@ PLANS = {
     "TextFields": "fields",
     "ImageFields": "fields",
     "SpeechFields": "fields",
+    "VideoFields": "fields",
     "ModerationFields": "fields",
     "EmbeddingFields": "fields",
     "TuningFields": "fields",
