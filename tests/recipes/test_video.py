@@ -8,7 +8,7 @@ import makar
 from makar.api.model import verify
 from makar.data.builtin.shapes import ALL, shape_clip
 from makar.data.clip import Clip
-from makar.data.video_file import video_bytes
+from makar.data.video_file import usual_form, video_bytes
 from makar.data.video_reader import read_clip
 from makar.errors import UnsupportedError, UsageError
 from makar.evaluation import clip_extractor
@@ -223,6 +223,20 @@ def test_a_model_of_images_is_a_beginning(place):
     ).messages
     assert "video-class" in refused
     see("train", place / "data", "--recipe", "video-class", "--from", "begun", "--steps", "2", "-o", "further")
+
+
+def test_labelled_samples_are_made_for_a_training_set(place, tmp_path):
+    found = see(
+        "generate", "clips", "--augment", place / "data", "-n", "3", "--steps", "2", "-o", "more", "--json"
+    ).values
+    files = sorted(path for path in (tmp_path / "more").rglob(f"*.{usual_form()}"))
+    assert len(found) == 3 == len(files) and {path.parent.name for path in files} <= {"disc", "square", "triangle"}
+
+
+def test_film_strips_show_how_a_training_goes(place):
+    (strip,) = sorted((place / "home" / "runs").glob("*/samples/video-*8.png"))[:1]
+    with Image.open(strip) as image:
+        assert image.width > 2 * image.height
 
 
 @pytest.mark.slow

@@ -162,7 +162,7 @@ def fill(filling: Filling, make: Make, codec: VideoCodec) -> np.ndarray:
     height, width, window, fit = config.height, config.width, config.frames, str(config.fit)
     frames, left = filling.frames.copy(), filling.is_new.copy()
     rows, columns = frames.shape[1:3]
-    place = place_frame(rows, columns, height=height, width=width, fit=fit, cover=left.any(0))
+    place = place_frame(rows, columns, height=height, width=width, fit=fit, cover=np.asarray(left.any(0)))
     while left.any():
         first = int(np.flatnonzero(left.any((1, 2)))[0])
         # As much before as after, so that a window goes on from what is known; the clip's own end where it is near.

@@ -85,12 +85,14 @@ def _begun(name: str, origin: Origin, codec: VideoCodecConfig) -> Stage:
     """Return the stage that begins with the weights and the codec of a model of images."""
     made = origin.model
     images, family = made.codec, made.family
-    fits = isinstance(images, ImageCodecConfig) and isinstance(family, DiffusionConfig)
-    if not fits or family.network != "unet" or family.has_source or family.distilled or images.channels == 4:
-        raise UnsupportedError(
-            f'"{origin.parent.name}" is no model of images with a U-Net in pixels, from which clips could begin',
-            expected="a model of the recipe image, image-class, image-text, flow or ddpm, of opaque images",
-        )
+    refused = UnsupportedError(
+        f'"{origin.parent.name}" is no model of images with a U-Net in pixels, from which clips could begin',
+        expected="a model of the recipe image, image-class, image-text, flow or ddpm, of opaque images",
+    )
+    if not isinstance(images, ImageCodecConfig) or not isinstance(family, DiffusionConfig):
+        raise refused
+    if family.network != "unet" or family.has_source or family.distilled or images.channels == 4:
+        raise refused
     if (images.use_labels, images.use_captions) != (codec.use_labels, codec.use_captions):
         raise UnsupportedError(
             f'recipe "{name}" from "{origin.parent.name}", which learned {_told(images)}',
