@@ -305,7 +305,7 @@ class ImageSampler(Sampler):
         return self._guided(weight, asked, options, given)
 
     def _guided(
-        self, guidance: float, asked: list[Wanted], options: ImageOptions, given: Tensor | None
+        self, guidance: float, asked: list[Wanted], options: ImageOptions, given: Tensor | None = None
     ) -> Callable[[Tensor, float], Tensor]:
         nothing = [self._asking.nothing(one, options.negative_prompt) for one in asked]
         chosen = {1.0: asked, 0.0: nothing}.get(guidance, [*asked, *nothing])
