@@ -21,6 +21,7 @@ from makar.codecs.sound_config import SoundCodecConfig, choose_sound_codec
 from makar.codecs.speech_config import SpeechCodecConfig, choose_spoken_codec
 from makar.codecs.text_config import BpeCodecConfig, ByteCodecConfig, CharacterCodecConfig, choose_text_codec
 from makar.codecs.transcript_config import TranscriptCodecConfig
+from makar.codecs.video_config import VideoCodecConfig, choose_video_codec, with_usual_rate
 from makar.codecs.wave_config import WaveCodecConfig, choose_wave_codec
 from makar.config import with_settings
 from makar.errors import UnsupportedError, UsageError
@@ -45,8 +46,8 @@ if TYPE_CHECKING:
     from makar.data.dataset import DataSet
     from makar.training.probe import Measurement
 
-LABELLED = {"image": "image-class", "sound": "sound-class"}
-CAPTIONED = {"image": "image-text", "sound": "sound-text"}
+LABELLED = {"image": "image-class", "sound": "sound-class", "video": "video-class"}
+CAPTIONED = {"image": "image-text", "sound": "sound-text", "video": "video-text"}
 """Recipes of media whose items can have a class or a caption."""
 
 CAPTIONED_SHARE = 0.5
@@ -120,7 +121,7 @@ def choose_recipe(dataset: "DataSet", request: Request) -> Recipe:
             task=dataset.task,
             settings=request.settings,
         )
-        return grown
+        return _at_usual_rate(grown, dataset)
     if request.adapter is not None:
         raise UsageError(
             f"--adapter {request.adapter} of nothing", expected="a model that it adapts", do="--from MODEL"
@@ -154,6 +155,18 @@ def choose_recipe(dataset: "DataSet", request: Request) -> Recipe:
     return chosen.changed(medium=dataset.medium)
 
 
+def _at_usual_rate(recipe: Recipe, dataset: "DataSet") -> Recipe:
+    """Return a recipe that begins from a model, its clips at a rate that suits the data where none was chosen."""
+    stages = [
+        stage.changed(codec=with_usual_rate(stage.codec, dataset.inspection.sizes))
+        if isinstance(stage.codec, VideoCodecConfig)
+        else stage
+        for stage in recipe.stages
+    ]
+    usual: Recipe = recipe.changed(stages=tuple(stages))
+    return usual
+
+
 def _chosen_codec(codec: CodecConfig, dataset: "DataSet", *, recipe: str) -> CodecConfig:
     """Return a codec with the sizes that suit a data set; of a learned one, the codec below it."""
     if isinstance(codec, LearnedCodecConfig):
@@ -162,7 +175,7 @@ def _chosen_codec(codec: CodecConfig, dataset: "DataSet", *, recipe: str) -> Cod
     if isinstance(codec, ChatCodecConfig):
         check_rows(codec, dataset.task, medium=dataset.medium, recipe=recipe)
         return codec.changed(base=_chosen_codec(codec.base, dataset, recipe=recipe))
-    if isinstance(codec, ImageCodecConfig | SoundCodecConfig | SpeechCodecConfig | WaveCodecConfig):
+    if isinstance(codec, ImageCodecConfig | SoundCodecConfig | SpeechCodecConfig | VideoCodecConfig | WaveCodecConfig):
         if codec.use_labels and not _is_labelled(inspection.labels, inspection.used):
             raise UnsupportedError(
                 f'recipe "{recipe}" needs a class for every {dataset.medium}',
@@ -187,6 +200,8 @@ def _chosen_codec(codec: CodecConfig, dataset: "DataSet", *, recipe: str) -> Cod
         return choose_sound_codec(inspection.sizes, codec)
     if isinstance(codec, WaveCodecConfig):
         return choose_wave_codec(inspection.sizes, codec)
+    if isinstance(codec, VideoCodecConfig):
+        return choose_video_codec(inspection.sizes, codec)
     if isinstance(codec, ImageCodecConfig):
         if codec.source in PAIRED and not inspection.pairs.get("count"):
             raise without_pairs(inspection.pairs, recipe)
@@ -282,7 +297,8 @@ def _begun_spec(stage: Stage, size: DataSize, origin: Origin | None) -> TensorSp
     """Return what the codec of a stage will make, as far as it is known before the data is read."""
     if origin is None or stage.begins == NOTHING:
         return size.spec
-    if stage.codec.kind == origin.model.codec.kind:
+    # A model of clips may begin with the codec of one of images.
+    if stage.codec.kind == origin.model.codec.kind or isinstance(stage.codec, VideoCodecConfig):
         return origin.plain_spec(stage)
     if isinstance(stage.codec, ChatCodecConfig):
         known = origin.plain_spec(stage)[TARGET].vocabulary or 0

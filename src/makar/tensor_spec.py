@@ -55,6 +55,7 @@ class Slot:
         rate_hz: Positions a second along the first axis, for media in time.
         optional: In a family: it works without this slot.
         usual: In a codec: about the mean of the size that varies, where it is known; plans count with it.
+        frames: Of clips, whose first axis holds the channels of all frames one after the other: how many there are.
     """
 
     kind: Literal["tokens", "values"]
@@ -66,6 +67,7 @@ class Slot:
     rate_hz: float | None = None
     optional: bool = False
     usual: int | None = None
+    frames: int = 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,6 +105,8 @@ def mismatches(made: TensorSpec, accepted: TensorSpec) -> list[str]:
             reasons.append(f'"{name}" has axes {slot.axes}, the family accepts {wanted.axes}')
         elif any(want is not None and have != want for have, want in zip(slot.sizes, wanted.sizes)):
             reasons.append(f'"{name}" has sizes {slot.sizes}, the family accepts {wanted.sizes}')
+        if slot.frames != wanted.frames:
+            reasons.append(f'"{name}" has {slot.frames} frames, the family accepts {wanted.frames}')
         if wanted.vocabulary is not None and slot.kind == "tokens" and slot.vocabulary != wanted.vocabulary:
             reasons.append(f'"{name}" has {slot.vocabulary} tokens, the family accepts {wanted.vocabulary}')
         if slot.kind == "values" and (slot.minimum, slot.maximum) != (wanted.minimum, wanted.maximum):

@@ -22,6 +22,8 @@ from makar.codecs.image_config import ImageCodecConfig
 from makar.codecs.pretrained_text import SpecialTokens
 from makar.codecs.summary_config import SummaryCodecConfig
 from makar.data.builtin.effects import KINDS, effect
+from makar.data.builtin.shapes import ALL, shape_clip
+from makar.data.clip import Clip
 from makar.data.record import Record
 from makar.families.family import build_family
 from tests.toy_autoencoder import ToyAutoencoder, ToyAutoencoderConfig
@@ -63,6 +65,8 @@ def records(medium):
         contents = ["MKVLAAGIVGLCAKAYEDHPW", "GSHMRQNTFU", "ACDEFGHIKLMNPQRSTVWYBXZJO" * 3, "MAAAK" * 20]
     elif medium == "sound":
         contents = [effect(kind, 0) for kind in sorted(KINDS)]
+    elif medium == "video":
+        contents = [Clip(shape_clip(moving, 0).frames[:, :, 2:30], 8.0) for moving in ALL[::5]]
     else:
         draw = np.random.default_rng(0)
         contents = [draw.integers(0, 256, (40, 32, 3), dtype=np.uint8) for _ in range(12)]
@@ -75,9 +79,13 @@ def records(medium):
             source=f"{index}",
             split="train",
             pair=255 - content if medium == "image" else None,
-            label=("odd" if index % 2 else "even") if medium in ("image", "music", "sound") else None,
+            label=("odd" if index % 2 else "even") if medium in ("image", "music", "sound", "video") else None,
             # What is said of a sound may be said in it, and the shortest has room for few letters.
-            caption={"image": f"a noisy picture, number {index}", "sound": f"noise {index}"}.get(medium),
+            caption={
+                "image": f"a noisy picture, number {index}",
+                "video": f"a noisy picture, number {index}",
+                "sound": f"noise {index}",
+            }.get(medium),
             roles={"score": index % 4 / 4}
             if medium == "image"
             else task_roles(content, index)

@@ -40,6 +40,7 @@ GROUNDS = {
     "wave": [{}, {"use_pictures": True}],
     "vocoder": [{}, {"judge_channels": 2}],
     "sound-transformer": [{}, {"source_dropout": 0.5}],
+    "video": [{}, {"use_captions": True}],
     "transformer": [
         {},
         {"layout": "compact"},

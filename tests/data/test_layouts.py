@@ -222,14 +222,14 @@ def test_texts_beside_images_are_captions(tmp_path):
     files |= {f"{number}.txt": f"picture {number}" for number in range(10)}
     dataset = open_dataset(write(tmp_path / "data", files))
     assert dataset.medium == "image" and dataset.inspection.captions == 10
-    assert reasons(dataset) == {"caption of an image or a sound": 10}
+    assert reasons(dataset) == {"caption of an image, a sound or a video": 10}
     for record in dataset.records("train"):
         assert record.caption == f"picture {record.source.removesuffix('.png')}"
     with zipfile.ZipFile(tmp_path / "data.zip", "w") as archive:
         for name, content in files.items():
             archive.writestr("inside/" + name, content)
     dataset = open_dataset(tmp_path / "data.zip")
-    assert dataset.inspection.captions == 10 and reasons(dataset) == {"caption of an image or a sound": 10}
+    assert dataset.inspection.captions == 10 and reasons(dataset) == {"caption of an image, a sound or a video": 10}
 
 
 @pytest.mark.parametrize("form", ["csv", "jsonl"])

@@ -149,7 +149,7 @@ def test_a_foreign_page_is_refused_and_the_own_one_is_not(server):
     "path, words",
     [
         ("/v1/audio/transcriptions", "speech"),
-        ("/v1/videos", "video"),
+        ("/v1/videos/edits", "video"),
         ("/v1/assistants", "responses"),
         ("/v1/nothing", "openapi"),
         ("/", "openapi"),

@@ -1,4 +1,4 @@
-"""Samples while a training runs: a few words as an event, and words or a few images as one picture in the run's folder ``samples/``.
+"""Samples while a training runs: a few words as an event, and words, or one picture of a few images or clips, in the run's ``samples/``.
 
 They are drawn by ``makar.generation.preview``.
 """
@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from makar.api.stores import OnEvent
+from makar.data.clip import Clip, strip_of
 from makar.errors import OutOfSpaceError
 from makar.evaluation.pictures import grid_png
 from makar.generation.preview import IMAGES
@@ -41,10 +42,12 @@ def _shown(folder: Path, event: dict[str, Any]) -> dict[str, Any]:
         if isinstance(sample[0], str):
             _write(place.with_name(f"{place.name}.txt"), sample[0].encode("utf-8", "replace"))
             return event | {"message": f"sample at step {event['step']:,}: {_in_one_line(sample[0])}"}
+        if isinstance(sample[0], Clip):
+            sample = [strip_of(clip.frames) for clip in sample]
         if not isinstance(sample[0], np.ndarray):
             return event
         path = place.with_name(f"{place.name}.png")
-        _write(path, grid_png(sample, columns=IMAGES))
+        _write(path, grid_png(sample, columns=1 if isinstance(event["sample"][0], Clip) else IMAGES))
     except OSError as error:
         raise OutOfSpaceError(
             f"{place} cannot be written: {error.strerror}", do="free some space and run the same command; it goes on"

@@ -160,7 +160,7 @@ class _EncodedAhead:
 
     def __init__(self, codec: Codec, records: Iterable[Record]) -> None:
         self._codec = codec
-        self._records = iter(records)
+        self._records = codec.cut(records)
         self._part: list[Record] = []
         self._slots: dict[int, dict[str, np.ndarray]] = {}
 

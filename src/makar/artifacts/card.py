@@ -15,6 +15,7 @@ LIMITS = {
     "protein": "It writes letters like those of the proteins it learned from. Nothing here says that one folds, works or is safe.",
     "sound": "It makes sounds like those it learned from, at most as long, in one channel. Voices that it learned are heard in them.",
     "recogniser": "It writes down voices like those it learned, letter by letter. It misunderstands others and knows no speakers.",
+    "video": "It makes short clips in the manner of what it learned from, at one size, length and rate, without sound.",
     "music": "It writes notes like those it learned from, on a grid of sixteenths. It knows no sound, no loudness and no words.",
     "image": "It draws images in the manner of what it learned from, at one size. It knows nothing that is not in that data.",
 }

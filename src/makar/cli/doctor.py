@@ -24,6 +24,7 @@ EXTRAS = {
     "molecules": ("rdkit",),
     "audio": ("soundfile", "soxr"),
     "postgres": ("psycopg",),
+    "video": ("av",),
     "onnx": ("onnx", "onnxruntime", "onnxscript"),
     "gguf": ("gguf",),
     "remote": ("openai",),

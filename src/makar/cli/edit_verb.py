@@ -1,11 +1,11 @@
-"""The verb ``edit``: an image, code, a sound or a piece of music, changed by a model; what is done follows from the options."""
+"""The verb ``edit``: an image, code, a sound, a video or a piece of music, changed by a model; what is done follows from the options."""
 
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from makar.cli.generate_verb import ControlNet, Loras, ModelName, check_output, save_asset, show_each
+from makar.cli.generate_verb import ControlNet, Loras, ModelName, check_output, form_of, save_asset, show_each
 from makar.cli.output import Json
 from makar.errors import UsageError
 
@@ -17,13 +17,15 @@ def edit(
     model: ModelName,
     files: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[FILE]...", help="What to change; two images with --frames; none with --to-seed."),
+        typer.Argument(
+            metavar="[FILE]...", help="What to change; two images with --frames, or for videos; none with --to-seed."
+        ),
     ] = None,
     prompt: Annotated[str | None, typer.Option("--prompt", help="What it is to become.")] = None,
     label: Annotated[str | None, typer.Option("--label", help="The class that it is to become.")] = None,
     strength: Annotated[
         float | None,
-        typer.Option("--strength", help="Begin from the image or sound: 0 leaves it, 1 does not look at it."),
+        typer.Option("--strength", help="Begin from the image, sound or video: 0 leaves it, 1 does not look at it."),
     ] = None,
     mask: Annotated[
         Path | None, typer.Option("--mask", help="Fill in where this image of the same size is white.")
@@ -89,12 +91,13 @@ def edit(
             "--keep", metavar="PART", help="Music: write three parts to this one: soprano, alto, tenor, bass."
         ),
     ] = None,
-    go_on: Annotated[bool, typer.Option("--go-on", help="Music, sounds: go on where it ends.")] = False,
+    go_on: Annotated[bool, typer.Option("--go-on", help="Music, sounds, videos: go on where it ends.")] = False,
     from_second: Annotated[
-        float | None, typer.Option("--from-second", min=0.0, help="Sounds: fill in a hole that begins here.")
+        float | None, typer.Option("--from-second", min=0.0, help="Sounds, videos: fill in a hole that begins here.")
     ] = None,
     to_second: Annotated[
-        float | None, typer.Option("--to-second", min=0.0, help="Sounds: the hole ends here; without it at the end.")
+        float | None,
+        typer.Option("--to-second", min=0.0, help="Sounds, videos: the hole ends here; without it at the end."),
     ] = None,
     max_tokens: Annotated[int | None, typer.Option("--max-tokens", min=1, help="Code, music: length at most.")] = None,
     temperature: Annotated[
@@ -114,7 +117,7 @@ def edit(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Change images, a file of code, sounds or pieces of music with MODEL.
+    """Change images, a file of code, sounds, videos or pieces of music with MODEL.
 
     What is known comes out unchanged, the file itself is not touched; what is saved carries a signed manifest.
     """
@@ -171,19 +174,21 @@ def edit(
     }
     options = {name: value for name, value in controls.items() if value is not None}
     images: list[Path | None] = list(files or [])
-    if frames is not None and len(images) == 2:
+    maker = load(model, loras=lora or (), controlnet=controlnet)
+    is_clip = maker.medium == "video"
+    if (frames is not None or is_clip) and len(images) == 2:
         how["to"] = images.pop()
     elif frames is not None and len(images) > 2:
         raise UsageError(f"frames between {len(images)} images", expected="two")
     if not images:
         images = [None]
-    is_row = "to" in how or to_seed is not None
-    maker = load(model, loras=lora or (), controlnet=controlnet)
+    is_row = ("to" in how or to_seed is not None) and not is_clip
     if fix and output is not None and len(images) == 1 and images[0] is not None and _is_same(output, images[0]):
         (asset,) = maker.edit(images[0], how=how, seed=seed, options=options)
         show_each([(asset, asset.replace(output))], json=json)
         return
     check_output(output, medium=maker.medium, count=(frames or 2) if is_row else count * len(images))
+    options |= form_of(output, maker.medium)
     place = output or (None if maker.makes_text else Path("out"))
     assets = (
         asset

@@ -212,6 +212,7 @@ def generate(
     if spread != "balance":
         raise UsageError("--spread without --augment", expected="a training set to make samples for")
     check_output(output, medium=maker.medium, count=count * max(1, len(words)), is_drawing=svg)
+    options |= form_of(output, maker.medium)
     if stream:
         if json or for_rater is not None:
             raise UsageError(f"--stream with {'--json' if json else '--for-rater'}", expected="one of them")
@@ -337,7 +338,12 @@ def check_output(output: Path | None, *, medium: str, count: int, is_drawing: bo
         raise UsageError(
             f"{count} assets for the one file {output}", expected="a folder", do=f"-o {output.with_suffix('')}"
         )
-    check_file(output, suffix=suffix_of(medium, is_drawing=is_drawing))
+    check_file(output, suffix=suffix_of(medium, is_drawing=is_drawing, named=output.suffix))
+
+
+def form_of(output: Path | None, medium: str) -> dict[str, str]:
+    """Return the control that makes a video in the form of the file that was named; nothing for all else."""
+    return {"format": output.suffix[1:].lower()} if medium == "video" and output is not None and output.suffix else {}
 
 
 def save_asset(asset: "Asset", place: Path | None) -> Path | None:

@@ -7,7 +7,7 @@ works through trained families (``components``) is made with them; they are hand
 
 import abc
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, runtime_checkable
 
 from makar.config import Config
@@ -218,6 +218,10 @@ class Codec(abc.ABC):
             stored: One array a slot, as ``encode`` makes them, with the examples along the first axis.
         """
         return stored
+
+    def cut(self, records: Iterable[Record]) -> Iterator[Record]:
+        """Yield the records of examples, several where a record holds more than one (a long video); by default each is one."""
+        yield from records
 
     def counted(self, records: Iterator[Record]) -> "Codec":
         """Return the codec with frequencies counted anew in other data, and what it encodes to unchanged; most codecs count nothing."""

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from makar.data import near_image, near_text
+from makar.data.clip import Clip, sheet_of
 from makar.data.document import Document, Progress, Source
 from makar.data.record import WORDED
 from makar.data.sound import Sound
@@ -31,7 +32,7 @@ SIZE_LIMIT = (1 << 32) - 1
 EXAMPLES = 5
 SOUND_BANDS = 32
 DURATION_STEP_MS = 20
-"""Durations of sounds are counted in steps of this."""
+"""Durations of sounds and videos are counted in steps of this."""
 ASPECT_TOLERANCE = 0.02
 """Two images of a pair may differ so much in the ratio of their sides: what rounding to whole pixels makes of it."""
 
@@ -73,7 +74,7 @@ class Examination:
     labels: Counter[str]
     licences: Counter[str]
     captions: int
-    shapes: Counter[tuple[int, int, int]]
+    shapes: Counter[tuple[int, ...]]
     alone: tuple[int, list[str]]
 
     def language_of(self, index: int) -> str | None:
@@ -96,7 +97,7 @@ class _Collector:
         self.skipped = SkipLedger()
         self.labels: Counter[str] = Counter()
         self.licences: Counter[str] = Counter()
-        self.shapes: Counter[tuple[int, int, int]] = Counter()
+        self.shapes: Counter[tuple[int, ...]] = Counter()
         self.alone: tuple[int, list[str]] = (0, [])
         self.captions = self.bytes = 0
         self.shape = (0, 0, 0)
@@ -140,6 +141,8 @@ class _Collector:
             return self._see_pixels(document.read()), 1, None
         if self.medium == "sound":
             return self._see_sound(document.read()), 1, None
+        if self.medium == "video":
+            return self._see_video(document.read()), 1, None
         # The same answer to another question is no copy.
         return self._see_text(document.read(), of=str((document.roles or {}).get("source", "")))
 
@@ -147,15 +150,11 @@ class _Collector:
         digest = hashlib.sha256(repr(pixels.shape).encode())
         digest.update(np.ascontiguousarray(pixels).data)
         height, width, channels = (int(size) for size in pixels.shape)
-        self.shape = shape = (height, width, channels)
-        if shape in self.shapes or len(self.shapes) < LABEL_LIMIT:
-            self.shapes[shape] += 1
+        self.shape = (height, width, channels)
+        self._count_shape(self.shape)
         self.bytes = pixels.nbytes
         if len(self.compared) < near_image.IMAGE_LIMIT:
-            self.thumbnails.append(near_image.thumbnail(pixels))
-            self.compared.append(len(self.digests))
-            if len(self.thumbnails) == 1024:
-                self.sketch()
+            self._compare(pixels)
         return int.from_bytes(digest.digest()[:8], "big")
 
     def _see_sound(self, pieces: Iterator[Sound]) -> int:
@@ -166,23 +165,38 @@ class _Collector:
             digest.update(piece.tobytes())
             self.bytes += piece.samples.nbytes
         assert first is not None, "a file without sounds is refused where it is read"
-        shape = (
-            first.rate_hz,
-            round(1000 * samples / first.rate_hz / DURATION_STEP_MS) * DURATION_STEP_MS,
-            first.shape[1],
-        )
-        if shape in self.shapes or len(self.shapes) < LABEL_LIMIT:
-            self.shapes[shape] += 1
+        self._count_shape((first.rate_hz, _duration_ms(samples / first.rate_hz), first.shape[1]))
         if len(self.compared) < near_image.IMAGE_LIMIT:
             loudness = mel_decibels(
                 first.mono(), rate_hz=first.rate_hz, hop=max(1, first.rate_hz // 60), mels=SOUND_BANDS
             )
             picture = picture_of(loudness, loudest=float(loudness.max()))
-            self.thumbnails.append(near_image.thumbnail(np.ascontiguousarray(picture)[:, :, None]))
-            self.compared.append(len(self.digests))
-            if len(self.thumbnails) == 1024:
-                self.sketch()
+            self._compare(np.ascontiguousarray(picture)[:, :, None])
         return int.from_bytes(digest.digest()[:8], "big")
+
+    def _see_video(self, pieces: Iterator[Clip]) -> int:
+        digest, frames, first = hashlib.sha256(), 0, None
+        for piece in pieces:
+            first = first or piece
+            frames += len(piece.frames)
+            digest.update(piece.tobytes())
+            self.bytes += piece.frames.nbytes
+        assert first is not None, "a file without frames is refused where it is read"
+        rate = round(1000 * first.rate_hz)
+        self._count_shape((*first.frames.shape[1:], _duration_ms(frames / first.rate_hz), rate))
+        if len(self.compared) < near_image.IMAGE_LIMIT:
+            self._compare(sheet_of(first.frames))
+        return int.from_bytes(digest.digest()[:8], "big")
+
+    def _count_shape(self, shape: tuple[int, ...]) -> None:
+        if shape in self.shapes or len(self.shapes) < LABEL_LIMIT:
+            self.shapes[shape] += 1
+
+    def _compare(self, pixels: np.ndarray) -> None:
+        self.thumbnails.append(near_image.thumbnail(pixels))
+        self.compared.append(len(self.digests))
+        if len(self.thumbnails) == 1024:
+            self.sketch()
 
     def _pair_fits(self, document: Document) -> bool:
         """Whether the image that a document is to be made from can be read and has the shape of the document, whatever its size."""
@@ -302,7 +316,7 @@ def _pairs(collector: _Collector, progress: Progress | None) -> np.ndarray:
         return np.zeros((0, 2), np.int64)
     if progress is not None:
         progress("comparing", 0, len(collector.compared))
-    if collector.medium in ("image", "sound"):
+    if collector.medium in ("image", "sound", "video"):
         collector.sketch()
         pairs = near_image.near_pairs(np.concatenate(collector.hashes), np.concatenate(collector.pictures))
     else:
@@ -312,6 +326,10 @@ def _pairs(collector: _Collector, progress: Progress | None) -> np.ndarray:
     pairs = indices[pairs]
     # Exact copies are counted as such.
     return pairs[digests[pairs[:, 0]] != digests[pairs[:, 1]]]
+
+
+def _duration_ms(seconds: float) -> int:
+    return round(1000 * seconds / DURATION_STEP_MS) * DURATION_STEP_MS
 
 
 def _number_of(group: str | None) -> int:

@@ -2,14 +2,15 @@
 
 import functools
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from makar.data import licences
+from makar.data import licences, video_reader
 from makar.data.array_reader import array_rows
+from makar.data.clip import Clip
 from makar.data.document import Document, Found, Progress, Skip, Source
 from makar.data.entries import Entry, entries
 from makar.data.fingerprint import file_lines
@@ -22,6 +23,7 @@ from makar.data.record import UNKNOWN_LICENCE
 from makar.data.score import notation_of, score_of_midi
 from makar.data.sequence_cells import one_grid, one_molecule, one_protein
 from makar.data.sequence_columns import number_of, property_name
+from makar.data.sniffing import IMAGE_SUFFIXES
 from makar.data.sound import Sound
 from makar.data.sound_reader import read_pieces
 from makar.data.split_names import WORDS, official_split_of, split_of_value
@@ -29,6 +31,7 @@ from makar.data.table_columns import Columns, image_bytes, text_of
 from makar.data.tables import rows, seekable
 from makar.data.task_rows import group_of, learnable_text, row_roles
 from makar.data.text_stream import decoded, parts, repaired
+from makar.data.video_reader import read_numbered
 from makar.errors import DataError
 
 PAGE_LIMIT_BYTES = 64 << 20
@@ -79,14 +82,16 @@ class FilesSource(Source):
                 yield from self._table(entry, skip)
             elif kind.group == "array":
                 yield from self._arrays(entry, skip)
-            elif kind.group == "image":
+            elif self.medium == "image":
                 yield self._image(entry)
             elif kind.group == "music":
                 yield self._piece(entry)
-            elif kind.group == "sound":
-                yield self._sound(entry)
+            elif kind.group in ("sound", "video"):
+                yield self._recording(entry)
             else:
                 yield self._text(entry)
+        for name, paths in inventory.frames.videos():
+            yield self._described_file(name, paths[0].parent, functools.partial(read_numbered, paths))
 
     def identity(self) -> Iterator[str]:
         """Yield name, size and sha256 of every file."""
@@ -108,12 +113,15 @@ class FilesSource(Source):
         if entry.kind.group == "table":
             columns = self._inventory.columns.get(entry.name)
             return columns.medium if columns else ""
-        return "image" if entry.kind.group == "array" else entry.kind.group
+        is_still = self.medium == "image" and entry.kind.group == "video" and entry.kind.form in IMAGE_SUFFIXES
+        return "image" if is_still or entry.kind.group == "array" else entry.kind.group
 
     def _skip_other(self, entry: Entry, skip: Skip) -> None:
         medium = self._medium_of(entry)
+        if medium == "image" and self._inventory.frames.holds(entry.name):
+            return
         if medium == "text" and self._inventory.captions.is_sidecar(entry.name):
-            skip(entry.name, "caption of an image or a sound")
+            skip(entry.name, "caption of an image, a sound or a video")
         else:
             skip(entry.name, f"another medium: use --medium {medium}")
 
@@ -149,40 +157,42 @@ class FilesSource(Source):
             licence=self._inventory.licence_of(entry.name),
         )
 
-    def _sound(self, entry: Entry) -> Document:
-        about = self._inventory.captions.about(entry.name, entry.path)
+    def _recording(self, entry: Entry) -> Document:
+        has_words = self._inventory.captions.about(entry.name, entry.path).caption is not None
 
-        def read() -> Iterator[Sound]:
+        def read() -> Iterator[Sound | Clip]:
             with seekable(entry) as stream:
-                yield from read_pieces(stream, has_words=about.caption is not None)
+                if entry.kind.group == "video":
+                    yield from video_reader.read_pieces(stream)
+                else:
+                    yield from read_pieces(stream, has_words=has_words)
 
+        return self._described_file(entry.name, entry.path, read)
+
+    def _described_file(self, name: str, path: Path | None, read: Callable[[], Any]) -> Document:
+        """Return the document of a file, or of a folder that stands for one, with what is said about it beside it."""
+        about = self._inventory.captions.about(name, path)
         return Document(
-            name=entry.name,
+            name=name,
             read=read,
-            official=about.official or self._official(entry.name),
+            official=about.official or self._official(name),
             caption=about.caption,
             label=about.label,
-            licence=licences.licence_named(about.licence) if about.licence else self._inventory.licence_of(entry.name),
+            licence=licences.licence_named(about.licence) if about.licence else self._inventory.licence_of(name),
             consent=about.consent or "unknown",
         )
 
     def _image(self, entry: Entry) -> Document:
-        about = self._inventory.captions.about(entry.name, entry.path)
         pairs = self._inventory.captions.pairs
         partner = None if pairs is None else pairs.partner(entry.name, entry.path)
         made_from = partner if pairs is not None and not pairs.is_first(entry.name) else None
-        return Document(
-            name=entry.name,
-            read=lambda: read_image(entry.whole(limit_bytes=FILE_LIMIT_BYTES)),
-            read_pair=None if made_from is None else functools.partial(_read_file, made_from),
-            group=None if pairs is None or partner is None else pairs.group(entry.name),
-            is_alone=pairs is not None and partner is None,
-            official=about.official or self._official(entry.name),
-            caption=about.caption,
-            label=about.label,
-            licence=licences.licence_named(about.licence) if about.licence else self._inventory.licence_of(entry.name),
-            consent=about.consent or "unknown",
+        document = self._described_file(
+            entry.name, entry.path, lambda: read_image(entry.whole(limit_bytes=FILE_LIMIT_BYTES))
         )
+        document.read_pair = None if made_from is None else functools.partial(_read_file, made_from)
+        document.group = None if pairs is None or partner is None else pairs.group(entry.name)
+        document.is_alone = pairs is not None and partner is None
+        return document
 
     def _table(self, entry: Entry, skip: Skip) -> Iterator[Document]:
         columns = self._inventory.columns[entry.name]

@@ -11,7 +11,7 @@ from makar.data.record import UNKNOWN_LICENCE
 from makar.data.splitting import CUT, DUPLICATE, HELD_OUT, INNER, NEAR, TRAIN, UNUSED, Decision, stretch_lengths
 
 SHOWN_LABELS = 1000
-UNITS = {"image": "images", "sound": "sounds"}
+UNITS = {"image": "images", "sound": "sounds", "video": "videos"}
 """What is counted of media that have no characters."""
 
 
@@ -33,7 +33,7 @@ class Inspection:
         duplicates: ``exact``, ``near``, each also ``_across_split``, and ``compared`` (documents looked at for near copies).
         splits: Documents and sizes of ``train``, ``inner`` and ``held_out``, ``origin`` and what is left ``unused``.
         languages: Documents by language, among those looked at.
-        sizes: Totals and the spread: characters and bytes, or heights, widths and channels, or seconds and rates.
+        sizes: Totals and the spread: characters and bytes, or heights, widths and channels, or seconds and rates, or all of these.
         licences: Documents by licence, ``NOASSERTION`` where nobody says.
         licence_statements: Where a licence is stated.
         labels: Documents by label.
@@ -163,6 +163,8 @@ def _languages(seen: Examination, decision: Decision) -> dict[str, int]:
 def _sizes(seen: Examination, decision: Decision, medium: str) -> dict[str, Any]:
     if medium == "sound":
         return _durations(seen, decision)
+    if medium == "video":
+        return _clips(seen, decision)
     if medium != "image":
         sizes = seen.sizes[decision.codes <= CUT]
         return {
@@ -211,6 +213,22 @@ def _durations(seen: Examination, decision: Decision) -> dict[str, Any]:
         },
         "rates_hz": rates,
         "channels": channels,
+    }
+
+
+def _clips(seen: Examination, decision: Decision) -> dict[str, Any]:
+    """Return how many videos there are, how large and long they are, and how many frames a second they have."""
+    channels: dict[str, int] = {}
+    for shape, documents in seen.shapes.items():
+        channels[str(shape[2])] = channels.get(str(shape[2]), 0) + documents
+    return {
+        "videos": int((decision.codes <= CUT).sum()),
+        "bytes": int(seen.byte_sizes[decision.codes <= CUT].sum()),
+        "height": _spread(seen, 0),
+        "width": _spread(seen, 1),
+        "channels": channels,
+        "seconds": {name: value / 1000 for name, value in _spread(seen, 3).items()},
+        "rate_hz": {name: value / 1000 for name, value in _spread(seen, 4).items()},
     }
 
 

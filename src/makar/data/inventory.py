@@ -15,7 +15,9 @@ from makar.data.array_reader import ImageArray, image_arrays
 from makar.data.captions import CAPTION_LIMIT_BYTES, METADATA_NAMES, Captions
 from makar.data.document import Found, Progress
 from makar.data.entries import Entry, entries, readable_name
+from makar.data.frame_folders import FrameFolders
 from makar.data.record import UNKNOWN_LICENCE
+from makar.data.sniffing import IMAGE_SUFFIXES
 from makar.data.split_names import WORDS, official_splits
 from makar.data.table_columns import Columns, choose_columns
 from makar.data.tables import parquet_label_names, rows, seekable
@@ -51,6 +53,7 @@ class Inventory:
     label_names: dict[str, list[str]] = dataclasses.field(default_factory=dict)
     arrays: dict[str, list[ImageArray]] = dataclasses.field(default_factory=dict)
     captions: Captions = dataclasses.field(default_factory=Captions)
+    frames: FrameFolders = dataclasses.field(default_factory=FrameFolders)
     splits: dict[str, str] = dataclasses.field(default_factory=dict)
     licences: dict[str, str] = dataclasses.field(default_factory=dict)
     weight: dict[str, list[int]] = dataclasses.field(default_factory=dict)
@@ -108,6 +111,9 @@ def take_inventory(
         _see(entry, inventory, medium, names, alone=root.is_file() and "!/" not in entry.name)
     if root.is_file():
         _see_descriptions_beside(root, inventory)
+    for name, size_bytes in inventory.frames.settled():
+        inventory.captions.see_image(name)
+        inventory.weigh("video", size_bytes)
     inventory.captions.settle()
     _settle_columns(inventory)
     inventory.splits = official_splits(names.items())
@@ -133,9 +139,13 @@ def _see(entry: Entry, inventory: Inventory, medium: str | None, names: dict[str
             with seekable(entry) as stream:
                 inventory.arrays[name] = image_arrays(stream, kind.form)
             inventory.weigh("image", entry.size_bytes)
-        elif kind.group in ("image", "sound"):
+        elif medium == "video" and kind.group == "image":
+            inventory.frames.see(name, entry.path, entry.size_bytes)
+        elif kind.group in ("image", "sound", "video"):
             inventory.captions.see_image(name)
-            inventory.weigh(kind.group, entry.size_bytes)
+            # Where images are wanted, the first picture of an animation is one.
+            is_image = medium == "image" and kind.form in IMAGE_SUFFIXES
+            inventory.weigh("image" if is_image else kind.group, entry.size_bytes)
         else:
             if kind.form == "txt" and entry.size_bytes <= CAPTION_LIMIT_BYTES and "!/" in name:
                 inventory.captions.see_text(name, entry.whole(limit_bytes=CAPTION_LIMIT_BYTES))
@@ -244,7 +254,7 @@ def _decided(root: Path, inventory: Inventory, medium: str | None, seen: int) ->
         raise EmptyDataError(
             f"nothing in {root} can be used: {detail}"
             + (f" ({'; '.join(inventory.reasons)})" if inventory.reasons else ""),
-            expected="text, source code, images, sounds, molecules, proteins or music, alone, in folders or in archives",
+            expected="text, source code, images, sounds, videos, molecules, proteins or music, alone, in folders or in archives",
             do="add files of those kinds, or name the folder that holds them",
         )
     if medium is not None:

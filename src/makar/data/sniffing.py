@@ -33,7 +33,13 @@ NOT_READ_YET = {
     "ipynb": "notebooks are not read yet",
 }
 MANIFEST_SUFFIX = ".makar.json"
-VIDEO = "video, and sound in its containers, are not read yet"
+SOUND_IN_CONTAINER = "sound in this container is not read; convert it to WAV, FLAC or MP3"
+PICTURE_IN_CONTAINER = "images of this kind (HEIF, AVIF) are not read; convert them to PNG or JPEG"
+MAJOR_BRANDS = {
+    **dict.fromkeys((b"M4A ", b"M4B ", b"M4P "), SOUND_IN_CONTAINER),
+    **dict.fromkeys((b"heic", b"heix", b"mif1", b"msf1", b"avif", b"avis"), PICTURE_IN_CONTAINER),
+}
+"""What begins like a video in MP4 and is none."""
 
 _MAGIC: tuple[tuple[bytes, int, str, str], ...] = (
     (b"\x89PNG\r\n\x1a\n", 0, "image", "png"),
@@ -64,10 +70,14 @@ _MAGIC: tuple[tuple[bytes, int, str, str], ...] = (
     (b"\xff\xfb", 0, "sound", "mp3"),
     (b"\xff\xf3", 0, "sound", "mp3"),
     (b"\xff\xf2", 0, "sound", "mp3"),
-    (b"RIFF", 0, "unread", VIDEO),
+    (b"AVI ", 8, "video", "avi"),
+    (b"RIFF", 0, "unread", "a RIFF file of a kind that is not read"),
     (b"MThd", 0, "music", "midi"),
-    (b"ftyp", 4, "unread", VIDEO),
-    (b"\x1aE\xdf\xa3", 0, "unread", VIDEO),
+    (b"ftyp", 4, "video", "mp4"),
+    (b"moov", 4, "video", "mov"),
+    (b"mdat", 4, "video", "mov"),
+    (b"wide", 4, "video", "mov"),
+    (b"\x1aE\xdf\xa3", 0, "video", "matroska"),
     (b"SQLite format 3\x00", 0, "unread", "a database, not text"),
 )
 
@@ -77,7 +87,8 @@ class Kind:
     """What a file is.
 
     Attributes:
-        group: ``text``, ``code``, ``image``, ``music``, ``sound``, ``table``, ``array``, ``archive``, ``compressed`` or ``unread``.
+        group: ``text``, ``code``, ``image``, ``music``, ``sound``, ``video``, ``table``, ``array``, ``archive``, ``compressed`` or
+            ``unread``.
         form: Format within the group (``png``, ``jsonl``, the language of code); the reason when ``unread``.
     """
 
@@ -151,7 +162,26 @@ def _refined(group: str, form: str, head: bytes, suffix: str) -> Kind:
             return Kind(group="array", form="npz")
         if b"[Content_Types].xml" in head[:200] or b"mimetypeapplication/" in head[:100]:
             return Kind(group="unread", form=NOT_READ_YET.get(suffix, "office files are not read yet"))
-    return Kind(group=group, form=form)
+    if form == "mp4" and head[8:12] in MAJOR_BRANDS:
+        return Kind(group="unread", form=MAJOR_BRANDS[head[8:12]])
+    if form == "matroska" and suffix == "mka":
+        return Kind(group="unread", form=SOUND_IN_CONTAINER)
+    return Kind(group="video" if group == "image" and is_animation(form, head) else group, form=form)
+
+
+def is_animation(form: str, head: bytes) -> bool:
+    """Whether an image file says at its beginning that several pictures follow each other in it.
+
+    Args:
+        form: ``"gif"``, ``"png"``, ``"webp"`` or another.
+        head: Its first bytes.
+    """
+    if form == "gif":
+        # One that is played again and again says so; one that is not has a control block before every picture.
+        return b"NETSCAPE2.0" in head or head.count(b"\x21\xf9\x04") > 1
+    if form == "png":
+        return b"acTL" in head
+    return form == "webp" and head[12:16] == b"VP8X" and len(head) > 20 and bool(head[20] & 2)
 
 
 def _text_kind(name: str, suffix: str, head: bytes) -> Kind:

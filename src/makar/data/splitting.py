@@ -28,8 +28,8 @@ INNER_SHARE = 0.03
 ROWS = "row"
 """What stands for the medium of rows of a labelled table: none is cut, and an official part that is held out stays whole, so that scores
 on it can be compared with published ones."""
-INNER_LIMIT = {"image": 2000, "sound": 2000}
-"""How much of a medium chooses the weights at the most: images, sounds; characters of all others."""
+INNER_LIMIT = {"image": 2000, "sound": 2000, "video": 500}
+"""How much of a medium chooses the weights at the most: images, sounds, videos; characters of all others."""
 
 INNER_CHARACTERS = 2_000_000
 STRETCH_CHARACTERS = 2000
@@ -87,7 +87,7 @@ def decide(
     Args:
         codes: ``uint8 [documents]``, 0 where the document can be used, else why not; changed in place.
         digests: ``uint64 [documents]``, hashes of the normalised content.
-        sizes: ``[documents]``, characters of a text, 1 for an image or a sound.
+        sizes: ``[documents]``, characters of a text, 1 for an image, a sound or a video.
         officials: ``uint8 [documents]``, ``NO_SPLIT`` to ``OFFICIAL_TEST``.
         pairs: ``int64 [pairs, 2]``, documents that nearly agree.
         groups: ``uint64 [documents]``, the same number for documents that belong together, 0 for those that stand alone.

@@ -75,9 +75,10 @@ class FeatureNetwork(nn.Module):
     Args:
         channels: Channels of the images.
         classes: What it learns to tell apart.
+        damages: What may have been done to them, which it learns to tell too.
     """
 
-    def __init__(self, channels: int, classes: int) -> None:
+    def __init__(self, channels: int, classes: int, *, damages: int = len(DAMAGES)) -> None:
         super().__init__()
         self.channels = channels
         widths = (channels, 32, 64, 96, FEATURES)
@@ -86,7 +87,7 @@ class FeatureNetwork(nn.Module):
             for index, (before, after) in enumerate(itertools.pairwise(widths))
         )
         self.norms = nn.ModuleList(nn.GroupNorm(8, after) for after in widths[1:])
-        self.head = nn.Linear(FEATURES, classes + len(DAMAGES))
+        self.head = nn.Linear(FEATURES, classes + damages)
 
     def depths(self, images: Float[Tensor, "batch channels 32 32"]) -> list[Tensor]:
         """Return what every layer makes of images in -1..1, the first first, ``[batch, channels, height, width]`` each."""

@@ -61,6 +61,15 @@ class Heard:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Played:
+    """A video of the report, to be played: the bytes of its file and their type."""
+
+    caption: str
+    file: bytes
+    type: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Table:
     """A table of the report."""
 
@@ -90,6 +99,7 @@ class Findings:
         tables: Further tables.
         pictures: Pictures, in order.
         sounds: Sounds to be played.
+        clips: Videos to be played.
         samples: Samples of text.
         details: Further plain values for the JSON only.
     """
@@ -100,5 +110,6 @@ class Findings:
     tables: tuple[Table, ...] = ()
     pictures: tuple[Picture, ...] = ()
     sounds: tuple[Heard, ...] = ()
+    clips: tuple[Played, ...] = ()
     samples: tuple[Sample, ...] = ()
     details: dict[str, Any] = dataclasses.field(default_factory=dict)

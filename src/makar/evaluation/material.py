@@ -161,8 +161,8 @@ def _encoded(data: DataSet, codec: Codec, folder: Path, on_event: OnEvent) -> St
 
     key = f"{data.fingerprint} {config} held_out"
     store = build_store(
-        folder / "held_out", data.records("held_out"), encode, key=key, progress=progress, allow_empty=True
+        folder / "held_out", codec.cut(data.records("held_out")), encode, key=key, progress=progress, allow_empty=True
     )
     if len(store):
         return store
-    return build_store(folder / "all", data.records("train"), encode, key=key, progress=progress)
+    return build_store(folder / "all", codec.cut(data.records("train")), encode, key=key, progress=progress)

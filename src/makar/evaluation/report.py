@@ -13,7 +13,7 @@ from typing import Any
 
 from makar.evaluation.bootstrap import Interval
 from makar.evaluation.facts import Facts
-from makar.evaluation.findings import Findings, Heard, Picture, Score
+from makar.evaluation.findings import Findings, Heard, Picture, Played, Score
 
 TEMPLATE = "report.html.jinja"
 SCHEMA = 1
@@ -123,7 +123,9 @@ def bar(score: Score, interval: Interval) -> dict[str, float] | None:
     }
 
 
-def _data_address(shown: Picture | Heard) -> str:
+def _data_address(shown: Picture | Heard | Played) -> str:
+    if isinstance(shown, Played):
+        return f"data:{shown.type};base64," + base64.b64encode(shown.file).decode("ascii")
     kind, content = ("image/png", shown.png) if isinstance(shown, Picture) else ("audio/wav", shown.wave)
     return f"data:{kind};base64," + base64.b64encode(content).decode("ascii")
 

@@ -1,9 +1,9 @@
 """One generated thing with its signed manifest, and how it is written to the disk so that the two never part.
 
 Decisions: an image is written as PNG with the manifest inside, because other formats would change the pixels or drop it; text, drawings
-(SVG) and sounds (WAV) are written with the manifest beside them; beside a piece of music (MIDI) lie its picture and its sound too. Nothing
-is ever overwritten: a path that exists is refused, a folder gets the next free number. The sidecar is written before its text, so that a
-killed process leaves no unmarked text.
+(SVG), sounds (WAV) and videos (in the form that they were made in) are written with the manifest beside them; beside a piece of music
+(MIDI) lie its picture and its sound too. Nothing is ever overwritten: a path that exists is refused, a folder gets the next free number.
+The sidecar is written before its text, so that a killed process leaves no unmarked text.
 """
 
 import dataclasses
@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from makar.data.video_file import FORMS, usual_form
 from makar.errors import MakarError, OutOfSpaceError, UnsupportedError, UsageError
 from makar.generation.piece import PICTURE, SOUND, renderings
-from makar.provenance.content import Drawing, Piece, Presentation, Recording
+from makar.provenance.content import Drawing, Film, Piece, Presentation, Recording
 from makar.provenance.embedding import png_bytes, sidecar_bytes, sidecar_path
 
 LARGEST_NUMBER = 1_000_000
@@ -24,6 +25,7 @@ DRAWING_SUFFIX, MIDI_SUFFIX, WAVE_SUFFIX = ".svg", ".mid", ".wav"
 SUFFIXES = {"text": ".txt", "code": ".py", "image": ".png", "molecule": ".smi", "music": ".mid", "protein": ".txt"} | {
     "sound": WAVE_SUFFIX
 }
+FILM_SUFFIXES = tuple(f".{form}" for form in FORMS)
 _TEXTS = (".txt", ".py", ".smi")
 
 
@@ -32,7 +34,7 @@ class Asset:
     """One generated thing.
 
     Attributes:
-        content: ``str``, ``uint8 [height, width, channels]``, a ``Drawing``, a ``Recording``, or a ``Piece`` of music.
+        content: ``str``, ``uint8 [height, width, channels]``, a ``Drawing``, a ``Recording``, a ``Film``, or a ``Piece`` of music.
         medium: What it is.
         signed: The signed manifest.
         novelty: How close it is to the training data, sources named; ``None`` when that could not be checked here. The manifest has
@@ -109,6 +111,8 @@ class Asset:
     def _suffix(self) -> str:
         if isinstance(self.content, Presentation):
             return self.content.suffix
+        if isinstance(self.content, Film):
+            return f".{self.content.form}"
         return suffix_of(self.medium, is_drawing=isinstance(self.content, Drawing))
 
     def _write(self, path: Path) -> Path:
@@ -123,6 +127,8 @@ class Asset:
                 files[path.with_suffix(WAVE_SUFFIX)] = self.content.wave
         elif isinstance(self.content, Recording):
             files = {sidecar_path(path): sidecar_bytes(self.signed), path: self.content.wave}
+        elif isinstance(self.content, Film):
+            files = {sidecar_path(path): sidecar_bytes(self.signed), path: self.content.file}
         elif not isinstance(self.content, np.ndarray):
             text = self.content.text if isinstance(self.content, Drawing) else self.content
             files = {sidecar_path(path): sidecar_bytes(self.signed), path: text.encode("utf-8")}
@@ -140,8 +146,16 @@ class Asset:
         return path
 
 
-def suffix_of(medium: str, *, is_drawing: bool = False) -> str:
-    """Return the suffix under which an asset of a medium is written."""
+def suffix_of(medium: str, *, is_drawing: bool = False, named: str = "") -> str:
+    """Return the suffix under which an asset of a medium is written.
+
+    Args:
+        medium: The medium.
+        is_drawing: Whether an image becomes a drawing.
+        named: The suffix of the file that was named; a video is made in that form.
+    """
+    if medium == "video":
+        return named.lower() if named.lower() in FILM_SUFFIXES else f".{usual_form()}"
     return DRAWING_SUFFIX if is_drawing else SUFFIXES[medium]
 
 
@@ -162,9 +176,10 @@ def check_file(path: Path, *, suffix: str) -> None:
     if suffix not in _TEXTS and named != suffix:
         reason = "keeps pixels and manifest" if suffix == ".png" else "is what was asked for"
         what = {MIDI_SUFFIX: "a piece of music", WAVE_SUFFIX: "a sound"}.get(suffix, "an image")
+        what = "a video" if suffix in FILM_SUFFIXES else what
         raise UnsupportedError(
             f'{what} cannot be written as "{named or path.name}"',
-            expected=f"{suffix}, which {reason}",
+            expected=", ".join(FILM_SUFFIXES) if suffix in FILM_SUFFIXES else f"{suffix}, which {reason}",
             do=f"use {path.with_suffix(suffix).name}",
         )
     beside = [] if suffix == ".png" else [sidecar_path(path)]

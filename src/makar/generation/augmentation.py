@@ -27,7 +27,7 @@ from makar.generation.prompts import NamesClasses, Prompt, read_prompts
 from makar.generation.request import Job, Request, check_count_and_seed
 
 SPREADS = ("balance", "even")
-LABELLED_MEDIA = ("image", "sound")
+LABELLED_MEDIA = ("image", "sound", "video")
 
 LEARNED_FROM: tuple[Split, ...] = ("train", "inner")
 METADATA = "metadata.csv"
@@ -199,7 +199,7 @@ def read_labels(data: DataSet) -> tuple[dict[str, int], bool]:
         UsageError: The data is of a medium that has no labels here, or has none.
     """
     if data.medium not in LABELLED_MEDIA:
-        raise UsageError(f'"{data.name}" is {data.medium}', expected="labelled images or sounds")
+        raise UsageError(f'"{data.name}" is {data.medium}', expected="labelled images, sounds or videos")
     counts: Counter[str] = Counter()
     in_folders = True
     for split in LEARNED_FROM:

@@ -1,7 +1,8 @@
-"""What is done to an image after it was judged and before it is signed: a palette, and tracing to an SVG.
+"""What is done to an image after it was judged and before it is signed: a palette, tracing to an SVG; and the form of a video.
 
-These are controls of every model of images, given by name like those of a sampler (``palette``, ``svg``). The copy check looks at what the
-model made, before: fewer colours would hide a copy. The manifest states what was done and is signed over the result.
+These are controls given by name like those of a sampler: of every model of images ``palette`` and ``svg``, of video ``format``. The copy
+check looks at what the model made, before: fewer colours would hide a copy. The manifest states what was done and is signed over the
+result.
 """
 
 import dataclasses
@@ -12,7 +13,9 @@ from typing import Any
 import numpy as np
 
 from makar.config import Config
+from makar.data.clip import Clip
 from makar.errors import UnsupportedError, UsageError
+from makar.generation.filming import read_film_form
 from makar.generation.palette import in_colours, own_colours, read_palette, written
 from makar.generation.tracing import traced, tracer
 
@@ -24,10 +27,12 @@ class Finishing:
     Attributes:
         colours: uint8 ``[colours, 3]``, or how many every image finds for itself; ``None`` leaves the colours.
         is_traced: Whether it becomes a drawing.
+        form: The form of the file of a clip; ``None`` takes the usual one.
     """
 
     colours: np.ndarray | int | None = None
     is_traced: bool = False
+    form: str | None = None
 
     def finish(self, content: Any) -> Any:
         """Return what the user gets.
@@ -36,8 +41,12 @@ class Finishing:
             content: uint8 ``[height, width, channels]``.
 
         Raises:
-            UnsupportedError: The content is no image.
+            UnsupportedError: The content is no image, or the form of a file was asked for and it is no clip.
         """
+        if self.form is not None and not isinstance(content, Clip):
+            raise UnsupportedError(
+                f"the format {self.form} of a model that makes no video", expected="a model of video"
+            )
         if not self.stated:
             return content
         if not isinstance(content, np.ndarray) or content.ndim != 3:
@@ -80,11 +89,12 @@ def read_finishing(options: Mapping[str, Any] | Config | None) -> tuple[Finishin
     """
     if isinstance(options, Config):
         return Finishing(), options
-    rest = dict(options or {})
+    form, left = read_film_form(options)
+    rest = dict(left) if isinstance(left, dict) else {}
     palette, svg = rest.pop("palette", None), rest.pop("svg", False)
     if not isinstance(svg, bool):
         raise UsageError(f"svg={svg!r}", expected="true or false")
     if svg:
         tracer()
     colours = None if palette is None else read_palette(str(palette))
-    return Finishing(colours=colours, is_traced=svg), rest
+    return Finishing(colours=colours, is_traced=svg, form=form), rest

@@ -45,8 +45,8 @@ def generate(
         prompts: What to start from (see ``read_prompts``); ``None`` for nothing.
         count: Assets for each prompt.
         seed: Seed of the first asset of a prompt; the next has ``seed + 1``.
-        options: Sampling controls by name, or an instance of the family's options; for images also ``palette`` and ``svg``
-            (see ``finishing``), for speech ``speed``, for speech and sounds ``vocoder`` (see ``vocoding``),
+        options: Sampling controls by name, or an instance of the family's options; for images also ``palette`` and ``svg``,
+            for video ``format`` (see ``finishing``), for speech ``speed``, for speech and sounds ``vocoder`` (see ``vocoding``),
             for text a form: ``json_schema``, ``regex``, ``choice`` or ``tools`` (see ``form``), and
             ``frequency_penalty``, ``presence_penalty`` and ``logit_bias`` (see ``steering``).
         novelty: Compares each asset with the training data; ``None`` where that is not on this machine.

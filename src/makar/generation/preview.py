@@ -15,7 +15,7 @@ from makar.families.family import Family
 from makar.generation.prompts import read_prompts
 from makar.generation.request import Slots, decode_example, join_slots
 
-IMAGES = 8
+IMAGES, CLIPS = 8, 4
 LIMITS = {"max_tokens": 48, "steps": 10}
 """Controls that are lowered to so much where a family has them, because a sample must not cost the training more than a moment."""
 
@@ -27,10 +27,11 @@ def sample_maker(codec: Codec) -> Callable[[Family], list[Any]]:
         codec: The codec of the stage.
 
     Returns:
-        From a family to its samples: one text, or ``IMAGES`` images uint8 ``[height, width, channels]``; empty for a stage that makes
-        nothing by itself.
+        From a family to its samples: one text, or ``IMAGES`` images uint8 ``[height, width, channels]``, or ``CLIPS`` clips; empty
+        for a stage that makes nothing by itself.
     """
-    count = IMAGES if "image" in codec.config.content_media else 1
+    media = codec.config.content_media
+    count = IMAGES if "image" in media else CLIPS if "video" in media else 1
 
     def make(family: Family) -> list[Any]:
         try:

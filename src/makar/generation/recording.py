@@ -7,6 +7,7 @@ import numpy as np
 
 from makar.codecs.codec import Codec
 from makar.codecs.sound import SoundCodec
+from makar.data.clip import Clip
 from makar.data.sound import Sound
 from makar.data.wave_file import wave_bytes
 from makar.provenance.content import Recording
@@ -25,6 +26,14 @@ def recorded(sound: Sound, source_type: str, *, marks: Sequence[tuple[int, str]]
 
 
 @runtime_checkable
+class MakesSheets(Protocol):
+    """A codec of clips."""
+
+    def sheet(self, clip: Clip) -> np.ndarray:
+        """Return what of a clip is compared, uint8 ``[height, width, channels]``."""
+
+
+@runtime_checkable
 class Pictures(Protocol):
     """A codec of sounds."""
 
@@ -33,8 +42,10 @@ class Pictures(Protocol):
 
 
 def compared(content: Any, codec: Codec) -> Any:
-    """Return what of a content is compared with the training data: of a sound its picture, else the content itself."""
+    """Return what of a content is compared with the training data: of a sound its picture, of a clip four frames, else the content."""
     plain = codec.plain
+    if isinstance(content, Clip) and isinstance(plain, MakesSheets):
+        return plain.sheet(content)
     return plain.picture(content) if isinstance(content, Sound) and isinstance(plain, Pictures) else content
 
 

@@ -15,11 +15,13 @@ from makar.artifacts.artifact import Artifact
 from makar.artifacts.save import utc_now
 from makar.codecs.codec import Codec
 from makar.config import Config
+from makar.data.clip import Clip
 from makar.data.sound import Sound
 from makar.errors import UnknownNameError, UnsupportedError, UsageError
 from makar.families.family import Family, Sampler
 from makar.families.logits_hook import Constraint, LogitsHook
 from makar.generation.asset import Asset
+from makar.generation.filming import filmed
 from makar.generation.finishing import Finishing
 from makar.generation.form import Form, refuse_stops
 from makar.generation.form_constraint import FormConstraint
@@ -248,7 +250,11 @@ class Request:
         change = job.prompt.change
         is_composite = change is not None and change.is_composite
         source_type = COMPOSITE_SOURCE_TYPE if is_composite else SOURCE_TYPE
-        content = recorded(draft.content, source_type) if isinstance(draft.content, Sound) else draft.content
+        content = draft.content
+        if isinstance(content, Sound):
+            content = recorded(content, source_type)
+        elif isinstance(content, Clip):
+            content = filmed(content, source_type, self.finishing.form)
         statement: dict[str, Any] = {
             "schema": signing.SCHEMA,
             "type": "asset",

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from makar.nn.convolution import Convolution, Pointwise, fold, unfold
 from makar.nn.spatial_attention import SpatialAttention
+from makar.nn.temporal import TemporalAttention, TemporalConvolution
 from makar.nn.text_encoder import TextStates
 from makar.nn.time_embedding import TimeEmbedding
 from makar.nn.token_attention import TokenAttention
@@ -40,10 +41,11 @@ class CaptionReading(nn.Module):
         self.attention = TokenAttention(width, heads, context_width=text_width)
 
     def forward(
-        self, x: Float[Tensor, "batch height width channels"], text: TextStates
-    ) -> Float[Tensor, "batch height width channels"]:
+        self, x: Float[Tensor, "images height width channels"], text: TextStates
+    ) -> Float[Tensor, "images height width channels"]:
         """Let every position read."""
-        asking = F.layer_norm(x, (x.shape[-1],)).flatten(1, 2)
+        # The places of all frames of a clip read the one caption of the clip.
+        asking = F.layer_norm(x, (x.shape[-1],)).reshape(len(text.tokens), -1, x.shape[-1])
         return x + self.attention(asking, text.tokens.to(x.dtype), text.exists).view(x.shape)
 
 
@@ -87,6 +89,7 @@ class UNetSizes:
         classes: Number of classes; 0 for none.
         text_width: Channels of caption tokens; 0 for no captions.
         further_channels: Channels that are seen beside those of the image and not made.
+        frames: Images that follow each other in the batch and make up a clip; 1 for none that belong together.
     """
 
     channels: int
@@ -100,6 +103,7 @@ class UNetSizes:
     classes: int
     text_width: int = 0
     further_channels: int = 0
+    frames: int = 1
 
 
 class UNet(nn.Module):
@@ -113,6 +117,7 @@ class UNet(nn.Module):
         super().__init__()
         widths = sizes.widths
         self.patch = sizes.patch
+        self.frames = sizes.frames
         self.compute_type = torch.float32
         self.multiple = sizes.patch * 2 ** (len(widths) - 1)
         text_width = sizes.text_width
@@ -126,11 +131,18 @@ class UNet(nn.Module):
             width = widths[number]
             for _ in range(count):
                 parts.append(UNetBlock(width, sizes.expansion * width, sizes.embedding_width))
+                if sizes.frames > 1:
+                    parts.append(TemporalConvolution(width, sizes.frames))
             if number in sizes.attention_levels:
                 heads = max(1, width // sizes.head_width)
-                parts.insert(1, SpatialAttention(width, heads))
+                looking: list[nn.Module] = [SpatialAttention(width, heads)]
+                if sizes.frames > 1:
+                    looking.append(TemporalAttention(width, heads, sizes.frames))
                 if text_width:
-                    parts.insert(2, CaptionReading(width, heads, text_width))
+                    looking.append(CaptionReading(width, heads, text_width))
+                behind_first = 2 if sizes.frames > 1 else 1
+                for place, part in enumerate(looking, start=behind_first):
+                    parts.insert(place, part)
             return parts
 
         last = len(widths) - 1
@@ -142,16 +154,17 @@ class UNet(nn.Module):
 
     def forward(
         self,
-        image: Float[Tensor, "batch seen height width"],
+        image: Float[Tensor, "images seen height width"],
         time: Float[Tensor, " batch"],
         label: Int[Tensor, " batch"] | None = None,
         text: TextStates | None = None,
         steer: Steer | None = None,
-    ) -> Float[Tensor, "batch channels height width"]:
+    ) -> Float[Tensor, "images channels height width"]:
         """Return the image that the network makes of a noisy one, float32.
 
         Args:
-            image: The noisy image, of about unit variance, and after its channels those that are only seen.
+            image: The noisy image, of about unit variance, and after its channels those that are only seen. Of clips all frames, one
+                clip after the other; time, label and captions are one a clip.
             time: Position on the path, 0 (noise) to 1 (data).
             label: Class of every example, ``classes`` for none; ignored only when the network has no classes.
             text: Captions that were read; ignored only when the network has no captions.
@@ -161,6 +174,8 @@ class UNet(nn.Module):
         height, width = image.shape[2:]
         added = self.caption_vector(text.whole) if self.caption_vector is not None and text is not None else None
         embedding = self.embedding(time, label, added)
+        if self.frames > 1:
+            embedding = embedding.repeat_interleave(self.frames, 0)
         x = self.folded(image)
         steering = steer(x, embedding, text) if steer is not None else None
         x = self.enter(x)

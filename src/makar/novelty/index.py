@@ -36,8 +36,8 @@ SCHEMA = 1
 LETTERED = ("protein",)
 """Media that are compared by rows of letters."""
 
-PICTURED = ("image", "sound")
-"""Media that are compared as images; of a sound what is heard at which pitch and when."""
+PICTURED = ("image", "sound", "video")
+"""Media that are compared as images; of a sound what is heard at which pitch and when, of a video four of its frames on a sheet."""
 
 NAMED = ("molecule",)
 """Media that are compared as a whole: the same or another."""

@@ -1,4 +1,4 @@
-"""The hash of what an asset shows: the bytes of a text, a drawing, a sound or a piece of music; the pixels of an image with their size.
+"""The hash of what an asset shows: the bytes of a text, drawing, sound, video or piece of music; the pixels of an image with their size.
 
 An image is hashed by its pixels and not by its file, so that the hash can be signed before the file, which carries the signature,
 exists; lossless recompression keeps it, any change of a pixel does not.
@@ -76,11 +76,33 @@ class Presentation:
     seconds: float
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Film:
+    """A video and its file.
+
+    Attributes:
+        frames: uint8 ``[frames, height, width, channels]``; a coding may lose some of it.
+        rate_hz: Frames a second.
+        form: Suffix of the file without its dot.
+        file: The bytes of the file.
+    """
+
+    frames: np.ndarray
+    rate_hz: float
+    form: str
+    file: bytes
+
+    @property
+    def seconds(self) -> float:
+        """How long it is."""
+        return len(self.frames) / self.rate_hz
+
+
 def describe_content(content: Any) -> dict[str, Any]:
     """Return what a manifest says of the content.
 
     Args:
-        content: ``str``, a drawing, a piece of music, a recording, a presentation, or
+        content: ``str``, a drawing, a piece of music, a recording, a presentation, a film, or
             ``uint8 [height, width, channels]`` with 1, 3 or 4 channels.
 
     Returns:
@@ -113,6 +135,18 @@ def describe_content(content: Any) -> dict[str, Any]:
             "bytes": len(content.file),
             "images": content.images,
             "seconds": round(content.seconds, 6),
+        }
+    if isinstance(content, Film):
+        count, height, width, _ = content.frames.shape
+        return {
+            "kind": "video",
+            "sha256": hashlib.sha256(content.file).hexdigest(),
+            "bytes": len(content.file),
+            "format": content.form,
+            "frames": count,
+            "height": height,
+            "width": width,
+            "rate_hz": round(content.rate_hz, 6),
         }
     if (
         isinstance(content, np.ndarray)

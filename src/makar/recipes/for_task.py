@@ -11,6 +11,7 @@ RECIPES = {
     "music": "musenet",
     "protein": "protein",
     "sound": "sound",
+    "video": "video",
 }
 TASK_RECIPES: dict[tuple[str, str], str] = {
     ("text", "classify"): "classify",

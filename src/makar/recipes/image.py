@@ -120,7 +120,7 @@ def image_family_for(
 
     Args:
         operations: Floating-point operations of the whole training.
-        images: Different training images.
+        images: Different training images, or clips.
         family: What is learned: image size, classes, captions, objective and network; other settings are chosen here.
 
     Returns:
@@ -129,7 +129,7 @@ def image_family_for(
     shape = _dit_with if family.network == "dit" else _unet_with
     is_latent = family.height > 1 and max(family.height, family.width) < SMALLEST_FOLDED
     # A place of latents stands for at least the four pixels that a place of an image is folded from, and each of its values for many.
-    places = family.height * family.width * (4 if is_latent else 1)
+    places = family.height * family.width * (4 if is_latent else 1) * family.frames
     if family.height == 1:
         # A row of frames: its channels are what the pixels of an image are.
         places *= family.channels

@@ -15,6 +15,7 @@ from makar.recipe import OptimisationConfig, Stage
 from makar.recipes.gan import gan_family_for
 from makar.recipes.image import image_family_for
 from makar.recipes.text import text_family_for
+from makar.recipes.video import clip_family_for
 from makar.tensor_spec import TARGET, TensorSpec
 
 ITEMS_A_PARAMETER = 20.0
@@ -49,7 +50,7 @@ def size_transformer(
 def size_diffusion(
     stage: Stage, *, operations: float, items: int, spec: TensorSpec
 ) -> tuple[FamilyConfig, OptimisationConfig]:
-    """Size an image model; see ``image_family_for``.
+    """Size a model of images or clips; see ``image_family_for`` and ``clip_family_for``.
 
     Args:
         stage: The stage as its recipe describes it.
@@ -58,7 +59,10 @@ def size_diffusion(
         spec: What the codec makes.
     """
     assert isinstance(stage.family, DiffusionConfig)
-    return image_family_for(operations, images=items, family=stage.family.bound_to(spec))
+    family = stage.family.bound_to(spec)
+    if family.frames > 1:
+        return clip_family_for(operations, clips=items, family=family)
+    return image_family_for(operations, images=items, family=family)
 
 
 def size_gan(

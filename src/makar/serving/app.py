@@ -29,6 +29,7 @@ from makar.serving.studio import routes as studio
 from makar.serving.studio.folders import Folders
 from makar.serving.studio.pages import read_pages
 from makar.serving.tuning import Trainings
+from makar.serving.videos import Videos
 from makar.version import VERSION
 
 LOG = logging.getLogger("makar.serving")
@@ -62,6 +63,7 @@ def make_app(
     stores: Stores,
     batches: Batches,
     evals: Evals,
+    videos: Videos,
     preload: list[str],
 ) -> FastAPI:
     """Return the application.
@@ -73,6 +75,7 @@ def make_app(
         stores: The vector stores.
         batches: The batches of requests.
         evals: The evaluations.
+        videos: The clips that are asked for.
         preload: Models that are loaded before the first request is answered.
     """
 
@@ -85,7 +88,9 @@ def make_app(
         stores.start()
         batches.start(app)
         evals.start(app)
+        videos.start(front)
         yield
+        await videos.stop()
         await evals.stop()
         await batches.stop()
         await stores.stop()
@@ -100,6 +105,7 @@ def make_app(
     app.state.stores = stores
     app.state.batches = batches
     app.state.evals = evals
+    app.state.videos = videos
     for method, path, handler, fields in (*ROUTES, *studio.ROUTES):
         _route(app, method, path, handler, fields)
     for method, path, handler, fields in feedback.ROUTES:

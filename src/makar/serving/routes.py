@@ -24,6 +24,7 @@ from makar.serving import (
     tuning,
     uploads,
     vector_stores,
+    videos,
 )
 from makar.serving.batch_lines import BatchFields
 from makar.serving.bodies import schema_of
@@ -46,7 +47,7 @@ from makar.serving.tuning_fields import TuningFields
 
 Handler = Callable[[Request], Awaitable[Response]]
 FILE = {"type": "string", "format": "binary"}
-JOB, STORE = "/v1/fine_tuning/jobs/{job}", "/v1/vector_stores/{store}"
+JOB, STORE, VIDEO = "/v1/fine_tuning/jobs/{job}", "/v1/vector_stores/{store}", "/v1/videos/{video}"
 EVAL, RUN = "/v1/evals/{eval}", "/v1/evals/{eval}/runs/{run}"
 
 ROUTES: tuple[tuple[str, str, Handler, type[Config] | None], ...] = (
@@ -62,6 +63,9 @@ ROUTES: tuple[tuple[str, str, Handler, type[Config] | None], ...] = (
     ("POST", "/v1/responses/{response}/cancel", responses.cancel_response, None),
     ("POST", "/v1/images/generations", images.generations, ImageFields),
     ("POST", "/v1/audio/speech", speech.speech, SpeechFields),
+    ("GET", VIDEO, videos.one_video, None),
+    ("DELETE", VIDEO, videos.delete_video, None),
+    ("GET", f"{VIDEO}/content", videos.video_content, None),
     ("POST", "/v1/embeddings", embeddings.embeddings, EmbeddingFields),
     ("POST", "/v1/moderations", moderation.moderations, ModerationFields),
     ("GET", "/v1/files/{file}", uploads.one_file, None),
@@ -105,6 +109,7 @@ ROUTES: tuple[tuple[str, str, Handler, type[Config] | None], ...] = (
 LISTS: tuple[tuple[str, Handler], ...] = (
     ("/v1/responses/{response}/input_items", responses.response_input),
     ("/v1/files", uploads.list_files),
+    ("/v1/videos", videos.list_videos),
     ("/v1/fine_tuning/jobs", tuning.list_jobs),
     (f"{JOB}/events", tuning.job_events),
     (f"{JOB}/checkpoints", tuning.job_checkpoints),
@@ -139,6 +144,12 @@ FORMS: tuple[tuple[str, Handler, dict[str, Any], tuple[str, ...]], ...] = (
         ("file",),
     ),
     ("/v1/audio/translations", transcriptions.translations, {"file": FILE}, ("file",)),
+    (
+        "/v1/videos",
+        videos.create_video,
+        schema_of(videos.VideoFields)["properties"] | {videos.REFERENCE: FILE},
+        (),
+    ),
 )
 """Path, what answers, the parts of a form, and those that must be there."""
 
@@ -152,7 +163,7 @@ PAGE = [
 
 HINTS = {
     "/v1/audio": "POST /v1/audio/speech speaks; POST /v1/audio/transcriptions writes down what is said",
-    "/v1/videos": "no model of video can be trained yet; text, images and sound are there",
+    "/v1/videos": "POST /v1/videos makes a clip; nothing is made of a clip that is there: makar edit does that",
     "/v1/assistants": "assistants were replaced by /v1/responses",
     "/v1/threads": "threads were replaced by /v1/responses with previous_response_id",
     "/v1/realtime": "there is no realtime API; /v1/chat/completions streams",

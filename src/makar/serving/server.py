@@ -34,6 +34,7 @@ from makar.serving.shelf import Shelf
 from makar.serving.stores import Stores
 from makar.serving.studio.folders import Folders
 from makar.serving.tuning import Trainings
+from makar.serving.videos import Videos
 
 KEY_VARIABLE = "MAKAR_SERVE_KEY"
 SHORTEST_KEY = 16
@@ -41,6 +42,9 @@ MEMORY_SHARE = 0.8
 """Of the memory of the machine that models may take where nothing is said."""
 
 GRACE_SECONDS = 10
+MOST_VIDEOS = 1000
+"""That are kept; the oldest give way."""
+
 MOST_CONNECTIONS = 1024
 
 
@@ -141,6 +145,7 @@ def serve(wanted: Wanted, *, on_start: Callable[[str], None]) -> None:
             files=front.files,
             folder=folder / "eval-runs" / "results",
         )
+        videos = Videos(Shelf(folder / "videos", kind="video_", most=MOST_VIDEOS))
         app = make_app(
             front,
             trainings=trainings,
@@ -148,6 +153,7 @@ def serve(wanted: Wanted, *, on_start: Callable[[str], None]) -> None:
             stores=stores,
             batches=batches,
             evals=evals,
+            videos=videos,
             preload=[place.name for place in pool.places] if wanted.models else [],
         )
         config = uvicorn.Config(

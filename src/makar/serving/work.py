@@ -14,8 +14,10 @@ import numpy as np
 
 from makar.api.model import Model
 from makar.codecs.codec import Codec
+from makar.codecs.video import VideoCodec
 from makar.data.image_reader import read_image
 from makar.data.sound_reader import read_sound
+from makar.data.video_file import TYPES
 from makar.errors import UnsupportedError
 from makar.families.recogniser.config import TRANSCRIPT
 from makar.generation.asset import Asset
@@ -65,6 +67,7 @@ def facts_of(model: Model, defaults: dict[str, Any]) -> dict[str, Any]:
         "captions": CAPTION in accepted and CAPTION in codec.spec,
         "turns": knows_turns(codec),
         "size": image_size_of(codec),
+        "seconds": codec.config.seconds if isinstance(codec, VideoCodec) else None,
         "parameters": sum(parameter.numel() for parameter in family.parameters()),
         "options": controls_of(type(family.options())),
         "reads": isinstance(family, ReadsText | MakesVectors),
@@ -327,6 +330,28 @@ def _transcribe(model: Model, ask: Ask) -> Iterator[Event]:
     yield transcribe(model.artifact, read_sound(base64.b64decode(ask["sound"])))
 
 
+def _video(model: Model, ask: Ask) -> Iterator[Event]:
+    """Make a clip of what is described, or one that begins with a picture."""
+    if model.medium != "video":
+        raise UnsupportedError(f"video of {model.path.name}, which makes {model.medium}", expected="a model of video")
+    own = option_names(model.artifact.family())
+    options = {name: value for name, value in ask["defaults"].items() if name in own} | ask["options"]
+    prompt, seed, novelty = ask["prompt"] or None, ask["seed"], model.novelty_index()
+    if ask["reference"] is not None:
+        how = {"image": read_image(base64.b64decode(ask["reference"]))}
+        (asset,) = edit(model.artifact, how, prompts=prompt, seed=seed, options=options, novelty=novelty)
+    else:
+        (asset,) = generate(model.artifact, prompts=prompt, seed=seed, options=options, novelty=novelty)
+    yield {
+        "file": base64.b64encode(asset.content.file).decode("ascii"),
+        "type": TYPES[asset.content.form],
+        "asset": asset.id,
+        "seed": seed,
+        "novelty": None if asset.novelty is None else asset.manifest["novelty"],
+        "manifest": asset.signed,
+    }
+
+
 def _classify(model: Model, ask: Ask) -> Iterator[Event]:
     """Say of texts how likely each class is."""
     family, codec = model.artifact.family(), model.artifact.codec()
@@ -363,6 +388,7 @@ KINDS: dict[str, Callable[[Model, Ask], Iterator[Event]]] = {
     "edit": _edit,
     "sound": _sound,
     "transcribe": _transcribe,
+    "video": _video,
     "classify": _classify,
     "embed": _embed,
 }

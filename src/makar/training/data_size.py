@@ -13,6 +13,7 @@ from makar.codecs.pair_config import PairCodecConfig
 from makar.codecs.prompted_image_config import PromptedImageCodecConfig
 from makar.codecs.text_config import BpeCodecConfig, ByteCodecConfig, CharacterCodecConfig
 from makar.codecs.text_rows_config import FURTHER, TextRowsConfig
+from makar.codecs.video_config import VideoCodecConfig
 from makar.data.record import WRITTEN, Split
 from makar.data.store import Store
 from makar.errors import EmptyDataError
@@ -71,6 +72,20 @@ def estimated_size(codec: CodecConfig, dataset: "DataSet") -> DataSize:
             items=sounds,
             content_bytes=sounds * math.prod(size or 1 for size in spec[TARGET].sizes),
             store_bytes=sounds * sum(math.prod(size or 1 for size in slot.sizes) for slot in spec.slots.values()),
+            spec=spec,
+            fingerprint=dataset.fingerprint,
+        )
+    if isinstance(codec, VideoCodecConfig):
+        # A long video is cut into several clips; of a middling one it is known how many.
+        parts = max(1, int(float(inspection.sizes["seconds"]["median"]) / codec.seconds))
+        clips = int(inspection.splits["train"]["videos"]) * parts
+        channels = 1 if set(inspection.sizes["channels"]) == {"1"} else 3
+        spec = codec.estimated_spec(inspection.labels, channels=channels)
+        size_bytes = clips * math.prod(size or 1 for size in spec[TARGET].sizes)
+        return DataSize(
+            items=clips,
+            content_bytes=size_bytes,
+            store_bytes=size_bytes,
             spec=spec,
             fingerprint=dataset.fingerprint,
         )
@@ -150,7 +165,7 @@ def estimated_store_bytes(codec: CodecConfig, dataset: "DataSet") -> int:
     """
     known = (
         ImageCodecConfig, PromptedImageCodecConfig, BpeCodecConfig, ByteCodecConfig, CharacterCodecConfig, ChatCodecConfig,
-        PairCodecConfig,
+        PairCodecConfig, VideoCodecConfig,
     )  # fmt: skip
     if not isinstance(codec, known):
         return 0  # what a codec of a plug-in makes of the data is only known when it has made it

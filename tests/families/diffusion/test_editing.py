@@ -178,9 +178,9 @@ def test_an_edit_is_of_no_class_unless_one_is_asked_for():
     labels = []
 
     class Noting(ImageSampler):
-        def _guided(self, guidance, asked, options):
+        def _guided(self, guidance, asked, options, given=None):
             labels.append([one.label for one in asked])
-            return super()._guided(guidance, asked, options)
+            return super()._guided(guidance, asked, options, given)
 
     config = DiffusionConfig(height=SIDE, width=SIDE, channels=1, classes=3)
     noting = built(Noting, config, {"ant": 1, "bee": 1, "cat": 1})

@@ -33,6 +33,11 @@ BUILT_IN: dict[str, tuple[str, str, str]] = {
         "sound",
         "600 tunes of four seconds in three styles, with labels and captions",
     ),
+    "shapes": (
+        "makar.data.builtin.shapes:ShapesSource",
+        "video",
+        "960 videos of three shapes in four colours that move in four directions, with labels and captions",
+    ),
 }
 """Name to implementation, medium and one sentence."""
 

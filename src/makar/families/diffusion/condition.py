@@ -17,6 +17,7 @@ class Condition:
         label: Class of every example, the number of classes for none; ``None`` where the model has no classes.
         text: Captions that were read; ``None`` where the model has no captions.
         source: Sources at the size of the images ``[batch, planes, height, width]``; ``None`` where the model is given none.
+            Of clips what is known of them (``filling``); ``None`` where nothing is.
     """
 
     label: Tensor | None = None

@@ -27,6 +27,7 @@ STUDENT_STEPS, MOST_STUDENT_STEPS = 2, 4
 
 WITHOUT_SOURCE = ("image-to-image", "restyle", "inpaint", "interpolate", "interpolate-seeds")
 OF_A_VECTOR = ("interpolate", "interpolate-seeds")
+OF_A_CLIP = ("image-to-image", "inpaint", "interpolate", "interpolate-seeds")
 SOURCE_EDIT = "control"
 SOURCE_EDITS = tuple(name for name, edit in EDITS.items() if edit.slots == (SOURCE,) and name != "image-to-image")
 
@@ -42,7 +43,15 @@ class DiffusionConfig(FamilyConfig):
 
     height: int = setting(32, meaning="height of the images", unit="pixels", minimum=1, maximum=256)
     width: int = setting(32, meaning="width of the images", unit="pixels", minimum=1, maximum=1024)
-    channels: int = setting(3, meaning="1 grey, 3 colour, 4 colour with alpha", minimum=1, maximum=1024)
+    channels: int = setting(
+        3, meaning="1 grey, 3 colour, 4 colour with alpha; of clips those of all frames", minimum=1, maximum=1024
+    )
+    frames: int = setting(
+        1,
+        meaning="more than 1 makes clips of so many frames: known ones, or parts of them, are given to the network, which finds the rest",
+        minimum=1,
+        maximum=256,
+    )
     limit: float = setting(1.0, meaning="largest value: 1 for pixels; latents go further", minimum=0.1, maximum=100.0)
     classes: int = setting(0, meaning="number of classes that can be asked for; 0 learns none", minimum=0)
     caption_length: int = setting(0, meaning="tokens of a caption; 0 learns none", minimum=0, maximum=4096)
@@ -150,6 +159,7 @@ class DiffusionConfig(FamilyConfig):
         if self.caption_length and self.caption_vocabulary < 2:
             raise ConfigError(f"captions of {self.caption_vocabulary} tokens", expected="a vocabulary of at least 2")
         self._check_source()
+        self._check_frames()
         if not self.distilled:
             self._refuse({"guided": 1.0, "student_steps": STUDENT_STEPS}, "the model is not distilled")
         else:
@@ -185,6 +195,15 @@ class DiffusionConfig(FamilyConfig):
                 expected="a smaller source, or one that is a whole number of times as large along both sides",
             )
 
+    def _check_frames(self) -> None:
+        if self.channels % self.frames:
+            came = f"{self.channels} channels of {self.frames} frames"
+            raise ConfigError(came, expected="as many channels for every frame")
+        is_other = self.network != "unet" or self.has_source or self.distilled or self.preference
+        if self.frames > 1 and is_other:
+            came = "clips of a DiT, from a source, in few steps or by preference"
+            raise ConfigError(came, expected="a U-Net that makes clips of noise")
+
     def _attending(self) -> list[tuple[str, int]]:
         """Return name and channels of everything that attends."""
         captions = [("the reader of captions", self.caption_width)] if self.text_width else []
@@ -206,6 +225,8 @@ class DiffusionConfig(FamilyConfig):
             return (self.source_edit, *OF_A_VECTOR)
         if self.has_source:
             return (self.source_edit,)
+        if self.frames > 1:
+            return OF_A_CLIP
         return () if self.distilled else WITHOUT_SOURCE
 
     def teacher(self) -> "DiffusionConfig | None":
@@ -243,6 +264,17 @@ class DiffusionConfig(FamilyConfig):
     def joined_planes(self) -> int:
         """Channels that the network itself sees beside those of the image: those of the source, unless a copy sees them for it."""
         return 0 if self.control else self.source_planes
+
+    @property
+    def frame_channels(self) -> int:
+        """Channels of one frame; of images those of the image."""
+        return self.channels // self.frames
+
+    @property
+    def seen_channels(self) -> int:
+        """Channels of one frame that the network sees: of a clip also what is known of the frame, and one that says where that is."""
+        known = self.frame_channels + 1 if self.frames > 1 else 0
+        return self.frame_channels + self.joined_planes + known
 
     @property
     def level_widths(self) -> tuple[int, ...]:
@@ -289,6 +321,7 @@ class DiffusionConfig(FamilyConfig):
                 sizes=(self.channels, self.height, self.width),
                 minimum=-self.limit,
                 maximum=self.limit,
+                frames=self.frames,
             )
         }
         if self.classes:
@@ -316,6 +349,7 @@ class DiffusionConfig(FamilyConfig):
             source_height=source[1],
             source_width=source[2],
             channels=channels,
+            frames=made[TARGET].frames,
             height=height,
             width=width,
             limit=made[TARGET].maximum,

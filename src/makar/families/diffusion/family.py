@@ -21,7 +21,9 @@ from makar.families.diffusion.condition import Condition, no_captions
 from makar.families.diffusion.config import DiffusionConfig
 from makar.families.diffusion.distillation import Told, lesson
 from makar.families.diffusion.few_steps import FewStepSampler
+from makar.families.diffusion.filling import given_planes, random_holes
 from makar.families.diffusion.imagined import ImaginedSampler, Imagines
+from makar.families.diffusion.inflation import inflated
 from makar.families.diffusion.network import OrderedVelocity, VelocityNetwork
 from makar.families.diffusion.noise_schedule import NOISE_STEPS, step_times
 from makar.families.diffusion.options import ImageOptions
@@ -92,13 +94,21 @@ class DiffusionFamily(Family):
             self.network.source_weight.copy_(weight)
 
     def begin_from(self, parent: Family, batches: Iterable[Batch]) -> None:
-        """Take every tensor; what steers a model that is not steered yet begins as a copy of that one's way down.
+        """Take every tensor; what steers a model that is not steered yet begins as a copy of that one's way down; of a model of images
+        a model of clips takes what looks at one frame.
 
         Raises:
             TensorMismatchError: The parent is of another family, or of other sizes.
         """
         control, unet = self.network.control, self.network.unet
         tensors = dict(parent.tensors())
+        if (
+            self.config.frames > 1
+            and isinstance(parent, DiffusionFamily)
+            and parent.config.frames == 1
+            and unet is not None
+        ):
+            tensors = inflated(tensors, unet, own=self.tensors(), config=self.config)
         is_new = control is not None and not any(name.startswith(CONTROL) for name in tensors)
         if is_new:
             tensors |= {name: tensor for name, tensor in self.tensors().items() if name.startswith(CONTROL)}
@@ -186,6 +196,11 @@ class DiffusionFamily(Family):
                 forgotten = forgotten | unsaid.to(data.device)
             if caption is not None:
                 caption = torch.where(forgotten[:, None], no_captions(caption), caption)
+        if config.frames > 1:
+            holes = random_holes(
+                count, frames=config.frames, height=config.height, width=config.width, generator=generator
+            )
+            source = given_planes(data, holes.to(data.device))
         if source is not None and config.source_noise:
             source, amount = with_noise(source, most=config.source_noise, generator=generator)
         return label, caption, source, amount
@@ -272,6 +287,9 @@ class DiffusionFamily(Family):
             inputs["label"] = torch.zeros(2, dtype=torch.int64)
         if config.caption_length:
             inputs["caption"] = no_captions(torch.zeros(2, config.caption_length, dtype=torch.int64))
+        if config.frames > 1:
+            planes = config.frames * (config.frame_channels + 1)
+            inputs["source"] = torch.ones(2, planes, config.height, config.width)
         if config.has_source:
             inputs["source"] = torch.zeros(2, config.source_channels, config.source_height, config.source_width)
         return [

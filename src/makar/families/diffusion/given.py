@@ -43,7 +43,12 @@ class Given:
 
 
 def read_given(
-    prompts: Sequence[Batch], options: ImageOptions, *, shape: tuple[int, int, int]
+    prompts: Sequence[Batch],
+    options: ImageOptions,
+    *,
+    shape: tuple[int, int, int],
+    frames: int = 1,
+    able: Sequence[str] = tuple(EDIT_OF.values()),
 ) -> tuple[Given | None, list[Batch]]:
     """Take what is to be changed out of the prompts.
 
@@ -51,6 +56,8 @@ def read_given(
         prompts: Slots of each example.
         options: The controls, of which some hold only with, or only without, a given image.
         shape: Channels, height and width of the model.
+        frames: Of a model of clips, which was trained to fill in; a mask of one frame then holds for all.
+        able: Edits that the model can do.
 
     Returns:
         What was handed in (``None`` when every image is to be made from nothing), and the prompts without it.
@@ -62,10 +69,10 @@ def read_given(
     if len(sets) > 1:
         raise UnsupportedError("different edits in one call", expected="the same for every image")
     slots = next(iter(sets))
-    if slots and slots not in EDIT_OF:
+    if slots and EDIT_OF.get(slots) not in able:
         raise UnsupportedError(
             f"this image model cannot use {', '.join(sorted(slots))} together",
-            expected=" or ".join(" with ".join(EDITS[name].slots) for name in EDIT_OF.values()),
+            expected=" or ".join(" with ".join(EDITS[name].slots) for name in EDIT_OF.values() if name in able),
         )
     edit = EDIT_OF.get(slots)
     if options.strength is not None and edit not in FROM_A_SOURCE:
@@ -75,16 +82,17 @@ def read_given(
     if options.style is not None and edit != "restyle":
         raise UnsupportedError(f"style {options.style:g} without a reference", expected="a reference image")
     usual = ImageOptions()
-    if edit == "inpaint" and (options.solver, options.shift) != (usual.solver, usual.shift):
+    if edit == "inpaint" and frames == 1 and (options.solver, options.shift) != (usual.solver, usual.shift):
         raise UnsupportedError(
             "a solver or a shift for filling a part of an image", expected="steps only: it goes its own way"
         )
     if edit is None:
         return None, list(prompts)
-    wanted = {SOURCE: shape, REFERENCE: shape, KNOWN: shape, MASK: (1, *shape[1:])}
+    wanted = {SOURCE: shape, REFERENCE: shape, KNOWN: shape, MASK: (frames, *shape[1:])}
     for prompt in prompts:
         for name in slots & set(wanted):
-            if tuple(prompt[name].shape) != wanted[name]:
+            is_one_for_all = name == MASK and tuple(prompt[name].shape) == (1, *shape[1:])
+            if tuple(prompt[name].shape) != wanted[name] and not is_one_for_all:
                 raise UnsupportedError(
                     f"{name} has shape {list(prompt[name].shape)}", expected=f"{list(wanted[name])}, that of the model"
                 )

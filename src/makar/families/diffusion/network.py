@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from makar.families.diffusion.condition import Condition
 from makar.families.diffusion.config import DiffusionConfig
+from makar.families.diffusion.filling import given_planes
 from makar.families.diffusion.noise_schedule import NOISE_STEPS, StepOfTime
 from makar.families.diffusion.preconditioning import preconditioned
 from makar.families.diffusion.source import placed
@@ -78,7 +79,7 @@ class VelocityNetwork(nn.Module):
             label: Class of each example, the number of classes for none; ``None`` where the model has no classes.
             caption: Tokens ``[batch, length]``, padded at the end; ``None`` where the model has no captions.
             source: ``[batch, channels, rows, columns]`` as the codec makes them; ``None`` where the model is given none. A vector is
-                read behind the caption; zeros say that there is none.
+                read behind the caption; zeros say that there is none. Of clips what ``given_planes`` makes; ``None`` knows nothing.
             amount: Deviation of the noise in each source, as a share of the range; ``None`` for none.
         """
         text = self.reader(caption) if self.reader is not None and caption is not None else None
@@ -166,11 +167,25 @@ class VelocityNetwork(nn.Module):
             steer = functools.partial(self.control, source=self.unet.folded(condition.source))
             steered: Tensor = self.unet(image, time, condition.label, condition.text, steer)
             return steered
+        if self.config.frames > 1 and self.unet is not None:
+            return self._clips(self.unet, image, time, condition)
         body = self.unet if self.unet is not None else self.dit
         assert body is not None
         seen = image if condition.source is None else torch.cat([image, condition.source], 1)
         predicted: Tensor = body(seen, time, condition.label, condition.text)
         return predicted
+
+    def _clips(self, unet: UNet, clips: Tensor, time: Tensor, condition: Condition) -> Tensor:
+        """Let the network see every frame beside what is known of it; where nothing was said, nothing is known."""
+        frames = self.config.frames
+        given = condition.source
+        if given is None:
+            everywhere = torch.ones_like(clips[:, :1], dtype=torch.bool).expand(-1, frames, -1, -1)
+            given = given_planes(torch.zeros_like(clips), everywhere)
+        apart = [planes.unflatten(1, (frames, -1)).flatten(0, 1) for planes in (clips, given)]
+        predicted = unet(torch.cat(apart, 1), time, condition.label, condition.text)
+        made: Tensor = predicted.unflatten(0, (-1, frames)).flatten(1, 2)
+        return made
 
 
 class OrderedVelocity(nn.Module):
@@ -202,7 +217,7 @@ class OrderedVelocity(nn.Module):
 
 def _unet(config: DiffusionConfig) -> UNet:
     sizes = UNetSizes(
-        channels=config.channels,
+        channels=config.frame_channels,
         patch=config.patch,
         widths=config.level_widths,
         blocks=config.blocks,
@@ -212,7 +227,8 @@ def _unet(config: DiffusionConfig) -> UNet:
         embedding_width=config.embedding_width,
         classes=config.classes,
         text_width=config.text_width,
-        further_channels=config.joined_planes,
+        further_channels=config.seen_channels - config.frame_channels,
+        frames=config.frames,
     )
     return UNet(sizes)
 

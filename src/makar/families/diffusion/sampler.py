@@ -19,6 +19,7 @@ from makar.families.diffusion.condition import Condition
 from makar.families.diffusion.config import DiffusionConfig
 from makar.families.diffusion.distillation import student_times, usual_times
 from makar.families.diffusion.editing import back_to_noise, between_noises, image_to_image_start, inpaint
+from makar.families.diffusion.filling import given_planes
 from makar.families.diffusion.given import STRENGTH, STYLE, Given, read_given
 from makar.families.diffusion.options import ImageOptions
 from makar.families.diffusion.solvers import SOLVERS
@@ -98,7 +99,7 @@ class ImageSampler(Sampler):
         if self._config.has_source:
             # The source is no image to begin from but what the network is told, like a class.
             return None, prompts
-        return read_given(prompts, options, shape=self._shape)
+        return read_given(prompts, options, shape=self._shape, frames=self._config.frames, able=self._config.edits)
 
     def interpolate(
         self, options: ImageOptions, *, first_seed: int, last_seed: int, count: int, prompt: Batch | None = None
@@ -215,9 +216,10 @@ class ImageSampler(Sampler):
         times: list[float],
         generators: list[torch.Generator] | None,
         reference: Tensor | None = None,
+        given: Tensor | None = None,
     ) -> np.ndarray:
         with torch.inference_mode():
-            field = self._field(options, asked)
+            field = self._field(options, asked, given)
             weight = STYLE if options.style is None else options.style
             if reference is not None and weight:
                 field = styled(field, reference.to(self._device), weight=weight)
@@ -246,6 +248,8 @@ class ImageSampler(Sampler):
         *,
         generators: list[torch.Generator],
     ) -> np.ndarray:
+        if given.edit == "inpaint" and self._config.frames > 1:
+            return self._fill(options, given, noise, asked, generators=generators)
         with torch.inference_mode():
             if given.edit == "inpaint":
                 images = inpaint(
@@ -266,18 +270,48 @@ class ImageSampler(Sampler):
             reference = given.stacked(REFERENCE) if given.edit == "restyle" else None
             return self._solved(options, start, asked, times=times, generators=generators, reference=reference)
 
+    def _fill(
+        self,
+        options: ImageOptions,
+        given: Given,
+        noise: Tensor,
+        asked: list[Wanted],
+        *,
+        generators: list[torch.Generator],
+    ) -> np.ndarray:
+        """Make what is not known of clips; what is known is bit for bit what was given."""
+        known, is_new = given.stacked(KNOWN), given.stacked(MASK) > 0.5
+        is_new = is_new.expand(-1, self._config.frames, -1, -1)
+        times = self._times(options)
+        made = self._solved(
+            options,
+            noise.to(self._device) * math.hypot(times[0], 1 - times[0]),
+            asked,
+            times=times,
+            generators=generators,
+            given=given_planes(known, is_new).to(self._device),
+        )
+        every = is_new.repeat_interleave(self._config.frame_channels, 1)
+        return torch.where(every, torch.from_numpy(made), known).numpy()
+
     def _finished(self, images: Tensor) -> np.ndarray:
         limit = self._config.limit
         return images.clamp(-limit, limit).float().cpu().numpy()
 
-    def _field(self, options: ImageOptions, asked: list[Wanted]) -> Callable[[Tensor, float], Tensor]:
+    def _field(
+        self, options: ImageOptions, asked: list[Wanted], given: Tensor | None = None
+    ) -> Callable[[Tensor, float], Tensor]:
         weight = self._asking.guidance(options, asked)
-        return self._guided(weight, asked, options)
+        return self._guided(weight, asked, options, given)
 
-    def _guided(self, guidance: float, asked: list[Wanted], options: ImageOptions) -> Callable[[Tensor, float], Tensor]:
+    def _guided(
+        self, guidance: float, asked: list[Wanted], options: ImageOptions, given: Tensor | None = None
+    ) -> Callable[[Tensor, float], Tensor]:
         nothing = [self._asking.nothing(one, options.negative_prompt) for one in asked]
         chosen = {1.0: asked, 0.0: nothing}.get(guidance, [*asked, *nothing])
         told = self._asking.rows(chosen, source_noise=options.source_noise)
+        if given is not None:
+            told = told._replace(source=given.repeat(len(chosen) // len(asked), 1, 1, 1))
         rows = (None if row is None else row.to(self._device) for row in told)
         # Read once, whatever the number of steps.
         condition = self._condition(*rows)

@@ -13,15 +13,20 @@ TIME_WAVES = 64
 BLOCK_VALUES = (3, 2)
 """What a block keeps for its backward pass, as multiples of its channels and of its inner channels (counted on the built network)."""
 
+TEMPORAL_VALUES = 7
+"""What a temporal convolution keeps: its normed input, three frames of each place, their sum and its activation."""
+
 
 @runtime_checkable
 class Sizes(Protocol):
     """The part of a configuration that sizes depend on."""
 
     @property
-    def channels(self) -> int: ...
+    def frames(self) -> int: ...
     @property
-    def joined_planes(self) -> int: ...
+    def frame_channels(self) -> int: ...
+    @property
+    def seen_channels(self) -> int: ...
     @property
     def vector_channels(self) -> int: ...
     @property
@@ -67,14 +72,17 @@ def parameter_count(sizes: Sizes) -> int:
     """Return the number of trainable parameters."""
     embedding, widths = sizes.embedding_width, sizes.level_widths
     count = embedding_parameters(sizes)
-    pixels = sizes.channels * sizes.patch**2
+    pixels = sizes.frame_channels * sizes.patch**2
     count += affine(9 * seen_values(sizes), widths[0]) + affine(9 * widths[0], pixels)
     for level, width in enumerate(widths):
         hidden = sizes.expansion * width
         block = affine(embedding, 2 * width) + affine(9 * width, hidden) + affine(9 * hidden, width)
-        count += 2 * sizes.blocks * block
+        count += 2 * sizes.blocks * (block + temporal_parameters(sizes, width))
         if level in sizes.attention_levels:
-            count += 2 * (attention_parameters(sizes, width) + reading_parameters(sizes, width))
+            looking = attention_parameters(sizes, width) + reading_parameters(sizes, width)
+            if sizes.frames > 1:
+                looking += attention_parameters(sizes, width) + sizes.frames * width
+            count += 2 * looking
     for width, below in itertools.pairwise(widths):
         count += affine(4 * width, below) + affine(below, 4 * width) + affine(width, width)
     return count
@@ -84,14 +92,20 @@ def forward_operations(sizes: Sizes) -> float:
     """Return operations of one pass over one image."""
     embedding, widths = sizes.embedding_width, sizes.level_widths
     products = TIME_WAVES * embedding + embedding * embedding + sizes.text_width * embedding
-    pixels = sizes.channels * sizes.patch**2
-    positions = [rows * columns for rows, columns in sizes.level_sizes]
+    pixels, frames = sizes.frame_channels * sizes.patch**2, sizes.frames
+    # Of a clip the places of all frames.
+    positions = [frames * rows * columns for rows, columns in sizes.level_sizes]
     products += positions[0] * 9 * (seen_values(sizes) + pixels) * widths[0]
     for level, (width, places) in enumerate(zip(widths, positions)):
         hidden = sizes.expansion * width
-        products += 2 * sizes.blocks * (embedding * 2 * width + places * 18 * width * hidden)
+        # A vector of the time is made for every frame of its own: what it costs is small.
+        products += 2 * sizes.blocks * (frames * embedding * 2 * width + places * 18 * width * hidden)
+        if frames > 1:
+            products += 2 * sizes.blocks * places * 4 * width * width
         if level in sizes.attention_levels:
-            products += 2 * (places * 4 * width * width + 2 * places * places * width)
+            products += 2 * (places * 4 * width * width + 2 * places * places // frames * width)
+            if frames > 1:
+                products += 2 * places * (4 * width * width + 2 * frames * width)
             products += 2 * reading_products(sizes, width, places)
     for places, width, below in zip(positions[1:], widths[:-1], widths[1:]):
         products += places * (8 * width * below + 4 * width * width)
@@ -103,17 +117,27 @@ def activation_values(sizes: Sizes) -> float:
     outer, inner = BLOCK_VALUES
     values = 0.0
     for level, (width, (rows, columns)) in enumerate(zip(sizes.level_widths, sizes.level_sizes)):
-        places = rows * columns
+        frames, places = sizes.frames, sizes.frames * rows * columns
         values += 2 * sizes.blocks * places * width * (outer + inner * sizes.expansion) + 8 * places * width
+        if frames > 1:
+            values += 2 * sizes.blocks * places * width * TEMPORAL_VALUES
         if level in sizes.attention_levels:
-            values += 2 * (places * width * 10 + 2 * places * places * max(1, width // sizes.head_width))
+            heads = max(1, width // sizes.head_width)
+            values += 2 * (places * width * 10 + 2 * places * places // frames * heads)
+            if frames > 1:
+                values += 2 * (places * width * 10 + 2 * places * frames * heads)
             values += 2 * reading_values(sizes, width, places)
     return values
 
 
 def seen_values(sizes: Sizes) -> int:
-    """Return the values of a patch that the network sees: those of the image and those of its source."""
-    return (sizes.channels + sizes.joined_planes) * sizes.patch**2
+    """Return the values of a patch that the network sees: those of the image, or frame, and those that are given."""
+    return sizes.seen_channels * sizes.patch**2
+
+
+def temporal_parameters(sizes: Sizes, width: int) -> int:
+    """Return the parameters of a temporal convolution of ``width`` channels; none where frames do not belong together."""
+    return affine(width, 3 * width) + affine(width, width) if sizes.frames > 1 else 0
 
 
 def embedding_parameters(sizes: Sizes) -> int:

@@ -22,7 +22,7 @@ def parameter_count(sizes: Steered) -> int:
     embedding, widths = sizes.embedding_width, sizes.level_widths
     folded = sizes.patch**2
     count = affine(9 * sizes.source_planes * folded, widths[0]) + affine(9 * widths[0], widths[0])
-    count += affine(9 * sizes.channels * folded, widths[0])
+    count += affine(9 * sizes.frame_channels * folded, widths[0])
     for level, width in enumerate(widths):
         hidden = sizes.expansion * width
         block = affine(embedding, 2 * width) + affine(9 * width, hidden) + affine(9 * hidden, width)

@@ -24,7 +24,7 @@ def embedding_width(features: int) -> int:
 def parameter_count(sizes: Sizes) -> int:
     """Return the number of trainable parameters."""
     width, embedding, hidden = sizes.features, sizes.embedding_width, sizes.expansion * sizes.features
-    pixels = sizes.channels * sizes.patch**2
+    pixels = sizes.frame_channels * sizes.patch**2
     block = affine(embedding, 6 * width) + affine(width, hidden) + affine(hidden, width)
     block += attention_parameters(sizes, width) + reading_parameters(sizes, width)
     ends = affine(seen_values(sizes), width) + affine(width, pixels) + affine(embedding, 2 * width)
@@ -36,7 +36,7 @@ def forward_operations(sizes: Sizes) -> float:
     width, embedding, hidden = sizes.features, sizes.embedding_width, sizes.expansion * sizes.features
     places = sizes.patches[0] * sizes.patches[1]
     products = TIME_WAVES * embedding + embedding * embedding + sizes.text_width * embedding
-    ends = seen_values(sizes) + sizes.channels * sizes.patch**2
+    ends = seen_values(sizes) + sizes.frame_channels * sizes.patch**2
     products += places * ends * width + embedding * 2 * width
     block = embedding * 6 * width + places * (4 * width * width + 2 * width * hidden) + 2 * places * places * width
     block += reading_products(sizes, width, places)

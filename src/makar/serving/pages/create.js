@@ -140,7 +140,7 @@ class Create extends HTMLElement {
     this.results.prepend(batch);
     const started = performance.now();
     try {
-      const made = isText ? await this.texts(asked, batch) : this.model.medium === "sound" ? await this.sounds(asked, batch) : await this.images(asked, batch);
+      const made = isText ? await this.texts(asked, batch) : this.model.medium === "sound" ? await this.sounds(asked, batch) : this.model.medium === "video" ? await this.videos(asked, batch) : await this.images(asked, batch);
       say(`Made ${made} in ${duration((performance.now() - started) / 1000)}`);
       this.model = await describe(this.model.id, { again: true });
       this.estimate();
@@ -180,6 +180,38 @@ class Create extends HTMLElement {
       list.append(waiting);
       const made = await soundOf({ ...asked, seed, voice: this.prompt.voice?.(), speed: this.prompt.speed?.() }, { signal: this.stopper.signal });
       waiting.replaceWith(card(made));
+    }
+    return asked.n;
+  }
+
+  /** Clips one after the other: asked for, waited for, played, with file and manifest to keep. */
+  async videos(asked, batch) {
+    const list = h("ul", { class: "grid" });
+    batch.append(list);
+    for (let made = 0; made < asked.n; made++) {
+      const seed = asked.seed + made;
+      const waiting = h("li", { class: "pending soft", role: "status" }, "Being made …");
+      list.append(waiting);
+      const { signal } = this.stopper;
+      let video = await (await request("/v1/videos", { json: { model: asked.model, prompt: asked.prompt, seed, controls: asked.controls }, signal })).json();
+      while (video.status === "queued" || video.status === "in_progress") {
+        await new Promise((resolve) => setTimeout(resolve, 300));
+        if (signal.aborted) {
+          await request(`/v1/videos/${video.id}`, { method: "DELETE" });
+          signal.throwIfAborted();
+        }
+        video = await (await request(`/v1/videos/${video.id}`)).json();
+      }
+      if (video.status === "failed") throw new Error(video.error.message);
+      const answer = await request(`/v1/videos/${video.id}/content`, { signal });
+      const manifest = new Blob([atob(answer.headers.get("x-makar-manifest"))], { type: "application/json" });
+      const type = answer.headers.get("content-type");
+      const file = `${asked.model}-${seed}.${type === "image/gif" ? "gif" : "webm"}`;
+      const kept = URL.createObjectURL(await answer.blob());
+      const told = { src: kept, class: "clip", "aria-label": `Clip of seed ${seed}` };
+      const shown = type.startsWith("video/") ? h("video", { controls: true, loop: true, muted: true, playsinline: true, ...told }) : h("img", { alt: `Clip of seed ${seed}`, ...told });
+      waiting.replaceWith(h("li", {}, shown, h("div", { class: "row" }, h("span", { class: "tag" }, `seed ${seed}`),
+        h("a", { href: kept, download: file }, "File"), h("a", { href: URL.createObjectURL(manifest), download: `${file}.makar.json` }, "Manifest"))));
     }
     return asked.n;
   }

@@ -1,0 +1,213 @@
+"""/v1/videos: clips made in the background: asked for, looked at, fetched, listed, deleted, as in OpenAI's API; a restart goes on.
+
+Decisions. (1) The body is a form, as the official client sends it, or JSON. (2) ``seconds`` and ``size`` are what the model makes, or left
+out: there is nothing to choose. (3) ``input_reference`` is the first frame. (4) The file is WebM, or GIF where PyAV is not installed, and
+is what was signed; the manifest comes in the header ``x-makar-manifest`` of its content, base64 of its JSON. One clip is made at a time.
+"""
+
+import base64
+import dataclasses
+import json
+from typing import Any, ClassVar
+
+from fastapi import Request, Response
+
+from makar.config import Config, setting
+from makar.errors import MakarError, UnsupportedError, UsageError
+from makar.serving.background import LOG, Background
+from makar.serving.bodies import ignored_header, read_fields, read_json
+from makar.serving.front import Front, answer, front_of, leased, merged, now, seed_of
+from makar.serving.image_fields import form_values
+from makar.serving.images import check_size
+from makar.serving.problems import Problem, problem_of
+from makar.serving.shelf import Shelf
+from makar.serving.uploads import page, read_form
+
+OPEN = ("queued", "in_progress")
+REFERENCE = "input_reference"
+VARIANT = "video"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class VideoFields(Config):
+    """Body of POST /v1/videos."""
+
+    kind: ClassVar[str] = ""
+
+    model: str | None = setting(None, meaning="name of a model of video; the only one where there is one")
+    prompt: str = setting("", meaning="a description, or the name of a class, where the model takes one")
+    size: str | None = setting(None, meaning="auto, or the width and height that the model makes, as 32x32")
+    seconds: str | None = setting(None, meaning="how long a clip of the model is; none, or exactly that")
+    seed: int | None = setting(None, meaning="the same seed gives the same clip")
+    steps: int | None = setting(None, meaning="steps from noise to clip", minimum=1, maximum=1000)
+    guidance: float | None = setting(None, meaning="how strictly to follow the prompt", minimum=0.0, maximum=20.0)
+    negative_prompt: str | None = setting(None, meaning="what the clip must not be")
+    controls: dict | None = setting(None, meaning="further controls of the model by their names; of JSON only")
+
+
+class Videos:
+    """The clips that a server makes.
+
+    Args:
+        kept: Where they are kept.
+    """
+
+    def __init__(self, kept: Shelf) -> None:
+        self.kept = kept
+        self._front: Front | None = None
+        self._background = Background(self._step)
+
+    def start(self, front: Front) -> None:
+        """Begin to work; what was being made when the server ended is made anew."""
+        self._front = front
+        self._background.start()
+
+    async def stop(self) -> None:
+        """Stop; what is not made is made when the server is started again."""
+        await self._background.stop()
+
+    def put(self, video: dict[str, Any]) -> None:
+        """Take a new clip."""
+        self.kept.put(video["id"], video)
+        self._background.wake()
+
+    async def _step(self) -> bool:
+        waiting = [video for video in self.kept.all() if video["status"] in OPEN]
+        if not waiting:
+            return False
+        video = waiting[-1]
+        self.kept.put(video["id"], video | {"status": "in_progress"})
+        try:
+            event = await self._made(video)
+        except MakarError as error:
+            LOG.warning("the video %s failed: %s", video["id"], error)
+            said = problem_of(error)["error"]
+            self._keep(video, {"status": "failed", "error": {"code": said["code"], "message": said["message"]}})
+            return True
+        done = {
+            "status": "completed",
+            "progress": 100,
+            "completed_at": now(),
+            "makar": {name: event[name] for name in ("asset", "seed", "type", "novelty", "manifest")},
+        }
+        self._keep(video, done, base64.b64decode(event["file"]))
+        return True
+
+    def _keep(self, video: dict[str, Any], changed: dict[str, Any], content: bytes | None = None) -> None:
+        # It may have been deleted while it was made.
+        if video["id"] in self.kept.names():
+            self.kept.put(video["id"], {**video, **changed, "ask": None}, content)
+
+    async def _made(self, video: dict[str, Any]) -> dict[str, Any]:
+        assert self._front is not None
+        async with leased(self._front, video["model"]) as (_, process):
+            # To the end, because work that is left before it is over is cancelled.
+            (event,) = [one async for _, one in merged(process, [video["ask"]])]
+        return event
+
+
+async def create_video(request: Request) -> Response:
+    """Ask for a clip."""
+    if request.headers.get("content-type", "").startswith("multipart/"):
+        texts, files = await read_form(request, most_files=1)
+        values = form_values(VideoFields, texts)
+        if other := [name for name, _ in files if name != REFERENCE]:
+            raise UsageError(f"a file named {other[0][:40]!a}", expected=REFERENCE)
+        reference = base64.b64encode(await files[0][1].read()).decode("ascii") if files else None
+    else:
+        values, reference = await read_json(request), None
+    fields, ignored = read_fields(VideoFields, values)
+    front = front_of(request)
+    name = fields.model or _only_model(front)
+    async with leased(front, name) as (place, process):
+        facts = process.facts
+        if place.medium != "video":
+            raise UnsupportedError(f"video of {name}, which makes {place.medium}", expected="a model of video")
+        check_size(fields.size, facts["size"])
+        width, height = facts["size"]
+        seconds = f"{facts['seconds']:g}"
+        if fields.seconds not in (None, seconds):
+            raise UnsupportedError(f"clips of {fields.seconds[:20]!a} seconds", expected=f"{seconds}, or no word of it")
+    controls = {"steps": fields.steps, "guidance": fields.guidance, "negative_prompt": fields.negative_prompt}
+    video = {
+        "id": _kept(request).new_id(),
+        "object": "video",
+        "status": "queued",
+        "progress": 0,
+        "model": name,
+        "prompt": fields.prompt,
+        "created_at": now(),
+        "completed_at": None,
+        "expires_at": None,
+        "error": None,
+        "remixed_from_video_id": None,
+        "seconds": seconds,
+        "size": f"{width}x{height}",
+        "ask": {
+            "do": "video",
+            "prompt": fields.prompt or None,
+            "reference": reference,
+            "seed": seed_of(fields.seed),
+            "options": {
+                **(fields.controls or {}),
+                **{control: value for control, value in controls.items() if value is not None},
+            },
+        },
+    }
+    request.app.state.videos.put(video)
+    return answer(_shown(video), ignored_header(ignored))
+
+
+async def list_videos(request: Request) -> Response:
+    """List clips, the newest first."""
+    found = [_shown(video) for video in _kept(request).all()]
+    return answer(page(found, request))
+
+
+async def one_video(request: Request) -> Response:
+    """Describe a clip."""
+    return answer(_shown(_kept(request).get(request.path_params["video"])))
+
+
+async def video_content(request: Request) -> Response:
+    """Give the file of a clip."""
+    variant = request.query_params.get("variant", VARIANT)
+    if variant != VARIANT:
+        raise UnsupportedError(f"the variant {variant[:20]!a}", expected=VARIANT)
+    video = _kept(request).get(request.path_params["video"])
+    if video["status"] != "completed":
+        raise Problem(f"the video is {video['status']}", status=409, code="invalid_state", expected="a finished one")
+    made = video["makar"]
+    headers = {
+        "x-makar-asset": str(made["asset"]),
+        "x-makar-manifest": base64.b64encode(json.dumps(made["manifest"]).encode()).decode("ascii"),
+    }
+    return Response(_kept(request).content(video["id"]), media_type=made["type"], headers=headers)
+
+
+async def delete_video(request: Request) -> Response:
+    """Delete a clip, whether it is made yet or not."""
+    name = request.path_params["video"]
+    _kept(request).remove(name)
+    return answer({"id": name, "object": "video.deleted", "deleted": True})
+
+
+def _kept(request: Request) -> Shelf:
+    kept: Shelf = request.app.state.videos.kept
+    return kept
+
+
+def _shown(video: dict[str, Any]) -> dict[str, Any]:
+    shown = {name: value for name, value in video.items() if name != "ask"}
+    if "makar" in shown:
+        shown["makar"] = {name: value for name, value in shown["makar"].items() if name != "manifest"}
+    return shown
+
+
+def _only_model(front: Front) -> str:
+    names = [place.name for place in front.pool.places if place.medium == "video"]
+    if len(names) != 1:
+        raise UsageError(
+            "no model is named", expected=f"model: one of {', '.join(names) or 'none: there is no model of video'}"
+        )
+    return names[0]
