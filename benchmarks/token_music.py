@@ -25,7 +25,9 @@ from rendered_tunes import Clip, written_clips
 from sounds import heard, seen, taught
 
 import makar
+from makar.codecs.codec import Autoencoder
 from makar.codecs.embedded import EmbeddedCodec
+from makar.codecs.sound import SoundCodec
 from makar.data.record import Record
 from makar.data.sound import Sound
 from makar.data.sound_reader import read_sound
@@ -127,10 +129,11 @@ def measured(recipe: str, options: argparse.Namespace, clips: list[Clip], ears: 
     real = tokens_of(codec, held_out)
     usage = usage_scores(real, codes=codec.spec[TARGET].vocabulary or 1)
     train = tokens_of(codec, learned[:2000])[:, 0]
-    plain = codec.plain
+    plain, tokeniser = codec.plain, model.artifact.components()["tokens"].family
+    assert isinstance(plain, SoundCodec) and isinstance(tokeniser, Autoencoder)
     drawn = [plain.picture(read_sound(clip.file.read_bytes())).transpose(2, 0, 1) for clip in held_out[:128]]
     pictures = plain.to_model(TARGET, np.stack(drawn))
-    _, _, away = rebuilt_by_codebooks(model.artifact.components()["tokens"].family, pictures)
+    _, _, away = rebuilt_by_codebooks(tokeniser, pictures)
     row: dict[str, Any] = {
         "recipe": recipe,
         "seconds": seconds,
