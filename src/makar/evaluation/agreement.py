@@ -18,9 +18,10 @@ from makar.evaluation.judge import Judge, judge_for
 from makar.evaluation.material import Material
 from makar.evaluation.ranking import more_similar
 from makar.generation.generate import make_assets
+from makar.generation.jobs import make_jobs
 from makar.generation.prompts import Prompt
 from makar.generation.recording import pictured, seen
-from makar.generation.request import Request, make_jobs
+from makar.generation.request import Request
 from makar.tensor_spec import CAPTION, TARGET
 
 AMONG = 100

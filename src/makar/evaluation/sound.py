@@ -22,9 +22,10 @@ from makar.evaluation.image_novelty import novelty_scores, sentence_on_novelty
 from makar.evaluation.material import Material
 from makar.evaluation.pictures import pairs_png
 from makar.evaluation.sound_tokens import is_judged, is_token_model, token_scores, told
+from makar.generation.jobs import Job
 from makar.generation.prompts import Prompt
 from makar.generation.recording import recorded
-from makar.generation.request import Job, Request
+from makar.generation.request import Request
 from makar.provenance.embedding import SOURCE_TYPE
 from makar.tensor_spec import CLASS, SOURCE, TARGET
 

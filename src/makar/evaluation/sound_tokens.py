@@ -28,8 +28,9 @@ from makar.evaluation.material import Material, run_folder
 from makar.evaluation.sound_codes import usage_scores
 from makar.evaluation.tune_listening import key_of
 from makar.generation.generate import make_assets
+from makar.generation.jobs import Job, make_jobs
 from makar.generation.prompts import Prompt
-from makar.generation.request import Job, Request, make_jobs
+from makar.generation.request import Request
 from makar.tensor_spec import CAPTION, CLASS, TARGET
 
 KEY = re.compile(r"\b([a-g])\s*(#|b|sharp|flat)?\s+(major|minor)\b")

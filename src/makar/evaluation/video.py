@@ -26,8 +26,9 @@ from makar.evaluation.image_scores import distance_scores, spread
 from makar.evaluation.material import Material
 from makar.evaluation.pictures import grid_png
 from makar.generation.generate import generate
+from makar.generation.jobs import Job
 from makar.generation.prompts import Prompt
-from makar.generation.request import Job, Request
+from makar.generation.request import Request
 from makar.provenance.content import Film
 from makar.tensor_spec import CAPTION, CLASS, KNOWN, MASK, TARGET
 

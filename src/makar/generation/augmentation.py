@@ -23,8 +23,9 @@ from makar.generation.asset import Asset, suffix_of
 from makar.generation.finishing import read_finishing
 from makar.generation.generate import TOGETHER, make_together
 from makar.generation.guards import NoveltyCheck
+from makar.generation.jobs import Job, check_count_and_seed
 from makar.generation.prompts import NamesClasses, Prompt, read_prompts
-from makar.generation.request import Job, Request, check_count_and_seed
+from makar.generation.request import Request
 
 SPREADS = ("balance", "even")
 LABELLED_MEDIA = ("image", "sound", "video")

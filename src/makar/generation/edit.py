@@ -25,9 +25,10 @@ from makar.generation.guards import NoveltyCheck
 from makar.generation.image_slots import encoded, fit_of, image_size, map_of, source_of
 from makar.generation.in_parts import made_in_parts
 from makar.generation.inpainting import inpainting
+from makar.generation.jobs import Job, check_count_and_seed
 from makar.generation.music_edit import edit_music
 from makar.generation.prompts import Prompt, Prompts, read_prompts
-from makar.generation.request import Job, Request, check_count_and_seed, option_names
+from makar.generation.request import Request, option_names
 from makar.generation.sound_edit import edit_sound
 from makar.generation.text_edit import edit_text
 from makar.generation.video_edit import edit_video

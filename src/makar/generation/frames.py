@@ -11,8 +11,9 @@ from makar.generation.asset import Asset
 from makar.generation.change import Change, unchanged
 from makar.generation.edit_request import FRAMES, EditRequest
 from makar.generation.guards import first_refusal
+from makar.generation.jobs import Job
 from makar.generation.prompts import Prompt
-from makar.generation.request import Job, Request
+from makar.generation.request import Request
 from makar.tensor_spec import TARGET
 
 

@@ -17,9 +17,10 @@ from makar.generation.asset import Asset
 from makar.generation.finishing import read_finishing
 from makar.generation.form import read_form
 from makar.generation.guards import MOST_ATTEMPTS, Draft, NoveltyCheck, first_refusal
+from makar.generation.jobs import Job, make_jobs
 from makar.generation.prompt_file import with_own_options
 from makar.generation.prompts import Prompts, read_prompts
-from makar.generation.request import Job, Request, make_jobs
+from makar.generation.request import Request
 from makar.generation.speaking import Speaks, read_speed, speak
 from makar.generation.steering import read_steering
 from makar.generation.vocoding import read_vocoder

@@ -13,8 +13,9 @@ from torch import Tensor
 from makar.artifacts.artifact import Artifact
 from makar.errors import DataError, UnsupportedError
 from makar.families.logits_hook import LogitsHook
+from makar.generation.jobs import Job
 from makar.generation.prompts import Prompt
-from makar.generation.request import Job, Request
+from makar.generation.request import Request
 from makar.generation.steering import TokenLikelihood
 from makar.generation.text_likelihood import Begins
 from makar.tensor_spec import TARGET

@@ -8,8 +8,9 @@ import numpy as np
 from makar.generation.asset import Asset
 from makar.generation.change import Change, unchanged
 from makar.generation.image_slots import source_of
+from makar.generation.jobs import Job
 from makar.generation.prompts import Prompt
-from makar.generation.request import Job, Request
+from makar.generation.request import Request
 from makar.tensor_spec import SOURCE
 
 Make = Callable[[Sequence[np.ndarray]], list[np.ndarray]]

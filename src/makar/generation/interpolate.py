@@ -11,8 +11,9 @@ from makar.config import Config
 from makar.errors import CopyRefusedError, UsageError
 from makar.generation.asset import Asset
 from makar.generation.guards import NoveltyCheck, first_refusal
+from makar.generation.jobs import Between, Job
 from makar.generation.prompts import Prompt
-from makar.generation.request import Between, Interpolates, Job, Request
+from makar.generation.request import Interpolates, Request
 
 NOTHING = Prompt(stated=None, slots={})
 

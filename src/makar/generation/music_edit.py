@@ -39,8 +39,9 @@ from makar.generation.edit_request import EditRequest
 from makar.generation.following import Following
 from makar.generation.generate import make_assets
 from makar.generation.guards import NoveltyCheck
+from makar.generation.jobs import Job, check_count_and_seed
 from makar.generation.prompts import Prompt, Prompts
-from makar.generation.request import Job, Request, check_count_and_seed
+from makar.generation.request import Request
 from makar.provenance.content import describe_content
 from makar.tensor_spec import TARGET
 

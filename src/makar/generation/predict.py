@@ -26,9 +26,9 @@ from makar.generation.bugs import BUGS, TOP, find_bugs
 from makar.generation.embed import VECTOR, vectors_of
 from makar.generation.given_image import ImageSource, read_given_image
 from makar.generation.image_slots import encoded
+from makar.generation.jobs import LARGEST_SEED
 from makar.generation.predict_text import predict_text
 from makar.generation.prompts import EncodesCaptions
-from makar.generation.request import LARGEST_SEED
 from makar.generation.transcribing import transcribe_each
 from makar.generation.zero_shot import label_texts
 from makar.nn.threads import threads_for

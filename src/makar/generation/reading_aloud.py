@@ -22,10 +22,11 @@ from makar.errors import UnsupportedError, UsageError
 from makar.generation.asset import Asset
 from makar.generation.change import Change, unchanged
 from makar.generation.guards import Draft, NoveltyCheck
+from makar.generation.jobs import LARGEST_SEED, Job
 from makar.generation.levels import TARGET_DB, evened
 from makar.generation.prompts import Prompt
 from makar.generation.recording import recorded
-from makar.generation.request import LARGEST_SEED, Job, Request
+from makar.generation.request import Request
 from makar.generation.script import Script, read_script
 from makar.generation.speaking import Speaks, drafted_parts, how_new, read_speed
 from makar.provenance.embedding import SOURCE_TYPE

@@ -17,7 +17,7 @@ from makar.codecs.codec import Codec
 from makar.config import Config
 from makar.data.clip import Clip
 from makar.data.sound import Sound
-from makar.errors import UnknownNameError, UnsupportedError, UsageError
+from makar.errors import UnknownNameError, UnsupportedError
 from makar.families.family import Family, Sampler
 from makar.families.logits_hook import Constraint, LogitsHook
 from makar.generation.asset import Asset
@@ -26,6 +26,7 @@ from makar.generation.finishing import Finishing
 from makar.generation.form import Form, refuse_stops
 from makar.generation.form_constraint import FormConstraint
 from makar.generation.guards import CopyGuard, Draft, Guard, NoveltyCheck, seed_of_attempt, shareable_novelty
+from makar.generation.jobs import Job
 from makar.generation.piece import written_piece
 from makar.generation.prompts import EncodesPrompts, Prompt
 from makar.generation.recording import compared, recorded
@@ -39,8 +40,6 @@ from makar.provenance.embedding import COMPOSITE_SOURCE_TYPE, SOURCE_TYPE
 from makar.provenance.keys import signing_key
 from makar.tensor_spec import SOURCE, TARGET
 from makar.version import VERSION
-
-LARGEST_SEED = 1 << 62
 
 GUARDS: tuple[Guard, ...] = ()
 """Guards that look at every draft of every medium, in order; safety filters go here."""
@@ -68,28 +67,6 @@ class RunsTogether(Protocol):
 
     def together(self) -> AbstractContextManager[None]:
         """Let the samplers that are made meanwhile, in any thread, share it."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Between:
-    """Where an asset lies on the way from its seed to another.
-
-    Attributes:
-        last_seed: The other seed.
-        share: How far along the way, 0 to 1.
-    """
-
-    last_seed: int
-    share: float
-
-
-@dataclasses.dataclass(frozen=True)
-class Job:
-    """One asset to make."""
-
-    prompt: Prompt
-    seed: int
-    between: Between | None = None
 
 
 class Request:
@@ -183,7 +160,8 @@ class Request:
         if self.hook is not None:
             raise UnsupportedError(f"a {form.kind} and a hook on the logits at once", expected="one of them")
         refuse_stops(form, self.options)
-        if "max_tokens" not in (values := self.options.to_dictionary()):
+        values = self.options.to_dictionary()
+        if "max_tokens" not in values:
             raise UnsupportedError(f"a {form.kind} of a model that writes no text", expected="a model of text or code")
         return FormConstraint(form, self.codec, limit=values["max_tokens"])
 
@@ -321,42 +299,14 @@ def read_options(options: dict[str, Any] | Config | None, family: Family) -> Con
         ) from error
 
 
-def make_jobs(prompts: list[Prompt], count: int, seed: int) -> list[Job]:
-    """Return one job an asset: ``count`` for each prompt, with the seeds from ``seed`` on.
-
-    Raises:
-        UsageError: The count or the seed is out of range.
-    """
-    check_count_and_seed(count, seed)
-    jobs = []
-    # The same prompt twice asks for two different assets.
-    used: collections.Counter[bytes] = collections.Counter()
-    for prompt in prompts:
-        for _ in range(count):
-            jobs.append(Job(prompt, seed + used[name := signing.canonical_json(prompt.stated)]))
-            used[name] += 1
-    return jobs
-
-
-def check_count_and_seed(count: int, seed: int) -> None:
-    """Refuse a count or a seed that is out of range.
-
-    Raises:
-        UsageError: It is.
-    """
-    if count < 1:
-        raise UsageError(f"{count} assets", expected="at least 1")
-    if not 0 <= seed < LARGEST_SEED:
-        raise UsageError(f"the seed {seed}", expected=f"0 to {LARGEST_SEED - 1}")
-
-
 def running_batch(artifact: Artifact) -> AbstractContextManager[None]:
     """Let the requests for one model, made in several threads meanwhile, share one running batch.
 
     Raises:
         UnsupportedError: The model has none.
     """
-    if not isinstance(family := artifact.family(), RunsTogether):
+    family = artifact.family()
+    if not isinstance(family, RunsTogether):
         raise UnsupportedError(
             f"{artifact.name} has no running batch", expected="a model of text of Makar's own", do="ask one at a time"
         )

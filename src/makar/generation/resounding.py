@@ -18,8 +18,9 @@ from makar.generation.edit_request import EditRequest
 from makar.generation.generate import make_assets
 from makar.generation.given_sound import read_given_sound
 from makar.generation.guards import NoveltyCheck
+from makar.generation.jobs import Job, check_count_and_seed
 from makar.generation.prompts import Prompt
-from makar.generation.request import Job, Request, check_count_and_seed
+from makar.generation.request import Request
 from makar.generation.vocoding import RECONSTRUCT
 from makar.tensor_spec import SOURCE
 

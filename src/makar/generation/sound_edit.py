@@ -25,8 +25,9 @@ from makar.generation.edit_request import EditRequest
 from makar.generation.generate import make_assets
 from makar.generation.given_sound import read_given_sound
 from makar.generation.guards import NoveltyCheck
+from makar.generation.jobs import Job, check_count_and_seed
 from makar.generation.prompts import Prompt, Prompts, read_prompts
-from makar.generation.request import Job, Request, check_count_and_seed
+from makar.generation.request import Request
 from makar.generation.resounding import is_resounding, resound
 from makar.generation.token_sound_edit import GO_ON, RECONSTRUCT, token_edit, writes_tokens
 from makar.tensor_spec import KNOWN, MASK, SOURCE, TARGET
@@ -106,7 +107,7 @@ def edit_sound(
                 do='for holes train with the recipe "sound"',
             )
         operation = GO_ON if asked.go_on else asked.operation or next(iter(config.edits), GO_ON)
-        content, sound = _read(source)
+        content, sound = read_given_sound(source)
         request = Request(artifact, options=controls, novelty=novelty, refuse_copies=False)
         slots, change = token_edit(
             request.codec, config, sound, operation=operation, stated=_stated(asked, content, sound)

@@ -13,9 +13,10 @@ from makar.errors import ConfigError, CopyRefusedError, UnsupportedError, UsageE
 from makar.generation.asset import Asset
 from makar.generation.change import Change, unchanged
 from makar.generation.guards import MOST_ATTEMPTS, Draft, first_refusal
+from makar.generation.jobs import Job, check_count_and_seed
 from makar.generation.prompt_file import Filled
 from makar.generation.prompts import Prompt, Prompts
-from makar.generation.request import Job, Request, check_count_and_seed
+from makar.generation.request import Request
 from makar.tensor_spec import SOURCE
 
 LONGEST_CHARACTERS = 20_000

@@ -22,9 +22,10 @@ from makar.generation.asset import Asset
 from makar.generation.form import read_form
 from makar.generation.generate import make_assets
 from makar.generation.guards import NoveltyCheck
+from makar.generation.jobs import Job, make_jobs
 from makar.generation.prompt_file import with_own_options
 from makar.generation.prompts import EncodesText, Prompts, read_prompts
-from makar.generation.request import SHOWN_TEXT, Job, Request, make_jobs, shown_text
+from makar.generation.request import SHOWN_TEXT, Request, shown_text
 from makar.generation.steering import TokenLikelihood, read_steering
 from makar.tensor_spec import TARGET
 

@@ -19,9 +19,10 @@ from makar.generation.change import Change, unchanged
 from makar.generation.guards import NoveltyCheck
 from makar.generation.hole import find_hole, read_source
 from makar.generation.infill import fill, filled_job, longest_hole
+from makar.generation.jobs import Job, check_count_and_seed
 from makar.generation.prompts import Prompt
 from makar.generation.repair import repaired
-from makar.generation.request import Job, Request, check_count_and_seed
+from makar.generation.request import Request
 from makar.provenance.content import describe_content
 
 SURE, VARIED = 0.0, 0.6

@@ -27,9 +27,10 @@ from makar.generation.generate import make_assets
 from makar.generation.given_clip import GivenClip, read_given_clip
 from makar.generation.given_image import read_mask
 from makar.generation.guards import NoveltyCheck
+from makar.generation.jobs import Job, check_count_and_seed
 from makar.generation.placement import place_frame, put_back, see, see_mask
 from makar.generation.prompts import Prompt, Prompts, read_prompts
-from makar.generation.request import Job, Request, check_count_and_seed
+from makar.generation.request import Request
 from makar.tensor_spec import KNOWN, MASK, SOURCE, TARGET
 
 STRENGTH = "strength"

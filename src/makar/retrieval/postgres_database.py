@@ -88,6 +88,7 @@ class Database:
 
     @property
     def connection(self) -> Any:
+        """The connection of this thread, opened when it is first wanted."""
         connection = self._local.connection
         if connection is None or connection.closed:
             psycopg = driver()
