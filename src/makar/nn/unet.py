@@ -34,18 +34,22 @@ class CaptionReading(nn.Module):
         width: Channels.
         heads: Number of heads.
         text_width: Channels of caption tokens.
+        frames: Images of the batch that share a caption.
     """
 
-    def __init__(self, width: int, heads: int, text_width: int) -> None:
+    def __init__(self, width: int, heads: int, text_width: int, *, frames: int = 1) -> None:
         super().__init__()
+        self.frames = frames
         self.attention = TokenAttention(width, heads, context_width=text_width)
 
     def forward(
         self, x: Float[Tensor, "images height width channels"], text: TextStates
     ) -> Float[Tensor, "images height width channels"]:
         """Let every position read."""
-        # The places of all frames of a clip read the one caption of the clip.
-        asking = F.layer_norm(x, (x.shape[-1],)).reshape(len(text.tokens), -1, x.shape[-1])
+        asking = F.layer_norm(x, (x.shape[-1],)).flatten(1, 2)
+        if self.frames > 1:
+            # The places of all frames of a clip read the one caption of the clip.
+            asking = asking.unflatten(0, (-1, self.frames)).flatten(1, 2)
         return x + self.attention(asking, text.tokens.to(x.dtype), text.exists).view(x.shape)
 
 
@@ -139,7 +143,7 @@ class UNet(nn.Module):
                 if sizes.frames > 1:
                     looking.append(TemporalAttention(width, heads, sizes.frames))
                 if text_width:
-                    looking.append(CaptionReading(width, heads, text_width))
+                    looking.append(CaptionReading(width, heads, text_width, frames=sizes.frames))
                 behind_first = 2 if sizes.frames > 1 else 1
                 for place, part in enumerate(looking, start=behind_first):
                     parts.insert(place, part)

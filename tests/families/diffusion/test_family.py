@@ -323,6 +323,7 @@ def test_every_setting_of_the_network_changes_it() -> None:
         "student_steps",
         "control",
     }  # tests/families/diffusion/test_distillation.py and test_control.py
+    covered |= {"frames"}  # tests/families/diffusion/test_clips.py
     covered |= {"preference"}  # tests/api/test_feedback_training.py
     covered |= {"class_dropout", "time_mean", "time_deviation", "flip", "network", "objective", "limit"}
     assert covered == fields
