@@ -50,17 +50,15 @@ class VitsFamily(Family):
             self.judges.initialise(generator)
 
     def phases(self) -> list[Phase]:
-        """Return the judges, where there are any, and all else."""
+        """Return the networks that speak, and the judges where there are any."""
         making = Phase(
             name="speech", groups=[ParameterGroup(parameters=list(self.network.parameters()))], loss=self._make
         )
         if self.judges is None:
             return [making]
         judging = ParameterGroup(parameters=list(self.judges.parameters()))
-        return [
-            Phase(name="judges", groups=[judging], loss=self._judge, optimiser="judges", averaged=False),
-            making,
-        ]
+        # The log shows the loss of the first.
+        return [making, Phase(name="judges", groups=[judging], loss=self._judge, optimiser="judges", averaged=False)]
 
     def prepare(self, batch: Batch, generator: torch.Generator) -> Batch:
         """Draw where a window begins, inside of what is spoken, and the noise of the latents: for all phases the same."""

@@ -53,16 +53,14 @@ class VocoderFamily(Family):
             self.judges.initialise(generator)
 
     def phases(self) -> list[Phase]:
-        """Return the judges, where there are any, and the vocoder."""
+        """Return the vocoder, and the judges where there are any."""
         own = ParameterGroup(parameters=list(self.network.parameters()))
         making = Phase(name="vocoder", groups=[own], loss=self._make)
         if self.judges is None:
             return [making]
         judging = ParameterGroup(parameters=list(self.judges.parameters()))
-        return [
-            Phase(name="judges", groups=[judging], loss=self._judge, optimiser="judges", averaged=False),
-            making,
-        ]
+        # The log shows the loss of the first.
+        return [making, Phase(name="judges", groups=[judging], loss=self._judge, optimiser="judges", averaged=False)]
 
     def prepare(self, batch: Batch, generator: torch.Generator) -> Batch:
         """Cut a window out of every sound, where it is still heard."""
