@@ -103,7 +103,8 @@ def test_every_edit_that_it_names_is_done_and_no_other(case):
     for name, edit in EDITS.items():
         if not edit.slots:
             continue
-        is_told = is_image or is_grid or ("source" in batch and set(edit.slots) == {"source"})
+        has_source = "source" in batch and bool(config.edits)
+        is_told = is_image or is_grid or (has_source and set(edit.slots) == {"source"})
         prompt = {slot: slots[slot] for slot in edit.slots if is_told}
         controls = (
             options.changed(edit=name) if "edit" in options.__dataclass_fields__ and name in config.edits else options
@@ -330,10 +331,16 @@ def _samples(family, codec, seeds, *, hook=None):
     ]
 
 
+def shortest_seconds(options):
+    """Return how short a sound can be asked for, if one can be."""
+    field = options.__dataclass_fields__.get("seconds")
+    return None if field is None else max(0.003, field.metadata["minimum"] or 0)
+
+
 def _short(family):
     """Return controls that keep a sample short, as far as the family has them."""
     known = family.options.__dataclass_fields__
     # A distilled model has its own number of steps.
     steps = family.config.to_dictionary().get("student_steps", 3) if family.config.teacher() is not None else 3
-    wanted = {"max_tokens": 24, "steps": steps, "temperature": 1.0, "seconds": 0.003}
+    wanted = {"max_tokens": 24, "steps": steps, "temperature": 1.0, "seconds": shortest_seconds(family.options)}
     return {name: value for name, value in wanted.items() if name in known}

@@ -28,6 +28,7 @@ from makar.training.batches import BatchSource
 from tests.cli.small_models import write_images
 from tests.contract import samples
 from tests.contract.shown_elsewhere import SHOWN_ELSEWHERE
+from tests.contract.test_families import shortest_seconds
 
 GROUNDS = {
     "classifier": [{}, {"grams": 0}],
@@ -223,7 +224,8 @@ def short(family):
     known = {field.name for field in dataclasses.fields(family.options)}
     # A distilled model has its own number of steps.
     steps = family.config.to_dictionary().get("student_steps", 3) if family.config.teacher() is not None else 3
-    wanted = {"max_tokens": 40, "steps": steps, "temperature": 1.0, "top_p": 1.0, "seconds": 0.003}
+    wanted = {"max_tokens": 40, "steps": steps, "temperature": 1.0, "top_p": 1.0}
+    wanted["seconds"] = shortest_seconds(family.options)
     return family.options(**{name: value for name, value in wanted.items() if name in known})
 
 
