@@ -7,7 +7,7 @@ import pytest
 
 from makar.errors import MakarError
 from makar.serving import library as library_module
-from makar.serving.keeping import Keeping, keep_image
+from makar.serving.keeping import Keeping, keep_file
 from makar.serving.library import Entry, Library, Wanted
 
 
@@ -103,7 +103,7 @@ def test_a_library_that_another_process_holds_is_said_to_be_busy(library, monkey
         Keeping(model="x", kind="create", prompts=("",), shows_manifest=True),
     )
     said["manifest"]["manifest"]["settings"] = {}
-    asyncio.run(keep_image(library, keeping, said, seconds=1.0))
+    asyncio.run(keep_file(library, keeping, said, seconds=1.0))
     assert "cannot be used" in said["not_kept"], "what was made is given all the same"
     other.rollback()
     other.close()
