@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 
 from makar import registry
@@ -198,11 +199,18 @@ def _toy_component():
 def stage_cases():
     """Return (recipe, index of the stage) of every recipe in the registry that what is installed suffices for."""
     return [
-        (name, index)
+        pytest.param(name, index, marks=pytest.mark.slow if (name, index) in REPETITIONS else ())
         for name in registry.names("recipes")
         for index, stage in enumerate(registry.load("recipes", name)().stages)
         if stage.family.kind != "pretrained" or importlib.util.find_spec("diffusers")
     ]
+
+
+REPETITIONS = {
+    *(("musicgen", 0), ("jukebox", 0), ("jukebox", 1), ("jukebox", 2), ("musiclm", 0), ("musiclm", 1), ("musiclm", 2)),
+    *(("speech-voices", 0), ("tacotron-voices", 0), ("vits-voices", 0), ("video-class", 0), ("wavenet-class", 0)),
+}
+"""Stages with codec and family of another recipe's, where that one is asked already."""
 
 
 @functools.cache

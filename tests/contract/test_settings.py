@@ -186,7 +186,7 @@ def test_every_setting_of_a_codec_changes_the_encoding(kind, name):
 def cases(kind):
     """Return (codec, tiny configuration, medium) of every stage of a recipe that uses a family."""
     found = []
-    for recipe, index in samples.stage_cases():
+    for recipe, index in (case.values for case in samples.stage_cases()):
         codec, config = samples.fitted_stage(recipe, index)
         if config.kind == kind:
             made = registry.load("recipes", recipe)()

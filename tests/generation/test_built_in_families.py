@@ -208,6 +208,7 @@ def test_both_layouts_of_text_go_out_to_onnx_and_come_back(writer, tmp_path):
     assert import_artifact(folder, output="back").hash == writer.hash
 
 
+@pytest.mark.slow
 def test_images_go_out_to_onnx_and_come_back(painter, tmp_path):
     folder = export_artifact(painter, to="onnx", folder=tmp_path / "onnx")
     assert import_artifact(folder, output="back").hash == painter.hash

@@ -40,6 +40,7 @@ def test_molecules_go_through_the_verbs(table, tmp_path, monkeypatch):
     assert not verify("one.smi").is_intact
 
 
+@pytest.mark.slow
 def test_a_model_of_molecules_is_measured(table, tmp_path):
     pytest.importorskip("rdkit", reason="the extra molecules is not installed")
     settings = [word for word in TEXT_SETTINGS if word != "--set"] + ["stages.0.codec.properties=size,heavy_atoms"]

@@ -148,6 +148,7 @@ def test_a_hole_as_long_as_what_the_model_hears_is_refused(place, tmp_path):
     ).messages  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_model_of_sounds_is_measured(place, tmp_path):
     report = see("evaluate", "effects", "--samples", "8", "-o", "report", "--json").values
     assert {"copies", "distance_ratio"} <= set(report["novelty"])

@@ -132,6 +132,7 @@ def test_a_batch_is_cancelled_with_what_it_has(client):
         client.batches.cancel(batch.id)
 
 
+@pytest.mark.slow
 def test_a_killed_server_goes_on_and_asks_nothing_twice(place, tmp_path):
     home = tmp_path / "home"
     (home / "models").mkdir(parents=True)

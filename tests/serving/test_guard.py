@@ -148,7 +148,7 @@ def test_a_foreign_page_is_refused_and_the_own_one_is_not(server):
 @pytest.mark.parametrize(
     "path, words",
     [
-        ("/v1/audio/transcriptions", "speech"),
+        ("/v1/audio/voices", "speech"),
         ("/v1/videos/edits", "video"),
         ("/v1/assistants", "responses"),
         ("/v1/nothing", "openapi"),

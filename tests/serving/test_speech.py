@@ -103,7 +103,7 @@ def test_what_cannot_be_spoken_is_refused(speech, change, word):
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("width", [1280, 360])
+@pytest.mark.parametrize("width", [1280, pytest.param(360, marks=pytest.mark.slow)])
 def test_speech_is_made_and_played_in_the_studio(server, width):
     with opened() as browser:
         studio = Pages(browser, server.address, width=width)

@@ -163,6 +163,7 @@ def test_by_keyboard_alone_a_part_of_an_image_is_made_anew(studio, server):
     assert page.locator(".wipe input").input_value() == "0"
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_sides_are_drawn_out_by_pointer_and_keys(studio, server):
     asset = json.loads(request(server.address, "/makar/v1/assets?medium=image&limit=1")[2])["data"][0]
@@ -215,6 +216,7 @@ def test_a_mask_is_what_the_pointer_painted_also_beyond_the_edge(studio, server)
     assert 0 < share < 1 and page.get_by_text("0.0 % is made anew").is_visible()
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_conversation_cites_documents_and_shows_where_they_say_it(studio, server):
     folder = asked(server, "/makar/v1/folders", {"name": "x", "collection": "shop"})[1]

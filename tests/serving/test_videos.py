@@ -108,7 +108,7 @@ def test_what_turns_out_to_be_impossible_is_said_of_the_clip(videos):
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("width", [1280, 360])
+@pytest.mark.parametrize("width", [1280, pytest.param(360, marks=pytest.mark.slow)])
 def test_clips_are_made_and_shown_in_the_studio(server, width):
     with opened() as browser:
         studio = Pages(browser, server.address, width=width)

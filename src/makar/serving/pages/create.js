@@ -1,8 +1,8 @@
 // Create: any model, any medium; controls from the model itself, cost before pressing, results as they come.
 
 import { h, button, choice, duration, field, fresh, number, problem, say } from "./dom.js";
-import { describe, drawn, events } from "./api.js";
-import { anySeed, controls, isServed, modelChoice, noModels, seeds } from "./form.js";
+import { describe, drawn, events, request } from "./api.js";
+import { anySeed, controls, isMade, modelChoice, noModels, seeds } from "./form.js";
 import { card, details, soundOf } from "./asset.js";
 
 const state = { model: null, prompt: "", count: 1, seed: anySeed(), isLocked: false, controls: {}, results: null };
@@ -17,7 +17,7 @@ class Create extends HTMLElement {
     this.replaceChildren(h("h1", {}, "Create"), h("p", { class: "lead" }, "Choose a model, say what you want, and see how new each result is against what the model learned from."),
       h("div", { class: "split" }, this.form, h("section", { "aria-label": "Results" }, this.results)));
     try {
-      const chosen = await modelChoice(state.model, (name) => this.use(name), { fits: isServed });
+      const chosen = await modelChoice(state.model, (name) => this.use(name), { fits: isMade });
       if (!chosen.name) return this.replaceChildren(h("h1", {}, "Create"), noModels());
       if (!this.results.childElementCount) this.results.replaceChildren(this.empty());
       this.rest = h("div", {});
