@@ -49,6 +49,7 @@ Two styles of emoji at 64 pixels, one Zen 4 core, distance of translated held-ou
     20 minutes   penalty 1, cycle 10, identity 5       2.90; 3.45
     5 minutes    0.03, 10, 5                           0.58; 3.54
                  0.03, 3, 1                            0.47; 1.28
+    20 minutes   0.03, 3, 1                            0.24; 0.43
 """
 
 NOT_MEASURED = "not measured yet at a length of use"
