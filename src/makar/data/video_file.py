@@ -1,7 +1,7 @@
 """Clips as files: WebM (VP9), MP4 (H.264), MKV (FFV1, exact) through PyAV (extra ``video``); GIF, APNG and WebP through Pillow.
 
 VP9 in WebM is usual: every browser plays it and no licence is needed. GIF has 256 colours a frame, APNG, WebP and MKV give back every
-pixel. The same clip gives the same bytes on one machine: one thread, and no random
+pixel. The same clip gives the same bytes on one machine, but for MP4 now and then: one thread, and no random
 identifiers. Containers need even sides; an odd one gets a row or column more, a copy of the last.
 """
 
