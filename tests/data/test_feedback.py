@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from makar.data.feedback.judgement import Judged, Judgement, turns_from
+from makar.data.feedback.judgement import SUFFIXES, Judged, Judgement, turns_from
 from makar.data.feedback.preferences import liked, preferences
 from makar.data.feedback.sessions import Session, Sessions
 from makar.data.feedback.table import FeedbackTable, Wanted
@@ -246,3 +246,20 @@ def test_a_session_wants_two_models_and_some_units():
     ):
         with pytest.raises(UsageError):
             Session(medium="text", **words)
+
+
+@pytest.mark.parametrize(
+    "head, kind, medium",
+    [
+        (b"RIFF\0\0\0\0WAVE", "audio/wav", "sound"),
+        (b"RIFF\0\0\0\0WEBP", "image/webp", "video"),
+        (b"GIF89a", "image/gif", "video"),
+        (b"\x1a\x45\xdf\xa3", "video/webm", "video"),
+        (b"\0\0\0\x20ftypisom", "video/mp4", "video"),
+        (b"MThd\0\0", "audio/midi", "music"),
+        (b"what?", "application/octet-stream", "text"),
+    ],
+)
+def test_files_are_told_by_their_beginning(head, kind, medium):
+    item = Judged(hash="0" * 64, file=head)
+    assert (item.type, item.judged_as) == (kind, medium) and SUFFIXES[kind].startswith(".")

@@ -119,6 +119,8 @@ def test_the_graph_finds_the_nearest_too(both, monkeypatch):
     assert not database.build_graph(LETTERS.name), "there are too few for it to pay"
     monkeypatch.setattr(postgres_index, "LEAST", 10)
     assert database.build_graph(LETTERS.name) and database.build_graph(LETTERS.name)
+    (made,) = database._run("select indexdef from pg_indexes where indexname like 'graph_%%'", *()).fetchall()
+    assert f"'{LETTERS.name}'" in made[0], "the graph is of the vectors that are asked for"
     assert len(set(exact) & set(database.nearest(LETTERS.name, vector, limit=10))) >= 9
     with pytest.raises(DataError, match="not finite"):
         database.add_vectors(LETTERS.name, [1], np.zeros((1, 26)))

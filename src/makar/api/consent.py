@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 SUFFIX = ".consent.json"
 LEAST_SECONDS = 1.0
-VOICES = ("speech", "speech-voices")
+VOICES = ("speech", "speech-voices", "tacotron", "tacotron-voices", "vits", "vits-voices")
 """Recipes that learn voices."""
 
 

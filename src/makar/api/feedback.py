@@ -330,12 +330,15 @@ def _read_file(path: Path) -> tuple[Judged, str]:
         raise UsageError(
             f"{path} cannot be read: {error.strerror}", expected="a file: an image, a sound, a piece of music or a text"
         ) from error
+    beside = sidecar_path(path)
     if data.startswith(PNG_MAGIC):
         inside = png_manifest(data)
+        if inside is None and beside.is_file():
+            # A PNG that moves has its manifest beside it.
+            return signed_item(read_strict_json(beside.read_bytes()), file=data)
         if inside is None:
             return Judged(hash=png_pixel_hash(data), png=data), ""
         return signed_item(read_strict_json(inside), png=data)
-    beside = sidecar_path(path)
     if file_type(data) != OTHER_TYPE:
         if not beside.is_file():
             return Judged(hash=hashlib.sha256(data).hexdigest(), file=data), ""
@@ -351,11 +354,13 @@ def _read_file(path: Path) -> tuple[Judged, str]:
 
 
 def file_of(content: Any) -> bytes | None:
-    """Return the file of a sound or of a piece of music; ``None`` of other content."""
-    from makar.provenance.content import Piece, Recording
+    """Return the file of a sound, a clip or a piece of music; ``None`` of a text or an image."""
+    from makar.provenance.content import Film, Piece, Presentation, Recording
 
     if isinstance(content, Recording):
         return content.wave
+    if isinstance(content, Film | Presentation):
+        return content.file
     return content.midi if isinstance(content, Piece) else None
 
 

@@ -36,8 +36,6 @@ OfModel = Annotated[
     ),
 ]
 OfKind = Annotated[str, typer.Option("--kind", help="Only thumb, stars, pair, ranking or edit.", show_default=False)]
-SUFFIXES = {"audio/wav": ".wav", "audio/midi": ".mid", "application/octet-stream": ".bin"}
-
 OfMedium = Annotated[
     str, typer.Option("--medium", help="Only text, image, sound or another medium.", show_default=False)
 ]
@@ -273,6 +271,7 @@ def compare(
 def _asked(shown: "Shown") -> str | None:
     """Show two answers and return what is said of them; ``None`` has seen enough."""
     from makar.api.arena import unsigned_png
+    from makar.data.feedback.judgement import SUFFIXES
 
     note(f"\n{shown.prompt}" if shown.prompt else "")
     for letter, item in (("A", shown.left), ("B", shown.right)):

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from makar.errors import UnknownNameError, UnsupportedError
 from makar.families.family import Batch
-from makar.tensor_spec import CLASS
+from makar.tensor_spec import CLASS, SOURCE
 
 
 class AsksForLabel(Protocol):
@@ -65,3 +65,29 @@ def asked_class(options: AsksForLabel, prompt: Batch, draw: Tensor, *, class_cou
     shares = torch.tensor([float(count) for count in class_counts.values()])
     edges = torch.cumsum(shares / shares.sum().clamp_min(1e-9), 0)
     return min(int((draw >= edges).sum()), len(names) - 1)
+
+
+def told_of_frames(prompt: Batch, *, planes: int, frames: int) -> Tensor:
+    """Return what a prompt says of every frame that is to be spoken, ``[planes, 1, frames]``.
+
+    Args:
+        prompt: Slots of a prompt.
+        planes: What is said of a frame.
+        frames: Frames that are spoken at once.
+
+    Raises:
+        UnsupportedError: There is no text, something else is given too, or its shape is another.
+    """
+    refuse_other_slots(prompt, (SOURCE, CLASS), expected="a text to be spoken, and a voice at most")
+    source = prompt.get(SOURCE)
+    if source is None:
+        raise UnsupportedError(
+            "this model makes nothing from nothing: it speaks texts",
+            expected="a text",
+            do='train with the recipe "sound" for sounds from nothing',
+        )
+    if tuple(source.shape) != (planes, 1, frames):
+        raise UnsupportedError(
+            f"what is said of frames has shape {tuple(source.shape)}", expected=str((planes, 1, frames))
+        )
+    return source

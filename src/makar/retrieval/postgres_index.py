@@ -317,7 +317,7 @@ class PostgresIndex(Index):
             name, said = self._run("select quote_ident(%s), quote_literal(%s)", self._graph(model), model).fetchone()
             self._run(
                 f"create index if not exists {name} on vectors using hnsw ((vector::halfvec({int(row[1])})) halfvec_ip_ops)"
-                f" where model = {said}".replace("%", "%%")
+                f" where model = {said}"
             )
         return True
 

@@ -32,7 +32,15 @@ LARGEST_FILE = 32 << 20
 LONGEST_NAME, LONGEST_NOTE = 100, 4000
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 WAVE_TYPE, MIDI_TYPE, OTHER_TYPE = "audio/wav", "audio/midi", "application/octet-stream"
-FILE_MEDIA = {WAVE_TYPE: "sound", MIDI_TYPE: "music"}
+CLIP_TYPES = {
+    "image/gif": ".gif",
+    "image/webp": ".webp",
+    "image/apng": ".png",
+    "video/mp4": ".mp4",
+    "video/webm": ".webm",
+}
+FILE_MEDIA = {WAVE_TYPE: "sound", MIDI_TYPE: "music", **dict.fromkeys(CLIP_TYPES, "video")}
+SUFFIXES = {WAVE_TYPE: ".wav", MIDI_TYPE: ".mid", **CLIP_TYPES, OTHER_TYPE: ".bin"}
 ID = re.compile(r"fb-[0-9a-f]{24}")
 _HASH = re.compile(r"[0-9a-f]{64}")
 
@@ -286,7 +294,15 @@ def file_type(content: bytes) -> str:
     """
     if content[:4] in (b"RIFF", b"RF64") and content[8:12] == b"WAVE":
         return WAVE_TYPE
-    return MIDI_TYPE if content[:4] == b"MThd" else OTHER_TYPE
+    kinds = (
+        (content[:4] == b"MThd", MIDI_TYPE),
+        (content[:3] == b"GIF", "image/gif"),
+        (content[:4] == b"RIFF" and content[8:12] == b"WEBP", "image/webp"),
+        (content.startswith(PNG_MAGIC), "image/apng"),
+        (content[4:8] == b"ftyp", "video/mp4"),
+        (content[:4] == b"\x1a\x45\xdf\xa3", "video/webm"),
+    )
+    return next((kind for is_it, kind in kinds if is_it), OTHER_TYPE)
 
 
 def check_line(text: str, *, what: str, most: int, may_be_empty: bool = False) -> None:

@@ -11,9 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from makar.errors import UnsupportedError
 from makar.families.family import Batch, Family, Loss, OnnxPart, ParameterGroup, Phase, Sampler
-from makar.families.labels import asked_class, refuse_other_slots
+from makar.families.labels import asked_class, told_of_frames
 from makar.families.logits_hook import LogitsHook, refuse_hook
 from makar.families.waveform.spectral_losses import Judges, spectral_distance
 from makar.families.waveform.vits_config import VitsConfig
@@ -208,19 +207,7 @@ class VitsSampler(Sampler):
 
     def _read(self, options: VitsOptions, prompt: Batch, seed: int) -> tuple[Tensor, int, Tensor]:
         config = self._config
-        refuse_other_slots(prompt, (SOURCE, CLASS), expected="a text to be spoken, and a voice at most")
-        source = prompt.get(SOURCE)
-        if source is None:
-            raise UnsupportedError(
-                "this model makes nothing from nothing: it speaks texts",
-                expected="a text",
-                do='train with the recipe "sound" for sounds from nothing',
-            )
-        if tuple(source.shape) != (config.planes, 1, config.frames):
-            raise UnsupportedError(
-                f"what is said of frames has shape {tuple(source.shape)}",
-                expected=str((config.planes, 1, config.frames)),
-            )
+        source = told_of_frames(prompt, planes=config.planes, frames=config.frames)
         generator = torch.Generator().manual_seed(seed)
         draw = torch.rand((), generator=generator)
         number = asked_class(options, prompt, draw, class_counts=self._codec.class_counts)
