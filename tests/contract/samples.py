@@ -209,6 +209,15 @@ def stage_cases():
 REPETITIONS = {
     *(("musicgen", 0), ("jukebox", 0), ("jukebox", 1), ("jukebox", 2), ("musiclm", 0), ("musiclm", 1), ("musiclm", 2)),
     *(("speech-voices", 0), ("tacotron-voices", 0), ("vits-voices", 0), ("video-class", 0), ("wavenet-class", 0)),
+    *(
+        ("flow", 0),
+        ("image-class", 0),
+        ("colorize", 0),
+        ("image-tokens", 0),
+        ("image-tokens", 1),
+        ("latent-diffusion", 0),
+    ),
+    *(("sound-class", 0), ("musiclm", 3), ("answer", 0), ("rating", 0)),
 }
 """Stages with codec and family of another recipe's, where that one is asked already."""
 

@@ -6,6 +6,7 @@ Guidance is learned with the paths: that of the sampler by default, which is 3 f
 """
 
 from makar.errors import UnsupportedError
+from makar.families.diffusion import size_judge
 from makar.families.diffusion.config import DiffusionConfig
 from makar.families.guidance import PROMPT_GUIDANCE
 from makar.recipe import PARENT, Origin, Recipe, Stage, continued
@@ -20,6 +21,11 @@ EXPECTED = (
 )
 RATE = 0.3
 """Peak of the learning rate, as a share of the teacher's."""
+
+JUDGED = 0.5
+"""Weight of the judge beside the error on the paths, where images have a size that one can see. fashion_mnist with classes, 3 minutes of one Zen
+4 core for the student, Frechet distance in 2 steps: 36.4 without, 36.9 at 0.05, 28.2 at 0.3, 27.5 at 1, 281 (collapsed) at 3.
+"""
 
 BATCH_SHARE = 0.5
 """Paths a step, as a share of the teacher's batch: each teaches at every stop."""
@@ -61,7 +67,12 @@ def _student(model: Stage) -> Stage:
         begins=PARENT,
         # What people like has been learned by the teacher.
         codec=with_scores(model.codec, used=False),
-        family=family.changed(distilled=True, preference=0.0, guided=PROMPT_GUIDANCE if family.caption_length else 1.0),
+        family=family.changed(
+            distilled=True,
+            preference=0.0,
+            guided=PROMPT_GUIDANCE if family.caption_length else 1.0,
+            judged=JUDGED if size_judge.fits(family) else 0.0,
+        ),
         optimisation=optimisation.changed(
             learning_rate=RATE * optimisation.learning_rate,
             batch_size=max(1, int(BATCH_SHARE * optimisation.batch_size)),

@@ -321,8 +321,9 @@ def test_every_setting_of_the_network_changes_it() -> None:
         "distilled",
         "guided",
         "student_steps",
+        "judged",
         "control",
-    }  # tests/families/diffusion/test_distillation.py and test_control.py
+    }  # tests/families/diffusion/test_distillation.py, test_judging.py and test_control.py
     covered |= {"frames"}  # tests/families/diffusion/test_clips.py
     covered |= {"preference"}  # tests/api/test_feedback_training.py
     covered |= {"class_dropout", "time_mean", "time_deviation", "flip", "network", "objective", "limit"}

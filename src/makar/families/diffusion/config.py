@@ -5,12 +5,12 @@ The exact counts are in ``size``, ``size_dit`` and ``size_text``; the sizes that
 """
 
 import dataclasses
-from collections.abc import Mapping
 from typing import ClassVar, Literal, Self
 
 from makar.config import setting
 from makar.errors import ConfigError
-from makar.families.diffusion import size, size_control, size_dit, size_text
+from makar.families.diffusion import size, size_control, size_dit, size_judge, size_text
+from makar.families.diffusion.config_checks import SOURCE_EDIT, check_frames, check_judge, check_source, refuse_unread
 from makar.families.edits import EDITS
 from makar.families.family_config import FamilyConfig
 from makar.tensor_spec import CAPTION, CLASS, SCORE, SOURCE, TARGET, Slot, TensorSpec
@@ -28,7 +28,6 @@ STUDENT_STEPS, MOST_STUDENT_STEPS = 2, 4
 WITHOUT_SOURCE = ("image-to-image", "restyle", "inpaint", "interpolate", "interpolate-seeds")
 OF_A_VECTOR = ("interpolate", "interpolate-seeds")
 OF_A_CLIP = ("image-to-image", "inpaint", "interpolate", "interpolate-seeds")
-SOURCE_EDIT = "control"
 SOURCE_EDITS = tuple(name for name, edit in EDITS.items() if edit.slots == (SOURCE,) and name != "image-to-image")
 
 
@@ -137,6 +136,12 @@ class DiffusionConfig(FamilyConfig):
         minimum=0.0,
         maximum=20.0,
     )
+    judged: float = setting(
+        0.0,
+        meaning="distilled: weight of a judge that tells made images from real ones; 0 has none",
+        minimum=0.0,
+        maximum=100.0,
+    )
     preference: float = setting(
         0.0,
         meaning="how much is learned of images that people like less: one of score s weighs exp((s - 1) / preference); 0 takes all alike",
@@ -158,51 +163,20 @@ class DiffusionConfig(FamilyConfig):
                 )
         if self.caption_length and self.caption_vocabulary < 2:
             raise ConfigError(f"captions of {self.caption_vocabulary} tokens", expected="a vocabulary of at least 2")
-        self._check_source()
-        self._check_frames()
+        check_source(self)
+        check_frames(self)
+        check_judge(self)
         if not self.distilled:
-            self._refuse({"guided": 1.0, "student_steps": STUDENT_STEPS}, "the model is not distilled")
+            unread: dict[str, object] = {"guided": 1.0, "student_steps": STUDENT_STEPS, "judged": 0.0}
+            refuse_unread(self, unread, "the model is not distilled")
         else:
-            self._refuse({"preference": 0.0}, "a student learns what its teacher makes")
+            refuse_unread(self, {"preference": 0.0}, "a student learns what its teacher makes")
         if self.network == "dit":
             unread = {"multipliers": MULTIPLIERS, "attention_positions": ATTENTION_POSITIONS}
-            self._refuse(unread, "a DiT has one level, which attends")
+            refuse_unread(self, unread, "a DiT has one level, which attends")
         if self.objective == "ddpm":
             unread = {"time_mean": TIME_MEAN, "time_deviation": TIME_DEVIATION}
-            self._refuse(unread, "a ddpm trains at uniform steps")
-
-    def _check_source(self) -> None:
-        sizes = (self.source_channels, self.source_height, self.source_width)
-        if any(sizes) != all(sizes):
-            raise ConfigError(f"a source of channels, height and width {sizes}", expected="all above 0, or all 0")
-        if self.source_is_vector:
-            self._refuse({"source_noise": 0.0}, "a vector is no image to be noisy")
-        if not self.has_source:
-            self._refuse(
-                {"source_edit": SOURCE_EDIT, "source_noise": 0.0, "control": False}, "the model is given no source"
-            )
-        if self.control and (self.network != "unet" or self.distilled):
-            raise ConfigError("control of a DiT or of a distilled model", expected="a U-Net that is not distilled")
-        if self.source_is_vector and (self.control or self.distilled):
-            raise ConfigError(
-                "a vector as the source of a student or a steered model", expected="an image, or no source"
-            )
-        is_larger = self.source_height > self.height or self.source_width > self.width
-        whole = (self.source_fold * self.height, self.source_fold * self.width)
-        if is_larger and whole != (self.source_height, self.source_width):
-            raise ConfigError(
-                f"a source of {self.source_width} x {self.source_height} for images of {self.width} x {self.height}",
-                expected="a smaller source, or one that is a whole number of times as large along both sides",
-            )
-
-    def _check_frames(self) -> None:
-        if self.channels % self.frames:
-            came = f"{self.channels} channels of {self.frames} frames"
-            raise ConfigError(came, expected="as many channels for every frame")
-        is_other = self.network != "unet" or self.has_source or self.distilled or self.preference
-        if self.frames > 1 and is_other:
-            came = "clips of a DiT, from a source, in few steps or by preference"
-            raise ConfigError(came, expected="a U-Net that makes clips of noise")
+            refuse_unread(self, unread, "a ddpm trains at uniform steps")
 
     def _attending(self) -> list[tuple[str, int]]:
         """Return name and channels of everything that attends."""
@@ -210,13 +184,6 @@ class DiffusionConfig(FamilyConfig):
         if self.network == "dit":
             return [*captions, ("the DiT", self.features)]
         return [*captions, *((f"level {level}", self.level_widths[level]) for level in self.attention_levels)]
-
-    def _refuse(self, unread: Mapping[str, object], reason: str) -> None:
-        for name, default in unread.items():
-            if getattr(self, name) != default:
-                raise ConfigError(
-                    f"{name} is {getattr(self, name)}, but {reason}", expected=f"{name} left at {default}"
-                )
 
     @property
     def edits(self) -> tuple[str, ...]:
@@ -231,7 +198,11 @@ class DiffusionConfig(FamilyConfig):
 
     def teacher(self) -> "DiffusionConfig | None":
         """The model that a distilled one learns from: the same, before."""
-        return self.changed(distilled=False, guided=1.0, student_steps=STUDENT_STEPS) if self.distilled else None
+        return (
+            self.changed(distilled=False, judged=0.0, guided=1.0, student_steps=STUDENT_STEPS)
+            if self.distilled
+            else None
+        )
 
     @property
     def has_source(self) -> bool:
@@ -382,15 +353,17 @@ class DiffusionConfig(FamilyConfig):
         if self.control:
             return size_control.parameter_count(self)
         network = size.parameter_count(self) if self.network == "unet" else size_dit.parameter_count(self)
-        return network + size_text.parameter_count(self)
+        return network + size_text.parameter_count(self) + size_judge.parameter_count(self)
 
     def training_operations(self) -> float:
         """Return floating-point operations to train on one image: three times the forward pass; distilled, a path and its points."""
         network = size.forward_operations(self) if self.network == "unet" else size_dit.forward_operations(self)
         passes = 3.0
         if self.distilled:
-            passes = 3.0 * self.student_steps + PATH_STEPS * (1 if self.guided == 1.0 else 2)
-        return passes * (network + size_text.forward_operations(self))
+            # A judge looks at images that are made once more for it.
+            each = 3.0 if self.judged == 0 else 4.0
+            passes = each * self.student_steps + PATH_STEPS * (1 if self.guided == 1.0 else 2)
+        return passes * (network + size_text.forward_operations(self)) + size_judge.operations(self)
 
     def activation_bytes(self) -> float:
         """Return an estimate of the bytes that training keeps for one image, at two bytes a value."""

@@ -17,6 +17,7 @@ path and so is learned with it. The error is the root of the mean square of an i
 2310.14189, section 3.3), so that points near the noise, with the largest errors, do not drown the others.
 """
 
+import itertools
 import math
 from typing import Protocol
 
@@ -42,6 +43,10 @@ SOFTNESS = 0.03
 
 Told = tuple[Tensor | None, Tensor | None, Tensor | None, Tensor | None]
 """Classes, caption tokens, sources and their noise of a batch."""
+
+
+Step = tuple[Tensor, Tensor, float]
+"""Where a student stands, the velocity that it says there, and the time until the next stop."""
 
 
 class Denoises(Protocol):
@@ -104,8 +109,8 @@ def lesson(
     noise: Float[Tensor, "batch channels height width"],
     told: Told,
     config: DiffusionConfig,
-) -> Float[Tensor, ""]:
-    """Return the error of a student on the teacher's paths from some noise.
+) -> tuple[Float[Tensor, ""], Float[Tensor, "batch channels height width"]]:
+    """Return the error of a student on the teacher's paths from some noise, and the images that it arrives at itself.
 
     Args:
         student: What learns.
@@ -114,16 +119,40 @@ def lesson(
         told: Class, caption, source and its noise of every example; ``None`` for what the model does not know.
         config: Of the student.
     """
-    times = usual_times(config, TEACHER_STEPS)
     with torch.no_grad():
-        field = _guided(teacher, told, config)
-        points = path_of(field, noise * math.hypot(times[0], 1 - times[0]), config)
-    stops = torch.tensor(student_times(config), device=noise.device)
-    rows = [None if part is None else part.repeat(config.student_steps, *[1] * (part.ndim - 1)) for part in told]
-    begins = stops[:-1].repeat_interleave(len(noise))
-    predicted = student.velocity(points[:-1].flatten(0, 1), begins, student.condition(*rows))
-    spans = stops.diff()[:, None, None, None, None]
-    return path_error(predicted, (points.diff(dim=0) / spans).flatten(0, 1))
+        points = path_of(_guided(teacher, told, config), _start(noise, config), config)
+    walked = walk(student, noise=noise, told=told, config=config)
+    errors = [
+        path_error(said, (wanted - at) / span) for (at, said, span), wanted in zip(walked, points[1:], strict=True)
+    ]
+    return torch.stack(errors).mean(), arrival(walked)
+
+
+def walk(
+    student: Denoises, *, noise: Float[Tensor, "batch channels height width"], told: Told, config: DiffusionConfig
+) -> list[Step]:
+    """Return the steps that a student takes itself: where it stands, what it says there, and how far it goes.
+
+    It learns where it will stand when it makes images, not where its teacher would stand: what a step leaves wrong the next one is
+    taught to mend.
+    """
+    condition, at, steps = student.condition(*told), _start(noise, config), []
+    for begin, end in itertools.pairwise(student_times(config)):
+        said = student.velocity(at, torch.full((len(at),), begin, device=at.device), condition)
+        steps.append((at, said, end - begin))
+        at = at + (end - begin) * said
+    return steps
+
+
+def arrival(steps: list[Step]) -> Float[Tensor, "batch channels height width"]:
+    """Return the images that some steps end at."""
+    at, said, span = steps[-1]
+    return at + span * said
+
+
+def _start(noise: Tensor, config: DiffusionConfig) -> Tensor:
+    first = usual_times(config, TEACHER_STEPS)[0]
+    return noise * math.hypot(first, 1 - first)
 
 
 def _guided(teacher: Denoises, told: Told, config: DiffusionConfig) -> Velocity:

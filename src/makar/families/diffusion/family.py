@@ -19,11 +19,12 @@ from makar.families.asked import Asking
 from makar.families.diffusion import path
 from makar.families.diffusion.condition import Condition, no_captions
 from makar.families.diffusion.config import DiffusionConfig
-from makar.families.diffusion.distillation import Told, lesson
+from makar.families.diffusion.distillation import Told, arrival, lesson, walk
 from makar.families.diffusion.few_steps import FewStepSampler
 from makar.families.diffusion.filling import given_planes, random_holes
 from makar.families.diffusion.imagined import ImaginedSampler, Imagines
 from makar.families.diffusion.inflation import inflated
+from makar.families.diffusion.judging import StudentJudge
 from makar.families.diffusion.network import OrderedVelocity, VelocityNetwork
 from makar.families.diffusion.noise_schedule import NOISE_STEPS, step_times
 from makar.families.diffusion.options import ImageOptions
@@ -33,12 +34,19 @@ from makar.families.diffusion.source_sampler import SourceSampler
 from makar.families.diffusion.time_sampling import training_times, validation_times
 from makar.families.diffusion.wanted import Wanting
 from makar.families.family import Batch, Family, Loss, OnnxPart, ParameterGroup, Phase, Sampler
+from makar.families.gan.distance import UNIT
 from makar.families.logits_hook import LogitsHook, refuse_hook
 from makar.nn.initialisation import initialise_modules
 from makar.tensor_spec import CAPTION, CLASS, PADDING_TOKEN, SCORE, SOURCE, TARGET
 
 STATISTICS_BATCHES = 64
 """Batches looked at for mean and deviation of the data."""
+
+PATH_UNIT = "rms"
+"""Of the error of a student on its teacher's paths."""
+
+JUDGE = "judge."
+"""Beginning of the names of the tensors of the judge."""
 
 CONTROL = "control."
 """Beginning of the names of the tensors that steer."""
@@ -70,10 +78,12 @@ class DiffusionFamily(Family):
         self.config: DiffusionConfig = config
         self.precision = "float32"
         self.network = VelocityNetwork(config)
+        self.judge = StudentJudge(config) if config.judged else None
 
     def initialise(self, generator: torch.Generator) -> None:
         """Draw every weight; the network then starts as the best linear guess."""
-        initialise_modules(self.network, generator)
+        for network in self.children():
+            initialise_modules(network, generator)
 
     def initialise_from_data(self, batches: Iterable[Batch]) -> None:
         """Take mean and deviation of each channel, and what sources linearly let expect, from a few batches."""
@@ -112,7 +122,10 @@ class DiffusionFamily(Family):
         is_new = control is not None and not any(name.startswith(CONTROL) for name in tensors)
         if is_new:
             tensors |= {name: tensor for name, tensor in self.tensors().items() if name.startswith(CONTROL)}
-        self.load_tensors(tensors)
+        # A teacher was judged by nobody.
+        self.load_tensors({**tensors, **self._judge_tensors()})
+        if self.judge is not None:
+            self.judge.fit(batches)
         if is_new and control is not None and unet is not None:
             control.take(unet)
 
@@ -122,17 +135,26 @@ class DiffusionFamily(Family):
         return not self.config.has_source or self.config.source_is_vector
 
     def phases(self) -> list[Phase]:
-        """One phase: what is predicted."""
+        """Return what is predicted, and the judge of a student where there is one."""
         name = "velocity" if self.config.objective == "flow" else "noise"
         reader = self.network.reader
         reading = list(reader.blocks.parameters()) if reader is not None else []
-        trained = [part for part in self.parameters() if part.requires_grad]
+        trained = [part for part in self.network.parameters() if part.requires_grad]
         reading = [part for part in reading if part.requires_grad]
         others = [part for part in trained if all(part is not one for one in reading)]
         groups = [ParameterGroup(parameters=others)]
         if reading:
             groups.append(ParameterGroup(parameters=reading, learning_rate_scale=READING_RATE))
-        return [Phase(name=name, groups=groups, loss=self._loss)]
+        making = Phase(name=name, groups=groups, loss=self._loss)
+        if self.judge is None:
+            return [making]
+        judging = [ParameterGroup(parameters=list(self.judge.parameters()))]
+        every = self.judge.sizes.penalty_every
+        return [
+            making,
+            Phase(name="judge", groups=judging, loss=self._judge, optimiser="judge", averaged=False),
+            Phase(name="slope", groups=judging, loss=self._slope, optimiser="judge", averaged=False, every=every),
+        ]
 
     def prepare(self, batch: Batch, generator: torch.Generator) -> Batch:
         """Mirror half of the images where the configuration says that left and right do not matter."""
@@ -178,7 +200,10 @@ class DiffusionFamily(Family):
         time = training_times(count, mean=config.time_mean, deviation=deviation, generator=generator)
         told = self._told(batch, generator)
         if config.distilled:
-            return self._lesson(noise, told)
+            error, made = self._lesson(noise, told)
+            if self.judge is not None:
+                error = error + config.judged * self.judge.making_loss(data, made, told[0])
+            return Loss(value=error, count=count, unit=PATH_UNIT)
         return self._error(data, noise, time.to(data.device), self.condition(*told), self._weights(batch))
 
     def _told(self, batch: Batch, generator: torch.Generator) -> Told:
@@ -205,25 +230,48 @@ class DiffusionFamily(Family):
             source, amount = with_noise(source, most=config.source_noise, generator=generator)
         return label, caption, source, amount
 
-    def _lesson(self, noise: Tensor, told: Told) -> Loss:
+    def _judge(self, batch: Batch, generator: torch.Generator) -> Loss:
+        assert self.judge is not None
+        made, label = self._arrivals(batch, generator)
+        value = self.judge.judging_loss(batch[TARGET], made, label)
+        return Loss(value=value, count=len(made), unit="nats")
+
+    def _slope(self, batch: Batch, generator: torch.Generator) -> Loss:
+        assert self.judge is not None
+        made, label = self._arrivals(batch, generator)
+        return Loss(value=self.judge.penalty(batch[TARGET], made, label), count=len(made), unit="squared slope")
+
+    def _arrivals(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Tensor | None]:
+        """Return images of a student for what a batch says, and their classes."""
+        told = self._told(batch, generator)
+        with torch.no_grad():
+            steps = walk(self, noise=self._noise(batch[TARGET], generator), told=told, config=self.config)
+        return arrival(steps), told[0]
+
+    def _lesson(self, noise: Tensor, told: Told) -> tuple[Tensor, Tensor]:
         teacher = self.parent
         if not isinstance(teacher, DiffusionFamily):
             raise ConfigError(
                 "a distilled model learns from a teacher", expected="a model to begin from", do="--from MODEL"
             )
         teacher.precision = self.precision
-        value = lesson(self, teacher, noise=noise, told=told, config=self.config)
-        return Loss(value=value, count=len(noise), unit="rms")
+        return lesson(self, teacher, noise=noise, told=told, config=self.config)
 
     def validation_loss(self, batch: Batch, generator: torch.Generator) -> Loss:
         """Return the error at evenly spread times, with every class and caption known, sources clean and nothing mirrored."""
+        if self.judge is not None and len(batch[TARGET]) == 1:
+            # A distance of sets wants two at least.
+            batch = {name: part.repeat(2, *[1] * (part.ndim - 1)) for name, part in batch.items()}
         data = batch[TARGET]
         noise = self._noise(data, generator)
         time = validation_times(len(data)).to(data.device)
         with torch.no_grad():
             told = (batch.get(CLASS), batch.get(CAPTION), batch.get(SOURCE), None)
             if self.config.distilled:
-                return self._lesson(noise, told)
+                error, made = self._lesson(noise, told)
+                if self.judge is None:
+                    return Loss(value=error, count=len(data), unit=PATH_UNIT)
+                return Loss(value=self.judge.distance(data, made), count=len(data), unit=UNIT)
             condition = self.condition(*told)
             return self._error(data, noise, time, condition, self._weights(batch))
 
@@ -271,14 +319,21 @@ class DiffusionFamily(Family):
         return SourceSampler(sampler) if self.config.has_source else sampler
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return weights, and the statistics of the data, under the names of the network's parts."""
-        return dict(self.network.state_dict())
+        """Return weights and the statistics of the data under the names of the network's parts, and the judge's of a student."""
+        return self.network.state_dict() | self._judge_tensors()
+
+    def _judge_tensors(self) -> dict[str, Tensor]:
+        if self.judge is None:
+            return {}
+        return {JUDGE + name: tensor for name, tensor in self.judge.state_dict().items()}
 
     def onnx_parts(self) -> list[OnnxPart]:
         """Return the velocity network in float32: point, time and what it is conditioned on to velocity."""
         config = self.config
         network = VelocityNetwork(config).eval()
-        network.load_state_dict({name: value.detach().float().cpu() for name, value in self.tensors().items()})
+        network.load_state_dict(
+            {name: value.detach().float().cpu() for name, value in self.network.state_dict().items()}
+        )
         inputs = {
             "point": torch.zeros(2, config.channels, config.height, config.width),
             "time": torch.full((2,), 0.5),

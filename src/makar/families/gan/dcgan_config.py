@@ -46,17 +46,20 @@ class DcganConfig(GanConfig):
         """Return the exact number of trainable parameters of both networks."""
         widths, (rows, columns) = self.level_widths, self.level_sizes[-1]
         inputs = self.latent_width * (2 if self.classes else 1)
-        generator = inputs * rows * columns * widths[-1] + 2 * sum(widths)
-        between = sum(KERNEL * fine * coarse for fine, coarse in itertools.pairwise(widths))
-        generator += between + KERNEL * widths[0] * self.channels + self.channels
-        discriminator = KERNEL * self.channels * widths[0] + widths[0] + between
+        generator = inputs * rows * columns * widths[-1] + 2 * sum(widths) + self.classes * self.latent_width
+        generator += self._filters() + KERNEL * widths[0] * self.channels + self.channels
+        return generator + self.judge_parameter_count()
+
+    def judge_parameter_count(self) -> int:
+        """Return the exact number of trainable parameters of the discriminator."""
+        widths, (rows, columns) = self.level_widths, self.level_sizes[-1]
+        count = KERNEL * self.channels * widths[0] + widths[0] + self._filters()
         # A batch norm has a gain and a bias a channel; without it there is the bias alone.
-        discriminator += (2 if self.judge_norm == "batch" else 1) * sum(widths[1:])
-        discriminator += rows * columns * widths[-1] + 1
-        if self.classes:
-            generator += self.classes * self.latent_width
-            discriminator += self.classes * widths[-1]
-        return generator + discriminator
+        count += (2 if self.judge_norm == "batch" else 1) * sum(widths[1:])
+        return count + rows * columns * widths[-1] + 1 + self.classes * widths[-1]
+
+    def _filters(self) -> int:
+        return sum(KERNEL * fine * coarse for fine, coarse in itertools.pairwise(self.level_widths))
 
     def forward_operations(self) -> tuple[float, float]:
         """Return operations of one pass of the generator and of the discriminator; norms and activations are left out."""

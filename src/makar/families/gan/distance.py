@@ -9,6 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+UNIT = "energy distance in deviations of the data"
+
 
 def between(first: Float[Tensor, "some features"], second: Float[Tensor, "others features"]) -> Float[Tensor, ""]:
     """Return the mean distance from a vector of one set to one of the other."""

@@ -17,14 +17,13 @@ from makar.families.gan.augmentation import augmented
 from makar.families.gan.collapse import Monitors, alarm
 from makar.families.gan.config import GanConfig
 from makar.families.gan.dcgan_networks import DcganDiscriminator
-from makar.families.gan.distance import energy_distance, nearest, spread
+from makar.families.gan.distance import UNIT, energy_distance, nearest, spread
 from makar.families.gan.features import FixedFeatures
 from makar.families.gan.objective import discriminator_loss, generator_loss, slope_penalty
 from makar.families.gan.style_networks import ResidualDiscriminator
 from makar.nn.initialisation import initialise_modules
 from makar.tensor_spec import CLASS, TARGET
 
-UNIT = "energy distance in deviations of the data"
 LOOKED_AT = 64
 """Images of one look at the health; also the size of the sets whose nearest neighbours are compared."""
 
