@@ -34,6 +34,9 @@ class FamilyConfig(Config, abc.ABC):
     keeps_codec: ClassVar[bool] = False
     """Whether its codec of text is the one of the recipe and is not chosen by the size of the data."""
 
+    previews: ClassVar[bool] = False
+    """Whether its sampler comes to an example in steps and can say on the way what it expects (``families.estimates``)."""
+
     predictions: ClassVar[tuple[str, ...]] = ()
     """What the family's ``predict`` can say of existing content: ``"anomaly"`` ..."""
 

@@ -6,7 +6,6 @@ its file, which holds the signed manifest. Nothing here knows HTTP.
 
 import base64
 import functools
-import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -38,8 +37,8 @@ from makar.generation.stream import Piece, stream_pieces
 from makar.generation.transcribing import transcribe
 from makar.generation.turns import PLAIN_STOP, HasContext, fit_turns, knows_turns, prompt_length
 from makar.provenance.content import describe_content
-from makar.provenance.embedding import png_bytes
 from makar.serving.controls import controls_of
+from makar.serving.picture_work import change_image, make_images
 from makar.tensor_spec import CAPTION, CLASS, TARGET
 
 Ask = dict[str, Any]
@@ -62,6 +61,7 @@ def facts_of(model: Model, defaults: dict[str, Any]) -> dict[str, Any]:
         "context": config.context if isinstance(config, HasContext) else 0,
         "controls": sorted(option_names(family)),
         "edits": list(family.edits),
+        "previews": config.previews,
         "predictions": list(family.predictions),
         "classes": list(codec.class_names) if isinstance(codec, NamesClasses) and CLASS in codec.spec else [],
         "captions": CAPTION in accepted and CAPTION in codec.spec,
@@ -86,9 +86,15 @@ def image_size_of(codec: Codec) -> list[int] | None:
     return [width, height] if width and height else None
 
 
-def begin(model: Model, ask: Ask) -> Iterator[Event]:
-    """Return the events of a piece of work; the work begins when the first is asked for."""
-    return KINDS[ask["do"]](model, ask)
+def begin(model: Model, ask: Ask, tell: Callable[[Event], None]) -> Iterator[Event]:
+    """Return the events of a piece of work; the work begins when the first is asked for.
+
+    Args:
+        model: The model.
+        ask: What was asked.
+        tell: Given what there is to say in the middle of an event.
+    """
+    return KINDS[ask["do"]](model, ask | {"tell": tell})
 
 
 def _chat(model: Model, ask: Ask) -> Iterator[Event]:
@@ -239,64 +245,6 @@ def _check_writes(model: Model) -> None:
         )
 
 
-def _images(model: Model, ask: Ask) -> Iterator[Event]:
-    """Make images."""
-    _check_draws(model)
-    defaults = {name: value for name, value in ask["defaults"].items() if name in option_names(model.artifact.family())}
-    assets = generate(
-        model.artifact,
-        prompts=ask["prompt"],
-        count=ask["count"],
-        seed=ask["seed"],
-        options=defaults | ask["options"],
-        novelty=model.novelty_index(),
-    )
-    for number, asset in enumerate(assets):
-        yield _picture(asset, ask, ask["seed"] + number)
-
-
-def _edit(model: Model, ask: Ask) -> Iterator[Event]:
-    """Change an image."""
-    _check_draws(model)
-    how = dict(ask["how"])
-    how |= {name: read_image(base64.b64decode(how[name])) for name in ("image", "reference") if name in how}
-    if "mask" in how:
-        how["mask"] = to_be_made(read_image(base64.b64decode(how["mask"])))
-    assets = edit(
-        model.artifact,
-        how,
-        prompts=ask["prompt"],
-        count=ask["count"],
-        seed=ask["seed"],
-        options=ask["options"],
-        novelty=model.novelty_index(),
-    )
-    for number, asset in enumerate(itertools.islice(assets, ask["count"])):
-        yield _picture(asset, ask, ask["seed"] + number)
-
-
-def to_be_made(mask: np.ndarray) -> np.ndarray:
-    """Return a mask in Makar's sense, bool ``[rows, columns]``.
-
-    In OpenAI's API what is transparent is made anew; a mask without transparency says it by white.
-    """
-    if mask.shape[2] == 4 and (mask[:, :, 3] < 255).any():
-        return mask[:, :, 3] < 128
-    return mask[:, :, : min(3, mask.shape[2])].mean(2) >= 128
-
-
-def _picture(asset: Asset, ask: Ask, seed: int) -> Event:
-    file = png_bytes(asset.content, asset.signed)
-    rows, columns = asset.content.shape[:2]
-    return {
-        "png": base64.b64encode(file).decode("ascii"),
-        "size": [columns, rows],
-        "asset": asset.id,
-        "seed": seed,
-        "novelty": None if asset.novelty is None else asset.manifest["novelty"],
-    } | ({"manifest": asset.signed} if ask["manifest"] else {})
-
-
 def _sound(model: Model, ask: Ask) -> Iterator[Event]:
     """Speak a text, or make a sound of what is described."""
     if model.medium != "sound":
@@ -375,17 +323,12 @@ def _embed(model: Model, ask: Ask) -> Iterator[Event]:
     yield {"vectors": vectors, "width": made.shape[1], "tokens": tokens}
 
 
-def _check_draws(model: Model) -> None:
-    if model.medium != "image":
-        raise UnsupportedError(f"images of {model.path.name}, which makes {model.medium}", expected="a model of images")
-
-
 KINDS: dict[str, Callable[[Model, Ask], Iterator[Event]]] = {
     "chat": _chat,
     "complete": _complete,
     "infill": _infill,
-    "images": _images,
-    "edit": _edit,
+    "images": make_images,
+    "edit": change_image,
     "sound": _sound,
     "transcribe": _transcribe,
     "video": _video,
