@@ -1,7 +1,7 @@
 // What was made: a card of it, and everything about it on top of the page, one click away.
 
 import { h, button, dialog, ask, copy, download, duration, pairs, problem, say, size, tabs, when } from "./dom.js";
-import { bytesOf, call, picture, request } from "./api.js";
+import { bytesOf, call, drawn, picture, request } from "./api.js";
 import { stars } from "./rate.js";
 import { lines, noveltyWords, settingsOf } from "./manifest.js";
 
@@ -34,6 +34,21 @@ export function card(asset, { gone, more } = {}) {
     h("div", { class: "under" }, h("span", {}, asset.prompt || asset.model), asset.is_copy ? h("span", { class: "tag bad" }, "copy") : typeof asset.novelty === "number" && h("span", { class: "tag", title: "How new it is against the training data" }, `${Math.round(100 * asset.novelty)} % new`)),
     more);
   return item;
+}
+
+/** Previews of each image that are asked for; a model without steps has none. */
+export const PREVIEWS = 3;
+
+/** Show, in the place of a card, what an image is expected to become. */
+export function sketch(place, png, seed, { step, steps }) {
+  if (!place.querySelector("progress")) {
+    place.replaceChildren(h("img", { onload: (event) => event.target.classList.toggle("pixels", event.target.naturalWidth < 160) }),
+      h("div", { class: "under" }, h("progress", { max: steps, "aria-label": `Steps of seed ${seed}` })));
+  }
+  const shown = place.querySelector("img");
+  shown.alt = `Preview of seed ${seed}, step ${step} of ${steps}`;
+  drawn(shown, png);
+  place.querySelector("progress").value = step;
 }
 
 /** Have a sound made and kept; gives what its card shows. */

@@ -3,7 +3,7 @@
 import { h, button, choice, duration, field, fresh, number, problem, say } from "./dom.js";
 import { describe, drawn, events, request } from "./api.js";
 import { anySeed, controls, isMade, modelChoice, noModels, seeds } from "./form.js";
-import { card, details, soundOf } from "./asset.js";
+import { PREVIEWS, card, details, sketch, soundOf } from "./asset.js";
 
 const state = { model: null, prompt: "", count: 1, seed: anySeed(), isLocked: false, controls: {}, results: null };
 const MOST = 64;
@@ -159,13 +159,19 @@ class Create extends HTMLElement {
     const waiting = Array.from({ length: asked.n }, () => h("li", { class: "card pending" }, h("div", { class: "waiting", role: "img", "aria-label": "Being made" })));
     batch.append(h("ul", { class: "grid" }, waiting));
     let made = 0;
-    for await (const event of events("/v1/images/generations", { json: { ...asked, stream: true, store: true }, signal: this.stopper.signal })) {
-      const { asset, seed, novelty, not_kept: lost } = event.makar;
+    for await (const event of events("/v1/images/generations", { json: { ...asked, stream: true, store: true, partial_images: PREVIEWS }, signal: this.stopper.signal })) {
+      const { asset, seed, novelty, estimate, not_kept: lost } = event.makar;
+      const place = waiting[seed - asked.seed];
+      if (estimate) {
+        sketch(place, event.b64_json, seed, estimate);
+        continue;
+      }
       if (lost) say(`It is not in the gallery: ${lost}`, { seconds: 12 });
       const shown = card({ id: asset, type: "image/png", medium: "image", model: asked.model, prompt: asked.prompt, seed, novelty: novelty?.score, is_copy: novelty?.is_copy });
       // It is here already, so it is not fetched a second time.
       drawn(shown.querySelector("img"), event.b64_json);
-      waiting[made++].replaceWith(shown);
+      place.replaceWith(shown);
+      made++;
     }
     return made;
   }

@@ -3,13 +3,15 @@
 import { h, button, choice, duration, field, problem, say } from "./dom.js";
 import { bytesOf, call, describe, events, request } from "./api.js";
 import { anySeed, controls, modelChoice, noModels, seeds } from "./form.js";
-import { details } from "./asset.js";
+import { PREVIEWS, details, sketch } from "./asset.js";
 import "./mask.js";
 
 const WAYS = {
   paint: ["Paint what is made anew", "inpaint"], sides: ["Go on beyond the sides", "inpaint"], begin: ["Begin from the image", "image-to-image"], restyle: ["Take the style of another image", "restyle"],
   enlarge: ["Enlarge", "enlarge"], colour: ["Give it colours", "colour"], denoise: ["Take noise away", "denoise"], translate: ["Translate to the other kind", "translate"], reconstruct: ["Encode and decode", "reconstruct"], control: ["Steer by this map", "control"],
 };
+/** What is put together from several images, so that there is none to show before. */
+const IN_PARTS = new Set(["enlarge", "colour"]);
 const SIDES = ["left", "top", "right", "bottom"];
 const FARTHEST = 4096;
 const state = { model: null, way: null, prompt: "", count: 1, seed: anySeed(), isLocked: false, controls: {}, sides: {}, enlarge: 2, strength: .6, isPhoto: false };
@@ -175,7 +177,7 @@ class Edit extends HTMLElement {
     state.count = Number(this.count.value) || 1;
     const form = new FormData();
     const put = (name, value) => form.append(name, value);
-    for (const [name, value] of Object.entries({ model: this.model.id, prompt: this.prompt?.value ?? "", n: state.count, seed: this.seeds.take(), stream: true, store: true })) put(name, value);
+    for (const [name, value] of Object.entries({ model: this.model.id, prompt: this.prompt?.value ?? "", n: state.count, seed: this.seeds.take(), stream: true, store: true, ...(IN_PARTS.has(state.way) ? {} : { partial_images: PREVIEWS }) })) put(name, value);
     if (Object.keys(state.controls).length) put("controls", JSON.stringify(state.controls));
     form.append("image", state.file, "image.png");
     if (state.way === "paint") form.append("mask", await this.mask.blob(), "mask.png");
@@ -188,12 +190,17 @@ class Edit extends HTMLElement {
     this.stopper = new AbortController();
     this.stop.hidden = false;
     this.go.disabled = true;
-    const wait = h("div", { class: "panel" }, h("p", { class: "soft", role: "status" }, "Being made …"));
+    const early = h("div", { class: "big" });
+    const wait = h("div", { class: "panel" }, h("p", { class: "soft", role: "status" }, "Being made …"), early);
     this.results.prepend(wait);
     const started = performance.now();
     let made = 0;
     try {
       for await (const event of events("/v1/images/edits", { form, signal: this.stopper.signal })) {
+        if (event.makar.estimate) {
+          sketch(early, event.b64_json, event.makar.seed, event.makar.estimate);
+          continue;
+        }
         const blob = new Blob([bytesOf(event.b64_json)], { type: "image/png" });
         wait.before(this.result(blob, event.makar, state.file));
         made++;
