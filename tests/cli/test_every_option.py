@@ -342,6 +342,7 @@ EDIT = {
     "--bottom": (PAINT, ["--bottom", "3"]),
     "--strength": (PAINT, ["--strength", "0.1"]),
     "--steps": (PAINT, ["--steps", "3"]),
+    "--set": ([*PAINT, "--strength", "0.6"], ["--set", "solver=heun"]),
     "--seed": (PAINT, ["--seed", "5"]),
     "-n": (PAINT, ["-n", "2"]),
     "--guidance": ([*PAINT, "--label", "cat"], ["--guidance", "20"]),

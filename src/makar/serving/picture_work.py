@@ -71,7 +71,7 @@ def to_be_made(mask: np.ndarray) -> np.ndarray:
 
 
 def _previews(ask: Ask) -> Previews | None:
-    most, tell = ask["previews"], ask["tell"]
+    most, tell = ask.get("previews", 0), ask["tell"]
     if not most:
         return None
     return Previews(show=lambda asset: tell(_picture(asset, ask) | {"estimate": asset.manifest["estimate"]}), most=most)

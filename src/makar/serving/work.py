@@ -14,17 +14,13 @@ import numpy as np
 from makar.api.model import Model
 from makar.codecs.codec import Codec
 from makar.codecs.video import VideoCodec
-from makar.data.image_reader import read_image
 from makar.data.sound_reader import read_sound
-from makar.data.video_file import TYPES
 from makar.errors import UnsupportedError
 from makar.families.recogniser.config import TRANSCRIPT
 from makar.generation.asset import Asset
-from makar.generation.edit import edit
 from makar.generation.embed import CutsWindows, MakesVectors, embed
 from makar.generation.form import read_form
 from makar.generation.form_constraint import SpellsTokens
-from makar.generation.generate import generate
 from makar.generation.given_tokens import given_likelihoods
 from makar.generation.hole import Hole
 from makar.generation.infill import fill_stepwise, filled_job, longest_hole
@@ -34,10 +30,12 @@ from makar.generation.request import Request, option_names
 from makar.generation.speaking import Speaks
 from makar.generation.steering import TokenLikelihood, read_steering
 from makar.generation.stream import Piece, stream_pieces
+from makar.generation.token_sound_edit import writes_tokens
 from makar.generation.transcribing import transcribe
 from makar.generation.turns import PLAIN_STOP, HasContext, fit_turns, knows_turns, prompt_length
 from makar.provenance.content import describe_content
 from makar.serving.controls import controls_of
+from makar.serving.media_work import change_file, make_clip, make_sound
 from makar.serving.picture_work import change_image, make_images
 from makar.tensor_spec import CAPTION, CLASS, TARGET
 
@@ -62,6 +60,7 @@ def facts_of(model: Model, defaults: dict[str, Any]) -> dict[str, Any]:
         "controls": sorted(option_names(family)),
         "edits": list(family.edits),
         "previews": config.previews,
+        "goes_on": writes_tokens(config) or (artifact.medium in ("sound", "video") and "inpaint" in family.edits),
         "predictions": list(family.predictions),
         "classes": list(codec.class_names) if isinstance(codec, NamesClasses) and CLASS in codec.spec else [],
         "captions": CAPTION in accepted and CAPTION in codec.spec,
@@ -245,28 +244,6 @@ def _check_writes(model: Model) -> None:
         )
 
 
-def _sound(model: Model, ask: Ask) -> Iterator[Event]:
-    """Speak a text, or make a sound of what is described."""
-    if model.medium != "sound":
-        raise UnsupportedError(f"sound of {model.path.name}, which makes {model.medium}", expected="a model of sound")
-    own = option_names(model.artifact.family())
-    defaults = {name: value for name, value in ask["defaults"].items() if name in own}
-    (asset,) = generate(
-        model.artifact,
-        prompts=ask["prompt"] or None,
-        seed=ask["seed"],
-        options=defaults | ask["options"],
-        novelty=model.novelty_index(),
-    )
-    yield {
-        "wave": base64.b64encode(asset.content.wave).decode("ascii"),
-        "rate_hz": asset.content.rate_hz,
-        "asset": asset.id,
-        "seed": ask["seed"],
-        "manifest": asset.signed,
-    }
-
-
 def _transcribe(model: Model, ask: Ask) -> Iterator[Event]:
     """Write down what is said in a recording."""
     if TRANSCRIPT not in model.artifact.family_config.predictions:
@@ -276,28 +253,6 @@ def _transcribe(model: Model, ask: Ask) -> Iterator[Event]:
             do="makar train RECORDINGS --recipe recogniser",
         )
     yield transcribe(model.artifact, read_sound(base64.b64decode(ask["sound"])))
-
-
-def _video(model: Model, ask: Ask) -> Iterator[Event]:
-    """Make a clip of what is described, or one that begins with a picture."""
-    if model.medium != "video":
-        raise UnsupportedError(f"video of {model.path.name}, which makes {model.medium}", expected="a model of video")
-    own = option_names(model.artifact.family())
-    options = {name: value for name, value in ask["defaults"].items() if name in own} | ask["options"]
-    prompt, seed, novelty = ask["prompt"] or None, ask["seed"], model.novelty_index()
-    if ask["reference"] is not None:
-        how = {"image": read_image(base64.b64decode(ask["reference"]))}
-        (asset,) = edit(model.artifact, how, prompts=prompt, seed=seed, options=options, novelty=novelty)
-    else:
-        (asset,) = generate(model.artifact, prompts=prompt, seed=seed, options=options, novelty=novelty)
-    yield {
-        "file": base64.b64encode(asset.content.file).decode("ascii"),
-        "type": TYPES[asset.content.form],
-        "asset": asset.id,
-        "seed": seed,
-        "novelty": None if asset.novelty is None else asset.manifest["novelty"],
-        "manifest": asset.signed,
-    }
 
 
 def _classify(model: Model, ask: Ask) -> Iterator[Event]:
@@ -329,9 +284,10 @@ KINDS: dict[str, Callable[[Model, Ask], Iterator[Event]]] = {
     "infill": _infill,
     "images": make_images,
     "edit": change_image,
-    "sound": _sound,
+    "sound": make_sound,
+    "change": change_file,
     "transcribe": _transcribe,
-    "video": _video,
+    "video": make_clip,
     "classify": _classify,
     "embed": _embed,
 }
