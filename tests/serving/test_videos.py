@@ -7,7 +7,6 @@ import re
 import shutil
 import time
 
-import httpx
 import numpy as np
 import openai
 import pytest
@@ -19,7 +18,7 @@ from makar.data.video_file import usual_form, video_bytes
 from makar.data.video_reader import read_clip
 from tests.cli.small_models import IMAGE_SETTINGS, see
 from tests.serving.browser import Pages, opened
-from tests.serving.server import Server, request, talker, until
+from tests.serving.server import Server, posted, request, talker, until
 from tests.structure.test_docs import parses
 
 pytestmark = [
@@ -112,9 +111,7 @@ def test_a_clip_that_is_deleted_is_made_no_further_and_the_next_is_made(videos):
 def changed(server, file, *, how, files=None, **texts):
     """Change a clip over HTTP and return (status, answer)."""
     data = {"model": "moving", "seed": "3", "how": json.dumps(how), "controls": '{"steps": 2}', **texts}
-    given = {"file": ("given", file), **(files or {})}
-    answer = httpx.post(f"{server.address}/makar/v1/edits", data=data, files=given, timeout=120)
-    return answer.status_code, answer.json()
+    return posted(server.address, "/makar/v1/edits", data, {"file": file, **(files or {})})
 
 
 def test_a_clip_is_changed_as_the_verb_edit_does_and_kept(server):
@@ -130,7 +127,7 @@ def test_a_clip_is_changed_as_the_verb_edit_does_and_kept(server):
     half = np.zeros(clip.frames.shape[1:3], np.uint8)
     half[:, half.shape[1] // 2 :] = 255
     Image.fromarray(half).save(mask, "PNG")
-    status, found = changed(server, file, how={}, files={"mask": ("mask.png", mask.getvalue())})
+    status, found = changed(server, file, how={}, files={"mask": mask.getvalue()})
     assert status == 200, found
     content = request(server.address, f"/makar/v1/assets/{found['asset']}/content")[2]
     assert len(read_clip(content, most_frames=99).frames) == len(clip.frames)
@@ -143,7 +140,7 @@ def test_a_clip_is_changed_as_the_verb_edit_does_and_kept(server):
         ({"image": "/etc/passwd"}, {}, "image"),
         ({"box": "/etc/passwd"}, {}, "four numbers"),
         ({}, {}, "nothing says what to do"),
-        ({"go_on": True}, {"files": {"other": ("x", b"x")}}, "files"),
+        ({"go_on": True}, {"files": {"other": b"x"}}, "files"),
         ({"go_on": True}, {"model": "talker"}, "sound or video"),
         ({"from_second": 5, "to_second": 1}, {}, "hole"),
     ],

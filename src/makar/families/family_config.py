@@ -37,6 +37,9 @@ class FamilyConfig(Config, abc.ABC):
     previews: ClassVar[bool] = False
     """Whether its sampler comes to an example in steps and can say on the way what it expects (``families.estimates``)."""
 
+    engine: ClassVar[str] = "torch"
+    """What runs it, of ``makar.serving.engines``: Makar's own code on torch, ``transformers``, ``diffusers``, or an ``endpoint``."""
+
     predictions: ClassVar[tuple[str, ...]] = ()
     """What the family's ``predict`` can say of existing content: ``"anomaly"`` ..."""
 

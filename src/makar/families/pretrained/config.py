@@ -32,6 +32,7 @@ class PretrainedConfig(FamilyConfig):
     """A pipeline of diffusers, and an adapter of it where ``rank`` is above 0."""
 
     kind: ClassVar[str] = "pretrained"
+    engine: ClassVar[str] = "diffusers"
     target: ClassVar[str] = "makar.families.pretrained.family:PretrainedFamily"
     item_name: ClassVar[str] = "image"
     batching: ClassVar[Literal["items", "windows"]] = "items"
