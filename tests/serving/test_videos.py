@@ -4,7 +4,6 @@ import base64
 import io
 import json
 import re
-import shutil
 import time
 
 import numpy as np
@@ -29,8 +28,13 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("videos")
+def place(tmp_path_factory):
+    return tmp_path_factory.mktemp("videos")
+
+
+@pytest.fixture(scope="module")
+def server(place):
+    folder = place
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MAKAR_HOME", str(folder))
         for number, moving in enumerate(ALL[:12]):
@@ -38,7 +42,6 @@ def server(tmp_path_factory):
             place.mkdir(parents=True, exist_ok=True)
             (place / f"{number}.gif").write_bytes(video_bytes(shape_clip(moving, 0), "gif", comment=""))
         see("train", folder / "data", "--steps", "2", *IMAGE_SETTINGS, "-o", "moving")
-        shutil.copytree(folder / "models" / "moving", folder / "models" / "moving-too")
         talker(folder / "models" / "talker")
     running = Server(folder)
     yield running
@@ -151,7 +154,10 @@ def test_a_change_that_cannot_be_made_is_refused_and_no_name_of_a_file_is_read(s
     assert changed(server, b"no clip", how={"go_on": True})[0] == 400
 
 
-def test_clips_are_compared_blind(server):
+@pytest.mark.slow
+def test_clips_are_compared_blind(server, place, monkeypatch):
+    monkeypatch.setenv("MAKAR_HOME", str(place))
+    see("train", place / "data", "--steps", "1", "--seed", "5", *IMAGE_SETTINGS, "-o", "moving-too")
     body = {"models": ["moving", "moving-too"], "prompts": ["red"], "rounds": 1, "seed": 1, "options": {"steps": 1}}
     session = json.loads(request(server.address, "/makar/v1/feedback/sessions", body)[2])
     path = f"/makar/v1/feedback/sessions/{session['id']}/pairs"
