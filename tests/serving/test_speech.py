@@ -10,7 +10,9 @@ import openai
 import pytest
 
 from makar.api.model import verify
+from makar.data.sound import Sound
 from makar.data.sound_reader import read_sound
+from makar.data.wave_file import wave_bytes
 from tests.cli.small_models import IMAGE_SETTINGS, see
 from tests.recipes.spoken_data import SPEECH_SETTINGS, write_spoken
 from tests.serving.browser import Pages, opened
@@ -149,6 +151,33 @@ def test_speech_is_made_and_played_in_the_studio(server, width):
         page.get_by_role("button", name="Check it").click()
         page.get_by_text("in order").first.wait_for()
         assert page.get_by_text("broken").count() == 0
+        assert studio.violations() == [] and studio.overflow() <= 0
+        studio.close()
+        assert studio.said == []
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+def test_a_hole_is_filled_in_in_the_studio(server):
+    tone = 0.3 * np.sin(np.arange(8000) / 6).astype(np.float32)[:, None]
+    with opened() as browser:
+        studio = Pages(browser, server.address, width=1280)
+        page = studio.go("edit?model=noises")
+        given = {"name": "tone.wav", "mimeType": "audio/wav", "buffer": wave_bytes(Sound(tone, 8000))}
+        page.get_by_label("The file to change").set_input_files(given)
+        page.get_by_role("img", name="How loud it is").wait_for()
+        page.get_by_label("From, in seconds").fill("0.9")
+        page.get_by_label("To, in seconds").fill("0.5")
+        page.get_by_role("button", name="Make", exact=True).click()
+        page.get_by_text("A hole ends after it begins").wait_for()
+        page.get_by_label("To, in seconds").fill("1")
+        page.get_by_role("spinbutton", name="Steps").fill("2")
+        assert studio.violations() == []
+        page.get_by_role("button", name="Make", exact=True).click()
+        page.get_by_text("Made 1 in").wait_for()
+        page.get_by_role("button", name="Go on from it").click()
+        page.get_by_label("What to do").select_option("begin")
+        page.get_by_label("Strength").wait_for()
         assert studio.violations() == [] and studio.overflow() <= 0
         studio.close()
         assert studio.said == []

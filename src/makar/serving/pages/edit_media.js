@@ -68,13 +68,14 @@ export class MediaEdit {
     this.way = name;
     const kind = WAYS[name][3];
     this.stage.querySelector("makar-mask")?.remove();
+    this.stage.firstElementChild.hidden = false;
     const parts = {
       hole: () => {
         const end = Number.isFinite(this.player?.duration) ? this.player.duration : null;
         const place = (words, value) => {
-          const input = h("input", { type: "number", min: 0, step: .01, value, inputmode: "decimal", "aria-label": `${words}, in seconds` });
+          const input = h("input", { type: "number", min: 0, step: .01, value, inputmode: "decimal" });
           const here = this.player && button("Here", { title: `${words} here, where the player is`, act: () => { input.value = this.player.currentTime.toFixed(2); } });
-          return [input, h("div", { class: "field" }, h("span", {}, `${words}, in seconds`), h("div", { class: "row" }, h("div", { class: "grow" }, input), here))];
+          return [input, h("div", { class: "row" }, h("div", { class: "grow" }, field(`${words}, in seconds`, input)), here)];
         };
         const [[from, first], [to, last]] = [place("From", end ? (end / 3).toFixed(2) : 0), place("To", end ? (end / 2).toFixed(2) : "")];
         Object.assign(this, { from, to });
@@ -89,7 +90,7 @@ export class MediaEdit {
         return made;
       },
       to: () => { this.last = h("input", { type: "file", accept: "image/*" }); return field("The last picture", this.last, "What lies between the two is made"); },
-      mask: () => { this.paint(); return h("p", { class: "hint" }, "What is not painted stays as it is in every frame, bit for bit."); },
+      mask: () => { this.paint(); return h("p", { class: "small soft" }, "What is not painted stays as it is in every frame, bit for bit."); },
     };
     this.extra.replaceChildren(...(kind ? [parts[kind]()] : []));
   }
@@ -102,6 +103,8 @@ export class MediaEdit {
       const frame = await createImageBitmap(player ?? this.state.file);
       if (this.way !== "paint") return;
       this.mask = document.createElement("makar-mask");
+      // The mask shows the frame; the clip itself would only be in the way.
+      this.stage.firstElementChild.hidden = true;
       this.stage.append(this.mask);
       this.mask.show(frame);
     } catch {
