@@ -96,7 +96,7 @@ def main() -> int:
     print(f"the first preview after {100 * first:.0f} % of the time (bar {100 * FIRST_BAR:.0f} %)")
     print(f"from the finished image: {', '.join(f'{one:.1f}' for one in nearer)}; another image {control:.1f}")
     print(f"the same image with and without: {sum(same)} of {len(same)}")
-    figures = {"seconds": statistics.median(plain), "times_longer": longer, "first_share": first}
+    figures: dict[str, Any] = {"seconds": statistics.median(plain), "times_longer": longer, "first_share": first}
     figures |= {"distance": nearer, "distance_of_another": control, "same": sum(same), "images": len(same)}
     write_result("previews", {"machine": machine(), "options": vars(options), **figures, "bars": bars})
     for name, is_held in bars.items():

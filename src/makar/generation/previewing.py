@@ -40,7 +40,7 @@ def watched(sampler: Sampler) -> ShowsEstimates:
     if not isinstance(sampler, ShowsEstimates):
         raise UnsupportedError(
             "previews of a model that comes to nothing step by step",
-            expected="a diffusion model, trained by Makar",
+            expected="a diffusion model",
             do="leave the previews out: what it makes is there at once",
         )
     return sampler

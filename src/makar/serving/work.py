@@ -59,7 +59,7 @@ def facts_of(model: Model, defaults: dict[str, Any]) -> dict[str, Any]:
         "context": config.context if isinstance(config, HasContext) else 0,
         "controls": sorted(option_names(family)),
         "edits": list(family.edits),
-        "previews": config.previews,
+        "previews": family.previews,
         "goes_on": writes_tokens(config) or (artifact.medium in ("sound", "video") and "inpaint" in family.edits),
         "predictions": list(family.predictions),
         "classes": list(codec.class_names) if isinstance(codec, NamesClasses) and CLASS in codec.spec else [],

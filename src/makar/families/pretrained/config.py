@@ -82,6 +82,11 @@ class PretrainedConfig(FamilyConfig):
         return tuple(name for name in self.abilities if name != CREATE)
 
     @property
+    def previews(self) -> bool:
+        """Whether its latents are those of its autoencoder at every step, which is so of Stable Diffusion."""
+        return self.pipeline.startswith("StableDiffusion")
+
+    @property
     def scale(self) -> float:
         """What the product of the two matrices of an adapted layer is multiplied by."""
         return (self.alpha or self.rank) / self.rank if self.rank else 0.0
