@@ -8,6 +8,7 @@ import io
 import json
 import re
 import shutil
+import socket
 import time
 from pathlib import Path
 
@@ -342,6 +343,7 @@ EDIT = {
     "--bottom": (PAINT, ["--bottom", "3"]),
     "--strength": (PAINT, ["--strength", "0.1"]),
     "--steps": (PAINT, ["--steps", "3"]),
+    "--set": ([*PAINT, "--strength", "0.6"], ["--set", "solver=heun"]),
     "--seed": (PAINT, ["--seed", "5"]),
     "-n": (PAINT, ["-n", "2"]),
     "--guidance": ([*PAINT, "--label", "cat"], ["--guidance", "20"]),
@@ -1385,6 +1387,19 @@ SERVE = ("<models>?", "--host", "--port", "--key-file", "--origin", "--requests-
 SERVE += ("--largest-upload", "--data", "--set", "--json")
 CASES[("makar serve", "--base-url")] = "test_an_endpoint_behind_the_server_is_where_it_is_said_to_be"
 CASES |= {("makar serve", option): "test_an_option_of_serve_changes_what_is_served" for option in SERVE}
+
+
+CASES[("makar serve", "--engine")] = "test_an_engine_that_does_not_run_the_model_is_refused"
+
+
+@pytest.mark.loopback
+def test_an_engine_that_does_not_run_the_model_is_refused(place):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = ["--port", str(taken.getsockname()[1])]
+        assert "is taken" in see("serve", "writer", "--engine", "torch", *port, code=1).messages
+        refused = see("serve", "writer", "--engine", "transformers", *port, code=2).messages
+    assert "the one engine here that runs it" in refused and "--to transformers" in refused
 
 
 @pytest.mark.loopback

@@ -13,6 +13,7 @@ from makar.data.sound import Sound
 from makar.data.store import build_store
 from makar.errors import TensorMismatchError, UnsupportedError, UsageError
 from makar.families.edits import EDITS
+from makar.families.estimates import Estimate, ShowsEstimates, told_steps
 from makar.generation.frames import BetweenImages, BetweenSeeds
 from makar.recipe import Stage, check_fit
 from makar.tensor_spec import TARGET, Slot, TensorSpec
@@ -122,6 +123,23 @@ def test_every_edit_that_it_names_is_done_and_no_other(case):
                 list(sampler.sample(options, [prompt], [0]))
     assert ("interpolate" in config.edits) == isinstance(sampler, BetweenImages)
     assert ("interpolate-seeds" in config.edits) == isinstance(sampler, BetweenSeeds)
+
+
+@every_stage
+def test_it_shows_estimates_where_it_says_so_and_they_change_nothing(case):
+    codec, config, _ = case
+    family = samples.new_family(config).eval()
+    sampler = family.sampler(codec)
+    assert config.previews == isinstance(sampler, ShowsEstimates)
+    if not config.previews or not family.creates:
+        return
+    seen: list[Estimate] = []
+    options = family.options.from_dictionary(_short(family))
+    (plain,) = (found["target"] for _, found, _ in sampler.sample(options, [{}], [0]))
+    sampler.watch(seen.append, most=1)
+    (made,) = (found["target"] for _, found, _ in sampler.sample(options, [{}], [0]))
+    assert np.array_equal(plain, made) and all(one.slots["target"].shape == made.shape for one in seen)
+    assert [one.step - 1 for one in seen] == told_steps(options.steps, 1)
 
 
 @every_stage

@@ -116,6 +116,19 @@ def request(address, path, body=None, *, method=None, headers=None, timeout=60):
         connection.close()
 
 
+def posted(address, path, texts, files):
+    """Return (status, values) of a form; ``files`` are bytes by name."""
+    mark, lines = b"--a-line-that-is-in-no-file", []
+    for name, value in [*texts.items(), *files.items()]:
+        shown = '; filename="given"' if isinstance(value, bytes) else ""
+        content = value if isinstance(value, bytes) else value.encode()
+        head = f'Content-Disposition: form-data; name="{name}"{shown}'.encode()
+        lines += [mark, head, b"", content]
+    kind = {"Content-Type": f"multipart/form-data; boundary={mark[2:].decode()}"}
+    status, _, content = request(address, path, b"\r\n".join([*lines, mark + b"--", b""]), headers=kind)
+    return status, json.loads(content)
+
+
 def until(condition, *, seconds=30):
     """Wait until something is true."""
     end = time.monotonic() + seconds

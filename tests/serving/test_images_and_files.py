@@ -1,8 +1,10 @@
 """Images, files, vectors and moderation over HTTP with the official client in its strict mode."""
 
 import base64
+import functools
 import io
 import json
+import shutil
 
 import numpy as np
 import openai
@@ -12,10 +14,11 @@ from PIL import Image
 import makar
 from makar.artifacts.save import save_artifact
 from makar.families.diffusion.config import DiffusionConfig
+from makar.families.gan.dcgan_config import DcganConfig
 from makar.provenance.embedding import png_manifest
 from makar.recipe import Recipe, Stage
 from makar.serving.moderation import PATTERNS, scores_by_patterns
-from makar.serving.work import to_be_made
+from makar.serving.picture_work import to_be_made
 from tests.families.encoder.test_classifier import classifier
 from tests.families.encoder.test_embedder import embedder
 from tests.generation.test_edit import saved
@@ -108,6 +111,51 @@ def test_images_come_one_by_one_in_a_stream(client):
     assert [pixels_of(event.b64_json).tolist() for event in events] == [
         pixels_of(image.b64_json).tolist() for image in draw(client, n=2).data
     ]
+
+
+@pytest.mark.parametrize("kind", ["image_generation", "image_edit"])
+def test_partial_images_come_before_each_finished_one_as_the_official_client_reads_them(client, kind):
+    body = {"seed": 3, "steps": 4, "guidance": 1.0}
+    asked = {"model": "painter", "prompt": "fox", "n": 2, "extra_body": body}
+    ask = functools.partial(client.images.generate, **asked)
+    if kind == "image_edit":
+        ask = functools.partial(client.images.edit, image=png(np.full((16, 16, 3), 90, np.uint8)), **asked)
+    *partial, first, second = ask(stream=True, partial_images=3)
+    assert {event.type for event in partial} == {f"{kind}.partial_image"}
+    assert [event.type for event in (first, second)] == [f"{kind}.completed"] * 2
+    for finished, seed in ((first, 3), (second, 4)):
+        mine = [event for event in partial if event.makar["seed"] == seed]
+        assert [event.partial_image_index for event in mine] == [0, 1, 2][: len(mine)]
+        assert finished.makar["seed"] == seed and finished.makar["partial_images"] == len(mine) == 2
+        far = [np.abs(pixels_of(one.b64_json).astype(int) - pixels_of(finished.b64_json)).mean() for one in mine]
+        assert far[0] > far[1] > 0, "an estimate, which comes nearer"
+        signed = json.loads(png_manifest(base64.b64decode(mine[0].b64_json)))["manifest"]
+        assert signed["estimate"] == mine[0].makar["estimate"] == {"step": 2, "steps": 4}
+    plain = ask().data
+    assert [one.b64_json for one in plain] != [one.b64_json for one in (first, second)], "ids and times differ"
+    assert [pixels_of(one.b64_json).tolist() for one in plain] == [
+        pixels_of(one.b64_json).tolist() for one in (first, second)
+    ]
+
+
+def test_a_model_without_steps_sends_the_finished_image_and_says_so(client, place, monkeypatch):
+    monkeypatch.setenv("MAKAR_HOME", str(place))
+    folder = saved(place / "models" / "at-once", DcganConfig(features=8), labels=(None,)).path
+    (event,) = client.images.generate(model="at-once", prompt="", stream=True, partial_images=3)
+    shutil.rmtree(folder)
+    assert event.type == "image_generation.completed" and event.makar["partial_images"] == 0
+
+
+def test_partial_images_are_refused_where_they_cannot_be_sent(client):
+    for fields, words in (
+        ({"partial_images": 2}, "stream"),
+        ({"stream": True, "partial_images": 4}, "at most 3"),
+    ):
+        with pytest.raises(openai.BadRequestError, match=words):
+            draw(client, **fields)
+    tool = {"type": "image_generation", "model": "painter", "partial_images": 1}
+    with pytest.raises(openai.BadRequestError, match="inside an answer"):
+        client.responses.create(model="talker", input="a fox", tools=[tool])
 
 
 def test_the_only_model_of_images_needs_no_name(client):

@@ -5,15 +5,18 @@ import io
 import json
 import wave
 
+import numpy as np
 import openai
 import pytest
 
 from makar.api.model import verify
+from makar.data.sound import Sound
 from makar.data.sound_reader import read_sound
+from makar.data.wave_file import wave_bytes
 from tests.cli.small_models import IMAGE_SETTINGS, see
 from tests.recipes.spoken_data import SPEECH_SETTINGS, write_spoken
 from tests.serving.browser import Pages, opened
-from tests.serving.server import Server, request, talker
+from tests.serving.server import Server, posted, request, talker
 
 pytestmark = pytest.mark.loopback
 
@@ -56,6 +59,28 @@ def test_a_wav_file_is_what_was_signed(speech, tmp_path):
     with wave.open(io.BytesIO(found.content)) as file:
         assert str(file.getframerate()) == found.headers["x-makar-rate-hz"]
     assert speech.create(**SAID, response_format="wav").content == found.content
+
+
+def test_a_hole_in_a_sound_is_filled_in_and_what_came_of_it_is_kept(server):
+    with wave.open(file := io.BytesIO(), "wb") as whole:
+        whole.setparams((1, 2, 8000, 0, "NONE", "NONE"))
+        whole.writeframes((8000 * np.sin(np.arange(4000) / 5)).astype("<i2").tobytes())
+
+    def change(how):
+        form = {"model": "noises", "seed": "1", "controls": '{"steps": 2}', "how": json.dumps(how)}
+        return posted(server.address, "/makar/v1/edits", form, {"file": file.getvalue()})
+
+    status, found = change({"from_second": 0.2, "to_second": 0.3})
+    assert status == 200, found
+    kept = json.loads(request(server.address, f"/makar/v1/assets/{found['asset']}")[2])
+    content = request(server.address, f"/makar/v1/assets/{found['asset']}/content")[2]
+    assert kept["kind"] == "edit" and kept["manifest"]["manifest"]["edit"]["operation"] == "inpaint"
+    before, after = (read_sound(one).samples[:, 0] for one in (file.getvalue(), content))
+    stays = np.r_[0:1600, 2400:4000]
+    assert np.array_equal(before[stays], after[stays]) and not np.array_equal(before, after)
+    for how, word in (({}, "nothing"), ({"from_second": 9, "to_second": 10}, "hole"), ({"operation": "vary"}, "vary")):
+        status, refused = change(how)
+        assert status == 400 and word in refused["error"]["message"]
 
 
 def test_every_form_holds_the_same_sound(speech):
@@ -126,6 +151,33 @@ def test_speech_is_made_and_played_in_the_studio(server, width):
         page.get_by_role("button", name="Check it").click()
         page.get_by_text("in order").first.wait_for()
         assert page.get_by_text("broken").count() == 0
+        assert studio.violations() == [] and studio.overflow() <= 0
+        studio.close()
+        assert studio.said == []
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+def test_a_hole_is_filled_in_in_the_studio(server):
+    tone = 0.3 * np.sin(np.arange(8000) / 6).astype(np.float32)[:, None]
+    with opened() as browser:
+        studio = Pages(browser, server.address, width=1280)
+        page = studio.go("edit?model=noises")
+        given = {"name": "tone.wav", "mimeType": "audio/wav", "buffer": wave_bytes(Sound(tone, 8000))}
+        page.get_by_label("The file to change").set_input_files(given)
+        page.get_by_role("img", name="How loud it is").wait_for()
+        page.get_by_label("From, in seconds").fill("0.9")
+        page.get_by_label("To, in seconds").fill("0.5")
+        page.get_by_role("button", name="Make", exact=True).click()
+        page.get_by_text("A hole ends after it begins").wait_for()
+        page.get_by_label("To, in seconds").fill("1")
+        page.get_by_role("spinbutton", name="Steps").fill("2")
+        assert studio.violations() == []
+        page.get_by_role("button", name="Make", exact=True).click()
+        page.get_by_text("Made 1 in").wait_for()
+        page.get_by_role("button", name="Go on from it").click()
+        page.get_by_label("What to do").select_option("begin")
+        page.get_by_label("Strength").wait_for()
         assert studio.violations() == [] and studio.overflow() <= 0
         studio.close()
         assert studio.said == []

@@ -113,6 +113,32 @@ def test_by_keyboard_alone_an_image_is_made_looked_at_and_made_again(studio):
     assert "Image by painter" in page.evaluate("document.activeElement.ariaLabel"), "focus comes back"
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_what_an_image_is_becoming_is_shown_and_stop_works_meanwhile(studio):
+    page = studio.go("create?model=painter")
+    page.get_by_role("button", name="Make", exact=True).wait_for()
+    page.get_by_role("spinbutton", name="Steps").fill("60")
+    page.evaluate(
+        """() => { window.seen = new Set();
+          new MutationObserver(() => document.querySelectorAll('.pending img').forEach((one) => window.seen.add(one.alt)))
+            .observe(document.body, {subtree: true, childList: true, attributes: true, attributeFilter: ['alt']}); }"""
+    )
+    page.get_by_role("button", name="Make", exact=True).click()
+    page.get_by_text("Made 1 in").wait_for()
+    seen = page.evaluate("[...window.seen]")
+    assert [re.search(r"step (\d+) of 60", one)[1] for one in seen] == ["16", "31", "46"]
+    assert page.locator(".pending").count() == 0
+    page.get_by_role("spinbutton", name="Steps").fill("1000")
+    page.get_by_role("spinbutton", name="How many").fill("16")
+    page.get_by_role("button", name="Make", exact=True).click()
+    page.get_by_role("img", name=re.compile("^Preview of seed .* of 1,?000")).first.wait_for()
+    assert studio.violations() == []
+    page.get_by_role("button", name="Stop").click()
+    page.get_by_text("Stopped").wait_for()
+    assert page.locator(".pending").count() == 0
+
+
 def test_a_dropped_file_gives_its_settings_back(studio, server, tmp_path):
     page = studio.go("gallery")
     page.locator(".card").first.wait_for()
@@ -259,6 +285,46 @@ def test_a_conversation_has_branches_and_can_be_stopped(studio):
     assert studio.violations() == []
     page.reload()
     page.get_by_text("Once more").first.wait_for()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_model_calls_a_tool_and_is_told_what_came_of_it(studio):
+    page = studio.go("chat?model=talker")
+    page.get_by_text("Controls", exact=True).wait_for()
+    page.get_by_role("button", name="New", exact=True).click()
+    page.get_by_text("Tools", exact=True).click()
+    page.get_by_role("button", name="Add a tool").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Name", exact=True).fill("weather")
+    dialog.get_by_label("Parameters").fill('{"type": "object"')
+    dialog.get_by_role("button", name="Keep it").click()
+    dialog.get_by_text("That is no tool").wait_for()
+    places = {"type": "object", "properties": {"place": {"enum": ["Rome", "Oslo"]}}, "required": ["place"]}
+    dialog.get_by_label("Parameters").fill(json.dumps(places | {"additionalProperties": False}))
+    assert studio.violations() == []
+    dialog.get_by_role("button", name="Keep it").click()
+    page.get_by_label("The model calls").select_option("required")
+    page.get_by_label("Message").fill("Where is it warm?")
+    page.keyboard.press("Enter")
+    arguments = page.get_by_label("Arguments of weather")
+    arguments.wait_for()
+    assert json.loads(arguments.inner_text())["place"] in ("Rome", "Oslo")
+    page.get_by_label("Message").fill("Well?")
+    page.keyboard.press("Enter")
+    page.get_by_text("The model waits for the result").wait_for()
+    page.get_by_role("textbox", name="Result of weather").fill('{"celsius": 31}')
+    with page.expect_request("**/v1/chat/completions") as sent:
+        page.get_by_role("button", name="Give it to the model").click()
+    body = sent.value.post_data_json
+    call, result = body["messages"][-2:]
+    assert call["tool_calls"][0]["function"]["name"] == "weather" and body["tool_choice"] == "auto"
+    assert result == {"role": "tool", "tool_call_id": call["tool_calls"][0]["id"], "content": '{"celsius": 31}'}
+    page.get_by_role("article", name="Result of weather").wait_for()
+    page.get_by_role("button", name="Answer anew").nth(1).wait_for()
+    assert studio.violations() == [] and studio.overflow() <= 0
+    page.reload()
+    page.get_by_text("Tools: 1").wait_for()
 
 
 @pytest.mark.slow

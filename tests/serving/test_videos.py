@@ -3,7 +3,10 @@
 import base64
 import io
 import json
+import re
+import time
 
+import numpy as np
 import openai
 import pytest
 from PIL import Image
@@ -14,7 +17,8 @@ from makar.data.video_file import usual_form, video_bytes
 from makar.data.video_reader import read_clip
 from tests.cli.small_models import IMAGE_SETTINGS, see
 from tests.serving.browser import Pages, opened
-from tests.serving.server import Server, talker
+from tests.serving.server import Server, posted, request, talker, until
+from tests.structure.test_docs import parses
 
 pytestmark = [
     pytest.mark.loopback,
@@ -24,8 +28,13 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("videos")
+def place(tmp_path_factory):
+    return tmp_path_factory.mktemp("videos")
+
+
+@pytest.fixture(scope="module")
+def server(place):
+    folder = place
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MAKAR_HOME", str(folder))
         for number, moving in enumerate(ALL[:12]):
@@ -84,6 +93,85 @@ def test_a_picture_is_the_first_frame(videos):
     assert 1.5 * near < far
 
 
+def test_a_clip_is_kept_unless_that_is_not_wanted(videos, server):
+    found = _made(videos)
+    status, headers, content = request(server.address, f"/makar/v1/assets/{found.makar['asset']}/content")
+    assert status == 200 and content == videos.download_content(found.id).content
+    assert headers["content-type"] == found.makar["type"]
+    other = _made(videos, extra_body={"seed": 99, "steps": 2, "store": False})
+    assert request(server.address, f"/makar/v1/assets/{other.makar['asset']}")[0] == 404
+
+
+def test_a_clip_that_is_deleted_is_made_no_further_and_the_next_is_made(videos):
+    endless = videos.create(model="moving", prompt="red", extra_body={"seed": 1, "steps": 1000})
+    until(lambda: videos.retrieve(endless.id).status == "in_progress")
+    videos.delete(endless.id)
+    started = time.monotonic()
+    _made(videos)
+    assert time.monotonic() - started < 60
+
+
+def changed(server, file, *, how, files=None, **texts):
+    """Change a clip over HTTP and return (status, answer)."""
+    data = {"model": "moving", "seed": "3", "how": json.dumps(how), "controls": '{"steps": 2}', **texts}
+    return posted(server.address, "/makar/v1/edits", data, {"file": file, **(files or {})})
+
+
+def test_a_clip_is_changed_as_the_verb_edit_does_and_kept(server):
+    clip = shape_clip(ALL[0], 0)
+    file = video_bytes(clip, "gif", comment="")
+    status, found = changed(server, file, how={"go_on": True})
+    assert status == 200, found
+    assert found["medium"] == "video" and found["seed"] == 3
+    kept = json.loads(request(server.address, f"/makar/v1/assets/{found['asset']}")[2])
+    assert kept["kind"] == "edit" and kept["type"] == found["type"]
+    assert kept["manifest"]["manifest"]["edit"]["operation"] == "go on"
+    mask = io.BytesIO()
+    half = np.zeros(clip.frames.shape[1:3], np.uint8)
+    half[:, half.shape[1] // 2 :] = 255
+    Image.fromarray(half).save(mask, "PNG")
+    status, found = changed(server, file, how={}, files={"mask": mask.getvalue()})
+    assert status == 200, found
+    content = request(server.address, f"/makar/v1/assets/{found['asset']}/content")[2]
+    assert len(read_clip(content, most_frames=99).frames) == len(clip.frames)
+
+
+@pytest.mark.parametrize(
+    "how, more, word",
+    [
+        ({"mask": "/etc/passwd"}, {}, "mask"),
+        ({"image": "/etc/passwd"}, {}, "image"),
+        ({"box": "/etc/passwd"}, {}, "four numbers"),
+        ({}, {}, "nothing says what to do"),
+        ({"go_on": True}, {"files": {"other": b"x"}}, "files"),
+        ({"go_on": True}, {"model": "talker"}, "sound or video"),
+        ({"from_second": 5, "to_second": 1}, {}, "hole"),
+        ({"from_second": float("inf")}, {}, "hole"),
+        ({"to_second": float("inf")}, {}, "hole"),
+        ({"from_second": float("nan")}, {}, "at least 0"),
+    ],
+)
+def test_a_change_that_cannot_be_made_is_refused_and_no_name_of_a_file_is_read(server, how, more, word):
+    status, found = changed(server, video_bytes(shape_clip(ALL[0], 0), "gif", comment=""), how=how, **more)
+    assert status == 400 and word in found["error"]["message"], found
+    assert changed(server, b"no clip", how={"go_on": True})[0] == 400
+
+
+@pytest.mark.slow
+def test_clips_are_compared_blind(server, place, monkeypatch):
+    monkeypatch.setenv("MAKAR_HOME", str(place))
+    see("train", place / "data", "--steps", "1", "--seed", "5", *IMAGE_SETTINGS, "-o", "moving-too")
+    body = {"models": ["moving", "moving-too"], "prompts": ["red"], "rounds": 1, "seed": 1, "options": {"steps": 1}}
+    session = json.loads(request(server.address, "/makar/v1/feedback/sessions", body)[2])
+    path = f"/makar/v1/feedback/sessions/{session['id']}/pairs"
+    status, _, content = request(server.address, path, {"rater": "ann"})
+    pair = json.loads(content)
+    assert status == 200 and pair["left"]["type"].startswith(("video/", "image/gif")), content
+    assert pair["left"]["file"] != pair["right"]["file"]
+    verdict = {"said": "left", "consent": True}
+    assert request(server.address, f"/makar/v1/feedback/pairs/{pair['pair']}", verdict)[0] == 200
+
+
 @pytest.mark.parametrize(
     "change, word",
     [
@@ -116,7 +204,23 @@ def test_clips_are_made_and_shown_in_the_studio(server, width):
         page.get_by_label("How many").fill("2")
         page.get_by_role("button", name="Make", exact=True).click()
         page.get_by_text("Made 2 in").wait_for()
-        assert page.locator(".clip").count() == 2 and page.get_by_role("link", name="Manifest").count() == 2
+        assert page.locator(".card .clip, .card img").count() == 2
         assert studio.violations() == [] and studio.overflow() <= 0
+        page = studio.go("gallery?medium=video")
+        page.locator(".card").first.wait_for()
+        page.get_by_role("button", name=re.compile("^Clip by moving")).first.click()
+        dialog = page.get_by_role("dialog")
+        dialog.get_by_text("The signed manifest").wait_for()
+        assert dialog.locator(".clip").count() == 1 and studio.violations() == []
+        assert parses(dialog.get_by_role("tabpanel").inner_text().splitlines()[0]) is None
+        dialog.get_by_role("link", name="Edit").click()
+        page.get_by_label("What to do").select_option("go_on")
+        page.get_by_role("spinbutton", name="Steps").fill("2")
+        page.get_by_role("button", name="Make", exact=True).click()
+        page.get_by_text("Made 1 in").wait_for()
+        assert studio.violations() == [] and studio.overflow() <= 0
+        page.get_by_label("What to do").select_option("paint")
+        page.locator("makar-mask canvas").wait_for()
+        assert studio.violations() == []
         studio.close()
         assert studio.said == []

@@ -18,6 +18,7 @@ from tests.serving.server import talker
 TEXT = {"do": "complete", "prompt": "Hello", "echo": False, "options": {"max_tokens": 8}, "seed": 1}
 TEXT |= {"likelihoods": None, "manifest": False}
 IMAGE = {"do": "images", "prompt": "fox", "count": 1, "seed": 1, "options": {"steps": 1}, "manifest": False}
+IMAGE |= {"previews": 0}
 
 
 @pytest.fixture
@@ -106,3 +107,21 @@ def test_an_image_that_nobody_wants_is_stopped_in_the_middle_of_it(own_folder, s
     said = answers(model, script)
     # It was interrupted: otherwise its images would have been there before anybody heard that they are not wanted.
     assert {line["id"] for line in said} == {"b"} and said[0]["event"]["size"] == [16, 16]
+
+
+def test_previews_come_between_the_steps_and_work_is_stopped_after_one(own_folder, signals):
+    config = DiffusionConfig(features=16, multipliers=(1, 2), blocks=1, head_width=8)
+    model = makar.load(saved(own_folder / "models" / "painter", config).path)
+
+    def script(send, worker):
+        send({"id": "a", **IMAGE, "options": {"steps": 1000}, "count": 64, "previews": 400})
+        until_said(worker._out, '"estimate"')
+        send({"cancel": "a"})
+        send({"id": "b", **IMAGE, "options": {"steps": 3}, "previews": 1})
+        until_said(worker._out, '"b","done"')
+
+    said = answers(model, script)
+    assert all("estimate" in line["event"] for line in said if line["id"] == "a")
+    early, finished = (line["event"] for line in said if line["id"] == "b" and "event" in line)
+    assert early["estimate"] == {"step": 2, "steps": 3} and "estimate" not in finished
+    assert early["seed"] == finished["seed"] == 1 and early["png"] != finished["png"]

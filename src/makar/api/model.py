@@ -105,7 +105,7 @@ class Model:
         options: Mapping[str, Any] | None = None,
         refuse_copies: bool = False,
     ) -> Iterator["Asset"]:
-        """Make new content like ``generate``, and give each asset as soon as it is finished."""
+        """Make new content like ``generate``, and give each asset as soon as it is finished; ``previewing.shown`` shows it before."""
         from makar.generation.generate import generate
 
         return generate(
@@ -242,7 +242,7 @@ class Model:
         seed: int = 0,
         options: Mapping[str, Any] | None = None,
     ) -> Iterator["Asset"]:
-        """Change an image like ``edit``, and give each asset as soon as it is finished."""
+        """Change an image like ``edit``, and give each asset as soon as it is finished; ``previewing.shown`` shows it before."""
         from makar.generation.edit import edit
 
         return edit(

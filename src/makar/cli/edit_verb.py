@@ -7,6 +7,7 @@ import typer
 
 from makar.cli.generate_verb import ControlNet, Loras, ModelName, check_output, form_of, save_asset, show_each
 from makar.cli.output import Json
+from makar.cli.values import controls_of
 from makar.errors import UsageError
 
 DIFFS = (".diff", ".patch")
@@ -110,6 +111,10 @@ def edit(
         float | None, typer.Option("--guidance", help="How strictly to follow prompt and label.")
     ] = None,
     negative_prompt: Annotated[str | None, typer.Option("--negative-prompt", help="What it must not become.")] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Any other control of the model; may be repeated."),
+    ] = None,
     lora: Loras = None,
     controlnet: ControlNet = None,
     output: Annotated[
@@ -173,6 +178,7 @@ def edit(
         "temperature": temperature,
     }
     options = {name: value for name, value in controls.items() if value is not None}
+    options |= controls_of(settings or [], taken=options)
     images: list[Path | None] = list(files or [])
     maker = load(model, loras=lora or (), controlnet=controlnet)
     is_clip = maker.medium == "video"

@@ -47,6 +47,12 @@ def serve(
         typer.Option("--largest-upload", min=1, max=4096, help="Megabytes of a body with files; of JSON an eighth."),
     ] = 64,
     base_url: BaseUrl = None,
+    engine: Annotated[
+        str,
+        typer.Option(
+            "--engine", metavar="NAME", help="auto says why it takes which; torch, transformers, diffusers, endpoint."
+        ),
+    ] = "auto",
     data: Annotated[
         list[Path] | None,
         typer.Option("--data", metavar="FOLDER", help="Let the studio train on what is in here; may be repeated."),
@@ -75,6 +81,7 @@ def serve(
         memory_megabytes=memory,
         most_megabytes=largest_upload,
         base_url=base_url,
+        engine=engine,
         data_folders=tuple(data or ()),
         options=controls_of(controls or []),
     )

@@ -168,6 +168,11 @@ class Family(nn.Module, abc.ABC):
         return self.config.edits
 
     @property
+    def previews(self) -> bool:
+        """Whether the sampler can be watched (``makar.families.estimates``), as the configuration says where nothing else forbids it."""
+        return self.config.previews
+
+    @property
     def predictions(self) -> tuple[str, ...]:
         """What ``predict`` can say of existing content; the configuration says it."""
         return self.config.predictions

@@ -34,6 +34,9 @@ class FamilyConfig(Config, abc.ABC):
     keeps_codec: ClassVar[bool] = False
     """Whether its codec of text is the one of the recipe and is not chosen by the size of the data."""
 
+    engine: ClassVar[str] = "torch"
+    """What runs it, of ``makar.serving.engines``: Makar's own code on torch, ``transformers``, ``diffusers``, or an ``endpoint``."""
+
     predictions: ClassVar[tuple[str, ...]] = ()
     """What the family's ``predict`` can say of existing content: ``"anomaly"`` ..."""
 
@@ -41,6 +44,11 @@ class FamilyConfig(Config, abc.ABC):
     def edits(self) -> tuple[str, ...]:
         """What the sampler can do to given content, of ``makar.families.edits``; prompts then carry the slots that are named there."""
         return ()
+
+    @property
+    def previews(self) -> bool:
+        """Whether its sampler comes to an example in steps and can say on the way what it expects (``families.estimates``)."""
+        return False
 
     @property
     def window_length(self) -> int:

@@ -27,6 +27,7 @@ from makar.generation.in_parts import made_in_parts
 from makar.generation.inpainting import inpainting
 from makar.generation.jobs import Job, check_count_and_seed
 from makar.generation.music_edit import edit_music
+from makar.generation.previewing import Previewable
 from makar.generation.prompts import Prompt, Prompts, read_prompts
 from makar.generation.request import Request, option_names
 from makar.generation.sound_edit import edit_sound
@@ -127,7 +128,8 @@ def edit(
             request, jobs, whole=lambda make: coloured(pixels, make, size=size, fit=fit), stated=stated
         )
     slots, change = _one_image(request, given, asked, operation, stated)
-    return make_assets(request, _jobs(chosen, slots, change, count=count, seed=seed))
+    made = make_assets(request, _jobs(chosen, slots, change, count=count, seed=seed))
+    return Previewable(made, request.show)
 
 
 def _one_image(

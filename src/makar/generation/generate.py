@@ -18,6 +18,7 @@ from makar.generation.finishing import read_finishing
 from makar.generation.form import read_form
 from makar.generation.guards import MOST_ATTEMPTS, Draft, NoveltyCheck, first_refusal
 from makar.generation.jobs import Job, make_jobs
+from makar.generation.previewing import Previewable
 from makar.generation.prompt_file import with_own_options
 from makar.generation.prompts import Prompts, read_prompts
 from makar.generation.request import Request
@@ -55,7 +56,7 @@ def generate(
         hook: Reshapes the logits of every token before it is drawn: a watermark.
 
     Yields:
-        Signed assets, prompt after prompt, in the order of their seeds.
+        Signed assets, prompt after prompt, in the order of their seeds; ``previewing.shown`` shows them in the making.
 
     Raises:
         UnsupportedError: A control or prompt that this model cannot honour; the message names what it can.
@@ -86,7 +87,7 @@ def generate(
             f"speed {speed:g} of a model that does not speak", expected="a model of the recipe speech"
         )
     jobs = make_jobs(read_prompts(prompts, request.codec, request.family), count, seed)
-    return make_assets(request, jobs)
+    return Previewable(make_assets(request, jobs), request.show)
 
 
 def make_assets(request: Request, jobs: list[Job]) -> Iterator[Asset]:

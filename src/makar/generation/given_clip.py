@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +10,16 @@ import numpy as np
 
 from makar.codecs.image_fit import with_channels
 from makar.data.clip import Clip
+from makar.data.image_reader import read_image
 from makar.data.sniffing import HEAD_BYTES, sniff
 from makar.data.video_reader import read_clip
 from makar.errors import DataError, UsageError
-from makar.generation.given_image import read_given_image
+from makar.generation.given_image import ImageSource, read_given_image
 
 MOST_FRAMES = 1024
 LARGEST_BYTES = 1 << 30
 
-ClipSource = str | Path | np.ndarray | Clip
+ClipSource = str | Path | bytes | np.ndarray | Clip
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -42,8 +44,8 @@ def read_given_clip(source: Any, *, rate_hz: float) -> GivenClip:
     """Read a clip or a picture.
 
     Args:
-        source: A file of either kind; an array uint8 ``[rows, columns, channels]``, or ``[frames, rows, columns, channels]`` at the
-            rate of the model; or a clip.
+        source: A file of either kind, or its bytes; an array uint8 ``[rows, columns, channels]``, or
+            ``[frames, rows, columns, channels]`` at the rate of the model; or a clip.
         rate_hz: The rate of the model, at which every clip is taken.
 
     Raises:
@@ -61,21 +63,26 @@ def read_given_clip(source: Any, *, rate_hz: float) -> GivenClip:
         return _stated(Clip(source, rate_hz), rate_hz, {})
     if isinstance(source, np.ndarray):
         return _picture(source, rate_hz)
+    if isinstance(source, bytes):
+        return _read(source, rate_hz, name="the file", picture=lambda: read_image(source))
     path = Path(source)
     if not path.is_file():
         raise UsageError(f"there is no file {path}", expected="a video or a picture")
     if path.stat().st_size > LARGEST_BYTES:
         raise UsageError(f"{path.name} is longer than {LARGEST_BYTES >> 20} MB", expected="a shorter video")
-    content = path.read_bytes()
-    kind = sniff(path.name, content[:HEAD_BYTES])
+    return _read(path.read_bytes(), rate_hz, name=str(path), picture=lambda: path)
+
+
+def _read(content: bytes, rate_hz: float, *, name: str, picture: Callable[[], ImageSource]) -> GivenClip:
+    kind = sniff(name, content[:HEAD_BYTES])
     if kind.group == "image":
-        return _picture(path, rate_hz)
+        return _picture(picture(), rate_hz)
     if kind.group != "video":
-        raise DataError(f"{path} cannot be read: it is no video", expected="WebM, MP4, MKV, AVI, MOV, GIF or a picture")
+        raise DataError(f"{name} cannot be read: it is no video", expected="WebM, MP4, MKV, AVI, MOV, GIF or a picture")
     try:
         clip = read_clip(content, most_frames=MOST_FRAMES)
     except DataError as error:
-        raise DataError(f"{path} cannot be read: {error.came}", expected=error.expected, do=error.do) from error
+        raise DataError(f"{name} cannot be read: {error.came}", expected=error.expected, do=error.do) from error
     return _stated(clip, rate_hz, {"file_sha256": hashlib.sha256(content).hexdigest()})
 
 

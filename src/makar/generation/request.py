@@ -4,7 +4,7 @@ import collections
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from types import FunctionType
 from typing import Any, Protocol, runtime_checkable
@@ -18,6 +18,7 @@ from makar.config import Config
 from makar.data.clip import Clip
 from makar.data.sound import Sound
 from makar.errors import UnknownNameError, UnsupportedError
+from makar.families.estimates import Estimate
 from makar.families.family import Family, Sampler
 from makar.families.logits_hook import Constraint, LogitsHook
 from makar.generation.asset import Asset
@@ -25,9 +26,18 @@ from makar.generation.filming import filmed
 from makar.generation.finishing import Finishing
 from makar.generation.form import Form, refuse_stops
 from makar.generation.form_constraint import FormConstraint
-from makar.generation.guards import CopyGuard, Draft, Guard, NoveltyCheck, seed_of_attempt, shareable_novelty
+from makar.generation.guards import (
+    CopyGuard,
+    Draft,
+    Guard,
+    NoveltyCheck,
+    first_refusal,
+    seed_of_attempt,
+    shareable_novelty,
+)
 from makar.generation.jobs import Job
 from makar.generation.piece import written_piece
+from makar.generation.previewing import Previews, watched
 from makar.generation.prompts import EncodesPrompts, Prompt
 from makar.generation.recording import compared, recorded
 from makar.generation.steering import Likelihoods, Steered, Steering
@@ -119,6 +129,16 @@ class Request:
         self.sampler: Sampler = self._sampler()
         self.key = signing_key()
         self.vocoder: Vocoder | None = None
+        self._previews: Previews | None = None
+
+    def show(self, previews: Previews) -> None:
+        """Show what is not finished yet, of all that is drawn from now on.
+
+        Raises:
+            UnsupportedError: The model comes to nothing step by step.
+        """
+        watched(self.sampler)
+        self._previews = previews
 
     def use_vocoder(self, vocoder: Vocoder) -> None:
         """Let another model find how the pictures of this one sound.
@@ -170,11 +190,21 @@ class Request:
         parts: dict[int, list[Slots]] = collections.defaultdict(list)
         seeds = [seed_of_attempt(job.seed, attempt) for job in jobs]
         prompts = [job.prompt.slots for job in jobs]
+        if self._previews is not None:
+            show = self._previews.show
+            watched(self.sampler).watch(
+                lambda found: self._preview(jobs[found.index], found, attempt, show), most=self._previews.most
+            )
         with self._threads():
             for index, slots, is_finished in self.sampler.sample(self.options, prompts, seeds):
                 parts[index].append(slots)
                 if is_finished:
                     yield index, join_slots(parts.pop(index))
+
+    def _preview(self, job: Job, found: Estimate, attempt: int, show: Callable[[Asset], None]) -> None:
+        draft = self.draft(job.prompt, found.slots, is_compared=bool(self.guards))
+        if first_refusal(self.guards, draft) is None:
+            show(self.asset(job, draft, attempt, estimate=found))
 
     def draw_pieces(self, job: Job) -> Iterator[tuple[Slots, Slots | None]]:
         """Yield (what is new, the whole example once it is finished) of one example."""
@@ -202,27 +232,29 @@ class Request:
             self.family.config.computed_weights(), convolutional=self.codec.spec[TARGET].kind == "values"
         )
 
-    def draft(self, prompt: Prompt, slots: Slots) -> Draft:
-        """Turn a finished example into content and compare it with the training data."""
+    def draft(self, prompt: Prompt, slots: Slots, *, is_compared: bool = True) -> Draft:
+        """Turn a finished example into content and, unless it is a preview, compare it with the training data."""
         content, new_content = decode_example(self.codec, prompt, slots)
         if self.constraint is not None:
             self.constraint.check(slots[TARGET])
             # What has the form is the answer alone.
             content = new_content = self.constraint.form.finish(new_content)
-        draft = self.judged(content if prompt.change is None else prompt.change.finish(content), new_content)
+        whole = content if prompt.change is None else prompt.change.finish(content)
+        draft = self.judged(whole, new_content, is_compared=is_compared)
         said = slots.get(STATED)
         return draft if said is None else dataclasses.replace(draft, stated=json.loads(said.astype(np.uint8).tobytes()))
 
-    def judged(self, content: Any, new_content: Any) -> Draft:
+    def judged(self, content: Any, new_content: Any, *, is_compared: bool = True) -> Draft:
         """Compare what the model made with the training data."""
-        finding = None if self.novelty is None else self.novelty.check(compared(new_content, self.codec))
+        index = self.novelty if is_compared else None
+        finding = None if index is None else index.check(compared(new_content, self.codec))
         # Music leaves as a file; what of it is words stays within.
         made = self.finishing.finish(content)
         made = written_piece(made) if self.artifact.medium == "music" else made
         return Draft(content=made, new_content=new_content, novelty=finding)
 
-    def asset(self, job: Job, draft: Draft, attempt: int) -> Asset:
-        """Sign what passed every guard."""
+    def asset(self, job: Job, draft: Draft, attempt: int, *, estimate: Estimate | None = None) -> Asset:
+        """Sign what passed every guard; an ``estimate`` is a preview, and its manifest says so."""
         made = self.artifact.manifest
         novelty = draft.novelty.to_dictionary() if draft.novelty is not None else None
         change = job.prompt.change
@@ -271,6 +303,8 @@ class Request:
             statement["edit"] = change.stated
         if self.vocoder is not None:
             statement["vocoder"] = self.vocoder.stated
+        if estimate is not None:
+            statement["estimate"] = {"step": estimate.step, "steps": estimate.steps}
         if self.finishing.stated:
             statement["finish"] = self.finishing.stated
         statement["id"] = hashlib.sha256(signing.canonical_json(statement)).hexdigest()[:32]

@@ -261,7 +261,8 @@ def _mask(asked: VideoEditRequest, *, rows: int, columns: int) -> tuple[np.ndarr
 def _gap(asked: VideoEditRequest, clip: Clip) -> slice:
     start = asked.from_second or 0.0
     end = clip.seconds if asked.to_second is None else asked.to_second
-    first, last = round(start * clip.rate_hz), min(round(end * clip.rate_hz), len(clip.frames))
+    # Infinity is no place: both are brought into the clip before they are counted in frames.
+    first, last = (min(round(min(place, clip.seconds) * clip.rate_hz), len(clip.frames)) for place in (start, end))
     if not 0 <= first < last or last - first >= len(clip.frames):
         raise UsageError(
             f"a hole from {start:g} to {end:g} seconds in a clip of {clip.seconds:.3f}",

@@ -41,6 +41,10 @@ def check_asset(path: Path) -> tuple[SignedManifest | None, list[Check]]:
     checks.append(Check(link="asset", name="manifest", status="ok", detail=f"found {place}, signature valid"))
     checks.append(signer_check("asset", signed))
     checks.append(_content_check(path, data, signed, is_embedded=inside is not None))
+    if isinstance(estimate := signed.manifest.get("estimate"), dict):
+        found = f"step {estimate.get('step')} of {estimate.get('steps')}"
+        detail = f"a preview: what was expected in {found}, not the finished asset"
+        checks.append(Check(link="asset", name="preview", status="ok", detail=detail))
     if inside is not None:
         checks += _mark_checks(data, str(signed.manifest.get("source_type", embedding.SOURCE_TYPE)))
     return signed, checks

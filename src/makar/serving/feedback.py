@@ -220,6 +220,9 @@ async def _answered(front: Front, session: Session, unit: int, model: int) -> Ju
         elif place.medium == "sound":
             async for _, event in merged(process, [ask | {"do": "sound", "prompt": prompt or None}]):
                 item, _ = feedback.signed_item(event["manifest"], file=base64.b64decode(event["wave"]))
+        elif place.medium == "video":
+            async for _, event in merged(process, [ask | {"do": "video", "prompt": prompt or None, "reference": None}]):
+                item, _ = feedback.signed_item(event["manifest"], file=base64.b64decode(event["file"]))
         else:
             turns = [{"role": "user", "content": prompt}]
             ask |= (

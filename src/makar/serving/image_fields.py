@@ -10,6 +10,7 @@ from makar.errors import ConfigError
 from makar.serving.bodies import check_text
 
 MOST_IMAGES = 64
+MOST_PREVIEWS = 3
 EDIT_WORDS = ("box", "left", "top", "right", "bottom", "operation", "photo", "enlarge")
 """Words of the verb ``edit`` that a form may have beside OpenAI's fields."""
 
@@ -27,7 +28,9 @@ class ImageFields(Config):
     response_format: str | None = setting(None, meaning="how an image is sent", choices=("b64_json",))
     output_format: str | None = setting(None, meaning="PNG, which holds the manifest", choices=("png",))
     stream: bool = setting(False, meaning="send each image as soon as it is finished")
-    partial_images: int | None = setting(None, meaning="images that are not finished are not sent", choices=(0,))
+    partial_images: int | None = setting(
+        None, meaning="with stream: previews of every image while it is made", minimum=0, maximum=MOST_PREVIEWS
+    )
     seed: int | None = setting(None, meaning="the same seed gives the same image")
     steps: int | None = setting(None, meaning="steps of the solver", minimum=1, maximum=1000)
     guidance: float | None = setting(None, meaning="how strictly the prompt is followed", minimum=0.0, maximum=100.0)

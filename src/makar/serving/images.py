@@ -3,9 +3,12 @@
 Decisions. (1) The size is the model's; another one is refused, never scaled. (2) A mask is read as OpenAI means it: made anew is what is
 transparent; one without transparency says it by white. (3) An image without a word of what to do with it is begun from, where the model
 can do that. (4) No image is fetched from a URL.
+(5) Partial images are what the model expects in the middle of its steps, and nothing that is finished is held back or blurred for them; a
+model without steps sends none, and says how many it sent with the finished image.
 """
 
 import base64
+import collections
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
@@ -24,6 +27,10 @@ from makar.serving.uploads import read_form
 
 USUAL_STRENGTH = 0.6
 IMAGES = ("image", "image[]")
+ESTIMATE = "estimate"
+"""Beside an image that is not finished: the step in which it was found, and how many there are."""
+
+SAID = ("asset", "seed", "size", ESTIMATE, "novelty", "manifest", NOT_KEPT)
 NO_TOKENS = {
     "input_tokens": 0,
     "output_tokens": 0,
@@ -65,6 +72,8 @@ class Drawing:
             "seed": self.seed,
             "options": options,
             "manifest": fields.manifest or fields.store,
+            # As in OpenAI's API there are fewer than were asked for where an image is finished sooner; the last event says so.
+            "previews": (fields.partial_images or 0) if facts["previews"] else 0,
         }
         if self.how is None:
             return ask
@@ -74,11 +83,16 @@ class Drawing:
         return {**ask, "do": "edit", "how": self.how}
 
     async def pictures(self) -> AsyncIterator[Event]:
-        """Yield the images as they are finished."""
+        """Yield the images as they are finished, and before each what it was expected to become."""
         front = front_of(self.request)
         async with leased(front, self.model) as (place, process):
             started = time.perf_counter()
             async for _, event in merged(process, [self.ask(process)]):
+                if ESTIMATE in event:
+                    if not self.fields.manifest:
+                        event.pop("manifest", None)
+                    yield event
+                    continue
                 front.figures.images(place.name, 1)
                 if self.fields.store:
                     seconds, started = time.perf_counter() - started, time.perf_counter()
@@ -96,9 +110,11 @@ class Drawing:
         return {"created": now(), "data": data, "output_format": self.format}
 
     async def pieces(self) -> AsyncGenerator[bytes]:
-        """Yield an event for every image."""
+        """Yield an event for every image, and for every preview."""
+        sent: collections.Counter[int] = collections.Counter()
         async for event in self.pictures():
-            name = f"{self.kind}.completed"
+            seed, is_partial = event["seed"], ESTIMATE in event
+            name = f"{self.kind}.{'partial_image' if is_partial else 'completed'}"
             values = {
                 "type": name,
                 "b64_json": event["png"],
@@ -107,15 +123,21 @@ class Drawing:
                 "output_format": self.format,
                 "quality": "auto",
                 "size": "auto",
-                "usage": NO_TOKENS,
                 "makar": said_of(event),
             }
+            if is_partial:
+                values["partial_image_index"] = sent[seed]
+                sent[seed] += 1
+            else:
+                values["usage"] = NO_TOKENS
+                if self.fields.partial_images:
+                    values["makar"]["partial_images"] = sent[seed]
             yield sse(values, event=name)
 
 
 def said_of(event: Event) -> dict[str, Any]:
     """Return what Makar says of an image beside OpenAI's fields."""
-    return {name: event[name] for name in ("asset", "seed", "size", "novelty", "manifest", NOT_KEPT) if name in event}
+    return {name: event[name] for name in SAID if name in event}
 
 
 async def drawn_item(request: Request, fields: ImageFields, *, name: str, raises: bool) -> dict[str, Any]:

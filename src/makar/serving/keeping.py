@@ -74,12 +74,13 @@ async def keep_text(
 
 
 async def keep_file(library: Library, keeping: Keeping, event: dict[str, Any], *, seconds: float) -> None:
-    """Keep an image or a sound.
+    """Keep an image, a sound or a clip.
 
     Args:
         library: Where.
         keeping: How.
-        event: The image, ``png``, or the sound, ``wave``; its manifest is taken out where the client does not want it.
+        event: The image, ``png``, the sound, ``wave``, or the clip, ``file`` with its ``type``; its manifest is taken out where the
+            client does not want it.
         seconds: That it took.
     """
     signed = event["manifest"]
@@ -90,12 +91,19 @@ async def keep_file(library: Library, keeping: Keeping, event: dict[str, Any], *
         model=keeping.model,
         kind=keeping.kind,
         prompt=keeping.prompt(0),
-        content=base64.b64decode(event["png"] if "png" in event else event["wave"]),
-        type=IMAGE_TYPE if "png" in event else SOUND_TYPE,
+        content=base64.b64decode(next(event[name] for name in ("png", "wave", "file") if name in event)),
+        type=type_of(event),
         seconds=seconds,
         work=steps_of(signed["manifest"]),
     )
     await _keep(library, entry, event)
+
+
+def type_of(event: dict[str, Any]) -> str:
+    """Return the media type of an image, a sound or a clip."""
+    if "file" in event:
+        return str(event["type"])
+    return IMAGE_TYPE if "png" in event else SOUND_TYPE
 
 
 async def _keep(library: Library, entry: Entry, said: dict[str, Any]) -> None:

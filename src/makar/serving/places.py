@@ -5,8 +5,10 @@ import dataclasses
 import json
 from pathlib import Path
 
-from makar.errors import UnknownNameError
+from makar import registry
+from makar.errors import MakarError, UnknownNameError
 from makar.home import models_folder
+from makar.serving.engines import DIFFUSERS, ENDPOINT, TORCH, TRANSFORMERS
 from makar.serving.process import Process
 
 MARKS = ("manifest.json", "config.json", "model_index.json")
@@ -31,6 +33,7 @@ class Place:
         source: What ``makar.load`` takes.
         created: Seconds since 1970.
         medium: What it makes.
+        engine: What runs it; see ``engines``.
         process: The process that holds it; ``None`` while it is not loaded.
         lock: Held while it is loaded or unloaded.
         base_url: For a model behind an endpoint: its address; ``None`` for that of OpenAI.
@@ -42,6 +45,7 @@ class Place:
     source: str
     created: int
     medium: str
+    engine: str = TORCH
     process: Process | None = None
     lock: asyncio.Lock = dataclasses.field(default_factory=asyncio.Lock)
     base_url: str | None = None
@@ -60,13 +64,15 @@ def place_of(source: str, *, base_url: str | None = None) -> Place:
         UnknownNameError: There is no such model.
     """
     if source.startswith(REMOTE):
-        return Place(name=source.removeprefix(REMOTE), source=source, created=0, medium="text", base_url=base_url)
+        name = source.removeprefix(REMOTE)
+        return Place(name=name, source=source, created=0, medium="text", engine=ENDPOINT, base_url=base_url)
     named, typed = models_folder() / source, Path(source).expanduser()
     folder = named if "/" not in source and is_model(named) else typed.absolute()
     if not is_model(folder):
         raise UnknownNameError("model", source, saved_names())
     created = int((folder / next(name for name in MARKS if (folder / name).is_file())).stat().st_mtime)
-    return Place(name=folder.name, source=str(folder), created=created, medium=_medium(folder))
+    medium, engine = _medium_and_engine(folder)
+    return Place(name=folder.name, source=str(folder), created=created, medium=medium, engine=engine)
 
 
 def saved_names() -> list[str]:
@@ -80,14 +86,15 @@ def is_model(folder: Path) -> bool:
     return not folder.name.startswith(".") and any((folder / name).is_file() for name in MARKS)
 
 
-def _medium(folder: Path) -> str:
+def _medium_and_engine(folder: Path) -> tuple[str, str]:
     if not (folder / MARKS[0]).is_file():
-        return "image" if (folder / MARKS[2]).is_file() else "text"
+        return ("image", DIFFUSERS) if (folder / MARKS[2]).is_file() else ("text", TRANSFORMERS)
     try:
-        return str(json.loads((folder / HEADER).read_text(encoding="utf-8"))["medium"])
-    except (OSError, ValueError, KeyError, TypeError):
+        header = json.loads((folder / HEADER).read_text(encoding="utf-8"))
+        return str(header["medium"]), str(registry.config_class(header["family"]["kind"]).engine)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, MakarError):
         # It will be said when it is loaded; a list must not fail for one broken folder.
-        return "unknown"
+        return "unknown", TORCH
 
 
 def bytes_needed(source: str) -> int:

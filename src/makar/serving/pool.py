@@ -10,10 +10,11 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 from makar.errors import MakarError, UnknownNameError
+from makar.serving.engines import AUTO, check_runs, reason
 from makar.serving.places import PROCESS_BYTES, Place, bytes_needed, place_of, saved_names
 from makar.serving.problems import BROKEN, LIMITED, Problem
 from makar.serving.process import Process, give_model, spawn, stop_process
@@ -33,6 +34,11 @@ class Pool:
         memory_bytes: What all processes together may take.
         most_waiting: Requests that may have or wait for a model at a time.
         base_url: Address of the endpoint of models called ``openai:NAME``; ``None`` for that of OpenAI.
+        engine: The engine that models must have, or ``AUTO``; where no models are named, those of others are left out.
+        pace: From the hash of a model to the seconds that a step or token of it took here; ``None`` where it made nothing yet.
+
+    Raises:
+        UnsupportedError: A model that is named has another engine.
     """
 
     def __init__(
@@ -43,12 +49,18 @@ class Pool:
         memory_bytes: int,
         most_waiting: int,
         base_url: str | None = None,
+        engine: str = AUTO,
+        pace: Callable[[str], float | None] = lambda _: None,
     ) -> None:
+        self._engine = engine
+        self._pace = pace
         self._options = options
         self._memory_bytes = memory_bytes
         self._most_waiting = most_waiting
         self._is_open = not models
         places = [place_of(model, base_url=base_url) for model in models]
+        for place in places:
+            check_runs(engine, place.engine, place.name)
         self._places = {place.name: place for place in places}
         self._room = asyncio.Lock()
         self._guards: set[asyncio.Task[None]] = set()
@@ -64,7 +76,9 @@ class Pool:
             known = set(saved_names())
             for name in known - set(self._places):
                 with contextlib.suppress(MakarError):
-                    self._places[name] = place_of(name)
+                    place = place_of(name)
+                    if self._engine in (AUTO, place.engine):
+                        self._places[name] = place
             for name in set(self._places) - known:
                 # Its folder was deleted; a process that holds it still answers until nobody has it.
                 if self._places[name].process is None:
@@ -122,6 +136,11 @@ class Pool:
         """
         return await self._loaded(self.place(name))
 
+    async def explained(self, place: Place, process: Process) -> str:
+        """Return in one line which engine a loaded model has and why."""
+        pace = await asyncio.to_thread(self._pace, process.facts["hash"])
+        return reason(place.engine, process.facts, pace=pace, address=place.base_url)
+
     async def let_go(self, name: str) -> None:
         """Forget the process that holds a model, whose folder has changed; it ends once nobody has it."""
         place = self.place(name)
@@ -160,7 +179,8 @@ class Pool:
                     place.process = await give_model(waiting, place.source, self._options, base_url=place.base_url)
                     await self.prepare()
                 place.starts += 1
-                LOG.info("%s loaded in %.1f s", place.name, time.monotonic() - started)
+                took = time.monotonic() - started
+                LOG.info("%s loaded in %.1f s; %s", place.name, took, await self.explained(place, place.process))
                 guard = asyncio.create_task(self._watch(place, place.process))
                 self._guards.add(guard)
                 guard.add_done_callback(self._guards.discard)

@@ -121,6 +121,10 @@ def _search_of(tool: dict[str, Any], *, shows_results: bool) -> tuple[FileSearch
 def _drawing_of(tool: dict[str, Any]) -> tuple[ImageFields, list[str]]:
     own = {name: value for name, value in tool.items() if name in DRAW_WORDS}
     fields, _ = read_fields(ImageFields, {**own, "prompt": ""})
+    if fields.partial_images:
+        raise UnsupportedError(
+            "partial images inside an answer", expected="partial_images: 0, or a stream of /v1/images/generations"
+        )
     ignored = sorted(set(tool) - set(DRAW_WORDS) - {"type"})
     return fields, [f"tools.{DRAW}.{name}" for name in ignored]
 

@@ -163,7 +163,7 @@ PAGE = [
 
 HINTS = {
     "/v1/audio": "POST /v1/audio/speech speaks; POST /v1/audio/transcriptions writes down what is said",
-    "/v1/videos": "POST /v1/videos makes a clip; nothing is made of a clip that is there: makar edit does that",
+    "/v1/videos": "POST /v1/videos makes a clip; POST /makar/v1/edits changes one, as makar edit does",
     "/v1/assistants": "assistants were replaced by /v1/responses",
     "/v1/threads": "threads were replaced by /v1/responses with previous_response_id",
     "/v1/realtime": "there is no realtime API; /v1/chat/completions streams",

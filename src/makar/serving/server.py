@@ -23,6 +23,7 @@ from makar.errors import MakarError, UsageError
 from makar.home import home
 from makar.serving.app import make_app
 from makar.serving.batches import Batches
+from makar.serving.engines import AUTO, check_engine
 from makar.serving.evals import Evals
 from makar.serving.figures import Figures
 from makar.serving.front import Front
@@ -63,6 +64,7 @@ class Wanted:
         memory_megabytes: What models may take; 0 is four fifths of the memory of the machine.
         most_megabytes: Of a body with files; bodies of JSON may have an eighth of it.
         base_url: Address of the endpoint of models called ``openai:NAME``; ``None`` for that of OpenAI.
+        engine: What runs the models; ``"auto"`` takes what each needs.
         data_folders: What the studio may read data from, beside what is brought to it.
         options: Controls that hold where a request says nothing.
     """
@@ -77,6 +79,7 @@ class Wanted:
     memory_megabytes: int = 0
     most_megabytes: int = 64
     base_url: str | None = None
+    engine: str = AUTO
     data_folders: tuple[Path, ...] = ()
     options: dict[str, Any] = dataclasses.field(default_factory=dict)
 
@@ -115,6 +118,8 @@ def serve(wanted: Wanted, *, on_start: Callable[[str], None]) -> None:
             expected="openai:NAME among the models",
             do=f"makar serve openai:NAME --base-url {wanted.base_url}",
         )
+    check_engine(wanted.engine)
+    library = Library(home() / "library.sqlite")
     memory = wanted.memory_megabytes << 20 or int(MEMORY_SHARE * psutil.virtual_memory().total)
     pool = Pool(
         wanted.models,
@@ -122,6 +127,8 @@ def serve(wanted: Wanted, *, on_start: Callable[[str], None]) -> None:
         memory_bytes=memory,
         most_waiting=wanted.most_waiting,
         base_url=wanted.base_url,
+        engine=wanted.engine,
+        pace=library.pace,
     )
     folder = home() / "serving"
     front = Front(
@@ -130,7 +137,7 @@ def serve(wanted: Wanted, *, on_start: Callable[[str], None]) -> None:
         rules=rules,
         files=Shelf(folder / "files", kind="file-"),
         responses=Shelf(folder / "responses", kind="resp_"),
-        library=Library(home() / "library.sqlite"),
+        library=library,
     )
     listening = listen(wanted.host, wanted.port)
     with listening:

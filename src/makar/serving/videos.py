@@ -2,12 +2,15 @@
 
 Decisions. (1) The body is a form, as the official client sends it, or JSON. (2) ``seconds`` and ``size`` are what the model makes, or left
 out: there is nothing to choose. (3) ``input_reference`` is the first frame. (4) The file is WebM, or GIF where PyAV is not installed, and
-is what was signed; the manifest comes in the header ``x-makar-manifest`` of its content, base64 of its JSON. One clip is made at a time.
+is what was signed; the manifest comes in the header ``x-makar-manifest`` of its content, base64 of its JSON. One clip is made at a time;
+one that is deleted meanwhile is made no further. (5) With ``store`` it is kept in the library too, which the studio shows.
 """
 
+import asyncio
 import base64
 import dataclasses
 import json
+import time
 from typing import Any, ClassVar
 
 from fastapi import Request, Response
@@ -19,6 +22,7 @@ from makar.serving.bodies import ignored_header, read_fields, read_json
 from makar.serving.front import Front, answer, front_of, leased, merged, now, seed_of
 from makar.serving.image_fields import form_values
 from makar.serving.images import check_size
+from makar.serving.keeping import CREATE, EDIT, NOT_KEPT, Keeping, keep_file
 from makar.serving.problems import Problem, problem_of
 from makar.serving.shelf import Shelf
 from makar.serving.uploads import page, read_form
@@ -26,6 +30,7 @@ from makar.serving.uploads import page, read_form
 OPEN = ("queued", "in_progress")
 REFERENCE = "input_reference"
 VARIANT = "video"
+SAID = ("asset", "seed", "type", "novelty", "manifest", NOT_KEPT)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -43,6 +48,7 @@ class VideoFields(Config):
     guidance: float | None = setting(None, meaning="how strictly to follow the prompt", minimum=0.0, maximum=20.0)
     negative_prompt: str | None = setting(None, meaning="what the clip must not be")
     controls: dict | None = setting(None, meaning="further controls of the model by their names; of JSON only")
+    store: bool = setting(True, meaning="keep the clip in the library of this machine, which the studio shows")
 
 
 class Videos:
@@ -56,6 +62,7 @@ class Videos:
         self.kept = kept
         self._front: Front | None = None
         self._background = Background(self._step)
+        self._making: tuple[str, asyncio.Task[dict[str, Any]]] | None = None
 
     def start(self, front: Front) -> None:
         """Begin to work; what was being made when the server ended is made anew."""
@@ -71,14 +78,34 @@ class Videos:
         self.kept.put(video["id"], video)
         self._background.wake()
 
+    def remove(self, name: str) -> None:
+        """Delete a clip, and stop making it.
+
+        Raises:
+            Problem: There is none.
+        """
+        self.kept.remove(name)
+        if self._making is not None and self._making[0] == name:
+            self._making[1].cancel()
+
     async def _step(self) -> bool:
         waiting = [video for video in self.kept.all() if video["status"] in OPEN]
         if not waiting:
             return False
         video = waiting[-1]
         self.kept.put(video["id"], video | {"status": "in_progress"})
+        work = asyncio.create_task(self._made(video))
+        self._making = video["id"], work
         try:
-            event = await self._made(video)
+            event = await work
+        except asyncio.CancelledError:
+            work.cancel()
+            await asyncio.wait([work])
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                # It is the server that stops, and not somebody who deleted the clip.
+                raise
+            return True
         except MakarError as error:
             LOG.warning("the video %s failed: %s", video["id"], error)
             said = problem_of(error)["error"]
@@ -88,7 +115,7 @@ class Videos:
             "status": "completed",
             "progress": 100,
             "completed_at": now(),
-            "makar": {name: event[name] for name in ("asset", "seed", "type", "novelty", "manifest")},
+            "makar": {name: event[name] for name in SAID if name in event},
         }
         self._keep(video, done, base64.b64decode(event["file"]))
         return True
@@ -101,8 +128,13 @@ class Videos:
     async def _made(self, video: dict[str, Any]) -> dict[str, Any]:
         assert self._front is not None
         async with leased(self._front, video["model"]) as (_, process):
+            started = time.perf_counter()
             # To the end, because work that is left before it is over is cancelled.
             (event,) = [one async for _, one in merged(process, [video["ask"]])]
+        if video["ask"].get("store"):
+            kind = CREATE if video["ask"]["reference"] is None else EDIT
+            keeping = Keeping(model=video["model"], kind=kind, prompts=(video["prompt"],), shows_manifest=True)
+            await keep_file(self._front.library, keeping, event, seconds=time.perf_counter() - started)
         return event
 
 
@@ -148,6 +180,7 @@ async def create_video(request: Request) -> Response:
             "prompt": fields.prompt or None,
             "reference": reference,
             "seed": seed_of(fields.seed),
+            "store": fields.store,
             "options": {
                 **(fields.controls or {}),
                 **{control: value for control, value in controls.items() if value is not None},
@@ -188,7 +221,7 @@ async def video_content(request: Request) -> Response:
 async def delete_video(request: Request) -> Response:
     """Delete a clip, whether it is made yet or not."""
     name = request.path_params["video"]
-    _kept(request).remove(name)
+    request.app.state.videos.remove(name)
     return answer({"id": name, "object": "video.deleted", "deleted": True})
 
 

@@ -6,7 +6,6 @@ its file, which holds the signed manifest. Nothing here knows HTTP.
 
 import base64
 import functools
-import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -15,17 +14,13 @@ import numpy as np
 from makar.api.model import Model
 from makar.codecs.codec import Codec
 from makar.codecs.video import VideoCodec
-from makar.data.image_reader import read_image
 from makar.data.sound_reader import read_sound
-from makar.data.video_file import TYPES
 from makar.errors import UnsupportedError
 from makar.families.recogniser.config import TRANSCRIPT
 from makar.generation.asset import Asset
-from makar.generation.edit import edit
 from makar.generation.embed import CutsWindows, MakesVectors, embed
 from makar.generation.form import read_form
 from makar.generation.form_constraint import SpellsTokens
-from makar.generation.generate import generate
 from makar.generation.given_tokens import given_likelihoods
 from makar.generation.hole import Hole
 from makar.generation.infill import fill_stepwise, filled_job, longest_hole
@@ -35,11 +30,13 @@ from makar.generation.request import Request, option_names
 from makar.generation.speaking import Speaks
 from makar.generation.steering import TokenLikelihood, read_steering
 from makar.generation.stream import Piece, stream_pieces
+from makar.generation.token_sound_edit import writes_tokens
 from makar.generation.transcribing import transcribe
 from makar.generation.turns import PLAIN_STOP, HasContext, fit_turns, knows_turns, prompt_length
 from makar.provenance.content import describe_content
-from makar.provenance.embedding import png_bytes
 from makar.serving.controls import controls_of
+from makar.serving.media_work import change_file, make_clip, make_sound
+from makar.serving.picture_work import change_image, make_images
 from makar.tensor_spec import CAPTION, CLASS, TARGET
 
 Ask = dict[str, Any]
@@ -62,6 +59,8 @@ def facts_of(model: Model, defaults: dict[str, Any]) -> dict[str, Any]:
         "context": config.context if isinstance(config, HasContext) else 0,
         "controls": sorted(option_names(family)),
         "edits": list(family.edits),
+        "previews": family.previews,
+        "goes_on": writes_tokens(config) or (artifact.medium in ("sound", "video") and "inpaint" in family.edits),
         "predictions": list(family.predictions),
         "classes": list(codec.class_names) if isinstance(codec, NamesClasses) and CLASS in codec.spec else [],
         "captions": CAPTION in accepted and CAPTION in codec.spec,
@@ -86,9 +85,15 @@ def image_size_of(codec: Codec) -> list[int] | None:
     return [width, height] if width and height else None
 
 
-def begin(model: Model, ask: Ask) -> Iterator[Event]:
-    """Return the events of a piece of work; the work begins when the first is asked for."""
-    return KINDS[ask["do"]](model, ask)
+def begin(model: Model, ask: Ask, tell: Callable[[Event], None]) -> Iterator[Event]:
+    """Return the events of a piece of work; the work begins when the first is asked for.
+
+    Args:
+        model: The model.
+        ask: What was asked.
+        tell: Given what there is to say in the middle of an event.
+    """
+    return KINDS[ask["do"]](model, ask | {"tell": tell})
 
 
 def _chat(model: Model, ask: Ask) -> Iterator[Event]:
@@ -239,86 +244,6 @@ def _check_writes(model: Model) -> None:
         )
 
 
-def _images(model: Model, ask: Ask) -> Iterator[Event]:
-    """Make images."""
-    _check_draws(model)
-    defaults = {name: value for name, value in ask["defaults"].items() if name in option_names(model.artifact.family())}
-    assets = generate(
-        model.artifact,
-        prompts=ask["prompt"],
-        count=ask["count"],
-        seed=ask["seed"],
-        options=defaults | ask["options"],
-        novelty=model.novelty_index(),
-    )
-    for number, asset in enumerate(assets):
-        yield _picture(asset, ask, ask["seed"] + number)
-
-
-def _edit(model: Model, ask: Ask) -> Iterator[Event]:
-    """Change an image."""
-    _check_draws(model)
-    how = dict(ask["how"])
-    how |= {name: read_image(base64.b64decode(how[name])) for name in ("image", "reference") if name in how}
-    if "mask" in how:
-        how["mask"] = to_be_made(read_image(base64.b64decode(how["mask"])))
-    assets = edit(
-        model.artifact,
-        how,
-        prompts=ask["prompt"],
-        count=ask["count"],
-        seed=ask["seed"],
-        options=ask["options"],
-        novelty=model.novelty_index(),
-    )
-    for number, asset in enumerate(itertools.islice(assets, ask["count"])):
-        yield _picture(asset, ask, ask["seed"] + number)
-
-
-def to_be_made(mask: np.ndarray) -> np.ndarray:
-    """Return a mask in Makar's sense, bool ``[rows, columns]``.
-
-    In OpenAI's API what is transparent is made anew; a mask without transparency says it by white.
-    """
-    if mask.shape[2] == 4 and (mask[:, :, 3] < 255).any():
-        return mask[:, :, 3] < 128
-    return mask[:, :, : min(3, mask.shape[2])].mean(2) >= 128
-
-
-def _picture(asset: Asset, ask: Ask, seed: int) -> Event:
-    file = png_bytes(asset.content, asset.signed)
-    rows, columns = asset.content.shape[:2]
-    return {
-        "png": base64.b64encode(file).decode("ascii"),
-        "size": [columns, rows],
-        "asset": asset.id,
-        "seed": seed,
-        "novelty": None if asset.novelty is None else asset.manifest["novelty"],
-    } | ({"manifest": asset.signed} if ask["manifest"] else {})
-
-
-def _sound(model: Model, ask: Ask) -> Iterator[Event]:
-    """Speak a text, or make a sound of what is described."""
-    if model.medium != "sound":
-        raise UnsupportedError(f"sound of {model.path.name}, which makes {model.medium}", expected="a model of sound")
-    own = option_names(model.artifact.family())
-    defaults = {name: value for name, value in ask["defaults"].items() if name in own}
-    (asset,) = generate(
-        model.artifact,
-        prompts=ask["prompt"] or None,
-        seed=ask["seed"],
-        options=defaults | ask["options"],
-        novelty=model.novelty_index(),
-    )
-    yield {
-        "wave": base64.b64encode(asset.content.wave).decode("ascii"),
-        "rate_hz": asset.content.rate_hz,
-        "asset": asset.id,
-        "seed": ask["seed"],
-        "manifest": asset.signed,
-    }
-
-
 def _transcribe(model: Model, ask: Ask) -> Iterator[Event]:
     """Write down what is said in a recording."""
     if TRANSCRIPT not in model.artifact.family_config.predictions:
@@ -328,28 +253,6 @@ def _transcribe(model: Model, ask: Ask) -> Iterator[Event]:
             do="makar train RECORDINGS --recipe recogniser",
         )
     yield transcribe(model.artifact, read_sound(base64.b64decode(ask["sound"])))
-
-
-def _video(model: Model, ask: Ask) -> Iterator[Event]:
-    """Make a clip of what is described, or one that begins with a picture."""
-    if model.medium != "video":
-        raise UnsupportedError(f"video of {model.path.name}, which makes {model.medium}", expected="a model of video")
-    own = option_names(model.artifact.family())
-    options = {name: value for name, value in ask["defaults"].items() if name in own} | ask["options"]
-    prompt, seed, novelty = ask["prompt"] or None, ask["seed"], model.novelty_index()
-    if ask["reference"] is not None:
-        how = {"image": read_image(base64.b64decode(ask["reference"]))}
-        (asset,) = edit(model.artifact, how, prompts=prompt, seed=seed, options=options, novelty=novelty)
-    else:
-        (asset,) = generate(model.artifact, prompts=prompt, seed=seed, options=options, novelty=novelty)
-    yield {
-        "file": base64.b64encode(asset.content.file).decode("ascii"),
-        "type": TYPES[asset.content.form],
-        "asset": asset.id,
-        "seed": seed,
-        "novelty": None if asset.novelty is None else asset.manifest["novelty"],
-        "manifest": asset.signed,
-    }
 
 
 def _classify(model: Model, ask: Ask) -> Iterator[Event]:
@@ -375,20 +278,16 @@ def _embed(model: Model, ask: Ask) -> Iterator[Event]:
     yield {"vectors": vectors, "width": made.shape[1], "tokens": tokens}
 
 
-def _check_draws(model: Model) -> None:
-    if model.medium != "image":
-        raise UnsupportedError(f"images of {model.path.name}, which makes {model.medium}", expected="a model of images")
-
-
 KINDS: dict[str, Callable[[Model, Ask], Iterator[Event]]] = {
     "chat": _chat,
     "complete": _complete,
     "infill": _infill,
-    "images": _images,
-    "edit": _edit,
-    "sound": _sound,
+    "images": make_images,
+    "edit": change_image,
+    "sound": make_sound,
+    "change": change_file,
     "transcribe": _transcribe,
-    "video": _video,
+    "video": make_clip,
     "classify": _classify,
     "embed": _embed,
 }

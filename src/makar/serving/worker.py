@@ -12,6 +12,7 @@ image) is interrupted by a signal that only it can receive. When stdin ends, so 
 """
 
 import contextlib
+import functools
 import json
 import os
 import queue
@@ -88,7 +89,9 @@ class Worker:
                     work.close()  # type: ignore[attr-defined]
                 self._unwanted.discard(line["cancel"])
             else:
-                self._work[line["id"]] = begin(self._model, {**line, "defaults": self._defaults})
+                name = line["id"]
+                ask = {**line, "defaults": self._defaults}
+                self._work[name] = begin(self._model, ask, functools.partial(self._tell, name))
         return True
 
     def _advance(self, name: str) -> None:
@@ -107,6 +110,14 @@ class Worker:
         if event is None:
             self._drop(name)
         self._say({"id": name, "done": True} if event is None else {"id": name, "event": event})
+
+    def _tell(self, name: str, event: Line) -> None:
+        """Say something in the middle of work that nobody may be tired of meanwhile: half a line would be of no use to anybody."""
+        self._busy_with = None
+        self._say({"id": name, "event": event})
+        self._busy_with = name
+        if name in self._unwanted and not runs_together(self._model):
+            raise Unwanted
 
     def _drop(self, name: str) -> None:
         self._busy_with = None

@@ -39,6 +39,7 @@ class DiffusionConfig(FamilyConfig):
     target: ClassVar[str] = "makar.families.diffusion.family:DiffusionFamily"
     item_name: ClassVar[str] = "image"
     batching: ClassVar[Literal["items", "windows"]] = "items"
+    previews: ClassVar[bool] = True
 
     height: int = setting(32, meaning="height of the images", unit="pixels", minimum=1, maximum=256)
     width: int = setting(32, meaning="width of the images", unit="pixels", minimum=1, maximum=1024)

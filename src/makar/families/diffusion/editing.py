@@ -77,10 +77,15 @@ def inpaint(
     """
     is_new = mask > 0.5
     data = torch.zeros_like(known)
-    for time in time_grid(steps * INPAINT_REPEATS, shift=INPAINT_SHIFT)[:-1]:
+    for time in inpaint_times(steps)[:-1]:
         point = time * torch.where(is_new, data, known) + (1 - time) * draw()
         data = point + (1 - time) * velocity(point, time)
     return torch.where(is_new, data, known)
+
+
+def inpaint_times(steps: int) -> list[float]:
+    """Return the rising times at which the network runs for so many steps, and the last."""
+    return time_grid(steps * INPAINT_REPEATS, shift=INPAINT_SHIFT)
 
 
 def back_to_noise(

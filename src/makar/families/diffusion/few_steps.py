@@ -8,6 +8,8 @@ from makar.errors import UnsupportedError
 from makar.families.diffusion.config import DiffusionConfig
 from makar.families.diffusion.given import SLOTS
 from makar.families.diffusion.options import ImageOptions
+from makar.families.diffusion.sampler import ImageSampler
+from makar.families.estimates import Watcher
 from makar.families.family import Batch, Sampler
 
 
@@ -19,9 +21,13 @@ class FewStepSampler(Sampler):
         config: Sizes of the model.
     """
 
-    def __init__(self, images: Sampler, config: DiffusionConfig) -> None:
+    def __init__(self, images: ImageSampler, config: DiffusionConfig) -> None:
         self._images = images
         self._config = config
+
+    def watch(self, watcher: Watcher, *, most: int) -> None:
+        """Tell a watcher at some steps what each image is expected to become."""
+        self._images.watch(watcher, most=most)
 
     def sample(
         self, options: ImageOptions, prompts: list[Batch], seeds: list[int]

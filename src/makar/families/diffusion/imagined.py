@@ -18,6 +18,7 @@ from makar.errors import ConfigError
 from makar.families.diffusion.editing import between_noises
 from makar.families.diffusion.options import ImageOptions
 from makar.families.diffusion.sampler import ImageSampler
+from makar.families.estimates import Watcher
 from makar.families.family import Batch, Sampler
 from makar.tensor_spec import CAPTION, SOURCE
 
@@ -41,6 +42,10 @@ class ImaginedSampler(Sampler):
     def __init__(self, images: ImageSampler, codec: Imagines) -> None:
         self._images = images
         self._codec = codec
+
+    def watch(self, watcher: Watcher, *, most: int) -> None:
+        """Tell a watcher at some steps what each image is expected to become."""
+        self._images.watch(watcher, most=most)
 
     def sample(
         self, options: ImageOptions, prompts: list[Batch], seeds: list[int]

@@ -18,13 +18,21 @@ from makar.families.diffusion.ancestral import ancestral
 from makar.families.diffusion.condition import Condition
 from makar.families.diffusion.config import DiffusionConfig
 from makar.families.diffusion.distillation import student_times, usual_times
-from makar.families.diffusion.editing import back_to_noise, between_noises, image_to_image_start, inpaint
+from makar.families.diffusion.editing import (
+    back_to_noise,
+    between_noises,
+    image_to_image_start,
+    inpaint,
+    inpaint_times,
+)
 from makar.families.diffusion.filling import given_planes
 from makar.families.diffusion.given import STRENGTH, STYLE, Given, read_given
 from makar.families.diffusion.options import ImageOptions
-from makar.families.diffusion.solvers import SOLVERS
+from makar.families.diffusion.solvers import SOLVERS, Velocity
 from makar.families.diffusion.style import styled
 from makar.families.diffusion.wanted import Wanted, Wanting
+from makar.families.diffusion.watching import Finish, Watching
+from makar.families.estimates import Watcher
 from makar.families.family import Batch, Sampler
 from makar.tensor_spec import KNOWN, MASK, REFERENCE, SOURCE, TARGET
 
@@ -65,6 +73,11 @@ class ImageSampler(Sampler):
         self._condition = condition
         self._asking = asking
         self._noise_deviation = noise_deviation.cpu()
+        self._watching: Watching | None = None
+
+    def watch(self, watcher: Watcher, *, most: int) -> None:
+        """Tell a watcher at some steps what each image is expected to become; see ``makar.families.estimates``."""
+        self._watching = Watching(watcher, most=most)
 
     def sample(
         self, options: ImageOptions, prompts: list[Batch], seeds: list[int]
@@ -88,6 +101,8 @@ class ImageSampler(Sampler):
             part, wanted = drawn[start : start + BATCH], asked[start : start + BATCH]
             noise = torch.stack([noise for noise, _, _ in part])
             generators = [generator for _, _, generator in part]
+            if self._watching is not None:
+                self._watching.first = start
             if given is None:
                 images = self._follow(options, noise, wanted, generators=generators)
             else:
@@ -217,20 +232,30 @@ class ImageSampler(Sampler):
         generators: list[torch.Generator] | None,
         reference: Tensor | None = None,
         given: Tensor | None = None,
+        whole: Callable[[np.ndarray], np.ndarray] | None = None,
     ) -> np.ndarray:
+        """Follow the velocity from some points to images; ``whole`` puts back what is known of them."""
+
+        def finish(points: Tensor) -> np.ndarray:
+            return self._finished(points) if whole is None else whole(self._finished(points))
+
         with torch.inference_mode():
             field = self._field(options, asked, given)
             weight = STYLE if options.style is None else options.style
             if reference is not None and weight:
                 field = styled(field, reference.to(self._device), weight=weight)
+            field = self._watched(field, times, finish)
             if options.solver != "ancestral":
-                return self._finished(SOLVERS[options.solver](field, start, times))
+                return finish(SOLVERS[options.solver](field, start, times))
             if generators is None:
                 raise UnsupportedError(
                     "an interpolation with new noise in every step", expected="another solver than ancestral"
                 )
             draw = self._fresh(generators)
-            return self._finished(ancestral(field, start, times, draw=draw, limit=self._config.limit))
+            return finish(ancestral(field, start, times, draw=draw, limit=self._config.limit))
+
+    def _watched(self, field: Velocity, times: list[float], finish: Finish) -> Velocity:
+        return field if self._watching is None else self._watching.watched(field, times, finish)
 
     def _fresh(self, generators: list[torch.Generator]) -> Callable[[], Tensor]:
         def draw() -> Tensor:
@@ -252,14 +277,14 @@ class ImageSampler(Sampler):
             return self._fill(options, given, noise, asked, generators=generators)
         with torch.inference_mode():
             if given.edit == "inpaint":
-                images = inpaint(
-                    self._field(options, asked),
-                    self._fresh(generators),
-                    known=given.stacked(KNOWN).to(self._device),
-                    mask=given.stacked(MASK).to(self._device),
-                    steps=_steps(options),
-                )
-                return self._finished(images)
+                known, mask = (given.stacked(slot).to(self._device) for slot in (KNOWN, MASK))
+
+                def finish(points: Tensor) -> np.ndarray:
+                    return self._finished(torch.where(mask > 0.5, points, known))
+
+                steps = _steps(options)
+                field = self._watched(self._field(options, asked), inpaint_times(steps), finish)
+                return finish(inpaint(field, self._fresh(generators), known=known, mask=mask, steps=steps))
             strength = STRENGTH if options.strength is None else options.strength
             source = given.stacked(SOURCE).to(self._device)
             if strength == 0:
@@ -283,16 +308,16 @@ class ImageSampler(Sampler):
         known, is_new = given.stacked(KNOWN), given.stacked(MASK) > 0.5
         is_new = is_new.expand(-1, self._config.frames, -1, -1)
         times = self._times(options)
-        made = self._solved(
+        every = is_new.repeat_interleave(self._config.frame_channels, 1)
+        return self._solved(
             options,
             noise.to(self._device) * math.hypot(times[0], 1 - times[0]),
             asked,
             times=times,
             generators=generators,
             given=given_planes(known, is_new).to(self._device),
+            whole=lambda made: torch.where(every, torch.from_numpy(made), known).numpy(),
         )
-        every = is_new.repeat_interleave(self._config.frame_channels, 1)
-        return torch.where(every, torch.from_numpy(made), known).numpy()
 
     def _finished(self, images: Tensor) -> np.ndarray:
         limit = self._config.limit

@@ -6,6 +6,7 @@ import numpy as np
 
 from makar.families.diffusion.options import ImageOptions
 from makar.families.diffusion.sampler import ImageSampler
+from makar.families.estimates import Watcher
 from makar.families.family import Batch, Sampler
 
 
@@ -18,6 +19,10 @@ class SourceSampler(Sampler):
 
     def __init__(self, images: ImageSampler) -> None:
         self._images = images
+
+    def watch(self, watcher: Watcher, *, most: int) -> None:
+        """Tell a watcher at some steps what each image is expected to become."""
+        self._images.watch(watcher, most=most)
 
     def sample(
         self, options: ImageOptions, prompts: list[Batch], seeds: list[int]

@@ -32,6 +32,7 @@ class PretrainedConfig(FamilyConfig):
     """A pipeline of diffusers, and an adapter of it where ``rank`` is above 0."""
 
     kind: ClassVar[str] = "pretrained"
+    engine: ClassVar[str] = "diffusers"
     target: ClassVar[str] = "makar.families.pretrained.family:PretrainedFamily"
     item_name: ClassVar[str] = "image"
     batching: ClassVar[Literal["items", "windows"]] = "items"
@@ -79,6 +80,11 @@ class PretrainedConfig(FamilyConfig):
     def edits(self) -> tuple[str, ...]:
         """What diffusers can do to an image with such a pipeline."""
         return tuple(name for name in self.abilities if name != CREATE)
+
+    @property
+    def previews(self) -> bool:
+        """Whether its latents are those of its autoencoder at every step, which is so of Stable Diffusion."""
+        return self.pipeline.startswith("StableDiffusion")
 
     @property
     def scale(self) -> float:

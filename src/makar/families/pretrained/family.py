@@ -29,7 +29,7 @@ from makar.families.pretrained.memory import fit_memory, free_bytes_of
 from makar.families.pretrained.onnx_network import PlainDenoiser
 from makar.families.pretrained.opening import base_folder, open_pipeline
 from makar.families.pretrained.options import PretrainedOptions
-from makar.families.pretrained.sampler import PretrainedSampler
+from makar.families.pretrained.sampler import PretrainedSampler, has_checker
 from makar.families.pretrained.tasks import Tasks
 from makar.nn.device import working_device
 from makar.tensor_spec import CAPTION, TARGET
@@ -210,6 +210,11 @@ class PretrainedFamily(Family):
         pipeline, config = self._tasks.opened, self.config
         factor = pipeline.vae_scale_factor
         return int(pipeline.vae.config.latent_channels), config.height // factor, config.width // factor
+
+    @property
+    def previews(self) -> bool:
+        """Whether its images may be seen before they are done: not where a safety checker has to look first."""
+        return self.config.previews and not has_checker(self._tasks.opened)
 
     def sampler(self, codec: Any, *, hook: LogitsHook | None = None) -> PretrainedSampler:
         """Return a sampler over the pipeline with the adapter as it is."""

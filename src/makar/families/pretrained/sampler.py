@@ -13,12 +13,14 @@ from torch import Tensor
 
 from makar.errors import MakarError, UnsupportedError
 from makar.families.edits import EDITS
+from makar.families.estimates import Estimate, Watcher
 from makar.families.family import Batch, Sampler
 from makar.families.pretrained.config import CREATE, PretrainedConfig
 from makar.families.pretrained.opening import quiet
 from makar.families.pretrained.options import PretrainedOptions
 from makar.families.pretrained.solvers import scheduler_for
 from makar.families.pretrained.tasks import Tasks
+from makar.families.pretrained.watching import watch_steps
 from makar.families.pretrained.words import arguments_of, asked_of, prompt_of
 from makar.tensor_spec import KNOWN, MASK, SOURCE, TARGET
 
@@ -37,6 +39,21 @@ class PretrainedSampler(Sampler):
     def __init__(self, tasks: Tasks, *, config: PretrainedConfig) -> None:
         self._tasks = tasks
         self._config = config
+        self._watching: tuple[Watcher, int] | None = None
+
+    def watch(self, watcher: Watcher, *, most: int) -> None:
+        """Tell a watcher at some steps what each image is expected to become; see ``makar.families.estimates``.
+
+        Raises:
+            UnsupportedError: Nothing can be said of this pipeline before it is done, or may not: its safety checker has to look first.
+        """
+        if not self._config.previews or has_checker(self._tasks.opened):
+            raise UnsupportedError(
+                f"previews of {self._config.pipeline}"
+                + (" with a safety checker, which looks at what is finished" if self._config.previews else ""),
+                expected="a form of Stable Diffusion without one",
+            )
+        self._watching = watcher, most
 
     def sample(
         self, options: PretrainedOptions, prompts: list[Batch], seeds: list[int]
@@ -59,9 +76,21 @@ class PretrainedSampler(Sampler):
         for start in range(0, len(seeds), TOGETHER):
             part = slice(start, start + TOGETHER)
             pipeline.scheduler = scheduler_for(options, self._tasks.scheduler)
+            self._watch(pipeline, task, prompts[part], start)
             images = self._make(pipeline, task, options, fixed, words[part], prompts[part], seeds[part])
             for offset, image in enumerate(images):
                 yield start + offset, {TARGET: image}, True
+
+    def _watch(self, pipeline: Any, task: str, prompts: list[Batch], start: int) -> None:
+        if self._watching is None:
+            return
+        watcher, most = self._watching
+
+        def tell(images: list[np.ndarray], step: int, steps: int) -> None:
+            for offset, image in enumerate(_whole(task, images, prompts)):
+                watcher(Estimate(index=start + offset, slots={TARGET: image}, step=step, steps=steps))
+
+        watch_steps(pipeline, most=most, tell=tell)
 
     def _task(self, options: PretrainedOptions, prompts: list[Batch]) -> str:
         sets = {frozenset(prompt) & {SOURCE, KNOWN, MASK} for prompt in prompts} or {frozenset()}
@@ -135,12 +164,7 @@ class PretrainedSampler(Sampler):
                 do="use another prompt or seed",
             )
         images = [2 * image.astype(np.float32).transpose(2, 0, 1) - 1 for image in np.asarray(made["images"])]
-        if task != "inpaint":
-            return images
-        return [
-            np.where(prompt[MASK].numpy() > 0, image, prompt[KNOWN].float().numpy())
-            for image, prompt in zip(images, prompts, strict=True)
-        ]
+        return _whole(task, images, prompts)
 
     def _given(self, pipeline: Any, task: str, fixed: dict[str, Any], prompts: list[Batch]) -> dict[str, Any]:
         """Return what is handed in, as the call wants it: images from 0 to 1."""
@@ -161,6 +185,21 @@ class PretrainedSampler(Sampler):
                 f"strength {strength:g} of {steps} steps leaves no step", expected=f"at least {1 / strength:.0f} steps"
             )
         return {"image": _pictures(prompts, SOURCE)}
+
+
+def has_checker(pipeline: Any) -> bool:
+    """Return whether a pipeline judges its images before it gives them."""
+    return pipeline.components.get("safety_checker") is not None
+
+
+def _whole(task: str, images: list[np.ndarray], prompts: list[Batch]) -> list[np.ndarray]:
+    """Return images with what is known of them in its place."""
+    if task != "inpaint":
+        return images
+    return [
+        np.where(prompt[MASK].numpy() > 0, image, prompt[KNOWN].float().numpy())
+        for image, prompt in zip(images, prompts, strict=True)
+    ]
 
 
 def _pictures(prompts: list[Batch], slot: str) -> Tensor:

@@ -38,6 +38,7 @@ class PretrainedTextConfig(FamilyConfig):
     """A checkpoint of transformers."""
 
     kind: ClassVar[str] = "pretrained-text"
+    engine: ClassVar[str] = "transformers"
     target: ClassVar[str] = "makar.families.pretrained.text_family:text_family_of"
     item_name: ClassVar[str] = "token"
     batching: ClassVar[Literal["items", "windows"]] = "windows"

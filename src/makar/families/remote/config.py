@@ -18,6 +18,7 @@ class RemoteConfig(FamilyConfig):
     """A model that is reached through an OpenAI-compatible endpoint."""
 
     kind: ClassVar[str] = "remote"
+    engine: ClassVar[str] = "endpoint"
     target: ClassVar[str] = "makar.families.remote.family:RemoteFamily"
     item_name: ClassVar[str] = "token"
     batching: ClassVar[Literal["items", "windows"]] = "windows"

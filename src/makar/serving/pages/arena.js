@@ -2,6 +2,7 @@
 
 import { h, button, choice, field, number, problem, say, table } from "./dom.js";
 import { bytesOf, call, models } from "./api.js";
+import { bigClip } from "./asset.js";
 import { isServed, noModels } from "./form.js";
 import { rater, raterForm, wantRater } from "./rate.js";
 
@@ -119,7 +120,9 @@ function shown(png, words) {
 }
 
 function heard({ file, type }, words) {
-  return h("audio", { controls: true, src: URL.createObjectURL(new Blob([bytesOf(file)], { type })), "aria-label": `${words} answer` });
+  const whole = new Blob([bytesOf(file)], { type });
+  if (!type.startsWith("audio/")) return bigClip(whole, `${words} answer`);
+  return h("audio", { controls: true, src: URL.createObjectURL(whole), "aria-label": `${words} answer` });
 }
 
 /** A ranking, and of every two models whether anything is decided. */

@@ -1,7 +1,7 @@
 // What was made: a card of it, and everything about it on top of the page, one click away.
 
 import { h, button, dialog, ask, copy, download, duration, pairs, problem, say, size, tabs, when } from "./dom.js";
-import { bytesOf, call, picture, request } from "./api.js";
+import { bytesOf, call, drawn, picture, request } from "./api.js";
 import { stars } from "./rate.js";
 import { lines, noveltyWords, settingsOf } from "./manifest.js";
 
@@ -14,26 +14,44 @@ export function image(path, words) {
   return shown;
 }
 
-/** A player for a sound of the server. */
-export function player(path, words) {
-  const shown = h("audio", { controls: true, preload: "metadata", "aria-label": words });
+/** A player for a sound or a clip of the server. */
+export function player(path, words, tag = "audio") {
+  const shown = h(tag, { controls: true, preload: "metadata", "aria-label": words, ...(tag === "video" ? SILENT : {}) });
   picture(shown, path);
   return shown;
 }
+const SILENT = { loop: true, muted: true, playsinline: true, class: "clip" };
 
-const NOUNS = { image: "Image", sound: "Sound" };
+const NOUNS = { image: "Image", sound: "Sound", video: "Clip" };
 const described = (asset) => `${NOUNS[asset.medium] ?? "Text"} by ${asset.model}${asset.prompt ? `: ${asset.prompt}` : ""}, seed ${asset.seed}`;
 
 /** A card; `more` are further parts under it. */
 export function card(asset, { gone, more } = {}) {
   const isImage = asset.type?.startsWith("image/");
   const isSound = asset.type?.startsWith("audio/");
+  const isVideo = asset.type?.startsWith("video/");
+  const heard = { sound: "A sound", video: "A clip" }[asset.medium];
   const face = h("button", { class: "face", type: "button", "aria-label": `${described(asset)}. Open`, onclick: () => details(asset.id, { gone: () => { item.remove(); gone?.(); } }) },
-    isImage ? image(address(asset.id), "") : h("div", { class: "words" }, (isSound ? asset.prompt || "A sound" : asset.text?.trim()) || "(only white space)"));
-  const item = h("li", { class: "card" }, face, isSound && player(address(asset.id), described(asset)),
+    isImage ? image(address(asset.id), "") : h("div", { class: "words" }, (heard ? asset.prompt || heard : asset.text?.trim()) || "(only white space)"));
+  const item = h("li", { class: "card" }, face, (isSound || isVideo) && player(address(asset.id), described(asset), isVideo ? "video" : "audio"),
     h("div", { class: "under" }, h("span", {}, asset.prompt || asset.model), asset.is_copy ? h("span", { class: "tag bad" }, "copy") : typeof asset.novelty === "number" && h("span", { class: "tag", title: "How new it is against the training data" }, `${Math.round(100 * asset.novelty)} % new`)),
     more);
   return item;
+}
+
+/** Previews of each image that are asked for; a model without steps has none. */
+export const PREVIEWS = 3;
+
+/** Show, in the place of a card, what an image is expected to become. */
+export function sketch(place, png, seed, { step, steps }) {
+  if (!place.querySelector("progress")) {
+    place.replaceChildren(h("img", { onload: (event) => event.target.classList.toggle("pixels", event.target.naturalWidth < 160) }),
+      h("div", { class: "under" }, h("progress", { max: steps, "aria-label": `Steps of seed ${seed}` })));
+  }
+  const shown = place.querySelector("img");
+  shown.alt = `Preview of seed ${seed}, step ${step} of ${steps}`;
+  drawn(shown, png);
+  place.querySelector("progress").value = step;
 }
 
 /** Have a sound made and kept; gives what its card shows. */
@@ -45,6 +63,30 @@ export async function soundOf({ model, prompt, seed, controls, voice = "default"
   const signed = JSON.parse(new TextDecoder().decode(bytesOf(answer.headers.get("x-makar-manifest"))));
   const { novelty } = signed.manifest;
   return { id: answer.headers.get("x-makar-asset"), type: "audio/wav", medium: "sound", model, prompt, seed, novelty: novelty?.score, is_copy: novelty?.is_copy };
+}
+
+/** Have a clip made and kept; gives what its card shows. It is made in the background, and a signal stops it there too. */
+export async function clipOf({ model, prompt, seed, controls }, { signal } = {}) {
+  let video = await (await request("/v1/videos", { json: { model, prompt, seed, controls, store: true }, signal })).json();
+  const path = `/v1/videos/${video.id}`;
+  try {
+    while (video.status === "queued" || video.status === "in_progress") {
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      signal?.throwIfAborted();
+      video = await (await request(path, { signal })).json();
+    }
+  } finally {
+    // What was made is in the library, and what was not is not wanted any more.
+    await request(path, { method: "DELETE" }).catch(() => {});
+  }
+  if (video.status === "failed") throw new Error(video.error.message);
+  return kept({ ...video.makar, model, prompt, medium: "video" });
+}
+
+/** What the card of an asset shows, of what the server said when it was made. */
+export function kept({ asset, type, medium, model, prompt, seed, novelty, not_kept: lost }) {
+  if (lost) say(`It is not in the gallery: ${lost}`, { seconds: 12 });
+  return { id: asset, type, medium, model, prompt, seed, novelty: novelty?.score, is_copy: novelty?.is_copy };
 }
 
 /** Everything about an asset of this machine. */
@@ -79,14 +121,15 @@ async function whole(signed, file, { asset, raw, close, remove }) {
   const [score, why, isCopy] = noveltyWords(manifest.novelty);
   const isImage = manifest.medium === "image";
   const isSound = manifest.medium === "sound";
-  const suffix = isImage ? ".png" : isSound ? ".wav" : ".txt";
+  const isVideo = manifest.medium === "video";
+  const suffix = isImage ? ".png" : isSound ? ".wav" : isVideo ? `.${file.type.split("/")[1] ?? "webm"}` : ".txt";
   const name = asset ? `${asset.model}-${manifest.seed}-${manifest.id.slice(0, 6)}${suffix}` : file.name;
   const use = settingsOf(manifest);
   const words = new URLSearchParams({ model: asset?.model ?? use.model ?? "", prompt: use.prompt, seed: use.seed, controls: JSON.stringify(use.controls) });
   const acts = h("div", { class: "row" },
     h("a", { class: "button", href: `#/create?${words}`, onclick: close }, "Use these settings"),
     file.type !== "application/json" && button("Save", { icon: "down", act: () => download(file, name) }),
-    isImage && asset && h("a", { class: "button", href: `#/edit?asset=${asset.id}`, onclick: close }, "Edit"),
+    (isImage || isSound || isVideo) && asset && h("a", { class: "button", href: `#/edit?${new URLSearchParams({ model: asset.model, asset: asset.id })}`, onclick: close }, "Edit"),
     remove && button("Delete", { icon: "trash", kind: "bad", act: remove }));
   const novelty = h("section", {}, h("h3", {}, "How new it is"),
     score !== null && score !== undefined && h("div", {}, h("meter", { min: 0, max: 1, value: score, low: .4, high: .7, optimum: 1, "aria-label": "How new it is" }), h("p", {}, h("strong", {}, isCopy ? "A copy" : `${Math.round(100 * score)} % new`))),
@@ -94,7 +137,7 @@ async function whole(signed, file, { asset, raw, close, remove }) {
   const facts = pairs([["Model", asset?.model ?? use.model], ["Prompt", use.prompt], ["Seed", String(use.seed)], ["Made", asset ? when(asset.created) : manifest.time_utc], ["Took", asset && duration(asset.seconds)], ["Size", asset && size(asset.bytes)], ["Learned from", manifest.data?.name], ["Training", manifest.run?.id], ["Edit", manifest.edit && JSON.stringify(manifest.edit)]]);
   const set = h("section", {}, h("h3", {}, "Settings"), pairs(Object.entries(use.controls).map(([key, value]) => [key.replaceAll("_", " "), Array.isArray(value) ? value.join(", ") : String(value)])));
   const whose = described({ ...use, medium: manifest.medium, model: use.model });
-  const shown = isImage && file.type.startsWith("image/") ? bigImage(file, whose) : isSound && /wav/.test(file.type) ? await bigSound(file, whose) : await text(file, manifest);
+  const shown = isImage && file.type.startsWith("image/") ? bigImage(file, whose) : isSound && /wav/.test(file.type) ? await bigSound(file, whose) : isVideo && /^(video|image)/.test(file.type) ? bigClip(file, whose) : await text(file, manifest);
   return h("div", {}, h("div", { class: "two" }, h("div", {}, shown, acts, asset && stars(asset.id)), h("div", {}, novelty, facts, Object.keys(use.controls).length > 0 && set, checks(file, raw))),
     h("section", {}, h("h3", {}, "The same again"), again(manifest)),
     h("details", {}, h("summary", {}, "The signed manifest"), h("pre", {}, JSON.stringify(signed, null, 1))));
@@ -106,8 +149,14 @@ function bigImage(file, words) {
   return h("div", { class: "big" }, shown);
 }
 
+export function bigClip(file, words) {
+  const src = URL.createObjectURL(file);
+  const shown = file.type.startsWith("video/") ? h("video", { controls: true, ...SILENT, src, "aria-label": words }) : h("img", { class: "clip", src, alt: words });
+  return h("div", { class: "big" }, shown);
+}
+
 /** A sound with its wave drawn: of every moment the least and the greatest sample. */
-async function bigSound(file, words) {
+export async function bigSound(file, words) {
   const canvas = h("canvas", { width: 600, height: 120, role: "img", "aria-label": "How loud it is from beginning to end" });
   const source = URL.createObjectURL(file);
   const audio = h("audio", { controls: true, src: source, "aria-label": words });

@@ -1,4 +1,4 @@
-// Chat: answers as they are written, stop, branches, a system prompt, answers edited by hand. Conversations stay in this browser.
+// Chat: answers as they are written, stop, branches, a system prompt, tools, answers edited by hand. Conversations stay in this browser.
 
 import { h, button, choice, field, problem, say } from "./dom.js";
 import { call, describe, events } from "./api.js";
@@ -7,6 +7,7 @@ import { details } from "./asset.js";
 import { cited } from "./cited.js";
 import { markdown } from "./markdown.js";
 import { judge, thumbs } from "./rate.js";
+import { asked as askedTools, called, messageOf, results, toolBox } from "./tools.js";
 
 const STORE = "makar-chats";
 const MOST = 40;
@@ -63,6 +64,7 @@ class Chat extends HTMLElement {
     const template = choice(TEMPLATES, "", (value) => { this.system.value = value; this.talk.system = value; this.keep(); });
     const system = h("details", { open: Boolean(this.talk.system) }, h("summary", {}, "System prompt"), h("div", {}, field("What the model is told before", this.system), field("Take one of these", template)));
     this.documents = h("div", {});
+    this.tools = h("div", {});
     this.log = h("div", { class: "log", role: "log", "aria-label": "Conversation", tabindex: 0 });
     this.input = h("textarea", { rows: 2, placeholder: "Say something", "aria-label": "Message", onkeydown: (event) => {
       if (event.key === "Enter" && !event.shiftKey && !event.isComposing) { event.preventDefault(); this.send(); }
@@ -71,7 +73,7 @@ class Chat extends HTMLElement {
     this.stop = button("Stop", { icon: "stop", act: () => this.stopper?.abort() });
     this.stop.hidden = true;
     this.replaceChildren(h("div", { class: "row spread" }, h("h1", {}, "Chat"), h("div", { class: "row" }, this.picker, button("New", { icon: "plus", act: () => this.change(fresh()) }))),
-      h("div", { class: "split" }, h("div", { class: "panel" }, chosen.element, this.documents, system, this.options, h("p", { class: "small soft" }, "Conversations stay in this browser; answers are kept in the gallery of this machine.")),
+      h("div", { class: "split" }, h("div", { class: "panel" }, chosen.element, this.documents, system, this.tools, this.options, h("p", { class: "small soft" }, "Conversations stay in this browser; answers are kept in the gallery of this machine.")),
         h("section", { class: "talk", "aria-label": "Conversation" }, this.log, h("form", { class: "say", onsubmit: (event) => { event.preventDefault(); this.send(); } }, this.input, h("div", { class: "row" }, this.go, this.stop, h("span", { class: "small soft" }, "Enter sends, Shift and Enter begins a line"))))));
     this.pick();
     this.draw();
@@ -99,6 +101,7 @@ class Chat extends HTMLElement {
       this.change(this.talks[0] ?? fresh());
     } }));
     this.picker.className = "row picker";
+    this.tools.replaceChildren(toolBox(this.talk, () => this.keep()));
     const from = choice([["", "the model alone"], ...this.collections.flatMap((name) => [[name, `${name}, told by the model`], [`${QUOTED}${name}`, `${name}, word for word`]])], this.talk.collection ?? "", (name) => { this.talk.collection = name; this.keep(); });
     this.documents.replaceChildren(...(this.collections.length ? [field("Answers come from", from, "Out of documents every sentence says where it stands")] : []));
   }
@@ -133,26 +136,31 @@ class Chat extends HTMLElement {
     const place = parent.children.indexOf(node);
     const turn = (step) => { parent.chosen = place + step; this.keep(); this.draw(); };
     const siblings = parent.children.length > 1 && h("span", { class: "row tight" }, button("", { icon: "left", kind: "plain", title: "Branch before", disabled: place === 0, act: () => turn(-1) }), h("span", { class: "small soft" }, `${place + 1} of ${parent.children.length}`), button("", { icon: "right", kind: "plain", title: "Branch after", disabled: place === parent.children.length - 1, act: () => turn(1) }));
-    const body = h("div", { class: "said" }, isUser ? node.text : node.found && !node.edited ? cited(node.found, node.collection, { opens: false }) : markdown(node.text, { level: 3 }));
-    const item = h("article", { class: `turn ${node.role}`, "aria-label": isUser ? "You" : "Model" }, body);
+    const body = h("div", { class: "said" }, isUser || node.role === "tool" ? node.text : node.calls ? called(node.calls) : node.found && !node.edited ? cited(node.found, node.collection, { opens: false }) : markdown(node.text, { level: 3 }));
+    const isTool = node.role === "tool";
+    const isAnswer = !isUser && !isTool;
+    const item = h("article", { class: `turn ${node.role}`, "aria-label": isUser ? "You" : isTool ? `Result of ${node.name}` : "Model" }, isTool && h("p", { class: "small soft" }, `Result of ${node.name}`), body);
     item.said = body;
     // While it is being written there is nothing to be done with it.
     if (node === this.live) return item;
     const edit = () => this.edit(node, parent, item);
-    item.append(h("div", { class: "row tight under" }, siblings, button("", { icon: "edit", kind: "plain", title: isUser ? "Ask differently" : "Edit the answer", act: edit }),
-      !isUser && button("", { icon: "again", kind: "plain", title: "Answer anew", act: () => this.answer(parent) }),
-      !isUser && node.asset && !node.edited && thumbs(node.asset),
-      !isUser && node.asset && button("", { icon: "search", kind: "plain", title: "Manifest and novelty", act: () => details(node.asset) }),
+    // A call is what the model was made to write; there is nothing to be said better in it.
+    item.append(h("div", { class: "row tight under" }, siblings, !node.calls && button("", { icon: "edit", kind: "plain", title: isUser ? "Ask differently" : isTool ? "Another result" : "Edit the answer", act: edit }),
+      isAnswer && button("", { icon: "again", kind: "plain", title: "Answer anew", act: () => this.answer(parent) }),
+      isAnswer && node.asset && !node.edited && thumbs(node.asset),
+      isAnswer && node.asset && button("", { icon: "search", kind: "plain", title: "Manifest and novelty", act: () => details(node.asset) }),
       node.edited && h("span", { class: "tag" }, "edited"), node.ended === "stopped" && h("span", { class: "tag gold" }, "stopped")));
+    if (node.calls && !node.children.length) item.append(results(node.calls, (texts) => this.give(node, texts)));
     return item;
   }
 
   edit(node, parent, item) {
     const input = h("textarea", { rows: 4, value: node.text, "aria-label": "New text" });
     const save = () => {
-      const isUser = node.role === "user";
+      const isUser = node.role !== "assistant";
       if (input.value === node.text) return this.draw();
-      parent.children.push({ role: node.role, text: input.value, children: [], chosen: 0, edited: !isUser, before: isUser ? undefined : node.text, asset: isUser ? undefined : node.asset });
+      const { call, name } = node;
+      parent.children.push({ role: node.role, text: input.value, children: [], chosen: 0, edited: !isUser, before: isUser ? undefined : node.text, asset: isUser ? undefined : node.asset, ...(call ? { call, name } : {}) });
       parent.chosen = parent.children.length - 1;
       this.keep();
       this.draw();
@@ -170,10 +178,27 @@ class Chat extends HTMLElement {
     this.log.scrollTop = this.log.scrollHeight;
   }
 
+  /** Give the model what came of its calls, one message a call. */
+  give(node, texts) {
+    if (this.stopper) return;
+    let last = node;
+    for (const [place, text] of texts.entries()) {
+      const { id, function: { name } } = node.calls[place];
+      last.children.push({ role: "tool", call: id, name, text, children: [], chosen: 0 });
+      last = last.children.at(-1);
+    }
+    this.keep();
+    this.answer(last);
+  }
+
   send() {
     const text = this.input.value.trim();
     if (!text || this.stopper) return;
     const last = path(this.talk).at(-1)?.[0] ?? this.talk.root;
+    if (last.calls) {
+      say("The model waits for the result of its call");
+      return this.log.querySelector(".results textarea")?.focus();
+    }
     last.children.push({ role: "user", text, children: [], chosen: 0 });
     last.chosen = last.children.length - 1;
     if (this.talk.title === "New conversation") this.talk.title = text.slice(0, 48);
@@ -190,7 +215,7 @@ class Chat extends HTMLElement {
     const made = { role: "assistant", text: "", children: [], chosen: 0 };
     asked.children.push(made);
     asked.chosen = asked.children.length - 1;
-    const messages = path(this.talk).map(([node]) => node).filter((node) => node !== made).map((node) => ({ role: node.role, content: node.text }));
+    const messages = path(this.talk).map(([node]) => node).filter((node) => node !== made).map(messageOf);
     if (this.talk.system.trim()) messages.unshift({ role: "system", content: this.talk.system });
     this.live = made;
     this.draw();
@@ -202,7 +227,7 @@ class Chat extends HTMLElement {
     this.go.disabled = true;
     const { max_tokens: most, ...others } = this.form.read();
     const collection = this.talk.collection?.replace(QUOTED, "");
-    const json = { model: this.model.id, messages, stream: true, store: true, seed: anySeed(), controls: others, ...(most ? { max_tokens: most } : {}) };
+    const json = { model: this.model.id, messages, stream: true, store: true, seed: anySeed(), controls: others, ...(most ? { max_tokens: most } : {}), ...askedTools(this.talk, { isResult: asked.role === "tool" }) };
     try {
       if (collection) {
         const question = { question: asked.text, ...(this.talk.collection.startsWith(QUOTED) ? {} : { model: this.model.id }) };
@@ -215,6 +240,7 @@ class Chat extends HTMLElement {
           live.append(piece.delta.content);
           if (this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight < 120) this.log.scrollTop = this.log.scrollHeight;
         }
+        if (piece?.delta.tool_calls) made.calls = piece.delta.tool_calls.map(({ index, ...call }) => call);
         if (piece?.finish_reason) Object.assign(made, { ended: piece.finish_reason, asset: event.makar?.assets?.[0]?.asset });
         if (event.makar?.left_out_turns) say(`${event.makar.left_out_turns} earlier turns did not fit into the context`);
       }

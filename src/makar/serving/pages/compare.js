@@ -3,7 +3,7 @@
 import { h, button, choice, duration, field, problem, say } from "./dom.js";
 import { describe, drawn, request } from "./api.js";
 import { anySeed, controls, isServed, modelChoice, noModels, seeds } from "./form.js";
-import { card, details, soundOf } from "./asset.js";
+import { card, clipOf, details, soundOf } from "./asset.js";
 
 const MOST = 64;
 const state = { model: null, prompt: "", seed: anySeed(), isLocked: true, controls: {}, rows: ["", ""], columns: ["seed", ""] };
@@ -128,7 +128,8 @@ class Compare extends HTMLElement {
       const id = found.makar.assets[0]?.asset;
       return h("div", {}, h("div", { class: "words" }, found.choices[0].text), id && button("Manifest and novelty", { kind: "plain", act: () => details(id) }));
     }
-    if (this.model.medium === "sound") return h("ul", { class: "one" }, card(await soundOf(asked, { signal })));
+    const make = { sound: soundOf, video: clipOf }[this.model.medium];
+    if (make) return h("ul", { class: "one" }, card(await make(asked, { signal })));
     const found = await (await request("/v1/images/generations", { json: { ...asked, store: true }, signal })).json();
     const [{ b64_json: png, makar: said }] = found.data;
     const shown = card({ id: said.asset, type: "image/png", medium: "image", model: asked.model, prompt: asked.prompt, seed: said.seed, novelty: said.novelty?.score, is_copy: said.novelty?.is_copy });

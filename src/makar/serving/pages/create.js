@@ -1,9 +1,9 @@
 // Create: any model, any medium; controls from the model itself, cost before pressing, results as they come.
 
 import { h, button, choice, duration, field, fresh, number, problem, say } from "./dom.js";
-import { describe, drawn, events, request } from "./api.js";
-import { anySeed, controls, isMade, modelChoice, noModels, seeds } from "./form.js";
-import { card, details, soundOf } from "./asset.js";
+import { describe, drawn, events } from "./api.js";
+import { anySeed, controls, isServed, modelChoice, noModels, seeds } from "./form.js";
+import { PREVIEWS, card, clipOf, details, sketch, soundOf } from "./asset.js";
 
 const state = { model: null, prompt: "", count: 1, seed: anySeed(), isLocked: false, controls: {}, results: null };
 const MOST = 64;
@@ -17,7 +17,7 @@ class Create extends HTMLElement {
     this.replaceChildren(h("h1", {}, "Create"), h("p", { class: "lead" }, "Choose a model, say what you want, and see how new each result is against what the model learned from."),
       h("div", { class: "split" }, this.form, h("section", { "aria-label": "Results" }, this.results)));
     try {
-      const chosen = await modelChoice(state.model, (name) => this.use(name), { fits: isMade });
+      const chosen = await modelChoice(state.model, (name) => this.use(name), { fits: isServed });
       if (!chosen.name) return this.replaceChildren(h("h1", {}, "Create"), noModels());
       if (!this.results.childElementCount) this.results.replaceChildren(this.empty());
       this.rest = h("div", {});
@@ -140,7 +140,8 @@ class Create extends HTMLElement {
     this.results.prepend(batch);
     const started = performance.now();
     try {
-      const made = isText ? await this.texts(asked, batch) : this.model.medium === "sound" ? await this.sounds(asked, batch) : this.model.medium === "video" ? await this.videos(asked, batch) : await this.images(asked, batch);
+      const make = { sound: soundOf, video: clipOf }[this.model.medium];
+      const made = isText ? await this.texts(asked, batch) : make ? await this.played(asked, batch, make) : await this.images(asked, batch);
       say(`Made ${made} in ${duration((performance.now() - started) / 1000)}`);
       this.model = await describe(this.model.id, { again: true });
       this.estimate();
@@ -159,59 +160,33 @@ class Create extends HTMLElement {
     const waiting = Array.from({ length: asked.n }, () => h("li", { class: "card pending" }, h("div", { class: "waiting", role: "img", "aria-label": "Being made" })));
     batch.append(h("ul", { class: "grid" }, waiting));
     let made = 0;
-    for await (const event of events("/v1/images/generations", { json: { ...asked, stream: true, store: true }, signal: this.stopper.signal })) {
-      const { asset, seed, novelty, not_kept: lost } = event.makar;
+    for await (const event of events("/v1/images/generations", { json: { ...asked, stream: true, store: true, partial_images: PREVIEWS }, signal: this.stopper.signal })) {
+      const { asset, seed, novelty, estimate, not_kept: lost } = event.makar;
+      const place = waiting[seed - asked.seed];
+      if (estimate) {
+        sketch(place, event.b64_json, seed, estimate);
+        continue;
+      }
       if (lost) say(`It is not in the gallery: ${lost}`, { seconds: 12 });
       const shown = card({ id: asset, type: "image/png", medium: "image", model: asked.model, prompt: asked.prompt, seed, novelty: novelty?.score, is_copy: novelty?.is_copy });
       // It is here already, so it is not fetched a second time.
       drawn(shown.querySelector("img"), event.b64_json);
-      waiting[made++].replaceWith(shown);
+      place.replaceWith(shown);
+      made++;
     }
     return made;
   }
 
-  /** Sounds one after the other. */
-  async sounds(asked, batch) {
+  /** Sounds or clips one after the other. */
+  async played(asked, batch, make) {
     const list = h("ul", { class: "grid" });
     batch.append(list);
     for (let number = 0; number < asked.n; number++) {
       const seed = asked.seed + number;
       const waiting = h("li", { class: "pending soft", role: "status" }, "Being made …");
       list.append(waiting);
-      const made = await soundOf({ ...asked, seed, voice: this.prompt.voice?.(), speed: this.prompt.speed?.() }, { signal: this.stopper.signal });
+      const made = await make({ ...asked, seed, voice: this.prompt.voice?.(), speed: this.prompt.speed?.() }, { signal: this.stopper.signal });
       waiting.replaceWith(card(made));
-    }
-    return asked.n;
-  }
-
-  /** Clips one after the other: asked for, waited for, played, with file and manifest to keep. */
-  async videos(asked, batch) {
-    const list = h("ul", { class: "grid" });
-    batch.append(list);
-    for (let made = 0; made < asked.n; made++) {
-      const seed = asked.seed + made;
-      const waiting = h("li", { class: "pending soft", role: "status" }, "Being made …");
-      list.append(waiting);
-      const { signal } = this.stopper;
-      let video = await (await request("/v1/videos", { json: { model: asked.model, prompt: asked.prompt, seed, controls: asked.controls }, signal })).json();
-      while (video.status === "queued" || video.status === "in_progress") {
-        await new Promise((resolve) => setTimeout(resolve, 300));
-        if (signal.aborted) {
-          await request(`/v1/videos/${video.id}`, { method: "DELETE" });
-          signal.throwIfAborted();
-        }
-        video = await (await request(`/v1/videos/${video.id}`)).json();
-      }
-      if (video.status === "failed") throw new Error(video.error.message);
-      const answer = await request(`/v1/videos/${video.id}/content`, { signal });
-      const manifest = new Blob([atob(answer.headers.get("x-makar-manifest"))], { type: "application/json" });
-      const type = answer.headers.get("content-type");
-      const file = `${asked.model}-${seed}.${type === "image/gif" ? "gif" : "webm"}`;
-      const kept = URL.createObjectURL(await answer.blob());
-      const told = { src: kept, class: "clip", "aria-label": `Clip of seed ${seed}` };
-      const shown = type.startsWith("video/") ? h("video", { controls: true, loop: true, muted: true, playsinline: true, ...told }) : h("img", { alt: `Clip of seed ${seed}`, ...told });
-      waiting.replaceWith(h("li", {}, shown, h("div", { class: "row" }, h("span", { class: "tag" }, `seed ${seed}`),
-        h("a", { href: kept, download: file }, "File"), h("a", { href: URL.createObjectURL(manifest), download: `${file}.makar.json` }, "Manifest"))));
     }
     return asked.n;
   }

@@ -1,28 +1,32 @@
-// Edit: paint what is to be made anew, go on beyond a side, begin from an image; before and after under one slider.
+// Edit: paint what is to be made anew, go on beyond a side, begin from an image; before and after under one slider. Sounds and clips too.
 
 import { h, button, choice, duration, field, problem, say } from "./dom.js";
 import { bytesOf, call, describe, events, request } from "./api.js";
 import { anySeed, controls, modelChoice, noModels, seeds } from "./form.js";
-import { details } from "./asset.js";
+import { PREVIEWS, details, sketch } from "./asset.js";
+import { MediaEdit } from "./edit_media.js";
 import "./mask.js";
 
 const WAYS = {
   paint: ["Paint what is made anew", "inpaint"], sides: ["Go on beyond the sides", "inpaint"], begin: ["Begin from the image", "image-to-image"], restyle: ["Take the style of another image", "restyle"],
   enlarge: ["Enlarge", "enlarge"], colour: ["Give it colours", "colour"], denoise: ["Take noise away", "denoise"], translate: ["Translate to the other kind", "translate"], reconstruct: ["Encode and decode", "reconstruct"], control: ["Steer by this map", "control"],
 };
+/** What is put together from several images, so that there is none to show before. */
+const IN_PARTS = new Set(["enlarge", "colour"]);
 const SIDES = ["left", "top", "right", "bottom"];
 const FARTHEST = 4096;
+const ACCEPTED = { image: "image/*", sound: "audio/*", video: "video/*,image/*" };
 const state = { model: null, way: null, prompt: "", count: 1, seed: anySeed(), isLocked: false, controls: {}, sides: {}, enlarge: 2, strength: .6, isPhoto: false };
 
 class Edit extends HTMLElement {
   async connectedCallback() {
     this.replaceChildren(h("h1", {}, "Edit"), h("p", { class: "soft" }, "Looking for models …"));
     try {
-      const chosen = await modelChoice(this.place.words.get("model") ?? state.model, (name) => this.use(name), { fits: (one) => one.medium === "image" });
+      const chosen = await modelChoice(this.place.words.get("model") ?? state.model, (name) => this.use(name), { fits: (one) => one.medium in ACCEPTED });
       if (!chosen.name) return this.replaceChildren(h("h1", {}, "Edit"), noModels());
-      await this.build(chosen);
-      if (this.place.words.get("asset")) await this.fromAsset(this.place.words.get("asset"));
+      this.build(chosen);
       await this.use(chosen.name);
+      if (this.place.words.get("asset")) await this.fromAsset(this.place.words.get("asset"));
     } catch (error) {
       this.replaceChildren(h("h1", {}, "Edit"), problem(error));
     }
@@ -30,19 +34,32 @@ class Edit extends HTMLElement {
 
   disconnectedCallback() {
     this.stopper?.abort();
+    this.media?.leave();
   }
 
-  async build(chosen) {
-    const file = h("input", { type: "file", accept: "image/*", class: "unseen", tabindex: -1, "aria-label": "The image to change", onchange: () => file.files[0] && this.open(file.files[0]) });
-    const recent = (await call("/makar/v1/assets?medium=image&limit=30")).data;
-    const list = choice([["", "choose"], ...recent.map((asset) => [asset.id, `${asset.prompt || asset.model}, seed ${asset.seed}`])], "", (id) => id && this.fromAsset(id));
+  build(chosen) {
+    this.source = h("div", {});
     this.rest = h("div", {});
     this.mask = document.createElement("makar-mask");
-    this.canvas = h("div", { class: "panel", ondragover: (event) => event.preventDefault(), ondrop: (event) => { event.preventDefault(); const [given] = event.dataTransfer.files; if (given) this.open(given); } }, h("div", { class: "empty" }, h("h2", {}, "Choose an image"), h("p", {}, "Or drop one here.")));
+    this.canvas = h("div", { class: "panel", ondragover: (event) => event.preventDefault(), ondrop: (event) => { event.preventDefault(); const [given] = event.dataTransfer.files; if (given) this.open(given); } }, this.empty());
     this.results = h("section", { "aria-label": "Results" });
     this.replaceChildren(h("h1", {}, "Edit"), h("p", { class: "lead" }, "What is not painted stays as it is, bit for bit. What can be done depends on the model."),
-      h("div", { class: "split" }, h("div", { class: "panel" }, chosen.element, h("div", { class: "row field" }, button("Open an image", { icon: "up", act: () => file.click() }), file), recent.length > 0 && field("Or one from the gallery", list), this.rest), h("div", {}, this.canvas, this.results)));
-    if (state.picture) this.show();
+      h("div", { class: "split" }, h("div", { class: "panel" }, chosen.element, this.source, this.rest), h("div", {}, this.canvas, this.results)));
+  }
+
+  empty() {
+    return h("div", { class: "empty" }, h("h2", {}, "Choose an image"), h("p", {}, "Or drop one here."));
+  }
+
+  /** Where what is to be changed comes from: a file, or the gallery. */
+  async sources(medium) {
+    const file = h("input", { type: "file", accept: ACCEPTED[medium], class: "unseen", tabindex: -1, "aria-label": "The file to change", onchange: () => file.files[0] && this.open(file.files[0]) });
+    const media = medium === "video" ? ["video", "image"] : [medium];
+    const found = await Promise.all(media.map((one) => call(`/makar/v1/assets?medium=${one}&limit=30`)));
+    const recent = found.flatMap((one) => one.data);
+    const list = choice([["", "choose"], ...recent.map((asset) => [asset.id, `${asset.prompt || asset.model}, seed ${asset.seed}`])], "", (id) => id && this.fromAsset(id));
+    const words = { image: "Open an image", sound: "Open a sound", video: "Open a clip or a picture" }[medium];
+    this.source.replaceChildren(h("div", { class: "row field" }, button(words, { icon: "up", act: () => file.click() }), file), recent.length > 0 ? field("Or one from the gallery", list) : "");
   }
 
   async fromAsset(id) {
@@ -51,6 +68,10 @@ class Edit extends HTMLElement {
   }
 
   async open(blob) {
+    if (this.media) {
+      state.file = blob;
+      return this.media.show();
+    }
     try {
       state.picture = await createImageBitmap(blob);
       state.file = blob;
@@ -69,10 +90,22 @@ class Edit extends HTMLElement {
   async use(name) {
     if (state.model && state.model !== name) state.controls = {};
     state.model = name;
+    this.media?.leave();
     this.rest.replaceChildren(h("p", { class: "soft", role: "status" }, `Loading ${name} …`));
     try {
       this.model = await describe(name);
+      const { medium } = this.model;
+      if (medium !== this.medium) {
+        await this.sources(medium);
+        // What is given to one medium is nothing to another.
+        if (state.medium !== medium) Object.assign(state, { medium, file: null, picture: null });
+      }
+      this.medium = medium;
+      this.media = medium === "image" ? null : new MediaEdit({ model: this.model, state, stage: this.canvas, results: this.results, prompt: this.asks(this.model) });
+      if (this.media) return this.rest.replaceChildren(this.media.element);
       this.draw();
+      if (state.picture) this.show();
+      else this.canvas.replaceChildren(this.empty());
     } catch (error) {
       this.rest.replaceChildren(problem(error));
     }
@@ -87,14 +120,19 @@ class Edit extends HTMLElement {
     this.extra = h("div", {});
     this.options = controls(model, state.controls, () => {}, { leaves: new Set(["label", "strength"]) });
     this.seeds = seeds(state);
-    this.prompt = model.classes.length && !model.captions ? choice([["", "any"], ...model.classes.map((one) => [one, one])], state.prompt, (value) => { state.prompt = value; })
-      : model.captions ? h("textarea", { rows: 2, value: state.prompt, oninput: (event) => { state.prompt = event.target.value; } }) : null;
+    this.prompt = this.asks(model);
     this.count = h("input", { type: "number", min: 1, max: 16, value: state.count, inputmode: "numeric" });
     this.go = button("Make", { kind: "main", act: () => this.make() });
     this.stop = button("Stop", { icon: "stop", act: () => this.stopper?.abort() });
     this.stop.hidden = true;
     this.rest.replaceChildren(h("form", { novalidate: true, onsubmit: (event) => { event.preventDefault(); this.make(); } }, field("What to do", ways), this.extra, this.prompt && field("What it is to become", this.prompt), field("How many", this.count), this.seeds, this.options, h("div", { class: "bottom" }, h("div", { class: "row" }, this.go, this.stop))));
     this.way(first);
+  }
+
+  /** What a model is told of what it is to make; null where it is told nothing. */
+  asks(model) {
+    if (model.classes.length && !model.captions) return choice([["", "any"], ...model.classes.map((one) => [one, one])], state.prompt, (value) => { state.prompt = value; });
+    return model.captions ? h("textarea", { rows: 2, value: state.prompt, oninput: (event) => { state.prompt = event.target.value; } }) : null;
   }
 
   way(name) {
@@ -175,7 +213,7 @@ class Edit extends HTMLElement {
     state.count = Number(this.count.value) || 1;
     const form = new FormData();
     const put = (name, value) => form.append(name, value);
-    for (const [name, value] of Object.entries({ model: this.model.id, prompt: this.prompt?.value ?? "", n: state.count, seed: this.seeds.take(), stream: true, store: true })) put(name, value);
+    for (const [name, value] of Object.entries({ model: this.model.id, prompt: this.prompt?.value ?? "", n: state.count, seed: this.seeds.take(), stream: true, store: true, ...(IN_PARTS.has(state.way) ? {} : { partial_images: PREVIEWS }) })) put(name, value);
     if (Object.keys(state.controls).length) put("controls", JSON.stringify(state.controls));
     form.append("image", state.file, "image.png");
     if (state.way === "paint") form.append("mask", await this.mask.blob(), "mask.png");
@@ -188,12 +226,17 @@ class Edit extends HTMLElement {
     this.stopper = new AbortController();
     this.stop.hidden = false;
     this.go.disabled = true;
-    const wait = h("div", { class: "panel" }, h("p", { class: "soft", role: "status" }, "Being made …"));
+    const early = h("div", { class: "big" });
+    const wait = h("div", { class: "panel" }, h("p", { class: "soft", role: "status" }, "Being made …"), early);
     this.results.prepend(wait);
     const started = performance.now();
     let made = 0;
     try {
       for await (const event of events("/v1/images/edits", { form, signal: this.stopper.signal })) {
+        if (event.makar.estimate) {
+          sketch(early, event.b64_json, event.makar.seed, event.makar.estimate);
+          continue;
+        }
         const blob = new Blob([bytesOf(event.b64_json)], { type: "image/png" });
         wait.before(this.result(blob, event.makar, state.file));
         made++;

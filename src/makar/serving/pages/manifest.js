@@ -63,6 +63,14 @@ function howOf(edit) {
   return { words: [...whole, ...how.flatMap(([name, value]) => (value === true ? [`--${name}`] : [`--${name}`, Array.isArray(value) ? value.join(",") : String(value)]))], values: { ...Object.fromEntries(how), ...(whole.length ? { operation: edit.operation } : {}) } };
 }
 
+/** What was done to a sound or a clip. */
+function changeOf(edit) {
+  const values = { ...edit.settings };
+  const words = Object.entries(values).flatMap(([name, value]) => (name === "operation" ? [`--${value}`] : value === true ? [`--${name.replaceAll("_", "-")}`] : [`--${name.replaceAll("_", "-")}`, Array.isArray(value) ? value.join(",") : String(value)]));
+  const files = { ...(edit.mask ? { mask: "MASK.png" } : {}), ...(edit.to ? { to: "LAST.png" } : {}) };
+  return { words, values, files };
+}
+
 /** Lines that make the same again. */
 export function lines(manifest) {
   const { model, prompt, seed, controls, medium } = settingsOf(manifest);
@@ -79,13 +87,26 @@ export function lines(manifest) {
     };
   }
   const isSound = medium === "sound";
-  const words = ["makar", "generate", model, ...(prompt ? [prompt] : []), "--seed", String(seed), ...sets, ...(isImage || isSound ? ["-o", "out/"] : [])];
+  const isVideo = medium === "video";
+  if (manifest.edit && (isSound || isVideo)) {
+    const { words, values, files } = changeOf(manifest.edit);
+    const file = isSound ? "SOUND.wav" : "CLIP.webm";
+    const put = Object.keys(files).map((name) => `-F ${name}=@${files[name]}`);
+    const form = Object.entries({ model, ...(prompt ? { prompt } : {}), seed, how: JSON.stringify(values), controls: JSON.stringify(controls) }).map(([name, value]) => `-F ${shell(`${name}=${value}`)}`);
+    const { to, ...named } = files;
+    return {
+      shell: ["makar", "edit", model, file, ...(to ? [to] : []), ...words, ...Object.entries(named).flatMap(([name, value]) => [`--${name}`, value]), ...(prompt ? ["--prompt", prompt] : []), "--seed", String(seed), ...sets].map(shell).join(" "),
+      python: [`import makar`, ``, `model = makar.load(${python(model)})`, `asset = model.edit(${python(file)}, how=${python({ ...values, ...files })}, prompt=${prompt ? python(prompt) : "None"}, seed=${seed}, options=${python(controls)})[0]`, `asset.save("out/")`].join("\n"),
+      curl: `curl ${location.origin}/makar/v1/edits -F file=@${file} ${[...put, ...form].join(" ")}`,
+    };
+  }
+  const words = ["makar", "generate", model, ...(prompt ? [prompt] : []), "--seed", String(seed), ...sets, ...(isImage || isSound || isVideo ? ["-o", "out/"] : [])];
   const { max_tokens: most, ...others } = controls;
-  const body = isSound ? { model, input: prompt, seed, controls, response_format: "wav" } : isImage ? { model, prompt, seed, controls } : { model, prompt, seed, controls: others, ...(most ? { max_tokens: most } : {}) };
-  const route = isImage ? "images/generations" : isSound ? "audio/speech" : "completions";
+  const body = isVideo ? { model, prompt, seed, controls } : isSound ? { model, input: prompt, seed, controls, response_format: "wav" } : isImage ? { model, prompt, seed, controls } : { model, prompt, seed, controls: others, ...(most ? { max_tokens: most } : {}) };
+  const route = isVideo ? "videos" : isImage ? "images/generations" : isSound ? "audio/speech" : "completions";
   return {
     shell: words.map(shell).join(" "),
-    python: [`import makar`, ``, `model = makar.load(${python(model)})`, `asset = model.generate(${prompt ? python(prompt) : "None"}, seed=${seed}, options=${python(controls)})[0]`, isImage ? `asset.save("out.png")` : isSound ? `asset.save("out.wav")` : `print(asset.content)`].join("\n"),
+    python: [`import makar`, ``, `model = makar.load(${python(model)})`, `asset = model.generate(${prompt ? python(prompt) : "None"}, seed=${seed}, options=${python(controls)})[0]`, isImage ? `asset.save("out.png")` : isSound ? `asset.save("out.wav")` : isVideo ? `asset.save("out/")` : `print(asset.content)`].join("\n"),
     curl: `curl ${location.origin}/v1/${route}${isSound ? " -o out.wav" : ""} -H "content-type: application/json" \\\n  -d ${shell(JSON.stringify(body))}`,
   };
 }

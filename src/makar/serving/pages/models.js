@@ -2,7 +2,7 @@
 
 import { h, button, choice, download, duration, field, number, pairs, problem, say, size, table, tabs, when } from "./dom.js";
 import { call, models, request } from "./api.js";
-import { isMade, noModels } from "./form.js";
+import { isServed, noModels } from "./form.js";
 import { markdown } from "./markdown.js";
 
 class Models extends HTMLElement {
@@ -27,7 +27,7 @@ class Models extends HTMLElement {
   async one(name) {
     const found = await call(`/makar/v1/models/${encodeURIComponent(name)}/card`);
     const total = found.files.reduce((sum, file) => sum + file.bytes, 0);
-    this.replaceChildren(h("p", {}, h("a", { href: "#/models" }, "All models")), h("div", { class: "row spread" }, h("h1", {}, name), isMade(found) && h("a", { class: "button", href: `#/create?model=${encodeURIComponent(name)}` }, "Create with it")),
+    this.replaceChildren(h("p", {}, h("a", { href: "#/models" }, "All models")), h("div", { class: "row spread" }, h("h1", {}, name), isServed(found) && h("a", { class: "button", href: `#/create?model=${encodeURIComponent(name)}` }, "Create with it")),
       h("p", { class: "lead" }, `${found.medium}, ${size(total)}${found.header ? `, recipe ${found.header.recipe.name}` : ""}`),
       tabs(`About ${name}`, [
         ["card", "Card", () => h("div", { class: "panel" }, found.card ? markdown(found.card.replace(/^(---[\s\S]*?---\s*)?# .*\n/, ""), { level: 1 }) : "It has no card.")],

@@ -50,7 +50,7 @@ const base64 = (blob) => new Promise((good, bad) => {
 async function itemOf(id) {
   const [manifest, file] = await Promise.all(["manifest", "content"].map(async (part) => (await request(`/makar/v1/assets/${id}/${part}`)).blob()));
   if (file.type === "image/png") return { png: await base64(file) };
-  return { ...(file.type === "audio/wav" ? { file: await base64(file) } : { text: await file.text() }), manifest: await manifest.text() };
+  return { ...(/^(audio|video|image)[/]/.test(file.type) ? { file: await base64(file) } : { text: await file.text() }), manifest: await manifest.text() };
 }
 
 /** Keep what is said of assets (ids) or of items; says so, and gives whether it was kept. */

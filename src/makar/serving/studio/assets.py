@@ -6,6 +6,7 @@ from pathlib import Path
 
 from fastapi import Request, Response
 
+from makar.data.video_file import TYPES
 from makar.errors import UsageError
 from makar.provenance.embedding import sidecar_path
 from makar.serving.bodies import check_text
@@ -16,7 +17,12 @@ from makar.serving.uploads import read_form
 
 MOST_LISTED = 200
 FILTERS = ("model", "medium", "kind", "run", "text", "before")
-SUFFIXES = {"image/png": ".png", "text/plain": ".txt", "audio/wav": ".wav"}
+SUFFIXES = {
+    "image/png": ".png",
+    "text/plain": ".txt",
+    "audio/wav": ".wav",
+    **{kind: f".{form}" for form, kind in TYPES.items()},
+}
 
 
 async def list_assets(request: Request) -> Response:
@@ -41,7 +47,7 @@ async def one_asset(request: Request) -> Response:
 
 
 async def asset_content(request: Request) -> Response:
-    """Give the file of an asset: an image with its manifest inside, a sound or a text."""
+    """Give the file of an asset: an image with its manifest inside, a sound, a clip or a text."""
     name = request.path_params["asset"]
     content, kind = await asyncio.to_thread(front_of(request).library.content, name)
     suffix = SUFFIXES.get(kind.partition(";")[0], ".bin")
@@ -66,7 +72,7 @@ async def delete_asset(request: Request) -> Response:
 
 
 async def verify(request: Request) -> Response:
-    """Say what made a file and whether it is intact: an image, or a text or a sound with the manifest that lies beside it."""
+    """Say what made a file and whether it is intact: an image, or a text, sound or clip with the manifest that lies beside it."""
     _, files = await read_form(request)
     given = {name: file for name, file in files if name in ("file", "manifest")}
     if "file" not in given or len(files) != len(given):
@@ -81,6 +87,9 @@ async def verify(request: Request) -> Response:
 
 
 def _suffix_of(content: bytes) -> str:
-    if content.startswith(b"\x89PNG"):
-        return ".png"
+    for head, suffix in ((b"\x89PNG", ".png"), (b"GIF8", ".gif"), (b"\x1aE\xdf\xa3", ".webm")):
+        if content.startswith(head):
+            return suffix
+    if content[4:8] == b"ftyp":
+        return ".mp4"
     return ".wav" if content[:4] == b"RIFF" and content[8:12] == b"WAVE" else ".txt"

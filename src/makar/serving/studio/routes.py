@@ -5,7 +5,8 @@ from collections.abc import Awaitable, Callable
 from fastapi import Request, Response
 
 from makar.config import Config
-from makar.serving.studio import assets, collections, describing, folders, pages, promoting, training
+from makar.serving.bodies import schema_of
+from makar.serving.studio import assets, collections, describing, edits, folders, pages, promoting, training
 from makar.serving.studio.collections import AddFields, AskFields
 from makar.serving.studio.training_fields import InspectFields, PlanFields, TrainFields
 
@@ -49,6 +50,11 @@ ROUTES: tuple[tuple[str, str, Handler, type[Config] | None], ...] = (
 
 FORMS = (
     ("/makar/v1/verify", assets.verify, {"file": FILE, "manifest": FILE}),
+    (
+        "/makar/v1/edits",
+        edits.edit,
+        schema_of(edits.EditFields)["properties"] | {edits.FILE: FILE} | dict.fromkeys(edits.PICTURES, FILE),
+    ),
     ("/makar/v1/folders/{folder}/files", folders.add_files, {"file": FILE, "paths": {"type": "string"}}),
 )
 """Path, what answers, and the parts of a form."""

@@ -1,0 +1,87 @@
+"""What a worker can do with sounds and clips: make them, and change those that are given; see ``work``."""
+
+import base64
+from collections.abc import Iterator
+from typing import Any
+
+from makar.api.model import Model
+from makar.data.image_reader import read_image
+from makar.data.video_file import TYPES
+from makar.errors import UnsupportedError
+from makar.generation.asset import Asset
+from makar.generation.edit import edit
+from makar.generation.generate import generate
+from makar.generation.request import option_names
+from makar.provenance.content import Film, Recording
+
+Ask = dict[str, Any]
+Event = dict[str, Any]
+
+
+def make_sound(model: Model, ask: Ask) -> Iterator[Event]:
+    """Speak a text, or make a sound of what is described."""
+    if model.medium != "sound":
+        raise UnsupportedError(f"sound of {model.path.name}, which makes {model.medium}", expected="a model of sound")
+    (asset,) = generate(
+        model.artifact,
+        prompts=ask["prompt"] or None,
+        seed=ask["seed"],
+        options=_options(model, ask),
+        novelty=model.novelty_index(),
+    )
+    yield _event(asset, ask)
+
+
+def make_clip(model: Model, ask: Ask) -> Iterator[Event]:
+    """Make a clip of what is described, or one that begins with a picture."""
+    if model.medium != "video":
+        raise UnsupportedError(f"video of {model.path.name}, which makes {model.medium}", expected="a model of video")
+    options, prompt = _options(model, ask), ask["prompt"] or None
+    seed, novelty = ask["seed"], model.novelty_index()
+    if ask["reference"] is not None:
+        how = {"image": read_image(base64.b64decode(ask["reference"]))}
+        (asset,) = edit(model.artifact, how, prompts=prompt, seed=seed, options=options, novelty=novelty)
+    else:
+        (asset,) = generate(model.artifact, prompts=prompt, seed=seed, options=options, novelty=novelty)
+    yield _event(asset, ask)
+
+
+def change_file(model: Model, ask: Ask) -> Iterator[Event]:
+    """Change a sound or a clip that is given as the bytes of its file, base64; so are the pictures ``mask`` and ``to``."""
+    if model.medium not in ("sound", "video"):
+        raise UnsupportedError(
+            f"a change by {model.path.name}, which makes {model.medium}",
+            expected="a model of sound or video",
+            do="POST /v1/images/edits changes images",
+        )
+    pictures = {name: read_image(base64.b64decode(content)) for name, content in ask["pictures"].items()}
+    how = {**ask["how"], **pictures, "image": base64.b64decode(ask["file"])}
+    (asset,) = edit(
+        model.artifact,
+        how,
+        prompts=ask["prompt"] or None,
+        seed=ask["seed"],
+        options=_options(model, ask),
+        novelty=model.novelty_index(),
+    )
+    yield _event(asset, ask)
+
+
+def _options(model: Model, ask: Ask) -> Event:
+    own = option_names(model.artifact.family())
+    options: Event = {name: value for name, value in ask["defaults"].items() if name in own} | ask["options"]
+    return options
+
+
+def _event(asset: Asset, ask: Ask) -> Event:
+    content = asset.content
+    made: Event = {
+        "asset": asset.id,
+        "seed": ask["seed"],
+        "novelty": None if asset.novelty is None else asset.manifest["novelty"],
+        "manifest": asset.signed,
+    }
+    if isinstance(content, Recording):
+        return {"wave": base64.b64encode(content.wave).decode("ascii"), "rate_hz": content.rate_hz, **made}
+    assert isinstance(content, Film), "sounds and clips"
+    return {"file": base64.b64encode(content.file).decode("ascii"), "type": TYPES[content.form], **made}

@@ -1,0 +1,80 @@
+"""Engines: which one a model has follows from what it is, the choice is explained, and what does not fit or is not installed is refused."""
+
+import importlib.util
+
+import pytest
+
+from makar import registry
+from makar.errors import MissingExtraError, UnsupportedError, UsageError
+from makar.serving.engines import AUTO, ENGINES, check_engine, check_runs, reason
+from makar.serving.places import place_of
+from makar.serving.pool import Pool
+from tests.serving.server import talker
+
+FACTS = {"medium": "text", "parameters": 12_600_000, "together": True, "reads": False, "hash": "ab"}
+
+
+def pool(*models, **more):
+    return Pool(models, options={}, memory_bytes=1 << 40, most_waiting=1, **more)
+
+
+@pytest.fixture
+def places(own_folder):
+    """Return a home with a model of ours, a checkpoint and a pipeline, as far as a list of models looks into them."""
+    talker(own_folder / "models" / "ours")
+    for name, mark in (("checkpoint", "config.json"), ("pipeline", "model_index.json")):
+        (own_folder / "models" / name).mkdir()
+        (own_folder / "models" / name / mark).write_text("{}", encoding="utf-8")
+    return own_folder
+
+
+def test_every_family_names_an_engine_that_there_is():
+    found = {kind: registry.config_class(kind).engine for kind in registry.BUILT_IN["families"]}
+    assert set(found.values()) == set(ENGINES)
+    assert {kind for kind, engine in found.items() if engine != "torch"} == {"pretrained", "pretrained-text", "remote"}
+
+
+def test_what_a_model_is_decides_what_runs_it(places):
+    found = {name: place_of(name).engine for name in ("ours", "checkpoint", "pipeline", "openai:theirs")}
+    assert found == {
+        "ours": "torch",
+        "checkpoint": "transformers",
+        "pipeline": "diffusers",
+        "openai:theirs": "endpoint",
+    }
+
+
+def test_a_model_that_an_engine_does_not_run_is_left_out_or_refused_when_it_was_named(places):
+    assert [place.name for place in pool().places] == ["checkpoint", "ours", "pipeline"]
+    assert [place.name for place in pool(engine="torch").places] == ["ours"]
+    assert [place.name for place in pool("ours", engine="torch").places] == ["ours"]
+    with pytest.raises(UnsupportedError, match="the one engine here that runs it") as found:
+        pool("checkpoint", engine="torch")
+    assert "makar import" in str(found.value.do)
+
+
+def test_an_engine_that_is_not_here_is_said_with_what_to_do(monkeypatch):
+    for name in (AUTO, "torch"):
+        check_engine(name)
+    with pytest.raises(UsageError, match=r"llama\.cpp") as unknown:
+        check_engine("llama.cpp")
+    assert "torch, transformers" in unknown.value.expected and "--base-url" in unknown.value.do
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(MissingExtraError) as absent:
+        check_engine("transformers")
+    assert "makar[transformers]" in absent.value.do
+    check_runs(AUTO, "torch", "ours")
+
+
+@pytest.mark.parametrize(
+    "own, changes, pace, words",
+    [
+        ("torch", {}, 0.0005, ("engine torch", "what Makar saved", "12.6 M weights", "running batch", "2000 tokens a")),
+        ("torch", {"medium": "image", "together": False}, 0.25, ("answered in turn", "0.25 seconds a step")),
+        ("transformers", {"together": False}, None, ("checkpoints of transformers", "known after the first")),
+        ("endpoint", {}, None, ("http://engine/v1", "nothing is computed here")),
+    ],
+)
+def test_the_choice_is_explained_in_one_line(own, changes, pace, words):
+    line = reason(own, FACTS | changes, pace=pace, address="http://engine/v1" if own == "endpoint" else None)
+    assert "\n" not in line and all(word in line for word in words), line
