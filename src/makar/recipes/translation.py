@@ -41,11 +41,6 @@ minutes 1.13, 3.60)::
                  0.03, 40, zoom 0.12             0.94, 3.45
 """
 
-OFTEN = 24.0
-"""Epochs from which on pairs are cut by lot: before, a translator does not know them by heart, and what is enlarged is blurred. Line
-art of emoji in colour, 5 minutes of one Zen 4 core, 6 epochs, distance of held-out images 9.5 without and 14.6 with it.
-"""
-
 CYCLE, IDENTITY = 3.0, 1.0
 """Of CycleGAN: as published (10 and 5) they are for 256 pixels and a judge that nothing holds back, and here nothing was changed at all.
 Two styles of emoji at 64 pixels, one Zen 4 core, distance of translated held-out images from the training ones of openmoji; of noto
@@ -104,8 +99,6 @@ def size_translation(
     share = round(LARGEST_AUGMENTATION * min(1.0, max(0.0, seen)), 2)
     doublings = max(0, math.ceil(math.log(operations / REFERENCE_OPERATIONS, 8)))
     batch = min(LARGEST_BATCH, SMALLEST_BATCH * 2**doublings)
-    if isinstance(best, Pix2pixConfig) and epochs < OFTEN:
-        best = best.changed(zoom=0.0)
     return best.changed(augmentation=share), OPTIMISATION.changed(batch_size=batch)
 
 
