@@ -369,6 +369,9 @@ def _note(asset: "Asset", path: Path | None) -> None:
     parts = [f"saved to {path}"] if path else []
     if asset.novelty is not None:
         parts.append(_novelty_text(asset.novelty))
+    edit = asset.manifest.get("edit", {})
+    # Of many pictures of a film the first says it.
+    parts += edit.get("remarks", []) if not edit.get("frame") else []
     if parts:
         note("[" + "; ".join(parts) + "]")
 

@@ -232,7 +232,8 @@ class Request:
         if isinstance(content, Sound):
             content = recorded(content, source_type)
         elif isinstance(content, Clip):
-            content = filmed(content, source_type, self.finishing.form)
+            heard = None if change is None else change.sound
+            content = filmed(content, source_type, self.finishing.form, sound=heard)
         statement: dict[str, Any] = {
             "schema": signing.SCHEMA,
             "type": "asset",
