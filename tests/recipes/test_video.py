@@ -8,8 +8,11 @@ import makar
 from makar.api.model import verify
 from makar.data.builtin.shapes import ALL, shape_clip
 from makar.data.clip import Clip
+from makar.data.film_sound import read_track
+from makar.data.sound import Sound
 from makar.data.video_file import usual_form, video_bytes
 from makar.data.video_reader import read_clip
+from makar.data.wave_file import on_grid, wave_bytes
 from makar.errors import UnsupportedError, UsageError
 from makar.evaluation import clip_extractor
 from tests.cli.small_models import IMAGE_SETTINGS, see
@@ -156,6 +159,38 @@ def test_a_strength_begins_from_the_clip(model):
     assert away[0] < away[1]
     (same,) = model.edit(CLIP, options={"strength": 0.0})
     assert np.array_equal(same.content.frames, CLIP.frames)
+
+
+def test_the_sound_of_a_clip_stays_through_every_edit(place, model, tmp_path):
+    pytest.importorskip("av")
+    hum = Sound(on_grid(np.sin(np.arange(8000)[:, None] / 9).astype(np.float32) / 3), 8000)
+    (tmp_path / "heard.mkv").write_bytes(video_bytes(CLIP, "mkv", comment="", sound=hum))
+    (tmp_path / "new.wav").write_bytes(wave_bytes(Sound(-hum.samples[:4000], 8000)))
+    mask = np.zeros((16, 16), bool)
+    mask[2:9, 3:12] = True
+    for how, further in (({"mask": mask}, {}), ({"go_on": True}, {}), ({}, {"strength": 0.5})):
+        (made,) = model.edit(tmp_path / "heard.mkv", how=how, options={"steps": 2, "format": "mkv", **further})
+        track = read_track(made.content.file).samples
+        assert np.array_equal(track[:8000], hum.samples) and not track[8000:].any()
+        assert len(track) == round(made.content.seconds * 8000)
+        if how.get("mask") is not None:
+            back = read_clip(made.content.file, most_frames=9).frames
+            assert np.array_equal(back[:, ~mask], CLIP.frames[:, ~mask])
+    assert "silence follows" in str(
+        model.edit(tmp_path / "heard.mkv", how={"go_on": True}, options={"steps": 2})[0].manifest
+    )
+    see("edit", "clips", "heard.mkv", "--box", "2,3,9,12", "--steps", "2", "--sound", "new.wav", "-o", "new.mkv")
+    track = read_track((tmp_path / "new.mkv").read_bytes()).samples
+    assert np.array_equal(track[:4000], -hum.samples[:4000]) and not track[4000:].any()
+    see("edit", "clips", "heard.mkv", "--box", "2,3,9,12", "--steps", "2", "--sound", "remove", "-o", "none.mkv")
+    assert read_track((tmp_path / "none.mkv").read_bytes()) is None
+    see("edit", "none.mkv", "--speed", "2", "-o", "cut.mkv")
+    checks = [(check.link, check.name, check.status) for check in verify(tmp_path / "cut.mkv").checks]
+    assert ("parent", "artifact link", "ok") in checks and ("parent", "data link", "ok") in checks
+    assert (
+        "composite"
+        in see("edit", "none.mkv", "--speed", "2", "--json", "-o", "x.mkv").values[0]["manifest"]["source_type"]
+    )
 
 
 def test_a_clip_of_another_rate_is_taken_at_that_of_the_model(model):
