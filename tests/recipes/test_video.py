@@ -173,6 +173,10 @@ def test_the_sound_of_a_clip_stays_through_every_edit(place, model, tmp_path):
         track = read_track(made.content.file).samples
         assert np.array_equal(track[:8000], hum.samples) and not track[8000:].any()
         assert len(track) == round(made.content.seconds * 8000)
+        measured = made.manifest["edit"].get("flicker")
+        assert (measured is None) == ("go_on" in how)
+        if measured is not None:
+            assert measured["given"] < 1e-6 < measured["made"] and 0 < measured["share"] < 1
         if how.get("mask") is not None:
             back = read_clip(made.content.file, most_frames=9).frames
             assert np.array_equal(back[:, ~mask], CLIP.frames[:, ~mask])
@@ -240,6 +244,10 @@ def test_a_model_of_clips_is_measured(place, tmp_path, monkeypatch):
     report = see("evaluate", "clips", "--samples", "8", "-o", "report", "--json").values
     scores = report["scores"]
     assert {"fid", "class_accuracy", "flicker", "between_psnr", "next_psnr"} <= set(scores)
+    for key in ("box_flicker", "strength_flicker"):
+        assert (
+            scores[key]["baselines"]["the real clips"]["value"] < scores[key]["baselines"]["two draws in turn"]["value"]
+        )
     assert {"real, frames shuffled", "real, one frame held"} <= set(scores["fid"]["baselines"])
     assert "FVD" not in str(report) and "mixing the two" in scores["between_psnr"]["baselines"]
     text = (tmp_path / "report" / "report.html").read_text(encoding="utf-8")

@@ -371,6 +371,8 @@ def _note(asset: "Asset", path: Path | None) -> None:
         parts.append(_novelty_text(asset.novelty))
     edit = asset.manifest.get("edit", {})
     # Of many pictures of a film the first says it.
+    if "flicker" in edit:
+        parts.append(f"flicker {edit['flicker']['made']:.4f}, of what was given {edit['flicker']['given']:.4f}")
     parts += edit.get("remarks", []) if not edit.get("frame") else []
     if parts:
         note("[" + "; ".join(parts) + "]")

@@ -18,6 +18,7 @@ class Change:
         stated: What goes into the manifest: operation, settings, and the hashes of what was given.
         decode: From the slots of a sampler to what ``finish`` takes; ``None`` takes the codec.
         sound: What is heard with a clip.
+        measured: From what the user gets to figures of it that the manifest states; ``None`` where nothing is measured.
         is_composite: Whether something that was given is in the result; otherwise it was made from nothing.
     """
 
@@ -26,6 +27,7 @@ class Change:
     is_composite: bool = True
     decode: Callable[[dict[str, np.ndarray]], Any] | None = None
     sound: Sound | None = None
+    measured: Callable[[Any], dict[str, Any]] | None = None
 
 
 def unchanged(made: Any) -> Any:

@@ -269,7 +269,8 @@ class Request:
         if draft.stated:
             statement["service"] = dict(draft.stated)
         if change is not None:
-            statement["edit"] = change.stated
+            figures = {} if change.measured is None else change.measured(draft.content)
+            statement["edit"] = {**change.stated, **figures}
         if self.vocoder is not None:
             statement["vocoder"] = self.vocoder.stated
         if self.finishing.stated:

@@ -24,6 +24,7 @@ from makar.generation.change import Change, unchanged
 from makar.generation.edit_request import EditRequest
 from makar.generation.filming import read_film_form
 from makar.generation.finishing import Finishing
+from makar.generation.flickering import flicker_beside
 from makar.generation.generate import make_assets
 from makar.generation.given_clip import GivenClip, read_given_clip
 from makar.generation.given_image import read_mask
@@ -119,6 +120,9 @@ def edit_video(
     if operation == "image-to-image":
         slots = {SOURCE: _whole(given, codec)}
         change = _with_sound(stated, asked, source, seconds=codec.config.seconds)
+        change = dataclasses.replace(
+            change, measured=flicker_beside(_fitted(given.clip.held_to(codec.config.frames).frames, codec))
+        )
         changed = [
             Job(Prompt(stated=job.prompt.stated, slots={**job.prompt.slots, **slots}, change=change), job.seed)
             for job in jobs
@@ -126,6 +130,8 @@ def edit_video(
         return make_assets(request, changed)
     filling = _filling(operation, asked, given, codec, stated)
     change = _with_sound(stated, asked, source, seconds=len(filling.frames) / codec.config.played_hz)
+    if operation == "inpaint":
+        change = dataclasses.replace(change, measured=flicker_beside(filling.frames, filling.is_new[0]))
     return _filled(request, jobs, filling, change)
 
 
