@@ -1,11 +1,15 @@
 """Videos go through the verbs: inspect, plan, train, generate, edit, evaluate, verify; a model of images is a beginning."""
 
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
 
 import makar
 from makar.api.model import verify
+from makar.codecs.video import are_pictures
 from makar.data.builtin.shapes import ALL, shape_clip
 from makar.data.clip import Clip
 from makar.data.film_sound import read_track
@@ -15,6 +19,7 @@ from makar.data.video_reader import read_clip
 from makar.data.wave_file import on_grid, wave_bytes
 from makar.errors import UnsupportedError, UsageError
 from makar.evaluation import clip_extractor
+from makar.evaluation.material import own_stores, run_folder
 from tests.cli.small_models import IMAGE_SETTINGS, see
 
 SIZES = ("--set", "stages.0.codec.height=16", "--set", "stages.0.codec.width=16", *IMAGE_SETTINGS)
@@ -266,6 +271,27 @@ def test_a_model_of_images_is_a_beginning(place):
     ).messages
     assert "video-class" in refused
     see("train", place / "data", "--recipe", "video-class", "--from", "begun", "--steps", "2", "-o", "further")
+
+
+@pytest.mark.parametrize("is_measured", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_clips_and_pictures_are_learned_together(place, tmp_path, monkeypatch, is_measured):
+    monkeypatch.setattr(clip_extractor, "STEPS", 3)
+    shutil.copytree(place / "data" / "train", tmp_path / "both")
+    for path in (place / "stills").rglob("*.png"):
+        path = Path(shutil.copy(path, tmp_path / "both" / path.parent.name))
+        path.with_suffix(".txt").write_text(f"a picture of a {path.parent.name}", encoding="utf-8")
+    inspected = see("inspect", "both", "--json").values
+    pictures = inspected["sizes"]["pictures_among_them"]
+    assert inspected["medium"] == "video" and 0 < pictures < inspected["sizes"]["videos"]
+    assert "pictures" in see("inspect", "both").output
+    see("train", "both", "--steps", "3", *SIZES, "-o", "together")
+    store = own_stores(run_folder(makar.load("together").artifact))["train"]
+    kept = are_pictures(np.asarray(store.columns["target"].values), 8)
+    assert 0 < kept.sum() < len(kept)
+    if is_measured:
+        report = see("evaluate", "together", "--samples", "8", "-o", "report", "--json").values
+        assert report["scores"]["flicker"]["baselines"]["held-out real clips"]["value"] > 0
+    shutil.rmtree(place / "home" / "models" / "together")
 
 
 def test_labelled_samples_are_made_for_a_training_set(place, tmp_path):

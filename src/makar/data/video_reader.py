@@ -123,6 +123,18 @@ def read_numbered(
         yield Clip(np.stack(frames), rate_hz)
 
 
+def picture_clip(content: bytes) -> Clip:
+    """Return a picture as a clip of one frame, made no larger than those of training data.
+
+    Args:
+        content: The bytes of the file.
+
+    Raises:
+        DataError: It cannot be read.
+    """
+    return Clip(_smaller(read_image(content), LARGEST_SIDE)[None], FOLDER_RATE_HZ)
+
+
 def video_library() -> ModuleType:
     """Return PyAV.
 

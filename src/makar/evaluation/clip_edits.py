@@ -107,7 +107,7 @@ def _drawn(
     jobs = []
     for number, slots in enumerate(given):
         told = {
-            name: torch.from_numpy(np.asarray(material.held_out.columns[name].values[number]).astype(np.int64))
+            name: torch.from_numpy(np.asarray(material.held_out.columns[name][number]).astype(np.int64))
             for name in is_told(material)
         }
         jobs.append(Job(Prompt(stated=None, slots=slots | told), material.seed + number + further))

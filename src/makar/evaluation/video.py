@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from makar.codecs.video import VideoCodec, frames_of
+from makar.codecs.video import VideoCodec, are_pictures, frames_of
 from makar.data.clip import sheet_of, strip_of
 from makar.data.flicker import flicker
 from makar.data.video_file import TYPES
@@ -51,6 +51,7 @@ def evaluate_video(material: Material) -> Findings:
     """
     codec = material.codec
     assert isinstance(codec, VideoCodec), "clips have one codec"
+    material = _of_clips_alone(material, codec)
     count = material.samples or min(SAMPLES, max(SHOWN, len(material.held_out)))
     sets = _samples(material, count)
     frames = [np.stack([film.frames for film in films]) for films in sets]
@@ -82,6 +83,14 @@ def evaluate_video(material: Material) -> Findings:
     )
 
 
+def _of_clips_alone(material: Material, codec: VideoCodec) -> Material:
+    """Return what an evaluation works on without single pictures among the held-out clips, where others are left."""
+    still = are_pictures(np.asarray(material.held_out.columns[TARGET].values), codec.config.frames)
+    if still.all() or not still.any():
+        return material
+    return dataclasses.replace(material, held_out=material.held_out.part(np.flatnonzero(~still)))
+
+
 def _samples(material: Material, count: int) -> list[list[Film]]:
     films: list[Film] = []
     for asset in generate(material.artifact, count=SETS * count, seed=material.seed):
@@ -105,7 +114,9 @@ def _distances(
         progress=lambda done, total: material.say("training the extractor", done, total),
     )
     real = spread(held_out, count)
-    reference = extractor.features(spread(material.train.columns[TARGET].values, REFERENCE))
+    learned = spread(material.train.columns[TARGET].values, REFERENCE)
+    moving = learned[~are_pictures(learned, frames)]
+    reference = extractor.features(moving if len(moving) else learned)
     scores = distance_scores(
         extractor,
         [extractor.features(_planes(made[:count])) for made in sets],
