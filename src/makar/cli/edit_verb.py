@@ -239,7 +239,7 @@ def edit(
     check_output(output, medium=maker.medium, count=(frames or 2) if is_row else count * len(images))
     options |= form_of(output, maker.medium)
     if form is not None:
-        options["format"] = _form(form, output if is_clip else None)
+        options["format"] = _form(form, output if is_clip else None) or form
     place = output or (None if maker.makes_text else Path("out"))
     assets = (
         asset

@@ -10,7 +10,7 @@ import contextlib
 import dataclasses
 import hashlib
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -172,7 +172,7 @@ def _pictures(plan: _Plan) -> Iterator[Asset]:
             yield _signed(frame, "image", plan, source_type, frame=number)
 
 
-def _frames(plan: _Plan) -> Iterator[np.ndarray]:
+def _frames(plan: _Plan) -> Generator[np.ndarray, None, None]:
     """Yield the frames of the result."""
     joined = itertools.chain.from_iterable(
         _retimed(_fitted(film, plan.size), step=film.rate_hz / plan.rate_hz, count=count)
@@ -187,7 +187,7 @@ def _fitted(film: GivenFilm, size: tuple[int, int]) -> Iterator[np.ndarray]:
         yield fit_image(frame, height=height, width=width, fit="pad")
 
 
-def _retimed(frames: Iterable[np.ndarray], *, step: float, count: int) -> Iterator[np.ndarray]:
+def _retimed(frames: Iterable[np.ndarray], *, step: float, count: int) -> Generator[np.ndarray, None, None]:
     """Yield ``count`` frames: the one that is seen in the middle of each new one, which is ``step`` of the old ones long."""
     made, held = 0, None
     for number, frame in enumerate(frames):
