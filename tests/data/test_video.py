@@ -213,6 +213,7 @@ def test_pictures_beside_videos_are_clips_of_one_frame(tmp_path, medium):
         Image.fromarray(shape_clip(moving, 1).frames[0]).save(tmp_path / moving.shape / f"{number:04d}.png")
     found = open_dataset(tmp_path, medium=medium)
     sizes = found.inspection.sizes
+    assert any("4 pictures among the videos" in note for note in found.inspection.notes)
     assert found.medium == "video" and sizes["videos"] == 10 and sizes["pictures_among_them"] == 4
     assert sizes["seconds"]["least"] == pytest.approx(1.0, abs=0.02) and sizes["rate_hz"]["most"] == pytest.approx(
         8, abs=0.5

@@ -163,6 +163,8 @@ def test_a_folder_or_model_of_the_same_name_is_no_film(place):
         ({"end": 2.0}, "apng", UsageError, "what lies from"),
         ({"shift_pitch": True}, "apng", UsageError, "no speed"),
         ({"speed": 0.001}, "apng", UsageError, "speed"),
+        ({"start": float("inf")}, "apng", UsageError, "start"),
+        ({"end": float("nan")}, "apng", UsageError, "end"),
         ({"strength": 0.5}, "apng", UnsupportedError, "without a model"),
         ({"sound": "absent.wav"}, "apng", UsageError, "no file"),
         ({"sound": "new.wav"}, "frames", UnsupportedError, "single pictures"),

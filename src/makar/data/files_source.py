@@ -64,6 +64,11 @@ class FilesSource(Source):
         self._note_task()
         self._note_columns()
         self._note_pairs()
+        if self.medium == "video" and self._inventory.stills:
+            count = self._inventory.stills
+            self.found.notes.append(
+                f"{count} picture{'s' * (count > 1)} among the videos: learned as clips of one frame"
+            )
 
     def documents(self, skip: Skip) -> Iterator[Document]:
         """Yield every document of the medium in a fixed order."""

@@ -42,6 +42,7 @@ class Inventory:
         weight: Files and bytes by medium.
         small_texts: Name and size of texts that may be captions.
         pictures: Names of images where videos are wanted.
+        stills: Files that are an image and no frame of a video.
         reasons: The first few reasons why files cannot be used.
     """
 
@@ -60,6 +61,7 @@ class Inventory:
     weight: dict[str, list[int]] = dataclasses.field(default_factory=dict)
     small_texts: list[tuple[str, int]] = dataclasses.field(default_factory=list)
     pictures: list[str] = dataclasses.field(default_factory=list)
+    stills: int = 0
     reasons: list[str] = dataclasses.field(default_factory=list)
     errors: list[tuple[str, MakarError]] = dataclasses.field(default_factory=list)
 
@@ -119,6 +121,7 @@ def take_inventory(
     for name in inventory.pictures:
         if not inventory.frames.holds(name):
             inventory.captions.see_image(name)
+            inventory.stills += 1
     for name, size_bytes in inventory.frames.settled():
         inventory.captions.see_image(name)
         inventory.weigh("video", size_bytes)
@@ -154,6 +157,7 @@ def _see(entry: Entry, inventory: Inventory, medium: str | None, names: dict[str
             inventory.captions.see_image(name)
             # Where images are wanted, the first picture of an animation is one.
             is_image = medium == "image" and kind.form in IMAGE_SUFFIXES
+            inventory.stills += kind.group == "image"
             inventory.weigh("image" if is_image else kind.group, entry.size_bytes)
         else:
             if kind.form == "txt" and entry.size_bytes <= CAPTION_LIMIT_BYTES and "!/" in name:

@@ -35,6 +35,9 @@ from makar.version import VERSION
 
 MOST_FILMS = 64
 LONGEST_SECONDS = 3600.0
+MOST_SECONDS = MOST_FILMS * LONGEST_SECONDS
+"""Of films that are joined, before any of it is left out."""
+
 PICTURES = "frames"
 """The form of a film as single pictures, one asset each."""
 
@@ -47,8 +50,12 @@ class FilmEditRequest(Config):
 
     kind: ClassVar[str] = ""
 
-    start: float | None = setting(None, meaning="where what is kept begins", unit="seconds", minimum=0.0)
-    end: float | None = setting(None, meaning="where what is kept ends; none is the end", unit="seconds", minimum=0.0)
+    start: float | None = setting(
+        None, meaning="where what is kept begins", unit="seconds", minimum=0.0, maximum=MOST_SECONDS
+    )
+    end: float | None = setting(
+        None, meaning="where what is kept ends; none is the end", unit="seconds", minimum=0.0, maximum=MOST_SECONDS
+    )
     speed: float | None = setting(
         None, meaning="2 is twice as fast, 0.5 half as fast; the pitch of the sound stays", minimum=0.1, maximum=10.0
     )

@@ -136,7 +136,8 @@ def edit_video(
 
 
 def _with_sound(stated: dict[str, Any], asked: VideoEditRequest, source: Any, *, seconds: float) -> Change:
-    track = soundtrack(asked.sound, own_sound(source), seconds=seconds)
+    own = own_sound(source) if asked.sound in (None, KEEP) else None
+    track = soundtrack(asked.sound, own, seconds=seconds)
     remarks = {"remarks": list(track.remarks)} if track.remarks else {}
     return Change(finish=unchanged, stated={**stated, "sound": track.stated, **remarks}, sound=track.sound)
 
