@@ -1,29 +1,38 @@
 """Films: does sound at another speed keep its pitch and its times, is what is kept exact, and how fast are films written?
 
-Run: python benchmarks/films.py [--seconds 10]
+Run: python benchmarks/films.py [--seconds 10] [--pocketsphinx FOLDER] [--sentences 20]
 
 Pitch: tones from 80 to 2,000 Hz at six speeds, the largest error in cents beside that of resampling; evenness: how much the loudness of
 the tones goes up and down, in decibels, beside the same windows laid over each other without looking for where they agree (control).
-Times: noise bursts and where they come. Exact: pictures and samples of a cut of an MKV. Bars: 10 cents, half of the control's unevenness,
-25 ms, and exactness.
+Times: noise bursts and where they come. Speech (ljspeech100, with pocketsphinx): errors in the words of real sentences as recorded,
+slower and faster, and faster without looking. Exact: pictures and samples of a cut of an MKV. Bars: 10 cents, half of the control's
+unevenness, 30 ms, and exactness.
 """
 
 import argparse
+import gzip
+import json
+import os
+import re
 import sys
+import tarfile
 import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
 from measure import machine, write_result
+from recogniser import dictated, general_recogniser
 
 import makar
 from makar.data.clip import Clip
 from makar.data.film_sound import read_track
-from makar.data.sound import Sound
+from makar.data.sound import Sound, resampled
+from makar.data.sound_reader import read_sound
 from makar.data.video_file import CODINGS, video_bytes
 from makar.data.video_reader import read_clip
 from makar.data.wave_file import on_grid
+from makar.evaluation.word_errors import word_error
 from makar.generation import stretching
 
 BARS = {"cents": 10.0, "unevenness_share": 0.5, "milliseconds": 30.0}
@@ -85,6 +94,29 @@ def times() -> float:
     return 1000 * worst
 
 
+def speech(folder: Path | None, count: int) -> dict[str, float]:
+    """Return the share of wrong words of sentences at several speeds; nothing where nobody listens."""
+    decoder = general_recogniser(folder)
+    place = Path(os.environ.get("MAKAR_DATA", "")) / "ljspeech100"
+    if decoder is None or not place.is_dir():
+        return {}
+    with gzip.open(place / "metadata.jsonl.gz", "rt", encoding="utf-8") as lines:
+        rows = [json.loads(line) for line in lines]
+    wanted, heard = [], {name: [] for name in ("1", "0.8", "1.25", "1.25 without looking")}
+    with tarfile.open(place / "ljspeech100_flac.tar") as archive:
+        for row in sorted(rows, key=lambda row: len(row["normalized"]))[:count]:
+            file = archive.extractfile(row["file"])
+            assert file is not None
+            sound = resampled(read_sound(file.read()), RATE_HZ)
+            wanted.append(" ".join(re.findall("[a-z']+", row["normalized"].lower())))
+            for name, said in heard.items():
+                reach = stretching.REACH_SECONDS
+                stretching.REACH_SECONDS = 0.0 if "without" in name else reach
+                said.append(dictated(decoder, stretched(sound, float(name.split()[0]))))
+                stretching.REACH_SECONDS = reach
+    return {name: word_error(wanted, said).value for name, said in heard.items()}
+
+
 def exactness(place: Path) -> bool:
     draw = np.random.default_rng(0)
     frames = draw.integers(0, 255, (24, 36, 50, 3), np.uint8)
@@ -114,9 +146,12 @@ def speeds(place: Path, seconds: float) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=10, help="length of the film that is written")
+    parser.add_argument("--pocketsphinx", type=Path)
+    parser.add_argument("--sentences", type=int, default=20, help="the shortest, read at four speeds")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         rows = tones() | {"milliseconds": times(), "exact": exactness(Path(folder))}
+        rows["word_error_at_speed"] = speech(options.pocketsphinx, options.sentences)
         rows["film_seconds_a_second"] = speeds(Path(folder), options.seconds)
     for name, value in rows.items():
         print(f"{name}: {value}", flush=True)
