@@ -180,15 +180,7 @@ class DiffusionFamily(Family):
         told = self._told(batch, generator)
         if config.distilled:
             return self._lesson(noise, told)
-        condition = self._parted(self.condition(*told), data)
-        return self._error(data, noise, time.to(data.device), condition, self._weights(batch))
-
-    def _parted(self, condition: Condition, data: Tensor) -> Condition:
-        """Return a condition that says which clips are single pictures, where some are."""
-        if self.config.frames == 1:
-            return condition
-        alone = single_pictures(data, frames=self.config.frames)
-        return dataclasses.replace(condition, alone=alone) if bool(alone.any()) else condition
+        return self._error(data, noise, time.to(data.device), self.condition(*told), self._weights(batch))
 
     def _told(self, batch: Batch, generator: torch.Generator) -> Told:
         """Return what the network is told of a batch in training: a share of classes and captions forgotten, sources with noise."""
@@ -234,7 +226,7 @@ class DiffusionFamily(Family):
             told = (batch.get(CLASS), batch.get(CAPTION), batch.get(SOURCE), None)
             if self.config.distilled:
                 return self._lesson(noise, told)
-            condition = self._parted(self.condition(*told), data)
+            condition = self.condition(*told)
             return self._error(data, noise, time, condition, self._weights(batch))
 
     def _noise(self, data: Tensor, generator: torch.Generator) -> Tensor:
@@ -257,6 +249,8 @@ class DiffusionFamily(Family):
     def _error(
         self, data: Tensor, noise: Tensor, time: Tensor, condition: Condition, weights: Tensor | None = None
     ) -> Loss:
+        if self.config.frames > 1 and bool((alone := single_pictures(data, frames=self.config.frames)).any()):
+            condition = dataclasses.replace(condition, alone=alone)
         if self.config.objective == "ddpm":
             # Even shares of [0, 1) become whole steps, each as likely as the others.
             steps = ((1 - time) * NOISE_STEPS).long().clamp(max=NOISE_STEPS - 1)
