@@ -27,7 +27,7 @@ import makar
 from makar.data.sound_reader import read_sound
 from makar.generation.avatar import Avatar
 from makar.generation.mouths import CLOSED, SHAPE_OF
-from makar.generation.presenting import ANIMATIONS, IMAGES_A_SECOND, presented_asset
+from makar.generation.presenting import IMAGES_A_SECOND, SILENT, presented_asset
 from makar.generation.reading_aloud import Voice, read_aloud
 
 BARS = {"offset_images": 1, "closed": 0.95}
@@ -80,7 +80,7 @@ def main() -> None:
     parser.add_argument("--sentences", type=int, default=600)
     parser.add_argument("--scripts", type=int, default=10)
     parser.add_argument("--model", help="a voice that was trained so, instead of training one")
-    parser.add_argument("--form", choices=tuple(ANIMATIONS), default=".webp")
+    parser.add_argument("--form", choices=SILENT, default=".webp")
     options = parser.parse_args()
     every = spoken.prose(options.sentences + 3 * options.scripts, seed=0)
     learned, new = every[: options.sentences], every[options.sentences :]

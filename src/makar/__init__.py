@@ -17,6 +17,7 @@ from makar.version import VERSION as __version__
 if TYPE_CHECKING:
     from makar.api.data import inspect as inspect
     from makar.api.data import plan as plan
+    from makar.api.films import edit_film as edit_film
     from makar.api.importing import import_model as import_model
     from makar.api.model import Model as Model
     from makar.api.model import load as load
@@ -37,6 +38,7 @@ _PLACES = {
     "load": "makar.api.model",
     "Model": "makar.api.model",
     "import_model": "makar.api.importing",
+    "edit_film": "makar.api.films",
     "speak": "makar.api.speaking",
     "verify": "makar.api.model",
     "prompt": "makar.api.prompts",

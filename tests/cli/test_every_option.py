@@ -22,9 +22,11 @@ from makar.api.model import Model
 from makar.artifacts.load import load_artifact
 from makar.cli import demo
 from makar.data.builtin.effects import effect
+from makar.data.builtin.shapes import ALL, shape_clip
 from makar.data.midi import read_midi
 from makar.data.score import notation_of, score_of_midi
 from makar.data.sound_reader import read_sound
+from makar.data.video_file import video_bytes
 from makar.data.wave_file import wave_bytes
 from makar.families.diffusion.config import DiffusionConfig
 from makar.home import home, models_folder, runs_folder, stores_folder
@@ -493,6 +495,31 @@ def test_a_hole_of_a_sound_is_where_it_is_said(place, tmp_path):
         (tmp_path / "new.wav").unlink()
         (tmp_path / "new.wav.makar.json").unlink()
     shutil.rmtree(models_folder() / "bells")
+
+
+FILM = {
+    "--trim": ([], ["--trim", ":0.5"]),
+    "--speed": ([], ["--speed", "2"]),
+    "--shift-pitch": (["--speed", "2"], ["--shift-pitch"]),
+    "--rate": ([], ["--rate", "4"]),
+    "--sound": ([], ["--sound", "remove"]),
+    "--format": ([], ["--format", "apng"]),
+}
+CASES |= {("makar edit", option): "test_an_option_of_edit_changes_a_film" for option in FILM}
+
+
+@pytest.mark.parametrize("option", FILM)
+def test_an_option_of_edit_changes_a_film(option, place, tmp_path):
+    pytest.importorskip("av")
+    clip = shape_clip(ALL[0], 0)
+    (tmp_path / "film.mkv").write_bytes(video_bytes(clip, "mkv", comment="", sound=effect("bell", 0)))
+    found = []
+    base, more = FILM[option]
+    for words in (base, base, [*base, *more]):
+        see("edit", "film.mkv", *words, *([] if "--format" in words else ["--format", "mkv"]), "-o", "made/")
+        found.append({name: value for name, value in hashes("made").items() if not name.endswith(".json")})
+        shutil.rmtree("made")
+    assert found[0] == found[1] != found[2]
 
 
 CASES["makar edit", "--photo"] = "test_the_map_of_a_photo_is_computed"

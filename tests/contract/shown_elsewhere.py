@@ -13,6 +13,7 @@ SHOWN_ELSEWHERE = {
     ("policy", "pattern"): "families/conversation/test_policy.py",
     ("policy", "clip"): "families/conversation/test_policy.py",
     ("policy", "largest_divergence"): "families/conversation/test_policy.py",
+    ("diffusion", "picture_weight"): "families/diffusion/test_pictures_among_clips.py",
     ("diffusion", "guided"): "families/diffusion/test_distillation.py",
     ("diffusion", "student_steps"): "families/diffusion/test_distillation.py",
     ("recogniser", "frames"): "families/recogniser/test_recogniser.py",

@@ -39,6 +39,17 @@ def test_every_example_comes_out_as_it_went_in(tmp_path):
     store.verify()
 
 
+def test_a_part_is_a_store_of_some_examples(tmp_path):
+    store = build_store(tmp_path / "s", records(20), encode, key="k")
+    part = store.part(np.array([3, 7, 19]))
+    assert len(part) == 3 and len(store) == 20
+    for place, number in enumerate((3, 7, 19)):
+        assert np.array_equal(part.columns["target"][place], store.columns["target"][number])
+        assert part.columns["class"][place] == number % 3
+    assert [row["document"] for row in part.sources()] == ["d3", "d7", "d19"]
+    assert len(store.part(np.array([], np.int64))) == 0
+
+
 def test_a_killed_build_goes_on_after_its_last_shard(tmp_path):
     def stopped():
         yield from records(50)

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from makar.codecs.video import VideoCodec, are_pictures
+from makar.codecs.video_config import VideoCodecConfig
 from makar.data import video_reader
 from makar.data.builtin.shapes import ALL, read_shape, shape_clip
 from makar.data.clip import Clip, sheet_of, strip_of
@@ -196,6 +198,34 @@ def test_folders_of_numbered_pictures_are_videos_where_they_are_asked_for(tmp_pa
     by_name = {record.document: record.content for record in records}
     assert np.array_equal(by_name["disc/red"].frames, shape_clip(ALL[0], 0).frames)
     assert open_dataset(tmp_path).medium == "image"
+
+
+@pytest.mark.parametrize("medium", [None, "video"])
+def test_pictures_beside_videos_are_clips_of_one_frame(tmp_path, medium):
+    some = ALL[::9]
+    for moving in some:
+        place = tmp_path / moving.shape
+        place.mkdir(exist_ok=True)
+        (place / f"{moving.colour}{moving.direction}.gif").write_bytes(
+            video_bytes(shape_clip(moving, 0), "gif", comment="")
+        )
+    for number, moving in enumerate(some[:4]):
+        Image.fromarray(shape_clip(moving, 1).frames[0]).save(tmp_path / moving.shape / f"{number:04d}.png")
+    found = open_dataset(tmp_path, medium=medium)
+    sizes = found.inspection.sizes
+    assert any("4 pictures among the videos" in note for note in found.inspection.notes)
+    assert found.medium == "video" and sizes["videos"] == 10 and sizes["pictures_among_them"] == 4
+    assert sizes["seconds"]["least"] == pytest.approx(1.0, abs=0.02) and sizes["rate_hz"]["most"] == pytest.approx(
+        8, abs=0.5
+    )
+    records = [record for split in ("train", "inner", "held_out") for record in found.records(split)]
+    pictures = [record for record in records if len(record.content.frames) == 1]
+    assert len(pictures) == 4 and {record.label for record in pictures} == {moving.shape for moving in some[:4]}
+    codec = VideoCodec.fit(VideoCodecConfig(height=16, width=16, rate_hz=12.0), iter(records))
+    cut = list(codec.cut(pictures))
+    stored = np.stack([codec.encode(record)["target"] for record in cut])
+    moves = np.stack([codec.encode(record)["target"] for record in records if len(record.content.frames) > 1])
+    assert len(cut) == 4 and are_pictures(stored, 8).all() and not are_pictures(moves, 8).any()
 
 
 def test_of_an_animation_the_first_picture_is_one_where_images_are_wanted(tmp_path):

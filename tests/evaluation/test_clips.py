@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from makar.data.builtin.shapes import ALL, shape_clip
+from makar.data.flicker import flicker, still
 from makar.evaluation.clip_extractor import ClipExtractor, trained
-from makar.evaluation.clip_measures import blended, flicker, held, psnr, structural_similarity
+from makar.evaluation.clip_measures import blended, held, psnr, structural_similarity
 from makar.evaluation.frechet import frechet_distance
 
 
@@ -24,6 +25,16 @@ def test_an_even_change_has_no_flicker_and_a_wrong_frame_has():
     assert flicker(ramp)[0] < 1e-12
     # The frame enters three second differences, twice in the middle one.
     assert flicker(wrong)[0] == pytest.approx((255 - 40) * 4 / 6 / 255)
+
+
+def test_flicker_is_told_from_movement_by_what_stood_still():
+    clip = _clips(1)
+    places = still(clip)
+    assert 0 < places.mean() < 1 and flicker(clip, places)[0] < 1e-12 < flicker(clip)[0]
+    odd = clip.copy()
+    odd[:, ::2] = np.clip(odd[:, ::2].astype(int) + 10, 0, 255)
+    assert flicker(odd, places)[0] > 0.01
+    assert np.isnan(flicker(clip, np.zeros_like(places)))[0]
 
 
 def test_psnr_is_that_of_its_definition():

@@ -14,7 +14,7 @@ from makar.data.sound_reader import read_sound
 from makar.errors import ConsentError, UsageError
 from makar.generation.avatar import Avatar
 from makar.generation.levels import TARGET_DB, loudness_db
-from makar.generation.presenting import FORMS, images_of, presented_asset
+from makar.generation.presenting import FILMS, images_of, presented_asset
 from makar.generation.reading_aloud import Voice, read_aloud
 from tests.cli.small_models import see
 from tests.recipes.spoken_data import SPEECH_SETTINGS, write_spoken
@@ -113,7 +113,7 @@ def test_what_cannot_be_read_is_refused(place, voices, form, word):
         makar.speak(SCRIPT.replace("Bob", "BOB"), voices=voices, form=form, options={"steps": 2})
 
 
-@pytest.mark.parametrize("form", [".gif", ".webp", ".png"])
+@pytest.mark.parametrize("form", [".gif", ".webp", ".apng"])
 def test_a_face_speaks_as_long_as_the_sound(place, tmp_path, form):
     asset = makar.speak("low high", voices="cast:ann", form=form, options={"steps": 2})
     path = asset.save(tmp_path / f"face{form}")
@@ -134,7 +134,7 @@ def test_a_film_has_image_and_sound(place, form):
     av = pytest.importorskip("av")
     asset = makar.speak("low high", voices="cast:ann", form=form, options={"steps": 2})
     with av.open(io.BytesIO(asset.content.file)) as film:
-        assert sum(1 for _ in film.decode(video=0)) == asset.content.images
+        assert sum(1 for _ in film.decode(video=0)) == asset.content.count
         film.seek(0)
         samples = sum(frame.samples for frame in film.decode(audio=0))
         assert samples / film.streams.audio[0].rate == pytest.approx(asset.content.seconds, abs=0.2)
@@ -172,7 +172,7 @@ def test_a_photograph_needs_the_consent_of_whoever_it_shows(place, tmp_path):
 
 
 def test_every_form_is_known_before_anything_is_drawn(place):
-    assert set(FORMS) == {".gif", ".webp", ".png", ".mp4", ".webm"}
+    assert set(FILMS) == {".gif", ".webp", ".apng", ".mp4", ".webm", ".mkv"}
     model = makar.load("cast")
     reading = read_aloud([Voice(name="A", artifact=model.artifact, label="ann")], "low", options={"steps": 2})
     with pytest.raises(UsageError, match="gif"):

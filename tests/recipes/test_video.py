@@ -1,17 +1,25 @@
 """Videos go through the verbs: inspect, plan, train, generate, edit, evaluate, verify; a model of images is a beginning."""
 
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
 
 import makar
 from makar.api.model import verify
+from makar.codecs.video import are_pictures
 from makar.data.builtin.shapes import ALL, shape_clip
 from makar.data.clip import Clip
+from makar.data.film_sound import read_track
+from makar.data.sound import Sound
 from makar.data.video_file import usual_form, video_bytes
 from makar.data.video_reader import read_clip
+from makar.data.wave_file import on_grid, wave_bytes
 from makar.errors import UnsupportedError, UsageError
 from makar.evaluation import clip_extractor
+from makar.evaluation.material import own_stores, run_folder
 from tests.cli.small_models import IMAGE_SETTINGS, see
 
 SIZES = ("--set", "stages.0.codec.height=16", "--set", "stages.0.codec.width=16", *IMAGE_SETTINGS)
@@ -158,6 +166,42 @@ def test_a_strength_begins_from_the_clip(model):
     assert np.array_equal(same.content.frames, CLIP.frames)
 
 
+def test_the_sound_of_a_clip_stays_through_every_edit(place, model, tmp_path):
+    pytest.importorskip("av")
+    hum = Sound(on_grid(np.sin(np.arange(8000)[:, None] / 9).astype(np.float32) / 3), 8000)
+    (tmp_path / "heard.mkv").write_bytes(video_bytes(CLIP, "mkv", comment="", sound=hum))
+    (tmp_path / "new.wav").write_bytes(wave_bytes(Sound(-hum.samples[:4000], 8000)))
+    mask = np.zeros((16, 16), bool)
+    mask[2:9, 3:12] = True
+    for how, further in (({"mask": mask}, {}), ({"go_on": True}, {}), ({}, {"strength": 0.5})):
+        (made,) = model.edit(tmp_path / "heard.mkv", how=how, options={"steps": 2, "format": "mkv", **further})
+        track = read_track(made.content.file).samples
+        assert np.array_equal(track[:8000], hum.samples) and not track[8000:].any()
+        assert len(track) == round(made.content.seconds * 8000)
+        measured = made.manifest["edit"].get("flicker")
+        assert (measured is None) == ("go_on" in how)
+        if measured is not None:
+            assert measured["given"] < 1e-6 < measured["made"] and 0 < measured["share"] < 1
+        if how.get("mask") is not None:
+            back = read_clip(made.content.file, most_frames=9).frames
+            assert np.array_equal(back[:, ~mask], CLIP.frames[:, ~mask])
+    assert "silence follows" in str(
+        model.edit(tmp_path / "heard.mkv", how={"go_on": True}, options={"steps": 2})[0].manifest
+    )
+    see("edit", "clips", "heard.mkv", "--box", "2,3,9,12", "--steps", "2", "--sound", "new.wav", "-o", "new.mkv")
+    track = read_track((tmp_path / "new.mkv").read_bytes()).samples
+    assert np.array_equal(track[:4000], -hum.samples[:4000]) and not track[4000:].any()
+    see("edit", "clips", "heard.mkv", "--box", "2,3,9,12", "--steps", "2", "--sound", "remove", "-o", "none.mkv")
+    assert read_track((tmp_path / "none.mkv").read_bytes()) is None
+    see("edit", "none.mkv", "--speed", "2", "-o", "cut.mkv")
+    checks = [(check.link, check.name, check.status) for check in verify(tmp_path / "cut.mkv").checks]
+    assert ("parent", "artifact link", "ok") in checks and ("parent", "data link", "ok") in checks
+    assert (
+        "composite"
+        in see("edit", "none.mkv", "--speed", "2", "--json", "-o", "x.mkv").values[0]["manifest"]["source_type"]
+    )
+
+
 def test_a_clip_of_another_rate_is_taken_at_that_of_the_model(model):
     slow = Clip(np.repeat(CLIP.frames, 3, 0), 24.0)
     (made,) = model.edit(slow, how={"box": (0, 0, 4, 4)}, options={"steps": 2})
@@ -205,6 +249,10 @@ def test_a_model_of_clips_is_measured(place, tmp_path, monkeypatch):
     report = see("evaluate", "clips", "--samples", "8", "-o", "report", "--json").values
     scores = report["scores"]
     assert {"fid", "class_accuracy", "flicker", "between_psnr", "next_psnr"} <= set(scores)
+    for key in ("box_flicker", "strength_flicker"):
+        assert (
+            scores[key]["baselines"]["the real clips"]["value"] < scores[key]["baselines"]["two draws in turn"]["value"]
+        )
     assert {"real, frames shuffled", "real, one frame held"} <= set(scores["fid"]["baselines"])
     assert "FVD" not in str(report) and "mixing the two" in scores["between_psnr"]["baselines"]
     text = (tmp_path / "report" / "report.html").read_text(encoding="utf-8")
@@ -223,6 +271,27 @@ def test_a_model_of_images_is_a_beginning(place):
     ).messages
     assert "video-class" in refused
     see("train", place / "data", "--recipe", "video-class", "--from", "begun", "--steps", "2", "-o", "further")
+
+
+@pytest.mark.parametrize("is_measured", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_clips_and_pictures_are_learned_together(place, tmp_path, monkeypatch, is_measured):
+    monkeypatch.setattr(clip_extractor, "STEPS", 3)
+    shutil.copytree(place / "data" / "train", tmp_path / "both")
+    for path in (place / "stills").rglob("*.png"):
+        path = Path(shutil.copy(path, tmp_path / "both" / path.parent.name))
+        path.with_suffix(".txt").write_text(f"a picture of a {path.parent.name}", encoding="utf-8")
+    inspected = see("inspect", "both", "--json").values
+    pictures = inspected["sizes"]["pictures_among_them"]
+    assert inspected["medium"] == "video" and 0 < pictures < inspected["sizes"]["videos"]
+    assert "pictures" in see("inspect", "both").output
+    see("train", "both", "--steps", "3", *SIZES, "-o", "together")
+    store = own_stores(run_folder(makar.load("together").artifact))["train"]
+    kept = are_pictures(np.asarray(store.columns["target"].values), 8)
+    assert 0 < kept.sum() < len(kept)
+    if is_measured:
+        report = see("evaluate", "together", "--samples", "8", "-o", "report", "--json").values
+        assert report["scores"]["flicker"]["baselines"]["held-out real clips"]["value"] > 0
+    shutil.rmtree(place / "home" / "models" / "together")
 
 
 def test_labelled_samples_are_made_for_a_training_set(place, tmp_path):

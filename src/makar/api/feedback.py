@@ -355,11 +355,11 @@ def _read_file(path: Path) -> tuple[Judged, str]:
 
 def file_of(content: Any) -> bytes | None:
     """Return the file of a sound, a clip or a piece of music; ``None`` of a text or an image."""
-    from makar.provenance.content import Film, Piece, Presentation, Recording
+    from makar.provenance.content import Film, Piece, Recording
 
     if isinstance(content, Recording):
         return content.wave
-    if isinstance(content, Film | Presentation):
+    if isinstance(content, Film):
         return content.file
     return content.midi if isinstance(content, Piece) else None
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from makar.data.image_reader import read_image
 from makar.errors import ConsentError, UnsupportedError, UsageError
 from makar.generation.avatar import Anchor, Avatar, is_drawing
-from makar.generation.presenting import FORMS, presented_asset
+from makar.generation.presenting import FILMS, presented_asset
 from makar.generation.reading_aloud import Voice, read_aloud, spoken_asset
 from makar.provenance.consent import check_consent, read_consent
 
@@ -38,7 +38,7 @@ def speak(
     Args:
         script: Text; lines ``NAME: text`` are said by that voice, headings (``# Title``) begin chapters.
         voices: From names to models of speech, ``MODEL`` or ``MODEL:LABEL`` for one of its voices; a model alone reads everything.
-        form: ``".wav"`` for a recording; ``".gif"``, ``".webp"``, ``".png"``, ``".mp4"``, ``".webm"`` for a face that speaks.
+        form: ``".wav"`` for a recording; ``".gif"``, ``".webp"``, ``".apng"``, ``".mp4"``, ``".webm"``, ``".mkv"`` for a face that speaks.
         seed: Seed of the first line.
         options: Controls by name: ``speed``, and those of the models, for example ``steps``.
         drawing: A drawing of the face; ``None`` takes the one that is built in.
@@ -54,10 +54,10 @@ def speak(
     """
     from makar.api.model import load
 
-    if form != WAVE and form not in FORMS:
-        raise UnsupportedError(f'speech as "{form}"', expected=", ".join((WAVE, *FORMS)))
+    if form != WAVE and form not in FILMS:
+        raise UnsupportedError(f'speech as "{form}"', expected=", ".join((WAVE, *FILMS)))
     if form == WAVE and (drawing is not None or mouth is not None or consent is not None):
-        raise UsageError("a face for a recording", expected=f"a film: {', '.join(FORMS)}")
+        raise UsageError("a face for a recording", expected=f"a film: {', '.join(FILMS)}")
     # Whether the face may be shown is known before anything is spoken.
     avatar, stated = (None, {}) if form == WAVE else _avatar(drawing, mouth, consent)
     named = {NARRATOR: voices} if isinstance(voices, str) else dict(voices)

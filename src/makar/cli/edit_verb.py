@@ -1,11 +1,15 @@
-"""The verb ``edit``: an image, code, a sound, a video or a piece of music, changed by a model; what is done follows from the options."""
+"""The verb ``edit``: an image, code, a sound, a video or a piece of music, changed by a model; what is done follows from the options.
+
+Where a film stands in the place of the model, films are joined, cut and heard without one.
+"""
 
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from makar.cli.generate_verb import ControlNet, Loras, ModelName, check_output, form_of, save_asset, show_each
+from makar.cli.completion import model_names
+from makar.cli.generate_verb import ControlNet, Loras, check_output, form_of, save_asset, show_each
 from makar.cli.output import Json
 from makar.cli.values import controls_of
 from makar.errors import UsageError
@@ -14,8 +18,19 @@ DIFFS = (".diff", ".patch")
 """Suffixes of a file that takes a change and not the whole."""
 
 
+ModelOrFilm = Annotated[
+    str,
+    typer.Argument(
+        metavar="MODEL",
+        help="A model by name or folder; or a film, to edit without one: several are joined.",
+        autocompletion=model_names,
+        show_default=False,
+    ),
+]
+
+
 def edit(
-    model: ModelName,
+    model: ModelOrFilm,
     files: Annotated[
         list[Path] | None,
         typer.Argument(
@@ -100,6 +115,28 @@ def edit(
         float | None,
         typer.Option("--to-second", min=0.0, help="Sounds, videos: the hole ends here; without it at the end."),
     ] = None,
+    trim: Annotated[
+        str | None,
+        typer.Option("--trim", metavar="START:END", help="Films, no model: keep these seconds; one may be left out."),
+    ] = None,
+    speed: Annotated[
+        float | None, typer.Option("--speed", help="Films, no model: 2 is twice as fast; the pitch stays.")
+    ] = None,
+    shift_pitch: Annotated[
+        bool, typer.Option("--shift-pitch", help="With --speed: the pitch follows, as with a tape.")
+    ] = False,
+    rate: Annotated[
+        float | None, typer.Option("--rate", help="Films, no model: frames a second, also of a folder of pictures.")
+    ] = None,
+    sound: Annotated[
+        str | None, typer.Option("--sound", metavar="keep|remove|FILE", help="Videos, films: what is heard.")
+    ] = None,
+    form: Annotated[
+        str | None,
+        typer.Option(
+            "--format", metavar="FORM", help="Videos: webm, mp4, mkv, gif, apng, webp; films also frames: pictures."
+        ),
+    ] = None,
     max_tokens: Annotated[int | None, typer.Option("--max-tokens", min=1, help="Code, music: length at most.")] = None,
     temperature: Annotated[
         float | None, typer.Option("--temperature", help="Code: 0 takes the likeliest; without it 0 for one variant.")
@@ -122,10 +159,11 @@ def edit(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Change images, a file of code, sounds, videos or pieces of music with MODEL.
+    """Change images, a file of code, sounds, videos or pieces of music with MODEL, or films without one.
 
     What is known comes out unchanged, the file itself is not touched; what is saved carries a signed manifest.
     """
+    from makar.api.films import edit_film_each, names_film
     from makar.api.model import load
 
     operations = {
@@ -164,7 +202,8 @@ def edit(
     }
     how |= {name: value for name, value in of_text.items() if value}
     places = {"from_second": from_second, "to_second": to_second}
-    how |= {name: value for name, value in places.items() if value is not None}
+    of_film = {**_trim(trim), "speed": speed, "shift_pitch": shift_pitch or None, "rate_hz": rate, "sound": sound}
+    how |= {name: value for name, value in (places | of_film).items() if value is not None}
     controls = {
         "strength": strength,
         "steps": steps,
@@ -179,6 +218,16 @@ def edit(
     }
     options = {name: value for name, value in controls.items() if value is not None}
     options |= controls_of(settings or [], taken=options)
+    if names_film(model):
+        prompts = {"prompt": prompt, "count": count if count > 1 else None, "seed": seed or None}
+        asked = {**how, **options, **prompts, "lora": lora, "controlnet": controlnet}
+        words = {name: value for name, value in asked.items() if value not in (None, False, 0)}
+        chosen = _form(form, output)
+        check_output(output, medium="video", count=2 if chosen == "frames" else 1)
+        films = [Path(model), *(files or [])]
+        made = edit_film_each(films, words, form=chosen)
+        show_each(((asset, save_asset(asset, output or Path("out"))) for asset in made), json=json)
+        return
     images: list[Path | None] = list(files or [])
     maker = load(model, loras=lora or (), controlnet=controlnet)
     is_clip = maker.medium == "video"
@@ -195,6 +244,8 @@ def edit(
         return
     check_output(output, medium=maker.medium, count=(frames or 2) if is_row else count * len(images))
     options |= form_of(output, maker.medium)
+    if form is not None:
+        options["format"] = _form(form, output if is_clip else None) or form
     place = output or (None if maker.makes_text else Path("out"))
     assets = (
         asset
@@ -213,6 +264,27 @@ def _one_of(operations: dict[str, bool]) -> str | None:
     if len(asked) > 1:
         raise UsageError(" and ".join(f"--{name}" for name in asked), expected="one of them")
     return asked[0] if asked else None
+
+
+def _form(form: str | None, output: Path | None) -> str | None:
+    """Return the form of a film: the one that is asked for, or that of the file that is named."""
+    named = output.suffix[1:].lower() if output is not None and output.suffix else None
+    if form is not None and named is not None and form != named:
+        raise UsageError(f"--format {form} for {output}", expected="a file of that form, or a folder")
+    return form or named
+
+
+def _trim(text: str | None) -> dict[str, float | None]:
+    if text is None:
+        return {}
+    parts = text.split(":")
+    try:
+        start, end = (float(part) if part.strip() else None for part in parts)
+    except ValueError as error:
+        raise UsageError(
+            f'"{text}" is no part of a film', expected="START:END in seconds", do="--trim 1.5:4"
+        ) from error
+    return {"start": start, "end": end}
 
 
 def _box(text: str | None) -> tuple[int, ...] | None:

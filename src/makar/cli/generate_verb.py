@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from makar.cli.completion import model_names
-from makar.cli.output import Json, note, print_json
+from makar.cli.output import Json, edit_remarks, note, print_json
 from makar.cli.values import controls_of, texts_of
 from makar.errors import UsageError
 
@@ -369,6 +369,7 @@ def _note(asset: "Asset", path: Path | None) -> None:
     parts = [f"saved to {path}"] if path else []
     if asset.novelty is not None:
         parts.append(_novelty_text(asset.novelty))
+    parts += edit_remarks(asset.manifest.get("edit", {}))
     if parts:
         note("[" + "; ".join(parts) + "]")
 

@@ -73,6 +73,13 @@ def note(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+def edit_remarks(edit: dict[str, Any]) -> list[str]:
+    """Return what a person is told of an edit: how it flickers, and what had to fit; of many pictures of a film with the first."""
+    told = edit.get("flicker")
+    flicker = [f"flicker {told['made']:.4f}, of what was given {told['given']:.4f}"] if told else []
+    return flicker + ([] if edit.get("frame") else list(edit.get("remarks", [])))
+
+
 def text_of(value: Any) -> str:
     """Return a value as a reader wants it: few digits, yes and no, lists with commas."""
     if value is None:

@@ -28,7 +28,9 @@ def speak(
     ],
     output: Annotated[
         Path,
-        typer.Option("-o", "--output", help="The file: .wav, or .gif .webp .png .mp4 .webm for a face that speaks."),
+        typer.Option(
+            "-o", "--output", help="The file: .wav, or .gif .webp .apng .mp4 .webm .mkv for a face that speaks."
+        ),
     ],
     speed: Annotated[float | None, typer.Option("--speed", help="2 is twice as fast as the recordings.")] = None,
     steps: Annotated[int | None, typer.Option("--steps", min=1, help="Steps of the solver.")] = None,
@@ -54,10 +56,10 @@ def speak(
     """
     from makar.api.speaking import speak as speak_script
     from makar.generation.asset import WAVE_SUFFIX, check_file
-    from makar.generation.presenting import ANIMATIONS
+    from makar.generation.presenting import SILENT
 
     check_file(output, suffix=output.suffix.lower())
-    if output.suffix.lower() in ANIMATIONS:
+    if output.suffix.lower() in SILENT:
         # The sound lies beside what has none.
         check_file(output.with_suffix(WAVE_SUFFIX), suffix=WAVE_SUFFIX)
     controls: dict[str, Any] = {"speed": speed, "steps": steps}

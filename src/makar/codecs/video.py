@@ -90,8 +90,11 @@ class VideoCodec(Codec):
                 yield dataclasses.replace(record, content=clip)
 
     def cuts(self, clip: Clip) -> Iterator[Clip]:
-        """Yield what a clip comes to: whole clips, and a rest that is not too short, its last picture held."""
+        """Yield what a clip comes to: whole clips, and a rest that is not too short, its last picture held; of a picture one."""
         frames = self.config.frames
+        if len(clip.frames) == 1:
+            yield Clip(clip.held_to(frames).frames, self.config.played_hz)
+            return
         even = clip.at_rate(self.config.played_hz)
         for start in range(0, len(even.frames), frames):
             part = even.between(start, start + frames)
@@ -163,6 +166,18 @@ class VideoCodec(Codec):
         """
         frames = frames_of(stored, self.config.frames)
         return np.stack([sheet_of(clip).transpose(2, 0, 1) for clip in frames])
+
+
+def are_pictures(stored: np.ndarray, frames: int) -> np.ndarray:
+    """Return which kept clips are single pictures, held throughout, bool ``[clips]``.
+
+    Args:
+        stored: ``[clips, frames * channels, height, width]``.
+        frames: Frames of every clip.
+    """
+    apart = stored.reshape(len(stored), frames, -1)
+    found: np.ndarray = (apart == apart[:, :1]).all((1, 2))
+    return found
 
 
 def frames_of(stored: np.ndarray, frames: int) -> np.ndarray:

@@ -182,8 +182,9 @@ class _Collector:
             digest.update(piece.tobytes())
             self.bytes += piece.frames.nbytes
         assert first is not None, "a file without frames is refused where it is read"
-        rate = round(1000 * first.rate_hz)
-        self._count_shape((*first.frames.shape[1:], _duration_ms(frames / first.rate_hz), rate))
+        # A single picture has neither length nor rate, which zeros say.
+        times = (_duration_ms(frames / first.rate_hz), round(1000 * first.rate_hz)) if frames > 1 else (0, 0)
+        self._count_shape((*first.frames.shape[1:], *times))
         if len(self.compared) < near_image.IMAGE_LIMIT:
             self._compare(sheet_of(first.frames))
         return int.from_bytes(digest.digest()[:8], "big")

@@ -20,17 +20,15 @@ from makar.data.inventory import take_inventory
 from makar.data.listing import listing
 from makar.data.midi import LARGEST_BYTES, read_midi
 from makar.data.record import UNKNOWN_LICENCE
+from makar.data.row_documents import row_document, task_document
 from makar.data.score import notation_of, score_of_midi
-from makar.data.sequence_cells import one_grid, one_molecule, one_protein
-from makar.data.sequence_columns import number_of, property_name
+from makar.data.sequence_columns import property_name
 from makar.data.sniffing import IMAGE_SUFFIXES
 from makar.data.sound import Sound
 from makar.data.sound_reader import read_pieces
-from makar.data.split_names import WORDS, official_split_of, split_of_value
-from makar.data.table_columns import Columns, image_bytes, text_of
+from makar.data.split_names import WORDS, official_split_of
 from makar.data.tables import rows, seekable
-from makar.data.task_rows import group_of, learnable_text, row_roles
-from makar.data.text_stream import decoded, parts, repaired
+from makar.data.text_stream import decoded, parts
 from makar.data.video_reader import read_numbered
 from makar.errors import DataError
 
@@ -66,6 +64,11 @@ class FilesSource(Source):
         self._note_task()
         self._note_columns()
         self._note_pairs()
+        if self.medium == "video" and self._inventory.stills:
+            count = self._inventory.stills
+            self.found.notes.append(
+                f"{count} picture{'s' * (count > 1)} among the videos: learned as clips of one frame"
+            )
 
     def documents(self, skip: Skip) -> Iterator[Document]:
         """Yield every document of the medium in a fixed order."""
@@ -86,7 +89,7 @@ class FilesSource(Source):
                 yield self._image(entry)
             elif kind.group == "music":
                 yield self._piece(entry)
-            elif kind.group in ("sound", "video"):
+            elif self.medium in ("sound", "video"):
                 yield self._recording(entry)
             else:
                 yield self._text(entry)
@@ -113,6 +116,9 @@ class FilesSource(Source):
         if entry.kind.group == "table":
             columns = self._inventory.columns.get(entry.name)
             return columns.medium if columns else ""
+        if entry.kind.group == "image" and self.medium == "video" and not self._inventory.frames.holds(entry.name):
+            # A picture among clips is a clip of one frame.
+            return "video"
         is_still = self.medium == "image" and entry.kind.group == "video" and entry.kind.form in IMAGE_SUFFIXES
         return "image" if is_still or entry.kind.group == "array" else entry.kind.group
 
@@ -164,6 +170,8 @@ class FilesSource(Source):
             with seekable(entry) as stream:
                 if entry.kind.group == "video":
                     yield from video_reader.read_pieces(stream)
+                elif entry.kind.group == "image":
+                    yield video_reader.picture_clip(entry.whole(limit_bytes=FILE_LIMIT_BYTES))
                 else:
                     yield from read_pieces(stream, has_words=has_words)
 
@@ -203,9 +211,9 @@ class FilesSource(Source):
             for number, row in enumerate(rows(entry, skip, columns=columns.used())):
                 place = f"{entry.name}#{number}"
                 if self.found.task:
-                    document = _task_document(place, row, columns, names)
+                    document = task_document(place, row, columns, names)
                 else:
-                    document = _row_document(place, row, columns, names)
+                    document = row_document(place, row, columns, names)
                 if document is None:
                     needed = (
                         ", ".join(columns.task.roles.values()) if self.found.task and columns.task else columns.content
@@ -297,74 +305,6 @@ class FilesSource(Source):
             self.found.pair_names = (str(first), second)
 
 
-def _task_document(name: str, row: dict[str, Any], columns: Columns, label_names: list[str] | None) -> Document | None:
-    assert columns.task is not None
-    roles = row_roles(row, columns.task, label_names)
-    if roles is None:
-        return None
-    task = columns.task.task
-    # Source code is learned without the words that describe it.
-    text = roles["targets"][0] if columns.medium == "code" else learnable_text(task, roles)
-    labels = roles.get("labels", ())
-    return _described(
-        Document(
-            name=name,
-            read=lambda: iter([repaired(text)]),
-            group=group_of(task, roles),
-            label=labels[0] if len(labels) == 1 else None,
-            roles=roles,
-        ),
-        row,
-        columns,
-    )
-
-
-def _row_document(name: str, row: dict[str, Any], columns: Columns, label_names: list[str] | None) -> Document | None:
-    cell = row.get(columns.content)
-    if columns.medium == "image":
-        encoded = image_bytes(cell)
-        if encoded is None:
-            return None
-        read: Any = functools.partial(read_image, encoded)
-    elif columns.medium in ("molecule", "protein"):
-        if not isinstance(cell, str) or not cell.strip():
-            return None
-        read = functools.partial(one_molecule if columns.medium == "molecule" else one_protein, cell.strip())
-    elif columns.medium == "music":
-        if not isinstance(cell, list) or not cell:
-            return None
-        read = functools.partial(one_grid, cell)
-    else:
-        text = text_of(cell)
-        if text is None or not text.strip():
-            return None
-        read = functools.partial(_text_parts, text)
-    pair = image_bytes(row.get(columns.pair)) if columns.pair else None
-    return _described(
-        Document(
-            name=name,
-            read=read,
-            read_pair=None if pair is None else functools.partial(read_image, pair),
-            is_alone=columns.pair is not None and pair is None,
-            caption=text_of(row.get(columns.caption)) if columns.caption else None,
-            label=_label(row.get(columns.label), label_names) if columns.label else None,
-            properties=_numbers(row, columns.properties),
-        ),
-        row,
-        columns,
-    )
-
-
-def _described(document: Document, row: dict[str, Any], columns: Columns) -> Document:
-    """Add what a row says of itself beside its content: its part, licence, consent and language."""
-    licence = row.get(columns.licence) if columns.licence else None
-    document.official = split_of_value(row.get(columns.split)) if columns.split else None
-    document.licence = licences.licence_named(str(licence)) if licence else UNKNOWN_LICENCE
-    document.consent = str(row.get(columns.consent) or "unknown") if columns.consent else "unknown"
-    document.language = str(row[columns.language]) if columns.language and row.get(columns.language) else None
-    return document
-
-
 def _read_file(path: Path) -> np.ndarray:
     try:
         if path.stat().st_size > FILE_LIMIT_BYTES:
@@ -374,26 +314,9 @@ def _read_file(path: Path) -> np.ndarray:
         raise DataError(f"cannot be read: {error.strerror}") from error
 
 
-def _label(value: Any, names: list[str] | None) -> str | None:
-    if value is None:
-        return None
-    if names is not None and isinstance(value, int) and 0 <= value < len(names):
-        return names[value]
-    return str(value)
-
-
 def _folder_of(name: str) -> str | None:
     """Return what a piece is called by the folder that it lies in: its style, where several folders lie side by side."""
     folders = [
         part for part in name.replace("!/", "/").split("/")[:-1] if part.lower() not in WORDS and part.lower() != "midi"
     ]
     return "_".join(folders[-1].split()) if folders else None
-
-
-def _numbers(row: dict[str, Any], columns: tuple[str, ...]) -> dict[str, float] | None:
-    found = {property_name(column): number_of(row.get(column)) for column in columns}
-    return {name: value for name, value in found.items() if value is not None} or None
-
-
-def _text_parts(text: str) -> Iterator[str]:
-    return parts(iter([repaired(text)]))

@@ -1,6 +1,7 @@
 """What a data set is: found, used, skipped and why, copies, languages, sizes, licences, labels, parts; ready for a table or JSON."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from makar.data.document import Found
 from makar.data.examination import Examination
 from makar.data.record import UNKNOWN_LICENCE
 from makar.data.splitting import CUT, DUPLICATE, HELD_OUT, INNER, NEAR, TRAIN, UNUSED, Decision, stretch_lengths
+from makar.data.video_reader import FOLDER_RATE_HZ
 
 SHOWN_LABELS = 1000
 UNITS = {"image": "images", "sound": "sounds", "video": "videos"}
@@ -179,7 +181,7 @@ def _sizes(seen: Examination, decision: Decision, medium: str) -> dict[str, Any]
     channels: dict[str, int] = {}
     for (_, _, count), images in seen.shapes.items():
         channels[str(count)] = channels.get(str(count), 0) + images
-    heights, widths = _spread(seen, 0), _spread(seen, 1)
+    heights, widths = _spread(seen.shapes, 0), _spread(seen.shapes, 1)
     return {
         "images": int((decision.codes <= CUT).sum()),
         "bytes": int(seen.byte_sizes[decision.codes <= CUT].sum()),
@@ -217,23 +219,30 @@ def _durations(seen: Examination, decision: Decision) -> dict[str, Any]:
 
 
 def _clips(seen: Examination, decision: Decision) -> dict[str, Any]:
-    """Return how many videos there are, how large and long they are, and how many frames a second they have."""
+    """Return how many videos there are, how large and long they are, and how many frames a second they have; and how many pictures."""
+    moving = {shape: documents for shape, documents in seen.shapes.items() if shape[4]}
+    pictures = sum(seen.shapes.values()) - sum(moving.values())
+    # Of pictures alone the times are those of a folder of them.
+    times = moving or {
+        (*shape[:3], round(1000 / FOLDER_RATE_HZ), round(1000 * FOLDER_RATE_HZ)): 1 for shape in seen.shapes
+    }
     channels: dict[str, int] = {}
     for shape, documents in seen.shapes.items():
         channels[str(shape[2])] = channels.get(str(shape[2]), 0) + documents
     return {
         "videos": int((decision.codes <= CUT).sum()),
+        **({"pictures_among_them": pictures} if pictures else {}),
         "bytes": int(seen.byte_sizes[decision.codes <= CUT].sum()),
-        "height": _spread(seen, 0),
-        "width": _spread(seen, 1),
+        "height": _spread(seen.shapes, 0),
+        "width": _spread(seen.shapes, 1),
         "channels": channels,
-        "seconds": {name: value / 1000 for name, value in _spread(seen, 3).items()},
-        "rate_hz": {name: value / 1000 for name, value in _spread(seen, 4).items()},
+        "seconds": {name: value / 1000 for name, value in _spread(times, 3).items()},
+        "rate_hz": {name: value / 1000 for name, value in _spread(times, 4).items()},
     }
 
 
-def _spread(seen: Examination, axis: int) -> dict[str, int]:
-    pairs = sorted((shape[axis], images) for shape, images in seen.shapes.items())
+def _spread(shapes: Mapping[tuple[int, ...], int], axis: int) -> dict[str, int]:
+    pairs = sorted((shape[axis], images) for shape, images in shapes.items())
     cumulated = np.cumsum([images for _, images in pairs])
     median = pairs[int(np.searchsorted(cumulated, cumulated[-1] / 2))][0]
     return {"least": pairs[0][0], "median": median, "most": pairs[-1][0]}

@@ -41,6 +41,8 @@ class Inventory:
         licences: Licence by folder, ``""`` for all.
         weight: Files and bytes by medium.
         small_texts: Name and size of texts that may be captions.
+        pictures: Names of images where videos are wanted.
+        stills: Files that are an image and no frame of a video.
         reasons: The first few reasons why files cannot be used.
     """
 
@@ -58,6 +60,8 @@ class Inventory:
     licences: dict[str, str] = dataclasses.field(default_factory=dict)
     weight: dict[str, list[int]] = dataclasses.field(default_factory=dict)
     small_texts: list[tuple[str, int]] = dataclasses.field(default_factory=list)
+    pictures: list[str] = dataclasses.field(default_factory=list)
+    stills: int = 0
     reasons: list[str] = dataclasses.field(default_factory=list)
     errors: list[tuple[str, MakarError]] = dataclasses.field(default_factory=list)
 
@@ -111,6 +115,13 @@ def take_inventory(
         _see(entry, inventory, medium, names, alone=root.is_file() and "!/" not in entry.name)
     if root.is_file():
         _see_descriptions_beside(root, inventory)
+    if "video" in inventory.weight:
+        # Beside files of video, pictures are pictures, whatever their names end in.
+        inventory.frames.pictures.clear()
+    for name in inventory.pictures:
+        if not inventory.frames.holds(name):
+            inventory.captions.see_image(name)
+            inventory.stills += 1
     for name, size_bytes in inventory.frames.settled():
         inventory.captions.see_image(name)
         inventory.weigh("video", size_bytes)
@@ -141,10 +152,12 @@ def _see(entry: Entry, inventory: Inventory, medium: str | None, names: dict[str
             inventory.weigh("image", entry.size_bytes)
         elif medium == "video" and kind.group == "image":
             inventory.frames.see(name, entry.path, entry.size_bytes)
+            inventory.pictures.append(name)
         elif kind.group in ("image", "sound", "video"):
             inventory.captions.see_image(name)
             # Where images are wanted, the first picture of an animation is one.
             is_image = medium == "image" and kind.form in IMAGE_SUFFIXES
+            inventory.stills += kind.group == "image"
             inventory.weigh("image" if is_image else kind.group, entry.size_bytes)
         else:
             if kind.form == "txt" and entry.size_bytes <= CAPTION_LIMIT_BYTES and "!/" in name:

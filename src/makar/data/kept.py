@@ -60,7 +60,7 @@ def load_examination(key: str) -> tuple[Examination, list[str]] | None:
             **arrays,
             labels=Counter(dict(rest["labels"])),
             licences=Counter(dict(rest["licences"])),
-            shapes=Counter({(height, width, count): images for (height, width, count), images in rest["shapes"]}),
+            shapes=Counter({tuple(shape): images for shape, images in rest["shapes"]}),
             language_names=rest["language_names"],
             compared=rest["compared"],
             captions=rest["captions"],

@@ -13,6 +13,7 @@ A slot with one axis is always ragged, also when all examples happen to have one
 not depend on chance.
 """
 
+import copy
 import dataclasses
 import errno
 import hashlib
@@ -58,6 +59,8 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._chosen: frozenset[int] | None = None
+        """Numbers of the examples of a part; ``None`` for all."""
         try:
             self.header: dict[str, Any] = json.loads((path / "store.json").read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
@@ -87,8 +90,21 @@ class Store:
     def sources(self) -> Iterator[dict[str, Any]]:
         """Yield one dictionary an example, in order: id, source, document, licence, label."""
         with (self.path / "sources.jsonl").open(encoding="utf-8") as lines:
-            for line in lines:
-                yield json.loads(line)
+            for number, line in enumerate(lines):
+                if self._chosen is None or number in self._chosen:
+                    yield json.loads(line)
+
+    def part(self, places: np.ndarray) -> "Store":
+        """Return some of the examples as a store of their own, held in memory.
+
+        Args:
+            places: Their numbers, rising.
+        """
+        found = copy.copy(self)
+        found.header = {**self.header, "examples": len(places)}
+        found.columns = {name: _part_of(column, places) for name, column in self.columns.items()}
+        found._chosen = frozenset(places.tolist())
+        return found
 
     def verify(self) -> None:
         """Compare every file with its sha256.
@@ -102,6 +118,14 @@ class Store:
                 raise IntegrityError(
                     f"{file} does not match its hash", do="delete the store; it is rebuilt from the data"
                 )
+
+
+def _part_of(column: Column, places: np.ndarray) -> Column:
+    if column.offsets is None:
+        return Column(np.asarray(column.values[places]), None)
+    parts = [np.asarray(column[int(place)]) for place in places]
+    ends = np.cumsum([0, *(len(part) for part in parts)], dtype=np.int64)
+    return Column(np.concatenate(parts) if parts else np.asarray(column.values[:0]), ends)
 
 
 def build_store(

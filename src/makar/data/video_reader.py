@@ -42,12 +42,15 @@ Shown = tuple[float, np.ndarray]
 """(second at which a frame appears, uint8 ``[height, width, channels]``)."""
 
 
-def read_pieces(stream: IO[bytes], *, largest_side: int = LARGEST_SIDE) -> Iterator[Clip]:
-    """Yield a video in pieces of at most ``PIECE_FRAMES`` frames.
+def read_pieces(
+    stream: IO[bytes], *, largest_side: int = LARGEST_SIDE, piece_frames: int | None = None
+) -> Iterator[Clip]:
+    """Yield a video in pieces.
 
     Args:
         stream: At its start, and able to go back.
         largest_side: Pictures with a longer side are made smaller.
+        piece_frames: Frames of a piece at most; ``None`` takes ``PIECE_FRAMES``.
 
     Raises:
         DataError: It is damaged, of a form that is not read, too long, without a picture, or a single picture.
@@ -58,7 +61,7 @@ def read_pieces(stream: IO[bytes], *, largest_side: int = LARGEST_SIDE) -> Itera
     with contextlib.closing(_shown(stream, head, largest_side)) as shown:
         rate = next(shown)
         assert isinstance(rate, float)
-        for clip in _even(shown, rate):
+        for clip in _even(shown, rate, piece_frames or PIECE_FRAMES):
             found += len(clip.frames)
             yield clip
     if found < LEAST_FRAMES:
@@ -87,22 +90,30 @@ def read_clip(content: bytes, *, most_frames: int, largest_side: int = 4096) -> 
     return Clip(np.concatenate([piece.frames for piece in pieces]), pieces[0].rate_hz)
 
 
-def read_numbered(paths: list[Path], *, rate_hz: float = FOLDER_RATE_HZ) -> Iterator[Clip]:
+def read_numbered(
+    paths: list[Path],
+    *,
+    rate_hz: float = FOLDER_RATE_HZ,
+    largest_side: int = LARGEST_SIDE,
+    piece_frames: int = PIECE_FRAMES,
+) -> Iterator[Clip]:
     """Yield the pictures of a folder, in their order, as a video in pieces.
 
     Args:
         paths: Image files of one size.
         rate_hz: Frames a second.
+        largest_side: Larger pictures are made smaller.
+        piece_frames: Frames of a piece at most.
 
     Raises:
         DataError: One cannot be read, or they differ in size.
     """
     shape: tuple[int, ...] | None = None
-    for start in range(0, len(paths), PIECE_FRAMES):
+    for start in range(0, len(paths), piece_frames):
         frames = []
-        for path in paths[start : start + PIECE_FRAMES]:
+        for path in paths[start : start + piece_frames]:
             try:
-                frame = _smaller(read_image(path.read_bytes()), LARGEST_SIDE)
+                frame = _smaller(read_image(path.read_bytes()), largest_side)
             except OSError as error:
                 raise DataError(f"{path.name} cannot be read: {error.strerror}") from error
             shape = shape or frame.shape
@@ -110,6 +121,18 @@ def read_numbered(paths: list[Path], *, rate_hz: float = FOLDER_RATE_HZ) -> Iter
                 raise DataError(f"{path.name} differs from the pictures before it in size or colours")
             frames.append(frame)
         yield Clip(np.stack(frames), rate_hz)
+
+
+def picture_clip(content: bytes) -> Clip:
+    """Return a picture as a clip of one frame, made no larger than those of training data.
+
+    Args:
+        content: The bytes of the file.
+
+    Raises:
+        DataError: It cannot be read.
+    """
+    return Clip(_smaller(read_image(content), LARGEST_SIDE)[None], FOLDER_RATE_HZ)
 
 
 def video_library() -> ModuleType:
@@ -127,10 +150,19 @@ def video_library() -> ModuleType:
 
 def _shown(stream: IO[bytes], head: bytes, largest_side: int) -> Any:
     """Return an iterator over the rate of a file and then its frames with their times."""
+    container = container_of(head)
+    return _animation(stream, largest_side) if container is None else _decoded(stream, container, largest_side)
+
+
+def container_of(head: bytes) -> str | None:
+    """Return the demuxer for what a file begins with; ``None`` for GIF, APNG and WebP, which have none and hold no sound.
+
+    Args:
+        head: The first 16 bytes.
+    """
     if head[:4] == b"GIF8" or head[:8] == b"\x89PNG\r\n\x1a\n" or head[8:12] == b"WEBP":
-        return _animation(stream, largest_side)
-    container = "matroska" if head[:4] == b"\x1aE\xdf\xa3" else "avi" if head[8:12] == b"AVI " else "mov"
-    return _decoded(stream, container, largest_side)
+        return None
+    return "matroska" if head[:4] == b"\x1aE\xdf\xa3" else "avi" if head[8:12] == b"AVI " else "mov"
 
 
 def _animation(stream: IO[bytes], largest_side: int) -> Iterator[Any]:
@@ -215,7 +247,7 @@ def _pixels_of(frame: Any, largest_side: int) -> np.ndarray:
     return np.ascontiguousarray(np.rot90(pixels.to_ndarray(), round(frame.rotation / 90) % 4))
 
 
-def _even(shown: Iterator[Any], rate_hz: float) -> Iterator[Clip]:
+def _even(shown: Iterator[Any], rate_hz: float, piece_frames: int) -> Iterator[Clip]:
     """Yield what is shown at the times 0, 1/rate, 2/rate ..., in pieces; the last entry of ``shown`` says only when it ends."""
     waiting: list[np.ndarray] = []
     held, number = None, 0
@@ -224,7 +256,7 @@ def _even(shown: Iterator[Any], rate_hz: float) -> Iterator[Clip]:
         while held is not None and (number + 0.5) / rate_hz <= second:
             waiting.append(held)
             number += 1
-            if len(waiting) == PIECE_FRAMES:
+            if len(waiting) == piece_frames:
                 yield Clip(np.stack(waiting), rate_hz)
                 waiting = []
         if picture is not None and held is not None and picture.shape != held.shape:

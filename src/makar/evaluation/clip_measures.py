@@ -1,26 +1,9 @@
-"""Figures of clips that need no network: how unevenly they change, how near a picture is to another, and what two controls look like."""
+"""Figures of clips that need no network: how near a picture is to another, and what two controls look like."""
 
 import numpy as np
 
 MOST_PSNR_DB = 60.0
 """Equal pictures have none; the mean of many should not be infinite for one of them."""
-
-
-def flicker(frames: np.ndarray) -> np.ndarray:
-    """Return how unevenly clips change: the mean size of the second difference in time, in shares of the range.
-
-    What stands still, or changes evenly, has none; a frame that does not belong has much.
-
-    Args:
-        frames: uint8 ``[clips, frames, height, width, channels]`` of at least three frames.
-
-    Returns:
-        float64 ``[clips]``.
-    """
-    values = frames.astype(np.float64) / 255
-    second = values[:, 2:] - 2 * values[:, 1:-1] + values[:, :-2]
-    found: np.ndarray = np.abs(second).mean((1, 2, 3, 4))
-    return found
 
 
 def psnr(made: np.ndarray, real: np.ndarray) -> np.ndarray:

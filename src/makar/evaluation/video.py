@@ -10,14 +10,15 @@ import dataclasses
 from typing import Any
 
 import numpy as np
-import torch
 
-from makar.codecs.video import VideoCodec, frames_of
+from makar.codecs.video import VideoCodec, are_pictures, frames_of
 from makar.data.clip import sheet_of, strip_of
+from makar.data.flicker import flicker
 from makar.data.video_file import TYPES
 from makar.evaluation.bootstrap import Interval, mean_interval, share_interval
+from makar.evaluation.clip_edits import edit_scores, filled_in, is_told
 from makar.evaluation.clip_extractor import ClipExtractor, clip_extractor_for
-from makar.evaluation.clip_measures import blended, flicker, held, psnr
+from makar.evaluation.clip_measures import blended, held, psnr
 from makar.evaluation.extractor import labels_of
 from makar.evaluation.findings import Findings, Picture, Played, Score
 from makar.evaluation.frechet import frechet_distance
@@ -26,11 +27,8 @@ from makar.evaluation.image_scores import distance_scores, spread
 from makar.evaluation.material import Material
 from makar.evaluation.pictures import grid_png
 from makar.generation.generate import generate
-from makar.generation.jobs import Job
-from makar.generation.prompts import Prompt
-from makar.generation.request import Request
 from makar.provenance.content import Film
-from makar.tensor_spec import CAPTION, CLASS, KNOWN, MASK, TARGET
+from makar.tensor_spec import TARGET
 
 SAMPLES = 200
 SETS = 3
@@ -53,6 +51,7 @@ def evaluate_video(material: Material) -> Findings:
     """
     codec = material.codec
     assert isinstance(codec, VideoCodec), "clips have one codec"
+    material = _of_clips_alone(material, codec)
     count = material.samples or min(SAMPLES, max(SHOWN, len(material.held_out)))
     sets = _samples(material, count)
     frames = [np.stack([film.frames for film in films]) for films in sets]
@@ -61,7 +60,7 @@ def evaluate_video(material: Material) -> Findings:
     novelties = material.novelty.check_many(sheets) if material.novelty is not None else []
     distances, details = _distances(material, codec, frames)
     filled, filled_picture = _filled(material, codec)
-    scores = (*distances, _flicker(material, codec, frames[0]), *filled)
+    scores = (*distances, _flicker(material, codec, frames[0]), *edit_scores(material, codec), *filled)
     return Findings(
         verdict=(*_sentences(scores), sentence_on_novelty(novelties, "video")),
         scores=scores,
@@ -82,6 +81,14 @@ def evaluate_video(material: Material) -> Findings:
         ),
         details={**details, "samples": count, "novelty": [novelty.to_dictionary() for novelty in novelties]},
     )
+
+
+def _of_clips_alone(material: Material, codec: VideoCodec) -> Material:
+    """Return what an evaluation works on without single pictures among the held-out clips, where others are left."""
+    still = are_pictures(np.asarray(material.held_out.columns[TARGET].values), codec.config.frames)
+    if still.all() or not still.any():
+        return material
+    return dataclasses.replace(material, held_out=material.held_out.part(np.flatnonzero(~still)))
 
 
 def _samples(material: Material, count: int) -> list[list[Film]]:
@@ -107,7 +114,9 @@ def _distances(
         progress=lambda done, total: material.say("training the extractor", done, total),
     )
     real = spread(held_out, count)
-    reference = extractor.features(spread(material.train.columns[TARGET].values, REFERENCE))
+    learned = spread(material.train.columns[TARGET].values, REFERENCE)
+    moving = learned[~are_pictures(learned, frames)]
+    reference = extractor.features(moving if len(moving) else learned)
     scores = distance_scores(
         extractor,
         [extractor.features(_planes(made[:count])) for made in sets],
@@ -208,7 +217,7 @@ def _filled(material: Material, codec: VideoCodec) -> tuple[tuple[Score, ...], t
                 interval=mean_interval(psnr(made[:, is_new], real[:, is_new])),
                 better="higher",
                 unit="dB",
-                meaning=f"Held-out clips, told by {'class or caption too' if _told(material) else 'their known frames alone'}.",
+                meaning=f"Held-out clips, told by {'class or caption too' if is_told(material) else 'their known frames alone'}.",
                 baselines=((meaning, mean_interval(psnr(control[:, is_new], real[:, is_new]))),),
             )
         )
@@ -222,35 +231,6 @@ def _filled(material: Material, codec: VideoCodec) -> tuple[tuple[Score, ...], t
         alternative="Film strips of real clips, each above two that the model filled in.",
     )
     return tuple(scores), (picture,)
-
-
-def filled_in(material: Material, codec: VideoCodec, planes: np.ndarray, is_new: np.ndarray) -> np.ndarray:
-    """Return clips in which the model made some frames.
-
-    Args:
-        material: The model and its data; classes and captions are those of the first held-out clips.
-        codec: Its codec.
-        planes: uint8 ``[clips, frames * channels, height, width]``.
-        is_new: bool ``[frames]``.
-
-    Returns:
-        uint8 ``[clips, frames, height, width, channels]``.
-    """
-    request = Request(material.artifact, options={}, novelty=None, refuse_copies=False)
-    mask = np.broadcast_to(is_new[:, None, None], (len(is_new), *planes.shape[2:])).astype(np.float32)
-    jobs = []
-    for number, clip in enumerate(planes):
-        slots = {KNOWN: torch.from_numpy(codec.to_model(TARGET, clip)), MASK: torch.from_numpy(mask.copy())}
-        for name in _told(material):
-            slots[name] = torch.from_numpy(np.asarray(material.held_out.columns[name].values[number]).astype(np.int64))
-        jobs.append(Job(Prompt(stated=None, slots=slots), material.seed + number))
-    material.say("filling in held-out clips", 0, len(jobs))
-    made = dict(request.draw(jobs, 0))
-    return np.stack([codec.decode(made[number]).frames for number in range(len(jobs))])
-
-
-def _told(material: Material) -> list[str]:
-    return [name for name in (CLASS, CAPTION) if name in material.held_out.columns and name in material.codec.spec]
 
 
 def _of_clips(score: Score, controls: tuple[tuple[str, Interval], ...]) -> Score:
@@ -274,6 +254,10 @@ def _sentences(scores: tuple[Score, ...]) -> tuple[str, ...]:
         sentences.append("How near its clips are to real ones was not measured: too few, or not the training data.")
     if (right := by_key.get("class_accuracy")) is not None:
         sentences.append(f"{right.interval.value:.0%} of its clips show the class that was asked for.")
+    for key in ("box_flicker", "strength_flicker"):
+        if (score := by_key.get(key)) is not None:
+            others = ", ".join(f"{name} {interval.value:.4f}" for name, interval in score.baselines)
+            sentences.append(f"{score.name} {score.interval.value:.4f}; {others}.")
     for key in ("between_psnr", "next_psnr"):
         if (score := by_key.get(key)) is not None:
             name, control = score.baselines[0]

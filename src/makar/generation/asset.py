@@ -17,7 +17,7 @@ import numpy as np
 from makar.data.video_file import FORMS, usual_form
 from makar.errors import MakarError, OutOfSpaceError, UnsupportedError, UsageError
 from makar.generation.piece import PICTURE, SOUND, renderings
-from makar.provenance.content import Drawing, Film, Piece, Presentation, Recording
+from makar.provenance.content import Drawing, Film, Piece, Recording
 from makar.provenance.embedding import png_bytes, sidecar_bytes, sidecar_path
 
 LARGEST_NUMBER = 1_000_000
@@ -109,8 +109,6 @@ class Asset:
 
     @property
     def _suffix(self) -> str:
-        if isinstance(self.content, Presentation):
-            return self.content.suffix
         if isinstance(self.content, Film):
             return f".{self.content.form}"
         return suffix_of(self.medium, is_drawing=isinstance(self.content, Drawing))
@@ -121,14 +119,12 @@ class Asset:
             beside = renderings(self.content, self.manifest)
             files = {path.with_name(path.stem + suffix): data for suffix, data in beside.items()}
             files |= {sidecar_path(path): sidecar_bytes(self.signed), path: self.content.midi}
-        elif isinstance(self.content, Presentation):
-            files = {sidecar_path(path): sidecar_bytes(self.signed), path: self.content.file}
-            if self.content.wave is not None:
-                files[path.with_suffix(WAVE_SUFFIX)] = self.content.wave
         elif isinstance(self.content, Recording):
             files = {sidecar_path(path): sidecar_bytes(self.signed), path: self.content.wave}
         elif isinstance(self.content, Film):
             files = {sidecar_path(path): sidecar_bytes(self.signed), path: self.content.file}
+            if self.content.wave is not None:
+                files[path.with_suffix(WAVE_SUFFIX)] = self.content.wave
         elif not isinstance(self.content, np.ndarray):
             text = self.content.text if isinstance(self.content, Drawing) else self.content
             files = {sidecar_path(path): sidecar_bytes(self.signed), path: text.encode("utf-8")}

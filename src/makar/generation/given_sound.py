@@ -20,15 +20,27 @@ def read_given_sound(source: Any) -> tuple[bytes, Sound]:
         UsageError: There is no such file, or it is too long.
         DataError: It is no sound.
     """
+    content = read_given_bytes(source)
+    return content, read_sound(content)
+
+
+def read_given_bytes(source: Any) -> bytes:
+    """Return the bytes of a file of sound or film.
+
+    Args:
+        source: Its path, or its bytes.
+
+    Raises:
+        UsageError: There is no such file, or it is too long.
+    """
     if isinstance(source, bytes):
-        return source, read_sound(source)
+        return source
     if not isinstance(source, str | Path) or not _is_file(source):
         raise UsageError(f"there is no file {source}", expected="a sound file")
     path = Path(source)
     if path.stat().st_size > LARGEST_BYTES:
         raise UsageError(f"{path.name} is longer than {LARGEST_BYTES >> 20} MB", expected="a shorter sound")
-    content = path.read_bytes()
-    return content, read_sound(content)
+    return path.read_bytes()
 
 
 def _is_file(source: str | Path) -> bool:

@@ -264,7 +264,8 @@ class Request:
         if isinstance(content, Sound):
             content = recorded(content, source_type)
         elif isinstance(content, Clip):
-            content = filmed(content, source_type, self.finishing.form)
+            heard = None if change is None else change.sound
+            content = filmed(content, source_type, self.finishing.form, sound=heard)
         statement: dict[str, Any] = {
             "schema": signing.SCHEMA,
             "type": "asset",
@@ -300,7 +301,8 @@ class Request:
         if draft.stated:
             statement["service"] = dict(draft.stated)
         if change is not None:
-            statement["edit"] = change.stated
+            figures = {} if change.measured is None else change.measured(draft.content)
+            statement["edit"] = {**change.stated, **figures}
         if self.vocoder is not None:
             statement["vocoder"] = self.vocoder.stated
         if estimate is not None:

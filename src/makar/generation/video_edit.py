@@ -2,8 +2,9 @@
 
 All but the last are one thing: of a clip some frames, or parts of them, are known, and the model makes the rest, as it was trained to
 (``makar.families.diffusion.filling``). What is longer than the model's own clips is made window after window, each knowing what the one
-before made. Pixels outside a mask or box come out bit for bit, at the size they came with; whole new frames have the size of the model, and
-so have the frames that stay beside them. Every clip is taken at the rate of the model.
+before made. Pixels outside a mask or box come out bit for bit, at the size they came with; whole new frames have the size of the model,
+and so have the frames that stay beside them. Every clip is taken at the rate of the model. Its sound stays, unless another or none is
+asked for.
 """
 
 import dataclasses
@@ -23,6 +24,7 @@ from makar.generation.change import Change, unchanged
 from makar.generation.edit_request import EditRequest
 from makar.generation.filming import read_film_form
 from makar.generation.finishing import Finishing
+from makar.generation.flickering import flicker_beside
 from makar.generation.generate import make_assets
 from makar.generation.given_clip import GivenClip, read_given_clip
 from makar.generation.given_image import read_mask
@@ -31,6 +33,7 @@ from makar.generation.jobs import Job, check_count_and_seed
 from makar.generation.placement import place_frame, put_back, see, see_mask
 from makar.generation.prompts import Prompt, Prompts, read_prompts
 from makar.generation.request import Request
+from makar.generation.soundtrack import KEEP, REMOVE, own_sound, soundtrack
 from makar.tensor_spec import KNOWN, MASK, SOURCE, TARGET
 
 STRENGTH = "strength"
@@ -57,6 +60,7 @@ class VideoEditRequest(Config):
     from_second: float | None = setting(None, meaning="fill in: where the hole begins", unit="seconds", minimum=0.0)
     to_second: float | None = setting(None, meaning="fill in: where the hole ends", unit="seconds", minimum=0.0)
     go_on: bool = setting(False, meaning="go on where the clip ends, for half of what the model makes at once")
+    sound: Any = setting(None, meaning=f'"{KEEP}", which none is too, "{REMOVE}", or a file in place of it')
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -115,17 +119,30 @@ def edit_video(
     jobs = [Job(prompt, seed + number) for prompt in chosen for number in range(count)]
     if operation == "image-to-image":
         slots = {SOURCE: _whole(given, codec)}
-        change = Change(finish=unchanged, stated=stated)
+        change = _with_sound(stated, asked, source, seconds=codec.config.seconds)
+        change = dataclasses.replace(
+            change, measured=flicker_beside(_fitted(given.clip.held_to(codec.config.frames).frames, codec))
+        )
         changed = [
             Job(Prompt(stated=job.prompt.stated, slots={**job.prompt.slots, **slots}, change=change), job.seed)
             for job in jobs
         ]
         return make_assets(request, changed)
     filling = _filling(operation, asked, given, codec, stated)
-    return _filled(request, jobs, filling, stated)
+    change = _with_sound(stated, asked, source, seconds=len(filling.frames) / codec.config.played_hz)
+    if operation == "inpaint":
+        change = dataclasses.replace(change, measured=flicker_beside(filling.frames, filling.is_new[0]))
+    return _filled(request, jobs, filling, change)
 
 
-def _filled(request: Request, jobs: list[Job], filling: Filling, stated: dict[str, Any]) -> Iterator[Asset]:
+def _with_sound(stated: dict[str, Any], asked: VideoEditRequest, source: Any, *, seconds: float) -> Change:
+    own = own_sound(source) if asked.sound in (None, KEEP) else None
+    track = soundtrack(asked.sound, own, seconds=seconds)
+    remarks = {"remarks": list(track.remarks)} if track.remarks else {}
+    return Change(finish=unchanged, stated={**stated, "sound": track.stated, **remarks}, sound=track.sound)
+
+
+def _filled(request: Request, jobs: list[Job], filling: Filling, change: Change) -> Iterator[Asset]:
     codec = request.codec
     assert isinstance(codec, VideoCodec)
     for job in jobs:
@@ -142,7 +159,6 @@ def _filled(request: Request, jobs: list[Job], filling: Filling, stated: dict[st
             return made[-1].frames
 
         frames = fill(filling, make, codec)
-        change = Change(finish=unchanged, stated=stated)
         finished = Job(Prompt(stated=job.prompt.stated, slots={}, change=change), job.seed)
         content = Clip(frames, codec.config.played_hz)
         yield request.asset(finished, request.judged(content, made[-1]), 0)
@@ -299,7 +315,7 @@ def _settings(asked: VideoEditRequest) -> dict[str, Any]:
     return {
         name: list(value) if isinstance(value, tuple) else value
         for name, value in given.items()
-        if name not in ("to", "mask") and value not in (None, False)
+        if name not in ("to", "mask", "sound") and value not in (None, False)
     }
 
 
@@ -312,7 +328,7 @@ def _read_request(how: EditRequest | Mapping[str, Any]) -> tuple[VideoEditReques
     source = words.pop("image", None)
     # Of a picture 0 means nothing; of a clip it is a place.
     places = ("from_second", "to_second")
-    pictures = {name: words.pop(name) for name in ("to", "mask") if words.get(name) is not None}
+    pictures = {name: words.pop(name) for name in ("to", "mask", "sound") if words.get(name) is not None}
     given = {
         name: value
         for name, value in words.items()
@@ -323,7 +339,7 @@ def _read_request(how: EditRequest | Mapping[str, Any]) -> tuple[VideoEditReques
     except UnknownNameError as error:
         raise UnsupportedError(
             f'"{error.name}" for a clip',
-            expected="for clips: to, mask, box, from_second, to_second, go_on, strength",
+            expected="for clips: to, mask, box, from_second, to_second, go_on, strength, sound",
         ) from error
     if source is None:
         raise UsageError("there is nothing to change", expected="a video or a picture")

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from makar.nn.convolution import Convolution, Pointwise, fold, unfold
@@ -163,6 +163,7 @@ class UNet(nn.Module):
         label: Int[Tensor, " batch"] | None = None,
         text: TextStates | None = None,
         steer: Steer | None = None,
+        alone: Bool[Tensor, " batch"] | None = None,
     ) -> Float[Tensor, "images channels height width"]:
         """Return the image that the network makes of a noisy one, float32.
 
@@ -174,18 +175,20 @@ class UNet(nn.Module):
             text: Captions that were read; ignored only when the network has no captions.
             steer: From the folded image, the vector of time and condition, and the captions to what is added on each level; none steers
                 nothing.
+            alone: Of clips which have frames that do not belong together: no layer looks along time there; ``None`` where all do.
         """
         height, width = image.shape[2:]
         added = self.caption_vector(text.whole) if self.caption_vector is not None and text is not None else None
         embedding = self.embedding(time, label, added)
         if self.frames > 1:
             embedding = embedding.repeat_interleave(self.frames, 0)
+            alone = None if alone is None else alone.repeat_interleave(self.frames, 0)
         x = self.folded(image)
         steering = steer(x, embedding, text) if steer is not None else None
         x = self.enter(x)
         kept = []
         for number in range(len(self.down)):
-            x = through(self.down[number], x, embedding, text)
+            x = through(self.down[number], x, embedding, text, alone)
             kept.append(x)
             if number < len(self.shrink):
                 x = self.shrink[number](fold(x, 2))
@@ -195,7 +198,7 @@ class UNet(nn.Module):
         for number in reversed(range(len(self.up))):
             if number < len(self.grow):
                 x = unfold(self.grow[number](x), 2) + self.across[number](kept[number])
-            x = through(self.up[number], x, embedding, text)
+            x = through(self.up[number], x, embedding, text, alone)
         x = self.leave(F.silu(F.layer_norm(x, (x.shape[-1],))))
         x = unfold(x, self.patch) if self.patch > 1 else x
         return x[:, :height, :width].permute(0, 3, 1, 2).float()
@@ -210,11 +213,15 @@ class UNet(nn.Module):
         return fold(x, self.patch) if self.patch > 1 else x.contiguous()
 
 
-def through(level: nn.Module, x: Tensor, embedding: Tensor, text: TextStates | None) -> Tensor:
-    """Return what the parts of a level make of an image."""
+def through(
+    level: nn.Module, x: Tensor, embedding: Tensor, text: TextStates | None, alone: Tensor | None = None
+) -> Tensor:
+    """Return what the parts of a level make of an image; those that look along time leave images that are ``alone`` as they are."""
     for part in level.children():
         if isinstance(part, CaptionReading):
             x = part(x, text) if text is not None else x
+        elif alone is not None and isinstance(part, TemporalConvolution | TemporalAttention):
+            x = torch.where(alone[:, None, None, None], x, part(x))
         else:
             x = part(x, embedding) if isinstance(part, UNetBlock) else part(x)
     return x

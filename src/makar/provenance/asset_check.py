@@ -92,7 +92,8 @@ def _mark_checks(data: bytes, source_type: str) -> list[Check]:
         checks.append(Check(link="asset", name="additions", status="unknown", detail=detail))
     if embedding.has_source_mark(data, source_type):
         done = "made" if source_type == embedding.SOURCE_TYPE else "changed"
-        detail = f"the public mark says: {done} by a trained algorithm"
+        by = "people" if source_type == embedding.HUMAN_SOURCE_TYPE else "a trained algorithm"
+        detail = f"the public mark says: {done} by {by}"
         checks.append(Check(link="asset", name="AI mark", status="ok", detail=detail))
     else:
         detail = "the public mark (XMP DigitalSourceType) was removed or changed"

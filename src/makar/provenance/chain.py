@@ -1,7 +1,8 @@
 """``verify``: walk from a file back to the data that its model learned from, and name the first broken link.
 
-asset -> artifact -> run -> data, and where the model began from another one, that one and its own run and data behind it. Each link
-names the one before by the sha256 of its manifest. What is not on this machine is unknown, not broken. No tensor is loaded and nothing
+asset -> artifact -> run -> data, and where the model began from another one, that one and its own run and data behind it; of what was
+changed without a model, the manifests of what was given, which it carries, and all behind those. Each link names the one before by the
+sha256 of its manifest. What is not on this machine is unknown, not broken. No tensor is loaded and nothing
 is executed: files, JSON, hashes and signatures are all that is needed.
 """
 
@@ -16,7 +17,7 @@ from makar.provenance.embedding import SIDECAR_SUFFIX
 from makar.provenance.folder import MANIFEST_NAME, check_folder, file_hash, is_safe_name, read_limited
 from makar.provenance.ledger import known_place
 from makar.provenance.links import METRICS_NAME, PLAN_NAME
-from makar.provenance.manifest import SignedManifest, manifest_hash, read_signed, read_strict_json
+from makar.provenance.manifest import SignedManifest, check_signature, manifest_hash, read_signed, read_strict_json
 from makar.provenance.pipelines import known_pipeline, pipeline_problems
 from makar.provenance.verification import Check, Link, Status, Verification
 
@@ -81,6 +82,8 @@ def find_artifact(digest: str, name: str) -> Path | None:
 
 
 def _check_origin(asset: dict[str, Any], given: Path | None, fingerprint: Fingerprint | None) -> list[Check]:
+    if "artifact" in asset and asset["artifact"] is None:
+        return _check_sources(asset, fingerprint)
     stated = asset.get("artifact")
     if not isinstance(stated, dict) or not isinstance(stated.get("hash"), str):
         return [_check("artifact", "found", "failed", "the asset does not say which artifact made it")]
@@ -105,6 +108,37 @@ def _check_origin(asset: dict[str, Any], given: Path | None, fingerprint: Finger
     if differing:
         link = _check("artifact", "link", "failed", f"asset and artifact state another {' and '.join(differing)}")
     return [link, *checks]
+
+
+def _check_sources(asset: dict[str, Any], fingerprint: Fingerprint | None) -> list[Check]:
+    """Return the checks of what a file was made of without a model: the manifests of those that had one, and all behind them."""
+    edit = asset.get("edit")
+    sources = edit.get("sources") if isinstance(edit, dict) else None
+    if not isinstance(sources, list) or not sources:
+        return [
+            _check(
+                "artifact", "found", "failed", "the asset says neither which artifact made it nor of what it was made"
+            )
+        ]
+    checks = [_check("artifact", "found", "ok", "changed without a model")]
+    for number, source in enumerate(sources, start=1):
+        inside = source.get("manifest") if isinstance(source, dict) else None
+        if inside is None:
+            checks.append(_check("parent", f"source {number}", "unknown", "nothing is known of what made it"))
+            continue
+        try:
+            signed = check_signature(inside)
+        except IntegrityError as error:
+            checks.append(_check("parent", f"source {number}", "failed", error.came))
+            continue
+        content = signed.manifest.get("content")
+        if not isinstance(content, dict) or content.get("sha256") != source.get("file_sha256"):
+            checks.append(_check("parent", f"source {number}", "failed", "its manifest is that of another file"))
+            continue
+        checks.append(_check("parent", f"source {number}", "ok", "its own manifest is there, signature valid"))
+        behind = [signer_check("asset", signed), *_check_origin(signed.manifest, None, fingerprint)]
+        checks += [check.behind() for check in behind]
+    return checks
 
 
 def _check_artifact(folder: Path, fingerprint: Fingerprint | None) -> tuple[dict[str, Any] | None, list[Check]]:

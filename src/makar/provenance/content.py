@@ -57,52 +57,52 @@ class Recording:
         return len(self.samples) / self.rate_hz
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Presentation:
-    """A film of a face that speaks.
-
-    Attributes:
-        file: The film.
-        suffix: Of its form, for example ``".gif"``.
-        wave: The sound as a WAV file, where the film has none inside.
-        images: How many it has.
-        seconds: How long it is.
-    """
-
-    file: bytes
-    suffix: str
-    wave: bytes | None
-    images: int
-    seconds: float
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Film:
-    """A video and its file.
+    """A film and its file.
 
     Attributes:
-        frames: uint8 ``[frames, height, width, channels]``; a coding may lose some of it.
-        rate_hz: Frames a second.
-        form: Suffix of the file without its dot.
         file: The bytes of the file.
+        form: Suffix of the file without its dot.
+        count: Frames.
+        height: Height of every frame in pixels.
+        width: Width in pixels.
+        rate_hz: Frames a second.
+        wave: What is heard as a WAV file, where the form has no room for sound inside.
+        held: The frames before coding, uint8 ``[frames, height, width, channels]``; ``None`` where they were written one by one.
     """
 
-    frames: np.ndarray
-    rate_hz: float
-    form: str
     file: bytes
+    form: str
+    count: int
+    height: int
+    width: int
+    rate_hz: float
+    wave: bytes | None = None
+    held: np.ndarray | None = None
+
+    @property
+    def frames(self) -> np.ndarray:
+        """The frames before coding, uint8 ``[frames, height, width, channels]``; a coding may lose some of it.
+
+        Raises:
+            UnsupportedError: They were written one by one and are in the file alone.
+        """
+        if self.held is None:
+            raise UnsupportedError("the frames of a film that was never held as a whole", expected="its file")
+        return self.held
 
     @property
     def seconds(self) -> float:
         """How long it is."""
-        return len(self.frames) / self.rate_hz
+        return self.count / self.rate_hz
 
 
 def describe_content(content: Any) -> dict[str, Any]:
     """Return what a manifest says of the content.
 
     Args:
-        content: ``str``, a drawing, a piece of music, a recording, a presentation, a film, or
+        content: ``str``, a drawing, a piece of music, a recording, a film, or
             ``uint8 [height, width, channels]`` with 1, 3 or 4 channels.
 
     Returns:
@@ -127,25 +127,16 @@ def describe_content(content: Any) -> dict[str, Any]:
             "seconds": round(content.seconds, 6),
             "rate_hz": content.rate_hz,
         }
-    if isinstance(content, Presentation):
+    if isinstance(content, Film):
         beside = {} if content.wave is None else {"sound_sha256": hashlib.sha256(content.wave).hexdigest()}
         return beside | {
-            "kind": "presentation",
-            "sha256": hashlib.sha256(content.file).hexdigest(),
-            "bytes": len(content.file),
-            "images": content.images,
-            "seconds": round(content.seconds, 6),
-        }
-    if isinstance(content, Film):
-        count, height, width, _ = content.frames.shape
-        return {
             "kind": "video",
             "sha256": hashlib.sha256(content.file).hexdigest(),
             "bytes": len(content.file),
             "format": content.form,
-            "frames": count,
-            "height": height,
-            "width": width,
+            "frames": content.count,
+            "height": content.height,
+            "width": content.width,
             "rate_hz": round(content.rate_hz, 6),
         }
     if (

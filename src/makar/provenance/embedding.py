@@ -2,9 +2,9 @@
 
 The XMP packet carries IPTC's ``DigitalSourceType`` (IPTC Photo Metadata 2023.2), which search engines and image programs read without
 knowing Makar: ``trainedAlgorithmicMedia`` for what was made from nothing, ``compositeWithTrainedAlgorithmicMedia`` for a given image that
-was changed. For each it has one fixed wording, so that a change of it is found by comparison; the manifest states which, is signed and
-names the pixels by their hash; everything else in the file is under the PNG's own checksums. A sidecar names the sha256 of the file
-beside it.
+was changed, ``humanEdits`` for what was changed without a model. For each it has one fixed wording, so that a change of it is found by
+comparison; the manifest states which, is signed and names the pixels by their hash; everything else in the file is under the PNG's own
+checksums. A sidecar names the sha256 of the file beside it.
 """
 
 import io
@@ -25,6 +25,9 @@ KEYWORD = "makar"
 XMP_KEYWORD = "XML:com.adobe.xmp"
 SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 COMPOSITE_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
+HUMAN_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/humanEdits"
+"""For what was changed without a trained algorithm, and of which nothing says that one had a part in it."""
+
 XMP_PACKETS = {
     source_type: (
         '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
@@ -32,7 +35,7 @@ XMP_PACKETS = {
         '<rdf:Description rdf:about="" xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" '
         f'Iptc4xmpExt:DigitalSourceType="{source_type}"/></rdf:RDF></x:xmpmeta><?xpacket end="r"?>'
     )
-    for source_type in (SOURCE_TYPE, COMPOSITE_SOURCE_TYPE)
+    for source_type in (SOURCE_TYPE, COMPOSITE_SOURCE_TYPE, HUMAN_SOURCE_TYPE)
 }
 XMP_PACKET = XMP_PACKETS[SOURCE_TYPE]
 SIDECAR_SUFFIX = ".makar.json"
@@ -114,6 +117,17 @@ def has_source_mark(data: bytes, source_type: str = SOURCE_TYPE) -> bool:
     """
     packets = [text for keyword, text in png.international_texts(data) if keyword == XMP_KEYWORD]
     return source_type in XMP_PACKETS and packets == [XMP_PACKETS[source_type].encode("utf-8")]
+
+
+def source_mark(content: bytes) -> str | None:
+    """Return the IPTC word by which a file says that a trained algorithm made or changed it; ``None`` where it does not.
+
+    Metadata of images, films and sounds stand as they are in the file, whatever its format, so the word is looked for in all of it.
+
+    Args:
+        content: The file.
+    """
+    return next((mark for mark in (COMPOSITE_SOURCE_TYPE, SOURCE_TYPE) if mark.encode("ascii") in content), None)
 
 
 def sidecar_path(path: Path) -> Path:

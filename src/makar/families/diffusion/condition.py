@@ -18,11 +18,13 @@ class Condition:
         text: Captions that were read; ``None`` where the model has no captions.
         source: Sources at the size of the images ``[batch, planes, height, width]``; ``None`` where the model is given none.
             Of clips what is known of them (``filling``); ``None`` where nothing is.
+        alone: Of clips which are single pictures, bool ``[batch]``: their frames know nothing of each other; ``None`` where none is.
     """
 
     label: Tensor | None = None
     text: TextStates | None = None
     source: Tensor | None = None
+    alone: Tensor | None = None
 
 
 def no_captions(like: Tensor) -> Tensor:

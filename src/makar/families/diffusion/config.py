@@ -52,6 +52,7 @@ class DiffusionConfig(FamilyConfig):
         minimum=1,
         maximum=256,
     )
+    picture_weight: float = setting(1.0, meaning="of clips: weight of a picture in the loss", minimum=0.0, maximum=9.0)
     limit: float = setting(1.0, meaning="largest value: 1 for pixels; latents go further", minimum=0.1, maximum=100.0)
     classes: int = setting(0, meaning="number of classes that can be asked for; 0 learns none", minimum=0)
     caption_length: int = setting(0, meaning="tokens of a caption; 0 learns none", minimum=0, maximum=4096)

@@ -6,6 +6,7 @@ uniform steps (``noise_schedule``; Ho et al. 2020, arXiv 2006.11239, eq. 14). Cl
 so that the same network also knows images in general and can be guided (Ho and Salimans 2022, arXiv 2207.12598).
 """
 
+import dataclasses
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any, ClassVar
@@ -21,7 +22,7 @@ from makar.families.diffusion.condition import Condition, no_captions
 from makar.families.diffusion.config import DiffusionConfig
 from makar.families.diffusion.distillation import Told, arrival, lesson, walk
 from makar.families.diffusion.few_steps import FewStepSampler
-from makar.families.diffusion.filling import given_planes, random_holes
+from makar.families.diffusion.filling import given_planes, random_holes, single_pictures
 from makar.families.diffusion.imagined import ImaginedSampler, Imagines
 from makar.families.diffusion.inflation import inflated
 from makar.families.diffusion.judging import StudentJudge
@@ -225,7 +226,8 @@ class DiffusionFamily(Family):
             holes = random_holes(
                 count, frames=config.frames, height=config.height, width=config.width, generator=generator
             )
-            source = given_planes(data, holes.to(data.device))
+            holes = holes.to(data.device) | single_pictures(data, frames=config.frames)[:, None, None, None]
+            source = given_planes(data, holes)
         if source is not None and config.source_noise:
             source, amount = with_noise(source, most=config.source_noise, generator=generator)
         return label, caption, source, amount
@@ -279,14 +281,24 @@ class DiffusionFamily(Family):
         return torch.randn(data.shape, generator=generator).to(data.device) * self.network.noise_deviation
 
     def _weights(self, batch: Batch) -> Tensor | None:
-        """Return how much each image counts (Peng et al. 2019, arXiv 1910.00177, eq. 8); ``None`` where all count alike."""
-        if not self.config.preference or SCORE not in batch:
-            return None
-        return torch.exp((batch[SCORE].float() - 1.0) / self.config.preference)
+        """Return how much each example counts; ``None`` where all count alike.
+
+        An image by its score (Peng et al. 2019, arXiv 1910.00177, eq. 8), a single picture among clips by ``picture_weight``.
+        """
+        config, weights = self.config, None
+        if config.preference and SCORE in batch:
+            weights = torch.exp((batch[SCORE].float() - 1.0) / config.preference)
+        if config.frames > 1 and config.picture_weight != 1.0:
+            alone = single_pictures(batch[TARGET], frames=config.frames)
+            parted = torch.where(alone, config.picture_weight, 1.0)
+            weights = parted if weights is None else weights * parted
+        return weights
 
     def _error(
         self, data: Tensor, noise: Tensor, time: Tensor, condition: Condition, weights: Tensor | None = None
     ) -> Loss:
+        if self.config.frames > 1 and bool((alone := single_pictures(data, frames=self.config.frames)).any()):
+            condition = dataclasses.replace(condition, alone=alone)
         if self.config.objective == "ddpm":
             # Even shares of [0, 1) become whole steps, each as likely as the others.
             steps = ((1 - time) * NOISE_STEPS).long().clamp(max=NOISE_STEPS - 1)

@@ -4,6 +4,10 @@ Beside the noisy clip the network sees the known one, with nothing where it is n
 kinds it makes a clip from nothing, from its first frame, onward from its first frames, between first and last, in a box (Hoppe et al. 2022,
 RaMViD, arXiv 2206.07696; Voleti et al. 2022, MCVD, arXiv 2205.09853). Unlike in those, noise is predicted for the known part too: one mean
 over all, and what is known is put back at the end.
+
+A single picture among the clips is learned as a picture: its frames are so many copies with noise of their own, and no layer that looks
+along time takes part, or it would learn to find a picture in its other copies (as Ho et al. 2022, arXiv 2204.03458, section 3.1, train on
+images at once).
 """
 
 import torch
@@ -30,6 +34,18 @@ def given_planes(
     hidden = is_new[:, :, None].to(known.dtype)
     seen = known.unflatten(1, (frames, -1)) * (1 - hidden)
     return torch.cat([seen, hidden], 2).flatten(1, 2)
+
+
+def single_pictures(clips: Float[Tensor, "batch channels height width"], *, frames: int) -> Bool[Tensor, " batch"]:
+    """Return which clips are single pictures: every frame is the first one again, which says nothing of movement.
+
+    Args:
+        clips: The channels of all frames after each other.
+        frames: Frames of each.
+    """
+    apart = clips.unflatten(1, (frames, -1))
+    found: Tensor = (apart == apart[:, :1]).flatten(1).all(1)
+    return found
 
 
 def random_holes(

@@ -183,7 +183,7 @@ class VelocityNetwork(nn.Module):
             everywhere = torch.ones_like(clips[:, :1], dtype=torch.bool).expand(-1, frames, -1, -1)
             given = given_planes(torch.zeros_like(clips), everywhere)
         apart = [planes.unflatten(1, (frames, -1)).flatten(0, 1) for planes in (clips, given)]
-        predicted = unet(torch.cat(apart, 1), time, condition.label, condition.text)
+        predicted = unet(torch.cat(apart, 1), time, condition.label, condition.text, alone=condition.alone)
         made: Tensor = predicted.unflatten(0, (-1, frames)).flatten(1, 2)
         return made
 
