@@ -1,10 +1,12 @@
-"""A clip on its way out: as the file that leaves, in the form that was asked for, marked as made by a model."""
+"""A clip on its way out: as the file that leaves, in the form that was asked for, marked as made by a model; and what form that is."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from makar.config import Config
 from makar.data.clip import Clip
+from makar.data.structure_reader import structure_library
+from makar.data.structure_writer import FORMS as STRUCTURE_FORMS
 from makar.data.video_file import CODINGS, FORMS, usual_form, video_bytes
 from makar.data.video_reader import video_library
 from makar.errors import UsageError
@@ -50,9 +52,12 @@ def read_film_form(options: Mapping[str, Any] | Config | None) -> tuple[str | No
     form = rest.pop(FORMAT, None)
     if form is None:
         return None, rest
-    if form not in FORMS:
-        raise UsageError(f"the format {str(form)[:40]!a}", expected=", ".join(FORMS))
+    known = (*FORMS, *STRUCTURE_FORMS)
+    if form not in known:
+        raise UsageError(f"the format {str(form)[:40]!a}", expected=", ".join(known))
     if form in CODINGS:
         # Before anything is drawn, so that no work is lost.
         video_library()
+    if form == "cif":
+        structure_library()
     return str(form), rest

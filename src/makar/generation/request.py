@@ -15,6 +15,7 @@ from makar.artifacts.artifact import Artifact
 from makar.artifacts.save import utc_now
 from makar.codecs.codec import Codec
 from makar.config import Config
+from makar.data.backbone import Backbone
 from makar.data.clip import Clip
 from makar.data.sound import Sound
 from makar.errors import UnknownNameError, UnsupportedError
@@ -27,6 +28,7 @@ from makar.generation.form import Form, refuse_stops
 from makar.generation.form_constraint import FormConstraint
 from makar.generation.guards import CopyGuard, Draft, Guard, NoveltyCheck, seed_of_attempt, shareable_novelty
 from makar.generation.jobs import Job
+from makar.generation.modelling import modelled
 from makar.generation.piece import written_piece
 from makar.generation.prompts import EncodesPrompts, Prompt
 from makar.generation.recording import compared, recorded
@@ -233,6 +235,8 @@ class Request:
             content = recorded(content, source_type)
         elif isinstance(content, Clip):
             content = filmed(content, source_type, self.finishing.form)
+        elif isinstance(content, Backbone):
+            content = modelled(content, source_type, self.finishing.form)
         statement: dict[str, Any] = {
             "schema": signing.SCHEMA,
             "type": "asset",
