@@ -22,6 +22,8 @@ from makar.codecs.embedded_config import EmbeddedCodecConfig
 from makar.codecs.image_config import ImageCodecConfig
 from makar.codecs.pretrained_text import SpecialTokens
 from makar.codecs.summary_config import SummaryCodecConfig
+from makar.data.builtin.backbones import KINDS as FOLDS
+from makar.data.builtin.backbones import backbone
 from makar.data.builtin.effects import KINDS, effect
 from makar.data.builtin.shapes import ALL, shape_clip
 from makar.data.clip import Clip
@@ -66,6 +68,8 @@ def records(medium):
         contents = ["MKVLAAGIVGLCAKAYEDHPW", "GSHMRQNTFU", "ACDEFGHIKLMNPQRSTVWYBXZJO" * 3, "MAAAK" * 20]
     elif medium == "sound":
         contents = [effect(kind, 0) for kind in sorted(KINDS)]
+    elif medium == "structure":
+        contents = [backbone(kind, number) for kind in FOLDS for number in range(3)]
     elif medium == "video":
         contents = [Clip(shape_clip(moving, 0).frames[:, :, 2:30], 8.0) for moving in ALL[::5]]
     else:
@@ -80,7 +84,7 @@ def records(medium):
             source=f"{index}",
             split="train",
             pair=255 - content if medium == "image" else None,
-            label=("odd" if index % 2 else "even") if medium in ("image", "music", "sound", "video") else None,
+            label=("odd" if index % 2 else "even") if medium in ("image", "music", "sound", "structure", "video") else None,
             # What is said of a sound may be said in it, and the shortest has room for few letters.
             caption={
                 "image": f"a noisy picture, number {index}",
@@ -209,6 +213,7 @@ def stage_cases():
 REPETITIONS = {
     *(("musicgen", 0), ("jukebox", 0), ("jukebox", 1), ("jukebox", 2), ("musiclm", 0), ("musiclm", 1), ("musiclm", 2)),
     *(("speech-voices", 0), ("tacotron-voices", 0), ("vits-voices", 0), ("video-class", 0), ("wavenet-class", 0)),
+    ("protein-structure", 0),
 }
 """Stages with codec and family of another recipe's, where that one is asked already."""
 

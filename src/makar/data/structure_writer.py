@@ -6,8 +6,6 @@ written by the fixed columns of its format, version 3.30 (wwPDB 2012).
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from makar.data.backbone import ATOMS, UNKNOWN_RESIDUE, Backbone
 from makar.data.structure_reader import structure_library
 from makar.errors import UnsupportedError
@@ -26,7 +24,7 @@ def structure_bytes(backbone: Backbone, *, form: str = "pdb", remarks: Sequence[
     """Return the file of a backbone.
 
     Args:
-        backbone: The backbone; it is laid with its middle at the origin.
+        backbone: The backbone.
         form: ``"pdb"`` or ``"cif"``.
         remarks: Lines for a person, ASCII.
 
@@ -44,9 +42,8 @@ def structure_bytes(backbone: Backbone, *, form: str = "pdb", remarks: Sequence[
 
 def _pdb(backbone: Backbone, remarks: Sequence[str]) -> str:
     lines = [f"REMARK  99 {line[:69]}" for line in ("", *remarks)] if remarks else []
-    atoms = backbone.atoms.astype(np.float64) - backbone.atoms.astype(np.float64).mean((0, 1))
     serial, name = 0, GLYCINE
-    for number, (residue, letter) in enumerate(zip(atoms, backbone.residues), start=1):
+    for number, (residue, letter) in enumerate(zip(backbone.atoms, backbone.residues), start=1):
         name = THREE_LETTERS.get(letter, GLYCINE)
         for atom, (x, y, z) in zip(ATOMS, residue):
             serial += 1

@@ -1,7 +1,8 @@
 """Backbones from seeds: a length, noise, and the way along the velocity; or new residues for a part of a backbone that is given.
 
 A seed draws the noise of the longest backbone first, so that it does not depend on the length that is asked for, then the class, then the
-length. What is given stays bit for bit (``families.diffusion.editing``).
+length. What is given stays bit for bit (``families.diffusion.editing``), and where residues between two known parts are made anew, their
+bonds are held to lead as far as those that stand in their place: both parts stay where they are.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from makar.errors import UnknownNameError, UnsupportedError
 from makar.codecs.backbone_config import AXES, LONGEST_VECTOR, VECTORS
+from makar.families.backbone.bridging import bridge
 from makar.families.backbone.config import BackboneConfig
 from makar.families.backbone.options import BackboneOptions
 from makar.families.diffusion.editing import inpaint
@@ -138,7 +140,7 @@ class BackboneSampler(Sampler):
                     fresh = torch.stack([self._noise(generator) for generator in generators])[..., :longest]
                     return (fresh * exists[:, None, None]).to(self._device)
 
-                found = inpaint(field, draw, known=known, mask=mask, steps=steps)
+                found = inpaint(field, draw, known=known, mask=mask, steps=steps, agreed=bridge(known, mask, exists))
                 stays = mask.expand_as(found) <= 0.5
                 found = torch.where(stays, found, found.clamp(-LONGEST_VECTOR, LONGEST_VECTOR))
             else:
