@@ -84,7 +84,9 @@ def records(medium):
             source=f"{index}",
             split="train",
             pair=255 - content if medium == "image" else None,
-            label=("odd" if index % 2 else "even") if medium in ("image", "music", "sound", "structure", "video") else None,
+            label=("odd" if index % 2 else "even")
+            if medium in ("image", "music", "sound", "structure", "video")
+            else None,
             # What is said of a sound may be said in it, and the shortest has room for few letters.
             caption={
                 "image": f"a noisy picture, number {index}",

@@ -59,7 +59,6 @@ GROUNDS = {
 """By kind: settings on top of which the others are tried; a cap of the logits is only there in one layout."""
 
 CONTROL_GROUNDS = {
-    "guidance": {"label": "odd"},
     "towards": {"towards_seed": 5},
     "mix_from": {"mix_seed": 5},
     "beams": {"temperature": 0.0},

@@ -1,4 +1,4 @@
-"""The verb ``edit``: an image, code, a sound, a video, a structure or a piece of music, changed by a model; what is done follows from the options."""
+"""The verb ``edit``: an image, code, a sound, a video, a structure or music, changed by a model; what is done follows from the options."""
 
 from pathlib import Path
 from typing import Annotated, Any

@@ -1,11 +1,12 @@
 """Backbones as the bonds between their atoms, with a class where labels are used.
 
-Of every residue four vectors in angstroms are kept: N to CA, CA to C, C to O, and C to the N of the next residue, which the last one does not
-have. Places follow by adding them up, so where a protein lies is no part of it; how it is turned is, and the family turns it as it likes.
+Of every residue four vectors in angstroms are kept: N to CA, CA to C, C to O, and C to the N of the next residue, which the last one has
+not. Places follow by adding them up, so where a protein lies is no part of it; how it is turned is, and the family turns it as it likes.
 Behind the last residue stand zeros, which no bond is. Nothing is mirrored.
 """
 
 import dataclasses
+import itertools
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -187,5 +188,5 @@ def _parts(backbone: Backbone, longest: int) -> list[Backbone]:
     if count == 1:
         return [backbone]
     edges = [round(len(backbone) * number / count) for number in range(count + 1)]
-    parts = [backbone.part(start, end) for start, end in zip(edges, edges[1:])]
+    parts = [backbone.part(start, end) for start, end in itertools.pairwise(edges)]
     return [part for part in parts if len(part) >= LEAST_PART]

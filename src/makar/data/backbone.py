@@ -1,4 +1,4 @@
-"""The backbone of a stretch of protein: where N, CA, C and O of every residue are, and which amino acids they belong to where it is known."""
+"""The backbone of a stretch of protein: where N, CA, C and O of every residue are, and its amino acids where they are known."""
 
 import dataclasses
 

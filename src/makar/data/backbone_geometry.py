@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from makar.data.backbone import ATOMS, Backbone
 
-N, CA, C, O = range(len(ATOMS))  # noqa: E741
+N, CA, C, O = range(len(ATOMS))
 
 N_CA, CA_C, C_N, C_O = 1.459, 1.525, 1.336, 1.229
 """Bonds in angstroms."""
@@ -45,8 +45,7 @@ def placed(first: Points, second: Points, third: Points, *, bond: float, angle: 
     normal = _unit(np.cross(second - first, along))
     across = np.cross(normal, along)
     out = bond * (
-        -np.cos(bend) * along
-        + np.sin(bend) * (np.cos(turn)[..., None] * across + np.sin(turn)[..., None] * normal)
+        -np.cos(bend) * along + np.sin(bend) * (np.cos(turn)[..., None] * across + np.sin(turn)[..., None] * normal)
     )
     return third + out
 

@@ -244,7 +244,12 @@ def _chains(seen: Examination, decision: Decision) -> dict[str, Any]:
         "structures": int((decision.codes <= CUT).sum()),
         "bytes": int(seen.byte_sizes[decision.codes <= CUT].sum()),
         "stretches": int(cumulated[-1]),
-        "residues": {"least": spread["least"], "median": spread["median"], "most_but_5%": usual, "most": spread["most"]},
+        "residues": {
+            "least": spread["least"],
+            "median": spread["median"],
+            "most_but_5%": usual,
+            "most": spread["most"],
+        },
     }
 
 

@@ -254,7 +254,7 @@ def _decided(root: Path, inventory: Inventory, medium: str | None, seen: int) ->
         raise EmptyDataError(
             f"nothing in {root} can be used: {detail}"
             + (f" ({'; '.join(inventory.reasons)})" if inventory.reasons else ""),
-            expected="text, source code, images, sounds, videos, molecules, proteins, structures or music, alone, in folders or in archives",
+            expected="text, code, images, sounds, videos, molecules, proteins, structures or music, alone, in folders or in archives",
             do="add files of those kinds, or name the folder that holds them",
         )
     if medium is not None:

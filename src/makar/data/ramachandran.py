@@ -56,7 +56,9 @@ def allowed_map() -> Bool[np.ndarray, "phi psi"]:
     return fits.reshape(len(steps), len(steps))
 
 
-def is_allowed(phi: Float[np.ndarray, " residues"], psi: Float[np.ndarray, " residues"]) -> Bool[np.ndarray, " residues"]:
+def is_allowed(
+    phi: Float[np.ndarray, " residues"], psi: Float[np.ndarray, " residues"]
+) -> Bool[np.ndarray, " residues"]:
     """Return which torsions in degrees are allowed, by the nearest place of the map."""
     known = allowed_map()
     row, column = (np.rint((turn + 180.0) / GRID_DEGREES).astype(np.int64) % len(known) for turn in (phi, psi))

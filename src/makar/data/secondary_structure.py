@@ -1,7 +1,7 @@
 """Helices, strands and hydrogen bonds of a backbone.
 
-A residue belongs to a helix or a strand by its torsions, as part of a run of such residues. What lies in the run is told generously, because
-ideal torsions are one point and real ones are a cloud. Hydrogen bonds are those of DSSP, by the energy of four charges; the amide H, which
+A residue belongs to a helix or a strand by its torsions, as part of a run of such residues. The limits are wide, because ideal torsions are
+one point and real ones are a cloud. Hydrogen bonds are those of DSSP, by the energy of four charges; the amide H, which
 no file has, is laid opposite the O before it.
 
 Source: Kabsch and Sander 1983 (Biopolymers 22, 2577), equation of section "Hydrogen bonds", with their limit of -0.5 kcal/mol.

@@ -89,8 +89,8 @@ class Kind:
     """What a file is.
 
     Attributes:
-        group: ``text``, ``code``, ``image``, ``music``, ``sound``, ``structure``, ``video``, ``table``, ``array``, ``archive``, ``compressed`` or
-            ``unread``.
+        group: ``text``, ``code``, ``image``, ``music``, ``sound``, ``structure``, ``video``, ``table``, ``array``, ``archive``,
+            ``compressed`` or ``unread``.
         form: Format within the group (``png``, ``jsonl``, the language of code); the reason when ``unread``.
     """
 

@@ -14,8 +14,30 @@ FORMS = {"pdb": ".pdb", "cif": ".cif"}
 MOST_RESIDUES = 9_999
 GLYCINE = "GLY"
 THREE_LETTERS = {
-    **{"A": "ALA", "C": "CYS", "D": "ASP", "E": "GLU", "F": "PHE", "G": GLYCINE, "H": "HIS", "I": "ILE", "K": "LYS", "L": "LEU"},
-    **{"M": "MET", "N": "ASN", "P": "PRO", "Q": "GLN", "R": "ARG", "S": "SER", "T": "THR", "V": "VAL", "W": "TRP", "Y": "TYR"},
+    **{
+        "A": "ALA",
+        "C": "CYS",
+        "D": "ASP",
+        "E": "GLU",
+        "F": "PHE",
+        "G": GLYCINE,
+        "H": "HIS",
+        "I": "ILE",
+        "K": "LYS",
+        "L": "LEU",
+    },
+    **{
+        "M": "MET",
+        "N": "ASN",
+        "P": "PRO",
+        "Q": "GLN",
+        "R": "ARG",
+        "S": "SER",
+        "T": "THR",
+        "V": "VAL",
+        "W": "TRP",
+        "Y": "TYR",
+    },
     **{"U": "SEC", "O": "PYL", UNKNOWN_RESIDUE: GLYCINE},
 }
 

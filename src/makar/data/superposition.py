@@ -1,7 +1,7 @@
 """How far two traces are from each other once one is turned and moved onto the other, never mirrored.
 
-Source: Kabsch 1976 and 1978 (Acta Cryst. A32, 922; A34, 827), in the form of Coutsias et al. 2004 (J. Comput. Chem. 25, 1849): with singular
-values s of the mixed moments and d the sign of its determinant, n RMSD^2 = |A|^2 + |B|^2 - 2 (s1 + s2 + d s3).
+Source: Kabsch 1976 and 1978 (Acta Cryst. A32, 922; A34, 827), in the form of Coutsias et al. 2004 (J. Comput. Chem. 25, 1849): with the
+singular values s of the mixed moments and d the sign of their determinant, n RMSD^2 = |A|^2 + |B|^2 - 2 (s1 + s2 + d s3).
 """
 
 import numpy as np

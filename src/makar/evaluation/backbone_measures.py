@@ -117,7 +117,10 @@ def untrained_backbones(real: Sequence[Backbone], *, seed: int) -> list[Backbone
         seed: Seed of the draws.
     """
     draw = np.random.default_rng(seed)
-    mean = {name: float(np.sqrt(np.square(np.concatenate([bond_lengths(one)[name] for one in real])).mean())) for name in BONDS}
+    mean = {
+        name: float(np.sqrt(np.square(np.concatenate([bond_lengths(one)[name] for one in real])).mean()))
+        for name in BONDS
+    }
     deviation = np.array([mean[name] for name in ("N-CA", "CA-C", "C-O", "C-N")]) / np.sqrt(AXES)
     return [backbone_of(draw.standard_normal((AXES, 4, len(one))) * deviation[None, :, None]) for one in real]
 

@@ -48,7 +48,7 @@ MEASURES: tuple[tuple[str, str, str, str, str], ...] = (
         "Residues with allowed torsions",
         "higher",
         "",
-        "phi and psi where hard atoms of an L-alanine have room (outer limits of Ramachandran and Sasisekharan); a third of all torsions is.",
+        "phi and psi where hard atoms of L-alanine have room (outer limits of Ramachandran and Sasisekharan): a third of all.",
     ),
     (
         "left_handed",
@@ -202,9 +202,7 @@ def _nearest(material: Material, made: Sequence[Backbone], novelties: Sequence[N
         return ()
     order = sorted(near, key=lambda number: novelties[number].value)[:SHOWN_NEAREST]
     wanted = {novelties[number].nearest[0].record for number in order}
-    known = {
-        record: backbone for record, backbone in enumerate(stored_backbones(material.train)) if record in wanted
-    }
+    known = {record: backbone for record, backbone in enumerate(stored_backbones(material.train)) if record in wanted}
     first = novelties[order[0]]
     return (
         Picture(

@@ -2,8 +2,8 @@
 
 Decisions: an image is written as PNG with the manifest inside, because other formats would change the pixels or drop it; text, drawings
 (SVG), sounds (WAV), videos and structures (in the form that they were made in) are written with the manifest beside them; beside a piece
-of music (MIDI) lie its picture and its sound too, beside a structure its picture. Nothing is ever overwritten: a path that exists is refused, a folder gets the next free number.
-The sidecar is written before its text, so that a killed process leaves no unmarked text.
+of music (MIDI) lie its picture and its sound too, beside a structure its picture. Nothing is ever overwritten: a path that exists is
+refused, a folder gets the next free number. The sidecar is written before its text, so that a killed process leaves no unmarked text.
 """
 
 import dataclasses
@@ -36,8 +36,8 @@ class Asset:
     """One generated thing.
 
     Attributes:
-        content: ``str``, ``uint8 [height, width, channels]``, a ``Drawing``, a ``Recording``, a ``Film``, a ``Structure``, or a ``Piece`` of
-            music.
+        content: ``str``, ``uint8 [height, width, channels]``, a ``Drawing``, a ``Recording``, a ``Film``, a ``Structure``, or a ``Piece``
+            of music.
         medium: What it is.
         signed: The signed manifest.
         novelty: How close it is to the training data, sources named; ``None`` when that could not be checked here. The manifest has

@@ -85,7 +85,8 @@ def edit(
         return edit_text(artifact, source, words, count=count, seed=seed, options=options, novelty=novelty)
     if artifact.medium != "image":
         raise UnsupportedError(
-            f"a model of {artifact.medium} changes nothing", expected="a model of images, sounds, structures, videos or code"
+            f"a model of {artifact.medium} changes nothing",
+            expected="a model of images, sounds, structures, videos or code",
         )
     asked = read_request(how)
     check_count_and_seed(count, seed)

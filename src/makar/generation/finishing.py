@@ -1,8 +1,8 @@
 """What is done to an image after it was judged and before it is signed: a palette, tracing to an SVG; and the form of a video or structure.
 
-These are controls given by name like those of a sampler: of every model of images ``palette`` and ``svg``, of video and structures ``format``. The copy
-check looks at what the model made, before: fewer colours would hide a copy. The manifest states what was done and is signed over the
-result.
+These are controls given by name like those of a sampler: of every model of images ``palette`` and ``svg``, of video and structures
+``format``. The copy check looks at what the model made, before: fewer colours would hide a copy. The manifest states what was done and is
+signed over the result.
 """
 
 import dataclasses

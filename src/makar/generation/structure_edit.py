@@ -25,8 +25,8 @@ from makar.families.family import Batch
 from makar.generation.asset import Asset
 from makar.generation.change import Change
 from makar.generation.edit_request import EditRequest
-from makar.generation.finishing import Finishing
 from makar.generation.filming import read_film_form
+from makar.generation.finishing import Finishing
 from makar.generation.generate import make_assets
 from makar.generation.guards import NoveltyCheck
 from makar.generation.jobs import Job, check_count_and_seed
@@ -45,7 +45,9 @@ class StructureEditRequest(Config):
     kind: ClassVar[str] = ""
 
     from_residue: int | None = setting(
-        None, meaning="the first residue that is made anew, counted from 1; one behind the last goes on there", minimum=1
+        None,
+        meaning="the first residue that is made anew, counted from 1; one behind the last goes on there",
+        minimum=1,
     )
     to_residue: int | None = setting(
         None, meaning="the last residue that is made anew; none is the end of the chain", minimum=0
@@ -88,13 +90,13 @@ def edit_structure(
     check_count_and_seed(count, seed)
     if asked.from_residue is None:
         raise UsageError(
-            "nothing is asked for", expected="the first residue that is made anew", do="--from-residue 10 --to-residue 20"
+            "nothing is asked for",
+            expected="the first residue that is made anew",
+            do="--from-residue 10 --to-residue 20",
         )
     form, controls = read_film_form({name: value for name, value in (options or {}).items() if value is not None})
     content, given = read_given_structure(source)
-    request = Request(
-        artifact, options=controls, novelty=novelty, refuse_copies=False, finishing=Finishing(form=form)
-    )
+    request = Request(artifact, options=controls, novelty=novelty, refuse_copies=False, finishing=Finishing(form=form))
     codec = request.codec
     assert isinstance(codec, BackboneCodec), "structures have one codec"
     slots, change = _renewed(given, asked, codec, stated=_stated(asked, content, given))
@@ -175,7 +177,9 @@ def _renewed(
     total = len(given) - (end - first) + count
     if not count or total == count:
         raise UsageError(
-            f"{count} new residues and {total - count} that stay", expected="some of both", do="--residues 10, or others"
+            f"{count} new residues and {total - count} that stay",
+            expected="some of both",
+            do="--residues 10, or others",
         )
     if total > codec.config.longest:
         raise UnsupportedError(
@@ -186,11 +190,16 @@ def _renewed(
         far = float(np.linalg.norm(given.trace[end] - given.trace[first - 1]))
         if far > FARTHEST_STEP * (count + 1):
             raise UsageError(
-                f"{count} residues over a distance of {far:.1f} A", expected="more residues, or a nearer end", do="--residues"
+                f"{count} residues over a distance of {far:.1f} A",
+                expected="more residues, or a nearer end",
+                do="--residues",
             )
     atoms = np.zeros((total, *given.atoms.shape[1:]), np.float32)
     atoms[:first], atoms[behind:] = given.atoms[:first], given.atoms[end:]
-    known, mask = codec.bonds(Backbone(atoms, UNKNOWN_RESIDUE * total)), np.zeros((1, 4, codec.config.longest), np.float32)
+    known, mask = (
+        codec.bonds(Backbone(atoms, UNKNOWN_RESIDUE * total)),
+        np.zeros((1, 4, codec.config.longest), np.float32),
+    )
     mask[:, :, first:behind] = 1
     known[:, :, first:behind] = 0
     if first:

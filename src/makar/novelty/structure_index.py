@@ -44,9 +44,7 @@ class StructureMatch:
         return self.distances[0] if self.distances else float("inf")
 
 
-def build_structure_index(
-    store: Store, folder: Path, *, progress: Callable[[int, int], None] | None = None
-) -> None:
+def build_structure_index(store: Store, folder: Path, *, progress: Callable[[int, int], None] | None = None) -> None:
     """Write the traces of a store to a folder.
 
     Args:

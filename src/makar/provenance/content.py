@@ -1,4 +1,4 @@
-"""The hash of what an asset shows: the bytes of a text, drawing, sound, video, structure or piece of music; the pixels of an image with their size.
+"""The hash of what an asset shows: the bytes of its file, of a text, drawing, sound or structure too; of an image pixels with their size.
 
 An image is hashed by its pixels and not by its file, so that the hash can be signed before the file, which carries the signature,
 exists; lossless recompression keeps it, any change of a pixel does not.

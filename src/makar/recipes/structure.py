@@ -13,7 +13,7 @@ from makar.recipes.size_search import best_size
 from makar.tensor_spec import TensorSpec
 
 RESIDUES_PER_PARAMETER = 0.5
-"""Residues to train on for each parameter, counted with repetition: 0.7 million parameters in forty seconds of one core. Other shares are not
+"""Residues to train on for each parameter, counted with repetition: 0.7 million parameters in forty seconds of one core. Others are not
 measured."""
 
 VALUES_PER_PARAMETER = 0.15

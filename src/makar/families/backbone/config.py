@@ -105,9 +105,7 @@ class BackboneConfig(FamilyConfig):
         target = made.slots.get(TARGET)
         if target is None or target.axes != ("axes", "vectors", "residues"):
             raise ConfigError("the codec makes no backbones", expected='the codec "backbone"')
-        return self.changed(
-            longest=target.sizes[2], classes=(made[CLASS].vocabulary if CLASS in made else 0) or 0
-        )
+        return self.changed(longest=target.sizes[2], classes=(made[CLASS].vocabulary if CLASS in made else 0) or 0)
 
     def with_width(self, width: int) -> Self:
         """Return the copy with so many channels, and deeper the wider it is."""
@@ -133,7 +131,9 @@ class BackboneConfig(FamilyConfig):
     def training_operations(self) -> float:
         """Return floating-point operations to train on one backbone of the longest length."""
         width, pair, heads, count = self.width, self.pair_width, self.heads, self.longest
-        each = self.residue_features * width + self.blocks * width * (4 * width + heads * pair + 2 * self.expansion * width)
+        each = self.residue_features * width + self.blocks * width * (
+            4 * width + heads * pair + 2 * self.expansion * width
+        )
         every = PAIR_FEATURES * pair + self.blocks * (2 * width + heads * pair + heads * pair)
         return 6.0 * (count * each + count * count * every + self.blocks * 6 * width * width)
 

@@ -1,7 +1,7 @@
 """Flow matching of protein backbones over the bonds between their atoms.
 
-What flows from noise to data are the bonds of N, CA, C and O, as vectors in angstroms: the coordinates follow by adding them up. White noise
-of bonds is an ideal chain, so near and far along the chain become clear together (the noise that follows from a chain in Ingraham et al.
+What flows from noise to data are the bonds of N, CA, C and O, as vectors in angstroms: the coordinates are their sums. White noise of
+bonds is an ideal chain, so near and far along the chain become clear together (the noise that follows from a chain in Ingraham et al.
 2023, Nature 623, 1070), and where a protein lies plays no part. The path and its velocity are those of images (``families.diffusion``).
 Every example is turned onto its noise, never mirrored (as in equivariant flow matching, Klein et al. 2023, arXiv 2306.15030); as the noise
 looks the same from all sides, every way that a protein can be turned is learned alike.
@@ -75,9 +75,7 @@ class BackboneFamily(Family):
 
     def _loss(self, batch: Batch, generator: torch.Generator) -> Loss:
         config, count = self.config, len(batch[TARGET])
-        time = training_times(
-            count, mean=config.time_mean, deviation=config.time_deviation, generator=generator
-        )
+        time = training_times(count, mean=config.time_mean, deviation=config.time_deviation, generator=generator)
         label = batch.get(CLASS)
         if config.classes and label is not None:
             forgotten = torch.rand(count, generator=generator) < config.class_dropout

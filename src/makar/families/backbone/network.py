@@ -152,9 +152,7 @@ class BackboneNetwork(nn.Module):
             noise=torch.ones_like(self.data_deviation),
         )
 
-    def forward(
-        self, point: Tensor, time: Tensor, exists: Tensor, label: Tensor | None = None
-    ) -> Bonds:
+    def forward(self, point: Tensor, time: Tensor, exists: Tensor, label: Tensor | None = None) -> Bonds:
         """Return the velocity at each point, with ``exists`` as 0 and 1: what is exported."""
         return self.velocity(point, time, exists > 0.5, label)
 

@@ -17,9 +17,7 @@ class BackboneOptions(Config):
     residues: int | None = setting(
         None, meaning="how many residues; none draws lengths as frequent as in the data", minimum=2, maximum=1024
     )
-    steps: int | None = setting(
-        None, meaning="steps from noise to backbone; none takes 25", minimum=1, maximum=1000
-    )
+    steps: int | None = setting(None, meaning="steps from noise to backbone; none takes 25", minimum=1, maximum=1000)
     solver: str = setting("unipc", meaning="how a step is taken", choices=SOLVER_NAMES)
     shift: float | None = setting(
         None,

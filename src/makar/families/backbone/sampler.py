@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from makar.errors import UnknownNameError, UnsupportedError
 from makar.codecs.backbone_config import AXES, LONGEST_VECTOR, VECTORS
+from makar.errors import UnknownNameError, UnsupportedError
 from makar.families.backbone.bridging import bridge
 from makar.families.backbone.config import BackboneConfig
 from makar.families.backbone.options import BackboneOptions
@@ -76,7 +76,9 @@ class BackboneSampler(Sampler):
     def _check(self, options: BackboneOptions) -> None:
         longest = self._config.longest
         if options.residues is not None and options.residues > longest:
-            raise UnsupportedError(f"{options.residues} residues", expected=f"2 to {longest}, the longest of this model")
+            raise UnsupportedError(
+                f"{options.residues} residues", expected=f"2 to {longest}, the longest of this model"
+            )
         if not self._classes and options.label is not None:
             raise UnsupportedError(
                 "a class was asked for, and this model has none", do='train with the recipe "protein-structure-class"'
