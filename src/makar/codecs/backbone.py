@@ -10,7 +10,7 @@ import itertools
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from jaxtyping import Float
@@ -89,14 +89,8 @@ class BackboneCodec(Codec):
             ArtifactError: The file is missing or damaged.
         """
         try:
-            found = json.loads(files[FILE])
-            lengths = {int(length): int(count) for length, count in found["lengths"].items()}
-            classes = {str(name): int(count) for name, count in found["classes"].items()}
-            if not lengths or not all(1 <= length <= config.longest for length in lengths):
-                raise ValueError(f"lengths {sorted(lengths)[:4]}")
-            if min([*lengths.values(), *classes.values()]) < 0 or not sum(lengths.values()):
-                raise ValueError("numbers of backbones below 0")
-            return cls(config, length_counts=lengths, class_counts=classes, cut=int(found["cut"]))
+            lengths, classes, cut = _counts(json.loads(files[FILE]), config)
+            return cls(config, length_counts=lengths, class_counts=classes, cut=cut)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ArtifactError(f"{FILE} of the codec cannot be read: {error}", do="get the model again") from error
 
@@ -180,6 +174,16 @@ def backbone_of(bonds: Float[np.ndarray, "3 4 residues"]) -> Backbone:
     c = ca + vectors[:, 1]
     atoms = np.stack([n, ca, c, c + vectors[:, 2]], 1)
     return Backbone((atoms - atoms.mean((0, 1))).astype(np.float32), UNKNOWN_RESIDUE * count)
+
+
+def _counts(found: dict[str, Any], config: BackboneCodecConfig) -> tuple[dict[int, int], dict[str, int], int]:
+    lengths = {int(length): int(count) for length, count in found["lengths"].items()}
+    classes = {str(name): int(count) for name, count in found["classes"].items()}
+    if not lengths or not all(1 <= length <= config.longest for length in lengths):
+        raise ValueError(f"lengths {sorted(lengths)[:4]}")
+    if min([*lengths.values(), *classes.values()]) < 0 or not sum(lengths.values()):
+        raise ValueError("numbers of backbones below 0")
+    return lengths, classes, int(found["cut"])
 
 
 def _parts(backbone: Backbone, longest: int) -> list[Backbone]:
