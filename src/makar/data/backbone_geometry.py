@@ -97,8 +97,7 @@ def torsion(first: Points, second: Points, third: Points, fourth: Points) -> Val
     one, two, three = second - first, third - second, fourth - third
     left, right = np.cross(one, two), np.cross(two, three)
     up = (_unit(two) * np.cross(left, right)).sum(-1)
-    turned: np.ndarray = np.rad2deg(np.arctan2(up, (left * right).sum(-1)))
-    return turned
+    return np.asarray(np.rad2deg(np.arctan2(up, (left * right).sum(-1))))
 
 
 def torsions(backbone: Backbone) -> Float[np.ndarray, "residues 3"]:
@@ -138,8 +137,7 @@ def bond_angles(backbone: Backbone) -> dict[str, np.ndarray]:
 
 def _angle(first: Points, second: Points, third: Points) -> Values:
     cosine = (_unit(first - second) * _unit(third - second)).sum(-1)
-    bent: np.ndarray = np.rad2deg(np.arccos(np.clip(cosine, -1.0, 1.0)))
-    return bent
+    return np.asarray(np.rad2deg(np.arccos(np.clip(cosine, -1.0, 1.0))))
 
 
 def _unit(vectors: Points) -> Points:

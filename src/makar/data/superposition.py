@@ -28,7 +28,7 @@ def rmsd(
     values = np.linalg.svd(mixed, compute_uv=False)
     signed = values[..., 0] + values[..., 1] + np.sign(np.linalg.det(mixed)) * values[..., 2]
     squares = np.square(one).sum((-1, -2)) + np.square(other).sum((-1, -2)) - 2 * signed
-    return np.sqrt(np.maximum(squares, 0.0) / first.shape[-2])
+    return np.asarray(np.sqrt(np.maximum(squares, 0.0) / first.shape[-2]))
 
 
 def radius(places: Float[np.ndarray, "places 3"]) -> float:
