@@ -18,7 +18,7 @@ from tests.data.test_structures import mirrored, turned
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
     folder = tmp_path_factory.mktemp("structures")
-    codec = BackboneCodec(BackboneCodecConfig(longest=36), length_counts={36: 1}, class_counts={})
+    codec = BackboneCodec(BackboneCodecConfig(longest=36), length_counts={"": {36: 1}})
     stores = [
         build_store(
             folder / name,

@@ -34,23 +34,17 @@ class BackboneCodec(Codec):
 
     Args:
         config: The settings.
-        length_counts: Training backbones of each number of residues.
-        class_counts: Training backbones of each class by name, in the order of the class numbers; empty without labels.
+        length_counts: Training backbones of each number of residues, by class in the order of the class numbers; without labels of
+            one class without a name.
         cut: Training backbones that were longer and have been cut.
     """
 
     def __init__(
-        self,
-        config: BackboneCodecConfig,
-        *,
-        length_counts: Mapping[int, int],
-        class_counts: Mapping[str, int],
-        cut: int = 0,
+        self, config: BackboneCodecConfig, *, length_counts: Mapping[str, Mapping[int, int]], cut: int = 0
     ) -> None:
         self.config: BackboneCodecConfig = config
-        self.length_counts = dict(sorted(length_counts.items()))
-        self.class_counts = dict(class_counts)
-        self.class_names = tuple(self.class_counts)
+        self.length_counts = {name: dict(sorted(counts.items())) for name, counts in length_counts.items()}
+        self.class_names = tuple(self.length_counts) if config.use_labels else ()
         self._cut = cut
         self._numbers = {name: number for number, name in enumerate(self.class_names)}
 
@@ -62,24 +56,21 @@ class BackboneCodec(Codec):
             EmptyDataError: There is no record.
             ConfigError: Labels are asked for and there are none, or too many to be classes.
         """
-        lengths: Counter[int] = Counter()
-        classes: Counter[str] = Counter()
+        lengths: dict[str, Counter[int]] = {}
         cut = 0
         for record, whole in documents_of(iter(records)):
             for full in whole:
                 parts = [len(part) for part in _parts(full.content, config.longest)]
-                lengths.update(parts)
-                classes[record.label or UNLABELLED] += len(parts)
+                lengths.setdefault(_class_of(record, config), Counter()).update(parts)
                 cut += len(parts) > 1
         if not lengths:
             raise EmptyDataError("there are no backbones to learn from", expected="at least one")
-        if config.use_labels and (set(classes) == {UNLABELLED} or len(classes) > MOST_CLASSES):
-            came = "no backbone has a label" if len(classes) == 1 else f"there are {len(classes)} different labels"
+        if config.use_labels and (set(lengths) == {UNLABELLED} or len(lengths) > MOST_CLASSES):
+            came = "no backbone has a label" if len(lengths) == 1 else f"there are {len(lengths)} different labels"
             raise ConfigError(
                 came, expected=f"class folders, at most {MOST_CLASSES}", do='use the recipe "protein-structure"'
             )
-        named = {name: classes[name] for name in sorted(classes)} if config.use_labels else {}
-        return cls(config, length_counts=lengths, class_counts=named, cut=cut)
+        return cls(config, length_counts={name: lengths[name] for name in sorted(lengths)}, cut=cut)
 
     @classmethod
     def from_files(cls, config: BackboneCodecConfig, files: dict[str, bytes]) -> Self:
@@ -89,16 +80,23 @@ class BackboneCodec(Codec):
             ArtifactError: The file is missing or damaged.
         """
         try:
-            lengths, classes, cut = _counts(json.loads(files[FILE]), config)
-            return cls(config, length_counts=lengths, class_counts=classes, cut=cut)
+            lengths, cut = _counts(json.loads(files[FILE]), config)
+            return cls(config, length_counts=lengths, cut=cut)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ArtifactError(f"{FILE} of the codec cannot be read: {error}", do="get the model again") from error
 
     def files(self) -> dict[str, bytes]:
-        """Return what was found in the data: how long backbones are, and the classes with their counts."""
-        lengths = {str(length): count for length, count in self.length_counts.items()}
-        found = {"lengths": lengths, "classes": self.class_counts, "cut": self._cut}
+        """Return what was found in the data: how many backbones of each class have how many residues."""
+        lengths = {
+            name: {str(one): count for one, count in counts.items()} for name, counts in self.length_counts.items()
+        }
+        found = {"lengths": lengths, "cut": self._cut}
         return {FILE: json.dumps(found, indent=1, ensure_ascii=False).encode()}
+
+    @property
+    def class_counts(self) -> dict[str, int]:
+        """Training backbones of each class by name; empty without labels."""
+        return {name: sum(self.length_counts[name].values()) for name in self.class_names}
 
     @property
     def spec(self) -> TensorSpec:
@@ -126,10 +124,10 @@ class BackboneCodec(Codec):
             return {}
         slots = {TARGET: self.bonds(record.content)}
         if self.config.use_labels:
-            label = record.label or UNLABELLED
-            if label not in self._numbers:
+            name = _class_of(record, self.config)
+            if name not in self._numbers:
                 return {}
-            slots[CLASS] = np.array(self._numbers[label], np.int64)
+            slots[CLASS] = np.array(self._numbers[name], np.int64)
         return slots
 
     def bonds(self, backbone: Backbone) -> Float[np.ndarray, "3 4 longest"]:
@@ -146,17 +144,16 @@ class BackboneCodec(Codec):
 
     def counted(self, records: Iterator[Record]) -> "BackboneCodec":
         """Return the codec with lengths and classes counted in other data; classes that are not among its own are left out."""
-        lengths: Counter[int] = Counter()
-        classes: Counter[str] = Counter(dict.fromkeys(self.class_names, 0))
+        lengths: dict[str, Counter[int]] = {name: Counter() for name in self.length_counts}
         for record in self.cut(records):
-            label = record.label or UNLABELLED
-            if not self.class_names or label in self._numbers:
-                lengths[len(record.content)] += 1
-                classes[label] += 1
-        named = {name: classes[name] for name in self.class_names}
-        return BackboneCodec(
-            self.config, length_counts=lengths or self.length_counts, class_counts=named, cut=self._cut
-        )
+            name = _class_of(record, self.config)
+            if name in lengths:
+                lengths[name][len(record.content)] += 1
+        # Of a class that is not there the lengths that are known stay, and it counts for nothing.
+        counted = {name: dict(counts) or dict.fromkeys(self.length_counts[name], 0) for name, counts in lengths.items()}
+        if not any(sum(counts.values()) for counts in counted.values()):
+            return self
+        return BackboneCodec(self.config, length_counts=counted, cut=self._cut)
 
     def decode(self, slots: dict[str, np.ndarray]) -> Backbone:
         """Return the backbone of ``target``, of amino acids that are not known."""
@@ -176,14 +173,23 @@ def backbone_of(bonds: Float[np.ndarray, "3 4 residues"]) -> Backbone:
     return Backbone((atoms - atoms.mean((0, 1))).astype(np.float32), UNKNOWN_RESIDUE * count)
 
 
-def _counts(found: dict[str, Any], config: BackboneCodecConfig) -> tuple[dict[int, int], dict[str, int], int]:
-    lengths = {int(length): int(count) for length, count in found["lengths"].items()}
-    classes = {str(name): int(count) for name, count in found["classes"].items()}
-    if not lengths or not all(1 <= length <= config.longest for length in lengths):
-        raise ValueError(f"lengths {sorted(lengths)[:4]}")
-    if min([*lengths.values(), *classes.values()]) < 0 or not sum(lengths.values()):
-        raise ValueError("numbers of backbones below 0")
-    return lengths, classes, int(found["cut"])
+def _class_of(record: Record, config: BackboneCodecConfig) -> str:
+    return (record.label or UNLABELLED) if config.use_labels else ""
+
+
+def _counts(found: dict[str, Any], config: BackboneCodecConfig) -> tuple[dict[str, dict[int, int]], int]:
+    lengths = {
+        str(name): {int(length): int(count) for length, count in counts.items()}
+        for name, counts in found["lengths"].items()
+    }
+    if not lengths or (not config.use_labels and set(lengths) != {""}):
+        raise ValueError(f"classes {sorted(lengths)[:4]}")
+    for counts in lengths.values():
+        if not counts or not all(1 <= length <= config.longest for length in counts) or min(counts.values()) < 0:
+            raise ValueError(f"lengths {dict(list(counts.items())[:4])}")
+    if not any(sum(counts.values()) for counts in lengths.values()):
+        raise ValueError("no backbones")
+    return lengths, int(found["cut"])
 
 
 def _parts(backbone: Backbone, longest: int) -> list[Backbone]:

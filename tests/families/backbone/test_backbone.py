@@ -33,8 +33,7 @@ def family():
 def codec():
     return BackboneCodec(
         BackboneCodecConfig(longest=LONGEST, use_labels=True),
-        length_counts={6: 1, 9: 3},
-        class_counts={"helix": 2, "strand": 2},
+        length_counts={"helix": {6: 1, 9: 3}, "strand": {8: 4}},
     )
 
 
@@ -110,8 +109,9 @@ def test_an_untrained_network_makes_independent_bonds_of_the_length_of_the_data(
 
 
 def test_lengths_are_those_of_the_data_or_as_asked_for(family, codec):
-    lengths = [int((one != 0).any((0, 1)).sum()) for one in drawn(family, codec, seeds=range(24))]
-    assert set(lengths) == {6, 9} and lengths.count(9) > 12
+    lengths = [int((one != 0).any((0, 1)).sum()) for one in drawn(family, codec, seeds=range(32), label="helix")]
+    assert set(lengths) == {6, 9} and lengths.count(9) > 16
+    assert {int((one != 0).any((0, 1)).sum()) for one in drawn(family, codec, seeds=range(32))} == {6, 8, 9}
     assert {int((one != 0).any((0, 1)).sum()) for one in drawn(family, codec, seeds=(1, 2), residues=4)} == {4}
 
 
@@ -131,8 +131,9 @@ def test_what_cannot_be_honoured_is_refused(family, codec, options, prompt, erro
         drawn(family, codec, prompt=prompt, **options)
 
 
-def test_classes_and_guidance_of_a_model_without_classes_are_refused(codec):
+def test_classes_and_guidance_of_a_model_without_classes_are_refused():
     plain = BackboneFamily(BackboneConfig(longest=LONGEST, width=16, blocks=1, head_width=8, pair_width=4)).eval()
+    codec = BackboneCodec(BackboneCodecConfig(longest=LONGEST), length_counts={"": {9: 3}})
     for options in ({"label": "helix"}, {"guidance": 2.0}):
         with pytest.raises(UnsupportedError, match=r"without classes|has none"):
             drawn(plain, codec, **options)

@@ -110,7 +110,6 @@ class BackboneFamily(Family):
             config=self.config,
             device=self.network.data_deviation.device,
             length_counts=codec.length_counts,
-            class_counts=codec.class_counts if self.config.classes else {},
         )
 
     def tensors(self) -> dict[str, Tensor]:

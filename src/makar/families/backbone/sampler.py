@@ -35,8 +35,7 @@ class BackboneSampler(Sampler):
         velocity: From points, times, which residues exist and classes to velocities.
         config: Sizes of the model.
         device: Where the network is.
-        length_counts: Training backbones of each length.
-        class_counts: Training backbones of each class by name, in the order of their numbers; empty without classes.
+        length_counts: Training backbones of each length, by class in the order of their numbers; without classes of one without a name.
     """
 
     def __init__(
@@ -45,14 +44,14 @@ class BackboneSampler(Sampler):
         *,
         config: BackboneConfig,
         device: torch.device,
-        length_counts: Mapping[int, int],
-        class_counts: Mapping[str, int],
+        length_counts: Mapping[str, Mapping[int, int]],
     ) -> None:
         self._velocity = velocity
         self._config = config
         self._device = device
-        self._lengths = dict(sorted(length_counts.items()))
-        self._classes = dict(class_counts)
+        self._lengths = [dict(counts) for counts in length_counts.values()]
+        counts = {name: sum(lengths.values()) for name, lengths in length_counts.items()}
+        self._classes = counts if config.classes else {}
 
     def sample(
         self, options: BackboneOptions, prompts: list[Batch], seeds: list[int]
@@ -124,7 +123,10 @@ class BackboneSampler(Sampler):
         if any(is_given) != all(is_given):
             raise UnsupportedError("backbones with and without a part that is known", expected="one kind at a time")
         labels = [self._label(one, generator, given) for one, generator, given in zip(asked, generators, is_given)]
-        lengths = [self._length(options, prompt, generator) for prompt, generator in zip(prompts, generators)]
+        lengths = [
+            self._length(options, prompt, label, generator)
+            for prompt, label, generator in zip(prompts, labels, generators)
+        ]
         longest = max(lengths)
         exists = torch.arange(longest)[None] < torch.tensor(lengths)[:, None]
         noise = noise[..., :longest] * exists[:, None, None]
@@ -163,8 +165,10 @@ class BackboneSampler(Sampler):
             return asked
         return self._config.classes if is_given else drawn
 
-    def _length(self, options: BackboneOptions, prompt: Batch, generator: torch.Generator) -> int:
-        drawn = list(self._lengths)[_drawn(list(self._lengths.values()), generator)]
+    def _length(self, options: BackboneOptions, prompt: Batch, label: int, generator: torch.Generator) -> int:
+        """Return a number of residues: that of what is given, the one that is asked for, or one as frequent as in the class."""
+        counts = self._lengths[min(label, len(self._lengths) - 1)]
+        drawn = list(counts)[_drawn(list(counts.values()), generator)]
         if KNOWN in prompt:
             there = (prompt[KNOWN] != 0).any(1).any(0) | (prompt[MASK] > 0.5).any(1).any(0)
             return max(1, int(there.nonzero().max()) + 1)
