@@ -181,7 +181,7 @@ def estimated_store_bytes(codec: CodecConfig, dataset: "DataSet") -> int:
     """
     known = (
         ImageCodecConfig, PromptedImageCodecConfig, BpeCodecConfig, ByteCodecConfig, CharacterCodecConfig, ChatCodecConfig,
-        PairCodecConfig, VideoCodecConfig,
+        PairCodecConfig, VideoCodecConfig, BackboneCodecConfig,
     )  # fmt: skip
     if not isinstance(codec, known):
         return 0  # what a codec of a plug-in makes of the data is only known when it has made it
