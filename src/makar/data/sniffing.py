@@ -21,7 +21,10 @@ TABLE_SUFFIXES = {
     **dict.fromkeys(("fasta", "fa", "faa", "fas"), "fasta"),
 }
 STRUCTURE_SUFFIXES = {**dict.fromkeys(("pdb", "ent"), "pdb"), **dict.fromkeys(("cif", "mmcif"), "mmcif")}
-PDB_RECORDS = (b"ATOM  ", b"HETATM", b"HEADER", b"TITLE ", b"REMARK", b"CRYST1", b"MODEL ", b"COMPND", b"SEQRES")
+PDB_RECORDS = (
+    *(b"ATOM  ", b"HETATM", b"HEADER", b"TITLE ", b"REMARK", b"CRYST1", b"MODEL ", b"COMPND", b"SEQRES"),
+    *(b"EXPDTA", b"AUTHOR", b"DBREF ", b"SOURCE", b"KEYWDS", b"HELIX ", b"SHEET ", b"USER  "),
+)
 HTML_SUFFIXES = frozenset(("html", "htm", "xhtml"))
 COMPRESSED_SUFFIXES = frozenset(("gz", "bz2", "xz", "lzma"))
 NOT_READ_YET = {
@@ -208,7 +211,8 @@ def _text_kind(name: str, suffix: str, head: bytes) -> Kind:
 def _structure_kind(form: str, suffix: str, start: bytes) -> Kind:
     lines = [line for line in start.splitlines() if line.strip() and not line.startswith(b"#")]
     begins = (b"data_",) if form == "mmcif" else PDB_RECORDS
-    if lines and lines[0].lstrip().startswith(begins):
+    # Of PDB any line may come first that some program writes, so a few are looked at.
+    if any(line.startswith(begins) for line in lines[: 1 if form == "mmcif" else 20]):
         return Kind(group="structure", form=form)
     return Kind(group="unread", form=f"called .{suffix} but holds no structure of atoms")
 
