@@ -24,7 +24,7 @@ LEARNING_RATE, REFERENCE_WIDTH, BATCH = 2e-3, 96, 16
 VALUES_A_RESIDUE = 12
 
 EXPECTED = (
-    "builtin:backbones with classes, 1,100 steps of 16 (a minute of one Zen 4 core): bonds 0.07 A and angles 2.3 degrees off ideal, allowed "
+    "builtin:backbones with classes, 1,100 steps of 16 (a minute of a Zen 4 core): bonds 0.07 A and angles 2.3 degrees off ideal, allowed "
     "torsions 94 % (real 98 %, untrained 29 %), atoms collide in 20 % of the backbones (untrained 100 %), no copies"
 )
 
