@@ -135,7 +135,8 @@ def _strayed(torsions: np.ndarray, draw: np.random.Generator, *, closing: bool) 
         tried = torsions + draw.normal(0.0, STRAY_DEGREES, (CANDIDATES, count, 2))
         if round_:
             tried[0] = torsions
-        atoms = built(*np.moveaxis(tried, -1, 0), omega).astype(np.float32)
+        phi, psi = np.moveaxis(tried, -1, 0)
+        atoms = built(phi, psi, omega).astype(np.float32)
         if not closing:
             return next((one for one in atoms if not any(clash_counts(one))), None)
         # The same omega for all, so that the best of one round is among those of the next.
