@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from makar import registry
+from makar.codecs.backbone_config import BackboneCodecConfig, choose_backbone_codec
 from makar.codecs.chat_config import ChatCodecConfig, chat_spec
 from makar.codecs.codec import CodecConfig, LearnedCodecConfig
 from makar.codecs.image_config import HALVES, PAIRED, ImageCodecConfig, choose_image_codec, without_pairs
@@ -46,9 +47,18 @@ if TYPE_CHECKING:
     from makar.data.dataset import DataSet
     from makar.training.probe import Measurement
 
-LABELLED = {"image": "image-class", "sound": "sound-class", "video": "video-class"}
+LABELLED = {
+    **{"image": "image-class", "sound": "sound-class", "structure": "protein-structure-class"},
+    "video": "video-class",
+}
 CAPTIONED = {"image": "image-text", "sound": "sound-text", "video": "video-text"}
 """Recipes of media whose items can have a class or a caption."""
+
+LABELLING = (
+    *(ImageCodecConfig, SoundCodecConfig, SpeechCodecConfig, VideoCodecConfig, WaveCodecConfig),
+    BackboneCodecConfig,
+)
+"""Settings of codecs that can learn classes."""
 
 CAPTIONED_SHARE = 0.5
 """Share of the items that must have a caption for captions to be worth learning."""
@@ -175,12 +185,12 @@ def _chosen_codec(codec: CodecConfig, dataset: "DataSet", *, recipe: str) -> Cod
     if isinstance(codec, ChatCodecConfig):
         check_rows(codec, dataset.task, medium=dataset.medium, recipe=recipe)
         return codec.changed(base=_chosen_codec(codec.base, dataset, recipe=recipe))
-    if isinstance(codec, ImageCodecConfig | SoundCodecConfig | SpeechCodecConfig | VideoCodecConfig | WaveCodecConfig):
+    if isinstance(codec, LABELLING):
         if codec.use_labels and not _is_labelled(inspection.labels, inspection.used):
             raise UnsupportedError(
                 f'recipe "{recipe}" needs a class for every {dataset.medium}',
                 expected=f"{dataset.medium}s in one folder a class, or a table with labels",
-                do=f"use --recipe {dataset.medium}",
+                do=f"use --recipe {RECIPES[dataset.medium]}",
             )
         if isinstance(codec, ImageCodecConfig | SoundCodecConfig) and codec.use_captions and not inspection.captions:
             raise UnsupportedError(
@@ -200,6 +210,8 @@ def _chosen_codec(codec: CodecConfig, dataset: "DataSet", *, recipe: str) -> Cod
         return choose_sound_codec(inspection.sizes, codec)
     if isinstance(codec, WaveCodecConfig):
         return choose_wave_codec(inspection.sizes, codec)
+    if isinstance(codec, BackboneCodecConfig):
+        return choose_backbone_codec(inspection.sizes, codec)
     if isinstance(codec, VideoCodecConfig):
         return choose_video_codec(inspection.sizes, codec)
     if isinstance(codec, ImageCodecConfig):

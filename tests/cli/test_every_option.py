@@ -21,11 +21,13 @@ from makar.api.data import data_for
 from makar.api.model import Model
 from makar.artifacts.load import load_artifact
 from makar.cli import demo
+from makar.data.builtin.backbones import backbone
 from makar.data.builtin.effects import effect
 from makar.data.builtin.shapes import ALL, shape_clip
 from makar.data.midi import read_midi
 from makar.data.score import notation_of, score_of_midi
 from makar.data.sound_reader import read_sound
+from makar.data.structure_writer import structure_bytes
 from makar.data.video_file import video_bytes
 from makar.data.wave_file import wave_bytes
 from makar.families.diffusion.config import DiffusionConfig
@@ -520,6 +522,35 @@ def test_an_option_of_edit_changes_a_film(option, place, tmp_path):
         found.append({name: value for name, value in hashes("made").items() if not name.endswith(".json")})
         shutil.rmtree("made")
     assert found[0] == found[1] != found[2]
+
+
+CASES |= dict.fromkeys(
+    [("makar edit", option) for option in ("--from-residue", "--to-residue", "--residues")],
+    "test_residues_are_made_anew_where_it_is_said",
+)
+
+
+def test_residues_are_made_anew_where_it_is_said(place, tmp_path):
+    pytest.importorskip("gemmi")
+    (tmp_path / "chains").mkdir()
+    for number in range(6):
+        (tmp_path / "chains" / f"{number}.pdb").write_bytes(structure_bytes(backbone("helix", number).part(0, 8)))
+    settings = ["--set", "stages.0.family.width=16", "--set", "stages.0.family.blocks=1"]
+    see("train", "chains", "--steps", "2", *settings, "-o", "folds")
+    given = (tmp_path / "chains" / "0.pdb").read_text().splitlines()
+    cases = (
+        (["3"], 3, 8, 8),
+        (["3", "--to-residue", "5"], 3, 5, 8),
+        (["3", "--to-residue", "5", "--residues", "2"], 3, 4, 7),
+    )
+    for words, first, last, count in cases:
+        see("edit", "folds", "chains/0.pdb", "--from-residue", *words, "--steps", "1", "-o", "new.pdb")
+        lines = [line for line in (tmp_path / "new.pdb").read_text().splitlines() if line.startswith("ATOM")]
+        stays = [line[30:54] in "".join(given) for line in lines[1::4]]
+        assert stays == [not first <= number <= last for number in range(1, count + 1)]
+        for path in tmp_path.glob("new.*"):
+            path.unlink()
+    shutil.rmtree(models_folder() / "folds")
 
 
 CASES["makar edit", "--photo"] = "test_the_map_of_a_photo_is_computed"

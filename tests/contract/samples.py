@@ -22,6 +22,8 @@ from makar.codecs.embedded_config import EmbeddedCodecConfig
 from makar.codecs.image_config import ImageCodecConfig
 from makar.codecs.pretrained_text import SpecialTokens
 from makar.codecs.summary_config import SummaryCodecConfig
+from makar.data.builtin.backbones import KINDS as FOLDS
+from makar.data.builtin.backbones import backbone
 from makar.data.builtin.effects import KINDS, effect
 from makar.data.builtin.shapes import ALL, shape_clip
 from makar.data.clip import Clip
@@ -66,6 +68,8 @@ def records(medium):
         contents = ["MKVLAAGIVGLCAKAYEDHPW", "GSHMRQNTFU", "ACDEFGHIKLMNPQRSTVWYBXZJO" * 3, "MAAAK" * 20]
     elif medium == "sound":
         contents = [effect(kind, 0) for kind in sorted(KINDS)]
+    elif medium == "structure":
+        contents = [backbone(kind, number) for kind in FOLDS for number in range(3)]
     elif medium == "video":
         contents = [Clip(shape_clip(moving, 0).frames[:, :, 2:30], 8.0) for moving in ALL[::5]]
     else:
@@ -80,7 +84,9 @@ def records(medium):
             source=f"{index}",
             split="train",
             pair=255 - content if medium == "image" else None,
-            label=("odd" if index % 2 else "even") if medium in ("image", "music", "sound", "video") else None,
+            label=("odd" if index % 2 else "even")
+            if medium in ("image", "music", "sound", "structure", "video")
+            else None,
             # What is said of a sound may be said in it, and the shortest has room for few letters.
             caption={
                 "image": f"a noisy picture, number {index}",
@@ -218,6 +224,7 @@ REPETITIONS = {
         ("latent-diffusion", 0),
     ),
     *(("sound-class", 0), ("musiclm", 3), ("answer", 0), ("rating", 0)),
+    ("protein-structure", 0),
 }
 """Stages with codec and family of another recipe's, where that one is asked already."""
 

@@ -7,6 +7,7 @@ import pytest
 
 from makar import registry
 from makar.codecs.codec import load_codec
+from makar.data.backbone import Backbone
 from makar.data.record import WRITTEN
 from makar.errors import MakarError
 from tests.contract import samples
@@ -35,6 +36,10 @@ def test_content_that_was_decoded_comes_back_unchanged(name, medium):
         assert type(once) is type(record.content)
         if codec.plain is not codec:
             assert once.shape == twice.shape  # what an autoencoder loses, it loses again
+            continue
+        if isinstance(once, Backbone):
+            # Places are sums of bonds, and a float has seven digits.
+            assert once.residues == twice.residues and np.allclose(once.atoms, twice.atoms, atol=1e-3)
             continue
         assert np.array_equal(once, twice) if isinstance(once, np.ndarray) else once == twice
 

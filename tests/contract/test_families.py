@@ -8,6 +8,7 @@ import torch
 
 from makar import registry
 from makar.codecs.codec import Autoencoder, Encoder
+from makar.data.backbone import Backbone
 from makar.data.clip import Clip
 from makar.data.sound import Sound
 from makar.data.store import build_store
@@ -283,7 +284,7 @@ def test_samples_can_be_decoded(creating):
         pytest.skip("what this stage makes is for the stage after it")
     for slots in _samples(samples.new_family(config).eval(), codec, [1, 2]):
         content = codec.decode(slots)
-        assert isinstance(content, str | Sound | Clip) or content.dtype == np.uint8
+        assert isinstance(content, str | Sound | Clip | Backbone) or content.dtype == np.uint8
 
 
 @every_stage

@@ -92,6 +92,7 @@ PLANS = {
     "TextEditRequest": "asked",
     "MusicEditRequest": "asked",
     "SoundEditRequest": "asked",
+    "StructureEditRequest": "asked",
     "VideoEditRequest": "asked",
     "Steering": "steering",
     "TextFields": "fields",

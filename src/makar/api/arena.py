@@ -162,7 +162,7 @@ class Answering:
         """Return what a model of a session answers in a unit."""
         from makar.api.feedback import file_of, signed_item
         from makar.api.model import load
-        from makar.provenance.content import Drawing
+        from makar.provenance.content import Drawing, Structure
         from makar.provenance.embedding import png_bytes
 
         name = session.models[model]
@@ -172,6 +172,8 @@ class Answering:
         (asset,) = self._models[name].generate(prompt, seed=session.seed_of(unit), options=session.options)
         if isinstance(asset.content, str):
             item, _ = signed_item(asset.signed, text=asset.content)
+        elif isinstance(asset.content, Structure):
+            item, _ = signed_item(asset.signed, text=asset.content.file.decode("ascii"))
         elif (file := file_of(asset.content)) is not None:
             item, _ = signed_item(asset.signed, file=file)
         elif isinstance(asset.content, Drawing):

@@ -303,6 +303,7 @@ def read_item(thing: "Asset | Judged | Path | str") -> Judged:
 def _read(thing: "Asset | Judged | Path | str") -> tuple[Judged, str]:
     """Return what is judged and what it was made for."""
     from makar.generation.asset import Asset
+    from makar.provenance.content import Structure
     from makar.provenance.embedding import png_bytes
     from makar.provenance.manifest import check_signature
 
@@ -312,6 +313,8 @@ def _read(thing: "Asset | Judged | Path | str") -> tuple[Judged, str]:
         checked = check_signature(thing.signed)
         if isinstance(thing.content, str):
             return _item(checked, text=thing.new_text), _asked(thing.manifest)
+        if isinstance(thing.content, Structure):
+            return _item(checked, text=thing.content.file.decode("ascii")), _asked(thing.manifest)
         if (file := file_of(thing.content)) is not None:
             return _item(checked, file=file), _asked(thing.manifest)
         return _item(checked, png=png_bytes(thing.content, thing.signed)), _asked(thing.manifest)

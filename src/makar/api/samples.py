@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 
 from makar.api.stores import OnEvent
+from makar.data.backbone import Backbone
 from makar.data.clip import Clip, strip_of
 from makar.errors import OutOfSpaceError
 from makar.evaluation.pictures import grid_png
+from makar.generation.backbone_picture import backbone_picture
 from makar.generation.preview import IMAGES
 
 FOLDER = "samples"
@@ -44,6 +46,8 @@ def _shown(folder: Path, event: dict[str, Any]) -> dict[str, Any]:
             return event | {"message": f"sample at step {event['step']:,}: {_in_one_line(sample[0])}"}
         if isinstance(sample[0], Clip):
             sample = [strip_of(clip.frames) for clip in sample]
+        if isinstance(sample[0], Backbone):
+            sample = [backbone_picture(backbone) for backbone in sample]
         if not isinstance(sample[0], np.ndarray):
             return event
         path = place.with_name(f"{place.name}.png")

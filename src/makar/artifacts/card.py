@@ -13,6 +13,7 @@ LIMITS = {
     "code": "It continues code in the manner of what it learned from. What it writes may not run and may be unsafe: read it first.",
     "molecule": "It writes molecules like those it learned from. Nothing here says that one can be made, is stable, safe or useful.",
     "protein": "It writes letters like those of the proteins it learned from. Nothing here says that one folds, works or is safe.",
+    "structure": "It makes backbones like those it learned from, without amino acids. Nothing here says that any folds so or is safe.",
     "sound": "It makes sounds like those it learned from, at most as long, in one channel. Voices that it learned are heard in them.",
     "recogniser": "It writes down voices like those it learned, letter by letter. It misunderstands others and knows no speakers.",
     "video": "It makes short clips in the manner of what it learned from, at one size, length and rate, without sound.",

@@ -22,6 +22,7 @@ EXTRAS = {
     "diffusers": ("diffusers", "transformers", "peft", "accelerate"),
     "design": ("vtracer",),
     "molecules": ("rdkit",),
+    "structure": ("gemmi",),
     "audio": ("soundfile", "soxr"),
     "postgres": ("psycopg",),
     "video": ("av",),

@@ -1,4 +1,4 @@
-"""The verb ``edit``: an image, code, a sound, a video or a piece of music, changed by a model; what is done follows from the options.
+"""The verb ``edit``: an image, code, a sound, a video, a structure or music, changed by a model; what is done follows from the options.
 
 Where a film stands in the place of the model, films are joined, cut and heard without one.
 """
@@ -137,6 +137,16 @@ def edit(
             "--format", metavar="FORM", help="Videos: webm, mp4, mkv, gif, apng, webp; films also frames: pictures."
         ),
     ] = None,
+    from_residue: Annotated[
+        int | None, typer.Option("--from-residue", min=1, help="Structures: the first residue that is made anew.")
+    ] = None,
+    to_residue: Annotated[
+        int | None,
+        typer.Option("--to-residue", min=0, help="Structures: the last one; without it the end of the chain."),
+    ] = None,
+    residues: Annotated[
+        int | None, typer.Option("--residues", min=0, help="Structures: so many stand there then; else as many.")
+    ] = None,
     max_tokens: Annotated[int | None, typer.Option("--max-tokens", min=1, help="Code, music: length at most.")] = None,
     temperature: Annotated[
         float | None, typer.Option("--temperature", help="Code: 0 takes the likeliest; without it 0 for one variant.")
@@ -159,7 +169,7 @@ def edit(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Change images, a file of code, sounds, videos or pieces of music with MODEL, or films without one.
+    """Change images, a file of code, sounds, videos, structures or pieces of music with MODEL, or films without one.
 
     What is known comes out unchanged, the file itself is not touched; what is saved carries a signed manifest.
     """
@@ -201,7 +211,10 @@ def edit(
         "go_on": go_on,
     }
     how |= {name: value for name, value in of_text.items() if value}
-    places = {"from_second": from_second, "to_second": to_second}
+    places = {
+        **{"from_second": from_second, "to_second": to_second},
+        **{"from_residue": from_residue, "to_residue": to_residue, "residues": residues},
+    }
     of_film = {**_trim(trim), "speed": speed, "shift_pitch": shift_pitch or None, "rate_hz": rate, "sound": sound}
     how |= {name: value for name, value in (places | of_film).items() if value is not None}
     controls = {

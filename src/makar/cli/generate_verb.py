@@ -342,8 +342,9 @@ def check_output(output: Path | None, *, medium: str, count: int, is_drawing: bo
 
 
 def form_of(output: Path | None, medium: str) -> dict[str, str]:
-    """Return the control that makes a video in the form of the file that was named; nothing for all else."""
-    return {"format": output.suffix[1:].lower()} if medium == "video" and output is not None and output.suffix else {}
+    """Return the control that makes a video or structure in the form of the file that was named; nothing for all else."""
+    has_form = medium in ("structure", "video") and output is not None and output.suffix
+    return {"format": output.suffix[1:].lower()} if has_form and output is not None else {}
 
 
 def save_asset(asset: "Asset", place: Path | None) -> Path | None:
@@ -381,6 +382,8 @@ def _novelty_text(novelty: dict[str, Any]) -> str:
     rest = f"; not compared with {novelty['uncovered']}" if novelty["uncovered"] else ""
     if novelty["measure"] == "distance_ratio":
         return f"new: {novelty['value']:.2f}, a copy is below {novelty['threshold']:.2f}{rest}"
+    if novelty["measure"] == "rmsd":
+        return f"new: {novelty['value']:.2f} A from the nearest, a copy is within {novelty['threshold']:.2f}{rest}"
     if novelty["measure"] == "same":
         return f"new: no training item is the same{rest}"
     spans = f"{novelty['longest_span']} words, {novelty['share_13']:.0%} in spans of 13 or more"

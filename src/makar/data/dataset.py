@@ -101,7 +101,7 @@ class DataSet:
                 pair = document.read_pair() if document.read_pair is not None and self._seen.paired[index] else None
                 record = self._record(document, index, split, pixels, pixels.tobytes())
                 yield record if pair is None else dataclasses.replace(record, pair=pair)
-            elif self.medium in ("sound", "video"):
+            elif self.medium in ("sound", "structure", "video"):
                 for piece in document.read():
                     yield self._record(document, index, split, piece, piece.tobytes())
             else:

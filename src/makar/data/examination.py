@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from makar.data import near_image, near_text
+from makar.data.backbone import Backbone
 from makar.data.clip import Clip, sheet_of
 from makar.data.document import Document, Progress, Source
 from makar.data.record import WORDED
@@ -143,6 +144,8 @@ class _Collector:
             return self._see_sound(document.read()), 1, None
         if self.medium == "video":
             return self._see_video(document.read()), 1, None
+        if self.medium == "structure":
+            return self._see_backbones(document.read()), 1, None
         # The same answer to another question is no copy.
         return self._see_text(document.read(), of=str((document.roles or {}).get("source", "")))
 
@@ -187,6 +190,15 @@ class _Collector:
         self._count_shape((*first.frames.shape[1:], *times))
         if len(self.compared) < near_image.IMAGE_LIMIT:
             self._compare(sheet_of(first.frames))
+        return int.from_bytes(digest.digest()[:8], "big")
+
+    def _see_backbones(self, pieces: Iterator[Backbone]) -> int:
+        # Turned or moved it is the same fold, which a hash cannot say: novelty compares what is made after superposition.
+        digest = hashlib.sha256()
+        for piece in pieces:
+            digest.update(piece.tobytes())
+            self.bytes += piece.atoms.nbytes
+            self._count_shape((len(piece), *piece.atoms.shape[1:]))
         return int.from_bytes(digest.digest()[:8], "big")
 
     def _count_shape(self, shape: tuple[int, ...]) -> None:

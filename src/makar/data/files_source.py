@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from makar.data import licences, video_reader
+from makar.data import licences
 from makar.data.array_reader import array_rows
-from makar.data.clip import Clip
 from makar.data.document import Document, Found, Progress, Skip, Source
 from makar.data.entries import Entry, entries
 from makar.data.fingerprint import file_lines
@@ -24,12 +23,11 @@ from makar.data.row_documents import row_document, task_document
 from makar.data.score import notation_of, score_of_midi
 from makar.data.sequence_columns import property_name
 from makar.data.sniffing import IMAGE_SUFFIXES
-from makar.data.sound import Sound
-from makar.data.sound_reader import read_pieces
 from makar.data.split_names import WORDS, official_split_of
 from makar.data.tables import rows, seekable
 from makar.data.text_stream import decoded, parts
 from makar.data.video_reader import read_numbered
+from makar.data.whole_pieces import IN_PIECES, whole_pieces
 from makar.errors import DataError
 
 PAGE_LIMIT_BYTES = 64 << 20
@@ -89,7 +87,7 @@ class FilesSource(Source):
                 yield self._image(entry)
             elif kind.group == "music":
                 yield self._piece(entry)
-            elif self.medium in ("sound", "video"):
+            elif self.medium in IN_PIECES:
                 yield self._recording(entry)
             else:
                 yield self._text(entry)
@@ -165,16 +163,7 @@ class FilesSource(Source):
 
     def _recording(self, entry: Entry) -> Document:
         has_words = self._inventory.captions.about(entry.name, entry.path).caption is not None
-
-        def read() -> Iterator[Sound | Clip]:
-            with seekable(entry) as stream:
-                if entry.kind.group == "video":
-                    yield from video_reader.read_pieces(stream)
-                elif entry.kind.group == "image":
-                    yield video_reader.picture_clip(entry.whole(limit_bytes=FILE_LIMIT_BYTES))
-                else:
-                    yield from read_pieces(stream, has_words=has_words)
-
+        read = functools.partial(whole_pieces, entry, has_words=has_words)
         return self._described_file(entry.name, entry.path, read)
 
     def _described_file(self, name: str, path: Path | None, read: Callable[[], Any]) -> Document:

@@ -13,7 +13,7 @@ from makar.data.splitting import CUT, DUPLICATE, HELD_OUT, INNER, NEAR, TRAIN, U
 from makar.data.video_reader import FOLDER_RATE_HZ
 
 SHOWN_LABELS = 1000
-UNITS = {"image": "images", "sound": "sounds", "video": "videos"}
+UNITS = {"image": "images", "sound": "sounds", "structure": "structures", "video": "videos"}
 """What is counted of media that have no characters."""
 
 
@@ -167,6 +167,8 @@ def _sizes(seen: Examination, decision: Decision, medium: str) -> dict[str, Any]
         return _durations(seen, decision)
     if medium == "video":
         return _clips(seen, decision)
+    if medium == "structure":
+        return _chains(seen, decision)
     if medium != "image":
         sizes = seen.sizes[decision.codes <= CUT]
         return {
@@ -238,6 +240,25 @@ def _clips(seen: Examination, decision: Decision) -> dict[str, Any]:
         "channels": channels,
         "seconds": {name: value / 1000 for name, value in _spread(times, 3).items()},
         "rate_hz": {name: value / 1000 for name, value in _spread(times, 4).items()},
+    }
+
+
+def _chains(seen: Examination, decision: Decision) -> dict[str, Any]:
+    """Return how many structures there are, and how many unbroken stretches of how many residues are in them."""
+    stretches = sorted((shape[0], count) for shape, count in seen.shapes.items())
+    cumulated = np.cumsum([count for _, count in stretches])
+    usual = stretches[int(np.searchsorted(cumulated, cumulated[-1] * 0.95))][0]
+    spread = _spread(seen.shapes, 0)
+    return {
+        "structures": int((decision.codes <= CUT).sum()),
+        "bytes": int(seen.byte_sizes[decision.codes <= CUT].sum()),
+        "stretches": int(cumulated[-1]),
+        "residues": {
+            "least": spread["least"],
+            "median": spread["median"],
+            "most_but_5%": usual,
+            "most": spread["most"],
+        },
     }
 
 

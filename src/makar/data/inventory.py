@@ -153,7 +153,7 @@ def _see(entry: Entry, inventory: Inventory, medium: str | None, names: dict[str
         elif medium == "video" and kind.group == "image":
             inventory.frames.see(name, entry.path, entry.size_bytes)
             inventory.pictures.append(name)
-        elif kind.group in ("image", "sound", "video"):
+        elif kind.group in ("image", "sound", "structure", "video"):
             inventory.captions.see_image(name)
             # Where images are wanted, the first picture of an animation is one.
             is_image = medium == "image" and kind.form in IMAGE_SUFFIXES
@@ -267,7 +267,7 @@ def _decided(root: Path, inventory: Inventory, medium: str | None, seen: int) ->
         raise EmptyDataError(
             f"nothing in {root} can be used: {detail}"
             + (f" ({'; '.join(inventory.reasons)})" if inventory.reasons else ""),
-            expected="text, source code, images, sounds, videos, molecules, proteins or music, alone, in folders or in archives",
+            expected="text, code, images, sounds, videos, molecules, proteins, structures or music, alone, in folders or in archives",
             do="add files of those kinds, or name the folder that holds them",
         )
     if medium is not None:

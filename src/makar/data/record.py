@@ -5,7 +5,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
-MEDIA = ("text", "code", "image", "molecule", "music", "protein", "sound", "video")
+MEDIA = ("text", "code", "image", "molecule", "music", "protein", "sound", "structure", "video")
 """Media that have a reader and a codec."""
 
 WRITTEN = ("text", "code", "molecule", "music", "protein")
@@ -14,7 +14,7 @@ WRITTEN = ("text", "code", "molecule", "music", "protein")
 WORDED = ("text", "code", "music")
 """Media that are written in words with spaces between."""
 
-WHOLE = ("image", "molecule", "music", "protein", "sound", "video")
+WHOLE = ("image", "molecule", "music", "protein", "sound", "structure", "video")
 """Media whose items are never cut: a part of one is none."""
 
 UNKNOWN_LICENCE = "NOASSERTION"
@@ -32,7 +32,8 @@ class Record:
         id: First 16 hexadecimal digits of the sha256 of the content.
         medium: One of ``MEDIA``.
         content: ``str`` for text, code, molecules (SMILES) and music (``makar.data.score``); ``numpy.uint8`` array ``[height, width,
-            channels]`` with 1, 3 or 4 channels for images; a ``Sound`` (``makar.data.sound``); a ``Clip`` (``makar.data.clip``).
+            channels]`` with 1, 3 or 4 channels for images; a ``Sound`` (``makar.data.sound``); a ``Clip`` (``makar.data.clip``); a
+            ``Backbone`` (``makar.data.backbone``).
         pair: The content that this one is to be made from, where the data holds pairs; an array like ``content``.
         document: Name of the whole document this is a part of; every part of a document is in the same split.
         source: Where it was found, relative to the data set, ``archive.zip!/inner.png`` inside archives.

@@ -20,6 +20,11 @@ TABLE_SUFFIXES = {
     **dict.fromkeys(("smi", "smiles", "ism"), "smi"),
     **dict.fromkeys(("fasta", "fa", "faa", "fas"), "fasta"),
 }
+STRUCTURE_SUFFIXES = {**dict.fromkeys(("pdb", "ent"), "pdb"), **dict.fromkeys(("cif", "mmcif"), "mmcif")}
+PDB_RECORDS = (
+    *(b"ATOM  ", b"HETATM", b"HEADER", b"TITLE ", b"REMARK", b"CRYST1", b"MODEL ", b"COMPND", b"SEQRES"),
+    *(b"EXPDTA", b"AUTHOR", b"DBREF ", b"SOURCE", b"KEYWDS", b"HELIX ", b"SHEET ", b"USER  "),
+)
 HTML_SUFFIXES = frozenset(("html", "htm", "xhtml"))
 COMPRESSED_SUFFIXES = frozenset(("gz", "bz2", "xz", "lzma"))
 NOT_READ_YET = {
@@ -87,8 +92,8 @@ class Kind:
     """What a file is.
 
     Attributes:
-        group: ``text``, ``code``, ``image``, ``music``, ``sound``, ``video``, ``table``, ``array``, ``archive``, ``compressed`` or
-            ``unread``.
+        group: ``text``, ``code``, ``image``, ``music``, ``sound``, ``structure``, ``video``, ``table``, ``array``, ``archive``,
+            ``compressed`` or ``unread``.
         form: Format within the group (``png``, ``jsonl``, the language of code); the reason when ``unread``.
     """
 
@@ -193,12 +198,23 @@ def _text_kind(name: str, suffix: str, head: bytes) -> Kind:
         if form in ("json", "jsonl"):
             form = "jsonl" if _has_json_lines(start, form) else "json"
         return Kind(group="table", form=form)
+    if suffix in STRUCTURE_SUFFIXES:
+        return _structure_kind(STRUCTURE_SUFFIXES[suffix], suffix, start)
     if suffix in HTML_SUFFIXES or start[:14].lower().startswith((b"<!doctype html", b"<html")):
         return Kind(group="text", form="html")
     language = language_of(name, head)
     if language is not None:
         return Kind(group="code", form=language)
     return Kind(group="text", form=suffix if suffix in ("md", "markdown", "rst", "tex") else "txt")
+
+
+def _structure_kind(form: str, suffix: str, start: bytes) -> Kind:
+    lines = [line for line in start.splitlines() if line.strip() and not line.startswith(b"#")]
+    begins = (b"data_",) if form == "mmcif" else PDB_RECORDS
+    # Of PDB any line may come first that some program writes, so a few are looked at.
+    if any(line.startswith(begins) for line in lines[: 1 if form == "mmcif" else 20]):
+        return Kind(group="structure", form=form)
+    return Kind(group="unread", form=f"called .{suffix} but holds no structure of atoms")
 
 
 def _has_json_lines(start: bytes, named: str) -> bool:

@@ -28,8 +28,8 @@ INNER_SHARE = 0.03
 ROWS = "row"
 """What stands for the medium of rows of a labelled table: none is cut, and an official part that is held out stays whole, so that scores
 on it can be compared with published ones."""
-INNER_LIMIT = {"image": 2000, "sound": 2000, "video": 500}
-"""How much of a medium chooses the weights at the most: images, sounds, videos; characters of all others."""
+INNER_LIMIT = {"image": 2000, "sound": 2000, "structure": 2000, "video": 500}
+"""How much of a medium chooses the weights at the most: images, sounds, structures, videos; characters of all others."""
 
 INNER_CHARACTERS = 2_000_000
 STRETCH_CHARACTERS = 2000

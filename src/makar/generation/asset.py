@@ -1,9 +1,9 @@
 """One generated thing with its signed manifest, and how it is written to the disk so that the two never part.
 
 Decisions: an image is written as PNG with the manifest inside, because other formats would change the pixels or drop it; text, drawings
-(SVG), sounds (WAV) and videos (in the form that they were made in) are written with the manifest beside them; beside a piece of music
-(MIDI) lie its picture and its sound too. Nothing is ever overwritten: a path that exists is refused, a folder gets the next free number.
-The sidecar is written before its text, so that a killed process leaves no unmarked text.
+(SVG), sounds (WAV), videos and structures (in the form that they were made in) are written with the manifest beside them; beside a piece
+of music (MIDI) lie its picture and its sound too, beside a structure its picture. Nothing is ever overwritten: a path that exists is
+refused, a folder gets the next free number. The sidecar is written before its text, so that a killed process leaves no unmarked text.
 """
 
 import dataclasses
@@ -16,14 +16,16 @@ import numpy as np
 
 from makar.data.video_file import FORMS, usual_form
 from makar.errors import MakarError, OutOfSpaceError, UnsupportedError, UsageError
+from makar.generation.modelling import STRUCTURE_SUFFIXES, USUAL_FORM, structure_renderings
 from makar.generation.piece import PICTURE, SOUND, renderings
-from makar.provenance.content import Drawing, Film, Piece, Recording
+from makar.provenance.content import Drawing, Film, Piece, Recording, Structure
 from makar.provenance.embedding import png_bytes, sidecar_bytes, sidecar_path
 
 LARGEST_NUMBER = 1_000_000
 DRAWING_SUFFIX, MIDI_SUFFIX, WAVE_SUFFIX = ".svg", ".mid", ".wav"
 SUFFIXES = {"text": ".txt", "code": ".py", "image": ".png", "molecule": ".smi", "music": ".mid", "protein": ".txt"} | {
-    "sound": WAVE_SUFFIX
+    "sound": WAVE_SUFFIX,
+    "structure": f".{USUAL_FORM}",
 }
 FILM_SUFFIXES = tuple(f".{form}" for form in FORMS)
 _TEXTS = (".txt", ".py", ".smi")
@@ -34,7 +36,8 @@ class Asset:
     """One generated thing.
 
     Attributes:
-        content: ``str``, ``uint8 [height, width, channels]``, a ``Drawing``, a ``Recording``, a ``Film``, or a ``Piece`` of music.
+        content: ``str``, ``uint8 [height, width, channels]``, a ``Drawing``, a ``Recording``, a ``Film``, a ``Structure``, or a ``Piece``
+            of music.
         medium: What it is.
         signed: The signed manifest.
         novelty: How close it is to the training data, sources named; ``None`` when that could not be checked here. The manifest has
@@ -109,7 +112,7 @@ class Asset:
 
     @property
     def _suffix(self) -> str:
-        if isinstance(self.content, Film):
+        if isinstance(self.content, Film | Structure):
             return f".{self.content.form}"
         return suffix_of(self.medium, is_drawing=isinstance(self.content, Drawing))
 
@@ -121,6 +124,10 @@ class Asset:
             files |= {sidecar_path(path): sidecar_bytes(self.signed), path: self.content.midi}
         elif isinstance(self.content, Recording):
             files = {sidecar_path(path): sidecar_bytes(self.signed), path: self.content.wave}
+        elif isinstance(self.content, Structure):
+            shown = structure_renderings(self.content, self.manifest)
+            files = {path.with_suffix(suffix): data for suffix, data in shown.items()}
+            files |= {sidecar_path(path): sidecar_bytes(self.signed), path: self.content.file}
         elif isinstance(self.content, Film):
             files = {sidecar_path(path): sidecar_bytes(self.signed), path: self.content.file}
             if self.content.wave is not None:
@@ -148,10 +155,12 @@ def suffix_of(medium: str, *, is_drawing: bool = False, named: str = "") -> str:
     Args:
         medium: The medium.
         is_drawing: Whether an image becomes a drawing.
-        named: The suffix of the file that was named; a video is made in that form.
+        named: The suffix of the file that was named; a video or structure is made in that form.
     """
     if medium == "video":
         return named.lower() if named.lower() in FILM_SUFFIXES else f".{usual_form()}"
+    if medium == "structure" and named.lower() in STRUCTURE_SUFFIXES:
+        return named.lower()
     return DRAWING_SUFFIX if is_drawing else SUFFIXES[medium]
 
 
@@ -172,14 +181,16 @@ def check_file(path: Path, *, suffix: str) -> None:
     if suffix not in _TEXTS and named != suffix:
         reason = "keeps pixels and manifest" if suffix == ".png" else "is what was asked for"
         what = {MIDI_SUFFIX: "a piece of music", WAVE_SUFFIX: "a sound"}.get(suffix, "an image")
-        what = "a video" if suffix in FILM_SUFFIXES else what
+        what = "a video" if suffix in FILM_SUFFIXES else "a structure" if suffix in STRUCTURE_SUFFIXES else what
+        forms = next((known for known in (FILM_SUFFIXES, STRUCTURE_SUFFIXES) if suffix in known), ())
         raise UnsupportedError(
             f'{what} cannot be written as "{named or path.name}"',
-            expected=", ".join(FILM_SUFFIXES) if suffix in FILM_SUFFIXES else f"{suffix}, which {reason}",
+            expected=", ".join(forms) or f"{suffix}, which {reason}",
             do=f"use {path.with_suffix(suffix).name}",
         )
     beside = [] if suffix == ".png" else [sidecar_path(path)]
     beside += [path.with_suffix(other) for other in (PICTURE, SOUND)] if suffix == MIDI_SUFFIX else []
+    beside += [path.with_suffix(PICTURE)] if suffix in STRUCTURE_SUFFIXES else []
     for place in (path, *beside):
         if place.exists() or place.is_symlink():
             raise UsageError(

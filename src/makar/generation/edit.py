@@ -31,6 +31,7 @@ from makar.generation.previewing import Previewable
 from makar.generation.prompts import Prompt, Prompts, read_prompts
 from makar.generation.request import Request, option_names
 from makar.generation.sound_edit import edit_sound
+from makar.generation.structure_edit import edit_structure
 from makar.generation.text_edit import edit_text
 from makar.generation.video_edit import edit_video
 from makar.tensor_spec import REFERENCE, SOURCE
@@ -73,6 +74,8 @@ def edit(
         return edit_music(artifact, how, prompts=prompts, count=count, seed=seed, options=options, novelty=novelty)
     if artifact.medium == "sound":
         return edit_sound(artifact, how, prompts=prompts, count=count, seed=seed, options=options, novelty=novelty)
+    if artifact.medium == "structure":
+        return edit_structure(artifact, how, prompts=prompts, count=count, seed=seed, options=options, novelty=novelty)
     if artifact.medium == "video":
         return edit_video(artifact, how, prompts=prompts, count=count, seed=seed, options=options, novelty=novelty)
     if artifact.medium in WRITTEN:
@@ -83,7 +86,8 @@ def edit(
         return edit_text(artifact, source, words, count=count, seed=seed, options=options, novelty=novelty)
     if artifact.medium != "image":
         raise UnsupportedError(
-            f"a model of {artifact.medium} changes nothing", expected="a model of images, sounds, videos or code"
+            f"a model of {artifact.medium} changes nothing",
+            expected="a model of images, sounds, structures, videos or code",
         )
     asked = read_request(how)
     check_count_and_seed(count, seed)

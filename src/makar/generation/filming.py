@@ -9,6 +9,8 @@ import numpy as np
 from makar.config import Config
 from makar.data.clip import Clip
 from makar.data.sound import Sound
+from makar.data.structure_reader import structure_library
+from makar.data.structure_writer import FORMS as STRUCTURE_FORMS
 from makar.data.video_file import CODINGS, FORMS, film_bytes, usual_form
 from makar.data.video_reader import video_library
 from makar.errors import UsageError
@@ -84,9 +86,12 @@ def read_film_form(options: Mapping[str, Any] | Config | None) -> tuple[str | No
     form = rest.pop(FORMAT, None)
     if form is None:
         return None, rest
-    if form not in FORMS:
-        raise UsageError(f"the format {str(form)[:40]!a}", expected=", ".join(FORMS))
+    known = (*FORMS, *STRUCTURE_FORMS)
+    if form not in known:
+        raise UsageError(f"the format {str(form)[:40]!a}", expected=", ".join(known))
     if form in CODINGS:
         # Before anything is drawn, so that no work is lost.
         video_library()
+    if form == "cif":
+        structure_library()
     return str(form), rest

@@ -1,8 +1,8 @@
-"""What is done to an image after it was judged and before it is signed: a palette, tracing to an SVG; and the form of a video.
+"""What is done to an image after it was judged and before it is signed: a palette, tracing to an SVG; and the form of a video or structure.
 
-These are controls given by name like those of a sampler: of every model of images ``palette`` and ``svg``, of video ``format``. The copy
-check looks at what the model made, before: fewer colours would hide a copy. The manifest states what was done and is signed over the
-result.
+These are controls given by name like those of a sampler: of every model of images ``palette`` and ``svg``, of video and structures
+``format``. The copy check looks at what the model made, before: fewer colours would hide a copy. The manifest states what was done and is
+signed over the result.
 """
 
 import dataclasses
@@ -13,7 +13,10 @@ from typing import Any
 import numpy as np
 
 from makar.config import Config
+from makar.data.backbone import Backbone
 from makar.data.clip import Clip
+from makar.data.structure_writer import FORMS as STRUCTURE_FORMS
+from makar.data.video_file import FORMS as FILM_FORMS
 from makar.errors import UnsupportedError, UsageError
 from makar.generation.filming import read_film_form
 from makar.generation.palette import in_colours, own_colours, read_palette, written
@@ -27,7 +30,7 @@ class Finishing:
     Attributes:
         colours: uint8 ``[colours, 3]``, or how many every image finds for itself; ``None`` leaves the colours.
         is_traced: Whether it becomes a drawing.
-        form: The form of the file of a clip; ``None`` takes the usual one.
+        form: The form of the file of a clip or structure; ``None`` takes the usual one.
     """
 
     colours: np.ndarray | int | None = None
@@ -41,11 +44,13 @@ class Finishing:
             content: uint8 ``[height, width, channels]``.
 
         Raises:
-            UnsupportedError: The content is no image, or the form of a file was asked for and it is no clip.
+            UnsupportedError: The content is no image, or a form was asked for that it cannot have.
         """
-        if self.form is not None and not isinstance(content, Clip):
+        forms = STRUCTURE_FORMS if isinstance(content, Backbone) else FILM_FORMS if isinstance(content, Clip) else ()
+        if self.form is not None and self.form not in forms:
             raise UnsupportedError(
-                f"the format {self.form} of a model that makes no video", expected="a model of video"
+                f"the format {self.form} of what this model makes",
+                expected=", ".join(forms) or "a model of video or structures",
             )
         if not self.stated:
             return content

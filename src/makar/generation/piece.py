@@ -32,13 +32,20 @@ def renderings(piece: Piece, manifest: dict[str, Any]) -> dict[str, bytes]:
     sound, player = rendered(score)
     played = {"kind": "sound", "sha256": hashlib.sha256(sound).hexdigest(), "bytes": len(sound), "player": player}
     return {
-        PICTURE: png_bytes(pixels, _signed(manifest, "piano roll", describe_content(pixels))),
+        PICTURE: png_bytes(pixels, signed_rendering(manifest, "piano roll", describe_content(pixels))),
         SOUND: sound,
-        f"{SOUND}.makar.json": sidecar_bytes(_signed(manifest, "sound", played)),
+        f"{SOUND}.makar.json": sidecar_bytes(signed_rendering(manifest, "sound", played)),
     }
 
 
-def _signed(manifest: dict[str, Any], what: str, content: dict[str, Any]) -> dict[str, Any]:
+def signed_rendering(manifest: dict[str, Any], what: str, content: dict[str, Any]) -> dict[str, Any]:
+    """Return the signed manifest of something that shows an asset.
+
+    Args:
+        manifest: That of the asset.
+        what: What the rendering is.
+        content: What ``describe_content`` says of it.
+    """
     statement = {name: value for name, value in manifest.items() if name != "id"}
     statement |= {
         "content": content,

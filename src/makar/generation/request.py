@@ -15,6 +15,7 @@ from makar.artifacts.artifact import Artifact
 from makar.artifacts.save import utc_now
 from makar.codecs.codec import Codec
 from makar.config import Config
+from makar.data.backbone import Backbone
 from makar.data.clip import Clip
 from makar.data.sound import Sound
 from makar.errors import UnknownNameError, UnsupportedError
@@ -36,6 +37,7 @@ from makar.generation.guards import (
     shareable_novelty,
 )
 from makar.generation.jobs import Job
+from makar.generation.modelling import modelled
 from makar.generation.piece import written_piece
 from makar.generation.previewing import Previews, watched
 from makar.generation.prompts import EncodesPrompts, Prompt
@@ -266,6 +268,8 @@ class Request:
         elif isinstance(content, Clip):
             heard = None if change is None else change.sound
             content = filmed(content, source_type, self.finishing.form, sound=heard)
+        elif isinstance(content, Backbone):
+            content = modelled(content, source_type, self.finishing.form)
         statement: dict[str, Any] = {
             "schema": signing.SCHEMA,
             "type": "asset",

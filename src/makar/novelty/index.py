@@ -22,6 +22,13 @@ from makar.novelty.compared import Decodes, compared_codec, compared_pictures, c
 from makar.novelty.image_index import ImageIndex, ImageMatch, build_image_index
 from makar.novelty.member_index import MemberIndex, build_member_index
 from makar.novelty.novelty import NearSource, Novelty
+from makar.novelty.structure_index import (
+    StructureIndex,
+    StructureMatch,
+    build_structure_index,
+    rmsd_novelty,
+    stored_backbones,
+)
 from makar.novelty.text_index import (
     TextIndex,
     TextMatch,
@@ -42,6 +49,9 @@ PICTURED = ("image", "sound", "video")
 NAMED = ("molecule",)
 """Media that are compared as a whole: the same or another."""
 
+PLACED = ("structure",)
+"""Media that are compared by where their atoms are."""
+
 WINDOW_WORDS = 256
 LEAST_SPAN_WORDS = 13
 UNCALIBRATED_SPAN_WORDS = 25
@@ -52,6 +62,9 @@ CALIBRATION_TOKENS = 4 << 20
 LEAST_TOKENS = 4096
 IMAGE_ITEMS = 1000
 MEMBER_ITEMS = 1000
+STRUCTURE_ITEMS = 200
+LEAST_RMSD = 0.1
+"""In angstroms: nearer than that is a copy even where held-out backbones are as near."""
 
 OnEvent = Callable[[dict[str, Any]], None]
 
@@ -79,6 +92,7 @@ class NoveltyIndex:
         self._text = TextIndex(folder) if self.medium in (*WORDED, *LETTERED) else None
         self._members = MemberIndex(folder, medium=self.medium) if self.medium in NAMED else None
         self._image = ImageIndex(folder) if self.medium in PICTURED else None
+        self._structures = StructureIndex(folder) if self.medium in PLACED else None
 
     @classmethod
     def open(cls, folder: Path) -> Self:
@@ -113,7 +127,7 @@ class NoveltyIndex:
         Raises:
             UnsupportedError: No index for this medium.
         """
-        known = (*WORDED, *LETTERED, *NAMED, *PICTURED)
+        known = (*WORDED, *LETTERED, *NAMED, *PICTURED, *PLACED)
         if medium not in known:
             raise UnsupportedError(f"novelty of {medium}", expected="one of: " + ", ".join(known))
         key = f"{store.key}:{held_out.key if held_out is not None else ''}"
@@ -130,6 +144,8 @@ class NoveltyIndex:
                 build_image_index(compared_pictures(_targets(store), codec), building, progress=progress)
             elif medium in NAMED:
                 build_member_index(store, codec, building, progress=progress)
+            elif medium in PLACED:
+                build_structure_index(store, building, progress=progress)
             else:
                 build_text_index(store, compared_codec(codec, medium), building, progress=progress)
             write_sources(store, building)
@@ -146,7 +162,7 @@ class NoveltyIndex:
 
         Args:
             content: ``str`` for text, code, molecules, music and proteins; uint8 ``[height, width, channels]`` for images, and
-                for the pictures of sounds.
+                for the pictures of sounds; a ``Backbone`` for structures.
         """
         return self.check_many([content])[0]
 
@@ -162,6 +178,8 @@ class NoveltyIndex:
             return [self._text_novelty(match) for match in self._text.match_many(compared)]
         if self._members is not None:
             return [self._member_novelty(self._members.find(content)) for content in contents]
+        if self._structures is not None:
+            return [self._structure_novelty(self._structures.match(content)) for content in contents]
         assert self._image is not None
         found: list[ImageMatch] = []
         for same in _runs_of_one_shape(contents):
@@ -205,6 +223,16 @@ class NoveltyIndex:
             threshold=self.threshold,
             baseline=self.baseline,
             nearest=() if record is None else (self._near(record),),
+        )
+
+    def _structure_novelty(self, match: StructureMatch) -> Novelty:
+        return Novelty(
+            medium=self.medium,
+            **rmsd_novelty(match, threshold=self.threshold),
+            baseline=self.baseline,
+            nearest=tuple(
+                self._near(record, distance=distance) for record, distance in zip(match.records, match.distances)
+            ),
         )
 
     def _image_novelty(self, match: ImageMatch) -> Novelty:
@@ -253,6 +281,16 @@ class NoveltyIndex:
             texts = [] if held_out is None else [text for _, text in decoded_texts(held_out, codec)][:MEMBER_ITEMS]
             share = float(np.mean([self._members.find(text) is not None for text in texts])) if texts else 0.0
             return {"threshold": 1.0, "items": len(texts), "baseline": {"same": share}}
+        if self._structures is not None:
+            there = [] if held_out is None else list(stored_backbones(held_out))[:STRUCTURE_ITEMS]
+            if not there:
+                return {"threshold": LEAST_RMSD}
+            apart = np.array([rmsd_novelty(self._structures.match(one), threshold=0.0)["value"] for one in there])
+            return {
+                "threshold": max(LEAST_RMSD, lower_limit(apart)),
+                "items": len(apart),
+                "baseline": {"rmsd": float(apart.mean())},
+            }
         assert self._image is not None
         values = _targets(held_out) if held_out is not None and len(held_out) else np.zeros(0)
         if not len(values):

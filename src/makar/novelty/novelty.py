@@ -14,7 +14,7 @@ class NearSource:
         document: The document it is a part of.
         licence: SPDX identifier, ``NOASSERTION`` when unknown.
         words: Text: length of the verbatim span; 0 for images.
-        distance: Images: distance after alignment, 0 for an exact copy; 0 for text.
+        distance: Images: distance after alignment, 0 for an exact copy; structures: RMSD in angstroms; 0 for text.
         passage: Text: the span, shortened.
     """
 
@@ -34,10 +34,10 @@ class Novelty:
     Attributes:
         medium: Medium of the asset.
         score: 0 for a copy to 1. Text: 1 minus the share of words in spans of 13 and more, beyond what is usual for people. Images:
-            distance to the nearest training image over the mean distance to the next 20.
+            distance to the nearest training image over the mean distance to the next 20. Structures: r / (r + 1) for an RMSD of r.
         is_copy: Whether ``value`` is beyond ``threshold``.
-        measure: What decides: ``"longest_span"`` (words; large is a copy), ``"distance_ratio"`` (small is a copy) or ``"same"`` (1 is a
-            copy).
+        measure: What decides: ``"longest_span"`` (words; large is a copy), ``"distance_ratio"`` (small is a copy), ``"rmsd"``
+            (angstroms; small is a copy) or ``"same"`` (1 is a copy).
         value: The measure for this asset.
         threshold: The limit, set so that about 1 % of held-out items made by people are beyond it.
         longest_span: Words of the longest verbatim span; 0 for images.
@@ -84,6 +84,8 @@ class Novelty:
             what = "the same as a training item" if self.is_copy else "no training item is the same"
         elif self.measure == "longest_span":
             what = f"longest verbatim span {self.longest_span} words, limit {self.threshold:.0f}"
+        elif self.measure == "rmsd":
+            what = f"{self.value:.2f} A from the nearest training backbone, limit {self.threshold:.2f} A"
         else:
             what = f"distance ratio {self.value:.2f}, limit {self.threshold:.2f}"
         rest = f"; not compared with {self.uncovered}" if self.uncovered else ""

@@ -1,4 +1,4 @@
-"""The hash of what an asset shows: the bytes of a text, drawing, sound, video or piece of music; the pixels of an image with their size.
+"""The hash of what an asset shows: the bytes of its file, of a text, drawing, sound or structure too; of an image pixels with their size.
 
 An image is hashed by its pixels and not by its file, so that the hash can be signed before the file, which carries the signature,
 exists; lossless recompression keeps it, any change of a pixel does not.
@@ -98,11 +98,28 @@ class Film:
         return self.count / self.rate_hz
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Structure:
+    """The structure of a protein and its file.
+
+    Attributes:
+        atoms: float32 ``[residues, 4, 3]``, N, CA, C and O in angstroms.
+        residues: One letter a residue, ``X`` where the amino acid is not known.
+        form: Suffix of the file without its dot.
+        file: The bytes of the file.
+    """
+
+    atoms: np.ndarray
+    residues: str
+    form: str
+    file: bytes
+
+
 def describe_content(content: Any) -> dict[str, Any]:
     """Return what a manifest says of the content.
 
     Args:
-        content: ``str``, a drawing, a piece of music, a recording, a film, or
+        content: ``str``, a drawing, a piece of music, a recording, a film, a structure, or
             ``uint8 [height, width, channels]`` with 1, 3 or 4 channels.
 
     Returns:
@@ -138,6 +155,14 @@ def describe_content(content: Any) -> dict[str, Any]:
             "height": content.height,
             "width": content.width,
             "rate_hz": round(content.rate_hz, 6),
+        }
+    if isinstance(content, Structure):
+        return {
+            "kind": "structure",
+            "sha256": hashlib.sha256(content.file).hexdigest(),
+            "bytes": len(content.file),
+            "format": content.form,
+            "residues": len(content.residues),
         }
     if (
         isinstance(content, np.ndarray)

@@ -11,6 +11,7 @@ RECIPES = {
     "music": "musenet",
     "protein": "protein",
     "sound": "sound",
+    "structure": "protein-structure",
     "video": "video",
 }
 TASK_RECIPES: dict[tuple[str, str], str] = {

@@ -5,6 +5,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from makar.codecs.backbone_config import BackboneCodecConfig
 from makar.codecs.chat_config import ROLES, ChatCodecConfig, chat_spec
 from makar.codecs.codec import Codec, CodecConfig
 from makar.codecs.hearing_config import HearingConfig
@@ -72,6 +73,21 @@ def estimated_size(codec: CodecConfig, dataset: "DataSet") -> DataSize:
             items=sounds,
             content_bytes=sounds * math.prod(size or 1 for size in spec[TARGET].sizes),
             store_bytes=sounds * sum(math.prod(size or 1 for size in slot.sizes) for slot in spec.slots.values()),
+            spec=spec,
+            fingerprint=dataset.fingerprint,
+        )
+    if isinstance(codec, BackboneCodecConfig):
+        # A file may hold several chains, and a long one is cut.
+        residues = inspection.sizes["residues"]
+        chains = float(inspection.sizes["stretches"]) / max(1, int(inspection.sizes["structures"]))
+        parts = max(1, round(int(residues["median"]) / codec.longest))
+        backbones = max(1, round(int(inspection.splits["train"]["structures"]) * chains * parts))
+        spec = codec.estimated_spec(inspection.labels)
+        values = math.prod(size or 1 for size in spec[TARGET].sizes)
+        return DataSize(
+            items=backbones,
+            content_bytes=backbones * values,
+            store_bytes=4 * backbones * values,
             spec=spec,
             fingerprint=dataset.fingerprint,
         )
@@ -165,7 +181,7 @@ def estimated_store_bytes(codec: CodecConfig, dataset: "DataSet") -> int:
     """
     known = (
         ImageCodecConfig, PromptedImageCodecConfig, BpeCodecConfig, ByteCodecConfig, CharacterCodecConfig, ChatCodecConfig,
-        PairCodecConfig, VideoCodecConfig,
+        PairCodecConfig, VideoCodecConfig, BackboneCodecConfig,
     )  # fmt: skip
     if not isinstance(codec, known):
         return 0  # what a codec of a plug-in makes of the data is only known when it has made it

@@ -7,6 +7,11 @@ from makar.data.document import Source
 from makar.errors import DataError, UnknownNameError
 
 BUILT_IN: dict[str, tuple[str, str, str]] = {
+    "backbones": (
+        "makar.data.builtin.backbones:BackbonesSource",
+        "structure",
+        "600 protein backbones of four kinds from published torsions, with labels",
+    ),
     "digits": (
         "makar.data.builtin.digits:DigitsSource",
         "image",

@@ -62,6 +62,7 @@ def inpaint(
     known: Float[Tensor, "batch channels height width"],
     mask: Float[Tensor, "batch 1 height width"],
     steps: int,
+    agreed: Callable[[Tensor], Tensor] | None = None,
 ) -> Float[Tensor, "batch channels height width"]:
     """Fill the part of images where the mask is 1.
 
@@ -71,16 +72,22 @@ def inpaint(
         known: Images whose part with mask 0 must stay.
         mask: 1 where the image is to be made anew, 0 where it is known.
         steps: Steps that were asked for; the network runs ``INPAINT_REPEATS`` times for each.
+        agreed: Changes what is new so that it agrees with what is known; ``None`` where nothing more than the known part is asked for.
 
     Returns:
         Images; the known part is bit for bit that of ``known``.
     """
     is_new = mask > 0.5
     data = torch.zeros_like(known)
+
+    def put_together(made: Tensor) -> Tensor:
+        whole = torch.where(is_new, made, known)
+        return whole if agreed is None else torch.where(is_new, agreed(whole), known)
+
     for time in inpaint_times(steps)[:-1]:
-        point = time * torch.where(is_new, data, known) + (1 - time) * draw()
+        point = time * put_together(data) + (1 - time) * draw()
         data = point + (1 - time) * velocity(point, time)
-    return torch.where(is_new, data, known)
+    return put_together(data)
 
 
 def inpaint_times(steps: int) -> list[float]:

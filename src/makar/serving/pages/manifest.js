@@ -118,6 +118,7 @@ export function noveltyWords(novelty) {
   const shown = Number(value?.toPrecision?.(3) ?? value);
   const why = {
     distance_ratio: `To the nearest training image it is ${shown} times as far as the model's typical distance; up to ${Number(threshold?.toPrecision?.(2))} counts as a copy.`,
+    rmsd: `Its CA atoms are ${shown} angstroms (RMSD) from the nearest training backbone; up to ${Number(threshold?.toPrecision?.(2))} counts as a copy.`,
     longest_span: `The longest passage that it shares with the training data has ${shown} words; ${threshold} and more count as a copy.`,
   }[measure] ?? `${String(measure).replaceAll("_", " ")}: ${shown}; ${threshold} marks a copy.`;
   return [score, why, Boolean(isCopy)];
