@@ -78,7 +78,7 @@ class Server:
                 self.said.append(line)
             else:
                 self.output += line
-            if found := re.search(r"(http://[0-9.:]+)", line):
+            if found := re.search(r"studio on (http://[0-9.:]+)", line):
                 self.address = found[1]
                 self._answers.set()
 

@@ -113,6 +113,10 @@ def test_images_come_one_by_one_in_a_stream(client):
     ]
 
 
+def test_the_only_model_of_images_needs_no_name(client):
+    assert client.images.generate(prompt="fox", size="16x16", extra_body={"seed": 1, "steps": 1}).data
+
+
 @pytest.mark.parametrize("kind", ["image_generation", "image_edit"])
 def test_partial_images_come_before_each_finished_one_as_the_official_client_reads_them(client, kind):
     body = {"seed": 3, "steps": 4, "guidance": 1.0}
@@ -132,7 +136,6 @@ def test_partial_images_come_before_each_finished_one_as_the_official_client_rea
         signed = json.loads(png_manifest(base64.b64decode(mine[0].b64_json)))["manifest"]
         assert signed["estimate"] == mine[0].makar["estimate"] == {"step": 2, "steps": 4}
     plain = ask().data
-    assert [one.b64_json for one in plain] != [one.b64_json for one in (first, second)], "ids and times differ"
     assert [pixels_of(one.b64_json).tolist() for one in plain] == [
         pixels_of(one.b64_json).tolist() for one in (first, second)
     ]
@@ -156,10 +159,6 @@ def test_partial_images_are_refused_where_they_cannot_be_sent(client):
     tool = {"type": "image_generation", "model": "painter", "partial_images": 1}
     with pytest.raises(openai.BadRequestError, match="inside an answer"):
         client.responses.create(model="talker", input="a fox", tools=[tool])
-
-
-def test_the_only_model_of_images_needs_no_name(client):
-    assert client.images.generate(prompt="fox", size="16x16", extra_body={"seed": 1, "steps": 1}).data
 
 
 @pytest.mark.parametrize(

@@ -324,7 +324,7 @@ def test_every_setting_of_the_network_changes_it() -> None:
         "judged",
         "control",
     }  # tests/families/diffusion/test_distillation.py, test_judging.py and test_control.py
-    covered |= {"frames"}  # tests/families/diffusion/test_clips.py
+    covered |= {"frames", "picture_weight"}  # tests/families/diffusion/test_clips.py and test_pictures_among_clips.py
     covered |= {"preference"}  # tests/api/test_feedback_training.py
     covered |= {"class_dropout", "time_mean", "time_deviation", "flip", "network", "objective", "limit"}
     assert covered == fields
