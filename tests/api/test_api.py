@@ -222,6 +222,7 @@ def test_samples_are_shown_while_it_trains(tmp_path):
     assert Path(event["path"]).parent == run.folder / "samples"
 
 
+@pytest.mark.slow
 def test_samples_leave_the_bits_of_a_training_alone(tmp_path, monkeypatch):
     files = []
     for name in ("with", "without"):

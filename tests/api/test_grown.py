@@ -65,6 +65,7 @@ def test_a_student_is_reported(folder, tmp_path):
     assert makar.load("distill").evaluate(folder=tmp_path / "report").to_dictionary()["verdict"]
 
 
+@pytest.mark.slow
 def test_a_killed_distillation_ends_with_the_same_bits(folder):
     call = {
         "steps": 5,

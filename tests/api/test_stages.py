@@ -153,6 +153,7 @@ def test_a_training_that_is_stopped_while_it_encodes_goes_on(run, monkeypatch, t
     assert tensors(makar.train(pictures(), output="toy", **CALL).model) == tensors(run.model)
 
 
+@pytest.mark.slow
 def test_stores_of_latents_are_named_after_the_weights_that_made_them(run, monkeypatch, tmp_path):
     monkeypatch.setenv("MAKAR_HOME", str(tmp_path / "home"))
     makar.train(pictures(), output="toy", **CALL)

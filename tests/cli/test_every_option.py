@@ -422,6 +422,7 @@ SPEAK = ("--voice", "-o", "--speed", "--steps", "--seed", "--drawing", "--mouth"
 CASES |= {("makar speak", option): "test_a_script_is_spoken_as_it_is_told" for option in SPEAK}
 
 
+@pytest.mark.slow
 def test_a_script_is_spoken_as_it_is_told(place, tmp_path):
     write_spoken(tmp_path / "spoken", count=8)
     see("train", "spoken", "--recipe", "speech", "--steps", "2", *SPEECH_SETTINGS, "-o", "voice")
@@ -771,6 +772,7 @@ for option in ("-o", "--for", "--labels", "--rows", "--seed"):
     CASES["makar prompt improve", option] = "test_a_better_prompt_is_looked_for"
 
 
+@pytest.mark.slow
 def test_a_better_prompt_is_looked_for(place, tmp_path):
     write_solved(tmp_path)
     words = ["prompt", "improve", "short.prompt", "writer", "solved.csv", "--json", "--for", "0.01s"]
@@ -1106,6 +1108,7 @@ def test_nothing_is_deleted_without_a_yes(own_place):
 CASES |= {("makar demo", option): "test_options_of_demo" for option in ("--for", "--seed", "<folder>?")}
 
 
+@pytest.mark.slow
 def test_options_of_demo(place, tmp_path, monkeypatch):
     job = demo.Job(source=str(place / "images"), name="letters", what="pictures", count=2, options={"steps": 2})
     monkeypatch.setattr(demo, "JOBS", (job,))
@@ -1460,6 +1463,7 @@ def test_an_engine_that_does_not_run_the_model_is_refused(place):
     assert "the one engine here that runs it" in refused and "--to transformers" in refused
 
 
+@pytest.mark.slow
 @pytest.mark.loopback
 def test_an_endpoint_behind_the_server_is_where_it_is_said_to_be(place):
     behind = Server(home(), "writer")
