@@ -525,6 +525,18 @@ def test_an_option_of_edit_changes_a_film(option, place, tmp_path):
     assert found[0] == found[1] != found[2]
 
 
+def test_nothing_that_is_said_of_a_film_is_left_aside_for_being_nought(place, tmp_path):
+    pytest.importorskip("av")
+    (tmp_path / "film.mkv").write_bytes(video_bytes(shape_clip(ALL[0], 0), "mkv", comment=""))
+    for words, said in (
+        (["--speed", "0"], "speed"),
+        (["--strength", "0"], "strength"),
+        (["--from-second", "0"], "from_second"),
+    ):
+        refused = see("edit", "film.mkv", "--trim", ":0.5", *words, "-o", "made.mkv", code=None)
+        assert refused.code == 2 and said in refused.messages
+
+
 CASES |= dict.fromkeys(
     [("makar edit", option) for option in ("--from-residue", "--to-residue", "--residues")],
     "test_residues_are_made_anew_where_it_is_said",

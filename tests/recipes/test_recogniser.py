@@ -25,13 +25,6 @@ def trained(tmp_path_factory):
     return folder
 
 
-@pytest.fixture
-def place(trained, tmp_path, monkeypatch):
-    monkeypatch.setenv("MAKAR_HOME", str(trained / "home"))
-    monkeypatch.chdir(tmp_path)
-    return trained
-
-
 def write(path, *sounds):
     path.write_bytes(wave_bytes(Sound(np.concatenate([sound.samples for sound in sounds]), sounds[0].rate_hz)))
     return path

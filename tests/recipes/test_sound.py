@@ -32,13 +32,6 @@ def trained(tmp_path_factory):
     return folder
 
 
-@pytest.fixture
-def place(trained, tmp_path, monkeypatch):
-    monkeypatch.setenv("MAKAR_HOME", str(trained / "home"))
-    monkeypatch.chdir(tmp_path)
-    return trained
-
-
 def test_sounds_go_through_the_verbs(place, tmp_path):
     inspected = see("inspect", place / "data", "--json").values
     assert inspected["medium"] == "sound" and inspected["splits"]["train"]["sounds"] > 0

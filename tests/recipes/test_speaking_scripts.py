@@ -34,13 +34,6 @@ def trained(tmp_path_factory):
     return folder
 
 
-@pytest.fixture
-def place(trained, tmp_path, monkeypatch):
-    monkeypatch.setenv("MAKAR_HOME", str(trained / "home"))
-    monkeypatch.chdir(tmp_path)
-    return trained
-
-
 CAST = {"Ann": "cast:ann", "Bob": "cast:bob"}
 
 

@@ -22,13 +22,6 @@ def trained(tmp_path_factory):
     return folder
 
 
-@pytest.fixture
-def place(trained, tmp_path, monkeypatch):
-    monkeypatch.setenv("MAKAR_HOME", str(trained / "home"))
-    monkeypatch.chdir(tmp_path)
-    return trained
-
-
 def loudest_pitches(sound):
     """Return the strongest frequency of every 20 ms that is not quiet."""
     samples = sound.samples[:, 0]

@@ -52,13 +52,6 @@ def trained(tmp_path_factory):
 
 
 @pytest.fixture
-def place(trained, tmp_path, monkeypatch):
-    monkeypatch.setenv("MAKAR_HOME", str(trained / "home"))
-    monkeypatch.chdir(tmp_path)
-    return trained
-
-
-@pytest.fixture
 def model(place):
     return makar.load("clips")
 

@@ -28,13 +28,6 @@ def trained(tmp_path_factory):
     return folder
 
 
-@pytest.fixture
-def place(trained, tmp_path, monkeypatch):
-    monkeypatch.setenv("MAKAR_HOME", str(trained / "home"))
-    monkeypatch.chdir(tmp_path)
-    return trained
-
-
 def test_wavenet_makes_signed_sounds_of_a_length_that_are_compared_with_the_data(place, tmp_path):
     made = see("generate", "wavenet", "--set", "seconds=0.1", "-n", "2", "-o", "out", "--json").values
     assert [round(row["manifest"]["content"]["seconds"], 3) for row in made] == [0.1, 0.1]

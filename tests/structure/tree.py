@@ -12,6 +12,7 @@ STEPS: dict[str, float] = {
     "version": 0,
     # A configuration finds the class of a nested one by its kind, so the table of names is half a step lower.
     "registry": 0.5,
+    "optional": 0.5,
     "config": 1,
     "tensor_spec": 1,
     "home": 1,

@@ -14,6 +14,7 @@ from makar.cli.output import Json
 from makar.cli.values import controls_of
 from makar.errors import UsageError
 
+SIDES = ("left", "right", "top", "bottom")
 DIFFS = (".diff", ".patch")
 """Suffixes of a file that takes a change and not the whole."""
 
@@ -234,7 +235,12 @@ def edit(
     if names_film(model):
         prompts = {"prompt": prompt, "count": count if count > 1 else None, "seed": seed or None}
         asked = {**how, **options, **prompts, "lora": lora, "controlnet": controlnet}
-        words = {name: value for name, value in asked.items() if value not in (None, False, 0)}
+        # What was not said is None or False, a side 0.
+        words = {
+            name: value
+            for name, value in asked.items()
+            if value is not None and value is not False and (name not in SIDES or value)
+        }
         chosen = _form(form, output)
         check_output(output, medium="video", count=2 if chosen == "frames" else 1)
         films = [Path(model), *(files or [])]

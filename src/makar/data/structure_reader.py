@@ -15,7 +15,8 @@ import numpy as np
 from makar.data.amino_acids import STANDARD
 from makar.data.backbone import ATOMS, FARTHEST, UNKNOWN_RESIDUE, Backbone
 from makar.data.backbone_geometry import CA, FARTHEST_BOND, C, N, O
-from makar.errors import DataError, MissingExtraError
+from makar.errors import DataError
+from makar.optional import library
 
 LEAST_RESIDUES = 4
 SHORTEST_BOND = 0.8
@@ -114,8 +115,4 @@ def structure_library() -> Any:
     Raises:
         MissingExtraError: It is not installed.
     """
-    try:
-        import gemmi
-    except ImportError as error:
-        raise MissingExtraError("gemmi", extra="structure") from error
-    return gemmi
+    return library("gemmi", extra="structure")

@@ -21,6 +21,7 @@ from PIL import Image
 from makar.data.clip import Clip
 from makar.data.image_reader import PIXEL_LIMIT, read_image
 from makar.errors import DataError, MissingExtraError
+from makar.optional import library
 
 PIECE_FRAMES = 128
 LARGEST_SIDE = 256
@@ -141,11 +142,7 @@ def video_library() -> ModuleType:
     Raises:
         MissingExtraError: It is not installed.
     """
-    try:
-        import av
-    except ImportError as error:
-        raise MissingExtraError("av", extra="video") from error
-    return av
+    return library("av", extra="video")
 
 
 def _shown(stream: IO[bytes], head: bytes, largest_side: int) -> Any:

@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from makar.config import Config
-from makar.errors import DataError, MissingExtraError, UnsupportedError, UsageError
+from makar.errors import DataError, UnsupportedError, UsageError
 from makar.generation.tool_calls import check_tools, tool_calls_of, tool_schema
+from makar.optional import library
 
 FORMS = ("json_schema", "regex", "choice", "tools")
 
@@ -119,11 +120,7 @@ def guidance() -> Any:
     Raises:
         MissingExtraError: It is not installed.
     """
-    try:
-        import llguidance
-    except ImportError as error:
-        raise MissingExtraError("llguidance", extra="structured") from error
-    return llguidance
+    return library("llguidance", extra="structured")
 
 
 def refuse_stops(form: Form, options: Config) -> None:

@@ -34,8 +34,6 @@ COUNTED_SIDE = 16
 PIECE_FRAMES = 4
 LARGEST_PICTURE_BYTES = 1 << 28
 
-FilmSource = str | Path | Clip
-
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class GivenFilm:
@@ -62,11 +60,6 @@ class GivenFilm:
     mark: str | None
     pictures: Callable[[], Iterator[np.ndarray]]
     sound: Callable[[], Sound | None]
-
-    @property
-    def seconds(self) -> float:
-        """How long it is."""
-        return self.count / self.rate_hz
 
 
 def is_film(place: str | Path) -> bool:

@@ -5,7 +5,6 @@ vtracer (MIT) finds areas of near colours and fits splines to their borders, in 
 stairs of its pixels. A path is opaque or not there, so half opacity is rounded.
 """
 
-import importlib
 import io
 import re
 from typing import Any
@@ -14,9 +13,9 @@ import numpy as np
 from PIL import Image
 
 from makar.codecs.image_fit import with_channels
-from makar.errors import MissingExtraError
 from makar.generation.palette import OPAQUE, in_colours, written
 from makar.generation.placement import resized
+from makar.optional import library
 from makar.provenance.content import Drawing
 from makar.provenance.embedding import SOURCE_TYPE, XMP_PACKETS
 
@@ -34,10 +33,7 @@ def tracer() -> Any:
     Raises:
         MissingExtraError: It is not installed; the message names the command.
     """
-    try:
-        return importlib.import_module(PACKAGE)
-    except ImportError as error:
-        raise MissingExtraError(PACKAGE, extra="design") from error
+    return library(PACKAGE, extra="design")
 
 
 def traced(pixels: np.ndarray, *, colours: np.ndarray | None = None) -> Drawing:

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
-from makar.errors import ArtifactError, MissingExtraError, UsageError
+from makar.errors import ArtifactError, UsageError
+from makar.optional import library
 
 USUAL_NAME = "documents"
 CONNECT_SECONDS = 10
@@ -112,8 +113,4 @@ def driver() -> Any:
     Raises:
         MissingExtraError: It is not installed.
     """
-    try:
-        import psycopg
-    except ImportError as error:
-        raise MissingExtraError("psycopg", extra="postgres") from error
-    return psycopg
+    return library("psycopg", extra="postgres")

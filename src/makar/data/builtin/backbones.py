@@ -17,8 +17,9 @@ import numpy as np
 
 from makar.data.backbone import UNKNOWN_RESIDUE, Backbone
 from makar.data.backbone_geometry import CA, TRANS, built
+from makar.data.builtin.computed import LICENCE, ComputedSource
 from makar.data.clashes import clash_counts
-from makar.data.document import Document, Found, Skip, Source
+from makar.data.document import Document
 
 EACH = 150
 VERSION = 1
@@ -72,35 +73,20 @@ KINDS: dict[str, Callable[[np.random.Generator], Torsions]] = {
 }
 
 
-class BackbonesSource(Source):
+class BackbonesSource(ComputedSource):
     """One document a backbone."""
 
     name, medium = "backbones", "structure"
+    kinds, each = tuple(KINDS), EACH
+    size_bytes = EACH * len(KINDS) * 22 * 48
+    note = f"{len(KINDS)} kinds, {EACH} backbones of each, from published torsions; no protein was measured"
+    follows_from = f"backbones\t{VERSION}\t{EACH}\t{','.join(KINDS)}"
 
-    def __init__(self) -> None:
-        count = EACH * len(KINDS)
-        self.found = Found(
-            files={"structure": count},
-            bytes={"structure": count * 22 * 48},
-            licences=[{"licence": "CC0-1.0", "stated_in": "makar", "how": "built in"}],
-            notes=[f"{len(KINDS)} kinds, {EACH} backbones of each, from published torsions; no protein was measured"],
+    def document(self, kind: str, number: int) -> Document:
+        """Return one of them."""
+        return Document(
+            name=f"{kind}/{number:03d}", read=functools.partial(_one, kind, number), label=kind, licence=LICENCE
         )
-
-    def documents(self, skip: Skip) -> Iterator[Document]:
-        """Yield backbones of all kinds by turns."""
-        del skip
-        for number in range(EACH):
-            for kind in KINDS:
-                yield Document(
-                    name=f"{kind}/{number:03d}",
-                    read=functools.partial(_one, kind, number),
-                    label=kind,
-                    licence="CC0-1.0",
-                )
-
-    def identity(self) -> Iterator[str]:
-        """Yield what the backbones follow from."""
-        yield f"backbones\t{VERSION}\t{EACH}\t{','.join(KINDS)}"
 
 
 @functools.lru_cache(maxsize=2 * EACH * len(KINDS))

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from makar.data.document import Document, Found, Skip, Source
+from makar.data.builtin.computed import LICENCE, ComputedSource
+from makar.data.document import Document
 from makar.data.sound import Sound
 from makar.data.wave_file import on_grid
 
@@ -98,35 +99,24 @@ KINDS: dict[str, Callable[[Wave, float, Draw], Wave]] = {
 }
 
 
-class EffectsSource(Source):
+class EffectsSource(ComputedSource):
     """One document a sound."""
 
     name, medium = "effects", "sound"
+    kinds, each = tuple(KINDS), EACH
+    size_bytes = round(4 * RATE_HZ * EACH * len(KINDS) * (SHORTEST_SECONDS + LONGEST_SECONDS) / 2)
+    note = f"{len(KINDS)} kinds, {EACH} sounds of each, {RATE_HZ} samples a second"
+    follows_from = f"effects\t{VERSION}\t{RATE_HZ}\t{EACH}\t{','.join(KINDS)}"
 
-    def __init__(self) -> None:
-        self.found = Found(
-            files={"sound": EACH * len(KINDS)},
-            bytes={"sound": round(4 * RATE_HZ * EACH * len(KINDS) * (SHORTEST_SECONDS + LONGEST_SECONDS) / 2)},
-            licences=[{"licence": "CC0-1.0", "stated_in": "makar", "how": "built in"}],
-            notes=[f"{len(KINDS)} kinds, {EACH} sounds of each, {RATE_HZ} samples a second"],
+    def document(self, kind: str, number: int) -> Document:
+        """Return one of them."""
+        return Document(
+            name=f"{kind}/{number:03d}",
+            read=functools.partial(_one, kind, number),
+            label=kind,
+            caption=_caption(kind, number),
+            licence=LICENCE,
         )
-
-    def documents(self, skip: Skip) -> Iterator[Document]:
-        """Yield sounds of all kinds by turns."""
-        del skip
-        for number in range(EACH):
-            for kind in KINDS:
-                yield Document(
-                    name=f"{kind}/{number:03d}",
-                    read=functools.partial(_one, kind, number),
-                    label=kind,
-                    caption=_caption(kind, number),
-                    licence="CC0-1.0",
-                )
-
-    def identity(self) -> Iterator[str]:
-        """Yield what the sounds follow from."""
-        yield f"effects\t{VERSION}\t{RATE_HZ}\t{EACH}\t{','.join(KINDS)}"
 
 
 def effect(kind: str, number: int) -> Sound:

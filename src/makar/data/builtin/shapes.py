@@ -13,8 +13,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from makar.data.builtin.computed import LICENCE, ComputedSource
 from makar.data.clip import Clip
-from makar.data.document import Document, Found, Skip, Source
+from makar.data.document import Document
 
 SIDE, FRAMES, RATE_HZ = 32, 8, 8.0
 EACH = 20
@@ -46,35 +47,24 @@ class Moving:
 ALL = tuple(Moving(*one) for one in itertools.product(SHAPES, COLOURS, DIRECTIONS))
 
 
-class ShapesSource(Source):
+class ShapesSource(ComputedSource):
     """One document a video."""
 
     name, medium = "shapes", "video"
+    kinds, each = ALL, EACH
+    size_bytes = EACH * len(ALL) * FRAMES * SIDE * SIDE * 3
+    note = f"{len(ALL)} kinds, {EACH} videos of each, {FRAMES} frames of {SIDE} x {SIDE} pixels"
+    follows_from = f"shapes\t{VERSION}\t{SIDE}\t{FRAMES}\t{EACH}"
 
-    def __init__(self) -> None:
-        self.found = Found(
-            files={"video": EACH * len(ALL)},
-            bytes={"video": EACH * len(ALL) * FRAMES * SIDE * SIDE * 3},
-            licences=[{"licence": "CC0-1.0", "stated_in": "makar", "how": "built in"}],
-            notes=[f"{len(ALL)} kinds, {EACH} videos of each, {FRAMES} frames of {SIDE} x {SIDE} pixels"],
+    def document(self, kind: Moving, number: int) -> Document:
+        """Return one of them."""
+        return Document(
+            name=f"{kind.direction}/{kind.colour}-{kind.shape}-{number:03d}",
+            read=functools.partial(_one, kind, number),
+            label=kind.direction,
+            caption=kind.caption,
+            licence=LICENCE,
         )
-
-    def documents(self, skip: Skip) -> Iterator[Document]:
-        """Yield videos of all kinds by turns."""
-        del skip
-        for number in range(EACH):
-            for moving in ALL:
-                yield Document(
-                    name=f"{moving.direction}/{moving.colour}-{moving.shape}-{number:03d}",
-                    read=functools.partial(_one, moving, number),
-                    label=moving.direction,
-                    caption=moving.caption,
-                    licence="CC0-1.0",
-                )
-
-    def identity(self) -> Iterator[str]:
-        """Yield what the videos follow from."""
-        yield f"shapes\t{VERSION}\t{SIDE}\t{FRAMES}\t{EACH}"
 
 
 def shape_clip(moving: Moving, number: int) -> Clip:

@@ -12,8 +12,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from makar.data.builtin.computed import LICENCE, ComputedSource
 from makar.data.chroma import NOTE_NAMES
-from makar.data.document import Document, Found, Skip, Source
+from makar.data.document import Document
 from makar.data.instruments import sound_of
 from makar.data.score import Note, Score, bar_steps
 from makar.data.sound import Sound
@@ -63,36 +64,24 @@ class Tune:
         return f"a {self.speed} {self.instrument} {self.style} in {NOTE_NAMES[self.tonic]} {self.mode}"
 
 
-class TunesSource(Source):
+class TunesSource(ComputedSource):
     """One document a tune."""
 
     name, medium = "tunes", "sound"
+    kinds, each = tuple(STYLES), EACH
+    size_bytes = round(4 * RATE_HZ * EACH * len(STYLES) * SECONDS)
+    note = f"{len(STYLES)} styles, {EACH} tunes of each, {RATE_HZ} samples a second; played by formulas"
+    follows_from = f"tunes\t{VERSION}\t{RATE_HZ}\t{EACH}\t{SECONDS}\t{','.join(STYLES)}\t{','.join(INSTRUMENTS)}"
 
-    def __init__(self) -> None:
-        count = EACH * len(STYLES)
-        self.found = Found(
-            files={"sound": count},
-            bytes={"sound": round(4 * RATE_HZ * count * SECONDS)},
-            licences=[{"licence": "CC0-1.0", "stated_in": "makar", "how": "built in"}],
-            notes=[f"{len(STYLES)} styles, {EACH} tunes of each, {RATE_HZ} samples a second; played by formulas"],
+    def document(self, kind: str, number: int) -> Document:
+        """Return one of them."""
+        return Document(
+            name=f"{kind}/{number:03d}",
+            read=functools.partial(_one, kind, number),
+            label=kind,
+            caption=tune_of(kind, number).caption,
+            licence=LICENCE,
         )
-
-    def documents(self, skip: Skip) -> Iterator[Document]:
-        """Yield tunes of all styles by turns."""
-        del skip
-        for number in range(EACH):
-            for style in STYLES:
-                yield Document(
-                    name=f"{style}/{number:03d}",
-                    read=functools.partial(_one, style, number),
-                    label=style,
-                    caption=tune_of(style, number).caption,
-                    licence="CC0-1.0",
-                )
-
-    def identity(self) -> Iterator[str]:
-        """Yield what the tunes follow from."""
-        yield f"tunes\t{VERSION}\t{RATE_HZ}\t{EACH}\t{SECONDS}\t{','.join(STYLES)}\t{','.join(INSTRUMENTS)}"
 
 
 def tune_of(style: str, number: int) -> Tune:

@@ -65,15 +65,19 @@ class BackboneSampler(Sampler):
             UnsupportedError: A length, label, guidance or slot that this model cannot honour.
             UnknownNameError: The label is not a class of the model.
         """
-        self._check(options)
+        self._check(options, is_given=any(KNOWN in prompt for prompt in prompts))
         asked = [self._asked(options, prompt) for prompt in prompts]
         for start in range(0, len(seeds), TOGETHER):
             part = slice(start, start + TOGETHER)
             for offset, made in enumerate(self._made(options, prompts[part], asked[part], seeds[part])):
                 yield start + offset, {TARGET: made}, True
 
-    def _check(self, options: BackboneOptions) -> None:
-        longest = self._config.longest
+    def _check(self, options: BackboneOptions, *, is_given: bool) -> None:
+        longest, usual = self._config.longest, BackboneOptions()
+        if is_given and (options.solver, options.shift) != (usual.solver, usual.shift):
+            raise UnsupportedError(
+                "a solver or a shift for a part of a backbone", expected="steps only: it goes its own way"
+            )
         if options.residues is not None and options.residues > longest:
             raise UnsupportedError(
                 f"{options.residues} residues", expected=f"2 to {longest}, the longest of this model"
