@@ -1,6 +1,7 @@
 """Backbones: geometry against closed forms and gemmi, files, collisions, allowed torsions, helices and strands, what is refused."""
 
 import gzip
+import sys
 
 import numpy as np
 import pytest
@@ -114,7 +115,7 @@ def test_a_file_comes_back(helix, form, read_as):
 
 
 def test_pdb_is_written_without_any_package(helix, monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "gemmi", None)
+    monkeypatch.setitem(sys.modules, "gemmi", None)
     lines = structure_bytes(helix).decode("ascii").splitlines()
     assert lines[1][12:16] == " CA " and lines[1][17:20] == "ALA" and len(lines[1]) == 80
     assert [float(lines[1][start : start + 8]) for start in (30, 38, 46)] == pytest.approx(

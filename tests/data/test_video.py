@@ -1,8 +1,8 @@
 """Videos are read in every form, at even times, by pieces; what is damaged, too long, silent of pictures or single is said so."""
 
-import builtins
 import fractions
 import io
+import sys
 
 import numpy as np
 import pytest
@@ -28,14 +28,7 @@ LOST = {"webm": 6.0, "mp4": 6.0, "mkv": 0.0, "gif": 0.0, "apng": 0.0, "webp": 0.
 @pytest.fixture
 def without_av(monkeypatch):
     """Let PyAV be absent."""
-    real = builtins.__import__
-
-    def absent(name, *rest, **further):
-        if name == "av":
-            raise ImportError(name)
-        return real(name, *rest, **further)
-
-    monkeypatch.setattr(builtins, "__import__", absent)
+    monkeypatch.setitem(sys.modules, "av", None)
 
 
 def _written(times, *, rate=1000, form="matroska"):

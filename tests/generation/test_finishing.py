@@ -1,8 +1,8 @@
 """A palette and tracing are done after the copy check, before the signature, and the manifest says so."""
 
-import importlib
 import json
 import re
+import sys
 from xml.etree import ElementTree
 
 import numpy as np
@@ -99,14 +99,7 @@ def test_a_file_of_another_kind_is_refused_before_anything_is_written(image_arti
 
 
 def test_a_missing_package_is_named_with_its_command(image_artifact, monkeypatch):
-    real = importlib.import_module
-
-    def absent(name, *rest):
-        if name == tracing.PACKAGE:
-            raise ImportError(name)
-        return real(name, *rest)
-
-    monkeypatch.setattr(tracing.importlib, "import_module", absent)
+    monkeypatch.setitem(sys.modules, tracing.PACKAGE, None)
     with pytest.raises(MissingExtraError) as caught:
         generate(image_artifact, options={"svg": True})
     assert "makar[design]" in str(caught.value)

@@ -1,6 +1,7 @@
 """An index in PostgreSQL gives the same answers as one in SQLite: a real server with pgvector, started here."""
 
 import contextlib
+import sys
 import threading
 import warnings
 
@@ -174,16 +175,7 @@ def test_what_cannot_be_used_is_said_without_the_password(address):
 
 
 def test_without_the_extra_it_is_named(monkeypatch):
-    import builtins
-
-    real = builtins.__import__
-
-    def without(name, *given, **more):
-        if name == "psycopg":
-            raise ImportError(name)
-        return real(name, *given, **more)
-
-    monkeypatch.setattr(builtins, "__import__", without)
+    monkeypatch.setitem(sys.modules, "psycopg", None)
     from makar.errors import MissingExtraError
 
     with pytest.raises(MissingExtraError, match="postgres"):

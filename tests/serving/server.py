@@ -74,11 +74,14 @@ class Server:
 
     def _listen(self, pipe):
         for line in pipe:
+            # A line for the log may name another address, that of an engine behind.
+            pattern = r"(http://[0-9.:]+)"
             if pipe is self.process.stderr:
                 self.said.append(line)
+                pattern = "studio on " + pattern
             else:
                 self.output += line
-            if found := re.search(r"studio on (http://[0-9.:]+)", line):
+            if found := re.search(pattern, line):
                 self.address = found[1]
                 self._answers.set()
 
