@@ -90,7 +90,7 @@ def rate_images(folder, *, medium_prompt=""):
         feedback.judge([path], kind="stars", value=[stars], rater="ann", prompt=medium_prompt or path.parent.name)
 
 
-@pytest.mark.parametrize("recipe", ["image", "image-class"])
+@pytest.mark.parametrize("recipe", ["image", pytest.param("image-class", marks=pytest.mark.slow)])
 def test_a_model_of_images_learns_what_is_liked(tmp_path, monkeypatch, recipe):
     monkeypatch.chdir(tmp_path)
     folder = write_images(tmp_path / "images")

@@ -86,13 +86,18 @@ def test_a_piece_goes_on_where_it_ends(composer, tmp_path):
 @pytest.mark.parametrize(
     "words, said",
     [
-        (["given.mid"], "nothing says what to change"),
         (["given.mid", "--keep", "viola"], "viola"),
-        (["given.mid", "--keep", "bass", "--go-on"], "both"),
-        (["given.mid", "--denoise"], '"operation" for a piece of music'),
-        (["absent.mid", "--go-on"], "there is no file"),
         (["given.mid", "--go-on", "--prompt", "key=H"], 'the key "H"'),
-        (["given.mid", "--go-on", "--prompt", "tempo=96"], "beside a piece"),
+        *(
+            pytest.param(words, said, marks=pytest.mark.slow)
+            for words, said in (
+                (["given.mid"], "nothing says what to change"),
+                (["given.mid", "--keep", "bass", "--go-on"], "both"),
+                (["given.mid", "--denoise"], '"operation" for a piece of music'),
+                (["absent.mid", "--go-on"], "there is no file"),
+                (["given.mid", "--go-on", "--prompt", "tempo=96"], "beside a piece"),
+            )
+        ),
     ],
 )
 def test_what_cannot_be_done_is_said_before_anything_is_made(composer, tmp_path, words, said):

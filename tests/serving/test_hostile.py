@@ -15,6 +15,7 @@ from tests.serving.server import Server, request, talker
 pytestmark = [pytest.mark.loopback, pytest.mark.timeout(1500)]
 LEAST = 200
 MOST_GROWTH = 0.05
+ROUNDS = 2
 
 
 @pytest.fixture(scope="module")
@@ -68,10 +69,13 @@ def test_none_of_them_is_an_error_inside_and_the_memory_stays(server):
     refused = [name for name, code in found.items() if code is not None and 400 <= code < 500]
     assert len(refused) > 0.7 * len(found)
     front = psutil.Process(server.process.pid)
-    ask_all(server.address)
-    before = front.memory_info().rss
-    assert ask_all(server.address) == found
-    assert front.memory_info().rss < (1 + MOST_GROWTH) * before
+    held = []
+    for _ in range(2 * ROUNDS):
+        assert ask_all(server.address) == found
+        held.append(front.memory_info().rss)
+    # Where a body of megabytes finds its place in the heap moves one round by more than the bar: the most of the first and the least of
+    # the last rounds are compared, so that only what is kept counts.
+    assert min(held[ROUNDS:]) < (1 + MOST_GROWTH) * max(held[:ROUNDS])
     good = request(server.address, hostile.CHAT, hostile.GOOD)
     assert good[0] == 200 and json.loads(good[2])["choices"]
 

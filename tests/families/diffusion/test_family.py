@@ -264,7 +264,7 @@ def test_foreign_missing_and_misshapen_tensors_are_listed() -> None:
 @pytest.mark.parametrize(
     "config",
     [
-        pytest.param(small(classes=0), id="unet"),
+        pytest.param(small(classes=0), id="unet", marks=pytest.mark.slow),
         pytest.param(small(), id="classes", marks=pytest.mark.slow),
         pytest.param(captioned(objective="ddpm"), id="captions", marks=pytest.mark.slow),
         pytest.param(captioned(classes=3, network="dit", blocks=2), id="dit", marks=pytest.mark.slow),

@@ -88,8 +88,9 @@ def test_a_planted_collapse_is_found_told_and_undone(kind, tmp_path):
 
 @pytest.mark.parametrize(
     "kind, seed",
-    [("dcgan", 0), *(pytest.param(kind, seed, marks=pytest.mark.slow) for kind in KINDS for seed in (1, 2, 3))],
+    [(kind, seed) for kind in KINDS for seed in range(4)],
 )
+@pytest.mark.slow
 def test_a_healthy_pair_is_left_alone_and_comes_nearer_to_the_data(kind, seed, tmp_path):
     result, events, _ = trained(kind, tmp_path, plant=False, seed=seed)
     assert result.rollbacks == 0 and result.incidents == []

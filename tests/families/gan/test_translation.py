@@ -302,7 +302,7 @@ def shop(kind, folder):
     return plan, TrainingData(codec=codec, stores=stores)
 
 
-@every_kind
+@pytest.mark.parametrize("kind", ["pix2pix", pytest.param("cyclegan", marks=pytest.mark.slow)])
 def test_a_stopped_and_resumed_run_ends_with_the_same_bits_its_memory_of_images_too(kind, tmp_path):
     plan, data = shop(kind, tmp_path)
     stage = plan.recipe.stages[0]

@@ -37,8 +37,25 @@ def same(one, other):
     return np.abs(one.content.astype(int) - other.content).max() <= 1
 
 
-@pytest.mark.parametrize("layout", ["diffusers", "kohya", "peft"])
-@pytest.mark.parametrize("name", ["stable_diffusion", "stable_diffusion_xl", "stable_diffusion_3"])
+@pytest.mark.parametrize(
+    "name, layout",
+    [
+        ("stable_diffusion", "kohya"),
+        ("stable_diffusion_xl", "peft"),
+        ("stable_diffusion_3", "diffusers"),
+        *(
+            pytest.param(name, layout, marks=pytest.mark.slow)
+            for name, layout in (
+                ("stable_diffusion", "diffusers"),
+                ("stable_diffusion", "peft"),
+                ("stable_diffusion_xl", "diffusers"),
+                ("stable_diffusion_xl", "kohya"),
+                ("stable_diffusion_3", "kohya"),
+                ("stable_diffusion_3", "peft"),
+            )
+        ),
+    ],
+)
 def test_a_file_of_every_layout_gives_what_the_adapter_gives(name, layout, adapter, pipelines, tmp_path):
     artifact = adapter(name)
     if layout == "kohya" and name == "stable_diffusion_3":

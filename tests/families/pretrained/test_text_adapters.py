@@ -41,7 +41,14 @@ def folder(tmp_path):
     return tmp_path
 
 
-@pytest.mark.parametrize("name, kind", [("gpt2", "lora"), ("gpt2", "dora"), ("llama", "rslora"), ("gemma", "lora")])
+@pytest.mark.parametrize(
+    "name, kind",
+    [
+        ("gpt2", "dora"),
+        ("llama", "rslora"),
+        *(pytest.param(name, "lora", marks=pytest.mark.slow) for name in ("gpt2", "gemma")),
+    ],
+)
 def test_it_learns_and_peft_gives_the_same_numbers(name, kind, folder):
     checkpoint = tiny_checkpoints.save(name, folder / name)
     run = makar.train(folder / "texts", steps=4, output="poems", from_model=checkpoint, adapter=kind, settings=FAST)

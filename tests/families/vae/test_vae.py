@@ -292,6 +292,7 @@ def test_foreign_missing_and_misshapen_tensors_are_listed() -> None:
 
 # The exporter of torch still uses a name that torch itself calls deprecated.
 @pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning")
+@pytest.mark.slow
 def test_exported_networks_compute_the_same_in_onnxruntime(tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime")
     from makar.artifacts.export_onnx import _export_part, check_part

@@ -213,6 +213,7 @@ def test_configuration_survives_json_and_impossible_ones_are_refused() -> None:
 
 # The exporter of torch still uses a name that torch itself calls deprecated.
 @pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning")
+@pytest.mark.slow
 @BOTH
 def test_exported_networks_compute_the_same_in_onnxruntime(quantiser: str, tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime")
