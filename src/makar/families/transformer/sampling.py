@@ -15,6 +15,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -117,11 +118,17 @@ class TopP:
         self, logits: Float[Tensor, " vocabulary"], history: Int[Tensor, " length"]
     ) -> Float[Tensor, " vocabulary"]:
         del history
-        ascending, order = torch.sort(logits)
+        # NumPy sorts values alone ten times as fast as torch sorts values with their places.
+        ascending = torch.from_numpy(np.sort(logits.numpy()))
         # Summed from the small end, where float32 keeps the digits that decide.
         beyond = ascending.softmax(0).cumsum(0) <= 1 - self.mass
-        beyond[-1] = False
-        return logits.masked_fill(torch.empty_like(beyond).scatter(0, order, beyond), NEVER)
+        count = min(int(beyond.sum()), len(logits) - 1)
+        last = ascending[count]
+        unlikely = logits < last
+        if (lacking := count - int(unlikely.sum())) > 0:
+            # Of equals the first are left out, as a stable sort has them.
+            unlikely[(logits == last).nonzero()[:lacking, 0]] = True
+        return logits.masked_fill(unlikely, NEVER)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -152,6 +159,10 @@ class RepetitionPenalty:
         present = logits[history]
         penalised = torch.where(present < 0, present * self.factor, present / self.factor)
         return logits.scatter(0, history, penalised)
+
+
+FORGETFUL = (Greedy, Never, Temperature, TopK, TopP, MinP)
+"""Strategies that do not look at what was written before."""
 
 
 def strategies(options: DrawsTokens, hooks: Sequence[LogitsHook] = ()) -> tuple[LogitsHook, ...]:
@@ -194,10 +205,11 @@ def choose(
     """
     greedy = bool(chain) and isinstance(chain[-1], Greedy)
     rest = chain[:-1] if greedy else chain
-    if rest:
-        tokens = torch.tensor(history, dtype=torch.int64)
-        for strategy in rest:
-            logits = strategy(logits, tokens)
+    # A long history costs more to turn into a tensor than the rest of a choice, and few look at it.
+    is_read = any(not isinstance(strategy, FORGETFUL) for strategy in rest)
+    tokens = torch.tensor(history if is_read else (), dtype=torch.int64)
+    for strategy in rest:
+        logits = strategy(logits, tokens)
     if greedy:
         return int(logits.numpy().argmax())
     return draw(logits, generator=generator)
@@ -208,5 +220,7 @@ def draw(logits: Float[Tensor, " vocabulary"], *, generator: torch.Generator) ->
     cumulative = logits.double().softmax(0).cumsum(0)
     point = torch.rand((), dtype=torch.float64, generator=generator) * cumulative[-1]
     token = int(torch.searchsorted(cumulative, point, right=True))
-    # A product rounded up to the total would land behind the last token.
-    return min(token, int((logits > NEVER).nonzero()[-1]))
+    if token < len(logits) and logits[token] > NEVER:
+        return token
+    # A product rounded up to the total lands behind the last token.
+    return int((logits > NEVER).nonzero()[-1])
