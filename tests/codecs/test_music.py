@@ -110,3 +110,28 @@ def test_a_part_runs_ahead_by_the_lead_in_words_of_its_own():
     assert all(word[0] == letter for word in head)
     assert sum(word[0] in "satb" and word != "bar" for word in words) == 3 * score.steps
     assert set(codec.never_drawn) >= {codec.tokenizer.token_to_id(word) for word in own}
+
+
+@pytest.mark.parametrize("leads", [0.0, 1.0])
+def test_what_is_told_is_told_again_in_every_bar(leads):
+    settings = MusicCodecConfig(leading_share=leads, lead_steps=4, keys=2, untold=0.0, remind_bars=1)
+    codec = fit_codec(settings, iter(samples.records("music")))
+    plain = fit_codec(settings.changed(remind_bars=0), iter(samples.records("music")))
+    for record in samples.records("music")[:4]:
+        for piece, bare in zip(*(pieces_in(one, one.encode(record)["target"]) for one in (codec, plain)), strict=True):
+            words = names(codec, piece)
+            mark, bar = (":", 4) if "grid" in words else ("bar", 1)
+            places = [place for place, word in enumerate(words) if word == mark]
+            told = [word for word in words[: words.index(mark)] if word.startswith(("<|style:", "<|key:", "<|plays:"))]
+            assert told and len(places) > bar, "a piece of one bar shows nothing"
+            for number, place in enumerate(places):
+                before = words[place - len(told) : place]
+                assert (before == told) == ((number % bar == 0 and number > 0) or words[: len(told)] == before)
+            assert codec.decode({"target": piece}) == plain.decode({"target": bare})
+
+
+def test_a_prompt_goes_on_with_what_it_tells_between_its_bars():
+    codec = fit_codec(MusicCodecConfig(remind_bars=2), iter(samples.records("music")))
+    words = names(codec, codec.encode_prompt("key=D m4/4 q96 bar p0 bar p0 bar p0 bar p0 bar p0"))
+    told = [place for place, word in enumerate(words) if word == "<|key:D|>"]
+    assert told == [0, 7, 12] and words[8] == words[13] == "bar"

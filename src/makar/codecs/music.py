@@ -6,7 +6,8 @@ inside the range of the words: music is the same in every key, and a model of a 
 et al. 2012 transpose to one key instead, which a piece for singers cannot be). (3) **A part that leads.** To write parts below a given
 melody a model must see what the melody will do. In a share of the pieces one of four parts runs ahead by a bar, in words of its own
 (capitals), and the others follow: the anticipation of Thickstun et al. 2023 (arXiv 2306.08620) with a fixed lead. The same
-left-to-right model then harmonises any part.
+left-to-right model then harmonises any part. (4) What is told before a piece is out of sight after a window. It is told again every so many
+bars (``remind_bars``), in words that are no content, so that a window cut anywhere has it, and a model that writes copies it along.
 """
 
 import collections
@@ -154,9 +155,44 @@ class MusicCodec(SymbolCodec):
         moved = score.moved(move)
         if leads and score.is_grid and shares[3] < self.config.leading_share:
             voice = VOICES[int(shares[4] * len(VOICES))]
-            words = self.leading_words(moved, voice)
-            return [*self.numbers([*told, _token("leads", voice), *words]), self.end_token]
-        return [*self.numbers(told), *self.symbols(notation_of(moved)), self.end_token]
+            words = [*told, _token("leads", voice), *self.reminded(told, self.leading_words(moved, voice))]
+        else:
+            words = [*told, *self.reminded(told, notation_of(moved).split())]
+        return [*self.numbers(words), self.end_token]
+
+    def reminded(self, told: Sequence[str], words: Sequence[str]) -> list[str]:
+        """Return the words of a piece, or of its beginning, in which what is told is told again every so many bars.
+
+        Args:
+            told: Names of the tokens that tell.
+            words: The words, or names of tokens; marks of quarters or bars are told by.
+        """
+        if not (self.config.remind_bars and told):
+            return list(words)
+        metre = next((word.removeprefix(METRE) for word in words[:1] if word.startswith(METRE)), self.metre)
+        marks = {
+            BAR: self.config.remind_bars,
+            BEAT: self.config.remind_bars * max(1, bar_steps(metre) // STEPS_A_QUARTER),
+        }
+        found: list[str] = []
+        seen = 0
+        for word in words:
+            if word in marks:
+                found += told if seen and seen % marks[word] == 0 else ()
+                seen += 1
+            found.append(word)
+        return found
+
+    def encode_prompt(self, text: str) -> np.ndarray:
+        """Return the tokens of a prompt, int64 ``[length]``: what it tells, then the beginning that it gives.
+
+        Raises:
+            UnsupportedError: It tells what this model was not told in training.
+            DataError: The beginning is none.
+        """
+        told, begun = self.told_in(text)
+        self.check_content(begun, is_whole=False)
+        return np.array(self.numbers([*told, *self.reminded(told, begun.split())]), np.int64)
 
     def told(self, record: Record) -> list[str]:
         """Return the token of the style of a piece."""

@@ -31,3 +31,10 @@ class MusicCodecConfig(CodecConfig):
         maximum=1.0,
     )
     lead_steps: int = setting(16, meaning="how far it runs ahead", unit="sixteenths", minimum=1, maximum=64)
+    remind_bars: int = setting(
+        0,
+        meaning="after how many bars style, key and instruments are told again, so that no window is without them; 0 is never",
+        unit="bars",
+        minimum=0,
+        maximum=64,
+    )

@@ -104,7 +104,7 @@ def edit_music(
     stated: dict[str, Any] = {"settings": asked.to_dictionary(), "source": describe_content(notation_of(score))}
     if asked.go_on:
         request = Request(artifact, options=controls, novelty=novelty, refuse_copies=False)
-        given = np.array([*codec.numbers(told), *codec.symbols(notation_of(score))], np.int64)
+        given = np.array(codec.numbers([*told, *codec.reminded(told, notation_of(score).split())]), np.int64)
         change = Change(finish=unchanged, stated={"operation": "go on", **stated})
         prompt = Prompt(stated=None, slots={TARGET: torch.from_numpy(given)}, change=change)
         return make_assets(request, [Job(prompt, seed + number) for number in range(count)])
@@ -132,8 +132,8 @@ def _harmonised(
     prompt = np.array([*codec.numbers(told), codec.leads_token(letter), *codec.numbers(head)], np.int64)
     free = {voice: codec.numbers([f"{voice}{pitch}" for pitch in range(LOWEST, HIGHEST + 1)]) for voice in VOICES}
     # The words of the given part and the marks stand where they are; where another part rests in the plan it is to be written.
-    words = [word for step in steps for word in step]
-    places = [codec.numbers([word]) if word == BEAT or word[0] == letter.upper() else free[word[0]] for word in words]
+    words = codec.reminded(told, [*head, *(word for step in steps for word in step)])[len(head) :]
+    places = [free[word[0]] if word[0] in free and word != BEAT else codec.numbers([word]) for word in words]
     request = Request(
         artifact,
         options=controls | {"max_tokens": len(places)},

@@ -12,7 +12,10 @@ def musenet() -> Recipe:
     """Return the recipe that learns to write music."""
     family, optimisation = text_family_for(4e12, tokens=2_000_000, vocabulary=WORDS)
     stage = Stage(
-        name="model", codec=MusicCodecConfig(), family=family.changed(vocabulary=0), optimisation=optimisation
+        name="model",
+        codec=MusicCodecConfig(remind_bars=1),
+        family=family.changed(vocabulary=0),
+        optimisation=optimisation,
     )
     return Recipe(
         name="musenet",
