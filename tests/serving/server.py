@@ -48,7 +48,8 @@ class Server:
     """A running server: its address, its process, what it said on stderr, and its stdout."""
 
     def __init__(self, home, *words, environment=None):
-        values = {**os.environ, "MAKAR_HOME": str(home), "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "src")}
+        path = os.pathsep.join(filter(None, [str(ROOT / "src"), os.environ.get("PYTHONPATH", "")]))
+        values = {**os.environ, "MAKAR_HOME": str(home), "OMP_NUM_THREADS": "1", "PYTHONPATH": path}
         values.pop("MAKAR_SERVE_KEY", None)
         self.process = subprocess.Popen(
             [sys.executable, "-c", CODE, "serve", *map(str, words), "--port", "0"],

@@ -39,7 +39,7 @@ from makar.generation.guards import (
 from makar.generation.jobs import Job
 from makar.generation.modelling import modelled
 from makar.generation.piece import written_piece
-from makar.generation.previewing import Previews, watched
+from makar.generation.previewing import Previews, Steps, watched
 from makar.generation.prompts import EncodesPrompts, Prompt
 from makar.generation.recording import compared, recorded
 from makar.generation.steering import Likelihoods, Steered, Steering
@@ -131,10 +131,10 @@ class Request:
         self.sampler: Sampler = self._sampler()
         self.key = signing_key()
         self.vocoder: Vocoder | None = None
-        self._previews: Previews | None = None
+        self._previews: Previews | Steps | None = None
 
-    def show(self, previews: Previews) -> None:
-        """Show what is not finished yet, of all that is drawn from now on.
+    def show(self, previews: Previews | Steps) -> None:
+        """Show what is not finished yet, or say how far it is, of all that is drawn from now on.
 
         Raises:
             UnsupportedError: The model comes to nothing step by step.
@@ -192,7 +192,10 @@ class Request:
         parts: dict[int, list[Slots]] = collections.defaultdict(list)
         seeds = [seed_of_attempt(job.seed, attempt) for job in jobs]
         prompts = [job.prompt.slots for job in jobs]
-        if self._previews is not None:
+        if isinstance(self._previews, Steps):
+            tell = self._previews.tell
+            watched(self.sampler).watch(lambda found: tell(found.step, found.steps), most=self._previews.most)
+        elif self._previews is not None:
             show = self._previews.show
             watched(self.sampler).watch(
                 lambda found: self._preview(jobs[found.index], found, attempt, show), most=self._previews.most

@@ -11,6 +11,7 @@ from makar.errors import UnsupportedError
 from makar.generation.asset import Asset
 from makar.generation.edit import edit
 from makar.generation.generate import generate
+from makar.generation.previewing import Steps, counted
 from makar.generation.request import option_names
 from makar.provenance.content import Film, Recording
 
@@ -33,16 +34,17 @@ def make_sound(model: Model, ask: Ask) -> Iterator[Event]:
 
 
 def make_clip(model: Model, ask: Ask) -> Iterator[Event]:
-    """Make a clip of what is described, or one that begins with a picture."""
+    """Make a clip of what is described, or one that begins with a picture; between its steps it is said how far it is."""
     if model.medium != "video":
         raise UnsupportedError(f"video of {model.path.name}, which makes {model.medium}", expected="a model of video")
     options, prompt = _options(model, ask), ask["prompt"] or None
     seed, novelty = ask["seed"], model.novelty_index()
     if ask["reference"] is not None:
         how = {"image": read_image(base64.b64decode(ask["reference"]))}
-        (asset,) = edit(model.artifact, how, prompts=prompt, seed=seed, options=options, novelty=novelty)
+        assets = edit(model.artifact, how, prompts=prompt, seed=seed, options=options, novelty=novelty)
     else:
-        (asset,) = generate(model.artifact, prompts=prompt, seed=seed, options=options, novelty=novelty)
+        assets = generate(model.artifact, prompts=prompt, seed=seed, options=options, novelty=novelty)
+    (asset,) = counted(assets, Steps(tell=lambda step, steps: ask["tell"]({"step": step, "steps": steps})))
     yield _event(asset, ask)
 
 

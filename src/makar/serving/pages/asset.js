@@ -66,7 +66,7 @@ export async function soundOf({ model, prompt, seed, controls, voice = "default"
 }
 
 /** Have a clip made and kept; gives what its card shows. It is made in the background, and a signal stops it there too. */
-export async function clipOf({ model, prompt, seed, controls }, { signal } = {}) {
+export async function clipOf({ model, prompt, seed, controls }, { signal, told } = {}) {
   let video = await (await request("/v1/videos", { json: { model, prompt, seed, controls, store: true }, signal })).json();
   const path = `/v1/videos/${video.id}`;
   try {
@@ -74,6 +74,7 @@ export async function clipOf({ model, prompt, seed, controls }, { signal } = {})
       await new Promise((resolve) => setTimeout(resolve, 300));
       signal?.throwIfAborted();
       video = await (await request(path, { signal })).json();
+      if (video.status === "in_progress") told?.(video.progress, video.makar);
     }
   } finally {
     // What was made is in the library, and what was not is not wanted any more.
@@ -81,6 +82,18 @@ export async function clipOf({ model, prompt, seed, controls }, { signal } = {})
   }
   if (video.status === "failed") throw new Error(video.error.message);
   return kept({ ...video.makar, model, prompt, medium: "video" });
+}
+
+/** A place where something is being made, with how far it is as soon as that is known: [element, told]. */
+export function waitingFor(words) {
+  const bar = h("progress", { max: 100, "aria-label": words });
+  const left = h("span", { class: "small" }, "Being made …");
+  const told = (progress, known) => {
+    if (!known) return;
+    bar.value = progress;
+    left.textContent = `Step ${known.step} of ${known.steps}${known.seconds_left === null ? "" : `, about ${duration(known.seconds_left)} left`}`;
+  };
+  return [h("li", { class: "card pending" }, h("div", { class: "under" }, bar, left)), told];
 }
 
 /** What the card of an asset shows, of what the server said when it was made. */
