@@ -13,11 +13,14 @@ from pathlib import Path
 import torch
 
 from makar.artifacts.save import save_artifact
+from makar.codecs.backbone_config import BackboneCodecConfig
 from makar.codecs.codec import fit_codec
 from makar.codecs.text_config import ByteCodecConfig
+from makar.families.backbone.config import BackboneConfig
 from makar.families.family import build_family
 from makar.families.transformer.config import TransformerConfig
 from makar.recipe import Recipe, Stage
+from tests.contract.samples import records
 
 ROOT = Path(__file__).parents[2]
 STARTS_WITHIN_SECONDS = 120
@@ -38,6 +41,19 @@ def talker(place, *, context=512, seed=0):
         name="text", medium="text", summary="for tests", stages=(Stage(name="model", codec=codec, family=config),)
     )
     data = {"fingerprint": "ab" * 32, "name": "notes"}
+    return save_artifact(place, recipe=recipe, codec=fitted, family=family, training={"run": ""}, data=data)
+
+
+def folder(place):
+    """Save a model of tiny structures of two classes that has learned nothing."""
+    codec = BackboneCodecConfig(use_labels=True, longest=24)
+    fitted = fit_codec(codec, iter(records("structure")))
+    config = BackboneConfig(width=16, blocks=1, head_width=8).bound_to(fitted.spec)
+    family = build_family(config)
+    family.initialise(torch.Generator().manual_seed(0))
+    stage = Stage(name="model", codec=codec, family=config)
+    recipe = Recipe(name="protein-structure-class", medium="structure", summary="for tests", stages=(stage,))
+    data = {"fingerprint": "cd" * 32, "name": "folds"}
     return save_artifact(place, recipe=recipe, codec=fitted, family=family, training={"run": ""}, data=data)
 
 
@@ -121,9 +137,10 @@ def request(address, path, body=None, *, method=None, headers=None, timeout=60):
 
 
 def posted(address, path, texts, files):
-    """Return (status, values) of a form; ``files`` are bytes by name."""
+    """Return (status, values) of a form; ``files`` are bytes by name, or a list of them."""
     mark, lines = b"--a-line-that-is-in-no-file", []
-    for name, value in [*texts.items(), *files.items()]:
+    several = [(name, one) for name, value in files.items() for one in (value if isinstance(value, list) else [value])]
+    for name, value in [*texts.items(), *several]:
         shown = '; filename="given"' if isinstance(value, bytes) else ""
         content = value if isinstance(value, bytes) else value.encode()
         head = f'Content-Disposition: form-data; name="{name}"{shown}'.encode()

@@ -1,4 +1,4 @@
-"""What a worker can do with sounds and clips: make them, and change those that are given; see ``work``."""
+"""What a worker can do with sounds, clips and structures: make them, and change sounds and clips that are given; see ``work``."""
 
 import base64
 from collections.abc import Iterator
@@ -6,6 +6,7 @@ from typing import Any
 
 from makar.api.model import Model
 from makar.data.image_reader import read_image
+from makar.data.structure_writer import TYPES as STRUCTURE_TYPES
 from makar.data.video_file import TYPES
 from makar.errors import UnsupportedError
 from makar.generation.asset import Asset
@@ -13,7 +14,7 @@ from makar.generation.edit import edit
 from makar.generation.generate import generate
 from makar.generation.previewing import Steps, counted
 from makar.generation.request import option_names
-from makar.provenance.content import Film, Recording
+from makar.provenance.content import Film, Recording, Structure
 
 Ask = dict[str, Any]
 Event = dict[str, Any]
@@ -46,6 +47,18 @@ def make_clip(model: Model, ask: Ask) -> Iterator[Event]:
         assets = generate(model.artifact, prompts=prompt, seed=seed, options=options, novelty=novelty)
     (asset,) = counted(assets, Steps(tell=lambda step, steps: ask["tell"]({"step": step, "steps": steps})))
     yield _event(asset, ask)
+
+
+def make_structure(model: Model, ask: Ask) -> Iterator[Event]:
+    """Make the structure of a protein, of a class where the model takes one."""
+    assets = generate(
+        model.artifact,
+        prompts=ask["prompt"] or None,
+        seed=ask["seed"],
+        options=_options(model, ask),
+        novelty=model.novelty_index(),
+    )
+    yield from (_event(asset, ask) for asset in assets)
 
 
 def change_file(model: Model, ask: Ask) -> Iterator[Event]:
@@ -85,5 +98,6 @@ def _event(asset: Asset, ask: Ask) -> Event:
     }
     if isinstance(content, Recording):
         return {"wave": base64.b64encode(content.wave).decode("ascii"), "rate_hz": content.rate_hz, **made}
-    assert isinstance(content, Film), "sounds and clips"
-    return {"file": base64.b64encode(content.file).decode("ascii"), "type": TYPES[content.form], **made}
+    assert isinstance(content, Film | Structure), "sounds, clips and structures"
+    kind = (TYPES | STRUCTURE_TYPES)[content.form]
+    return {"file": base64.b64encode(content.file).decode("ascii"), "type": kind, **made}

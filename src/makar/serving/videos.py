@@ -3,8 +3,9 @@
 Decisions. (1) The body is a form, as the official client sends it, or JSON. (2) ``seconds`` and ``size`` are what the model makes, or left
 out: there is nothing to choose. (3) ``input_reference`` is the first frame. (4) The file is WebM, or GIF where PyAV is not installed, and
 is what was signed; the manifest comes in the header ``x-makar-manifest`` of its content, base64 of its JSON. One clip is made at a time;
-one that is deleted meanwhile is made no further. While it is made, ``progress`` and ``makar`` say the step it is at, of how many, and the
-seconds that are left at the pace so far; none of that outlives the process. (5) With ``store`` it is kept in the library too, which the studio shows.
+one that is deleted meanwhile is made no further. While it is made, ``progress`` and ``makar`` say
+the step it is at, of how many, and the seconds that are left at the pace so far; none of that outlives the process. (5) With ``store`` it
+is kept in the library too, which the studio shows.
 """
 
 import asyncio
