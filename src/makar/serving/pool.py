@@ -59,6 +59,7 @@ class Pool:
         self._memory_bytes = memory_bytes
         self._most_waiting = most_waiting
         self._is_open = not models
+        self._left_out: set[str] = set()
         places = [place_of(model, base_url=base_url) for model in models]
         for place in places:
             check_runs(engine, place.engines, place.name)
@@ -80,6 +81,9 @@ class Pool:
                     place = place_of(name)
                     if self._engine in (AUTO, *place.engines):
                         self._places[name] = place
+                    elif name not in self._left_out:
+                        self._left_out.add(name)
+                        LOG.info("%s is left out: it runs on %s", name, " or ".join(place.engines))
             for name in set(self._places) - known:
                 # Its folder was deleted; a process that holds it still answers until nobody has it.
                 if self._places[name].process is None:

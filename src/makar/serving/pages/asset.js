@@ -161,7 +161,7 @@ async function whole(signed, file, { asset, raw, close, remove }) {
   const set = h("section", {}, h("h3", {}, "Settings"), pairs(Object.entries(use.controls).map(([key, value]) => [key.replaceAll("_", " "), Array.isArray(value) ? value.join(", ") : String(value)])));
   const whose = described({ ...use, medium: manifest.medium, model: use.model });
   const shown = isImage && file.type.startsWith("image/") ? bigImage(file, whose) : isSound && /wav/.test(file.type) ? await bigSound(file, whose) : isVideo && /^(video|image)/.test(file.type) ? bigClip(file, whose) : isStructure && file.type !== "application/json" ? h("div", { class: "big" }, structure({ words: whose, text: await file.text() })) : await text(file, manifest);
-  return h("div", {}, h("div", { class: "two" }, h("div", {}, shown, acts, asset && stars(asset.id)), h("div", {}, novelty, facts, Object.keys(use.controls).length > 0 && set, checks(file, raw))),
+  return h("div", {}, h("div", { class: "two" }, h("div", {}, shown, acts, asset?.model && !isStructure && stars(asset.id)), h("div", {}, novelty, facts, Object.keys(use.controls).length > 0 && set, checks(file, raw))),
     h("section", {}, h("h3", {}, "The same again"), again(manifest)),
     h("details", {}, h("summary", {}, "The signed manifest"), h("pre", {}, JSON.stringify(signed, null, 1))));
 }

@@ -78,7 +78,7 @@ export class FilmEdit {
 
   show() {
     const move = (at, by) => { films.splice(at + by, 0, ...films.splice(at, 1)); this.show(); this.list.children[at + by].querySelector("button").focus(); };
-    this.list.replaceChildren(...films.map((film, at) => h("li", {}, h("div", { class: "row" }, h("span", { class: "grow small" }, film.name),
+    this.list.replaceChildren(...films.map((film, at) => h("li", {}, h("div", { class: "row picker tight" }, h("span", { class: "grow small" }, film.name),
       button("", { icon: "left", title: `${film.name}: earlier`, disabled: at === 0, act: () => move(at, -1) }),
       button("", { icon: "right", title: `${film.name}: later`, disabled: at === films.length - 1, act: () => move(at, 1) }),
       button("", { icon: "trash", title: `Leave out ${film.name}`, act: () => { films.splice(at, 1); this.show(); this.element.querySelector("button").focus(); } })))));

@@ -159,32 +159,36 @@ class Structure extends HTMLElement {
   draw() {
     const pen = this.canvas.getContext("2d");
     const scale = this.zoom * (SIDE / 2 - MARGIN) / this.radius;
+    const line = (from, to, share) => {
+      const depth = (from[2] + to[2]) / 2;
+      const near = .5 + depth / this.radius / 2;
+      return { from, to, depth, width: (8 + 9 * near) * Math.sqrt(this.zoom), colour: `hsl(${230 * (1 - share)} ${45 + 35 * near}% ${62 - 12 * near}%)` };
+    };
     const lines = [];
     for (const chain of this.chains) {
       const seen = chain.map((point) => this.axes.map((axis) => dot(axis, point)));
       const whole = Math.max(1, seen.length - 1);
-      for (let at = 0; at + 1 < seen.length; at++) lines.push({ from: seen[at], to: seen[at + 1], share: at / whole, near: (seen[at][2] + seen[at + 1][2]) / 2 });
-      if (seen.length === 1) lines.push({ from: seen[0], to: seen[0], share: 0, near: seen[0][2] });
+      const own = seen.slice(0, whole).map((from, at) => line(from, seen[at + 1] ?? from, at / whole));
+      own.forEach((one, at) => { one.beside = [own[at - 1], own[at + 1]].filter(Boolean); });
+      lines.push(...own);
     }
-    lines.sort((a, b) => a.near - b.near);
+    lines.sort((a, b) => a.depth - b.depth);
     pen.clearRect(0, 0, SIDE, SIDE);
     const ground = getComputedStyle(this.canvas).backgroundColor;
     const place = ([x, y]) => [SIDE / 2 + x * scale, SIDE / 2 - y * scale];
-    const stroke = (line, width, colour, cap) => {
+    const stroke = ({ from, to }, width, colour, cap) => {
       pen.lineCap = cap;
       pen.beginPath();
-      pen.moveTo(...place(line.from));
-      pen.lineTo(...place(line.to));
+      pen.moveTo(...place(from));
+      pen.lineTo(...place(to));
       pen.lineWidth = width;
       pen.strokeStyle = colour;
       pen.stroke();
     };
-    for (const line of lines) {
-      const near = .5 + line.near / this.radius / 2;
-      const width = (5 + 6 * near) * Math.sqrt(this.zoom);
-      // What is nearer has an edge of the ground, so that it is seen to pass before what is farther.
-      stroke(line, width + 5, ground, "butt");
-      stroke(line, width, `hsl(${230 * (1 - line.share)} ${45 + 35 * near}% ${62 - 12 * near}%)`, "round");
+    for (const one of lines) {
+      // What is nearer has an edge of the ground, so that it is seen to pass before what is farther; its neighbours must not lose a corner.
+      stroke(one, one.width + 6, ground, "butt");
+      for (const part of [...one.beside, one]) stroke(part, part.width, part.colour, "round");
     }
   }
 }
