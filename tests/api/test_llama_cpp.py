@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ pytest.importorskip("gguf", reason="the extra gguf is not installed")
 import makar
 from makar.api.engines import use_engine
 from makar.artifacts.engine_file import RECORD, engine_file
-from makar.errors import MissingExtraError, UnknownNameError, UnsupportedError
+from makar.errors import MakarError, MissingExtraError, UnknownNameError, UnsupportedError
 from makar.families.transformer import llama_reader
 from makar.families.transformer.reading import WeightsReader
 from makar.home import home
@@ -103,7 +104,7 @@ def test_a_file_for_an_engine_is_written_once_and_anew_when_it_was_changed(model
     assert engine_file(model.artifact, "int8").stat().st_mtime_ns != first
 
 
-def test_what_an_engine_cannot_run_is_refused_with_the_reason(model, monkeypatch):
+def test_what_an_engine_cannot_run_is_refused_with_the_reason(model, monkeypatch, tmp_path):
     with pytest.raises(UnknownNameError, match=r"llama\.cpp"):
         use_engine(model, "llama.cp")
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
@@ -112,6 +113,14 @@ def test_what_an_engine_cannot_run_is_refused_with_the_reason(model, monkeypatch
     assert "makar[llamacpp]" in absent.value.do
     config = model.artifact.family_config
     monkeypatch.undo()
+    broken = tmp_path / "llama_cpp"
+    broken.mkdir()
+    (broken / "__init__.py").write_text("raise RuntimeError('no shared library')", encoding="utf-8")
+    with monkeypatch.context() as patch:
+        patch.delitem(sys.modules, "llama_cpp", raising=False)
+        patch.syspath_prepend(tmp_path)
+        with pytest.raises(MakarError, match="no shared library"):
+            use_engine(model, "llama.cpp")
     if IS_HERE:
         readers = llama_reader.LlamaReaders(config.changed(context=1 << 20, depth=64), lambda _: None)
         with pytest.raises(UnsupportedError, match="keys and values"):

@@ -1,15 +1,17 @@
 """Engines: which one a model has follows from what it is, the choice is explained, and what does not fit or is not installed is refused."""
 
 import importlib.util
+import json
 
 import pytest
 
 from makar import registry
 from makar.errors import MissingExtraError, UnsupportedError, UsageError
 from makar.serving.engines import AUTO, ENGINES, Choice, check_engine, check_runs, choose, reason
+from makar.serving.library import Entry, Library
 from makar.serving.places import place_of
 from makar.serving.pool import Pool
-from tests.serving.server import talker
+from tests.serving.server import ROOT, Server, request, talker
 
 FACTS = {"medium": "text", "parameters": 12_600_000, "together": True, "reads": False, "hash": "ab"}
 
@@ -98,3 +100,23 @@ def test_the_choice_is_explained_in_one_line(own, changes, pace, words):
     address = "http://engine/v1" if own == "endpoint" else None
     line = reason(Choice(engine=own, why="said\nin words"), FACTS | changes, pace=pace, address=address)
     assert "\n" not in line and all(word in line for word in words), line
+
+
+@pytest.mark.slow
+@pytest.mark.loopback
+def test_an_engine_that_auto_chose_and_that_does_not_work_gives_way_to_the_own_one(own_folder, tmp_path):
+    artifact = talker(own_folder / "models" / "ours")
+    library = Library(own_folder / "library.sqlite")
+    for number, (engine, seconds) in enumerate((("llama.cpp", 1.0), (None, 9.0))):
+        manifest = {"id": f"{number:032x}", "artifact": {"hash": artifact.hash}, "medium": "text", "seed": 0, "run": ""}
+        manifest |= {"computing": {"engine": engine}} if engine else {}
+        said = {"model": "ours", "kind": "create", "prompt": "", "content": b"x", "type": "text/plain"}
+        library.keep(Entry(signed={"manifest": manifest, "signature": {}}, seconds=seconds, work=10, **said))
+    (tmp_path / "llama_cpp").mkdir()
+    (tmp_path / "llama_cpp" / "__init__.py").write_text("raise RuntimeError('broken')", encoding="utf-8")
+    server = Server(own_folder, "ours", environment={"PYTHONPATH": f"{ROOT / 'src'}:{tmp_path}"})
+    try:
+        found = json.loads(request(server.address, "/makar/v1/models/ours/description")[2])["engine"]
+        assert found["name"] == "torch" and "llama.cpp does not" in found["why"] and "broken" in found["why"]
+    finally:
+        assert server.stop() == 0

@@ -289,12 +289,24 @@ def test_clips_are_made_and_shown_in_the_studio(server, width):
         page.get_by_label("What to do").select_option("paint")
         page.locator("makar-mask canvas").wait_for()
         assert studio.violations() == []
+        studio.close()
+        assert studio.said == []
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [1280, 360])
+def test_films_are_joined_in_the_studio_without_a_model(videos, server, width):
+    _made(videos)
+    with opened() as browser:
+        studio = Pages(browser, server.address, width=width, scheme="dark" if width < 999 else "light")
+        page = studio.go("edit?model=moving")
         page.get_by_role("button", name="Films, without a model").click()
         for _ in range(2):
             page.get_by_label("Or one from the gallery").select_option(index=1)
         page.get_by_role("list", name="Films, in their order").get_by_role("listitem").nth(1).wait_for()
-        page.get_by_label("Speed").fill("2")
-        page.get_by_label("Form").select_option("gif")
+        page.get_by_role("spinbutton", name="Speed").fill("2")
+        page.get_by_label("Form", exact=True).select_option("gif")
         page.get_by_role("button", name="Make the film").click()
         page.get_by_text("Made in").wait_for()
         assert page.get_by_role("button", name=re.compile("^Clip made of others: 2 films joined")).count() == 1
@@ -303,8 +315,9 @@ def test_clips_are_made_and_shown_in_the_studio(server, width):
         assert studio.said == []
 
 
+@pytest.mark.slow
 @pytest.mark.browser
-@pytest.mark.parametrize("width", [1280, pytest.param(360, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("width", [1280, 360])
 def test_structures_are_made_shown_and_turned_in_the_studio(server, width):
     with opened() as browser:
         studio = Pages(browser, server.address, width=width, scheme="dark" if width < 999 else "light")

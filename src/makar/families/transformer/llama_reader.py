@@ -10,7 +10,6 @@ Source: llama.h of llama.cpp, through the package ``llama_cpp`` (llama-cpp-pytho
 """
 
 import ctypes
-import importlib.metadata
 import importlib.util
 import weakref
 from collections.abc import Callable, Sequence
@@ -43,12 +42,13 @@ class LlamaReaders(EngineReaders):
 
     Raises:
         MissingExtraError: The package is absent.
+        MakarError: It cannot be loaded.
     """
 
     def __init__(self, config: TransformerConfig, file_of: Callable[[str], Path]) -> None:
         if importlib.util.find_spec(PACKAGE) is None:
             raise MissingExtraError(PACKAGE, extra=EXTRA)
-        self.stated = {"engine": NAME, "engine_version": importlib.metadata.version(DISTRIBUTION)}
+        self.stated = {"engine": NAME, "engine_version": str(getattr(_library(), "__version__", "unknown"))}
         self._config = config
         self._file_of = file_of
         self._models: dict[str, _Model] = {}
@@ -206,8 +206,14 @@ _KEPT: list[Any] = []
 
 
 def _library() -> Any:
-    import llama_cpp
-
+    try:
+        import llama_cpp
+    except (ImportError, OSError, RuntimeError) as error:
+        # Its shared library is missing, or was made for another machine.
+        raise MakarError(
+            f"llama.cpp cannot be loaded: {error}",
+            do=f"pip install --force-reinstall --no-binary {DISTRIBUTION} 'makar[{EXTRA}]'",
+        ) from error
     if not _KEPT:
 
         def hear(level: int, text: bytes, _: ctypes.c_void_p) -> None:
