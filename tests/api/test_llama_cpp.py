@@ -95,6 +95,34 @@ def test_seeds_stops_company_and_a_full_context_are_kept_by_llama_cpp(model):
     assert len(model.generate("Hello" * 80, options={**drawn, "max_tokens": 60, "stretch": 2.0})[0].content) > 400
 
 
+@ABSENT
+@pytest.mark.parametrize("stretch", [1.0, 2.0])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"query_key_norm": False, "rotary_scaling": (8.0, 1.0, 4.0, 16.0)},
+        {"query_key_norm": False, "biased": True, "rotary_scaling": (2.0,)},
+        {"tied": True, "key_value_heads": 1, "head_channels": 12},
+    ],
+    ids=["llama", "qwen2", "qwen3"],
+)
+def test_every_layout_has_the_numbers_of_our_own_decoder(settings, stretch, own_folder, tmp_path):
+    model = makar.load(talker(tmp_path / "talker", context=256, settings=settings).path)
+    use_engine(model, "llama.cpp")
+    family = model.artifact.family("cpu")
+    if stretch != 1 and len(settings.get("rotary_scaling", ())) == 4:
+        with pytest.raises(UnsupportedError, match="stretched"):
+            family._engine.reader("float32", slots=1, stretch=stretch)
+        return
+    positions = int(256 * stretch)
+    weights = family.sampler(model.artifact.codec()).weights("float32", positions=positions, stretch=stretch)
+    ours = WeightsReader(weights, slots=1, capacity=positions)
+    theirs = family._engine.reader("float32", slots=1, stretch=stretch)
+    for start in range(0, int(200 * stretch), 100):
+        tokens = [(7 * place + 3) % 256 for place in range(start, start + 100)]
+        assert torch.allclose(ours.read(tokens, 0), theirs.read(tokens, 0), atol=TOLERANCE)
+
+
 def test_a_file_for_an_engine_is_written_once_and_anew_when_it_was_changed(model):
     path = engine_file(model.artifact, "int8")
     first = path.stat().st_mtime_ns

@@ -26,11 +26,11 @@ ROOT = Path(__file__).parents[2]
 STARTS_WITHIN_SECONDS = 120
 
 
-def talker(place, *, context=512, seed=0):
+def talker(place, *, context=512, seed=0, settings=None):
     """Save a model of bytes whose text is any letters."""
     codec = ByteCodecConfig()
     fitted = fit_codec(codec, iter(()))
-    config = TransformerConfig(context=context, depth=1, width=16, heads=2).bound_to(fitted.spec)
+    config = TransformerConfig(context=context, depth=1, width=16, heads=2, **(settings or {})).bound_to(fitted.spec)
     family = build_family(config)
     generator = torch.Generator().manual_seed(seed)
     family.initialise(generator)
