@@ -42,7 +42,12 @@ def random_model(folder: Path) -> Model:
     fitted = fit_codec(codec, iter(()))
     config = TransformerConfig(context=1024, depth=8, width=512, heads=8).bound_to(fitted.spec)
     family = build_family(config)
-    family.initialise(torch.Generator().manual_seed(0))
+    generator = torch.Generator().manual_seed(0)
+    family.initialise(generator)
+    with torch.no_grad():
+        # Some matrices begin at zero, and logits of zero agree on every engine.
+        for parameter in family.parameters():
+            parameter.add_(0.03 * torch.randn(parameter.shape, generator=generator))
     stage = Stage(name="model", codec=codec, family=config)
     recipe = Recipe(name="text", medium="text", summary="random weights", stages=(stage,))
     data = {"fingerprint": "ab" * 32, "name": "none"}
@@ -60,6 +65,7 @@ def differences(model: Model) -> dict[str, Any]:
     for engine in ENGINES:
         use_engine(model, engine)
         texts[engine] = model.generate(PROMPT, options=options)[0].new_text
+    spread = 0.0
     whole = [int(token) for token in codec.encode_text(PROMPT + texts["torch"])]
     weights = family.sampler(codec).weights("float32", positions=len(whole))
     ours = WeightsReader(weights, slots=1, capacity=len(whole))
@@ -67,11 +73,16 @@ def differences(model: Model) -> dict[str, Any]:
     largest, gap = 0.0, 0.0
     for place, token in enumerate(whole):
         mine, other = (reader.append([[token]], [0])[0][0] for reader in (ours, theirs))
-        largest = max(largest, float((mine - other).abs().max()))
+        largest, spread = max(largest, float((mine - other).abs().max())), max(spread, float(mine.std()))
         if place >= len(tokens) - 1 and int(mine.argmax()) != int(other.argmax()):
             gap = max(gap, float(mine.max() - mine[int(other.argmax())]))
     use_engine(model, "torch")
-    return {"largest_difference": largest, "texts_are_equal": texts["torch"] == texts["llama.cpp"], "widest_tie": gap}
+    return {
+        "largest_difference": largest,
+        "spread_of_logits": spread,
+        "texts_are_equal": texts["torch"] == texts["llama.cpp"],
+        "widest_tie": gap,
+    }
 
 
 def paces(model: Model, *, tokens: int, rounds: int) -> list[dict[str, Any]]:
@@ -105,7 +116,10 @@ def main() -> None:
         model = makar.load(given.model) if given.model else random_model(Path(folder) / "random")
         found = differences(model)
         table = paces(model, tokens=given.tokens, rounds=given.rounds)
-    print(f"largest difference of a logit {found['largest_difference']:.1e}, bar {TOLERANCE:.0e}")
+    spread = found["spread_of_logits"]
+    print(
+        f"largest difference of a logit {found['largest_difference']:.1e}, bar {TOLERANCE:.0e}; their spread {spread:.2f}"
+    )
     print(f"greedy texts equal: {found['texts_are_equal']}; widest tie {found['widest_tie']:.1e}, bar {TIE:.0e}")
     for row in table:
         words = f"{row['engine']:10} {row['precision']:9} {row['texts']} at a time"

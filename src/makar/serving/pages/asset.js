@@ -96,7 +96,7 @@ export function waitingFor(words) {
     bar.value = progress;
     left.textContent = `Step ${known.step} of ${known.steps}${known.seconds_left === null ? "" : `, about ${duration(known.seconds_left)} left`}`;
   };
-  return [h("li", { class: "card pending" }, h("div", { class: "under" }, bar, left)), told];
+  return [h("li", { class: "card pending" }, h("div", { class: "words" }, bar, left)), told];
 }
 
 /** Have a structure made and kept; gives what its card shows. */
