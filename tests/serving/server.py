@@ -13,21 +13,24 @@ from pathlib import Path
 import torch
 
 from makar.artifacts.save import save_artifact
+from makar.codecs.backbone_config import BackboneCodecConfig
 from makar.codecs.codec import fit_codec
 from makar.codecs.text_config import ByteCodecConfig
+from makar.families.backbone.config import BackboneConfig
 from makar.families.family import build_family
 from makar.families.transformer.config import TransformerConfig
 from makar.recipe import Recipe, Stage
+from tests.contract.samples import records
 
 ROOT = Path(__file__).parents[2]
 STARTS_WITHIN_SECONDS = 120
 
 
-def talker(place, *, context=512, seed=0):
+def talker(place, *, context=512, seed=0, settings=None):
     """Save a model of bytes whose text is any letters."""
     codec = ByteCodecConfig()
     fitted = fit_codec(codec, iter(()))
-    config = TransformerConfig(context=context, depth=1, width=16, heads=2).bound_to(fitted.spec)
+    config = TransformerConfig(context=context, depth=1, width=16, heads=2, **(settings or {})).bound_to(fitted.spec)
     family = build_family(config)
     generator = torch.Generator().manual_seed(seed)
     family.initialise(generator)
@@ -41,6 +44,19 @@ def talker(place, *, context=512, seed=0):
     return save_artifact(place, recipe=recipe, codec=fitted, family=family, training={"run": ""}, data=data)
 
 
+def folder(place):
+    """Save a model of tiny structures of two classes that has learned nothing."""
+    codec = BackboneCodecConfig(use_labels=True, longest=24)
+    fitted = fit_codec(codec, iter(records("structure")))
+    config = BackboneConfig(width=16, blocks=1, head_width=8).bound_to(fitted.spec)
+    family = build_family(config)
+    family.initialise(torch.Generator().manual_seed(0))
+    stage = Stage(name="model", codec=codec, family=config)
+    recipe = Recipe(name="protein-structure-class", medium="structure", summary="for tests", stages=(stage,))
+    data = {"fingerprint": "cd" * 32, "name": "folds"}
+    return save_artifact(place, recipe=recipe, codec=fitted, family=family, training={"run": ""}, data=data)
+
+
 CODE = "import sys; from makar.cli.app import run; sys.exit(run(sys.argv[1:]))"
 
 
@@ -48,7 +64,8 @@ class Server:
     """A running server: its address, its process, what it said on stderr, and its stdout."""
 
     def __init__(self, home, *words, environment=None):
-        values = {**os.environ, "MAKAR_HOME": str(home), "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "src")}
+        path = os.pathsep.join(filter(None, [str(ROOT / "src"), os.environ.get("PYTHONPATH", "")]))
+        values = {**os.environ, "MAKAR_HOME": str(home), "OMP_NUM_THREADS": "1", "PYTHONPATH": path}
         values.pop("MAKAR_SERVE_KEY", None)
         self.process = subprocess.Popen(
             [sys.executable, "-c", CODE, "serve", *map(str, words), "--port", "0"],
@@ -120,9 +137,10 @@ def request(address, path, body=None, *, method=None, headers=None, timeout=60):
 
 
 def posted(address, path, texts, files):
-    """Return (status, values) of a form; ``files`` are bytes by name."""
+    """Return (status, values) of a form; ``files`` are bytes by name, or a list of them."""
     mark, lines = b"--a-line-that-is-in-no-file", []
-    for name, value in [*texts.items(), *files.items()]:
+    several = [(name, one) for name, value in files.items() for one in (value if isinstance(value, list) else [value])]
+    for name, value in [*texts.items(), *several]:
         shown = '; filename="given"' if isinstance(value, bytes) else ""
         content = value if isinstance(value, bytes) else value.encode()
         head = f'Content-Disposition: form-data; name="{name}"{shown}'.encode()

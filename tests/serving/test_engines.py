@@ -1,15 +1,17 @@
 """Engines: which one a model has follows from what it is, the choice is explained, and what does not fit or is not installed is refused."""
 
 import importlib.util
+import json
 
 import pytest
 
 from makar import registry
 from makar.errors import MissingExtraError, UnsupportedError, UsageError
-from makar.serving.engines import AUTO, ENGINES, check_engine, check_runs, reason
+from makar.serving.engines import AUTO, ENGINES, Choice, check_engine, check_runs, choose, reason
+from makar.serving.library import Entry, Library
 from makar.serving.places import place_of
 from makar.serving.pool import Pool
-from tests.serving.server import talker
+from tests.serving.server import ROOT, Server, request, talker
 
 FACTS = {"medium": "text", "parameters": 12_600_000, "together": True, "reads": False, "hash": "ab"}
 
@@ -30,7 +32,7 @@ def places(own_folder):
 
 def test_every_family_names_an_engine_that_there_is():
     found = {kind: registry.config_class(kind).engine for kind in registry.BUILT_IN["families"]}
-    assert set(found.values()) == set(ENGINES)
+    assert set(found.values()) == set(ENGINES) - {"llama.cpp"}
     assert {kind for kind, engine in found.items() if engine != "torch"} == {"pretrained", "pretrained-text", "remote"}
 
 
@@ -48,22 +50,41 @@ def test_a_model_that_an_engine_does_not_run_is_left_out_or_refused_when_it_was_
     assert [place.name for place in pool().places] == ["checkpoint", "ours", "pipeline"]
     assert [place.name for place in pool(engine="torch").places] == ["ours"]
     assert [place.name for place in pool("ours", engine="torch").places] == ["ours"]
-    with pytest.raises(UnsupportedError, match="the one engine here that runs it") as found:
+    with pytest.raises(UnsupportedError, match="transformers, which runs it") as found:
         pool("checkpoint", engine="torch")
     assert "makar import" in str(found.value.do)
+    assert [place.name for place in pool(engine="llama.cpp").places] == ["ours"]
+    with pytest.raises(UnsupportedError, match="layout mainstream"):
+        pool("checkpoint", engine="llama.cpp")
 
 
 def test_an_engine_that_is_not_here_is_said_with_what_to_do(monkeypatch):
     for name in (AUTO, "torch"):
         check_engine(name)
-    with pytest.raises(UsageError, match=r"llama\.cpp") as unknown:
-        check_engine("llama.cpp")
+    with pytest.raises(UsageError, match="vllm") as unknown:
+        check_engine("vllm")
     assert "torch, transformers" in unknown.value.expected and "--base-url" in unknown.value.do
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(MissingExtraError) as absent:
-        check_engine("transformers")
-    assert "makar[transformers]" in absent.value.do
-    check_runs(AUTO, "torch", "ours")
+    for name, extra in (("transformers", "transformers"), ("llama.cpp", "llamacpp")):
+        with pytest.raises(MissingExtraError) as absent:
+            check_engine(name)
+        assert f"makar[{extra}]" in absent.value.do
+    check_runs(AUTO, ("torch",), "ours")
+
+
+def test_auto_weighs_what_is_installed_and_what_was_measured(monkeypatch):
+    both = ("torch", "llama.cpp")
+    assert choose(AUTO, ("torch",), {}) == Choice(engine="torch")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    absent = choose(AUTO, both, {"torch": 0.1, "llama.cpp": 0.01})
+    assert absent.engine == "torch" and "not installed" in absent.why
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name)
+    unknown = choose(AUTO, both, {"torch": 0.1, "llama.cpp": None})
+    assert unknown.engine == "torch" and "--engine llama.cpp" in unknown.why
+    assert choose(AUTO, both, {"torch": 0.1, "llama.cpp": 0.01}).engine == "llama.cpp"
+    slower = choose(AUTO, both, {"torch": 0.01, "llama.cpp": 0.1})
+    assert slower.engine == "torch" and "10 of llama.cpp" in slower.why
+    assert choose("llama.cpp", both, {"torch": 0.01, "llama.cpp": 0.1}).engine == "llama.cpp"
 
 
 @pytest.mark.parametrize(
@@ -76,5 +97,26 @@ def test_an_engine_that_is_not_here_is_said_with_what_to_do(monkeypatch):
     ],
 )
 def test_the_choice_is_explained_in_one_line(own, changes, pace, words):
-    line = reason(own, FACTS | changes, pace=pace, address="http://engine/v1" if own == "endpoint" else None)
+    address = "http://engine/v1" if own == "endpoint" else None
+    line = reason(Choice(engine=own, why="said\nin words"), FACTS | changes, pace=pace, address=address)
     assert "\n" not in line and all(word in line for word in words), line
+
+
+@pytest.mark.slow
+@pytest.mark.loopback
+def test_an_engine_that_auto_chose_and_that_does_not_work_gives_way_to_the_own_one(own_folder, tmp_path):
+    artifact = talker(own_folder / "models" / "ours")
+    library = Library(own_folder / "library.sqlite")
+    for number, (engine, seconds) in enumerate((("llama.cpp", 1.0), (None, 9.0))):
+        manifest = {"id": f"{number:032x}", "artifact": {"hash": artifact.hash}, "medium": "text", "seed": 0, "run": ""}
+        manifest |= {"computing": {"engine": engine}} if engine else {}
+        said = {"model": "ours", "kind": "create", "prompt": "", "content": b"x", "type": "text/plain"}
+        library.keep(Entry(signed={"manifest": manifest, "signature": {}}, seconds=seconds, work=10, **said))
+    (tmp_path / "llama_cpp").mkdir()
+    (tmp_path / "llama_cpp" / "__init__.py").write_text("raise RuntimeError('broken')", encoding="utf-8")
+    server = Server(own_folder, "ours", environment={"PYTHONPATH": f"{ROOT / 'src'}:{tmp_path}"})
+    try:
+        found = json.loads(request(server.address, "/makar/v1/models/ours/description")[2])["engine"]
+        assert found["name"] == "torch" and "llama.cpp does not" in found["why"] and "broken" in found["why"]
+    finally:
+        assert server.stop() == 0

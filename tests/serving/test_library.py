@@ -11,7 +11,7 @@ from makar.serving.keeping import Keeping, keep_file
 from makar.serving.library import Entry, Library, Wanted
 
 
-def entry(number, *, model="painter", medium="image", prompt="a fox", seconds=2.0, work=10, text=None):
+def entry(number, *, model="painter", medium="image", prompt="a fox", seconds=2.0, work=10, text=None, engine=None):
     """Return something to keep."""
     manifest = {
         "id": f"{number:032x}",
@@ -22,6 +22,7 @@ def entry(number, *, model="painter", medium="image", prompt="a fox", seconds=2.
         "novelty": {"score": 0.5, "is_copy": False},
         "continues_characters": 4 if text else 0,
     }
+    manifest |= {"computing": {"engine": engine}} if engine else {}
     content, kind = (text.encode(), "text/plain; charset=utf-8") if text else (bytes([number % 256]) * 8, "image/png")
     return Entry(
         signed={"manifest": manifest, "signature": {}},
@@ -80,6 +81,19 @@ def test_the_time_of_a_step_is_that_of_what_was_made_before(library):
         library.keep(entry(number, seconds=seconds, work=10))
     assert library.pace("hash of painter") == pytest.approx(0.2)
     assert library.pace("hash of writer") is None
+    # Another engine has a pace of its own.
+    assert library.pace("hash of painter", "llama.cpp") is None
+    library.keep(entry(9, seconds=30.0, work=10, engine="llama.cpp"))
+    assert library.pace("hash of painter", "llama.cpp") == pytest.approx(3.0)
+    assert library.pace("hash of painter") == pytest.approx(0.2)
+
+
+def test_a_film_that_no_model_made_is_kept(library):
+    kept = entry(1, model="", medium="video")
+    kept.signed["manifest"] |= {"artifact": None, "seed": None, "run": None}
+    library.keep(kept)
+    (found,) = library.newest(Wanted(medium="video"))
+    assert found["model"] == found["run"] == "" and found["seed"] == 0 and library.facets()["model"] == []
 
 
 def test_what_is_deleted_is_gone(library):

@@ -17,7 +17,7 @@ from makar.data.video_file import usual_form, video_bytes
 from makar.data.video_reader import read_clip
 from tests.cli.small_models import IMAGE_SETTINGS, see
 from tests.serving.browser import Pages, opened
-from tests.serving.server import Server, posted, request, talker, until
+from tests.serving.server import Server, folder, posted, request, talker, until
 from tests.structure.test_docs import parses
 
 pytestmark = [
@@ -34,16 +34,17 @@ def place(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def server(place):
-    folder = place
+    home = place
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MAKAR_HOME", str(folder))
+        patch.setenv("MAKAR_HOME", str(home))
         for number, moving in enumerate(ALL[:12]):
-            place = folder / "data" / moving.colour
+            place = home / "data" / moving.colour
             place.mkdir(parents=True, exist_ok=True)
             (place / f"{number}.gif").write_bytes(video_bytes(shape_clip(moving, 0), "gif", comment=""))
-        see("train", folder / "data", "--steps", "2", *IMAGE_SETTINGS, "-o", "moving")
-        talker(folder / "models" / "talker")
-    running = Server(folder)
+        see("train", home / "data", "--steps", "2", *IMAGE_SETTINGS, "-o", "moving")
+        talker(home / "models" / "talker")
+        folder(home / "models" / "folds")
+    running = Server(home)
     yield running
     assert running.stop() == 0
 
@@ -102,9 +103,16 @@ def test_a_clip_is_kept_unless_that_is_not_wanted(videos, server):
     assert request(server.address, f"/makar/v1/assets/{other.makar['asset']}")[0] == 404
 
 
-def test_a_clip_that_is_deleted_is_made_no_further_and_the_next_is_made(videos):
+def test_a_clip_says_how_far_it_is_and_one_that_is_deleted_is_made_no_further(videos):
     endless = videos.create(model="moving", prompt="red", extra_body={"seed": 1, "steps": 1000})
-    until(lambda: videos.retrieve(endless.id).status == "in_progress")
+    assert endless.progress == 0
+    until(lambda: videos.retrieve(endless.id).progress > 0)
+    first = videos.retrieve(endless.id)
+    assert first.status == "in_progress" and first.makar["steps"] == 1000
+    until(lambda: videos.retrieve(endless.id).progress > first.progress)
+    later = videos.retrieve(endless.id)
+    assert first.progress < later.progress < 100 and first.makar["step"] < later.makar["step"]
+    assert later.progress == 100 * later.makar["step"] // 1000 and later.makar["seconds_left"] > 0
     videos.delete(endless.id)
     started = time.monotonic()
     _made(videos)
@@ -155,6 +163,65 @@ def test_a_change_that_cannot_be_made_is_refused_and_no_name_of_a_file_is_read(s
     status, found = changed(server, video_bytes(shape_clip(ALL[0], 0), "gif", comment=""), how=how, **more)
     assert status == 400 and word in found["error"]["message"], found
     assert changed(server, b"no clip", how={"go_on": True})[0] == 400
+
+
+def test_films_are_joined_and_cut_without_a_model_and_kept(server, tmp_path):
+    films = [shape_clip(moving, 0) for moving in ALL[:2]]
+    files = {"file": [video_bytes(film, "gif", comment="") for film in films]}
+    how = {"start": 0.5, "end": 1.5, "format": "apng"}
+    status, found = posted(server.address, "/makar/v1/edits", {"how": json.dumps(how)}, files)
+    assert status == 200, found
+    assert found["medium"] == "video" and found["type"] == "image/apng" and found["prompt"].startswith("2 films joined")
+    content, raw = (
+        request(server.address, f"/makar/v1/assets/{found['asset']}/{part}")[2] for part in ("content", "manifest")
+    )
+    given = [read_clip(file, most_frames=99) for file in files["file"]]
+    rate = given[0].rate_hz
+    joined = np.concatenate([film.frames for film in given])
+    made = read_clip(content, most_frames=99)
+    assert np.array_equal(made.frames, joined[round(0.5 * rate) : round(1.5 * rate)])
+    place = tmp_path / "film.apng"
+    place.write_bytes(content)
+    place.with_name("film.apng.makar.json").write_bytes(raw)
+    assert verify(place).is_intact and json.loads(raw)["manifest"]["edit"]["operation"] == "film"
+    (kept,) = json.loads(request(server.address, "/makar/v1/assets?text=joined")[2])["data"]
+    assert kept["id"] == found["asset"] and kept["kind"] == "edit" and kept["model"] == ""
+
+
+@pytest.mark.parametrize(
+    "texts, files, word",
+    [
+        ({"how": '{"go_on": true}'}, {}, "go_on"),
+        ({"how": '{"speed": 0}'}, {}, "speed"),
+        ({"how": '{"sound": "/etc/passwd"}'}, {}, "sound"),
+        ({"how": "{}", "prompt": "red"}, {}, "without a model"),
+        ({"how": '{"format": "gif"}'}, {"sound": b"RIFF"}, "sound of gif"),
+        ({"how": "{}"}, {"file": b"no film"}, "no film"),
+        ({"how": "{}"}, {"other": b"x"}, "files"),
+    ],
+)
+def test_what_cannot_be_done_with_films_is_refused(server, texts, files, word):
+    given = {"file": video_bytes(shape_clip(ALL[0], 0), "gif", comment=""), **files}
+    status, found = posted(server.address, "/makar/v1/edits", texts, given)
+    assert status == 400 and word in found["error"]["message"], found
+
+
+def test_a_structure_is_made_kept_and_had_as_a_file(server, tmp_path):
+    body = {"model": "folds", "prompt": "odd", "seed": 4, "controls": {"steps": 2, "residues": 12}}
+    status, _, content = request(server.address, "/makar/v1/structures", body)
+    assert status == 200, content
+    found = json.loads(content)
+    assert found["type"] == "chemical/x-pdb" and found["medium"] == "structure" and found["seed"] == 4
+    _, headers, file = request(server.address, f"/makar/v1/assets/{found['asset']}/content")
+    assert headers["content-type"] == "chemical/x-pdb" and headers["content-disposition"].endswith('.pdb"')
+    assert sum(line.startswith(b"ATOM") for line in file.splitlines()) == 48
+    place = tmp_path / "it.pdb"
+    place.write_bytes(file)
+    manifest = request(server.address, f"/makar/v1/assets/{found['asset']}/manifest")[2]
+    place.with_name("it.pdb.makar.json").write_bytes(manifest)
+    assert verify(place).is_intact
+    assert request(server.address, "/makar/v1/structures", {**body, "model": "moving"})[0] == 400
+    assert request(server.address, "/makar/v1/structures", {**body, "prompt": "purple"})[0] == 400
 
 
 @pytest.mark.slow
@@ -222,5 +289,64 @@ def test_clips_are_made_and_shown_in_the_studio(server, width):
         page.get_by_label("What to do").select_option("paint")
         page.locator("makar-mask canvas").wait_for()
         assert studio.violations() == []
+        studio.close()
+        assert studio.said == []
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [1280, 360])
+def test_films_are_joined_in_the_studio_without_a_model(videos, server, width):
+    _made(videos)
+    with opened() as browser:
+        studio = Pages(browser, server.address, width=width, scheme="dark" if width < 999 else "light")
+        page = studio.go("edit?model=moving")
+        page.get_by_role("button", name="Films, without a model").click()
+        for _ in range(2):
+            page.get_by_label("Or one from the gallery").select_option(index=1)
+        page.get_by_role("list", name="Films, in their order").get_by_role("listitem").nth(1).wait_for()
+        page.get_by_role("spinbutton", name="Speed").fill("2")
+        page.get_by_label("Form", exact=True).select_option("gif")
+        page.get_by_role("button", name="Make the film").click()
+        page.get_by_text("Made in").wait_for()
+        assert page.get_by_role("button", name=re.compile("^Clip made of others: 2 films joined")).count() == 1
+        assert studio.violations() == [] and studio.overflow() <= 0
+        studio.close()
+        assert studio.said == []
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [1280, 360])
+def test_structures_are_made_shown_and_turned_in_the_studio(server, width):
+    with opened() as browser:
+        studio = Pages(browser, server.address, width=width, scheme="dark" if width < 999 else "light")
+        page = studio.go("create?model=folds")
+        page.get_by_role("spinbutton", name="Steps").fill("2")
+        page.get_by_role("button", name="Make", exact=True).click()
+        page.get_by_text("Made 1 in").wait_for()
+        assert page.locator(".card makar-structure canvas").count() == 1
+        assert studio.violations() == [] and studio.overflow() <= 0
+        page = studio.go("gallery?medium=structure")
+        page.get_by_role("button", name=re.compile("^Structure by folds")).first.click()
+        drawing = page.get_by_role("application", name=re.compile("the backbone of"))
+        drawing.wait_for()
+        assert studio.violations() == []
+        shown = "element => element.toDataURL()"
+        before = drawing.evaluate(shown)
+        drawing.press("ArrowLeft")
+        turned = drawing.evaluate(shown)
+        box = drawing.bounding_box()
+        page.mouse.move(box["x"] + 50, box["y"] + 50)
+        page.mouse.down()
+        page.mouse.move(box["x"] + 90, box["y"] + 70)
+        page.mouse.up()
+        dragged = drawing.evaluate(shown)
+        assert len({before, turned, dragged}) == 3
+        drawing.press("Home")
+        assert drawing.evaluate(shown) == before
+        with page.expect_download() as saved:
+            page.get_by_role("button", name="Save").click()
+        assert saved.value.suggested_filename.endswith(".pdb")
         studio.close()
         assert studio.said == []

@@ -4,7 +4,8 @@ Decisions. (1) Only models of text of layout ``mainstream`` have a form there: `
 attention has. (2) Weights are written in float32, exactly, or in float16, bfloat16 or int8 (``Q8_0``: blocks of 32 with a scale each);
 vectors stay float32, and rows that no blocks divide become float16, as ``llama-quantize`` has it. For ``llama`` the rows of queries
 and keys stand in the other order that llama.cpp rotates them in. (3) The vocabulary has to be pairs of bytes whose words are cut in a way
-that llama.cpp knows by name; every other would be cut differently there, without a word, so it is refused.
+that llama.cpp knows by name; every other would be cut differently there, without a word, so it is refused. A file for an engine that is
+given tokens (``write_gguf`` without a vocabulary) says that it has none and holds a model of any vocabulary.
 
 Source: the GGUF format of llama.cpp (docs/gguf.md of ggml), written and read by its package ``gguf``.
 """
@@ -82,23 +83,51 @@ def export_gguf(artifact: Artifact, folder: Path, *, precision: str = "float32")
     """
     if precision not in PRECISIONS:
         raise UnknownNameError("precision", precision, PRECISIONS)
-    config, codec = artifact.family_config, artifact.codec()
+    mainstream_config(artifact)
+    codec = artifact.codec()
+    assert isinstance(codec, TextCodec | PretrainedTextCodec), "a decoder of text has one of these codecs"
+    vocabulary = vocabulary_of(codec)
+    with new_folder(folder, replaces=None) as building:
+        write_gguf(building / FILE_NAME, artifact, vocabulary, precision=precision)
+        write_file(building, PROVENANCE_NAME, read_plain(artifact.path / MANIFEST_NAME))
+        if (artifact.path / CARD_NAME).is_file():
+            write_file(building, CARD_NAME, read_plain(artifact.path / CARD_NAME))
+
+
+def mainstream_config(artifact: Artifact) -> TransformerConfig:
+    """Return the configuration of a model that has a form in GGUF.
+
+    Raises:
+        UnsupportedError: It has none.
+    """
+    config = artifact.family_config
     if not isinstance(config, TransformerConfig) or config.layout != "mainstream":
         layout = config.layout if isinstance(config, TransformerConfig) else config.kind
         raise UnsupportedError(
             f"a model of {layout} has no form in GGUF", expected="a model of text, layout mainstream"
         )
-    assert isinstance(codec, TextCodec | PretrainedTextCodec), "a decoder of text has one of these codecs"
-    vocabulary = vocabulary_of(codec)
+    return config
+
+
+def write_gguf(path: Path, artifact: Artifact, vocabulary: Vocabulary | None, *, precision: str) -> None:
+    """Write one GGUF file, read it back and compare it.
+
+    Args:
+        path: The file.
+        artifact: A model for which ``mainstream_config`` has an answer; of an adapter, the merged one.
+        vocabulary: Of its codec; ``None`` for a file that is given tokens and makes tokens.
+        precision: Number format of the matrices, of ``PRECISIONS``.
+
+    Raises:
+        MissingExtraError: The package is absent.
+        ArtifactError: What was written reads back differently.
+    """
     if importlib.util.find_spec("gguf") is None:
         raise MissingExtraError("gguf", extra="gguf")
+    config = mainstream_config(artifact)
     tensors = gguf_tensors(artifact.family("cpu").tensors(), config)
-    with new_folder(folder, replaces=None) as building:
-        _write(building / FILE_NAME, config, codec, vocabulary, tensors, artifact.name, precision)
-        _check(building / FILE_NAME, vocabulary, tensors, precision)
-        write_file(building, PROVENANCE_NAME, read_plain(artifact.path / MANIFEST_NAME))
-        if (artifact.path / CARD_NAME).is_file():
-            write_file(building, CARD_NAME, read_plain(artifact.path / CARD_NAME))
+    _write(path, config, artifact, vocabulary, tensors, precision)
+    _check(path, vocabulary, tensors, precision)
 
 
 def vocabulary_of(codec: TextCodec | PretrainedTextCodec) -> Vocabulary:
@@ -164,17 +193,16 @@ def gguf_tensors(tensors: dict[str, Tensor], config: TransformerConfig) -> dict[
 def _write(
     path: Path,
     config: TransformerConfig,
-    codec: TextCodec | PretrainedTextCodec,
-    vocabulary: Vocabulary,
+    artifact: Artifact,
+    vocabulary: Vocabulary | None,
     tensors: dict[str, np.ndarray],
-    name: str,
     precision: str,
 ) -> None:
     import gguf
     from gguf.quants import quantize
 
     writer = gguf.GGUFWriter(path, architecture_of(config)[1])
-    writer.add_name(name)
+    writer.add_name(artifact.name)
     writer.add_file_type(gguf.LlamaFileType[PRECISIONS[precision][1]])
     writer.add_vocab_size(config.vocabulary)
     writer.add_context_length(config.context)
@@ -191,17 +219,10 @@ def _write(
     if len(config.rotary_scaling) == 1:
         writer.add_rope_scaling_type(gguf.RopeScalingType.LINEAR)
         writer.add_rope_scaling_factor(config.rotary_scaling[0])
-    writer.add_tokenizer_model("gpt2")
-    writer.add_tokenizer_pre(vocabulary.cut)
-    writer.add_token_list(vocabulary.tokens)
-    writer.add_token_types(vocabulary.types)
-    writer.add_token_merges(vocabulary.merges)
-    writer.add_bos_token_id(codec.begin_token)
-    writer.add_eos_token_id(codec.end_token)
-    writer.add_add_bos_token(len(codec.encode_text("")) > 0 or isinstance(codec, TextCodec))
-    template = codec.token_names().get("chat_template")
-    if template is not None:
-        writer.add_chat_template(template)
+    if vocabulary is None:
+        writer.add_tokenizer_model("no_vocab")
+    else:
+        _add_vocabulary(writer, vocabulary, artifact.codec())
     for key, values in tensors.items():
         kind = gguf.GGMLQuantizationType[type_of(values, precision)]
         # Numbers too large for float16 become infinite and are found when the file is read back.
@@ -213,6 +234,20 @@ def _write(
     writer.close()
 
 
+def _add_vocabulary(writer: Any, vocabulary: Vocabulary, codec: Any) -> None:
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre(vocabulary.cut)
+    writer.add_token_list(vocabulary.tokens)
+    writer.add_token_types(vocabulary.types)
+    writer.add_token_merges(vocabulary.merges)
+    writer.add_bos_token_id(codec.begin_token)
+    writer.add_eos_token_id(codec.end_token)
+    writer.add_add_bos_token(len(codec.encode_text("")) > 0 or isinstance(codec, TextCodec))
+    template = codec.token_names().get("chat_template")
+    if template is not None:
+        writer.add_chat_template(template)
+
+
 def type_of(values: np.ndarray, precision: str) -> str:
     """Return the type in which a tensor is written: vectors as they are, matrices in the format asked for where it can hold them."""
     if values.ndim < 2:
@@ -221,7 +256,7 @@ def type_of(values: np.ndarray, precision: str) -> str:
     return "F16" if name == "Q8_0" and values.shape[-1] % 32 else name
 
 
-def _check(path: Path, vocabulary: Vocabulary, tensors: dict[str, np.ndarray], precision: str) -> None:
+def _check(path: Path, vocabulary: Vocabulary | None, tensors: dict[str, np.ndarray], precision: str) -> None:
     """Read the file back and compare every tensor, as nearly as its number format can say it, and the tokens."""
     import gguf
     from gguf.quants import dequantize
@@ -235,8 +270,9 @@ def _check(path: Path, vocabulary: Vocabulary, tensors: dict[str, np.ndarray], p
         # Not the other way round: what is no number is wrong too.
         if name in read and not (np.abs(read[name].reshape(values.shape) - values) <= allowed).all():
             wrong.append(name)
-    tokens = reader.fields["tokenizer.ggml.tokens"]
-    if [str(bytes(tokens.parts[at]), "utf-8") for at in tokens.data] != vocabulary.tokens:
-        wrong.append("tokens")
+    if vocabulary is not None:
+        tokens = reader.fields["tokenizer.ggml.tokens"]
+        if [str(bytes(tokens.parts[at]), "utf-8") for at in tokens.data] != vocabulary.tokens:
+            wrong.append("tokens")
     if wrong:
         raise ArtifactError(f"{path.name} reads back differently: {', '.join(wrong[:6])}", expected="what was written")

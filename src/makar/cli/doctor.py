@@ -28,6 +28,7 @@ EXTRAS = {
     "video": ("av",),
     "onnx": ("onnx", "onnxruntime", "onnxscript"),
     "gguf": ("gguf",),
+    "llamacpp": ("llama_cpp", "gguf"),
     "remote": ("openai",),
 }
 """Import names that each extra of the package brings."""

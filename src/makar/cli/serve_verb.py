@@ -50,7 +50,9 @@ def serve(
     engine: Annotated[
         str,
         typer.Option(
-            "--engine", metavar="NAME", help="auto says why it takes which; torch, transformers, diffusers, endpoint."
+            "--engine",
+            metavar="NAME",
+            help="auto says why it takes which; torch, llama.cpp, transformers, diffusers, endpoint.",
         ),
     ] = "auto",
     data: Annotated[

@@ -11,6 +11,9 @@ from makar.data.structure_reader import structure_library
 from makar.errors import UnsupportedError
 
 FORMS = {"pdb": ".pdb", "cif": ".cif"}
+TYPES = {"pdb": "chemical/x-pdb", "cif": "chemical/x-mmcif"}
+"""Media types, as programs of the field know them."""
+
 MOST_RESIDUES = 9_999
 GLYCINE = "GLY"
 THREE_LETTERS = {

@@ -41,6 +41,11 @@ class FamilyConfig(Config, abc.ABC):
     """What the family's ``predict`` can say of existing content: ``"anomaly"`` ..."""
 
     @property
+    def engines(self) -> tuple[str, ...]:
+        """Every engine that runs it where that is installed, its own first."""
+        return (self.engine,)
+
+    @property
     def edits(self) -> tuple[str, ...]:
         """What the sampler can do to given content, of ``makar.families.edits``; prompts then carry the slots that are named there."""
         return ()

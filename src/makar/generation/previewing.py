@@ -5,6 +5,7 @@ which step it was found (``estimate``), so that nobody takes it for the finished
 there is a guard, because that takes longer than a step. The finished asset is the same with and without previews.
 """
 
+import contextlib
 import dataclasses
 from collections.abc import Callable, Iterator
 
@@ -31,6 +32,19 @@ class Previews:
             raise UsageError(f"{self.most} previews", expected="at least 1, or none asked for")
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Steps:
+    """How far the work is, for whoever waits and sees nothing of it.
+
+    Attributes:
+        tell: Called with the step that is taken, from 1, and how many there are, in the middle of the work; what it raises ends the work.
+        most: Times of every asset that it is called; fewer where there are fewer steps. Not after the last: then the asset is there.
+    """
+
+    tell: Callable[[int, int], None]
+    most: int = 100
+
+
 def watched(sampler: Sampler) -> ShowsEstimates:
     """Return a sampler as one that can be watched.
 
@@ -54,7 +68,7 @@ class Previewable(Iterator[Asset]):
         show: Lets somebody see what is not finished.
     """
 
-    def __init__(self, assets: Iterator[Asset], show: Callable[[Previews], None]) -> None:
+    def __init__(self, assets: Iterator[Asset], show: Callable[[Previews | Steps], None]) -> None:
         self._assets = assets
         self.show = show
 
@@ -80,4 +94,17 @@ def shown(assets: Iterator[Asset], previews: Previews | None) -> Iterator[Asset]
             expected="an image, a sound or a clip that a diffusion model makes in one piece",
         )
     assets.show(previews)
+    return assets
+
+
+def counted(assets: Iterator[Asset], steps: Steps) -> Iterator[Asset]:
+    """Return assets in the making, of which somebody is told how far they are; nothing is told of what has no steps.
+
+    Args:
+        assets: What ``generate`` or ``edit`` gave, of which none has been asked for.
+        steps: Who is told.
+    """
+    if isinstance(assets, Previewable):
+        with contextlib.suppress(UnsupportedError):
+            assets.show(steps)
     return assets

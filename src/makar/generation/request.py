@@ -4,7 +4,7 @@ import collections
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from types import FunctionType
 from typing import Any, Protocol, runtime_checkable
@@ -39,7 +39,7 @@ from makar.generation.guards import (
 from makar.generation.jobs import Job
 from makar.generation.modelling import modelled
 from makar.generation.piece import written_piece
-from makar.generation.previewing import Previews, watched
+from makar.generation.previewing import Previews, Steps, watched
 from makar.generation.prompts import EncodesPrompts, Prompt
 from makar.generation.recording import compared, recorded
 from makar.generation.steering import Likelihoods, Steered, Steering
@@ -131,10 +131,10 @@ class Request:
         self.sampler: Sampler = self._sampler()
         self.key = signing_key()
         self.vocoder: Vocoder | None = None
-        self._previews: Previews | None = None
+        self._previews: Previews | Steps | None = None
 
-    def show(self, previews: Previews) -> None:
-        """Show what is not finished yet, of all that is drawn from now on.
+    def show(self, previews: Previews | Steps) -> None:
+        """Show what is not finished yet, or say how far it is, of all that is drawn from now on.
 
         Raises:
             UnsupportedError: The model comes to nothing step by step.
@@ -192,10 +192,9 @@ class Request:
         parts: dict[int, list[Slots]] = collections.defaultdict(list)
         seeds = [seed_of_attempt(job.seed, attempt) for job in jobs]
         prompts = [job.prompt.slots for job in jobs]
-        if self._previews is not None:
-            show = self._previews.show
+        if (previews := self._previews) is not None:
             watched(self.sampler).watch(
-                lambda found: self._preview(jobs[found.index], found, attempt, show), most=self._previews.most
+                lambda found: self._preview(jobs[found.index], found, attempt, previews), most=previews.most
             )
         with self._threads():
             for index, slots, is_finished in self.sampler.sample(self.options, prompts, seeds):
@@ -203,10 +202,13 @@ class Request:
                 if is_finished:
                     yield index, join_slots(parts.pop(index))
 
-    def _preview(self, job: Job, found: Estimate, attempt: int, show: Callable[[Asset], None]) -> None:
+    def _preview(self, job: Job, found: Estimate, attempt: int, previews: Previews | Steps) -> None:
+        if isinstance(previews, Steps):
+            previews.tell(found.step, found.steps)
+            return
         draft = self.draft(job.prompt, found.slots, is_compared=bool(self.guards))
         if first_refusal(self.guards, draft) is None:
-            show(self.asset(job, draft, attempt, estimate=found))
+            previews.show(self.asset(job, draft, attempt, estimate=found))
 
     def draw_pieces(self, job: Job) -> Iterator[tuple[Slots, Slots | None]]:
         """Yield (what is new, the whole example once it is finished) of one example."""

@@ -1,19 +1,23 @@
 """What computes the answers of a model: the engines that there are, which one a model has, and why, in one line.
 
-Decisions. (1) Every model has one engine that runs it, and its files say which; nothing is tried and nothing is guessed. (2) An engine that
-is not among them (vLLM, the server of llama.cpp, OpenVINO's) runs as a server of its own and stands behind this one: ``endpoint``. (3) The
-speed that is told is what was measured on this machine when the model made something last; before that it is said not to be known.
+Decisions. (1) Every model has an engine of its own, and its files say which; texts of the mainstream layout can be computed by llama.cpp
+too, in the same process behind the same contract. (2) An engine that is not among them (vLLM, OpenVINO's) runs as a server of its own and
+stands behind this one: ``endpoint``. (3) The speed that is told is what was measured on this machine when the model made something last;
+before that it is said not to be known. (4) ``auto`` takes the faster engine where the pace of both is known here, and otherwise the
+model's own: nothing is tried in secret and no speed is guessed.
 """
 
 import dataclasses
 import importlib.metadata
 import importlib.util
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from makar.errors import MissingExtraError, UnsupportedError, UsageError
 
 AUTO = "auto"
 TORCH, TRANSFORMERS, DIFFUSERS, ENDPOINT = "torch", "transformers", "diffusers", "endpoint"
+LLAMA_CPP = "llama.cpp"
 BEHIND = "start its own server and put it behind: makar serve openai:NAME --base-url URL"
 
 
@@ -24,7 +28,8 @@ class Engine:
     Attributes:
         name: What it is called on the command line.
         runs: What it runs.
-        package: What has to be installed for it.
+        package: What has to be installed for it, as it is imported.
+        distribution: The name under which that is installed.
         extra: The extra of Makar that brings it; ``None`` for what is always there.
         do: What to do with a model that it does not run.
     """
@@ -32,6 +37,7 @@ class Engine:
     name: str
     runs: str
     package: str
+    distribution: str
     extra: str | None
     do: str
 
@@ -41,7 +47,7 @@ class Engine:
         if importlib.util.find_spec(self.package) is None:
             return None
         try:
-            return importlib.metadata.version(self.package)
+            return importlib.metadata.version(self.distribution)
         except importlib.metadata.PackageNotFoundError:
             return "of no known version"
 
@@ -53,6 +59,7 @@ ENGINES = {
             name=TORCH,
             runs="what Makar saved",
             package="torch",
+            distribution="torch",
             extra=None,
             do="makar import FOLDER brings what others saved in, where it is of a kind that Makar has code for",
         ),
@@ -60,6 +67,7 @@ ENGINES = {
             name=TRANSFORMERS,
             runs="checkpoints of transformers",
             package="transformers",
+            distribution="transformers",
             extra="transformers",
             do="makar export MODEL FOLDER --to transformers writes a checkpoint; serve that folder",
         ),
@@ -67,13 +75,23 @@ ENGINES = {
             name=DIFFUSERS,
             runs="pipelines of diffusers",
             package="diffusers",
+            distribution="diffusers",
             extra="diffusers",
             do="name the folder of a pipeline",
+        ),
+        Engine(
+            name=LLAMA_CPP,
+            runs="text of layout mainstream that Makar saved",
+            package="llama_cpp",
+            distribution="llama-cpp-python",
+            extra="llamacpp",
+            do="makar import FOLDER brings a checkpoint of that layout; --engine auto takes what runs each model",
         ),
         Engine(
             name=ENDPOINT,
             runs="models behind an endpoint",
             package="openai",
+            distribution="openai",
             extra="remote",
             do="name it as openai:NAME, with --base-url",
         ),
@@ -98,38 +116,81 @@ def check_engine(name: str) -> None:
         raise MissingExtraError(engine.package, extra=engine.extra or "")
 
 
-def check_runs(wanted: str, own: str, model: str) -> None:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Choice:
+    """What runs a model.
+
+    Attributes:
+        engine: The engine.
+        why: What spoke for it beside that it runs such models; empty where nothing else does.
+    """
+
+    engine: str
+    why: str = ""
+
+
+def check_runs(wanted: str, engines: Sequence[str], model: str) -> None:
     """Refuse an engine that does not run a model.
 
     Args:
         wanted: The engine that was asked for, or ``AUTO``.
-        own: The engine of the model.
+        engines: Those that run the model.
         model: Its name.
 
     Raises:
         UnsupportedError: It is another one.
     """
-    if wanted in (AUTO, own):
+    if wanted in (AUTO, *engines):
         return
     raise UnsupportedError(
         f"{model} on the engine {wanted}, which runs {ENGINES[wanted].runs}",
-        expected=f"{own}, the one engine here that runs it, or auto",
+        expected=f"{' or '.join(engines)}, which {'runs' if len(engines) == 1 else 'run'} it, or auto",
         do=ENGINES[wanted].do,
     )
 
 
-def reason(own: str, facts: dict[str, Any], *, pace: float | None, address: str | None) -> str:
+def named(engine: str, engines: Sequence[str]) -> str | None:
+    """Return how manifests name the engine of a model: ``None`` for its own, which they do not name."""
+    return None if engine == engines[0] else engine
+
+
+def choose(wanted: str, engines: Sequence[str], paces: Mapping[str, float | None]) -> Choice:
+    """Choose the engine of a model.
+
+    Args:
+        wanted: The engine that was asked for, or ``AUTO``.
+        engines: Those that run the model where they are installed, its own first.
+        paces: By engine: seconds for each token, as measured here; ``None`` where it made nothing here yet.
+    """
+    if wanted != AUTO:
+        return Choice(engine=wanted, why="as --engine says" if len(engines) > 1 else "")
+    own, *others = engines
+    here = [name for name in others if ENGINES[name].version is not None]
+    if not here:
+        absent = " and ".join(others)
+        return Choice(engine=own, why=f"{absent} would run it too and is not installed" if absent else "")
+    unknown = [name for name in (own, *here) if not paces.get(name)]
+    if unknown:
+        said = " and ".join(f"--engine {name}" for name in unknown)
+        return Choice(engine=own, why=f"{' and '.join(here)} runs it too; it is compared after {said} made texts here")
+    rates = {name: 1 / (paces[name] or 1.0) for name in (own, *here)}
+    fastest = max(rates, key=lambda name: rates[name])
+    beside = ", ".join(f"{_plain(rate)} of {name}" for name, rate in rates.items() if name != fastest)
+    return Choice(engine=fastest, why=f"the faster one here, beside {beside}")
+
+
+def reason(choice: Choice, facts: dict[str, Any], *, pace: float | None, address: str | None) -> str:
     """Return in one line which engine a model has and why, and how fast it was here.
 
     Args:
-        own: The engine of the model.
+        choice: The engine of the model.
         facts: What its process said of it.
         pace: Seconds for each token or step, as measured here before; ``None`` where it made nothing yet.
         address: Of the endpoint, where the model is behind one; ``None`` for OpenAI's own.
     """
-    engine = ENGINES[own]
-    if own == ENDPOINT:
-        return f"engine {own}: it is asked at {address or 'the address of OpenAI'} and nothing is computed here"
+    engine = ENGINES[choice.engine]
+    if choice.engine == ENDPOINT:
+        return f"engine {ENDPOINT}: it is asked at {address or 'the address of OpenAI'} and nothing is computed here"
     is_text = facts["medium"] in ("text", "code") and not facts.get("reads")
     shares = "requests share a running batch" if facts.get("together") else "requests are answered in turn"
     if pace:
@@ -137,8 +198,9 @@ def reason(own: str, facts: dict[str, Any], *, pace: float | None, address: str 
         speed += " when it was used here last"
     else:
         speed = "how fast is known after the first"
+    why = f"; {' '.join(choice.why.split())}" if choice.why else ""
     return (
-        f"engine {own}: the one here that runs {engine.runs} ({engine.package} {engine.version}); "
+        f"engine {engine.name}: it runs {engine.runs} ({engine.distribution} {engine.version}){why}; "
         f"{_count(facts['parameters'])} weights; {shares}; {speed}"
     )
 

@@ -79,8 +79,8 @@ async def keep_file(library: Library, keeping: Keeping, event: dict[str, Any], *
     Args:
         library: Where.
         keeping: How.
-        event: The image, ``png``, the sound, ``wave``, or the clip, ``file`` with its ``type``; its manifest is taken out where the
-            client does not want it.
+        event: The image, ``png``, the sound, ``wave``, or the clip or structure, ``file`` with its ``type``; its manifest is taken
+            out where the client does not want it.
         seconds: That it took.
     """
     signed = event["manifest"]
@@ -100,7 +100,7 @@ async def keep_file(library: Library, keeping: Keeping, event: dict[str, Any], *
 
 
 def type_of(event: dict[str, Any]) -> str:
-    """Return the media type of an image, a sound or a clip."""
+    """Return the media type of an image, a sound, a clip or a structure."""
     if "file" in event:
         return str(event["type"])
     return IMAGE_TYPE if "png" in event else SOUND_TYPE
@@ -115,6 +115,6 @@ async def _keep(library: Library, entry: Entry, said: dict[str, Any]) -> None:
 
 
 def steps_of(manifest: dict[str, Any]) -> int:
-    """Return how many steps an image or a sound was asked to take; 1 where the model takes none, or chose itself."""
-    steps = manifest["settings"].get("steps")
+    """Return how many steps an image or a sound was asked to take; 1 where nothing takes any, or the model chose itself."""
+    steps = manifest.get("settings", {}).get("steps")
     return steps if isinstance(steps, int) and steps > 0 else 1

@@ -118,11 +118,12 @@ class Library:
             "id": manifest["id"],
             "created": time.time(),
             "model": entry.model,
-            "model_hash": manifest["artifact"]["hash"],
+            # Films are edited without a model, and without a draw.
+            "model_hash": (manifest["artifact"] or {}).get("hash", ""),
             "medium": manifest["medium"],
             "kind": entry.kind,
             "prompt": entry.prompt,
-            "seed": manifest["seed"],
+            "seed": manifest["seed"] or 0,
             "run": _run_of(manifest),
             "type": entry.type,
             "bytes": len(entry.content),
@@ -219,13 +220,21 @@ class Library:
         with self._open() as connection:
             connection.execute("DELETE FROM assets WHERE id = ?", (name,))
 
-    def pace(self, model_hash: str) -> float | None:
-        """Return about how many seconds a step or token of a model takes here; ``None`` when it made nothing yet."""
+    def pace(self, model_hash: str, engine: str | None = None) -> float | None:
+        """Return about how many seconds a step or token of a model takes here; ``None`` when it made nothing yet.
+
+        Args:
+            model_hash: The model.
+            engine: The engine that the manifests name; ``None`` for the model's own, which they do not name.
+        """
         if not self._path.is_file():
             return None
-        query = "SELECT seconds / work FROM assets WHERE model_hash = ? AND work > 0 ORDER BY created DESC LIMIT ?"
+        query = (
+            "SELECT seconds / work FROM assets WHERE model_hash = ? AND work > 0"
+            " AND json_extract(manifest, '$.manifest.computing.engine') IS ? ORDER BY created DESC LIMIT ?"
+        )
         with self._open() as connection:
-            rows = connection.execute(query, (model_hash, RECENT)).fetchall()
+            rows = connection.execute(query, (model_hash, engine, RECENT)).fetchall()
         return statistics.median(row[0] for row in rows) if rows else None
 
     def _one(self, query: str, name: str) -> tuple[Any, ...]:

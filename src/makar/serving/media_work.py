@@ -1,4 +1,4 @@
-"""What a worker can do with sounds and clips: make them, and change those that are given; see ``work``."""
+"""What a worker can do with sounds, clips and structures: make them, and change sounds and clips that are given; see ``work``."""
 
 import base64
 from collections.abc import Iterator
@@ -6,13 +6,15 @@ from typing import Any
 
 from makar.api.model import Model
 from makar.data.image_reader import read_image
+from makar.data.structure_writer import TYPES as STRUCTURE_TYPES
 from makar.data.video_file import TYPES
 from makar.errors import UnsupportedError
 from makar.generation.asset import Asset
 from makar.generation.edit import edit
 from makar.generation.generate import generate
+from makar.generation.previewing import Steps, counted
 from makar.generation.request import option_names
-from makar.provenance.content import Film, Recording
+from makar.provenance.content import Film, Recording, Structure
 
 Ask = dict[str, Any]
 Event = dict[str, Any]
@@ -33,17 +35,30 @@ def make_sound(model: Model, ask: Ask) -> Iterator[Event]:
 
 
 def make_clip(model: Model, ask: Ask) -> Iterator[Event]:
-    """Make a clip of what is described, or one that begins with a picture."""
+    """Make a clip of what is described, or one that begins with a picture; between its steps it is said how far it is."""
     if model.medium != "video":
         raise UnsupportedError(f"video of {model.path.name}, which makes {model.medium}", expected="a model of video")
     options, prompt = _options(model, ask), ask["prompt"] or None
     seed, novelty = ask["seed"], model.novelty_index()
     if ask["reference"] is not None:
         how = {"image": read_image(base64.b64decode(ask["reference"]))}
-        (asset,) = edit(model.artifact, how, prompts=prompt, seed=seed, options=options, novelty=novelty)
+        assets = edit(model.artifact, how, prompts=prompt, seed=seed, options=options, novelty=novelty)
     else:
-        (asset,) = generate(model.artifact, prompts=prompt, seed=seed, options=options, novelty=novelty)
+        assets = generate(model.artifact, prompts=prompt, seed=seed, options=options, novelty=novelty)
+    (asset,) = counted(assets, Steps(tell=lambda step, steps: ask["tell"]({"step": step, "steps": steps})))
     yield _event(asset, ask)
+
+
+def make_structure(model: Model, ask: Ask) -> Iterator[Event]:
+    """Make the structure of a protein, of a class where the model takes one."""
+    assets = generate(
+        model.artifact,
+        prompts=ask["prompt"] or None,
+        seed=ask["seed"],
+        options=_options(model, ask),
+        novelty=model.novelty_index(),
+    )
+    yield from (_event(asset, ask) for asset in assets)
 
 
 def change_file(model: Model, ask: Ask) -> Iterator[Event]:
@@ -83,5 +98,6 @@ def _event(asset: Asset, ask: Ask) -> Event:
     }
     if isinstance(content, Recording):
         return {"wave": base64.b64encode(content.wave).decode("ascii"), "rate_hz": content.rate_hz, **made}
-    assert isinstance(content, Film), "sounds and clips"
-    return {"file": base64.b64encode(content.file).decode("ascii"), "type": TYPES[content.form], **made}
+    assert isinstance(content, Film | Structure), "sounds, clips and structures"
+    kind = (TYPES | STRUCTURE_TYPES)[content.form]
+    return {"file": base64.b64encode(content.file).decode("ascii"), "type": kind, **made}

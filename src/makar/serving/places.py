@@ -8,7 +8,8 @@ from pathlib import Path
 from makar import registry
 from makar.errors import MakarError, UnknownNameError
 from makar.home import models_folder
-from makar.serving.engines import DIFFUSERS, ENDPOINT, TORCH, TRANSFORMERS
+from makar.provenance.manifest import manifest_hash, read_strict_json
+from makar.serving.engines import DIFFUSERS, ENDPOINT, TORCH, TRANSFORMERS, Choice
 from makar.serving.process import Process
 
 MARKS = ("manifest.json", "config.json", "model_index.json")
@@ -33,7 +34,8 @@ class Place:
         source: What ``makar.load`` takes.
         created: Seconds since 1970.
         medium: What it makes.
-        engine: What runs it; see ``engines``.
+        engines: What runs it where that is installed, its own engine first; see ``engines``.
+        choice: What runs it now, and what spoke for that; ``None`` before it was loaded first.
         process: The process that holds it; ``None`` while it is not loaded.
         lock: Held while it is loaded or unloaded.
         base_url: For a model behind an endpoint: its address; ``None`` for that of OpenAI.
@@ -45,12 +47,26 @@ class Place:
     source: str
     created: int
     medium: str
-    engine: str = TORCH
+    engines: tuple[str, ...] = (TORCH,)
+    choice: Choice | None = None
     process: Process | None = None
     lock: asyncio.Lock = dataclasses.field(default_factory=asyncio.Lock)
     base_url: str | None = None
     starts: int = 0
     deaths: int = 0
+
+    @property
+    def engine(self) -> str:
+        """What runs it now, or its own engine before it was loaded first."""
+        return self.engines[0] if self.choice is None else self.choice.engine
+
+    @property
+    def hash(self) -> str | None:
+        """The hash that its assets name, as its folder says; ``None`` where that says none."""
+        try:
+            return manifest_hash(read_strict_json((Path(self.source) / MARKS[0]).read_bytes())["manifest"])
+        except (OSError, KeyError, TypeError, MakarError):
+            return None
 
 
 def place_of(source: str, *, base_url: str | None = None) -> Place:
@@ -65,14 +81,14 @@ def place_of(source: str, *, base_url: str | None = None) -> Place:
     """
     if source.startswith(REMOTE):
         name = source.removeprefix(REMOTE)
-        return Place(name=name, source=source, created=0, medium="text", engine=ENDPOINT, base_url=base_url)
+        return Place(name=name, source=source, created=0, medium="text", engines=(ENDPOINT,), base_url=base_url)
     named, typed = models_folder() / source, Path(source).expanduser()
     folder = named if "/" not in source and is_model(named) else typed.absolute()
     if not is_model(folder):
         raise UnknownNameError("model", source, saved_names())
     created = int((folder / next(name for name in MARKS if (folder / name).is_file())).stat().st_mtime)
-    medium, engine = _medium_and_engine(folder)
-    return Place(name=folder.name, source=str(folder), created=created, medium=medium, engine=engine)
+    medium, engines = _medium_and_engines(folder)
+    return Place(name=folder.name, source=str(folder), created=created, medium=medium, engines=engines)
 
 
 def saved_names() -> list[str]:
@@ -86,15 +102,16 @@ def is_model(folder: Path) -> bool:
     return not folder.name.startswith(".") and any((folder / name).is_file() for name in MARKS)
 
 
-def _medium_and_engine(folder: Path) -> tuple[str, str]:
+def _medium_and_engines(folder: Path) -> tuple[str, tuple[str, ...]]:
     if not (folder / MARKS[0]).is_file():
-        return ("image", DIFFUSERS) if (folder / MARKS[2]).is_file() else ("text", TRANSFORMERS)
+        return ("image", (DIFFUSERS,)) if (folder / MARKS[2]).is_file() else ("text", (TRANSFORMERS,))
     try:
         header = json.loads((folder / HEADER).read_text(encoding="utf-8"))
-        return str(header["medium"]), str(registry.config_class(header["family"]["kind"]).engine)
+        config = registry.config_class(header["family"]["kind"]).from_dictionary(header["family"])
+        return str(header["medium"]), config.engines
     except (OSError, ValueError, KeyError, TypeError, AttributeError, MakarError):
         # It will be said when it is loaded; a list must not fail for one broken folder.
-        return "unknown", TORCH
+        return "unknown", (TORCH,)
 
 
 def bytes_needed(source: str) -> int:

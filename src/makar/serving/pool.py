@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 from makar.errors import MakarError, UnknownNameError
-from makar.serving.engines import AUTO, check_runs, reason
+from makar.serving.engines import AUTO, Choice, check_runs, choose, named, reason
 from makar.serving.places import PROCESS_BYTES, Place, bytes_needed, place_of, saved_names
 from makar.serving.problems import BROKEN, LIMITED, Problem
 from makar.serving.process import Process, give_model, spawn, stop_process
@@ -34,8 +34,9 @@ class Pool:
         memory_bytes: What all processes together may take.
         most_waiting: Requests that may have or wait for a model at a time.
         base_url: Address of the endpoint of models called ``openai:NAME``; ``None`` for that of OpenAI.
-        engine: The engine that models must have, or ``AUTO``; where no models are named, those of others are left out.
-        pace: From the hash of a model to the seconds that a step or token of it took here; ``None`` where it made nothing yet.
+        engine: The engine that is to run the models, or ``AUTO``; where no models are named, those that it does not run are left out.
+        pace: From the hash of a model and the engine that manifests name to the seconds that a step or token took here; ``None`` where
+            nothing was made yet.
 
     Raises:
         UnsupportedError: A model that is named has another engine.
@@ -50,7 +51,7 @@ class Pool:
         most_waiting: int,
         base_url: str | None = None,
         engine: str = AUTO,
-        pace: Callable[[str], float | None] = lambda _: None,
+        pace: Callable[[str, str | None], float | None] = lambda *_: None,
     ) -> None:
         self._engine = engine
         self._pace = pace
@@ -58,9 +59,10 @@ class Pool:
         self._memory_bytes = memory_bytes
         self._most_waiting = most_waiting
         self._is_open = not models
+        self._left_out: set[str] = set()
         places = [place_of(model, base_url=base_url) for model in models]
         for place in places:
-            check_runs(engine, place.engine, place.name)
+            check_runs(engine, place.engines, place.name)
         self._places = {place.name: place for place in places}
         self._room = asyncio.Lock()
         self._guards: set[asyncio.Task[None]] = set()
@@ -77,8 +79,11 @@ class Pool:
             for name in known - set(self._places):
                 with contextlib.suppress(MakarError):
                     place = place_of(name)
-                    if self._engine in (AUTO, place.engine):
+                    if self._engine in (AUTO, *place.engines):
                         self._places[name] = place
+                    elif name not in self._left_out:
+                        self._left_out.add(name)
+                        LOG.info("%s is left out: it runs on %s", name, " or ".join(place.engines))
             for name in set(self._places) - known:
                 # Its folder was deleted; a process that holds it still answers until nobody has it.
                 if self._places[name].process is None:
@@ -138,8 +143,13 @@ class Pool:
 
     async def explained(self, place: Place, process: Process) -> str:
         """Return in one line which engine a loaded model has and why."""
-        pace = await asyncio.to_thread(self._pace, process.facts["hash"])
-        return reason(place.engine, process.facts, pace=pace, address=place.base_url)
+        pace = await self.pace_of(place, process.facts["hash"])
+        assert place.choice is not None, "it is loaded"
+        return reason(place.choice, process.facts, pace=pace, address=place.base_url)
+
+    async def pace_of(self, place: Place, model_hash: str) -> float | None:
+        """Return the seconds that a step or token of a loaded model took on its engine here; ``None`` where that made nothing yet."""
+        return await asyncio.to_thread(self._pace, model_hash, named(place.engine, place.engines))
 
     async def let_go(self, name: str) -> None:
         """Forget the process that holds a model, whose folder has changed; it ends once nobody has it."""
@@ -173,10 +183,7 @@ class Pool:
                 async with self._room:
                     await self._make_room(place)
                     started = time.monotonic()
-                    waiting, self._spare = self._spare, None
-                    if waiting is None or waiting.returncode is not None:
-                        waiting = await spawn()
-                    place.process = await give_model(waiting, place.source, self._options, base_url=place.base_url)
+                    place.process = await self._started(place)
                     await self.prepare()
                 place.starts += 1
                 took = time.monotonic() - started
@@ -185,6 +192,30 @@ class Pool:
                 self._guards.add(guard)
                 guard.add_done_callback(self._guards.discard)
             return place.process
+
+    async def _started(self, place: Place) -> Process:
+        place.choice = await asyncio.to_thread(self._choice, place)
+        try:
+            return await self._given(place)
+        except Problem as problem:
+            own = place.engines[0]
+            if self._engine != AUTO or place.choice.engine == own:
+                raise
+            # It was our choice and nobody's wish, so the model's own engine has to do.
+            place.choice = Choice(engine=own, why=f"{place.choice.engine} does not: {problem.came}")
+            return await self._given(place)
+
+    async def _given(self, place: Place) -> Process:
+        waiting, self._spare = self._spare, None
+        if waiting is None or waiting.returncode is not None:
+            waiting = await spawn()
+        return await give_model(waiting, place.source, self._options, engine=place.engine, base_url=place.base_url)
+
+    def _choice(self, place: Place) -> Choice:
+        paces: dict[str, float | None] = {}
+        if len(place.engines) > 1 and (known := place.hash) is not None:
+            paces = {name: self._pace(known, named(name, place.engines)) for name in place.engines}
+        return choose(self._engine, place.engines, paces)
 
     async def _watch(self, place: Place, process: Process) -> None:
         started = time.monotonic()

@@ -175,7 +175,12 @@ async def spawn() -> asyncio.subprocess.Process:
 
 
 async def give_model(
-    process: asyncio.subprocess.Process, model: str, options: dict[str, Any], *, base_url: str | None = None
+    process: asyncio.subprocess.Process,
+    model: str,
+    options: dict[str, Any],
+    *,
+    engine: str,
+    base_url: str | None = None,
 ) -> Process:
     """Give a worker its model and wait until it is loaded.
 
@@ -183,13 +188,15 @@ async def give_model(
         process: One that has none.
         model: As ``makar.load`` takes it.
         options: Controls that hold where a request says nothing.
+        engine: What is to run it, of ``engines``.
         base_url: For a model behind an endpoint: its address.
 
     Raises:
         Problem: It cannot be loaded; the process has ended.
     """
     assert process.stdin is not None and process.stdout is not None
-    process.stdin.write(json.dumps({"model": model, "options": options, "base_url": base_url}).encode() + b"\n")
+    asked = {"model": model, "options": options, "base_url": base_url, "engine": engine}
+    process.stdin.write(json.dumps(asked).encode() + b"\n")
     try:
         line = json.loads(await process.stdout.readline() or b'{"error": null}')
         if "error" in line:

@@ -3,7 +3,9 @@
 Decisions. (1) The body is a form, as the official client sends it, or JSON. (2) ``seconds`` and ``size`` are what the model makes, or left
 out: there is nothing to choose. (3) ``input_reference`` is the first frame. (4) The file is WebM, or GIF where PyAV is not installed, and
 is what was signed; the manifest comes in the header ``x-makar-manifest`` of its content, base64 of its JSON. One clip is made at a time;
-one that is deleted meanwhile is made no further. (5) With ``store`` it is kept in the library too, which the studio shows.
+one that is deleted meanwhile is made no further. While it is made, ``progress`` and ``makar`` say
+the step it is at, of how many, and the seconds that are left at the pace so far; none of that outlives the process. (5) With ``store`` it
+is kept in the library too, which the studio shows.
 """
 
 import asyncio
@@ -63,6 +65,7 @@ class Videos:
         self._front: Front | None = None
         self._background = Background(self._step)
         self._making: tuple[str, asyncio.Task[dict[str, Any]]] | None = None
+        self._progress = Progress()
 
     def start(self, front: Front) -> None:
         """Begin to work; what was being made when the server ended is made anew."""
@@ -77,6 +80,10 @@ class Videos:
         """Take a new clip."""
         self.kept.put(video["id"], video)
         self._background.wake()
+
+    def progress(self, name: str) -> dict[str, Any]:
+        """Return what is to be said of a clip that is being made; empty of every other."""
+        return self._progress.said() if self._making is not None and self._making[0] == name else {}
 
     def remove(self, name: str) -> None:
         """Delete a clip, and stop making it.
@@ -94,6 +101,7 @@ class Videos:
             return False
         video = waiting[-1]
         self.kept.put(video["id"], video | {"status": "in_progress"})
+        self._progress = Progress()
         work = asyncio.create_task(self._made(video))
         self._making = video["id"], work
         try:
@@ -111,6 +119,8 @@ class Videos:
             said = problem_of(error)["error"]
             self._keep(video, {"status": "failed", "error": {"code": said["code"], "message": said["message"]}})
             return True
+        finally:
+            self._making = None
         done = {
             "status": "completed",
             "progress": 100,
@@ -130,12 +140,40 @@ class Videos:
         async with leased(self._front, video["model"]) as (_, process):
             started = time.perf_counter()
             # To the end, because work that is left before it is over is cancelled.
-            (event,) = [one async for _, one in merged(process, [video["ask"]])]
+            async for _, event in merged(process, [video["ask"]]):
+                if "step" in event:
+                    self._progress.take(event["step"], event["steps"])
         if video["ask"].get("store"):
             kind = CREATE if video["ask"]["reference"] is None else EDIT
             keeping = Keeping(model=video["model"], kind=kind, prompts=(video["prompt"],), shows_manifest=True)
             await keep_file(self._front.library, keeping, event, seconds=time.perf_counter() - started)
         return event
+
+
+class Progress:
+    """How far a clip is."""
+
+    def __init__(self) -> None:
+        self._first: tuple[int, float] | None = None
+        self._step, self._steps, self._seconds = 0, 0, 0.0
+
+    def take(self, step: int, steps: int) -> None:
+        """Note the step that is taken, from 1, and how many there are."""
+        self._step, self._steps, self._seconds = step, steps, time.monotonic()
+        if self._first is None:
+            self._first = step, self._seconds
+
+    def said(self) -> dict[str, Any]:
+        """Return ``progress`` in percent, 100 only when it is finished, and what is known beside."""
+        if self._first is None:
+            return {}
+        step, seconds = self._first
+        left = None
+        if self._step > step:
+            pace = (self._seconds - seconds) / (self._step - step)
+            left = max(0.0, round(pace * (self._steps - self._step) - (time.monotonic() - self._seconds), 1))
+        known = {"step": self._step, "steps": self._steps, "seconds_left": left}
+        return {"progress": min(99, 100 * self._step // self._steps), "makar": known}
 
 
 async def create_video(request: Request) -> Response:
@@ -188,18 +226,18 @@ async def create_video(request: Request) -> Response:
         },
     }
     request.app.state.videos.put(video)
-    return answer(_shown(video), ignored_header(ignored))
+    return answer(_shown(video, request), ignored_header(ignored))
 
 
 async def list_videos(request: Request) -> Response:
     """List clips, the newest first."""
-    found = [_shown(video) for video in _kept(request).all()]
+    found = [_shown(video, request) for video in _kept(request).all()]
     return answer(page(found, request))
 
 
 async def one_video(request: Request) -> Response:
     """Describe a clip."""
-    return answer(_shown(_kept(request).get(request.path_params["video"])))
+    return answer(_shown(_kept(request).get(request.path_params["video"]), request))
 
 
 async def video_content(request: Request) -> Response:
@@ -230,8 +268,10 @@ def _kept(request: Request) -> Shelf:
     return kept
 
 
-def _shown(video: dict[str, Any]) -> dict[str, Any]:
-    shown = {name: value for name, value in video.items() if name != "ask"}
+def _shown(video: dict[str, Any], request: Request) -> dict[str, Any]:
+    videos: Videos = request.app.state.videos
+    progress = videos.progress(video["id"]) if video["status"] in OPEN else {}
+    shown = {name: value for name, value in video.items() if name != "ask"} | progress
     if "makar" in shown:
         shown["makar"] = {name: value for name, value in shown["makar"].items() if name != "manifest"}
     return shown

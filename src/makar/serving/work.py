@@ -35,7 +35,7 @@ from makar.generation.transcribing import transcribe
 from makar.generation.turns import PLAIN_STOP, HasContext, fit_turns, knows_turns, prompt_length
 from makar.provenance.content import describe_content
 from makar.serving.controls import controls_of
-from makar.serving.media_work import change_file, make_clip, make_sound
+from makar.serving.media_work import change_file, make_clip, make_sound, make_structure
 from makar.serving.picture_work import change_image, make_images
 from makar.tensor_spec import CAPTION, CLASS, TARGET
 
@@ -288,6 +288,7 @@ KINDS: dict[str, Callable[[Model, Ask], Iterator[Event]]] = {
     "change": change_file,
     "transcribe": _transcribe,
     "video": make_clip,
+    "structure": make_structure,
     "classify": _classify,
     "embed": _embed,
 }

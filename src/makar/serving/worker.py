@@ -1,6 +1,6 @@
 """The process that holds one model: ``python -m makar.serving.worker``, asked by lines of JSON on stdin, answering by lines on stdout.
 
-    front   {"model": "poe", "options": {...}, "base_url": null}                  once: which model
+    front   {"model": "poe", "options": {...}, "base_url": null, "engine": "torch"}   once: which model
     worker  {"facts": {...}}  or  {"error": {...}}                                it is loaded, or why not
     front   {"id": "7", "do": "chat", ...}   {"cancel": "7"}                      work, and that nobody wants it any more
     worker  {"id": "7", "event": {...}} ... {"id": "7", "done": true}  or  {"id": "7", "error": {...}}
@@ -22,9 +22,11 @@ import threading
 from collections.abc import Iterator
 from typing import Any, TextIO
 
+from makar.api.engines import use_engine
 from makar.api.model import Model, load
 from makar.api.together import together
 from makar.errors import MakarError
+from makar.serving.engines import LLAMA_CPP
 from makar.serving.problems import problem_of
 from makar.serving.work import begin, facts_of
 
@@ -147,6 +149,8 @@ def main() -> None:
         return
     try:
         model = load(asked["model"], base_url=asked["base_url"])
+        if asked["engine"] == LLAMA_CPP:
+            use_engine(model, LLAMA_CPP, precision=asked["options"].get("precision", "float32"))
         facts = facts_of(model, asked["options"])
     except (MakarError, OSError, MemoryError) as error:
         out.write(json.dumps({"error": problem_of(error)}) + "\n")

@@ -10,6 +10,7 @@ from makar.errors import DataError
 from makar.families.transformer.decoder import pack_weights
 from makar.families.transformer.decoding_batch import BLOCK, DecodingBatch, Writing
 from makar.families.transformer.options import TextOptions
+from makar.families.transformer.reading import WeightsReader
 from makar.families.transformer.sampling import Greedy
 from makar.families.transformer.shared_decoding import SharedDecoding
 from makar.families.transformer.text_stream import TextStream
@@ -32,7 +33,7 @@ def test_the_text_is_the_same_with_and_without_guesses(layout: str, options: Tex
 
 def batch_of(example: Any, *, guesses: int = 15, slots: int = 1, capacity: int = 512) -> DecodingBatch:
     weights = pack_weights(example.shape, example.tensors, positions=capacity)
-    return DecodingBatch(weights, slots=slots, capacity=capacity, guesses=guesses)
+    return DecodingBatch(WeightsReader(weights, slots=slots, capacity=capacity), guesses=guesses)
 
 
 def writing_of(prompt: list[int], *, limit: int = 40, chain: tuple = (Greedy(),)) -> Writing:

@@ -118,6 +118,11 @@ class TransformerConfig(FamilyConfig):
                 raise ConfigError("the output layer shares the embeddings' weights", expected='whole ["embed_tokens"]')
 
     @property
+    def engines(self) -> tuple[str, ...]:
+        """Every engine that runs it; llama.cpp has code for the mainstream layout."""
+        return (self.engine, "llama.cpp") if self.layout == "mainstream" else (self.engine,)
+
+    @property
     def edits(self) -> tuple[str, ...]:
         """Filling a hole, where that was learned."""
         return ("infill",) if self.infill_share else ()

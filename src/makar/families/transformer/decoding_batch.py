@@ -20,11 +20,8 @@ from torch import Tensor
 
 from makar.errors import MakarError
 from makar.families.logits_hook import LogitsHook
-from makar.families.transformer.block_decoder import read_block, read_blocks
-from makar.families.transformer.cache import KeyValueCache
-from makar.families.transformer.decoder import DecoderWeights
 from makar.families.transformer.prompt_lookup import PromptLookup
-from makar.families.transformer.row_decoder import RowDecoder
+from makar.families.transformer.reading import Reader
 from makar.families.transformer.sampling import choose
 from makar.families.transformer.text_stream import TextStream
 
@@ -117,29 +114,17 @@ class DecodingBatch:
     """Texts that are computed together.
 
     Args:
-        weights: Packed weights that reach as far as the capacity.
-        slots: Largest number of texts that are computed at once.
-        capacity: Positions a text; a longer one is re-anchored.
+        reader: Reads tokens; it has a slot for each text that is computed at once, and a longer text than its capacity is re-anchored.
         guesses: Most tokens that are guessed for a text at a time; 0 turns guessing off.
     """
 
-    def __init__(self, weights: DecoderWeights, *, slots: int, capacity: int, guesses: int) -> None:
-        shape = weights.shape
-        self._weights = weights
+    def __init__(self, reader: Reader, *, guesses: int) -> None:
+        self._reader = reader
         self._guesses = guesses
-        self._cache = KeyValueCache(
-            depth=shape.depth,
-            slots=slots,
-            heads=shape.key_value_heads,
-            capacity=capacity,
-            head_width=shape.head_width,
-            device=str(weights.embedding.device),
-        )
-        self._rows = RowDecoder(weights, self._cache) if self._cache.arrays else None
         self._waiting: deque[Writing] = deque()
         self._active: list[Writing] = []
-        self._free = list(range(slots))
-        self._blocks: list[list[int]] = [[] for _ in range(slots)]
+        self._free = list(range(reader.slots))
+        self._blocks: list[list[int]] = [[] for _ in range(reader.slots)]
         """By slot: the tokens of the whole blocks that were read there and still stand there."""
         self.steps = 0
         """Times that the weights were read for tokens one after the other."""
@@ -165,8 +150,8 @@ class DecodingBatch:
     @torch.inference_mode()
     def step(self) -> list[Writing]:
         """Choose at least one token for every text that has a slot, and return these texts; the finished ones leave."""
-        stepping = [writing for writing in self._active if self._cache.remaining(writing.slot)]
-        full = [writing for writing in self._active if not self._cache.remaining(writing.slot)]
+        stepping = [writing for writing in self._active if self._remaining(writing)]
+        full = [writing for writing in self._active if not self._remaining(writing)]
         if stepping:
             self._advance(stepping)
         for writing in full + self._begin():
@@ -191,18 +176,17 @@ class DecodingBatch:
 
     def _release(self, writing: Writing) -> None:
         self._active = [other for other in self._active if other is not writing]
-        self._cache.lengths[writing.slot] = 0
+        self._reader.lengths[writing.slot] = 0
         self._free.append(writing.slot)
 
     def _advance(self, writings: list[Writing]) -> None:
         most = min(self._guesses, TOGETHER // len(writings) - 1)
         guesses = [
-            writing.lookup.guess(min(most, writing.left - 1, self._cache.remaining(writing.slot) - 1))
-            for writing in writings
+            writing.lookup.guess(min(most, writing.left - 1, self._remaining(writing) - 1)) for writing in writings
         ]
         rows = [[writing.tokens[-1], *guess] for writing, guess in zip(writings, guesses)]
         self.steps += 1
-        for writing, guess, logits in zip(writings, guesses, self._logits(rows, [one.slot for one in writings])):
+        for writing, guess, logits in zip(writings, guesses, self._reader.append(rows, [one.slot for one in writings])):
             right = 0
             while writing.choose(logits[right]) == (guess[right] if right < len(guess) else None):
                 right += 1
@@ -210,30 +194,24 @@ class DecodingBatch:
                     break
             if guess:
                 # Of what was written into the cache only what is part of the text may count.
-                self._cache.lengths[writing.slot] -= max(0, len(guess) - right)
+                self._reader.lengths[writing.slot] -= max(0, len(guess) - right)
                 writing.lookup.judge(len(guess), right)
 
-    def _logits(self, rows: list[list[int]], slots: list[int]) -> Sequence[Tensor]:
-        """Append a row of tokens to each slot and return the logits ``[tokens, vocabulary]`` after each of them."""
-        if self._rows is None:
-            return read_blocks(self._weights, self._cache, [torch.tensor(row) for row in rows], slots=slots)
-        flat = [token for row in rows for token in row]
-        made = self._rows.step(flat, [slot for row, slot in zip(rows, slots) for _ in row])
-        return torch.from_numpy(made).split([len(row) for row in rows])
+    def _remaining(self, writing: Writing) -> int:
+        return self._reader.capacity - self._reader.lengths[writing.slot]
 
     def _read(self, writing: Writing) -> Tensor:
         """Read the whole text, or its last half where it is longer than its place, and return the logits that follow."""
-        slot, capacity = writing.slot, self._cache.capacity
+        slot, capacity = writing.slot, self._reader.capacity
         kept = writing.tokens if len(writing.tokens) <= capacity else writing.tokens[-max(1, capacity // 2) :]
         # One token has to be read, because the logits after it are wanted.
         start = min(_shared_blocks(self._blocks[slot], kept), (len(kept) - 1) // BLOCK * BLOCK)
-        self._cache.lengths[slot] = start
+        self._reader.lengths[slot] = start
         self.reread += start
         self._blocks[slot] = kept[: len(kept) // BLOCK * BLOCK]
         for begin in range(start, len(kept), BLOCK):
-            block = torch.tensor(kept[begin : begin + BLOCK])
-            logits = read_block(self._weights, self._cache, [block], slots=[slot])
-        return logits[0].cpu()
+            logits = self._reader.read(kept[begin : begin + BLOCK], slot)
+        return logits
 
 
 def _shared_blocks(there: list[int], wanted: list[int]) -> int:

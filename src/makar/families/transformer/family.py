@@ -28,6 +28,7 @@ from makar.families.transformer.layouts import saved_names, settings_files, tran
 from makar.families.transformer.network import TransformerNetwork
 from makar.families.transformer.objective import next_token_loss, parameter_groups
 from makar.families.transformer.options import TextOptions
+from makar.families.transformer.reading import EngineReaders
 from makar.families.transformer.remembering import RememberingSampler
 from makar.families.transformer.sampler import Pace, TransformerSampler
 from makar.families.transformer.sampling import KeepsBack, Never
@@ -61,12 +62,14 @@ class TransformerFamily(Family):
         self.network = TransformerNetwork(config) if config.adapter is None else adapted_network(config)
         self._precision = "float32"
         self._shared: SharedDecoding | None = None
+        self._engine: EngineReaders | None = None
         self._added: tuple[AdapterFile, ...] = ()
 
     @property
     def computing(self) -> dict[str, Any]:
-        """The adapters that were added to the weights."""
-        return {"adapters": [one.to_dictionary() for one in self._added]} if self._added else {}
+        """The adapters that were added to the weights, and the engine where it is another one than Makar's own code."""
+        added = {"adapters": [one.to_dictionary() for one in self._added]} if self._added else {}
+        return added | ({} if self._engine is None else self._engine.stated)
 
     @property
     def precision(self) -> str:
@@ -138,9 +141,14 @@ class TransformerFamily(Family):
             hooks=(*never, *(() if hook is None else (hook,))),
             device=str(self.network.embeddings.device),
             pace=Pace(shared=self._shared),
+            engine=self._engine,
         )
         sampler.begin_token = codec.begin_token
         return sampler
+
+    def use_engine(self, engine: EngineReaders | None) -> None:
+        """Let another engine that has these very weights compute what later samplers draw from; ``None`` is Makar's own code."""
+        self._engine = engine
 
     @contextlib.contextmanager
     def together(self) -> Iterator[None]:
@@ -152,8 +160,10 @@ class TransformerFamily(Family):
             self._shared = before
 
     def conversation_sampler(self, codec: Any) -> Sampler:
-        """Return a sampler for one conversation, which does not read again what it has read."""
+        """Return a sampler for one conversation, which does not read again what it has read, where Makar's own code computes."""
         sampler = self.sampler(codec)
+        if self._engine is not None:
+            return sampler
         assert isinstance(sampler, TransformerSampler), "the sampler of this family"
         return RememberingSampler(
             sampler,

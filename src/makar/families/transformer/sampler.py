@@ -22,6 +22,7 @@ from makar.families.logits_hook import LogitsHook
 from makar.families.transformer.decoder import DecoderShape, DecoderWeights, pack_weights
 from makar.families.transformer.decoding_batch import DecodingBatch, Writing
 from makar.families.transformer.options import TextOptions
+from makar.families.transformer.reading import EngineReaders, WeightsReader
 from makar.families.transformer.sampling import strategies
 from makar.families.transformer.shared_decoding import SharedDecoding
 from makar.families.transformer.text_stream import TextStream
@@ -61,6 +62,7 @@ class TransformerSampler(Sampler):
         hooks: Applied to the logits after the filters, a watermark; ``Never`` and constraints before them.
         device: Where to run.
         pace: How many at once, and in what company; it changes no text.
+        engine: What computes instead of the packed weights; ``None`` for these. Its numbers are rounded in its own way.
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class TransformerSampler(Sampler):
         hooks: Sequence[LogitsHook] = (),
         device: str = "cpu",
         pace: Pace | None = None,
+        engine: EngineReaders | None = None,
     ) -> None:
         self.shape = shape
         self.hooks = tuple(hooks)
@@ -83,6 +86,7 @@ class TransformerSampler(Sampler):
         self._decode_tokens = decode_tokens
         self._device = device
         self._pace = Pace() if pace is None else pace
+        self._engine = engine
         self._packed: dict[str, DecoderWeights] = {}
 
     def sample(
@@ -163,10 +167,15 @@ class TransformerSampler(Sampler):
                     yield writing, *piece
 
     def _batch(self, options: TextOptions, *, slots: int, longest: int | None = None) -> DecodingBatch:
+        if self._engine is not None:
+            # Rows of several tokens are rounded in another way than single ones there: a guess could change the text.
+            return DecodingBatch(
+                self._engine.reader(options.precision, slots=slots, stretch=options.stretch), guesses=0
+            )
         context = int(self.shape.context_length * options.stretch)
         capacity = context if longest is None else min(context, longest)
         weights = self.weights(options.precision, positions=capacity, stretch=options.stretch)
-        return DecodingBatch(weights, slots=slots, capacity=capacity, guesses=self._pace.guesses)
+        return DecodingBatch(WeightsReader(weights, slots=slots, capacity=capacity), guesses=self._pace.guesses)
 
     def _prompt_tokens(self, prompt: Batch) -> list[int]:
         unknown = set(prompt) - {TARGET}

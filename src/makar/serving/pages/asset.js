@@ -4,6 +4,7 @@ import { h, button, dialog, ask, copy, download, duration, pairs, problem, say, 
 import { bytesOf, call, drawn, picture, request } from "./api.js";
 import { stars } from "./rate.js";
 import { lines, noveltyWords, settingsOf } from "./manifest.js";
+import { structure } from "./structure.js";
 
 const address = (id) => `/makar/v1/assets/${id}/content`;
 
@@ -22,17 +23,19 @@ export function player(path, words, tag = "audio") {
 }
 const SILENT = { loop: true, muted: true, playsinline: true, class: "clip" };
 
-const NOUNS = { image: "Image", sound: "Sound", video: "Clip" };
-const described = (asset) => `${NOUNS[asset.medium] ?? "Text"} by ${asset.model}${asset.prompt ? `: ${asset.prompt}` : ""}, seed ${asset.seed}`;
+const NOUNS = { image: "Image", sound: "Sound", video: "Clip", structure: "Structure" };
+const SUFFIXES = { image: ".png", sound: ".wav", structure: ".pdb", "chemical/x-mmcif": ".cif" };
+const described = (asset) => !asset.model ? `Clip made of others: ${asset.prompt}` : `${NOUNS[asset.medium] ?? "Text"} by ${asset.model}${asset.prompt ? `: ${asset.prompt}` : ""}, seed ${asset.seed}`;
 
 /** A card; `more` are further parts under it. */
 export function card(asset, { gone, more } = {}) {
   const isImage = asset.type?.startsWith("image/");
   const isSound = asset.type?.startsWith("audio/");
   const isVideo = asset.type?.startsWith("video/");
+  const isStructure = asset.medium === "structure";
   const heard = { sound: "A sound", video: "A clip" }[asset.medium];
   const face = h("button", { class: "face", type: "button", "aria-label": `${described(asset)}. Open`, onclick: () => details(asset.id, { gone: () => { item.remove(); gone?.(); } }) },
-    isImage ? image(address(asset.id), "") : h("div", { class: "words" }, (heard ? asset.prompt || heard : asset.text?.trim()) || "(only white space)"));
+    isImage ? image(address(asset.id), "") : isStructure ? structure({ still: true, from: address(asset.id) }) : h("div", { class: "words" }, (heard ? asset.prompt || heard : asset.text?.trim()) || "(only white space)"));
   const item = h("li", { class: "card" }, face, (isSound || isVideo) && player(address(asset.id), described(asset), isVideo ? "video" : "audio"),
     h("div", { class: "under" }, h("span", {}, asset.prompt || asset.model), asset.is_copy ? h("span", { class: "tag bad" }, "copy") : typeof asset.novelty === "number" && h("span", { class: "tag", title: "How new it is against the training data" }, `${Math.round(100 * asset.novelty)} % new`)),
     more);
@@ -66,7 +69,7 @@ export async function soundOf({ model, prompt, seed, controls, voice = "default"
 }
 
 /** Have a clip made and kept; gives what its card shows. It is made in the background, and a signal stops it there too. */
-export async function clipOf({ model, prompt, seed, controls }, { signal } = {}) {
+export async function clipOf({ model, prompt, seed, controls }, { signal, told } = {}) {
   let video = await (await request("/v1/videos", { json: { model, prompt, seed, controls, store: true }, signal })).json();
   const path = `/v1/videos/${video.id}`;
   try {
@@ -74,6 +77,7 @@ export async function clipOf({ model, prompt, seed, controls }, { signal } = {})
       await new Promise((resolve) => setTimeout(resolve, 300));
       signal?.throwIfAborted();
       video = await (await request(path, { signal })).json();
+      if (video.status === "in_progress") told?.(video.progress, video.makar);
     }
   } finally {
     // What was made is in the library, and what was not is not wanted any more.
@@ -81,6 +85,23 @@ export async function clipOf({ model, prompt, seed, controls }, { signal } = {})
   }
   if (video.status === "failed") throw new Error(video.error.message);
   return kept({ ...video.makar, model, prompt, medium: "video" });
+}
+
+/** A place where something is being made, with how far it is as soon as that is known: [element, told]. */
+export function waitingFor(words) {
+  const bar = h("progress", { max: 100, "aria-label": words });
+  const left = h("span", { class: "small" }, "Being made …");
+  const told = (progress, known) => {
+    if (!known) return;
+    bar.value = progress;
+    left.textContent = `Step ${known.step} of ${known.steps}${known.seconds_left === null ? "" : `, about ${duration(known.seconds_left)} left`}`;
+  };
+  return [h("li", { class: "card pending" }, h("div", { class: "words" }, bar, left)), told];
+}
+
+/** Have a structure made and kept; gives what its card shows. */
+export async function structureOf({ model, prompt, seed, controls }, { signal } = {}) {
+  return kept({ ...(await (await request("/makar/v1/structures", { json: { model, prompt, seed, controls }, signal })).json()), prompt });
 }
 
 /** What the card of an asset shows, of what the server said when it was made. */
@@ -122,23 +143,25 @@ async function whole(signed, file, { asset, raw, close, remove }) {
   const isImage = manifest.medium === "image";
   const isSound = manifest.medium === "sound";
   const isVideo = manifest.medium === "video";
-  const suffix = isImage ? ".png" : isSound ? ".wav" : isVideo ? `.${file.type.split("/")[1] ?? "webm"}` : ".txt";
-  const name = asset ? `${asset.model}-${manifest.seed}-${manifest.id.slice(0, 6)}${suffix}` : file.name;
+  const isStructure = manifest.medium === "structure";
+  const suffix = isVideo ? `.${file.type.split("/")[1]?.replace("x-matroska", "mkv") ?? "webm"}` : SUFFIXES[file.type] ?? SUFFIXES[manifest.medium] ?? ".txt";
+  const name = asset ? `${asset.model || "film"}-${manifest.seed ?? 0}-${manifest.id.slice(0, 6)}${suffix}` : file.name;
   const use = settingsOf(manifest);
   const words = new URLSearchParams({ model: asset?.model ?? use.model ?? "", prompt: use.prompt, seed: use.seed, controls: JSON.stringify(use.controls) });
   const acts = h("div", { class: "row" },
-    h("a", { class: "button", href: `#/create?${words}`, onclick: close }, "Use these settings"),
+    use.model && h("a", { class: "button", href: `#/create?${words}`, onclick: close }, "Use these settings"),
     file.type !== "application/json" && button("Save", { icon: "down", act: () => download(file, name) }),
-    (isImage || isSound || isVideo) && asset && h("a", { class: "button", href: `#/edit?${new URLSearchParams({ model: asset.model, asset: asset.id })}`, onclick: close }, "Edit"),
+    (isImage || isSound || isVideo) && asset?.model && h("a", { class: "button", href: `#/edit?${new URLSearchParams({ model: asset.model, asset: asset.id })}`, onclick: close }, "Edit"),
+    isVideo && asset && h("a", { class: "button", href: `#/edit?${new URLSearchParams({ films: asset.id })}`, onclick: close }, "Cut and join"),
     remove && button("Delete", { icon: "trash", kind: "bad", act: remove }));
   const novelty = h("section", {}, h("h3", {}, "How new it is"),
     score !== null && score !== undefined && h("div", {}, h("meter", { min: 0, max: 1, value: score, low: .4, high: .7, optimum: 1, "aria-label": "How new it is" }), h("p", {}, h("strong", {}, isCopy ? "A copy" : `${Math.round(100 * score)} % new`))),
     h("p", { class: "small soft" }, why));
-  const facts = pairs([["Model", asset?.model ?? use.model], ["Prompt", use.prompt], ["Seed", String(use.seed)], ["Made", asset ? when(asset.created) : manifest.time_utc], ["Took", asset && duration(asset.seconds)], ["Size", asset && size(asset.bytes)], ["Learned from", manifest.data?.name], ["Training", manifest.run?.id], ["Edit", manifest.edit && JSON.stringify(manifest.edit)]]);
+  const facts = pairs([["Model", asset?.model ?? use.model], ["Prompt", use.prompt], ["Seed", use.model && String(use.seed)], ["Made", asset ? when(asset.created) : manifest.time_utc], ["Took", asset && duration(asset.seconds)], ["Size", asset && size(asset.bytes)], ["Learned from", manifest.data?.name], ["Training", manifest.run?.id], ["Edit", manifest.edit && JSON.stringify(manifest.edit)]]);
   const set = h("section", {}, h("h3", {}, "Settings"), pairs(Object.entries(use.controls).map(([key, value]) => [key.replaceAll("_", " "), Array.isArray(value) ? value.join(", ") : String(value)])));
   const whose = described({ ...use, medium: manifest.medium, model: use.model });
-  const shown = isImage && file.type.startsWith("image/") ? bigImage(file, whose) : isSound && /wav/.test(file.type) ? await bigSound(file, whose) : isVideo && /^(video|image)/.test(file.type) ? bigClip(file, whose) : await text(file, manifest);
-  return h("div", {}, h("div", { class: "two" }, h("div", {}, shown, acts, asset && stars(asset.id)), h("div", {}, novelty, facts, Object.keys(use.controls).length > 0 && set, checks(file, raw))),
+  const shown = isImage && file.type.startsWith("image/") ? bigImage(file, whose) : isSound && /wav/.test(file.type) ? await bigSound(file, whose) : isVideo && /^(video|image)/.test(file.type) ? bigClip(file, whose) : isStructure && file.type !== "application/json" ? h("div", { class: "big" }, structure({ words: whose, text: await file.text() })) : await text(file, manifest);
+  return h("div", {}, h("div", { class: "two" }, h("div", {}, shown, acts, asset?.model && !isStructure && stars(asset.id)), h("div", {}, novelty, facts, Object.keys(use.controls).length > 0 && set, checks(file, raw))),
     h("section", {}, h("h3", {}, "The same again"), again(manifest)),
     h("details", {}, h("summary", {}, "The signed manifest"), h("pre", {}, JSON.stringify(signed, null, 1))));
 }

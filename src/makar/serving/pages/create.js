@@ -3,7 +3,7 @@
 import { h, button, choice, duration, field, fresh, number, problem, say } from "./dom.js";
 import { describe, drawn, events } from "./api.js";
 import { anySeed, controls, isServed, modelChoice, noModels, seeds } from "./form.js";
-import { PREVIEWS, card, clipOf, details, sketch, soundOf } from "./asset.js";
+import { PREVIEWS, card, clipOf, details, sketch, soundOf, structureOf, waitingFor } from "./asset.js";
 
 const state = { model: null, prompt: "", count: 1, seed: anySeed(), isLocked: false, controls: {}, results: null };
 const MOST = 64;
@@ -140,7 +140,7 @@ class Create extends HTMLElement {
     this.results.prepend(batch);
     const started = performance.now();
     try {
-      const make = { sound: soundOf, video: clipOf }[this.model.medium];
+      const make = { sound: soundOf, video: clipOf, structure: structureOf }[this.model.medium];
       const made = isText ? await this.texts(asked, batch) : make ? await this.played(asked, batch, make) : await this.images(asked, batch);
       say(`Made ${made} in ${duration((performance.now() - started) / 1000)}`);
       this.model = await describe(this.model.id, { again: true });
@@ -183,9 +183,9 @@ class Create extends HTMLElement {
     batch.append(list);
     for (let number = 0; number < asked.n; number++) {
       const seed = asked.seed + number;
-      const waiting = h("li", { class: "pending soft", role: "status" }, "Being made …");
+      const [waiting, told] = waitingFor(`Progress of seed ${seed}`);
       list.append(waiting);
-      const made = await make({ ...asked, seed, voice: this.prompt.voice?.(), speed: this.prompt.speed?.() }, { signal: this.stopper.signal });
+      const made = await make({ ...asked, seed, voice: this.prompt.voice?.(), speed: this.prompt.speed?.() }, { signal: this.stopper.signal, told });
       waiting.replaceWith(card(made));
     }
     return asked.n;

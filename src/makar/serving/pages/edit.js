@@ -4,6 +4,7 @@ import { h, button, choice, duration, field, problem, say } from "./dom.js";
 import { bytesOf, call, describe, events, request } from "./api.js";
 import { anySeed, controls, modelChoice, noModels, seeds } from "./form.js";
 import { PREVIEWS, details, sketch } from "./asset.js";
+import { FilmEdit } from "./edit_film.js";
 import { MediaEdit } from "./edit_media.js";
 import "./mask.js";
 
@@ -20,13 +21,16 @@ const state = { model: null, way: null, prompt: "", count: 1, seed: anySeed(), i
 
 class Edit extends HTMLElement {
   async connectedCallback() {
+    const { words } = this.place;
+    if (words.size) state.isFilm = words.has("films");
     this.replaceChildren(h("h1", {}, "Edit"), h("p", { class: "soft" }, "Looking for models …"));
     try {
-      const chosen = await modelChoice(this.place.words.get("model") ?? state.model, (name) => this.use(name), { fits: (one) => one.medium in ACCEPTED });
-      if (!chosen.name) return this.replaceChildren(h("h1", {}, "Edit"), noModels());
+      if (state.isFilm) return await this.withoutModel(words.get("films"));
+      const chosen = await modelChoice(words.get("model") ?? state.model, (name) => this.use(name), { fits: (one) => one.medium in ACCEPTED });
+      if (!chosen.name) return this.replaceChildren(h("h1", {}, "Edit"), this.kinds(), noModels());
       this.build(chosen);
       await this.use(chosen.name);
-      if (this.place.words.get("asset")) await this.fromAsset(this.place.words.get("asset"));
+      if (words.get("asset")) await this.fromAsset(words.get("asset"));
     } catch (error) {
       this.replaceChildren(h("h1", {}, "Edit"), problem(error));
     }
@@ -35,6 +39,21 @@ class Edit extends HTMLElement {
   disconnectedCallback() {
     this.stopper?.abort();
     this.media?.leave();
+    this.films?.leave();
+  }
+
+  /** With a model, or films without one. */
+  kinds() {
+    const kind = (words, isFilm) => button(words, { "aria-pressed": Boolean(state.isFilm) === isFilm, act: () => { if (Boolean(state.isFilm) === isFilm) return; this.disconnectedCallback(); Object.assign(state, { isFilm }); this.place.words = new URLSearchParams(); this.connectedCallback().then(() => this.querySelector("[aria-pressed=true]")?.focus()); } });
+    return h("div", { class: "row field", role: "group", "aria-label": "How to edit" }, kind("With a model", false), kind("Films, without a model", true));
+  }
+
+  /** Films cut, joined and heard as the verb edit does it. */
+  async withoutModel(id) {
+    this.films = new FilmEdit();
+    this.replaceChildren(h("h1", {}, "Edit"), this.kinds(), h("p", { class: "lead" }, "What is not asked for stays as it is, and the film made carries a signed manifest with those of the films that it is made of."),
+      h("div", { class: "split" }, h("div", { class: "panel" }, this.films.element), this.films.stage));
+    await this.films.begin(id);
   }
 
   build(chosen) {
@@ -43,7 +62,7 @@ class Edit extends HTMLElement {
     this.mask = document.createElement("makar-mask");
     this.canvas = h("div", { class: "panel", ondragover: (event) => event.preventDefault(), ondrop: (event) => { event.preventDefault(); const [given] = event.dataTransfer.files; if (given) this.open(given); } }, this.empty());
     this.results = h("section", { "aria-label": "Results" });
-    this.replaceChildren(h("h1", {}, "Edit"), h("p", { class: "lead" }, "What is not painted stays as it is, bit for bit. What can be done depends on the model."),
+    this.replaceChildren(h("h1", {}, "Edit"), this.kinds(), h("p", { class: "lead" }, "What is not painted stays as it is, bit for bit. What can be done depends on the model."),
       h("div", { class: "split" }, h("div", { class: "panel" }, chosen.element, this.source, this.rest), h("div", {}, this.canvas, this.results)));
   }
 

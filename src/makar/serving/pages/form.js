@@ -107,7 +107,7 @@ export async function modelChoice(chosen, act, { fits = () => true, label = "Mod
 }
 
 /** What a server makes over HTTP; models of other media are used in the shell. */
-export const isServed = (one) => ["text", "code", "image", "sound", "video"].includes(one.medium);
+export const isServed = (one) => ["text", "code", "image", "sound", "video", "structure"].includes(one.medium);
 
 export function noModels() {
   return h("div", { class: "empty" }, h("h2", {}, "There is no model yet"),

@@ -56,7 +56,7 @@ class Gallery extends HTMLElement {
         this.list.replaceChildren();
         if (!this.filters.childElementCount) this.show(found.filters);
       }
-      this.list.append(...found.data.map((asset) => card(asset, { more: h("div", { class: "rated" }, thumbs(asset.id)) })));
+      this.list.append(...found.data.map((asset) => card(asset, { more: asset.model && asset.medium !== "structure" && h("div", { class: "rated" }, thumbs(asset.id)) })));
       this.last = found.data.at(-1)?.id;
       this.more.hidden = !found.has_more;
       const count = this.list.childElementCount;
@@ -73,7 +73,7 @@ class Gallery extends HTMLElement {
       waiting = setTimeout(() => { wanted.text = search.value; this.load({ afresh: true }); }, 250);
     } });
     const by = (name, words, shown = (value) => value) => found[name].length > 0 && h("div", {}, field(words, choice([["", "all"], ...found[name].map((value) => [value, shown(value)])], wanted[name], (value) => { wanted[name] = value; this.load({ afresh: true }); })));
-    this.filters.append(h("div", { class: "grow" }, field("Search", search)), by("model", "Model"), by("medium", "Medium"), by("kind", "How", (value) => KINDS[value] ?? value), by("run", "Training"));
+    this.filters.append(...[h("div", { class: "grow" }, field("Search", search)), by("model", "Model"), by("medium", "Medium"), by("kind", "How", (value) => KINDS[value] ?? value), by("run", "Training")].filter(Boolean));
   }
 }
 

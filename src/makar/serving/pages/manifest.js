@@ -71,11 +71,29 @@ function changeOf(edit) {
   return { words, values, files };
 }
 
+/** Lines that put films together again; FILM stands for each. */
+function filmLines(edit) {
+  const { start, end, ...others } = edit.settings;
+  const how = { ...edit.settings, ...(edit.sound?.sound === "removed" ? { sound: "remove" } : edit.sound?.sound === "replaced" ? { sound: "SOUND.wav" } : {}) };
+  const names = edit.sources.map((_, at) => `FILM-${at + 1}.webm`);
+  const trim = start === undefined && end === undefined ? [] : ["--trim", `${start ?? ""}:${end ?? ""}`];
+  const option = { speed: "--speed", rate_hz: "--rate" };
+  const words = [...trim, ...Object.entries(others).flatMap(([name, value]) => (name === "shift_pitch" ? ["--shift-pitch"] : option[name] ? [option[name], String(value)] : [])), ...(how.sound ? ["--sound", how.sound] : []), "--format", edit.form];
+  const { sound, ...said } = how;
+  const fields = { ...said, ...(sound === "remove" ? { sound } : {}), format: edit.form };
+  return {
+    shell: ["makar", "edit", ...names, ...words, "-o", "out/"].map(shell).join(" "),
+    python: [`import makar`, ``, `asset = makar.edit_film(${python(names)}, ${python(how)}, form=${python(edit.form)})[0]`, `asset.save("out/")`].join("\n"),
+    curl: `curl ${location.origin}/makar/v1/edits ${names.map((name) => `-F file=@${name}`).join(" ")}${sound === "SOUND.wav" ? " -F sound=@SOUND.wav" : ""} -F ${shell(`how=${JSON.stringify(fields)}`)}`,
+  };
+}
+
 /** Lines that make the same again. */
 export function lines(manifest) {
   const { model, prompt, seed, controls, medium } = settingsOf(manifest);
   const isImage = medium === "image";
   const sets = Object.entries(controls).flatMap(([name, value]) => ["--set", `${name}=${written(value)}`]);
+  if (manifest.edit?.operation === "film") return filmLines(manifest.edit);
   if (manifest.edit && isImage) {
     const { words, values } = howOf(manifest.edit);
     const fields = { model, ...(prompt ? { prompt } : {}), seed, ...values, controls: JSON.stringify(controls) };
@@ -100,14 +118,15 @@ export function lines(manifest) {
       curl: `curl ${location.origin}/makar/v1/edits -F file=@${file} ${[...put, ...form].join(" ")}`,
     };
   }
-  const words = ["makar", "generate", model, ...(prompt ? [prompt] : []), "--seed", String(seed), ...sets, ...(isImage || isSound || isVideo ? ["-o", "out/"] : [])];
+  const isStructure = medium === "structure";
+  const words = ["makar", "generate", model, ...(prompt ? [prompt] : []), "--seed", String(seed), ...sets, ...(isImage || isSound || isVideo || isStructure ? ["-o", "out/"] : [])];
   const { max_tokens: most, ...others } = controls;
-  const body = isVideo ? { model, prompt, seed, controls } : isSound ? { model, input: prompt, seed, controls, response_format: "wav" } : isImage ? { model, prompt, seed, controls } : { model, prompt, seed, controls: others, ...(most ? { max_tokens: most } : {}) };
+  const body = isVideo || isStructure ? { model, prompt, seed, controls } : isSound ? { model, input: prompt, seed, controls, response_format: "wav" } : isImage ? { model, prompt, seed, controls } : { model, prompt, seed, controls: others, ...(most ? { max_tokens: most } : {}) };
   const route = isVideo ? "videos" : isImage ? "images/generations" : isSound ? "audio/speech" : "completions";
   return {
     shell: words.map(shell).join(" "),
-    python: [`import makar`, ``, `model = makar.load(${python(model)})`, `asset = model.generate(${prompt ? python(prompt) : "None"}, seed=${seed}, options=${python(controls)})[0]`, isImage ? `asset.save("out.png")` : isSound ? `asset.save("out.wav")` : isVideo ? `asset.save("out/")` : `print(asset.content)`].join("\n"),
-    curl: `curl ${location.origin}/v1/${route}${isSound ? " -o out.wav" : ""} -H "content-type: application/json" \\\n  -d ${shell(JSON.stringify(body))}`,
+    python: [`import makar`, ``, `model = makar.load(${python(model)})`, `asset = model.generate(${prompt ? python(prompt) : "None"}, seed=${seed}, options=${python(controls)})[0]`, isImage ? `asset.save("out.png")` : isSound ? `asset.save("out.wav")` : isVideo || isStructure ? `asset.save("out/")` : `print(asset.content)`].join("\n"),
+    curl: `curl ${location.origin}${isStructure ? "/makar" : ""}/v1/${isStructure ? "structures" : route}${isSound ? " -o out.wav" : ""} -H "content-type: application/json" \\\n  -d ${shell(JSON.stringify(body))}`,
   };
 }
 

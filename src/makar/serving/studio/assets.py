@@ -6,6 +6,7 @@ from pathlib import Path
 
 from fastapi import Request, Response
 
+from makar.data.structure_writer import TYPES as STRUCTURE_TYPES
 from makar.data.video_file import TYPES
 from makar.errors import UsageError
 from makar.provenance.embedding import sidecar_path
@@ -21,7 +22,7 @@ SUFFIXES = {
     "image/png": ".png",
     "text/plain": ".txt",
     "audio/wav": ".wav",
-    **{kind: f".{form}" for form, kind in TYPES.items()},
+    **{kind: f".{form}" for form, kind in (TYPES | STRUCTURE_TYPES).items()},
 }
 
 

@@ -53,7 +53,7 @@ async def description(request: Request) -> Response:
     async with leased(front, request.path_params["model"]) as (place, process):
         facts = dict(process.facts)
         engine = {"name": place.engine, "why": await front.pool.explained(place, process)}
-    pace = await asyncio.to_thread(front.library.pace, facts["hash"])
+        pace = await front.pool.pace_of(place, facts["hash"])
     is_remote = place.source.startswith(REMOTE)
     return answer({"id": place.name, **facts, "engine": engine, "seconds_per_step": pace, "is_remote": is_remote})
 

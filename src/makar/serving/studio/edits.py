@@ -1,6 +1,7 @@
-"""POST /makar/v1/edits: a sound or a clip changed by a model, as the verb ``edit`` does it; OpenAI's API changes images alone.
+"""POST /makar/v1/edits: a sound or a clip changed by a model, or films edited without one, as the verb ``edit`` does it.
 
-What is to be done is said in the words of the verb. None of them is the name of a file: pictures come as parts of the form.
+OpenAI's API changes images alone. What is to be done is said in the words of the verb. None of them is the name of a file: pictures and
+sounds come as parts of the form.
 """
 
 import base64
@@ -17,6 +18,7 @@ from makar.serving.front import answer, attended, front_of, leased, merged, seed
 from makar.serving.image_fields import form_values
 from makar.serving.keeping import EDIT, NOT_KEPT, Keeping, keep_file, type_of
 from makar.serving.process import Event
+from makar.serving.studio.films import FilmFields, edited_film
 from makar.serving.uploads import read_form
 
 FILE = "file"
@@ -30,18 +32,26 @@ class EditFields(Config):
 
     kind: ClassVar[str] = ""
 
-    model: str = setting(meaning="name of a model of sound or video")
+    model: str | None = setting(None, meaning="name of a model of sound or video; none edits films without a model")
     prompt: str = setting("", meaning="what it is to become, where the model takes a class or a description")
     seed: int | None = setting(None, meaning="the same seed gives the same result")
-    how: dict | None = setting(None, meaning=f"what is to be done, as an object of {', '.join(WORDS)}")
+    how: dict | None = setting(
+        None,
+        meaning=f"what is to be done, as an object of {', '.join(WORDS)}; without a model of "
+        + ", ".join(field.name for field in dataclasses.fields(FilmFields)),
+    )
     controls: dict | None = setting(None, meaning="controls of the model by their names, strength among them")
 
 
 async def edit(request: Request) -> Response:
-    """Change a sound or a clip and keep what came of it."""
+    """Change a sound, a clip or films and keep what came of it."""
     texts, files = await read_form(request)
     fields, ignored = read_fields(EditFields, form_values(EditFields, texts))
     how = dict(fields.how or {})
+    if fields.model is None:
+        if said := [name for name in ("prompt", "seed", "controls") if getattr(fields, name) not in (None, "")]:
+            raise UsageError(f"{said[0]} without a model", expected="a model, or what is to be done with films alone")
+        return answer(await attended(request, edited_film(request, how, files)), ignored_header(ignored))
     if unknown := [name for name in how if name not in WORDS]:
         raise UsageError(f"how: {str(unknown[0])[:40]!a}", expected=", ".join(WORDS))
     if "box" in how:
@@ -58,18 +68,18 @@ async def edit(request: Request) -> Response:
         "seed": seed_of(fields.seed),
         "options": dict(fields.controls or {}),
     }
-    return answer(await attended(request, _made(request, fields, ask)), ignored_header(ignored))
+    return answer(await attended(request, _made(request, fields.model, fields.prompt, ask)), ignored_header(ignored))
 
 
-async def _made(request: Request, fields: EditFields, ask: Event) -> Event:
+async def _made(request: Request, model: str, prompt: str, ask: Event) -> Event:
     front = front_of(request)
-    async with leased(front, fields.model) as (place, process):
+    async with leased(front, model) as (place, process):
         started = time.perf_counter()
         # To the end, because work that is left before it is over is cancelled.
         (event,) = [one async for _, one in merged(process, [ask])]
         medium = place.medium
     kind = type_of(event)
-    keeping = Keeping(model=place.name, kind=EDIT, prompts=(fields.prompt,), shows_manifest=True)
+    keeping = Keeping(model=place.name, kind=EDIT, prompts=(prompt,), shows_manifest=True)
     await keep_file(front.library, keeping, event, seconds=time.perf_counter() - started)
     said = {name: event[name] for name in ("asset", "seed", "novelty", NOT_KEPT) if name in event}
     return {"object": "edit", "model": place.name, "medium": medium, "type": kind, **said}

@@ -6,7 +6,18 @@ from fastapi import Request, Response
 
 from makar.config import Config
 from makar.serving.bodies import schema_of
-from makar.serving.studio import assets, collections, describing, edits, folders, pages, promoting, training
+from makar.serving.studio import (
+    assets,
+    collections,
+    describing,
+    edits,
+    films,
+    folders,
+    pages,
+    promoting,
+    structures,
+    training,
+)
 from makar.serving.studio.collections import AddFields, AskFields
 from makar.serving.studio.training_fields import InspectFields, PlanFields, TrainFields
 
@@ -27,6 +38,7 @@ ROUTES: tuple[tuple[str, str, Handler, type[Config] | None], ...] = (
     ("DELETE", "/makar/v1/assets/{asset}", assets.delete_asset, None),
     ("GET", "/makar/v1/sources", folders.places, None),
     ("POST", "/makar/v1/folders", folders.create_folder, None),
+    ("POST", "/makar/v1/structures", structures.structure, structures.StructureFields),
     ("POST", "/makar/v1/promotions", promoting.promote, promoting.PromoteFields),
     ("GET", "/makar/v1/collections", collections.list_collections, None),
     ("POST", "/makar/v1/collections/{collection}", collections.add, AddFields),
@@ -53,7 +65,9 @@ FORMS = (
     (
         "/makar/v1/edits",
         edits.edit,
-        schema_of(edits.EditFields)["properties"] | {edits.FILE: FILE} | dict.fromkeys(edits.PICTURES, FILE),
+        schema_of(edits.EditFields)["properties"]
+        | {edits.FILE: FILE}
+        | dict.fromkeys((*edits.PICTURES, films.SOUND), FILE),
     ),
     ("/makar/v1/folders/{folder}/files", folders.add_files, {"file": FILE, "paths": {"type": "string"}}),
 )
