@@ -156,7 +156,7 @@ def test_pieces_are_streamed_as_they_come(example: Example) -> None:
 def test_block_steps_of_other_devices_give_the_same_text(example: Example, monkeypatch: pytest.MonkeyPatch) -> None:
     wanted = continuations(make_sampler(example), DRAWN, PROMPTS, [1, 2, 3, 4, 5])
     # Other devices have no NumPy view of the cache; taking it away takes their path on this one.
-    from makar.families.transformer import decoding_batch as module
+    from makar.families.transformer import reading as module
 
     class PlainCache(module.KeyValueCache):
         def __init__(self, **arguments: Any) -> None:

@@ -48,7 +48,7 @@ class LlamaReaders(EngineReaders):
     def __init__(self, config: TransformerConfig, file_of: Callable[[str], Path]) -> None:
         if importlib.util.find_spec(PACKAGE) is None:
             raise MissingExtraError(PACKAGE, extra=EXTRA)
-        self.stated = {"engine": NAME, "engine_version": str(getattr(_library(), "__version__", "unknown"))}
+        self.stated = {"engine": NAME, "engine_version": str(vars(_library()).get("__version__", "unknown"))}
         self._config = config
         self._file_of = file_of
         self._models: dict[str, _Model] = {}
