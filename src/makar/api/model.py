@@ -265,6 +265,7 @@ class Model:
         seed: int = 0,
         write_captions: bool = False,
         top: int | None = None,
+        language: str | None = None,
     ) -> list[dict[str, Any]]:
         """Say something of images that exist.
 
@@ -276,6 +277,7 @@ class Model:
             seed: Seed of draws, where the prediction needs any.
             write_captions: Write each caption beside its image, as a text file of the same name; one that exists is kept.
             top: With ``"bugs"``: how many lines of each file, the most suspicious first; ``None`` is 10.
+            language: Of recordings: code of the language that is spoken, for a model that knows several; ``None`` lets it guess.
 
         Returns:
             One dictionary an image: ``input``, ``what`` and what the model says; a ``score`` of anomaly is higher where it is stranger.
@@ -295,6 +297,7 @@ class Model:
                 seed=seed,
                 write_captions=write_captions,
                 top=top,
+                language=language,
             )
         )
 

@@ -67,6 +67,7 @@ def predict(
     seed: int = 0,
     write_captions: bool = False,
     top: int | None = None,
+    language: str | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Say something of each image or text.
 
@@ -81,12 +82,13 @@ def predict(
         seed: Seed of draws, where the prediction needs any.
         write_captions: Write each caption beside its image, in a text file of the same name; one that exists is kept.
         top: With ``"bugs"``: how many lines of each file, the most suspicious first; ``None`` is 10.
+        language: Of recordings: code of the language that is spoken, for a model that knows several; ``None`` lets it guess.
 
     Yields:
         One dictionary an image: ``input`` (its path, or its number for an array), ``what``, and what the model says. For
         ``"anomaly"`` a ``score``, higher is stranger; with labels the likeliest ``label``, its ``probability`` and all
         ``probabilities``; with a query a ``similarity``, -1 to 1, and the ``rank``, the most similar first; for ``"caption"`` a
-        ``caption``; for ``"transcript"`` ``text``, ``words`` and ``segments`` with times (``transcribing``). With
+        ``caption``; for ``"transcript"`` ``text``, ``segments`` and ``words`` with times (``transcribing``). With
         ``write_captions`` also ``file`` and ``written``, which is false where there was a file already.
 
     Raises:
@@ -96,6 +98,8 @@ def predict(
         EmptyDataError: There is nothing to look at.
     """
     config = artifact.recipe.stages[-1].family
+    if language is not None and TRANSCRIPT not in config.predictions:
+        raise UsageError("the language of recordings", expected="a model that writes down speech")
     if artifact.medium in ("text", "code") and labels is not None and what is None and query is None:
         return label_texts(artifact, inputs, labels=labels, seed=seed)
     if artifact.medium in ("text", "code") and config.predictions:
@@ -113,7 +117,7 @@ def predict(
     if question.what == TRANSCRIPT:
         if write_captions:
             raise UsageError("captions to write for recordings", expected="--json, which has texts, words and times")
-        return transcribe_each(artifact, inputs)
+        return transcribe_each(artifact, inputs, language=language)
     if not 0 <= seed < LARGEST_SEED:
         raise UsageError(f"the seed {seed}", expected=f"0 to {LARGEST_SEED - 1}")
     images = _listed(inputs)
