@@ -69,6 +69,8 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "pretrained-text": "makar.families.pretrained.text_config:PretrainedTextConfig",
         "pretrained-listener": "makar.families.pretrained.sound_config:ListenerConfig",
         "pretrained-speaker": "makar.families.pretrained.sound_config:SpeakerConfig",
+        "pretrained-music": "makar.families.pretrained.sound_config:MusicConfig",
+        "pretrained-sound-pipeline": "makar.families.pretrained.sound_config:SoundPipelineConfig",
         "pix2pix": "makar.families.gan.translation_config:Pix2pixConfig",
         "cyclegan": "makar.families.gan.translation_config:CycleganConfig",
         "bert": "makar.families.encoder.bert_config:BertConfig",

@@ -12,6 +12,7 @@ from makar.api.model import load
 from makar.data.sound import Sound
 from makar.data.wave_file import wave_bytes
 from makar.errors import ArtifactError, IntegrityError, UnsupportedError
+from makar.families.family import build_family
 from makar.families.pretrained.opening import quiet
 from makar.families.pretrained.whisper import _stretches
 from makar.generation.transcribing import transcribe
@@ -184,3 +185,22 @@ def test_a_folder_that_does_not_fit_together_is_refused(folders, tmp_path, name,
     with pytest.raises((ArtifactError, UnsupportedError, IntegrityError)) as caught:
         heard(folder, babble(1.0))
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "field, value",
+    [
+        ("base", "0" * 64),
+        ("architecture", "VitsModel"),
+        ("rate_hz", 8000),
+        ("channels", 2),
+        ("weights", 1),
+        ("task", "letters"),
+        ("seconds", 9.0),
+    ],
+)
+def test_a_configuration_that_describes_another_checkpoint_is_found(folders, field, value):
+    config = load(folders["whisper"]).artifact.family_config
+    assert (config.architecture, config.rate_hz, config.seconds) == ("WhisperForConditionalGeneration", RATE, 2.0)
+    with pytest.raises((ArtifactError, IntegrityError), match=r"is not on this machine|says of its base"):
+        build_family(config.changed(**{field: value}))

@@ -1,4 +1,4 @@
-"""What checkpoints of others speak is what transformers itself makes of the same seed, signed as our own speech; what they cannot do is said."""
+"""What checkpoints of others speak is what transformers itself makes of the same seed, signed like ours; what they cannot do is said."""
 
 import json
 
@@ -9,7 +9,8 @@ import transformers
 
 from makar.api.model import load, verify
 from makar.api.speaking import speak
-from makar.errors import ArtifactError, UnknownNameError, UnsupportedError, UsageError
+from makar.errors import ArtifactError, IntegrityError, UnknownNameError, UnsupportedError, UsageError
+from makar.families.family import build_family
 from makar.families.pretrained.letter_pieces import LetterPieces
 from makar.families.pretrained.opening import quiet
 from makar.serving.work import begin, facts_of
@@ -17,6 +18,8 @@ from tests.cli.small_models import see
 from tests.families.pretrained.tiny_sounds import letter_pieces, save
 
 TEXT = "the fox ran"
+STEP = 1 / 32768 + 1e-6
+"""The loudest sample of 16 bits is one step below 1."""
 
 
 @pytest.fixture(scope="module")
@@ -44,16 +47,18 @@ def test_a_vits_speaks_as_in_transformers(folders, name, label, speed):
         given = transformers.VitsTokenizer.from_pretrained(folders[name])(TEXT, return_tensors="pt")
         torch.manual_seed(5)
         made = network(**given, speaking_rate=speed, speaker_id=None if label is None else int(label)).waveform[0]
-    assert np.abs(asset.content.samples[:, 0] - made.numpy()).max() <= 0.5 / 32768 + 1e-7
+    assert np.abs(asset.content.samples[:, 0] - made.numpy()).max() <= STEP
     assert len(made) == len(asset.content.samples) and asset.content.rate_hz == 16_000
     assert asset.manifest["edit"] == {"operation": "speak", "parts": 1, "speed": speed}
 
 
 def test_seed_voice_noise_and_speed_matter_and_nothing_else_is_moved(folders):
+    model = load(folders["voices"])
+    (usual,) = model.generate(TEXT)
     torch.manual_seed(1)
     wanted = torch.randn(3)
     torch.manual_seed(1)
-    usual = spoken(folders["voices"])
+    model.generate(TEXT)
     assert torch.equal(torch.randn(3), wanted)
     assert np.array_equal(usual.content.samples, spoken(folders["voices"]).content.samples)
     others = [{"label": "1"}, {"noise": 0.0}, {"rhythm_noise": 0.0}, {"speed": 0.5}]
@@ -79,7 +84,7 @@ def test_a_speecht5_speaks_as_in_transformers(folders):
         torch.manual_seed(3)
         made = network.generate_speech(torch.tensor([[*pieces.encode(TEXT), 2]]), vector, vocoder=vocoder)
     scale = max(1.0, float(made.abs().max()))
-    assert np.abs(asset.content.samples[:, 0] - made.numpy() / scale).max() <= 0.5 / 32768 + 1e-6
+    assert np.abs(asset.content.samples[:, 0] - made.numpy() / scale).max() <= STEP
     other = spoken(folders["speecht5"], seed=3).content.samples
     assert other.shape != asset.content.samples.shape or not np.array_equal(other, asset.content.samples)
 
@@ -154,3 +159,12 @@ def test_a_worker_knows_the_voices_and_speaks(folders):
     ask = {"do": "sound", "prompt": TEXT, "seed": 1, "options": {"label": "2", "speed": 1.5}, "defaults": {}}
     (event,) = begin(model, ask, print)
     assert event["rate_hz"] == 16_000 and event["manifest"]["manifest"]["settings"]["label"] == "2"
+
+
+def test_a_configuration_that_describes_another_checkpoint_is_found(folders):
+    config = load(folders["voices"]).artifact.family_config
+    assert config.voices == ("0", "1", "2") and config.architecture == "VitsModel"
+    others = {"base": "0" * 64, "architecture": "x", "rate_hz": 8000, "channels": 2, "weights": 1}
+    for field, value in {**others, "task": "speecht5", "voices": ("ann",)}.items():
+        with pytest.raises((ArtifactError, IntegrityError), match=r"is not on this machine|says of its base"):
+            build_family(config.changed(**{field: value}))

@@ -7,6 +7,8 @@ import torch
 import transformers
 from tokenizers import pre_tokenizers
 
+from tests.families.pretrained import tiny_checkpoints
+
 WIDTH = 16
 RATE = 16_000
 LANGUAGES = ("en", "de", "gd")
@@ -177,12 +179,62 @@ def speecht5(folder, *, voices=("ann", "bob")):
             resblock_dilation_sizes=((1, 3),),
         )
     )
+    _scatter(vocoder)
     vocoder.save_pretrained(folder / "vocoder")
     return transformers.SpeechT5ForTextToSpeech(config)
 
 
-BIASED = {"wav2vec2": {"lm_head.bias": [1.5, -60.0, -60.0, -60.0, 0.5]}}
-"""By name and tensor: what the first numbers of a bias are, so that letters are parted and special tokens never heard."""
+def musicgen(folder, *, channels=1):
+    """Save a MusicGen of one or two channels."""
+    tokenizer = tiny_checkpoints.end_tokenizer()
+    tokenizer.save_pretrained(folder)
+    words = transformers.T5Config(vocab_size=len(tokenizer), d_model=WIDTH, d_kv=8, d_ff=24, num_layers=1, num_heads=2)
+    sounds = transformers.EncodecConfig(
+        sampling_rate=RATE,
+        target_bandwidths=[0.8],
+        upsampling_ratios=[8, 8, 5],
+        num_filters=4,
+        hidden_size=8,
+        codebook_size=16,
+        codebook_dim=8,
+        num_lstm_layers=1,
+        num_residual_layers=1,
+        last_kernel_size=3,
+        use_causal_conv=False,
+    )
+    writer = transformers.MusicgenDecoderConfig(
+        vocab_size=16,
+        hidden_size=WIDTH,
+        ffn_dim=24,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        num_codebooks=4 * channels,
+        audio_channels=channels,
+        max_position_embeddings=256,
+        pad_token_id=16,
+        bos_token_id=16,
+    )
+    config = transformers.MusicgenConfig(text_encoder=words, audio_encoder=sounds, decoder=writer)
+    network = transformers.MusicgenForConditionalGeneration(config)
+    numbers = dict.fromkeys(("pad_token_id", "bos_token_id", "decoder_start_token_id"), 16)
+    network.generation_config = transformers.GenerationConfig(
+        do_sample=True, guidance_scale=3.0, max_length=64, **numbers
+    )
+    return network
+
+
+BIASED = {
+    "wav2vec2": {"lm_head.bias": [1.5, -60.0, -60.0, -60.0, 0.5]},
+    "speecht5": {"speech_decoder_postnet.prob_out.bias": [-30.0, -30.0]},
+}
+"""By name and tensor: what the first numbers of a bias are, so that letters are parted, special tokens never heard, and speech goes on."""
+
+
+@torch.no_grad()
+def _scatter(network):
+    for parameter in network.parameters():
+        if parameter.ndim > 1:
+            parameter.normal_(std=0.3)
 
 
 def save(name, folder, **how):
@@ -190,10 +242,8 @@ def save(name, folder, **how):
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(0)
     network = globals()[name](folder, **how)
+    _scatter(network)
     with torch.no_grad():
-        for parameter in network.parameters():
-            if parameter.ndim > 1:
-                parameter.normal_(std=0.3)
         for tensor, values in BIASED.get(name, {}).items():
             network.get_parameter(tensor)[: len(values)] = torch.tensor(values)
     network.save_pretrained(folder)

@@ -36,19 +36,14 @@ class LetterCheckpoint(ListeningCheckpoint):
         config: Names the folder by its hash.
 
     Raises:
-        UnsupportedError: It does not take a step every so many samples, or its tokenizer is no alphabet.
+        UnsupportedError: Its tokenizer is no alphabet.
     """
 
     def __init__(self, config: ListenerConfig) -> None:
         super().__init__(config)
         self._prepare = extractor_of(self.folder)
         tokenizer, stated = open_tokenizer(self.folder), complete_settings(self.folder)
-        strides, kernels = stated.get("conv_stride") or (), stated.get("conv_kernel") or ()
-        if not strides or len(strides) != len(kernels) or stated.get("add_adapter"):
-            raise UnsupportedError(
-                f"{self.folder.path} is a {config.architecture}, whose steps are not counted in samples",
-                expected="wav2vec 2.0, HuBERT, WavLM, UniSpeech, SEW or Data2Vec with a head of letters",
-            )
+        strides, kernels = stated["conv_stride"], stated["conv_kernel"]
         if type(tokenizer).__name__ != ALPHABET:
             raise UnsupportedError(f"the tokenizer {type(tokenizer).__name__}", expected=f"an alphabet: {ALPHABET}")
         self._step = math.prod(strides)

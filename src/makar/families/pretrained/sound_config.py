@@ -47,3 +47,32 @@ class SpeakerConfig(SoundCheckpointConfig):
         if self.voices:
             slots[CLASS] = Slot(kind="tokens", axes=(), sizes=(), vocabulary=len(self.voices), optional=True)
         return TensorSpec(slots)
+
+
+MUSICGEN = "musicgen"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MusicConfig(SoundCheckpointConfig):
+    """A checkpoint that makes music or sounds of what is described, token after token: MusicGen, AudioGen."""
+
+    kind: ClassVar[str] = "pretrained-music"
+    target: ClassVar[str] = "makar.families.pretrained.musicgen:MusicCheckpoint"
+
+    streams: int = setting(4, meaning="tokens of a moment of one channel", minimum=1, maximum=64)
+    hop: int = setting(640, meaning="samples of a moment", minimum=1, maximum=1 << 16)
+    moments: int = setting(2048, meaning="moments that it was made for at most", minimum=1, maximum=1 << 20)
+
+    @property
+    def longest_seconds(self) -> float:
+        """How long a sound may be."""
+        return (self.moments - self.streams) * self.hop / self.rate_hz
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SoundPipelineConfig(SoundCheckpointConfig):
+    """A pipeline of diffusers that makes sounds of what is described: AudioLDM, AudioLDM 2, MusicLDM, Stable Audio."""
+
+    kind: ClassVar[str] = "pretrained-sound-pipeline"
+    target: ClassVar[str] = "makar.families.pretrained.sound_pipeline:SoundPipeline"
+    engine: ClassVar[str] = "diffusers"

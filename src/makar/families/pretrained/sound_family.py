@@ -26,37 +26,23 @@ from makar.families.recogniser.options import RecogniserOptions
 from makar.nn.device import working_device
 
 
-class SoundCheckpoint(Family, abc.ABC):
-    """A checkpoint whatever it is for; subclasses hear or make sounds.
+class SoundOfOthers(Family, abc.ABC):
+    """What hears or makes sounds as it came, whoever opened it.
 
     Args:
         config: Names the folder by its hash.
-
-    Raises:
-        ArtifactError: The folder is not on this machine, or another one.
-        MissingExtraError: transformers is absent.
     """
 
     def __init__(self, config: SoundCheckpointConfig) -> None:
         super().__init__()
         self.config: SoundCheckpointConfig = config
-        self.folder: CheckpointFolder = checkpoint_of(config, describe=describe_sound)
-        device = working_device().type
-        self._precision = fitting_precision(config.weights, device=device, free_bytes=free_bytes_of(device))
-        network, self._unused = open_network(self.folder, precision=self._precision)
-        self.network = network
-
-    @property
-    def computing(self) -> dict[str, Any]:
-        """The number format of the weights, and the tensors of the folder that the network has no place for."""
-        return {"precision": self._precision, "unused_tensors": list(self._unused)}
 
     def initialise(self, generator: torch.Generator) -> None:
         """Draw nothing: the weights came with the folder."""
         del generator
 
     def phases(self) -> list[Phase]:
-        """Refuse: a checkpoint as it came learns nothing."""
+        """Refuse: what came as it is learns nothing."""
         raise UnsupportedError(
             f"a {self.config.architecture} as it came has nothing to learn",
             expected="a model of ours",
@@ -75,8 +61,33 @@ class SoundCheckpoint(Family, abc.ABC):
     def onnx_parts(self) -> list[OnnxPart]:
         """Refuse: the folder is in a standard format already."""
         raise UnsupportedError(
-            f"{self.folder.path.name} is in the format of transformers already", expected="a model of ours"
+            f"a {self.config.architecture} is in the format of {self.config.engine} already", expected="a model of ours"
         )
+
+
+class SoundCheckpoint(SoundOfOthers, abc.ABC):
+    """A checkpoint of transformers whatever it is for; subclasses hear or make sounds.
+
+    Args:
+        config: Names the folder by its hash.
+
+    Raises:
+        ArtifactError: The folder is not on this machine, or another one.
+        MissingExtraError: transformers is absent.
+    """
+
+    def __init__(self, config: SoundCheckpointConfig) -> None:
+        super().__init__(config)
+        self.folder: CheckpointFolder = checkpoint_of(config, describe=describe_sound)
+        device = working_device().type
+        self._precision = fitting_precision(config.weights, device=device, free_bytes=free_bytes_of(device))
+        network, self._unused = open_network(self.folder, precision=self._precision)
+        self.network = network
+
+    @property
+    def computing(self) -> dict[str, Any]:
+        """The number format of the weights, and the tensors of the folder that the network has no place for."""
+        return {"precision": self._precision, "unused_tensors": list(self._unused)}
 
 
 class ListeningCheckpoint(SoundCheckpoint, abc.ABC):

@@ -5,6 +5,7 @@ for the type, with the settings of ``preprocessor_config.json`` that it states; 
 """
 
 import inspect
+import math
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,13 @@ from makar.families.pretrained.checkpoint_folder import CheckpointFolder, is_che
 from makar.families.pretrained.sound_config import (
     HEARING,
     LETTERS,
+    MUSICGEN,
     SPEAKING,
     SPEECHT5,
     VITS,
     WORDS,
     ListenerConfig,
+    MusicConfig,
     SpeakerConfig,
 )
 from makar.families.pretrained.text_opening import (
@@ -32,14 +35,21 @@ from makar.provenance.folder import is_safe_name
 from makar.provenance.pipelines import content_hash, hashed_files
 
 PREPROCESSOR = "preprocessor_config.json"
-TASKS = {"WhisperForConditionalGeneration": WORDS, "VitsModel": VITS, "SpeechT5ForTextToSpeech": SPEECHT5}
+TASKS = {"WhisperForConditionalGeneration": WORDS, "VitsModel": VITS, "SpeechT5ForTextToSpeech": SPEECHT5} | {
+    "MusicgenForConditionalGeneration": MUSICGEN
+}
 """By class what it does; heads of letters are those of the table of transformers."""
 VOCODER, VOICES = "vocoder", "voices"
 """Folders beside the settings of a SpeechT5: the network that plays its pictures, and a vector a voice."""
 MOST_VOICES = 10_000
 LARGEST_SETTINGS = {"n_fft": 1 << 15, "feature_size": 1 << 10, "sampling_rate": 192_000, "chunk_length": 1 << 10}
 """Of what prepares samples: a filter of any size would be made at once."""
-LIMITS = {"sampling_rate": (1000, 192_000), "num_speakers": (1, MOST_VOICES)}
+LIMITS = {"sampling_rate": (1000, 192_000), "num_speakers": (1, MOST_VOICES)} | {
+    "audio_channels": (1, 2),
+    "num_codebooks": (1, 64),
+    "max_position_embeddings": (1, 1 << 20),
+}
+"""By setting: the least and the most that is believed."""
 LETTER_SECONDS = 30.0
 """What is heard at once by a network that has no limit of its own: its attention costs the square of it."""
 
@@ -69,6 +79,7 @@ def describe_sound(folder: Path) -> SoundCheckpointConfig:
         raise UnsupportedError(f"{folder} is a {looked.architecture}", expected="a checkpoint of sound")
     base, weights = content_hash(hashed_files(folder, files_of(looked))), weights_of(looked)
     settings = complete_settings(looked)
+    _check(looked, task, settings)
     if task in SPEAKING:
         return SpeakerConfig(
             base=base,
@@ -78,7 +89,9 @@ def describe_sound(folder: Path) -> SoundCheckpointConfig:
             weights=weights,
             voices=voices_of(looked),
         )
-    assert task in HEARING, "speaking or hearing"
+    if task == MUSICGEN:
+        return _music(looked, settings, base=base, weights=weights)
+    assert task in HEARING, "speaking, making music or hearing"
     prepares = extractor_of(looked)
     window = prepares.nb_max_frames * prepares.hop_length / prepares.sampling_rate if task == WORDS else LETTER_SECONDS
     return ListenerConfig(
@@ -88,6 +101,43 @@ def describe_sound(folder: Path) -> SoundCheckpointConfig:
         rate_hz=prepares.sampling_rate,
         seconds=window,
         weights=weights,
+    )
+
+
+def _check(folder: CheckpointFolder, task: str, settings: dict[str, Any]) -> None:
+    """Refuse what is of a known class and cannot be used all the same, before anything of it is opened."""
+    path = folder.path / "tokenizer_config.json"
+    if task == VITS and (table_of(path) if path.is_file() else {}).get("phonemize", True):
+        raise UnsupportedError(
+            f"{folder.path} speaks phones that the program espeak-ng writes",
+            expected="a VITS that reads letters, such as those of MMS",
+            do='to speak by phones, train with the recipe "vits" or "speech"',
+        )
+    strides, kernels = settings.get("conv_stride") or (), settings.get("conv_kernel") or ()
+    if task == LETTERS and (not strides or len(strides) != len(kernels) or settings.get("add_adapter")):
+        raise UnsupportedError(
+            f"{folder.path} is a {folder.architecture}, whose steps are not counted in samples",
+            expected="wav2vec 2.0, HuBERT, WavLM, UniSpeech, SEW or Data2Vec with a head of letters",
+        )
+
+
+def _music(folder: CheckpointFolder, settings: dict[str, Any], *, base: str, weights: int) -> MusicConfig:
+    sound, decoder = settings["audio_encoder"], settings["decoder"]
+    ratios = sound.get("upsampling_ratios")
+    if not isinstance(ratios, list | tuple) or not all(type(one) is int and 0 < one < 1 << 10 for one in ratios):
+        raise ArtifactError(
+            f"{folder.path} does not say how long a moment of its sound is", expected="upsampling_ratios"
+        )
+    channels = _whole(folder, decoder, "audio_channels")
+    return MusicConfig(
+        base=base,
+        architecture=folder.architecture,
+        rate_hz=_whole(folder, sound, "sampling_rate"),
+        channels=channels,
+        weights=weights,
+        streams=_whole(folder, decoder, "num_codebooks") // channels,
+        hop=math.prod(ratios),
+        moments=_whole(folder, decoder, "max_position_embeddings"),
     )
 
 

@@ -1,8 +1,8 @@
 """A SpeechT5 as it came: text in, a picture frame after frame, in the voice of a vector; its vocoder plays the picture.
 
 Source: Ao et al. 2022, arXiv 2110.07205; the vocoder is HiFi-GAN (Kong et al. 2020, arXiv 2010.05646). Both are checkpoints: the vocoder
-stands in the folder ``vocoder`` of the first, and a voice is a file ``voices/NAME.npy`` with the vector of a speaker. What a frame is told of
-the one before is thinned at random in speech as in training (as in Tacotron 2), so that the seed matters.
+stands in the folder ``vocoder`` of the first, and a voice is a file ``voices/NAME.npy`` with the vector of a speaker. What a frame is told
+of the one before is thinned at random in speech as in training (as in Tacotron 2), so that the seed matters.
 """
 
 import io

@@ -32,7 +32,9 @@ TABLES = {
 """By task: the table of transformers with the classes that have such a head."""
 LEGACY_FIELDS = frozenset({"rope_theta", "rope_scaling", "num_labels", "torch_dtype"})
 """What older folders state, and transformers turns into fields."""
-REFUSED_FIELDS = frozenset({"auto_map", "attn_implementation", "dtype", "torch_dtype", "transformers_version"})
+REFUSED_FIELDS = frozenset(
+    {"auto_map", "attn_implementation", "_attn_implementation", "dtype", "torch_dtype", "transformers_version"}
+)
 CONTEXT_FIELDS = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "seq_length", "max_sequence_length")
 OFFSET_TYPES = ("roberta", "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl", "camembert", "longformer", "xmod")
 """Types whose positions begin behind the number of the padding token, so that the last ones are never used."""
@@ -301,12 +303,19 @@ def _settings(folder: CheckpointFolder) -> Any:
     fields = set(inspect.signature(kind.__init__).parameters) | set(kind.attribute_map) | LEGACY_FIELDS
     if dataclasses.is_dataclass(kind):
         fields |= {field.name for field in dataclasses.fields(kind)}
-    kept = {name: value for name, value in folder.settings.items() if name in fields - REFUSED_FIELDS}
+    kept = {name: _plain(value) for name, value in folder.settings.items() if name in fields - REFUSED_FIELDS}
     try:
         with quiet_transformers():
             return kind.from_dict(kept)
     except (*OPENING_ERRORS, StrictDataclassError) as error:
         raise ArtifactError(f"the settings of {folder.path} do not fit together: {error}", do="get it again") from error
+
+
+def _plain(value: Any) -> Any:
+    """Return a value without what is refused in the settings of a part: networks of several parts state those of each."""
+    if isinstance(value, dict):
+        return {name: _plain(one) for name, one in value.items() if name not in REFUSED_FIELDS}
+    return value
 
 
 def _context(folder: CheckpointFolder, stated: dict[str, Any]) -> int:

@@ -21,20 +21,11 @@ class VitsCheckpoint(SpeakingCheckpoint):
 
     Args:
         config: Names the folder by its hash.
-
-    Raises:
-        UnsupportedError: It wants phones.
     """
 
     def __init__(self, config: SpeakerConfig) -> None:
         super().__init__(config)
         self._tokenizer = open_tokenizer(self.folder)
-        if self._tokenizer.phonemize:
-            raise UnsupportedError(
-                f"{self.folder.path} speaks phones that the program espeak-ng writes",
-                expected="a VITS that reads letters, such as those of MMS",
-                do='to speak by phones, train with the recipe "vits" or "speech"',
-            )
         self._noise = float(self.network.noise_scale), float(self.network.noise_scale_duration)
         self._rate = float(self.network.speaking_rate)
 
