@@ -15,7 +15,8 @@ from makar.errors import UnsupportedError, UsageError
 from makar.families.pretrained.folder import PipelineFolder, read_folder
 from makar.families.pretrained.lora_files import lora_entry
 from makar.families.pretrained.opening import describe, network_folder
-from makar.families.pretrained.sound_pipeline import PIPELINES, describe_sound_pipeline
+from makar.families.pretrained.sound_config import PIPELINES
+from makar.families.pretrained.sound_pipeline import describe_sound_pipeline
 from makar.provenance.ledger import remember_place
 from makar.provenance.pipelines import UNKNOWN, hashed_files, pipeline_statement, remember_pipeline
 from makar.recipe import Recipe, Stage

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from makar import registry
 from makar.errors import MakarError, UnknownNameError
+from makar.families.pretrained.sound_config import is_of_sound
 from makar.home import models_folder
+from makar.provenance.folder import read_limited
 from makar.serving.engines import DIFFUSERS, ENDPOINT, TORCH, TRANSFORMERS
 from makar.serving.process import Process
 
@@ -88,13 +90,27 @@ def is_model(folder: Path) -> bool:
 
 def _medium_and_engine(folder: Path) -> tuple[str, str]:
     if not (folder / MARKS[0]).is_file():
-        return ("image", DIFFUSERS) if (folder / MARKS[2]).is_file() else ("text", TRANSFORMERS)
+        is_pipeline = (folder / MARKS[2]).is_file()
+        if _makes_sound(folder):
+            return "sound", DIFFUSERS if is_pipeline else TRANSFORMERS
+        return ("image", DIFFUSERS) if is_pipeline else ("text", TRANSFORMERS)
     try:
         header = json.loads((folder / HEADER).read_text(encoding="utf-8"))
         return str(header["medium"]), str(registry.config_class(header["family"]["kind"]).engine)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, MakarError):
         # It will be said when it is loaded; a list must not fail for one broken folder.
         return "unknown", TORCH
+
+
+def _makes_sound(folder: Path) -> bool:
+    """Return whether the folder of a checkpoint or pipeline names a class of sound; neither library is asked."""
+    try:
+        mark = next(name for name in MARKS[1:] if (folder / name).is_file())
+        settings = json.loads(read_limited((folder / mark).resolve()))
+        listed = settings.get("architectures") or [settings.get("_class_name")]
+        return is_of_sound(str(listed[0]))
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, IndexError, MakarError, StopIteration):
+        return False
 
 
 def bytes_needed(source: str) -> int:

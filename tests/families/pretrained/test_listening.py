@@ -16,6 +16,8 @@ from makar.families.family import build_family
 from makar.families.pretrained.opening import quiet
 from makar.families.pretrained.whisper import _stretches
 from makar.generation.transcribing import transcribe
+from makar.serving.places import place_of
+from makar.serving.transcriptions import TranscriptionFields, _answered
 from makar.serving.work import begin, facts_of
 from tests.cli.small_models import see
 from tests.families.pretrained.tiny_sounds import LANGUAGES, RATE, save
@@ -163,6 +165,15 @@ def test_a_worker_tells_the_language_where_it_can(folders):
         (event,) = begin(model, {**ask, "language": "de"}, print)
         assert event.get("language") == ("de" if name == "whisper" else None)
         assert ("words" in event) == (name == "wav2vec2")
+        fields = TranscriptionFields(response_format="verbose_json")
+        if name == "wav2vec2":
+            assert b'"words"' in _answered(event, fields, {"word"}, {}).body
+            continue
+        with pytest.raises(UnsupportedError, match="times of words"):
+            _answered(event, fields, {"word"}, {})
+        said = json.loads(_answered(event, fields, {"segment"}, {}).body)
+        assert said["language"] == "de" and 0 < said["segments"][0]["no_speech_prob"] < 1
+        assert place_of(str(folders[name])).medium == "sound"
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from makar.api.model import load, verify
 from makar.errors import ArtifactError, IntegrityError, UnsupportedError
 from makar.families.family import build_family
 from makar.families.pretrained.opening import quiet
+from makar.serving.places import place_of
 from tests.cli.small_models import see
 from tests.families.pretrained.tiny_sounds import RATE, save
 
@@ -132,6 +133,11 @@ def test_a_configuration_that_describes_another_folder_is_found(folders, pipelin
     for field, value in {"architecture": "x", "channels": 1, "rate_hz": 16_000, "weights": 1}.items():
         with pytest.raises(IntegrityError, match="describes another"):
             build_family(of_pipeline.changed(**{field: value}))
+    engines = [
+        (place.medium, place.engine)
+        for place in map(place_of, map(str, (folders["stereo"], pipelines("stable_audio"))))
+    ]
+    assert engines == [("sound", "transformers"), ("sound", "diffusers")]
     for one in (config, of_pipeline):
         with pytest.raises(ArtifactError, match="not on this machine"):
             build_family(one.changed(base="0" * 64))

@@ -235,6 +235,10 @@ def _scatter(network):
     for parameter in network.parameters():
         if parameter.ndim > 1:
             parameter.normal_(std=0.3)
+    for name, buffer in network.named_buffers():
+        # Codes of sounds are learned without gradients, and are all zero before.
+        if name.endswith("codebook.embed"):
+            buffer.normal_()
 
 
 def save(name, folder, **how):

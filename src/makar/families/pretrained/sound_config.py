@@ -76,3 +76,25 @@ class SoundPipelineConfig(SoundCheckpointConfig):
     kind: ClassVar[str] = "pretrained-sound-pipeline"
     target: ClassVar[str] = "makar.families.pretrained.sound_pipeline:SoundPipeline"
     engine: ClassVar[str] = "diffusers"
+
+
+TASKS = {
+    "WhisperForConditionalGeneration": WORDS,
+    "VitsModel": VITS,
+    "SpeechT5ForTextToSpeech": SPEECHT5,
+    "MusicgenForConditionalGeneration": MUSICGEN,
+}
+"""By class of transformers what it does with sounds; heads of letters have a table of their own there."""
+
+LETTERS_END = "ForCTC"
+PIPELINES = ("AudioLDMPipeline", "AudioLDM2Pipeline", "MusicLDMPipeline", "StableAudioPipeline")
+"""Classes of diffusers."""
+
+
+def is_of_sound(name: str) -> bool:
+    """Return whether the class that a folder names is one of sound, as far as a name says.
+
+    >>> is_of_sound("VitsModel"), is_of_sound("HubertForCTC"), is_of_sound("GPT2LMHeadModel")
+    (True, True, False)
+    """
+    return name in TASKS or name in PIPELINES or name.endswith(LETTERS_END)

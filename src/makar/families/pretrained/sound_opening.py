@@ -18,6 +18,7 @@ from makar.families.pretrained.sound_config import (
     MUSICGEN,
     SPEAKING,
     SPEECHT5,
+    TASKS,
     VITS,
     WORDS,
     ListenerConfig,
@@ -35,10 +36,6 @@ from makar.provenance.folder import is_safe_name
 from makar.provenance.pipelines import content_hash, hashed_files
 
 PREPROCESSOR = "preprocessor_config.json"
-TASKS = {"WhisperForConditionalGeneration": WORDS, "VitsModel": VITS, "SpeechT5ForTextToSpeech": SPEECHT5} | {
-    "MusicgenForConditionalGeneration": MUSICGEN
-}
-"""By class what it does; heads of letters are those of the table of transformers."""
 VOCODER, VOICES = "vocoder", "voices"
 """Folders beside the settings of a SpeechT5: the network that plays its pictures, and a vector a voice."""
 MOST_VOICES = 10_000

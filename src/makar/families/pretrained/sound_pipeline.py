@@ -30,7 +30,6 @@ from makar.nn.device import working_device
 from makar.provenance.pipelines import content_hash, hashed_files
 from makar.tensor_spec import CAPTION, TARGET
 
-PIPELINES = ("AudioLDMPipeline", "AudioLDM2Pipeline", "MusicLDMPipeline", "StableAudioPipeline")
 LENGTHS = ("audio_length_in_s", "audio_end_in_s")
 """What such pipelines call the length of a sound."""
 
