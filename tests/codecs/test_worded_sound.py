@@ -8,6 +8,8 @@ from makar.codecs.spoken_text import SpokenTextCodec
 from makar.codecs.spoken_text_config import SpokenTextCodecConfig
 from makar.codecs.worded_sound import WordedSoundCodec
 from makar.codecs.worded_sound_config import WordedSoundCodecConfig
+from makar.codecs.worded_video import WordedVideoCodec
+from makar.codecs.worded_video_config import WordedVideoCodecConfig
 from makar.data.record import Record
 from makar.data.sound import Sound
 from makar.data.wave_file import on_grid
@@ -33,6 +35,9 @@ def test_samples_and_words_come_back():
 
 
 def test_what_is_too_loud_is_made_quieter_as_a_whole_and_what_is_too_long_is_refused():
+    clips = WordedVideoCodec(WordedVideoCodecConfig(caption_bytes=16))
+    with pytest.raises(UnsupportedError, match="17 bytes"):
+        clips.encode_caption("x" * 17)
     codec = WordedSoundCodec(WordedSoundCodecConfig(caption_bytes=16))
     made = codec.decode({"target": np.array([[2.0], [-1.0], [0.5]], np.float32)}).samples[:, 0]
     assert np.allclose(made, [1.0, -0.5, 0.25], atol=1e-4)

@@ -62,6 +62,11 @@ SHOWN_ELSEWHERE = {
         ("pretrained-sound-pipeline", name): "families/pretrained/test_music_checkpoints.py"
         for name in ("base", "architecture", "rate_hz", "channels", "weights")
     },
+    **{
+        ("pretrained-video", name): "families/pretrained/test_video_pipelines.py"
+        for name in ("base", "architecture", "rate_hz", "weights")
+    },
+    ("worded-video", "caption_bytes"): "codecs/test_worded_sound.py",
     ("worded-sound", "caption_bytes"): "codecs/test_worded_sound.py",
     ("spoken-text", "part_characters"): "codecs/test_worded_sound.py",
     ("transformer", "adapter"): "families/transformer/test_adapted.py",

@@ -8,6 +8,7 @@ from pathlib import Path
 from makar import registry
 from makar.errors import MakarError, UnknownNameError
 from makar.families.pretrained.sound_config import is_of_sound
+from makar.families.pretrained.video_config import is_of_video
 from makar.home import models_folder
 from makar.provenance.folder import read_limited
 from makar.serving.engines import DIFFUSERS, ENDPOINT, TORCH, TRANSFORMERS
@@ -91,9 +92,10 @@ def is_model(folder: Path) -> bool:
 def _medium_and_engine(folder: Path) -> tuple[str, str]:
     if not (folder / MARKS[0]).is_file():
         is_pipeline = (folder / MARKS[2]).is_file()
-        if _makes_sound(folder):
-            return "sound", DIFFUSERS if is_pipeline else TRANSFORMERS
-        return ("image", DIFFUSERS) if is_pipeline else ("text", TRANSFORMERS)
+        made, engine = _class_of(folder), DIFFUSERS if is_pipeline else TRANSFORMERS
+        if is_of_sound(made) or is_of_video(made):
+            return ("sound" if is_of_sound(made) else "video"), engine
+        return ("image" if is_pipeline else "text"), engine
     try:
         header = json.loads((folder / HEADER).read_text(encoding="utf-8"))
         return str(header["medium"]), str(registry.config_class(header["family"]["kind"]).engine)
@@ -102,15 +104,15 @@ def _medium_and_engine(folder: Path) -> tuple[str, str]:
         return "unknown", TORCH
 
 
-def _makes_sound(folder: Path) -> bool:
-    """Return whether the folder of a checkpoint or pipeline names a class of sound; neither library is asked."""
+def _class_of(folder: Path) -> str:
+    """Return the class that the folder of a checkpoint or pipeline names, empty for none; neither library is asked."""
     try:
         mark = next(name for name in MARKS[1:] if (folder / name).is_file())
         settings = json.loads(read_limited((folder / mark).resolve()))
         listed = settings.get("architectures") or [settings.get("_class_name")]
-        return is_of_sound(str(listed[0]))
+        return str(listed[0])
     except (OSError, ValueError, TypeError, KeyError, AttributeError, IndexError, MakarError, StopIteration):
-        return False
+        return ""
 
 
 def bytes_needed(source: str) -> int:

@@ -4,6 +4,8 @@ import torch
 from diffusers import (
     AudioLDMPipeline,
     AutoencoderKL,
+    AutoencoderKLLTXVideo,
+    AutoencoderKLWan,
     AutoencoderOobleck,
     ControlNetModel,
     DDIMScheduler,
@@ -11,6 +13,8 @@ from diffusers import (
     FlowMatchEulerDiscreteScheduler,
     FluxPipeline,
     FluxTransformer2DModel,
+    LTXPipeline,
+    LTXVideoTransformer3DModel,
     SD3Transformer2DModel,
     StableAudioDiTModel,
     StableAudioPipeline,
@@ -20,6 +24,8 @@ from diffusers import (
     StableDiffusionPipeline,
     StableDiffusionXLPipeline,
     UNet2DConditionModel,
+    WanPipeline,
+    WanTransformer3DModel,
 )
 from tokenizers.pre_tokenizers import ByteLevel
 from transformers import (
@@ -319,4 +325,69 @@ def stable_audio():
         scheduler=EDMDPMSolverMultistepScheduler(
             solver_order=2, prediction_type="v_prediction", sigma_data=1.0, sigma_schedule="exponential"
         ),
+    )
+
+
+def wan():
+    """Return Wan, of which four frames behind the first are kept as one."""
+    tokenizer, encoder = t5()
+    return WanPipeline(
+        tokenizer=tokenizer,
+        text_encoder=encoder,
+        vae=AutoencoderKLWan(
+            base_dim=3, z_dim=4, dim_mult=[1, 1, 1, 1], num_res_blocks=1, temperal_downsample=[False, True, True],
+            latents_mean=[0.0] * 4, latents_std=[1.0] * 4,
+        ).eval(),
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=7.0),
+        transformer=WanTransformer3DModel(
+            patch_size=(1, 2, 2),
+            num_attention_heads=2,
+            attention_head_dim=12,
+            in_channels=4,
+            out_channels=4,
+            text_dim=WIDTH,
+            freq_dim=16,
+            ffn_dim=16,
+            num_layers=1,
+            rope_max_seq_len=32,
+        ).eval(),
+    )  # fmt: skip
+
+
+def ltx():
+    """Return LTX."""
+    tokenizer, encoder = t5()
+    vae = AutoencoderKLLTXVideo(
+        latent_channels=8,
+        block_out_channels=(8, 8, 8, 8),
+        decoder_block_out_channels=(8, 8, 8, 8),
+        layers_per_block=(1, 1, 1, 1, 1),
+        decoder_layers_per_block=(1, 1, 1, 1, 1),
+        spatio_temporal_scaling=(True, True, False, False),
+        decoder_spatio_temporal_scaling=(True, True, False, False),
+        decoder_inject_noise=(False,) * 5,
+        upsample_residual=(False,) * 4,
+        upsample_factor=(1,) * 4,
+        timestep_conditioning=False,
+        patch_size=1,
+        patch_size_t=1,
+        encoder_causal=True,
+        decoder_causal=False,
+    )
+    return LTXPipeline(
+        tokenizer=tokenizer,
+        text_encoder=encoder,
+        vae=vae.eval(),
+        scheduler=FlowMatchEulerDiscreteScheduler(),
+        transformer=LTXVideoTransformer3DModel(
+            in_channels=8,
+            out_channels=8,
+            patch_size=1,
+            patch_size_t=1,
+            num_attention_heads=2,
+            attention_head_dim=8,
+            cross_attention_dim=16,
+            num_layers=1,
+            caption_channels=WIDTH,
+        ).eval(),
     )

@@ -255,8 +255,8 @@ def _abilities(folder: PipelineFolder, *, has_controlnet: bool) -> tuple[str, ..
     families = {key for table in known.values() for key, kind in table.items() if kind.__name__ == name}
     if not families:
         raise UnsupportedError(
-            f"{name} is no pipeline from text to images or sounds",
-            expected="Stable Diffusion, Flux and others like them; AudioLDM, Stable Audio",
+            f"{name} is no pipeline from text to images, sounds or video",
+            expected="Stable Diffusion, Flux and others like them; AudioLDM, Stable Audio; Wan, LTX, CogVideoX",
         )
     family = families.pop().replace("-controlnet", "")
     able = [ability for ability, table in known.items() if family in table]

@@ -9,12 +9,11 @@ from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from makar.errors import UnsupportedError
-from makar.families.family import Batch, Family, Loss, OnnxPart, Phase, Sampler
+from makar.families.family import Batch, Sampler
 from makar.families.logits_hook import LogitsHook, refuse_hook
+from makar.families.pretrained.as_it_came import AsItCame
 from makar.families.pretrained.checkpoint_config import SoundCheckpointConfig
 from makar.families.pretrained.checkpoint_folder import CheckpointFolder
 from makar.families.pretrained.memory import free_bytes_of
@@ -26,46 +25,7 @@ from makar.families.recogniser.options import RecogniserOptions
 from makar.nn.device import working_device
 
 
-class SoundOfOthers(Family, abc.ABC):
-    """What hears or makes sounds as it came, whoever opened it.
-
-    Args:
-        config: Names the folder by its hash.
-    """
-
-    def __init__(self, config: SoundCheckpointConfig) -> None:
-        super().__init__()
-        self.config: SoundCheckpointConfig = config
-
-    def initialise(self, generator: torch.Generator) -> None:
-        """Draw nothing: the weights came with the folder."""
-        del generator
-
-    def phases(self) -> list[Phase]:
-        """Refuse: what came as it is learns nothing."""
-        raise UnsupportedError(
-            f"a {self.config.architecture} as it came has nothing to learn",
-            expected="a model of ours",
-            do="makar train DATA",
-        )
-
-    def validation_loss(self, batch: Batch, generator: torch.Generator) -> Loss:
-        """Refuse: nothing of it is learned."""
-        del batch, generator
-        raise UnsupportedError(f"a loss of a {self.config.architecture} as it came", expected="a model of ours")
-
-    def tensors(self) -> dict[str, Tensor]:
-        """Return nothing: the tensors stay in their folder."""
-        return {}
-
-    def onnx_parts(self) -> list[OnnxPart]:
-        """Refuse: the folder is in a standard format already."""
-        raise UnsupportedError(
-            f"a {self.config.architecture} is in the format of {self.config.engine} already", expected="a model of ours"
-        )
-
-
-class SoundCheckpoint(SoundOfOthers, abc.ABC):
+class SoundCheckpoint(AsItCame, abc.ABC):
     """A checkpoint of transformers whatever it is for; subclasses hear or make sounds.
 
     Args:
@@ -75,6 +35,8 @@ class SoundCheckpoint(SoundOfOthers, abc.ABC):
         ArtifactError: The folder is not on this machine, or another one.
         MissingExtraError: transformers is absent.
     """
+
+    config: SoundCheckpointConfig
 
     def __init__(self, config: SoundCheckpointConfig) -> None:
         super().__init__(config)

@@ -17,12 +17,12 @@ from makar.codecs.prompted_image import words_of
 from makar.errors import ArtifactError, IntegrityError, UnsupportedError
 from makar.families.family import Batch, Sampler
 from makar.families.logits_hook import LogitsHook, refuse_hook
+from makar.families.pretrained.as_it_came import AsItCame
 from makar.families.pretrained.drawing import drawn_from
 from makar.families.pretrained.folder import PipelineFolder, read_folder
 from makar.families.pretrained.memory import free_bytes_of
 from makar.families.pretrained.opening import diffusers, from_folder, known_folder, quiet
 from makar.families.pretrained.sound_config import SoundPipelineConfig
-from makar.families.pretrained.sound_family import SoundOfOthers
 from makar.families.pretrained.sound_pipeline_options import SoundPipelineOptions
 from makar.families.pretrained.text_config import fitting_precision
 from makar.families.pretrained.words import arguments_of, check_length
@@ -65,7 +65,7 @@ def _rate_and_channels(folder: PipelineFolder) -> tuple[int, int]:
     return rate, int(channels)
 
 
-class SoundPipeline(SoundOfOthers):
+class SoundPipeline(AsItCame):
     """A pipeline of sound.
 
     Args:
