@@ -67,7 +67,6 @@ def predict(
     seed: int = 0,
     write_captions: bool = False,
     top: int | None = None,
-    language: str | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Say something of each image or text.
 
@@ -82,7 +81,6 @@ def predict(
         seed: Seed of draws, where the prediction needs any.
         write_captions: Write each caption beside its image, in a text file of the same name; one that exists is kept.
         top: With ``"bugs"``: how many lines of each file, the most suspicious first; ``None`` is 10.
-        language: Of recordings: code of the language that is spoken, for a model that knows several; ``None`` lets it guess.
 
     Yields:
         One dictionary an image: ``input`` (its path, or its number for an array), ``what``, and what the model says. For
@@ -98,8 +96,6 @@ def predict(
         EmptyDataError: There is nothing to look at.
     """
     config = artifact.recipe.stages[-1].family
-    if language is not None and TRANSCRIPT not in config.predictions:
-        raise UsageError("the language of recordings", expected="a model that writes down speech")
     if artifact.medium in ("text", "code") and labels is not None and what is None and query is None:
         return label_texts(artifact, inputs, labels=labels, seed=seed)
     if artifact.medium in ("text", "code") and config.predictions:
@@ -117,7 +113,7 @@ def predict(
     if question.what == TRANSCRIPT:
         if write_captions:
             raise UsageError("captions to write for recordings", expected="--json, which has texts, words and times")
-        return transcribe_each(artifact, inputs, language=language)
+        return transcribe_each(artifact, inputs)
     if not 0 <= seed < LARGEST_SEED:
         raise UsageError(f"the seed {seed}", expected=f"0 to {LARGEST_SEED - 1}")
     images = _listed(inputs)

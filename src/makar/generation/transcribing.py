@@ -104,6 +104,30 @@ def transcribe_each(
         yield {"input": name, "what": TRANSCRIPT, **transcribe(artifact, sound, language=language)}
 
 
+def transcribe_told(
+    artifact: Artifact, inputs: Sequence[Any] | Any, *, language: str, what: str | None, others: Sequence[Any]
+) -> Iterator[dict[str, Any]]:
+    """Write down recordings in a language that is told; see ``transcribe_each``.
+
+    Args:
+        artifact: A model that writes down speech.
+        inputs: Recordings.
+        language: Code of the language.
+        what: The prediction that was asked for, ``None`` for whatever the model says.
+        others: What else was asked for, which recordings have no use for; ``None`` where it was not.
+
+    Raises:
+        UsageError: Something else is asked for, or the model listens to nothing.
+    """
+    is_asked = any(one is not None for one in others) or what not in (None, TRANSCRIPT)
+    if is_asked or TRANSCRIPT not in artifact.family_config.predictions:
+        raise UsageError(
+            f"the language {language[:40]!r} for something else than a transcript",
+            expected="recordings, and a model that writes down speech",
+        )
+    return transcribe_each(artifact, inputs, language=language)
+
+
 def transcribe(artifact: Artifact, sound: Sound, *, language: str | None = None) -> dict[str, Any]:
     """Write down what is said in one recording; see ``transcribe_each``."""
     codec, family, config = artifact.codec(), artifact.family(), artifact.family_config

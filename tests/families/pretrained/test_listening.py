@@ -20,7 +20,7 @@ from makar.serving.places import place_of
 from makar.serving.transcriptions import TranscriptionFields, _answered
 from makar.serving.work import begin, facts_of
 from tests.cli.small_models import see
-from tests.families.pretrained.tiny_sounds import LANGUAGES, RATE, save
+from tests.families.pretrained.tiny_sounds import LANGUAGES, RATE, Saved
 from tests.recipes.spoken_data import write_spoken
 
 
@@ -50,18 +50,18 @@ def theirs(folder, samples, **how):
     ]
 
 
+def slow(*values):
+    return pytest.param(*values, marks=pytest.mark.slow)
+
+
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
     place = tmp_path_factory.mktemp("listeners")
-    with quiet():
-        return {
-            "whisper": save("whisper", place / "whisper"),
-            "english": save("whisper", place / "english", english=True, moments=False),
-            "wav2vec2": save("wav2vec2", place / "wav2vec2"),
-        }
+    english = {"english": True, "moments": False}
+    return Saved(place, whisper=("whisper", {}), english=("whisper", english), wav2vec2=("wav2vec2", {}))
 
 
-@pytest.mark.parametrize("seconds, told", [(1.5, None), (1.5, "de"), (7.3, None)])
+@pytest.mark.parametrize("seconds, told", [(1.5, None), slow(1.5, "de"), (4.3, None), slow(7.3, None)])
 def test_a_transcript_is_that_of_transformers(folders, seconds, told):
     found = heard(folders["whisper"], babble(seconds), language=told)
     asked = {"task": "transcribe"} | ({} if told is None else {"language": told})
@@ -74,6 +74,7 @@ def test_a_transcript_is_that_of_transformers(folders, seconds, told):
     assert all(one["start"] <= one["end"] <= seconds for one in found["segments"])
 
 
+@pytest.mark.slow
 def test_the_language_changes_what_is_written_and_an_unknown_one_is_refused(folders):
     texts = {heard(folders["whisper"], babble(1.5), language=one)["text"] for one in LANGUAGES}
     assert len(texts) > 1
@@ -84,6 +85,7 @@ def test_the_language_changes_what_is_written_and_an_unknown_one_is_refused(fold
         heard(folders["english"], babble(1.5), language="en")
 
 
+@pytest.mark.slow
 def test_a_checkpoint_without_moments_writes_one_segment_a_window(folders):
     found = heard(folders["english"], babble(3.0))
     assert found["windows"] == 2 and "language" not in found
@@ -139,6 +141,7 @@ def test_letters_in_overlapping_windows_are_those_of_the_whole(folders):
     assert agree > 0.7
 
 
+@pytest.mark.slow
 def test_the_shell_predicts_and_measures_and_says_how_many_windows(folders, tmp_path):
     (tmp_path / "long.wav").write_bytes(wave_bytes(Sound(babble(3.0)[:, None], RATE)))
     seen = see("predict", folders["whisper"], tmp_path / "long.wav", "--language", "de")
@@ -180,9 +183,9 @@ def test_a_worker_tells_the_language_where_it_can(folders):
     "name, file, changes, message",
     [
         ("whisper", "preprocessor_config.json", {"n_fft": 1 << 40}, "n_fft"),
-        ("whisper", "preprocessor_config.json", {"chunk_length": 30}, "two frames a position"),
-        ("whisper", "preprocessor_config.json", None, "how samples are prepared"),
-        ("whisper", "generation_config.json", {"suppress_tokens": [1 << 30]}, "special tokens"),
+        slow("whisper", "preprocessor_config.json", {"chunk_length": 30}, "two frames a position"),
+        slow("whisper", "preprocessor_config.json", None, "how samples are prepared"),
+        slow("whisper", "generation_config.json", {"suppress_tokens": [1 << 30]}, "special tokens"),
         ("wav2vec2", "config.json", {"add_adapter": True}, "Wav2Vec2ForCTC"),
     ],
 )

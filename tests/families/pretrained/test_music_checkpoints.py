@@ -14,16 +14,19 @@ from makar.families.family import build_family
 from makar.families.pretrained.opening import quiet
 from makar.serving.places import place_of
 from tests.cli.small_models import see
-from tests.families.pretrained.tiny_sounds import RATE, save
+from tests.families.pretrained.tiny_sounds import RATE, Saved, save
 
 TEXT = "rain"
+
+
+def slow(*values):
+    return pytest.param(*values, marks=pytest.mark.slow)
 
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
     place = tmp_path_factory.mktemp("music")
-    with quiet():
-        return {"mono": save("musicgen", place / "mono"), "stereo": save("musicgen", place / "stereo", channels=2)}
+    return Saved(place, mono=("musicgen", {}), stereo=("musicgen", {"channels": 2}))
 
 
 def made(folder, text=TEXT, *, seed=0, **options):
@@ -31,7 +34,7 @@ def made(folder, text=TEXT, *, seed=0, **options):
     return asset
 
 
-@pytest.mark.parametrize("name, text", [("mono", TEXT), ("stereo", TEXT), ("mono", None)])
+@pytest.mark.parametrize("name, text", [("mono", TEXT), slow("stereo", TEXT), slow("mono", None)])
 def test_a_musicgen_makes_what_it_makes_in_transformers(folders, name, text):
     asset = made(folders[name], text, seed=4)
     with quiet(), torch.inference_mode():
@@ -48,6 +51,7 @@ def test_a_musicgen_makes_what_it_makes_in_transformers(folders, name, text):
     assert np.abs(asset.content.samples - wanted).max() <= 1 / 32768 + 1e-6 and np.abs(wanted).max() > 0.01
 
 
+@pytest.mark.slow
 def test_length_seed_words_and_controls_matter(folders):
     usual = made(folders["mono"]).content.samples
     assert made(folders["mono"], seconds=0.3).content.samples.shape == (4800, 1)
@@ -57,6 +61,7 @@ def test_length_seed_words_and_controls_matter(folders):
     assert not np.array_equal(usual, made(folders["mono"], "sun").content.samples)
 
 
+@pytest.mark.slow
 def test_what_it_cannot_do_is_said(folders, tmp_path):
     with pytest.raises(UnsupportedError, match="600 seconds"):
         made(folders["mono"], seconds=600.0)
@@ -73,6 +78,7 @@ def test_what_it_cannot_do_is_said(folders, tmp_path):
         load(folder)
 
 
+@pytest.mark.slow
 def test_the_shell_makes_a_file_that_verifies(folders, tmp_path):
     see("generate", folders["stereo"], TEXT, "-o", tmp_path / "x.wav", "--set", "seconds=0.4", "--guidance", "2")
     assert verify(tmp_path / "x.wav").is_intact
@@ -81,7 +87,7 @@ def test_the_shell_makes_a_file_that_verifies(folders, tmp_path):
     assert "Musicgen" in see("import", folders["mono"], "-o", tmp_path / "mine", code=2).messages
 
 
-@pytest.mark.parametrize("name, seconds, rate", [("audio_ldm", 0.4, 16_000), ("stable_audio", 0.15, 8000)])
+@pytest.mark.parametrize("name, seconds, rate", [("audio_ldm", 0.4, 16_000), slow("stable_audio", 0.15, 8000)])
 def test_a_pipeline_of_sound_makes_what_it_makes_in_diffusers(pipelines, name, seconds, rate, tmp_path):
     folder, asked = pipelines(name), {"steps": 2, "guidance": 3.0, "negative_prompt": "noise"}
     asset = made(folder, "a bell", seed=2, **asked | {"seconds": seconds})
@@ -107,6 +113,7 @@ def test_a_pipeline_of_sound_makes_what_it_makes_in_diffusers(pipelines, name, s
     assert verify(asset.save(tmp_path / "x.wav")).is_intact
 
 
+@pytest.mark.slow
 def test_what_a_pipeline_of_sound_cannot_do_is_said(pipelines):
     folder = pipelines("stable_audio")
     with pytest.raises(UnsupportedError, match="without words"):
@@ -121,6 +128,7 @@ def test_what_a_pipeline_of_sound_cannot_do_is_said(pipelines):
         load(folder, controlnet=folder)
 
 
+@pytest.mark.slow
 def test_a_configuration_that_describes_another_folder_is_found(folders, pipelines):
     config = load(folders["stereo"]).artifact.family_config
     assert (config.streams, config.hop, config.moments) == (4, 320, 256) and config.longest_seconds == pytest.approx(

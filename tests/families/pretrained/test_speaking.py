@@ -15,22 +15,21 @@ from makar.families.pretrained.letter_pieces import LetterPieces
 from makar.families.pretrained.opening import quiet
 from makar.serving.work import begin, facts_of
 from tests.cli.small_models import see
-from tests.families.pretrained.tiny_sounds import letter_pieces, save
+from tests.families.pretrained.tiny_sounds import Saved, letter_pieces, save
 
 TEXT = "the fox ran"
 STEP = 1 / 32768 + 1e-6
 """The loudest sample of 16 bits is one step below 1."""
 
 
+def slow(*values):
+    return pytest.param(*values, marks=pytest.mark.slow)
+
+
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
     place = tmp_path_factory.mktemp("speakers")
-    with quiet():
-        return {
-            "vits": save("vits", place / "vits"),
-            "voices": save("vits", place / "voices", voices=3),
-            "speecht5": save("speecht5", place / "speecht5"),
-        }
+    return Saved(place, vits=("vits", {}), voices=("vits", {"voices": 3}), speecht5=("speecht5", {}))
 
 
 def spoken(folder, text=TEXT, **how):
@@ -38,7 +37,7 @@ def spoken(folder, text=TEXT, **how):
     return asset
 
 
-@pytest.mark.parametrize("name, label, speed", [("vits", None, 1.0), ("vits", None, 2.0), ("voices", "2", 1.0)])
+@pytest.mark.parametrize("name, label, speed", [("vits", None, 1.0), slow("vits", None, 2.0), slow("voices", "2", 1.0)])
 def test_a_vits_speaks_as_in_transformers(folders, name, label, speed):
     options = ({} if label is None else {"label": label}) | ({} if speed == 1 else {"speed": speed})
     asset = spoken(folders[name], seed=5, options=options)
@@ -52,6 +51,7 @@ def test_a_vits_speaks_as_in_transformers(folders, name, label, speed):
     assert asset.manifest["edit"] == {"operation": "speak", "parts": 1, "speed": speed}
 
 
+@pytest.mark.slow
 def test_seed_voice_noise_and_speed_matter_and_nothing_else_is_moved(folders):
     model = load(folders["voices"])
     (usual,) = model.generate(TEXT)
@@ -68,12 +68,14 @@ def test_seed_voice_noise_and_speed_matter_and_nothing_else_is_moved(folders):
     assert not np.array_equal(usual.content.samples[:200], spoken(folders["voices"], seed=1).content.samples[:200])
 
 
+@pytest.mark.slow
 def test_a_long_text_is_spoken_in_parts(folders):
     asset = spoken(folders["vits"], "the fox ran. " * 30)
     parts = asset.manifest["edit"]["parts"]
     assert parts > 1 and len(asset.content.samples) > parts * 1000 and asset.manifest["prompt"].startswith("the fox")
 
 
+@pytest.mark.slow
 def test_a_speecht5_speaks_as_in_transformers(folders):
     asset = spoken(folders["speecht5"], seed=3, options={"label": "bob"})
     pieces = LetterPieces.read((folders["speecht5"] / "spm_char.model").read_bytes())
@@ -105,10 +107,10 @@ def test_letters_are_pieces_and_pieces_of_words_are_refused():
         ("vits", "seven of 9", {}, UnsupportedError, "never taught to speak 9"),
         ("vits", "?!", {}, UsageError, "is spoken"),
         ("vits", TEXT, {"label": "ann"}, UnsupportedError, "one voice"),
-        ("voices", TEXT, {"label": "7"}, UnknownNameError, "7"),
-        ("speecht5", TEXT, {"speed": 2.0}, UnsupportedError, "speed 2"),
-        ("speecht5", TEXT, {"noise": 1.0}, UnsupportedError, "noise"),
-        ("speecht5", TEXT, {"label": "eve"}, UnknownNameError, "eve"),
+        slow("voices", TEXT, {"label": "7"}, UnknownNameError, "7"),
+        slow("speecht5", TEXT, {"speed": 2.0}, UnsupportedError, "speed 2"),
+        slow("speecht5", TEXT, {"noise": 1.0}, UnsupportedError, "noise"),
+        slow("speecht5", TEXT, {"label": "eve"}, UnknownNameError, "eve"),
     ],
 )
 def test_what_a_checkpoint_cannot_do_is_said(folders, name, text, options, kind, message):
@@ -116,6 +118,7 @@ def test_what_a_checkpoint_cannot_do_is_said(folders, name, text, options, kind,
         spoken(folders[name], text, options=options)
 
 
+@pytest.mark.slow
 def test_what_is_missing_is_said(tmp_path):
     with quiet():
         phones = save("vits", tmp_path / "phones")
@@ -139,6 +142,7 @@ def test_what_is_missing_is_said(tmp_path):
     assert "vocoder" in caught.value.do
 
 
+@pytest.mark.slow
 def test_the_shell_speaks_a_file_that_verifies_and_reads_a_script_aloud(folders, tmp_path):
     see("generate", folders["speecht5"], TEXT, "-o", tmp_path / "x.wav", "--label", "ann", "--seed", "4")
     found = verify(tmp_path / "x.wav")
@@ -152,6 +156,7 @@ def test_the_shell_speaks_a_file_that_verifies_and_reads_a_script_aloud(folders,
         speak("ann: the fox", voices=voices, form=".gif")
 
 
+@pytest.mark.slow
 def test_a_worker_knows_the_voices_and_speaks(folders):
     model = load(folders["voices"])
     facts = facts_of(model, {})
@@ -161,6 +166,7 @@ def test_a_worker_knows_the_voices_and_speaks(folders):
     assert event["rate_hz"] == 16_000 and event["manifest"]["manifest"]["settings"]["label"] == "2"
 
 
+@pytest.mark.slow
 def test_a_configuration_that_describes_another_checkpoint_is_found(folders):
     config = load(folders["voices"]).artifact.family_config
     assert config.voices == ("0", "1", "2") and config.architecture == "VitsModel"

@@ -18,6 +18,9 @@ SIZES = {"wan": {"width": 16, "height": 16, "frames": 5}, "ltx": {"width": 32, "
 KINDS = {"wan": "WanPipeline", "ltx": "LTXPipeline"}
 
 
+pytestmark = pytest.mark.slow
+
+
 def made(folder, name, text="a fox runs", *, seed=0, **options):
     asked = {"steps": 2, "guidance": 3.0, **SIZES[name], **options}
     (asset,) = load(folder).generate(text, seed=seed, options=asked)

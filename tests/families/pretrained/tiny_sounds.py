@@ -7,6 +7,7 @@ import torch
 import transformers
 from tokenizers import pre_tokenizers
 
+from makar.families.pretrained.text_opening import quiet_transformers
 from tests.families.pretrained import tiny_checkpoints
 
 WIDTH = 16
@@ -252,3 +253,18 @@ def save(name, folder, **how):
             network.get_parameter(tensor)[: len(values)] = torch.tensor(values)
     network.save_pretrained(folder)
     return folder
+
+
+class Saved:
+    """Folders of checkpoints by name, each saved when it is first asked for."""
+
+    def __init__(self, place, **wanted):
+        self._place, self._wanted = place, wanted
+
+    def __getitem__(self, name):
+        folder = self._place / name
+        if not folder.exists():
+            kind, how = self._wanted[name]
+            with quiet_transformers():
+                save(kind, folder, **how)
+        return folder

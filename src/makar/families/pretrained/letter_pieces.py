@@ -40,23 +40,8 @@ class LetterPieces:
             ArtifactError: It is damaged.
             UnsupportedError: Its pieces are longer than letters.
         """
-        numbers: dict[str, int] = {}
-        unknown, count, kind = 0, 0, NORMAL
         try:
-            if len(content) > LARGEST_BYTES:
-                raise ValueError("it is too long")
-            for field, value in _fields(content):
-                if field == TRAINER:
-                    kind = dict(_fields(value)).get(MODEL_TYPE, NORMAL)
-                if field != PIECES:
-                    continue
-                piece = dict(_fields(value))
-                text, what = piece[TEXT].decode("utf-8"), piece.get(KIND, NORMAL)
-                if what == UNKNOWN_KIND:
-                    unknown = count
-                elif what == NORMAL:
-                    numbers.setdefault(text, count)
-                count += 1
+            numbers, unknown, kind = _alphabet(content)
         except (ValueError, KeyError, IndexError, AttributeError, TypeError, struct.error) as error:
             raise ArtifactError(f"the tokenizer is no model of SentencePiece: {error}", do="get it again") from error
         if kind != LETTERS or not numbers:
@@ -70,6 +55,27 @@ class LetterPieces:
     def encode(self, text: str) -> list[int]:
         """Return the numbers of the letters of a text."""
         return [self._numbers.get(letter, self._unknown) for letter in (" " + self.plain(text)).replace(" ", SPACE)]
+
+
+def _alphabet(content: bytes) -> tuple[dict[str, int], int, int]:
+    """Return the number of every piece, that of what is none of them, and the kind of the model."""
+    if len(content) > LARGEST_BYTES:
+        raise ValueError("it is too long")
+    numbers: dict[str, int] = {}
+    unknown, count, kind = 0, 0, NORMAL
+    for field, value in _fields(content):
+        if field == TRAINER:
+            kind = dict(_fields(value)).get(MODEL_TYPE, NORMAL)
+        if field != PIECES:
+            continue
+        piece = dict(_fields(value))
+        text, what = piece[TEXT].decode("utf-8"), piece.get(KIND, NORMAL)
+        if what == UNKNOWN_KIND:
+            unknown = count
+        elif what == NORMAL:
+            numbers.setdefault(text, count)
+        count += 1
+    return numbers, unknown, kind
 
 
 def _fields(content: bytes) -> Iterator[tuple[int, Any]]:
