@@ -16,6 +16,7 @@ from makar.families.pretrained.opening import quiet
 from makar.serving.work import begin, facts_of
 from tests.cli.small_models import see
 from tests.families.pretrained.tiny_sounds import Saved, letter_pieces, save
+from tests.recipes.spoken_data import write_spoken
 
 TEXT = "the fox ran"
 STEP = 1 / 32768 + 1e-6
@@ -149,6 +150,9 @@ def test_the_shell_speaks_a_file_that_verifies_and_reads_a_script_aloud(folders,
     assert found.is_intact
     manifest = json.loads((tmp_path / "x.wav.makar.json").read_text(encoding="utf-8"))["manifest"]
     assert manifest["prompt"] == TEXT and manifest["data"]["name"] == "unknown" and manifest["seed"] == 4
+    write_spoken(tmp_path / "data", count=3)
+    measured = see("evaluate", folders["vits"], tmp_path / "data", "-o", tmp_path / "report", code=2)
+    assert "makes sound as it came" in measured.messages
     voices = {"ann": str(folders["voices"]) + ":1", "bob": str(folders["vits"])}
     asset = speak("ann: the fox\nbob: ran", voices=voices, form=".wav")
     assert asset.manifest["edit"]["lines"] == 2 and asset.content.samples.any()

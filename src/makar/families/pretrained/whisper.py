@@ -90,6 +90,9 @@ class WhisperCheckpoint(ListeningCheckpoint):
             if heard.silence > LIKELY_SILENCE and heard.logarithm < UNSURE:
                 continue
             for one in heard.segments:
+                if begin + one.first * self._moment_seconds >= sound.seconds:
+                    # What fills the window up behind the end is no part of the recording.
+                    break
                 text = self._tokenizer.decode(list(one.tokens), skip_special_tokens=True)
                 pieces.append(text)
                 if text.strip():
