@@ -902,6 +902,33 @@ def test_a_plan_says_that_it_measures_only_when_it_does(place):
     assert "measuring" in see("plan", place / "texts", "--for", "20s").messages
 
 
+# --- checkpoints of sound ---------------------------------------------------------------------------------------------------------
+
+CASES["makar predict", "--language"] = "test_a_language_that_is_told_is_not_guessed"
+
+
+def test_a_language_that_is_told_is_not_guessed(tmp_path):
+    pytest.importorskip("transformers", reason="the extra transformers is not installed")
+    from makar.data.sound import Sound
+    from makar.data.wave_file import wave_bytes
+    from makar.families.pretrained.text_opening import quiet_transformers
+    from tests.families.pretrained.tiny_sounds import save
+
+    with quiet_transformers():
+        save("whisper", tmp_path / "whisper")
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, (8000, 1)).astype(np.float32)
+    (tmp_path / "a.wav").write_bytes(wave_bytes(Sound(noise, 16_000)))
+    rows = [
+        see("predict", tmp_path / "whisper", tmp_path / "a.wav", *more, "--json").values[0]
+        for more in ([], ["--language", "de"], ["--language", "gd"])
+    ]
+    assert [row["language"] for row in rows[1:]] == ["de", "gd"] and "language_probability" in rows[0]
+    assert (
+        "language_probability" not in rows[1]
+        and "language" in see("predict", tmp_path / "whisper", tmp_path / "a.wav", "--language", "xx", code=2).messages
+    )
+
+
 # --- pretrained pipelines ---------------------------------------------------------------------------------------------------------
 
 DREAM = ["generate", "pipeline", "a fox", "--steps", "2"]

@@ -46,6 +46,29 @@ SHOWN_ELSEWHERE = {
         ("pretrained-text", name): "families/pretrained/test_text_adapters.py"
         for name in ("linears", "inputs", "outputs", "adapter", "recompute")
     },
+    **{
+        ("pretrained-listener", name): "families/pretrained/test_listening.py"
+        for name in ("base", "architecture", "rate_hz", "channels", "weights", "task", "seconds")
+    },
+    **{
+        ("pretrained-speaker", name): "families/pretrained/test_speaking.py"
+        for name in ("base", "architecture", "rate_hz", "channels", "weights", "task", "voices")
+    },
+    **{
+        ("pretrained-music", name): "families/pretrained/test_music_checkpoints.py"
+        for name in ("base", "architecture", "rate_hz", "channels", "weights", "streams", "hop", "moments")
+    },
+    **{
+        ("pretrained-sound-pipeline", name): "families/pretrained/test_music_checkpoints.py"
+        for name in ("base", "architecture", "rate_hz", "channels", "weights")
+    },
+    **{
+        ("pretrained-video", name): "families/pretrained/test_video_pipelines.py"
+        for name in ("base", "architecture", "rate_hz", "weights")
+    },
+    ("worded-video", "caption_bytes"): "codecs/test_worded_sound.py",
+    ("worded-sound", "caption_bytes"): "codecs/test_worded_sound.py",
+    ("spoken-text", "part_characters"): "codecs/test_worded_sound.py",
     ("transformer", "adapter"): "families/transformer/test_adapted.py",
     ("transformer", "recompute"): "families/transformer/test_adapted.py",
     ("pretrained", "class_images"): "families/pretrained/test_adapter.py",

@@ -265,17 +265,19 @@ class Model:
         seed: int = 0,
         write_captions: bool = False,
         top: int | None = None,
+        language: str | None = None,
     ) -> list[dict[str, Any]]:
-        """Say something of images that exist.
+        """Say something of images, texts or recordings that exist.
 
         Args:
-            inputs: Files, folders of images, arrays uint8 ``[rows, columns, channels]``, or several of these.
+            inputs: Files, folders, arrays uint8 ``[rows, columns, channels]``, or several of these.
             what: For example ``"anomaly"`` or ``"caption"``; ``None`` where the model predicts one thing only, or where words say it.
             labels: Descriptions of which each image is to get the likeliest; a text is split at its commas.
             query: A description that the images are ordered by, the most similar first.
             seed: Seed of draws, where the prediction needs any.
             write_captions: Write each caption beside its image, as a text file of the same name; one that exists is kept.
             top: With ``"bugs"``: how many lines of each file, the most suspicious first; ``None`` is 10.
+            language: Of recordings: code of what is spoken, for a model that knows several languages; ``None`` lets it guess.
 
         Returns:
             One dictionary an image: ``input``, ``what`` and what the model says; a ``score`` of anomaly is higher where it is stranger.
@@ -284,19 +286,13 @@ class Model:
             UnsupportedError: The model cannot predict that; the message names recipes that can.
         """
         from makar.generation.predict import predict
+        from makar.generation.transcribing import transcribe_told
 
-        return list(
-            predict(
-                self.artifact,
-                inputs,
-                what=what,
-                labels=labels,
-                query=query,
-                seed=seed,
-                write_captions=write_captions,
-                top=top,
-            )
-        )
+        if language is not None:
+            others = labels, query, top, write_captions or None
+            return list(transcribe_told(self.artifact, inputs, language=language, what=what, others=others))
+        words: dict[str, Any] = {"labels": labels, "query": query, "top": top}
+        return list(predict(self.artifact, inputs, what=what, seed=seed, write_captions=write_captions, **words))
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         """Return vectors of texts, float32 ``[texts, width]``, each of length 1; the product of two says how alike they are.

@@ -48,8 +48,9 @@ def import_checkpoint(folder: Path, target: Path) -> Artifact:
         TensorMismatchError: Tensors are missing, foreign or of another shape; the message lists them.
     """
     looked = read_checkpoint(folder)
-    described = describe_checkpoint(folder)
+    # What our network does not compute is said before anything else of it is looked at.
     config = native_config(looked)
+    described = describe_checkpoint(folder)
     codec_config = PretrainedTextCodecConfig(vocabulary=config.vocabulary)
     codec = load_codec(codec_config, tokenizer_files(looked))
     family = build_family(config)

@@ -64,6 +64,12 @@ def predict(
     top: Annotated[
         int | None, typer.Option("--top", min=1, help="Code: how many suspicious lines of each file; 10 without it.")
     ] = None,
+    language: Annotated[
+        str | None,
+        typer.Option(
+            "--language", metavar="CODE", help="Recordings: what is spoken in them, for example de; guessed without it."
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Say something of images, texts or recordings with MODEL.
@@ -85,9 +91,19 @@ def predict(
     if asked := [name for name, value in ways.items() if value != WAYS[name]]:
         raise UsageError(f"--{asked[0]} without --labels of texts", expected="texts, and labels to tell apart")
     rows: list[dict[str, Any]] = loaded.predict(
-        inputs, what=what, labels=labels, query=query, seed=seed, write_captions=write_captions, top=top
+        inputs,
+        what=what,
+        labels=labels,
+        query=query,
+        seed=seed,
+        write_captions=write_captions,
+        top=top,
+        language=language,
     )
     print_json(rows) if json else print_table("", [_short(row) for row in rows])
+    for row in rows:
+        if "windows" in row and "segments" in row:
+            note(f"{row['input']}: {row['seconds']:.0f} seconds, heard in {row['windows']} windows")
     if write_captions:
         written = sum(row["written"] for row in rows)
         kept = len(rows) - written
@@ -100,6 +116,7 @@ def _short(row: dict[str, Any]) -> dict[str, Any]:
     if "vector" in row:
         shown["vector"] = f"{len(row['vector'])} numbers; --json shows them"
     if "segments" in row:
+        kind = "words" if "words" in row else "segments"
         del shown["segments"]
-        shown["words"] = f"{len(row['words'])}; --json shows when each is said"
+        shown[kind] = f"{len(row[kind])}; --json shows when each is said"
     return shown

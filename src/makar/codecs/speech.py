@@ -7,7 +7,6 @@ channels of it; kept is the picture with the bands as rows, as of any other soun
 """
 
 import json
-import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any, Self
@@ -21,6 +20,7 @@ from makar.codecs.durations import Durations, learned_durations
 from makar.codecs.hearing import Player, band_channels, drawn_picture, heard_frames, loudness, played_picture
 from makar.codecs.image import MOST_CLASSES, UNLABELLED
 from makar.codecs.speech_config import SpeechCodecConfig
+from makar.codecs.text_parts import halves
 from makar.codecs.units import KINDS, has_phones, units_of
 from makar.data.record import Record, Records, is_sampled
 from makar.data.sound import Sound, resampled
@@ -188,7 +188,7 @@ class SpeechCodec(Codec):
             slots[WAVE] = stored_numbers(fitting, length=self.config.samples)
         return slots
 
-    def scripts(self, text: str, *, speed: float = 1.0) -> list[np.ndarray]:
+    def scripts(self, text: str, *, speed: float = 1.0) -> list[dict[str, np.ndarray]]:
         """Return what is said of every frame of a new recording of a text, in parts that the model can speak at once.
 
         Args:
@@ -196,13 +196,13 @@ class SpeechCodec(Codec):
             speed: 2 is twice as fast.
 
         Returns:
-            float32 ``[planes, 1, frames]`` of every part.
+            ``source`` float32 ``[planes, 1, frames]`` of every part.
 
         Raises:
             UsageError: Nothing in it is spoken.
             UnsupportedError: The model speaks phones and flite is not here.
         """
-        found: list[np.ndarray] = []
+        found: list[dict[str, np.ndarray]] = []
         waiting = [text]
         while waiting:
             part = waiting.pop()
@@ -211,9 +211,9 @@ class SpeechCodec(Codec):
             )
             ends = np.cumsum(self._durations.seconds(order)) / speed
             if len(part) <= PART_CHARACTERS and ends[-1] <= self.config.seconds:
-                found.append(self.to_model(SOURCE, self._planes(order, ends)))
+                found.append({SOURCE: self.to_model(SOURCE, self._planes(order, ends))})
             else:
-                waiting += reversed(_halves(part))
+                waiting += reversed(halves(part))
         return found
 
     def _planes(self, order: np.ndarray, ends: np.ndarray) -> np.ndarray:
@@ -271,22 +271,6 @@ class SpeechCodec(Codec):
             made = np.clip(slots[WAVE][: heard.shape[1] * self.config.hop], -1, 1)
             return Sound(on_grid(made)[:, None], self.config.rate_hz)
         return played_picture(heard, self.config) if self.player is None else self.player(heard, self.config)
-
-
-def _halves(text: str) -> tuple[str, str]:
-    """Return a text in two: between sentences, clauses or words, wherever that is nearest to its middle.
-
-    Raises:
-        UsageError: It is one word.
-    """
-    for pattern in (r"(?<=[.!?])\s+", r"(?<=[,;:])\s+", r"\s+"):
-        places = [found.end() for found in re.finditer(pattern, text.rstrip()) if found.start() > 0]
-        if places:
-            middle = min(places, key=lambda place: abs(place - len(text) / 2))
-            parts = text[:middle].rstrip(), text[middle:].rstrip()
-            if all(re.search(r"\w", part) for part in parts):
-                return parts
-    raise UsageError(f'"{text[:40]}" is too long to be spoken at once', expected="words with spaces between")
 
 
 def _order(record: Record, config: SpeechCodecConfig, numbers: dict[str, int]) -> np.ndarray | None:

@@ -26,6 +26,7 @@ MOST_NEIGHBOURS = 4000
 TOGETHER = 16
 SHOWN = 16
 PLAYED = 4
+OTHER_TRANSCRIPT = "another held-out transcript"
 
 
 def evaluate_recognition(material: Material) -> Findings:
@@ -49,11 +50,8 @@ def evaluate_recognition(material: Material) -> Findings:
         baselines["nearest training recording"] = nearest
         every = {codec.spell(row) for row in _letters(material.train)}
         is_new = np.array([text not in every for text in wanted])
-    baselines["another held-out transcript"] = [wanted[place] for place in others]
-    scores = [
-        _score("word_error", "Words that are wrong", word_error, wanted, found, baselines),
-        _score("letter_error", "Letters that are wrong", letter_error, wanted, found, baselines),
-    ]
+    baselines[OTHER_TRANSCRIPT] = [wanted[place] for place in others]
+    scores = [*error_scores(wanted, found, baselines)]
     if 0 < is_new.sum() < len(is_new):
         kept = np.flatnonzero(is_new)
         parts = {name: [texts[place] for place in kept] for name, texts in baselines.items()}
@@ -68,9 +66,9 @@ def evaluate_recognition(material: Material) -> Findings:
             )
         )
     return Findings(
-        verdict=(_sentence(scores[0], len(wanted)),),
+        verdict=(sentence_on_errors(scores[0], len(wanted)),),
         scores=tuple(scores),
-        tables=(_table(wanted, found, nearest),),
+        tables=(transcript_table(wanted, found, nearest),),
         sounds=tuple(
             Heard(
                 caption=f"Held-out recording {number + 1}, as the model hears it: {found[number] or '(nothing)'}",
@@ -123,6 +121,20 @@ def _vectors(pictures: np.ndarray) -> np.ndarray:
     return small / np.maximum(np.linalg.norm(small, axis=1, keepdims=True), 1e-6)
 
 
+def error_scores(wanted: list[str], found: list[str], baselines: dict[str, list[str]]) -> tuple[Score, Score]:
+    """Return the shares of words and of letters that are wrong.
+
+    Args:
+        wanted: What was said.
+        found: What was written down.
+        baselines: What others would have written, by their names.
+    """
+    return (
+        _score("word_error", "Words that are wrong", word_error, wanted, found, baselines),
+        _score("letter_error", "Letters that are wrong", letter_error, wanted, found, baselines),
+    )
+
+
 def _score(
     key: str, name: str, error: ErrorRate, wanted: list[str], found: list[str], baselines: dict[str, list[str]]
 ) -> Score:
@@ -136,7 +148,8 @@ def _score(
     )
 
 
-def _sentence(score: Score, recordings: int) -> str:
+def sentence_on_errors(score: Score, recordings: int) -> str:
+    """Return what a share of wrong words comes to, beside its baselines."""
     beside = ", ".join(f"{name} {_share(interval)}" for name, interval in score.baselines)
     return f"Of the words of {recordings} held-out recordings {_share(score.interval)} are wrong ({beside})."
 
@@ -145,7 +158,8 @@ def _share(interval: Interval) -> str:
     return f"{100 * interval.value:.1f} %"
 
 
-def _table(wanted: list[str], found: list[str], nearest: list[str]) -> Table:
+def transcript_table(wanted: list[str], found: list[str], nearest: list[str]) -> Table:
+    """Return some transcripts beside what was said, and beside what the nearest training recordings say where they are known."""
     rows = tuple(
         (wanted[number], found[number], nearest[number] if nearest else "–")
         for number in range(min(SHOWN, len(wanted)))

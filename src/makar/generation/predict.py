@@ -86,7 +86,7 @@ def predict(
         One dictionary an image: ``input`` (its path, or its number for an array), ``what``, and what the model says. For
         ``"anomaly"`` a ``score``, higher is stranger; with labels the likeliest ``label``, its ``probability`` and all
         ``probabilities``; with a query a ``similarity``, -1 to 1, and the ``rank``, the most similar first; for ``"caption"`` a
-        ``caption``; for ``"transcript"`` ``text``, ``words`` and ``segments`` with times (``transcribing``). With
+        ``caption``; for ``"transcript"`` ``text``, ``segments`` and ``words`` with times (``transcribing``). With
         ``write_captions`` also ``file`` and ``written``, which is false where there was a file already.
 
     Raises:

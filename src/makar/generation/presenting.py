@@ -41,6 +41,12 @@ def presented_asset(reading: Reading, avatar: Avatar, *, suffix: str, stated: Ma
     """
     if suffix not in FILMS:
         raise UnsupportedError(f'a film as "{suffix}"', expected=", ".join(FILMS))
+    if not reading.is_timed:
+        raise UnsupportedError(
+            "a face for a voice of others, which does not say when each sound is spoken",
+            expected='models of the recipes "speech" or "tacotron"',
+            do="name a .wav file: the recording alone can be made",
+        )
     content = film_of(
         images_of(reading, avatar),
         suffix.removeprefix("."),

@@ -8,13 +8,14 @@ lines of two and chapters there are longer and longer pauses.
 import dataclasses
 import itertools
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 
 from makar.artifacts.artifact import Artifact
 from makar.codecs.hearing_config import HearingConfig
 from makar.codecs.speech_config import FURTHER_PLANES, SpeechCodecConfig
+from makar.codecs.spoken_text_config import SpokenTextCodecConfig
 from makar.codecs.units import KINDS
 from makar.data.sound import Sound, resampled
 from makar.data.wave_file import on_grid
@@ -28,8 +29,10 @@ from makar.generation.prompts import Prompt
 from makar.generation.recording import recorded
 from makar.generation.request import Request
 from makar.generation.script import Script, read_script
+from makar.generation.speaking import Script as Told
 from makar.generation.speaking import Speaks, drafted_parts, how_new, read_speed
 from makar.provenance.embedding import SOURCE_TYPE
+from makar.tensor_spec import SOURCE
 
 SAME_VOICE_SECONDS, OTHER_VOICE_SECONDS, CHAPTER_SECONDS = 0.3, 0.5, 1.2
 """Silence before a line."""
@@ -75,7 +78,8 @@ class Reading:
 
     Attributes:
         sound: The whole.
-        units: Every unit that is spoken, in order.
+        units: Every unit that is spoken, in order, of models of ours.
+        is_timed: Whether it is known of every line when its units are spoken.
         chapters: ``title``, ``start`` and ``end`` in seconds.
         draft: The least new of its lines, with the whole as its content.
         attempt: The latest attempt at a line that counted.
@@ -87,6 +91,7 @@ class Reading:
 
     sound: Sound
     units: tuple[Spoken, ...]
+    is_timed: bool
     chapters: tuple[dict[str, Any], ...]
     draft: Draft
     attempt: int
@@ -107,13 +112,6 @@ class Reading:
         return self.request.asset(
             job, dataclasses.replace(self.draft, content=content, new_content=self.sound), self.attempt
         )
-
-
-@runtime_checkable
-class HasHearing(Protocol):
-    """A codec of sounds."""
-
-    config: HearingConfig
 
 
 def read_aloud(
@@ -145,7 +143,7 @@ def read_aloud(
     speed, controls = read_speed(options)
     assert isinstance(controls, dict), "controls by name stay controls by name"
     requests = [_request(voice, controls) for voice in voices]
-    rate = max(_hearing(request).rate_hz for request in requests)
+    rate = max(_rate(request) for request in requests)
     pieces: list[np.ndarray] = []
     units: list[Spoken] = []
     drafts: list[tuple[Draft, int]] = []
@@ -162,7 +160,7 @@ def read_aloud(
         length += len(silence)
         starts.append(length / rate)
         said = evened(resampled(draft.content, rate)).samples
-        units += _units(parts, sounds, _hearing(request), begin=length / rate)
+        units += _units(parts, sounds, request, begin=length / rate)
         pieces += [silence, said]
         length += len(said)
     sound = Sound(on_grid(np.concatenate(pieces)), rate)
@@ -171,6 +169,7 @@ def read_aloud(
     return Reading(
         sound=sound,
         units=tuple(units),
+        is_timed=all(isinstance(request.codec.config, SpeechCodecConfig) for request in requests),
         chapters=chapters,
         draft=least,
         attempt=max(attempt for _, attempt in drafts),
@@ -205,9 +204,10 @@ def _request(voice: Voice, controls: dict[str, Any]) -> Request:
     return request
 
 
-def _hearing(request: Request) -> HearingConfig:
-    assert isinstance(request.codec, HasHearing), "what speaks is a codec of sounds"
-    return request.codec.config
+def _rate(request: Request) -> int:
+    config = request.codec.config
+    assert isinstance(config, HearingConfig | SpokenTextCodecConfig), "what speaks is a codec of sounds"
+    return config.rate_hz
 
 
 def _pause(script: Script, number: int) -> float:
@@ -218,15 +218,18 @@ def _pause(script: Script, number: int) -> float:
     return OTHER_VOICE_SECONDS if line.voice != before.voice else SAME_VOICE_SECONDS
 
 
-def _units(parts: list[np.ndarray], sounds: list[Sound], hearing: HearingConfig, *, begin: float) -> list[Spoken]:
-    """Return when each unit of a line is spoken, from what the model was told of every frame."""
-    assert isinstance(hearing, SpeechCodecConfig), "what speaks is a codec of speech"
+def _units(parts: list[Told], sounds: list[Sound], request: Request, *, begin: float) -> list[Spoken]:
+    """Return when each unit of a line is spoken, from what the model was told of every frame; nothing of a checkpoint of others."""
+    hearing = request.codec.config
+    if not isinstance(hearing, SpeechCodecConfig):
+        return []
     names, frame = KINDS[hearing.units], hearing.hop / hearing.rate_hz
     found: list[Spoken] = []
     for part, sound in zip(parts, sounds, strict=True):
-        numbers = part[:-FURTHER_PLANES, 0].argmax(axis=0)[: round(sound.seconds / frame)]
+        planes = part[SOURCE]
+        numbers = planes[:-FURTHER_PLANES, 0].argmax(axis=0)[: round(sound.seconds / frame)]
         # The same unit twice is told apart by how far it is through.
-        far = part[-FURTHER_PLANES, 0][: len(numbers)]
+        far = planes[-FURTHER_PLANES, 0][: len(numbers)]
         breaks = np.flatnonzero((np.diff(numbers) != 0) | (np.diff(far) < 0)) + 1
         edges = [0, *breaks.tolist(), len(numbers)]
         found += [

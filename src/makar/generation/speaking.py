@@ -17,19 +17,21 @@ from makar.generation.jobs import Job, check_count_and_seed
 from makar.generation.prompt_file import Filled
 from makar.generation.prompts import Prompt, Prompts
 from makar.generation.request import Request
-from makar.tensor_spec import SOURCE
 
 LONGEST_CHARACTERS = 20_000
 SLOWEST, FASTEST = 0.5, 2.0
 SPEED = "speed"
 
+Script = dict[str, np.ndarray]
+"""What a model is told of a part of a text, by slot."""
+
 
 @runtime_checkable
 class Speaks(Protocol):
-    """A codec that knows what is spoken in every frame of a text."""
+    """A codec that knows what a model is told of a text to speak it."""
 
-    def scripts(self, text: str, *, speed: float) -> list[np.ndarray]:
-        """Return float32 ``[planes, 1, frames]`` of every part of a text."""
+    def scripts(self, text: str, *, speed: float) -> list[dict[str, np.ndarray]]:
+        """Return the slots of every part of a text that is spoken at once: what is said of every frame, or its words."""
 
 
 def read_speed(options: Mapping[str, Any] | Config | None) -> tuple[float | None, dict[str, Any] | Config]:
@@ -82,7 +84,7 @@ def speak(request: Request, prompts: Prompts, *, count: int, seed: int, speed: f
 
 
 def _spoken(
-    request: Request, texts: list[str], scripts: list[list[np.ndarray]], *, seeds: list[int], speed: float | None
+    request: Request, texts: list[str], scripts: list[list[Script]], *, seeds: list[int], speed: float | None
 ) -> Iterator[Asset]:
     for text, parts in zip(texts, scripts, strict=True):
         stated = {"operation": "speak", "parts": len(parts), "speed": speed or 1.0}
@@ -93,25 +95,28 @@ def _spoken(
             yield request.asset(job, draft, attempt)
 
 
-def _drafted(request: Request, text: str, parts: list[np.ndarray], seed: int) -> tuple[Draft, int]:
+def _drafted(request: Request, text: str, parts: list[Script], seed: int) -> tuple[Draft, int]:
     """Return a recording that no guard refuses, and which attempt it was."""
     draft, _, attempt = drafted_parts(request, text, parts, seed)
     return draft, attempt
 
 
-def drafted_parts(request: Request, text: str, parts: list[np.ndarray], seed: int) -> tuple[Draft, list[Sound], int]:
+def drafted_parts(request: Request, text: str, parts: list[Script], seed: int) -> tuple[Draft, list[Sound], int]:
     """Return a recording that no guard refuses, the sounds of its parts, and which attempt it was.
 
     Args:
         request: The request in force, of a model of speech.
         text: What is spoken.
-        parts: What is said of every frame, part by part.
+        parts: What the model is told, part by part.
         seed: Seed of the recording.
 
     Raises:
         CopyRefusedError: Every draw was refused.
     """
-    jobs = [Job(Prompt(stated=text, slots={SOURCE: torch.from_numpy(part)}), seed) for part in parts]
+    jobs = [
+        Job(Prompt(stated=text, slots={name: torch.from_numpy(value) for name, value in part.items()}), seed)
+        for part in parts
+    ]
     refusal: str | None = ""
     for attempt in range(MOST_ATTEMPTS):
         made = dict(request.draw(jobs, attempt))

@@ -7,7 +7,10 @@ from pathlib import Path
 
 from makar import registry
 from makar.errors import MakarError, UnknownNameError
+from makar.families.pretrained.sound_config import is_of_sound
+from makar.families.pretrained.video_config import is_of_video
 from makar.home import models_folder
+from makar.provenance.folder import read_limited
 from makar.provenance.manifest import manifest_hash, read_strict_json
 from makar.serving.engines import DIFFUSERS, ENDPOINT, TORCH, TRANSFORMERS, Choice
 from makar.serving.process import Process
@@ -104,7 +107,11 @@ def is_model(folder: Path) -> bool:
 
 def _medium_and_engines(folder: Path) -> tuple[str, tuple[str, ...]]:
     if not (folder / MARKS[0]).is_file():
-        return ("image", (DIFFUSERS,)) if (folder / MARKS[2]).is_file() else ("text", (TRANSFORMERS,))
+        is_pipeline = (folder / MARKS[2]).is_file()
+        made, engine = _class_of(folder), DIFFUSERS if is_pipeline else TRANSFORMERS
+        if is_of_sound(made) or is_of_video(made):
+            return ("sound" if is_of_sound(made) else "video"), (engine,)
+        return ("image" if is_pipeline else "text"), (engine,)
     try:
         header = json.loads((folder / HEADER).read_text(encoding="utf-8"))
         config = registry.config_class(header["family"]["kind"]).from_dictionary(header["family"])
@@ -112,6 +119,17 @@ def _medium_and_engines(folder: Path) -> tuple[str, tuple[str, ...]]:
     except (OSError, ValueError, KeyError, TypeError, AttributeError, MakarError):
         # It will be said when it is loaded; a list must not fail for one broken folder.
         return "unknown", (TORCH,)
+
+
+def _class_of(folder: Path) -> str:
+    """Return the class that the folder of a checkpoint or pipeline names, empty for none; neither library is asked."""
+    try:
+        mark = next(name for name in MARKS[1:] if (folder / name).is_file())
+        settings = json.loads(read_limited((folder / mark).resolve()))
+        listed = settings.get("architectures") or [settings.get("_class_name")]
+        return str(listed[0])
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, IndexError, MakarError, StopIteration):
+        return ""
 
 
 def bytes_needed(source: str) -> int:

@@ -1,8 +1,10 @@
 """POST /v1/audio/transcriptions: what is said in a recording, as text, with times, or as subtitles; and why nothing is translated.
 
 Decisions. (1) What a model cannot honour is refused and not left out: a prompt, a temperature, a stream, likelihoods of tokens, speakers.
-(2) ``language`` is what the client says it is: a model knows the letters that it learned and no name for their language. (3) A segment is
-what is said between two pauses; figures of Whisper's decoder that there are none of here (seek, compression ratio) are 0 and 1.
+(2) ``language`` is told to a Whisper, which guesses it otherwise; of other models it is what the client says it is: they know the letters
+that they learned and no name for their language. (3) A segment is what is said between two pauses, or what a Whisper writes as one; figures
+of Whisper's decoder that there are none of here (seek, compression ratio) are 0 and 1. (4) A model that does not know when each word is
+said, as a Whisper, is not asked for it.
 """
 
 import base64
@@ -39,7 +41,9 @@ class TranscriptionFields(Config):
     response_format: str = setting(
         "json", meaning="form of the answer", choices=("json", "text", "srt", "verbose_json", "vtt")
     )
-    language: str | None = setting(None, meaning="the language that is spoken, which verbose_json says again")
+    language: str | None = setting(
+        None, meaning="the language that is spoken: told to a model that knows several, said again by verbose_json"
+    )
     prompt: str | None = setting(None, meaning="nothing leads the model: empty, or none")
     temperature: float = setting(0.0, meaning="the likeliest transcript is given: 0", minimum=0.0, maximum=1.0)
     stream: bool = setting(False, meaning="the transcript comes whole: false")
@@ -89,9 +93,10 @@ def _check(fields: TranscriptionFields, plain: dict[str, str], asked: set[str]) 
 
 
 async def _heard(front: Front, fields: TranscriptionFields, content: str) -> Event:
+    ask = {"do": "transcribe", "sound": content, "language": fields.language}
     async with leased(front, fields.model or only_sound_model(front)) as (_, process):
         # To the end, because work that is left before it is over is cancelled.
-        (event,) = [one async for _, one in merged(process, [{"do": "transcribe", "sound": content}])]
+        (event,) = [one async for _, one in merged(process, [ask])]
     return event
 
 
@@ -102,11 +107,13 @@ def _answered(event: Event, fields: TranscriptionFields, asked: set[str], header
     if form == "verbose_json":
         values: dict[str, Any] = {
             "task": "transcribe",
-            "language": fields.language or UNKNOWN_LANGUAGE,
+            "language": fields.language or event.get("language") or UNKNOWN_LANGUAGE,
             "duration": event["seconds"],
             "text": event["text"],
             "usage": usage,
         }
+        if WORDS in asked and "words" not in event:
+            raise UnsupportedError("times of words by a model that knows those of segments", expected=SEGMENTS)
         if WORDS in asked:
             values["words"] = [{name: word[name] for name in ("word", "start", "end")} for word in event["words"]]
         if SEGMENTS in asked or not asked:
@@ -121,7 +128,8 @@ def _segment(number: int, segment: dict[str, Any]) -> dict[str, Any]:
     sure = math.log(max(segment["probability"], 1e-9))
     stated = {"id": number, "start": segment["start"], "end": segment["end"], "text": segment["text"]}
     return stated | {
-        "avg_logprob": sure, "no_speech_prob": 0.0, "compression_ratio": 1.0, "temperature": 0.0, "seek": 0, "tokens": [],
+        "avg_logprob": sure, "no_speech_prob": segment.get("no_speech", 0.0), "compression_ratio": 1.0,
+        "temperature": 0.0, "seek": 0, "tokens": [],
     }  # fmt: skip
 
 

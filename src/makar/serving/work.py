@@ -31,7 +31,7 @@ from makar.generation.speaking import Speaks
 from makar.generation.steering import TokenLikelihood, read_steering
 from makar.generation.stream import Piece, stream_pieces
 from makar.generation.token_sound_edit import writes_tokens
-from makar.generation.transcribing import transcribe
+from makar.generation.transcribing import knows_languages, transcribe
 from makar.generation.turns import PLAIN_STOP, HasContext, fit_turns, knows_turns, prompt_length
 from makar.provenance.content import describe_content
 from makar.serving.controls import controls_of
@@ -249,10 +249,12 @@ def _transcribe(model: Model, ask: Ask) -> Iterator[Event]:
     if TRANSCRIPT not in model.artifact.family_config.predictions:
         raise UnsupportedError(
             f"a transcript by {model.path.name}, which writes down nothing",
-            expected='a model of the recipe "recogniser"',
+            expected='a model of the recipe "recogniser", or a checkpoint such as Whisper',
             do="makar train RECORDINGS --recipe recogniser",
         )
-    yield transcribe(model.artifact, read_sound(base64.b64decode(ask["sound"])))
+    # Whoever names a language to a model that knows no names of languages has it said again, and no more.
+    language = ask["language"] if knows_languages(model.artifact.family()) else None
+    yield transcribe(model.artifact, read_sound(base64.b64decode(ask["sound"])), language=language)
 
 
 def _classify(model: Model, ask: Ask) -> Iterator[Event]:

@@ -71,9 +71,15 @@ def test_a_missing_component_is_named(copy):
         load_artifact(copy)
 
 
-def test_what_makes_no_images_is_refused(copy):
+def test_what_makes_neither_images_nor_sounds_nor_video_is_refused(copy):
+    index(copy, _class_name="ShapEPipeline")
+    with pytest.raises(UnsupportedError, match="ShapEPipeline"):
+        load_artifact(copy)
+
+
+def test_what_only_names_a_pipeline_of_sounds_is_refused(copy):
     index(copy, _class_name="StableAudioPipeline")
-    with pytest.raises(UnsupportedError, match="StableAudioPipeline"):
+    with pytest.raises(ArtifactError, match="samples a second"):
         load_artifact(copy)
 
 

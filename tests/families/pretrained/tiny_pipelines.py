@@ -2,25 +2,42 @@
 
 import torch
 from diffusers import (
+    AudioLDMPipeline,
     AutoencoderKL,
+    AutoencoderKLLTXVideo,
+    AutoencoderKLWan,
+    AutoencoderOobleck,
     ControlNetModel,
     DDIMScheduler,
+    EDMDPMSolverMultistepScheduler,
     FlowMatchEulerDiscreteScheduler,
     FluxPipeline,
     FluxTransformer2DModel,
+    LTXPipeline,
+    LTXVideoTransformer3DModel,
     SD3Transformer2DModel,
+    StableAudioDiTModel,
+    StableAudioPipeline,
+    StableAudioProjectionModel,
     StableDiffusion3Pipeline,
     StableDiffusionControlNetPipeline,
     StableDiffusionPipeline,
     StableDiffusionXLPipeline,
     UNet2DConditionModel,
+    WanPipeline,
+    WanTransformer3DModel,
 )
 from tokenizers.pre_tokenizers import ByteLevel
 from transformers import (
+    ClapTextConfig,
+    ClapTextModelWithProjection,
     CLIPTextConfig,
     CLIPTextModel,
     CLIPTextModelWithProjection,
     CLIPTokenizer,
+    RobertaTokenizer,
+    SpeechT5HifiGan,
+    SpeechT5HifiGanConfig,
     T5Config,
     T5EncoderModel,
     T5TokenizerFast,
@@ -212,4 +229,165 @@ def controlled():
             parameter.add_(0.3 * torch.randn(parameter.shape, generator=generator))
     return StableDiffusionControlNetPipeline(
         **pipeline.components, controlnet=network.eval(), requires_safety_checker=False
+    )
+
+
+def audio_ldm():
+    """Return AudioLDM, whose words are one vector of CLAP."""
+    letters = ["<s>", "<pad>", "</s>", "<unk>", "<mask>", *sorted(ByteLevel.alphabet())]
+    tokenizer = RobertaTokenizer(
+        vocab={word: at for at, word in enumerate(letters)}, merges=[], model_max_length=TOKENS
+    )
+    words = ClapTextConfig(
+        vocab_size=len(letters),
+        hidden_size=WIDTH,
+        intermediate_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        max_position_embeddings=TOKENS + 2,
+        projection_dim=WIDTH,
+    )
+    unet = UNet2DConditionModel(
+        block_out_channels=(8, 16),
+        layers_per_block=1,
+        norm_num_groups=4,
+        sample_size=32,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        cross_attention_dim=(8, 16),
+        attention_head_dim=4,
+        class_embed_type="simple_projection",
+        projection_class_embeddings_input_dim=WIDTH,
+        class_embeddings_concat=True,
+    )
+    vae = AutoencoderKL(
+        in_channels=1,
+        out_channels=1,
+        block_out_channels=(4, 8),
+        norm_num_groups=2,
+        down_block_types=("DownEncoderBlock2D",) * 2,
+        up_block_types=("UpDecoderBlock2D",) * 2,
+        latent_channels=4,
+    )
+    vocoder = SpeechT5HifiGan(
+        SpeechT5HifiGanConfig(
+            model_in_dim=8,
+            upsample_initial_channel=16,
+            upsample_rates=[16, 10],
+            upsample_kernel_sizes=[32, 20],
+            resblock_kernel_sizes=[3],
+            resblock_dilation_sizes=[[1, 3]],
+            initializer_range=0.3,
+            normalize_before=False,
+        )
+    )
+    return AudioLDMPipeline(
+        vae=vae.eval(),
+        text_encoder=ClapTextModelWithProjection(words).eval(),
+        tokenizer=tokenizer,
+        unet=unet.eval(),
+        scheduler=DDIMScheduler(beta_schedule="scaled_linear", clip_sample=False, set_alpha_to_one=False),
+        vocoder=vocoder.eval(),
+    )
+
+
+def stable_audio():
+    """Return Stable Audio of two channels, without the scheduler that needs a further package."""
+    tokenizer, encoder = t5()
+    return StableAudioPipeline(
+        vae=AutoencoderOobleck(
+            encoder_hidden_size=6,
+            downsampling_ratios=[1, 2],
+            decoder_channels=3,
+            decoder_input_channels=3,
+            audio_channels=2,
+            channel_multiples=[2, 4],
+            sampling_rate=8000,
+        ).eval(),
+        text_encoder=encoder,
+        projection_model=StableAudioProjectionModel(
+            text_encoder_dim=WIDTH, conditioning_dim=4, min_value=0, max_value=32
+        ),
+        tokenizer=tokenizer,
+        transformer=StableAudioDiTModel(
+            sample_size=800,
+            in_channels=3,
+            num_layers=1,
+            attention_head_dim=4,
+            num_attention_heads=2,
+            num_key_value_attention_heads=2,
+            out_channels=3,
+            cross_attention_dim=4,
+            time_proj_dim=8,
+            global_states_input_dim=8,
+            cross_attention_input_dim=4,
+        ).eval(),
+        scheduler=EDMDPMSolverMultistepScheduler(
+            solver_order=2, prediction_type="v_prediction", sigma_data=1.0, sigma_schedule="exponential"
+        ),
+    )
+
+
+def wan():
+    """Return Wan, of which four frames behind the first are kept as one."""
+    tokenizer, encoder = t5()
+    return WanPipeline(
+        tokenizer=tokenizer,
+        text_encoder=encoder,
+        vae=AutoencoderKLWan(
+            base_dim=3, z_dim=4, dim_mult=[1, 1, 1, 1], num_res_blocks=1, temperal_downsample=[False, True, True],
+            latents_mean=[0.0] * 4, latents_std=[1.0] * 4,
+        ).eval(),
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=7.0),
+        transformer=WanTransformer3DModel(
+            patch_size=(1, 2, 2),
+            num_attention_heads=2,
+            attention_head_dim=12,
+            in_channels=4,
+            out_channels=4,
+            text_dim=WIDTH,
+            freq_dim=16,
+            ffn_dim=16,
+            num_layers=1,
+            rope_max_seq_len=32,
+        ).eval(),
+    )  # fmt: skip
+
+
+def ltx():
+    """Return LTX."""
+    tokenizer, encoder = t5()
+    vae = AutoencoderKLLTXVideo(
+        latent_channels=8,
+        block_out_channels=(8, 8, 8, 8),
+        decoder_block_out_channels=(8, 8, 8, 8),
+        layers_per_block=(1, 1, 1, 1, 1),
+        decoder_layers_per_block=(1, 1, 1, 1, 1),
+        spatio_temporal_scaling=(True, True, False, False),
+        decoder_spatio_temporal_scaling=(True, True, False, False),
+        decoder_inject_noise=(False,) * 5,
+        upsample_residual=(False,) * 4,
+        upsample_factor=(1,) * 4,
+        timestep_conditioning=False,
+        patch_size=1,
+        patch_size_t=1,
+        encoder_causal=True,
+        decoder_causal=False,
+    )
+    return LTXPipeline(
+        tokenizer=tokenizer,
+        text_encoder=encoder,
+        vae=vae.eval(),
+        scheduler=FlowMatchEulerDiscreteScheduler(),
+        transformer=LTXVideoTransformer3DModel(
+            in_channels=8,
+            out_channels=8,
+            patch_size=1,
+            patch_size_t=1,
+            num_attention_heads=2,
+            attention_head_dim=8,
+            cross_attention_dim=16,
+            num_layers=1,
+            caption_channels=WIDTH,
+        ).eval(),
     )

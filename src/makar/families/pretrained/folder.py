@@ -23,6 +23,13 @@ PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".pkl", ".pickle")
 KEPT = (".json", ".txt", ".model", ".safetensors")
 """What is read of a component: settings, vocabularies, weights."""
 SAFETY_CHECKER = ("stable_diffusion", "StableDiffusionSafetyChecker")
+OF_PIPELINES = (
+    SAFETY_CHECKER,
+    ("audioldm2", "AudioLDM2ProjectionModel"),
+    ("audioldm2", "AudioLDM2UNet2DConditionModel"),
+    ("stable_audio", "StableAudioProjectionModel"),
+)
+"""Components whose classes diffusers keeps beside those of its pipelines."""
 VARIANT = "fp16"
 TAG = re.compile(r"\.(fp16|bf16|fp32|ema|non_ema)[.-]")
 """In the name of weights in another number format, or of an average."""
@@ -145,7 +152,7 @@ def _component(name: str, value: list[Any]) -> tuple[str, str]:
     if not is_safe_name(name) or not name.isidentifier() or not is_named:
         raise ArtifactError(f"{INDEX_NAME} describes the component {name!r} by {str(value)[:80]}", expected="a class")
     library, kind = value
-    if library not in ("diffusers", "transformers") and (library, kind) != SAFETY_CHECKER:
+    if library not in ("diffusers", "transformers") and (library, kind) not in OF_PIPELINES:
         raise ArtifactError(
             f'the component "{name}" is of the library "{library}"',
             expected="diffusers or transformers",

@@ -116,20 +116,7 @@ def base_folder(config: PretrainedConfig) -> PipelineFolder:
         ArtifactError: It is not known on this machine.
         IntegrityError: What is there is another one, or the configuration describes another.
     """
-    place = known_place("artifact", config.base)
-    if place is None or not is_pipeline(Path(place)):
-        raise ArtifactError(
-            f"the pipeline {config.base[:16]} that this model is made from is not on this machine",
-            expected=f"the folder of that {config.pipeline}",
-            do="get it, and make it known: makar generate FOLDER",
-        )
-    folder = read_folder(Path(place))
-    if content_hash(hashed_files(folder.path, folder.files)) != config.base:
-        raise IntegrityError(
-            f"{place} is another pipeline than the one that this model is made from",
-            expected=f"files with the hash {config.base[:16]}",
-            do="get the one that it was made from; an adapter fits no other base",
-        )
+    folder = known_folder(config.base, pipeline=config.pipeline)
     described = describe(folder.path, loras=config.loras, controlnet=config.controlnet)
     names = ("pipeline", "abilities", "latent_factor", "denoiser_weights", "all_weights", "adapted_widths")
     ours, theirs = config.to_dictionary(), described.to_dictionary()
@@ -148,29 +135,71 @@ def open_pipeline(config: PretrainedConfig, folder: PipelineFolder, computing: C
     Raises:
         ArtifactError: diffusers cannot open it.
     """
-    import torch
-
     from makar.families.pretrained.lora_files import add_lora_files
 
-    module = diffusers()
-    kind = getattr(module, config.pipeline)
-    kept = {"dtype": getattr(torch, computing.precision), "use_safetensors": True, "local_files_only": True}
+    pipeline = from_folder(folder, precision=computing.precision)
+    if config.controlnet:
+        pipeline = _with_controlnet(pipeline, config, precision=computing.precision)
+    add_lora_files(pipeline, config.loras)
+    return pipeline
+
+
+def from_folder(folder: PipelineFolder, *, precision: str) -> Any:
+    """Open a folder that was checked by the class that it names, ready to be asked.
+
+    Raises:
+        ArtifactError: diffusers cannot open it.
+    """
+    import torch
+
+    kind = getattr(diffusers(), folder.pipeline)
     try:
         with quiet():
-            pipeline = kind.from_pretrained(str(folder.path), variant=folder.variant, **kept)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, RuntimeError) as error:
+            pipeline = kind.from_pretrained(str(folder.path), variant=folder.variant, **_how(precision))
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RuntimeError, ImportError) as error:
         raise ArtifactError(
             f"{folder.path} cannot be opened: {error}", do="get the whole folder again, or a newer diffusers"
         ) from error
-    if config.controlnet:
-        pipeline = _with_controlnet(pipeline, config, kept)
     pipeline.set_progress_bar_config(disable=True)
     for name in folder.components:
         part = pipeline.components.get(name)
         if isinstance(part, torch.nn.Module):
             part.requires_grad_(False).eval()
-    add_lora_files(pipeline, config.loras)
     return pipeline
+
+
+def _how(precision: str) -> dict[str, Any]:
+    import torch
+
+    return {"dtype": getattr(torch, precision), "use_safetensors": True, "local_files_only": True}
+
+
+def known_folder(base: str, *, pipeline: str) -> PipelineFolder:
+    """Return the folder of a pipeline that is named by its hash.
+
+    Args:
+        base: The hash.
+        pipeline: Its class, for messages.
+
+    Raises:
+        ArtifactError: It is not known on this machine.
+        IntegrityError: What is there is another one.
+    """
+    place = known_place("artifact", base)
+    if place is None or not is_pipeline(Path(place)):
+        raise ArtifactError(
+            f"the pipeline {base[:16]} that this model is made from is not on this machine",
+            expected=f"the folder of that {pipeline}",
+            do="get it, and make it known: makar generate FOLDER",
+        )
+    folder = read_folder(Path(place))
+    if content_hash(hashed_files(folder.path, folder.files)) != base:
+        raise IntegrityError(
+            f"{place} is another pipeline than the one that this model is made from",
+            expected=f"files with the hash {base[:16]}",
+            do="get the one that it was made from; an adapter fits no other base",
+        )
+    return folder
 
 
 def network_folder(folder: Path) -> tuple[str, tuple[str, ...]]:
@@ -191,7 +220,7 @@ def network_folder(folder: Path) -> tuple[str, tuple[str, ...]]:
     return content_hash(hashed_files(folder, files)), tuple(files)
 
 
-def _with_controlnet(pipeline: Any, config: PretrainedConfig, kept: dict[str, Any]) -> Any:
+def _with_controlnet(pipeline: Any, config: PretrainedConfig, *, precision: str) -> Any:
     place = known_place("artifact", config.controlnet)
     if place is None or network_folder(Path(place))[0] != config.controlnet:
         raise ArtifactError(
@@ -202,7 +231,7 @@ def _with_controlnet(pipeline: Any, config: PretrainedConfig, kept: dict[str, An
     kind = next((kinds[start] for start in kinds if config.pipeline.startswith(start)), "ControlNetModel")
     try:
         with quiet():
-            network = getattr(module, kind).from_pretrained(place, **kept)
+            network = getattr(module, kind).from_pretrained(place, **_how(precision))
     except (OSError, ValueError, TypeError, RuntimeError) as error:
         raise ArtifactError(f"{place} cannot be opened as a {kind}: {error}", do="name another ControlNet") from error
     return module.AutoPipelineForText2Image.from_pipe(pipeline, controlnet=network.eval())
@@ -226,7 +255,8 @@ def _abilities(folder: PipelineFolder, *, has_controlnet: bool) -> tuple[str, ..
     families = {key for table in known.values() for key, kind in table.items() if kind.__name__ == name}
     if not families:
         raise UnsupportedError(
-            f"{name} is no pipeline from text to images", expected="Stable Diffusion, Flux and others like them"
+            f"{name} is no pipeline from text to images, sounds or video",
+            expected="Stable Diffusion, Flux and others like them; AudioLDM, Stable Audio; Wan, LTX, CogVideoX",
         )
     family = families.pop().replace("-controlnet", "")
     able = [ability for ability, table in known.items() if family in table]

@@ -10,9 +10,9 @@ import dataclasses
 import importlib.util
 import inspect
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from makar.codecs.pretrained_text import TOKENIZER_FILE, TOKENS_FILE, SpecialTokens
 from makar.errors import ArtifactError, IntegrityError, MissingExtraError, TensorMismatchError, UnsupportedError
@@ -32,12 +32,16 @@ TABLES = {
 """By task: the table of transformers with the classes that have such a head."""
 LEGACY_FIELDS = frozenset({"rope_theta", "rope_scaling", "num_labels", "torch_dtype"})
 """What older folders state, and transformers turns into fields."""
-REFUSED_FIELDS = frozenset({"auto_map", "attn_implementation", "dtype", "torch_dtype", "transformers_version"})
+REFUSED_FIELDS = frozenset(
+    {"auto_map", "attn_implementation", "_attn_implementation", "dtype", "torch_dtype", "transformers_version"}
+)
 CONTEXT_FIELDS = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "seq_length", "max_sequence_length")
 OFFSET_TYPES = ("roberta", "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl", "camembert", "longformer", "xmod")
 """Types whose positions begin behind the number of the padding token, so that the last ones are never used."""
 TURNED_TYPES = ("gpt2", "openai-gpt", "imagegpt")
 """Types whose weights stand on their side, inputs by outputs."""
+FORMER_TYPES = {"hifigan": "speecht5_hifigan"}
+"""Types that were called otherwise when folders that people have were saved."""
 NO_LIMIT = 1 << 30
 """Tokenizers without a limit state a number far beyond."""
 VOCABULARIES = ("tokenizer.json", "vocab.json", "vocab.txt", "merges.txt")
@@ -94,7 +98,7 @@ def describe_checkpoint(folder: Path) -> PretrainedTextConfig:
         task=task,
         vocabulary=vocabulary if isinstance(vocabulary, int) else 0,
         context=_context(looked, stated),
-        weights=_weights(looked),
+        weights=weights_of(looked),
         labels=tuple(str(labels[number]) for number in sorted(labels)) if labels else (),
         linears=tuple(linears),
         inputs=tuple(one for one, _ in linears.values()),
@@ -102,8 +106,26 @@ def describe_checkpoint(folder: Path) -> PretrainedTextConfig:
     )
 
 
-def checkpoint_of(config: PretrainedTextConfig) -> CheckpointFolder:
+class NamesCheckpoint(Protocol):
+    """A configuration that names the folder of a checkpoint."""
+
+    @property
+    def base(self) -> str: ...
+
+    @property
+    def architecture(self) -> str: ...
+
+    def to_dictionary(self) -> dict[str, Any]: ...
+
+
+def checkpoint_of(
+    config: NamesCheckpoint, *, describe: Callable[[Path], NamesCheckpoint] = describe_checkpoint
+) -> CheckpointFolder:
     """Find and check the folder that a configuration names by its hash.
+
+    Args:
+        config: The configuration.
+        describe: From a folder to its configuration as it is.
 
     Raises:
         ArtifactError: It is not known on this machine.
@@ -116,7 +138,7 @@ def checkpoint_of(config: PretrainedTextConfig) -> CheckpointFolder:
             expected=f"the folder of that {config.architecture}",
             do="get it, and make it known: makar generate FOLDER",
         )
-    described = describe_checkpoint(Path(place))
+    described = describe(Path(place))
     if described.base != config.base:
         raise IntegrityError(
             f"{place} is another checkpoint than the one that this model is made from",
@@ -181,12 +203,11 @@ def open_network(folder: CheckpointFolder, *, precision: str) -> tuple[Any, tupl
     return network.requires_grad_(False).eval(), tuple(sorted(found["unexpected_keys"]))
 
 
-def tokenizer_files(folder: CheckpointFolder) -> dict[str, bytes]:
-    """Return the files of the codec ``checkpoint-tokens`` from a folder.
+def open_tokenizer(folder: CheckpointFolder) -> Any:
+    """Return the tokenizer of a folder as transformers has it.
 
     Raises:
-        ArtifactError: There is no tokenizer, or transformers cannot open it.
-        UnsupportedError: Its tokenizer has no form as ``tokenizer.json``.
+        ArtifactError: There is none, or transformers cannot open it.
     """
     if not any(name in VOCABULARIES or name.endswith((".model", ".spm")) for name in folder.files):
         # transformers would make an empty one.
@@ -197,8 +218,8 @@ def tokenizer_files(folder: CheckpointFolder) -> dict[str, bytes]:
         )
     try:
         with quiet_transformers():
-            opened = transformers().AutoTokenizer.from_pretrained(
-                str(folder.path), config=_settings(folder), local_files_only=True
+            return transformers().AutoTokenizer.from_pretrained(
+                str(folder.path), config=_settings(folder), local_files_only=True, trust_remote_code=False
             )
     except OPENING_ERRORS as error:
         raise ArtifactError(
@@ -206,6 +227,16 @@ def tokenizer_files(folder: CheckpointFolder) -> dict[str, bytes]:
             expected="tokenizer.json, or the vocabulary of a tokenizer that transformers knows",
             do="get the whole folder again",
         ) from error
+
+
+def tokenizer_files(folder: CheckpointFolder) -> dict[str, bytes]:
+    """Return the files of the codec ``checkpoint-tokens`` from a folder.
+
+    Raises:
+        ArtifactError: There is no tokenizer, or transformers cannot open it.
+        UnsupportedError: Its tokenizer has no form as ``tokenizer.json``.
+    """
+    opened = open_tokenizer(folder)
     if not opened.is_fast:
         raise UnsupportedError(
             f"the tokenizer {type(opened).__name__} has no form as tokenizer.json", expected="a fast tokenizer"
@@ -261,23 +292,30 @@ def _known_types() -> Any:
 
 def _settings(folder: CheckpointFolder) -> Any:
     """Return the configuration of transformers, of the fields that its class states."""
-    known = _known_types()
-    if folder.model_type not in known:
+    known, name = _known_types(), FORMER_TYPES.get(folder.model_type, folder.model_type)
+    if name not in known:
         raise UnsupportedError(
             f'the type "{folder.model_type}" is not known to this transformers', expected="a known one"
         )
-    kind = known[folder.model_type]
+    kind = known[name]
     from huggingface_hub.errors import StrictDataclassError
 
     fields = set(inspect.signature(kind.__init__).parameters) | set(kind.attribute_map) | LEGACY_FIELDS
     if dataclasses.is_dataclass(kind):
         fields |= {field.name for field in dataclasses.fields(kind)}
-    kept = {name: value for name, value in folder.settings.items() if name in fields - REFUSED_FIELDS}
+    kept = {name: _plain(value) for name, value in folder.settings.items() if name in fields - REFUSED_FIELDS}
     try:
         with quiet_transformers():
             return kind.from_dict(kept)
     except (*OPENING_ERRORS, StrictDataclassError) as error:
         raise ArtifactError(f"the settings of {folder.path} do not fit together: {error}", do="get it again") from error
+
+
+def _plain(value: Any) -> Any:
+    """Return a value without what is refused in the settings of a part: networks of several parts state those of each."""
+    if isinstance(value, dict):
+        return {name: _plain(one) for name, one in value.items() if name not in REFUSED_FIELDS}
+    return value
 
 
 def _context(folder: CheckpointFolder, stated: dict[str, Any]) -> int:
@@ -305,5 +343,6 @@ def _linears(folder: CheckpointFolder) -> dict[str, tuple[int, int]]:
     return found
 
 
-def _weights(folder: CheckpointFolder) -> int:
+def weights_of(folder: CheckpointFolder) -> int:
+    """Return the number of weights that the files of a folder hold."""
     return sum(math.prod(shape) for shape in folder.shapes().values())

@@ -1,0 +1,168 @@
+"""A pipeline of diffusers that makes sounds of what is described, as it came: AudioLDM, AudioLDM 2, MusicLDM, Stable Audio.
+
+Sources: Liu et al. 2023, arXiv 2301.12503 (AudioLDM) and arXiv 2308.05734 (AudioLDM 2); Evans et al. 2024, arXiv 2407.14358 (Stable Audio
+Open). Noise is drawn on the CPU for each seed alone; what further parts draw by themselves follows from the same seed. A description that
+no reader of the pipeline reads whole is refused.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import nn
+
+from makar.codecs.prompted_image import words_of
+from makar.errors import ArtifactError, IntegrityError, UnsupportedError
+from makar.families.family import Batch, Sampler
+from makar.families.logits_hook import LogitsHook, refuse_hook
+from makar.families.pretrained.as_it_came import AsItCame
+from makar.families.pretrained.drawing import drawn_from
+from makar.families.pretrained.folder import PipelineFolder, read_folder
+from makar.families.pretrained.memory import free_bytes_of
+from makar.families.pretrained.opening import diffusers, from_folder, known_folder, quiet
+from makar.families.pretrained.sound_config import SoundPipelineConfig
+from makar.families.pretrained.sound_pipeline_options import SoundPipelineOptions
+from makar.families.pretrained.text_config import fitting_precision
+from makar.families.pretrained.words import arguments_of, check_length
+from makar.nn.device import working_device
+from makar.provenance.pipelines import content_hash, hashed_files
+from makar.tensor_spec import CAPTION, TARGET
+
+LENGTHS = ("audio_length_in_s", "audio_end_in_s")
+"""What such pipelines call the length of a sound."""
+
+
+def describe_sound_pipeline(folder: Path) -> SoundPipelineConfig:
+    """Return the configuration of the folder of a pipeline of sound as it is.
+
+    Raises:
+        ArtifactError: It must not be opened, or does not say how many samples a second it makes.
+    """
+    diffusers()
+    looked = read_folder(folder)
+    rate, channels = _rate_and_channels(looked)
+    return SoundPipelineConfig(
+        base=content_hash(hashed_files(folder, looked.files)),
+        architecture=looked.pipeline,
+        rate_hz=rate,
+        channels=channels,
+        weights=sum(looked.weights().values()),
+    )
+
+
+def _rate_and_channels(folder: PipelineFolder) -> tuple[int, int]:
+    vocoder, autoencoder = folder.settings("vocoder"), folder.settings("vae")
+    found = (vocoder or autoencoder).get("sampling_rate"), 1 if vocoder else autoencoder.get("audio_channels", 1)
+    rate, channels = found
+    if type(rate) is not int or not 1000 <= rate <= 192_000 or channels not in (1, 2):
+        raise ArtifactError(
+            f"{folder.path} makes sounds of {channels!r} channels and {rate!r} samples a second",
+            expected="one channel or two, 1000 to 192000 samples",
+            do="get the whole folder again",
+        )
+    return rate, int(channels)
+
+
+class SoundPipeline(AsItCame):
+    """A pipeline of sound.
+
+    Args:
+        config: Names the folder by its hash.
+
+    Raises:
+        ArtifactError: The folder is not on this machine, or diffusers cannot open it.
+        IntegrityError: It is another one, or the configuration describes another.
+    """
+
+    options: ClassVar[type[SoundPipelineOptions]] = SoundPipelineOptions
+    config: SoundPipelineConfig
+
+    def __init__(self, config: SoundPipelineConfig) -> None:
+        super().__init__(config)
+        folder = known_folder(config.base, pipeline=config.architecture)
+        if describe_sound_pipeline(folder.path) != config:
+            raise IntegrityError(
+                "the configuration describes another pipeline than its base", do="do not trust this model"
+            )
+        device = working_device().type
+        self._precision = fitting_precision(config.weights, device=device, free_bytes=free_bytes_of(device))
+        self.pipeline = from_folder(folder, precision=self._precision)
+        parts = self.pipeline.components.values()
+        # Known to this module, they go where it goes.
+        self.networks = nn.ModuleList([part for part in parts if isinstance(part, nn.Module)])
+
+    @property
+    def computing(self) -> dict[str, Any]:
+        """The number format of the weights."""
+        return {"precision": self._precision}
+
+    def sampler(self, codec: Any, *, hook: LogitsHook | None = None) -> Sampler:
+        """Return a sampler of sounds."""
+        del codec
+        refuse_hook(hook)
+        return SoundPipelineSampler(self.pipeline, config=self.config)
+
+
+class SoundPipelineSampler(Sampler):
+    """Makes sounds, one after the other.
+
+    Args:
+        pipeline: As it was opened.
+        config: Its rate and channels.
+    """
+
+    def __init__(self, pipeline: Any, *, config: SoundPipelineConfig) -> None:
+        self._pipeline = pipeline
+        self._config = config
+
+    def sample(
+        self, options: SoundPipelineOptions, prompts: list[Batch], seeds: list[int]
+    ) -> Iterator[tuple[int, dict[str, np.ndarray], bool]]:
+        """Make a sound of every description.
+
+        Yields:
+            (index, {"target": float32 ``[samples, channels]``}, True), in order.
+
+        Raises:
+            UnsupportedError: There is no description, or it, the length or a control cannot be honoured.
+        """
+        texts = []
+        for prompt in prompts:
+            if unknown := set(prompt) - {CAPTION}:
+                raise UnsupportedError(f"this model cannot use {', '.join(sorted(unknown))}", expected="a description")
+            if CAPTION not in prompt:
+                raise UnsupportedError("this pipeline makes nothing without words", expected="a description")
+            texts.append(words_of(prompt[CAPTION].numpy()))
+            check_length(texts[-1], self._pipeline)
+        call = self._call(options)
+        for index, (text, seed) in enumerate(zip(texts, seeds, strict=True)):
+            yield index, {TARGET: self._made(text, options, call, seed)}, True
+
+    def _call(self, options: SoundPipelineOptions) -> Mapping[str, Any]:
+        known = arguments_of(self._pipeline)
+        length = next(name for name in LENGTHS if name in known)
+        call: dict[str, Any] = {length: options.seconds}
+        if options.steps is not None:
+            call["num_inference_steps"] = options.steps
+        if options.guidance is not None:
+            call["guidance_scale"] = options.guidance
+        if options.negative_prompt is not None:
+            weight = call.get("guidance_scale", known["guidance_scale"])
+            if not weight > 1:
+                raise UnsupportedError(f"a negative prompt with guidance {weight:g}", expected="guidance above 1")
+            check_length(options.negative_prompt, self._pipeline)
+            call["negative_prompt"] = options.negative_prompt
+        return call
+
+    def _made(self, text: str, options: SoundPipelineOptions, call: Mapping[str, Any], seed: int) -> np.ndarray:
+        generator = torch.Generator().manual_seed(seed)
+        try:
+            with quiet(), drawn_from(seed), torch.inference_mode():
+                made = self._pipeline(prompt=text, generator=generator, **call).audios[0]
+        except (ValueError, TypeError) as error:
+            raise UnsupportedError(f"{self._config.architecture} cannot do this: {error}") from error
+        samples = np.asarray(made.float().cpu() if isinstance(made, torch.Tensor) else made, np.float32)
+        whole = samples.T if samples.ndim == 2 else samples[:, None]
+        return np.ascontiguousarray(whole[: max(1, round(options.seconds * self._config.rate_hz))])

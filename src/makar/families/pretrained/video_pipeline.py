@@ -1,0 +1,169 @@
+"""A pipeline of diffusers that makes clips of what is described, as it came: Wan, LTX, CogVideoX.
+
+Sources: Wan team 2025, arXiv 2503.20314; HaCohen et al. 2024, arXiv 2501.00103 (LTX); Yang et al. 2024, arXiv 2408.06072 (CogVideoX).
+Noise is drawn on the CPU for each seed alone. Such pipelines round how many frames they are asked for; what they would not make is refused,
+so that a clip is as long as it was asked to be. On a device that they do not fit on as a whole, one component at a time is there.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import nn
+
+from makar.codecs.prompted_image import words_of
+from makar.errors import IntegrityError, UnsupportedError
+from makar.families.family import Batch, Sampler
+from makar.families.logits_hook import LogitsHook, refuse_hook
+from makar.families.pretrained.as_it_came import AsItCame
+from makar.families.pretrained.drawing import drawn_from
+from makar.families.pretrained.folder import PipelineFolder
+from makar.families.pretrained.memory import free_bytes_of
+from makar.families.pretrained.opening import diffusers, from_folder, known_folder, quiet
+from makar.families.pretrained.text_config import fitting_precision
+from makar.families.pretrained.video_config import RATES_HZ, VideoPipelineConfig
+from makar.families.pretrained.video_options import VideoPipelineOptions
+from makar.families.pretrained.words import arguments_of, check_length
+from makar.nn.device import working_device
+from makar.provenance.pipelines import content_hash, hashed_files
+from makar.tensor_spec import CAPTION, TARGET
+
+NAMES = {
+    "steps": "num_inference_steps",
+    "guidance": "guidance_scale",
+    "frames": "num_frames",
+    "width": "width",
+    "height": "height",
+}
+"""Our controls and the arguments of a pipeline's call."""
+
+TOGETHER = {
+    "WanPipeline": "vae_scale_factor_temporal",
+    "LTXPipeline": "vae_temporal_compression_ratio",
+    "CogVideoXPipeline": "vae_scale_factor_temporal",
+}
+"""By class: what it calls the frames that its autoencoder keeps as one, behind the first."""
+
+HELD_SHARE = 0.8
+HALF_BYTES = 2
+
+
+def describe_video_pipeline(folder: PipelineFolder) -> VideoPipelineConfig:
+    """Return the configuration of a folder that was looked at.
+
+    Raises:
+        MissingExtraError: diffusers is absent.
+    """
+    diffusers()
+    return VideoPipelineConfig(
+        base=content_hash(hashed_files(folder.path, folder.files)),
+        architecture=folder.pipeline,
+        rate_hz=RATES_HZ[folder.pipeline],
+        weights=sum(folder.weights().values()),
+    )
+
+
+class VideoPipeline(AsItCame):
+    """A pipeline of video.
+
+    Args:
+        config: Names the folder by its hash.
+
+    Raises:
+        ArtifactError: The folder is not on this machine, or diffusers cannot open it.
+        IntegrityError: It is another one, or the configuration describes another.
+    """
+
+    options: ClassVar[type[VideoPipelineOptions]] = VideoPipelineOptions
+    config: VideoPipelineConfig
+
+    def __init__(self, config: VideoPipelineConfig) -> None:
+        super().__init__(config)
+        folder = known_folder(config.base, pipeline=config.architecture)
+        if describe_video_pipeline(folder) != config:
+            raise IntegrityError(
+                "the configuration describes another pipeline than its base", do="do not trust this model"
+            )
+        device = working_device().type
+        free = free_bytes_of(device)
+        self._precision = fitting_precision(config.weights, device=device, free_bytes=free)
+        self.pipeline = from_folder(folder, precision=self._precision)
+        parts = [part for part in self.pipeline.components.values() if isinstance(part, nn.Module)]
+        self._waits = device == "cuda" and HALF_BYTES * config.weights > HELD_SHARE * free
+        if self._waits:
+            self.pipeline.enable_model_cpu_offload()
+        # Known to this module, they go where it goes; where they wait for their turn, diffusers moves them.
+        self.networks = nn.ModuleList([] if self._waits else parts)
+
+    @property
+    def computing(self) -> dict[str, Any]:
+        """The number format of the weights, and what waits in the memory of the machine."""
+        return {"precision": self._precision, "offload": "component" if self._waits else "none"}
+
+    def sampler(self, codec: Any, *, hook: LogitsHook | None = None) -> Sampler:
+        """Return a sampler of clips."""
+        del codec
+        refuse_hook(hook)
+        return VideoPipelineSampler(self.pipeline)
+
+
+class VideoPipelineSampler(Sampler):
+    """Makes clips, one after the other.
+
+    Args:
+        pipeline: As it was opened.
+    """
+
+    def __init__(self, pipeline: Any) -> None:
+        self._pipeline = pipeline
+
+    def sample(
+        self, options: VideoPipelineOptions, prompts: list[Batch], seeds: list[int]
+    ) -> Iterator[tuple[int, dict[str, np.ndarray], bool]]:
+        """Make a clip of every description.
+
+        Yields:
+            (index, {"target": float32 ``[frames, height, width, 3]`` in -1..1}, True), in order.
+
+        Raises:
+            UnsupportedError: There is no description, or it, a size or a control cannot be honoured.
+        """
+        texts = []
+        for prompt in prompts:
+            if unknown := set(prompt) - {CAPTION}:
+                raise UnsupportedError(f"this model cannot use {', '.join(sorted(unknown))}", expected="a description")
+            if CAPTION not in prompt:
+                raise UnsupportedError("this pipeline makes nothing without words", expected="a description")
+            texts.append(words_of(prompt[CAPTION].numpy()))
+            check_length(texts[-1], self._pipeline)
+        call = self._call(options)
+        for index, (text, seed) in enumerate(zip(texts, seeds, strict=True)):
+            yield index, {TARGET: self._made(text, call, seed)}, True
+
+    def _call(self, options: VideoPipelineOptions) -> Mapping[str, Any]:
+        known, given = arguments_of(self._pipeline), options.to_dictionary()
+        call: dict[str, Any] = {theirs: given[ours] for ours, theirs in NAMES.items() if given[ours] is not None}
+        together = int(getattr(self._pipeline, TOGETHER[type(self._pipeline).__name__]))
+        if options.frames is not None and (options.frames - 1) % together:
+            below = (options.frames - 1) // together * together + 1
+            raise UnsupportedError(
+                f"{options.frames} frames of a {type(self._pipeline).__name__}",
+                expected=f"{below} or {below + together}",
+            )
+        if options.negative_prompt is not None:
+            weight = call.get("guidance_scale", known["guidance_scale"])
+            if not weight > 1:
+                raise UnsupportedError(f"a negative prompt with guidance {weight:g}", expected="guidance above 1")
+            check_length(options.negative_prompt, self._pipeline)
+            call["negative_prompt"] = options.negative_prompt
+        return call
+
+    def _made(self, text: str, call: Mapping[str, Any], seed: int) -> np.ndarray:
+        generator = torch.Generator().manual_seed(seed)
+        try:
+            with quiet(), drawn_from(seed), torch.inference_mode():
+                made = self._pipeline(prompt=text, generator=generator, output_type="np", **call).frames[0]
+        except (ValueError, TypeError) as error:
+            raise UnsupportedError(f"{type(self._pipeline).__name__} cannot do this: {error}") from error
+        return 2 * np.asarray(made, np.float32) - 1
