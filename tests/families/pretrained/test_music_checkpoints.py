@@ -87,7 +87,8 @@ def test_the_shell_makes_a_file_that_verifies(folders, tmp_path):
     assert "Musicgen" in see("import", folders["mono"], "-o", tmp_path / "mine", code=2).messages
 
 
-@pytest.mark.parametrize("name, seconds, rate", [("audio_ldm", 0.4, 16_000), slow("stable_audio", 0.15, 8000)])
+@pytest.mark.slow
+@pytest.mark.parametrize("name, seconds, rate", [("audio_ldm", 0.4, 16_000), ("stable_audio", 0.15, 8000)])
 def test_a_pipeline_of_sound_makes_what_it_makes_in_diffusers(pipelines, name, seconds, rate, tmp_path):
     folder, asked = pipelines(name), {"steps": 2, "guidance": 3.0, "negative_prompt": "noise"}
     asset = made(folder, "a bell", seed=2, **asked | {"seconds": seconds})
