@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from makar.api.model import Model
     from makar.generation.asset import Asset
+    from makar.generation.cloning import AgreedVoice
 
 ModelName = Annotated[
     str,
@@ -96,6 +97,24 @@ def generate(
     steps: Annotated[int | None, typer.Option("--steps", help="Images, sounds: steps of the solver.")] = None,
     speed: Annotated[
         float | None, typer.Option("--speed", help="Speech: 2 is twice as fast as the recordings, 0.5 half as fast.")
+    ] = None,
+    pitch: Annotated[
+        float | None, typer.Option("--pitch", help="Speech: semitones above the recordings; below 0 lower.")
+    ] = None,
+    energy: Annotated[
+        float | None, typer.Option("--energy", help="Speech: decibels above the recordings; below 0 quieter.")
+    ] = None,
+    example: Annotated[
+        Path | None,
+        typer.Option(
+            "--example", metavar="FILE", help="Speech: in the voice of this recording, whose speaker agrees in it."
+        ),
+    ] = None,
+    voice_of: Annotated[
+        str | None, typer.Option("--voice-of", metavar="NAME", help="With --example: whose voice it is.")
+    ] = None,
+    consent: Annotated[
+        Path | None, typer.Option("--consent", metavar="FILE", help="With --example: the record in which they agreed.")
     ] = None,
     vocoder: Annotated[
         str | None,
@@ -176,6 +195,9 @@ def generate(
         "tools": tools,
         "steps": steps,
         "speed": speed,
+        "pitch": pitch,
+        "energy": energy,
+        "example": _example(example, voice_of, consent),
         "vocoder": vocoder,
         "solver": solver,
         "shift": shift,
@@ -223,6 +245,20 @@ def generate(
     if for_rater is not None:
         assets = iter(ranked(list(assets), rater=for_rater))
     show_each(((asset, save_asset(asset, place)) for asset in assets), json=json)
+
+
+def _example(recording: Path | None, who: str | None, consent: Path | None) -> "AgreedVoice | None":
+    if recording is None:
+        if who is not None or consent is not None:
+            raise UsageError(
+                "whose voice it is, and no recording of it", expected="--example with --voice-of and --consent"
+            )
+        return None
+    if who is None:
+        raise UsageError("an example of a voice, and nobody says whose", expected="--voice-of NAME and --consent FILE")
+    from makar.api.consent import agreed_voice
+
+    return agreed_voice(recording, who=who, consent=consent)
 
 
 def _vote(
