@@ -30,12 +30,16 @@ import torch
 from measure import machine, timed, write_result
 
 import makar
+from makar.codecs.pitch import pitches_hz, semitones
 from makar.codecs.prosody import track_of
 from makar.data.sound import Sound, resampled
 from makar.data.sound_reader import read_sound
 
 BARS = {"speech": 0.10, "tacotron": 0.30, "vits": 0.30}
 ASKED = {"pitch": (-2.0, 2.0), "energy": (-6.0, 3.0)}
+FOUND_AGAIN = 0.4
+"""Threshold of YIN for sounds whose phases Griffin-Lim found: they are less periodic than those of a throat."""
+
 MOVED_BARS = {"pitch": 1.0, "energy": 2.0}
 REBUILT = "through latents and back"
 RATE = 16_000
@@ -111,9 +115,16 @@ def heights(model: Any, texts: list[str], controls: dict[str, Any], *, further: 
     found = []
     for number, text in enumerate(texts):
         content = model.generate(text, seed=number + further, options=controls)[0].content
-        track = track_of(Sound(content.samples, content.rate_hz))
-        found.append((track.level.pitch, track.level.energy))
+        made = Sound(content.samples, content.rate_hz)
+        pitch = pitches_hz(made, threshold=FOUND_AGAIN)
+        found.append((middle_semitones(pitch), track_of(made).level.energy))
     return np.array(found)
+
+
+def middle_semitones(pitch: np.ndarray) -> float:
+    """Return the median of what is known of a pitch."""
+    known = pitch[~np.isnan(pitch)]
+    return float(np.median(semitones(known))) if len(known) else float("nan")
 
 
 def moved(model: Any, texts: list[str], controls: dict[str, Any]) -> dict[str, dict[str, float]]:
