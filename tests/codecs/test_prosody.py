@@ -68,7 +68,7 @@ def test_a_text_is_spoken_around_the_level_of_its_voice_and_moved_from_there():
     moved = learned.said(order, level, Manner(pitch=1.0, energy=-3.0), units=4)
     assert np.allclose(moved.pitch - plain.pitch, 1)
     assert np.allclose(moved.louder, -3)
-    assert learned.reach == (-2, 1) and dataclasses.replace(learned, shift=1.5).reach == (-2, 1.5)
+    assert learned.reach == (-2, 1) and dataclasses.replace(learned, shift=1.5).reach == (-1.5, 1.5)
     for pitch in (-2.1, 1.1):
         with pytest.raises(UnsupportedError, match="semitones from that") as caught:
             learned.said(order, level, Manner(pitch=pitch), units=4)

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from makar.cli.completion import model_names
+from makar.cli.consented import agreed_example
 from makar.cli.output import Json, edit_remarks, note, print_json
 from makar.cli.values import controls_of, texts_of
+from makar.cli.voting import answer_of_most
 from makar.errors import UsageError
 
 if TYPE_CHECKING:
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
 
     from makar.api.model import Model
     from makar.generation.asset import Asset
-    from makar.generation.cloning import AgreedVoice
 
 ModelName = Annotated[
     str,
@@ -197,7 +198,7 @@ def generate(
         "speed": speed,
         "pitch": pitch,
         "energy": energy,
-        "example": _example(example, voice_of, consent),
+        "example": agreed_example(example, voice_of, consent),
         "vocoder": vocoder,
         "solver": solver,
         "shift": shift,
@@ -221,7 +222,9 @@ def generate(
         raise UsageError(f"--for-rater with {'--vote' if vote is not None else '--augment'}", expected="one of them")
     maker = load(model, loras=lora or (), base_url=base_url)
     if vote is not None:
-        _vote(maker, words, template=template, answer=answer, count=vote, seed=seed, options=options, json=json)
+        answer_of_most(
+            maker, words, template=template, answer=answer, count=vote, seed=seed, options=options, json=json
+        )
         return
     if answer is not None:
         raise UsageError("--answer without --vote", expected="several answers to agree on", do="--vote 5")
@@ -245,47 +248,6 @@ def generate(
     if for_rater is not None:
         assets = iter(ranked(list(assets), rater=for_rater))
     show_each(((asset, save_asset(asset, place)) for asset in assets), json=json)
-
-
-def _example(recording: Path | None, who: str | None, consent: Path | None) -> "AgreedVoice | None":
-    if recording is None:
-        if who is not None or consent is not None:
-            raise UsageError(
-                "whose voice it is, and no recording of it", expected="--example with --voice-of and --consent"
-            )
-        return None
-    if who is None:
-        raise UsageError("an example of a voice, and nobody says whose", expected="--voice-of NAME and --consent FILE")
-    from makar.api.consent import agreed_voice
-
-    return agreed_voice(recording, who=who, consent=consent)
-
-
-def _vote(
-    maker: "Model",
-    words: list[Any],
-    *,
-    template: str | None,
-    answer: str | None,
-    count: int,
-    seed: int,
-    options: dict[str, Any],
-    json: bool,
-) -> None:
-    import dataclasses
-
-    from makar.api.prompts import agree, prompt
-    from makar.generation.answers import reader
-
-    if len(words) != 1:
-        raise UsageError(f"--vote for {len(words)} prompts", expected="one prompt")
-    read = reader(answer) if answer is not None or template is None else prompt(template).answer_in
-    found, _ = agree(maker, words[0], count=count, answer=read, seed=seed, options=options)
-    if json:
-        print_json(dataclasses.asdict(found))
-        return
-    print(found.answer)
-    note("[" + ", ".join(f"{number} of {count}: {text or 'no answer'}" for text, number in found.counts.items()) + "]")
 
 
 def lines_of(place: str) -> list[str]:

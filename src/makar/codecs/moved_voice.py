@@ -9,6 +9,7 @@ from the picture.
 """
 
 import dataclasses
+from collections.abc import Iterable, Iterator
 from hashlib import sha256
 
 import numpy as np
@@ -17,11 +18,15 @@ from makar.codecs.hearing import fitting
 from makar.codecs.hearing_config import HearingConfig
 from makar.codecs.pitch import SEMITONE_HZ, STEP_SECONDS
 from makar.codecs.prosody import Track
+from makar.data.record import Record
 from makar.data.sound import Sound
 from makar.data.spectrogram import OVERLAP, mel_decibels_of, picture_of, spectrum_power
 
 MOVED_SHARE = 0.5
-"""Of the recordings; the others are learned from as they are."""
+"""Of the recordings: so many are learned from a second time."""
+
+MOVED = " moved"
+"""What the name of a record ends in that is one of them."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,18 +42,38 @@ class Move:
     energy: float
 
 
-def move_for(name: str, *, most_pitch: float, most_energy: float) -> Move:
-    """Return how a recording is moved: always the same for one name, not at all for half of them.
+def with_moved(records: Iterable[Record], *, most_pitch: float, most_energy: float) -> Iterator[Record]:
+    """Yield records, and some of those that are learned from a second time, to be moved; always the same ones.
 
     Args:
-        name: Of the recording.
+        records: The records.
+        most_pitch: Semitones at most; where both are 0 nothing is added.
+        most_energy: Decibels at most.
+    """
+    for record in records:
+        yield record
+        # What is measured is measured on recordings as they are.
+        is_learned = record.split == "train" and bool(most_pitch or most_energy)
+        if is_learned and _drawn(record.id).random() < MOVED_SHARE:
+            yield dataclasses.replace(record, id=record.id + MOVED)
+
+
+def move_for(record: Record, *, most_pitch: float, most_energy: float) -> Move | None:
+    """Return how a record is moved; ``None`` where it is learned from as it is.
+
+    Args:
+        record: The record.
         most_pitch: Semitones at most.
         most_energy: Decibels at most.
     """
-    draw = np.random.default_rng(int.from_bytes(sha256(name.encode()).digest()[:8]))
-    is_moved = draw.random() < MOVED_SHARE
-    pitch, energy = draw.uniform(-1, 1, 2)
-    return Move(is_moved * float(pitch) * most_pitch, is_moved * float(energy) * most_energy)
+    if not record.id.endswith(MOVED):
+        return None
+    pitch, energy = _drawn(record.id).uniform(-1, 1, 2)
+    return Move(float(pitch) * most_pitch, float(energy) * most_energy)
+
+
+def _drawn(name: str) -> np.random.Generator:
+    return np.random.default_rng(int.from_bytes(sha256(name.encode()).digest()[:8]))
 
 
 def moved_picture(sound: Sound, config: HearingConfig, track: Track, move: Move) -> np.ndarray:

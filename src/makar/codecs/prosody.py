@@ -148,8 +148,8 @@ class Prosody:
 
     @property
     def reach(self) -> tuple[float, float]:
-        """How far the voice can be moved down and up: as far as it was heard."""
-        return min(self.lowest, -self.shift), max(self.highest, self.shift)
+        """How far the voice can be moved down and up: as far as recordings were, and where none was as far as they reach."""
+        return (-self.shift, self.shift) if self.shift else (self.lowest, self.highest)
 
     def said(self, order: np.ndarray, level: Level, manner: Manner, *, units: int) -> Contour:
         """Return how the units of a new text are spoken.

@@ -8,7 +8,7 @@ channels of it; kept is the picture with the bands as rows, as of any other soun
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Self
 
 import numpy as np
@@ -19,7 +19,7 @@ from makar.codecs.codec import Codec
 from makar.codecs.durations import Durations, learned_durations
 from makar.codecs.hearing import Player, band_channels, drawn_picture, heard_frames, loudness, played_picture
 from makar.codecs.image import MOST_CLASSES, UNLABELLED
-from makar.codecs.moved_voice import move_for, moved_picture
+from makar.codecs.moved_voice import move_for, moved_picture, with_moved
 from makar.codecs.prosody import AS_IT_IS, Heard, Manner, Track, VoicedProsody, learned_voices, track_of
 from makar.codecs.speaker import HeardVoice, SpeakerSpace, learned_space, speaker_features
 from makar.codecs.speech_config import SpeechCodecConfig
@@ -195,6 +195,10 @@ class SpeechCodec(Codec):
         what = "have no words, are too long, or are too short for their words"
         return (f"{self._left_out} recordings {what} and were left out",) if self._left_out else ()
 
+    def cut(self, records: Iterable[Record]) -> Iterator[Record]:
+        """Yield the recordings, and those that are learned from once more as if they were higher or louder."""
+        return with_moved(records, most_pitch=self.config.pitch_shift, most_energy=self.config.energy_shift)
+
     def encode(self, record: Record) -> dict[str, np.ndarray]:
         """Return ``target`` uint8 ``[1, mels, frames]``, ``source`` uint8 ``[planes, 1, frames]`` and with voices ``class``.
 
@@ -219,9 +223,8 @@ class SpeechCodec(Codec):
         drawn, contour = None, None
         if track is not None and self._prosody is not None:
             contour = self._prosody.heard(track.heard(order, ends, voice_of(record, config)))
-            # What is measured is measured on recordings as they are.
-            if record.split == "train" and (config.pitch_shift or config.energy_shift):
-                move = move_for(record.id, most_pitch=config.pitch_shift, most_energy=config.energy_shift)
+            move = move_for(record, most_pitch=config.pitch_shift, most_energy=config.energy_shift)
+            if move is not None:
                 drawn = moved_picture(record.content, config, track, move)
                 contour = contour.moved(pitch=move.pitch, energy=move.energy)
         drawn = drawn_picture(record.content, config) if drawn is None else drawn

@@ -54,15 +54,15 @@ class SpeechCodecConfig(HearingConfig):
 
     pitch_shift: float = setting(
         0.0,
-        meaning="half of the recordings are learned from as if they were higher or lower, by up to this, with the formants as they are, so "
-        "that the voice can be moved further than its recordings reach",
+        meaning="half of the recordings are learned from once more as if they were higher or lower, by up to this, with the formants "
+        "as they are, so that the voice can be moved further than its recordings reach",
         unit="semitones",
         minimum=0.0,
         maximum=12.0,
     )
     energy_shift: float = setting(
         0.0,
-        meaning="the same half is learned from as if it were louder or quieter, by up to this",
+        meaning="with them, or alone: as if they were louder or quieter, by up to this",
         unit="dB",
         minimum=0.0,
         maximum=12.0,
