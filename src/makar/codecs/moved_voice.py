@@ -116,7 +116,11 @@ def _stretched(loud: np.ndarray, periods: np.ndarray, ratio: float) -> np.ndarra
     outline = (_between(sums, high) - _between(sums, low)) / (high - low)
     rest = loud - outline
     there = np.broadcast_to(places / ratio, loud.shape)
-    return outline + np.where(there <= count - 1, _between(rest, np.minimum(there, count - 1)), 0.0)
+    moved = outline + np.where(there <= count - 1, _between(rest, np.minimum(there, count - 1)), 0.0)
+    # Fewer harmonics of the same height are quieter together: a pitch is no energy, so every moment stays as loud as it was.
+    lost = 10 * np.log10((10 ** (loud / 10)).sum(1) / (10 ** (moved / 10)).sum(1))
+    louder: np.ndarray = moved + lost[:, None]
+    return louder
 
 
 def _between(values: np.ndarray, places: np.ndarray) -> np.ndarray:

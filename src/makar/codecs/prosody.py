@@ -339,8 +339,13 @@ class VoicedProsody:
         return self.prosody.heard(recording.order, recording.measured, level, units=self.units)
 
     def level(self, voice: str | None) -> Level:
-        """Return the level of a voice; of ``None`` and one that is not known the middle of all."""
-        return self.levels.get(voice or "") or middle_of(self.levels.values())
+        """Return the level of a voice; of ``None`` and one that is not known that of the voice nearest to the middle of all.
+
+        The middle itself, between a low voice and a high one, may be nobody's.
+        """
+        known = self.levels.get(voice or "")
+        middle = middle_of(self.levels.values())
+        return known or min(self.levels.values(), key=lambda one: abs(one.pitch - middle.pitch))
 
     def to_dictionary(self) -> dict[str, Any]:
         """Return plain values for a file."""
