@@ -411,6 +411,7 @@ CASES |= {
 }
 
 
+@pytest.mark.slow
 def test_speech_is_as_high_and_loud_as_it_is_told(place, tmp_path):
     write_sung(tmp_path / "spoken", count=8)
     see("train", "spoken", "--recipe", "speech", "--steps", "2", *SPEECH_SETTINGS, "-o", "voice")
@@ -425,6 +426,7 @@ def test_speech_is_as_high_and_loud_as_it_is_told(place, tmp_path):
     shutil.rmtree(models_folder() / "voice")
 
 
+@pytest.mark.slow
 def test_nobody_is_spoken_as_without_having_agreed_in_the_shell(place, tmp_path):
     for number, hertz in enumerate((110.0, 180.0)):
         write_sung(tmp_path / "spoken" / f"{number}", count=4, middle_hz=hertz)

@@ -25,7 +25,7 @@ def trained(tmp_path_factory):
             write_sung(
                 folder / "data" / f"speaker {number}", count=6, middle_hz=hertz, longer=1 + number / 20, reach=2.0
             )
-        see("train", folder / "data", "--recipe", "speech-clone", "--steps", "10", *SPEECH_SETTINGS, "-o", "anyone")
+        see("train", folder / "data", "--recipe", "speech-clone", "--steps", "4", *SPEECH_SETTINGS, "-o", "anyone")
         for name, hertz in (("Anna", ANNA), ("Ben", BEN)):
             path = folder / f"{name}.wav"
             path.write_bytes(wave_bytes(sung(sentence(11), seed=77, middle_hz=hertz, longer=1.08, reach=2.0)))

@@ -18,7 +18,7 @@ def trained(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MAKAR_HOME", str(folder / "home"))
         write_sung(folder / "data", count=24)
-        see("train", folder / "data", "--recipe", "speech", "--steps", "10", *SPEECH_SETTINGS, "-o", "voice")
+        see("train", folder / "data", "--recipe", "speech", "--steps", "4", *SPEECH_SETTINGS, "-o", "voice")
     return folder
 
 
