@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from makar.version import VERSION as __version__
 
 if TYPE_CHECKING:
+    from makar.api.consent import agreed_voice as agreed_voice
     from makar.api.data import inspect as inspect
     from makar.api.data import plan as plan
     from makar.api.films import edit_film as edit_film
@@ -40,6 +41,7 @@ _PLACES = {
     "import_model": "makar.api.importing",
     "edit_film": "makar.api.films",
     "speak": "makar.api.speaking",
+    "agreed_voice": "makar.api.consent",
     "verify": "makar.api.model",
     "prompt": "makar.api.prompts",
     "MakarError": "makar.errors",

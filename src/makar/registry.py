@@ -116,6 +116,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "musiclm": "makar.recipes.sound_tokens:musiclm",
         "speech": "makar.recipes.speech:speech",
         "speech-voices": "makar.recipes.speech:speech_voices",
+        "speech-clone": "makar.recipes.speech:speech_clone",
         "tacotron": "makar.recipes.speech:tacotron",
         "tacotron-voices": "makar.recipes.speech:tacotron_voices",
         "vits": "makar.recipes.speech:vits",

@@ -38,6 +38,7 @@ from tests.generation.small_composer import train_composer
 from tests.generation.test_edit import saved
 from tests.generation.test_words import saved_reader
 from tests.recipes.spoken_data import SPEECH_SETTINGS, write_spoken
+from tests.recipes.sung_data import sung, write_sung
 from tests.serving.server import Server, request
 from tests.structure.cli_snapshot import current
 from tests.toy_autoencoder import FAMILIES, ToyDoublerConfig
@@ -401,6 +402,45 @@ def test_speech_is_as_fast_as_it_is_told(place, tmp_path):
     shutil.rmtree(models_folder() / "voice")
 
 
+CASES |= {
+    ("makar generate", option): "test_speech_is_as_high_and_loud_as_it_is_told" for option in ("--pitch", "--energy")
+}
+CASES |= {
+    ("makar generate", option): "test_nobody_is_spoken_as_without_having_agreed_in_the_shell"
+    for option in ("--example", "--voice-of", "--consent")
+}
+
+
+@pytest.mark.slow
+def test_speech_is_as_high_and_loud_as_it_is_told(place, tmp_path):
+    write_sung(tmp_path / "spoken", count=8)
+    see("train", "spoken", "--recipe", "speech", "--steps", "2", *SPEECH_SETTINGS, "-o", "voice")
+    words = ["generate", "voice", "low high", "--steps", "2", "-o"]
+    for name, more in (("plain", ()), ("high", ("--pitch", "2")), ("quiet", ("--energy", "-6"))):
+        see(*words, f"{name}.wav", *more)
+    plain, high, quiet = (
+        read_sound((tmp_path / f"{name}.wav").read_bytes()).samples for name in ("plain", "high", "quiet")
+    )
+    assert not np.array_equal(plain, high) and np.mean(quiet**2) < 0.5 * np.mean(plain**2)
+    assert "does not speak" in see("generate", "painter", "--pitch", "1", code=2).messages
+    shutil.rmtree(models_folder() / "voice")
+
+
+@pytest.mark.slow
+def test_nobody_is_spoken_as_without_having_agreed_in_the_shell(place, tmp_path):
+    for number, hertz in enumerate((110.0, 180.0)):
+        write_sung(tmp_path / "spoken" / f"{number}", count=4, middle_hz=hertz)
+    see("train", "spoken", "--recipe", "speech-clone", "--steps", "2", *SPEECH_SETTINGS, "-o", "anyone")
+    (tmp_path / "ann.wav").write_bytes(wave_bytes(sung("low high low", seed=9)))
+    see("consent", "record", "ann.wav", "--who", "Ann", "--scope", "voice", "-o", "ann.json")
+    words = ["generate", "anyone", "low high", "--steps", "2", "-o", "said.wav", "--example", "ann.wav"]
+    assert "whose" in see(*words, code=2).messages
+    assert "no consent of Ann" in see(*words, "--voice-of", "Ann", code=2).messages
+    see(*words, "--voice-of", "Ann", "--consent", "ann.json")
+    assert "Ben" in see(*words, "--voice-of", "Ben", "--consent", "ann.json", code=2).messages
+    shutil.rmtree(models_folder() / "anyone")
+
+
 CASES["makar generate", "--vocoder"] = "test_speech_sounds_as_a_vocoder_finds"
 
 
@@ -418,7 +458,7 @@ def test_speech_sounds_as_a_vocoder_finds(place, tmp_path):
         shutil.rmtree(models_folder() / name)
 
 
-SPEAK = ("--voice", "-o", "--speed", "--steps", "--seed", "--drawing", "--mouth", "--consent")
+SPEAK = ("--voice", "-o", "--speed", "--pitch", "--steps", "--seed", "--drawing", "--mouth", "--consent")
 CASES |= {("makar speak", option): "test_a_script_is_spoken_as_it_is_told" for option in SPEAK}
 
 
@@ -439,6 +479,7 @@ def test_a_script_is_spoken_as_it_is_told(place, tmp_path):
     plain = spoken()["said.wav"]
     assert plain == spoken()["said.wav"] != spoken("--seed", "3")["said.wav"]
     assert len(spoken("--speed", "0.5")["said.wav"]) > 1.5 * len(plain) and spoken("--steps", "3")["said.wav"] != plain
+    assert "was heard" in see(*words, "--pitch", "9", "-o", "said.wav", code=2).messages
     (tmp_path / "script.txt").write_text("ZOE: low high", encoding="utf-8")
     assert "ZOE" in see(*words, "-o", "said.wav", code=2).messages
     see(*words, "--voice", "Zoe=voice", "-o", "said.wav", code=2)

@@ -8,7 +8,8 @@ import pytest
 from makar.codecs.alignment import STATES, Aligner, features_of, learned_aligner
 from makar.codecs.codec import fit_codec
 from makar.codecs.durations import Durations, learned_durations
-from makar.codecs.speech_config import FURTHER_PLANES, SpeechCodecConfig, choose_spoken_codec
+from makar.codecs.prosody import Manner
+from makar.codecs.speech_config import SpeechCodecConfig, choose_spoken_codec
 from makar.codecs.units import KINDS, LETTERS, PAUSE, number_words, units_of
 from makar.data.sound import Sound
 from makar.errors import ArtifactError, ConfigError, DataError, EmptyDataError, UnsupportedError, UsageError
@@ -133,8 +134,8 @@ def test_frames_say_what_is_spoken_in_them(codec):
     sound, ends = spoken("high low", seed=99)
     slots = codec.encode(record(sound, caption="high low"))
     said = codec.to_model("source", slots["source"])
-    assert said.shape == (len(LETTERS) + FURTHER_PLANES, 1, 160) and said.min() >= 0 and said.max() <= 1
-    units = [LETTERS[number] for number in said[:-FURTHER_PLANES, 0].argmax(0)]
+    assert said.shape == (CONFIG.source_planes, 1, 160) and said.min() >= 0 and said.max() <= 1
+    units = [LETTERS[number] for number in said[: CONFIG.unit_planes, 0].argmax(0)]
     centres = np.arange(160) * 128 / 8000
     wanted = [
         ("pau", *"high low", "pau")[min(int(np.searchsorted(ends, centre, side="right")), 9)] for centre in centres
@@ -149,7 +150,7 @@ def test_a_new_text_lasts_as_long_as_its_recording_would(codec):
         _, ends = spoken(text, seed=1234)
         speaking = (script[0, 0] < 0.5).sum() * 128 / 8000
         assert abs(speaking / (ends[-2] - ends[0]) - 1) < 0.25
-        (fast,) = (told["source"] for told in codec.scripts(text, speed=2.0))
+        (fast,) = (told["source"] for told in codec.scripts(text, manner=Manner(speed=2.0)))
         assert (fast[0, 0] < 0.5).sum() < 0.65 * (script[0, 0] < 0.5).sum()
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from makar.codecs.prompted_image import words_of
+from makar.codecs.prosody import Manner
 from makar.codecs.spoken_text import SpokenTextCodec
 from makar.codecs.spoken_text_config import SpokenTextCodecConfig
 from makar.codecs.worded_sound import WordedSoundCodec
@@ -48,12 +49,14 @@ def test_what_is_too_loud_is_made_quieter_as_a_whole_and_what_is_too_long_is_ref
 
 def test_a_text_is_told_in_parts_that_say_how_fast():
     codec = SpokenTextCodec(SpokenTextCodecConfig(part_characters=20))
-    parts = codec.scripts("The fox ran. The rain fell, and fell on.", speed=1.5)
+    parts = codec.scripts("The fox ran. The rain fell, and fell on.", manner=Manner(speed=1.5))
     assert [words_of(part["caption"]) for part in parts] == ["The fox ran.", "The rain fell,", "and fell on."]
     assert all(part["speed"] == 1.5 for part in parts)
     assert len(SpokenTextCodec(SpokenTextCodecConfig()).scripts("The fox ran. The rain fell, and fell on.")) == 1
     with pytest.raises(UsageError, match="too long"):
         codec.scripts("x" * 21)
+    with pytest.raises(UnsupportedError, match="another pitch"):
+        codec.scripts("The fox ran.", manner=Manner(pitch=2.0))
 
 
 def test_voices_are_told_apart_where_there_are_some():

@@ -214,7 +214,14 @@ def stage_cases():
 
 REPETITIONS = {
     *(("musicgen", 0), ("jukebox", 0), ("jukebox", 1), ("jukebox", 2), ("musiclm", 0), ("musiclm", 1), ("musiclm", 2)),
-    *(("speech-voices", 0), ("tacotron-voices", 0), ("vits-voices", 0), ("video-class", 0), ("wavenet-class", 0)),
+    *(
+        ("speech-voices", 0),
+        ("speech-clone", 0),
+        ("tacotron-voices", 0),
+        ("vits-voices", 0),
+        ("video-class", 0),
+        ("wavenet-class", 0),
+    ),
     *(
         ("flow", 0),
         ("image-class", 0),

@@ -38,6 +38,7 @@ GROUNDS = {
     "policy": [{}, {"method": "ppo"}],
     "molecule": [{}, {"properties": "odd"}],
     "sound": [{}, {"use_captions": True}],
+    "speech": [{}, {"use_prosody": True}],
     "wave": [{}, {"use_pictures": True}],
     "vocoder": [{}, {"judge_channels": 2}],
     "sound-transformer": [{}, {"source_dropout": 0.5}],

@@ -102,6 +102,9 @@ def test_voice_and_speed_are_honoured(speech):
         read_sound(speech.create(**{**said, "voice": "ann"}, speed=speed).content).seconds for speed in (0.5, 2.0)
     )
     assert slow >= 1.9 * fast
+    quiet = speech.create(**{**said, "voice": "ann", "extra_body": {"seed": 3, "controls": {"steps": 2, "energy": -9}}})
+    loud, soft = (np.mean(read_sound(one).samples ** 2) for one in (ann, quiet.content))
+    assert soft < 0.5 * loud
 
 
 def test_a_model_of_sounds_makes_what_is_asked_for(speech):
@@ -119,6 +122,9 @@ def test_a_model_of_sounds_makes_what_is_asked_for(speech):
         ({"response_format": "aac"}, "response_format"),
         ({"instructions": "whisper"}, "instructions"),
         ({"extra_body": {"controls": {"warp": 9}}}, "warp"),
+        ({"extra_body": {"controls": {"pitch": 11}}}, "was heard"),
+        # What is named is not read: no path of the server, and nobody is spoken as without having agreed.
+        ({"extra_body": {"controls": {"example": "voice.wav"}}}, "agreed_voice"),
     ],
 )
 def test_what_cannot_be_spoken_is_refused(speech, change, word):
@@ -135,6 +141,7 @@ def test_speech_is_made_and_played_in_the_studio(server, width):
         page = studio.go("create?model=voices")
         page.get_by_label("Text to speak").fill("high low")
         page.get_by_label("Voice").select_option("bob")
+        page.get_by_label("Pitch").fill("2")
         page.get_by_label("How many").fill("2")
         page.get_by_role("button", name="Make", exact=True).click()
         page.get_by_text("Made 2 in").wait_for()

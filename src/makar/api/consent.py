@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from makar.errors import ConsentError, UnsupportedError, UsageError
+from makar.generation import cloning
 from makar.generation.asset import write_new
+from makar.generation.cloning import AgreedVoice
 from makar.generation.given_sound import read_given_sound
 from makar.provenance.consent import Consent, check_consent, check_still_agreed, make_consent, read_consent, revoke
 
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 
 SUFFIX = ".consent.json"
 LEAST_SECONDS = 1.0
-VOICES = ("speech", "speech-voices", "tacotron", "tacotron-voices", "vits", "vits-voices")
+VOICES = ("speech", "speech-voices", "speech-clone", "tacotron", "tacotron-voices", "vits", "vits-voices")
 """Recipes that learn voices."""
 
 
@@ -117,13 +119,35 @@ def agreed(
     names = {" ".join(name.split()).casefold(): name for name in voice_of}
     for key, name in names.items():
         if key not in records:
-            raise ConsentError(
-                f"there is no consent of {name}",
-                expected=f"a record in which {name} agrees that a model learns the voice",
-                do=f'makar consent record RECORDING --who "{name}" --scope voice, then --consent FILE',
-            )
+            raise _nobody_asked(name)
         check_consent(records[key], scope="voice", who=name)
     if left := [one.who for key, one in records.items() if key not in names]:
         raise UsageError(f"a consent of {left[0]}, whose voice nobody says this is", expected=f'--voice-of "{left[0]}"')
     stated = [records[key].stated() for key in names]
     return [one for one in before if one not in stated] + stated
+
+
+def agreed_voice(recording: str | Path, *, who: str, consent: str | Path | None) -> AgreedVoice:
+    """Return the voice of somebody who agreed, for a model of the recipe ``speech-clone``: ``options={"example": voice}``.
+
+    Args:
+        recording: The recording in which they say that they agree.
+        who: Their name.
+        consent: Their record.
+
+    Raises:
+        ConsentError: They did not agree that a model speaks with their voice, or this is another recording.
+        UsageError: There is no such file.
+        DataError: The file is no sound.
+    """
+    if consent is None:
+        raise _nobody_asked(who)
+    return cloning.agreed_voice(recording, who=who, consent=read_consent(Path(consent)))
+
+
+def _nobody_asked(name: str) -> ConsentError:
+    return ConsentError(
+        f"there is no consent of {name}",
+        expected=f"a record in which {name} agrees that a model learns the voice",
+        do=f'makar consent record RECORDING --who "{name}" --scope voice, then --consent FILE',
+    )

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from makar.cli.completion import model_names
+from makar.cli.consented import agreed_example
 from makar.cli.output import Json, edit_remarks, note, print_json
 from makar.cli.values import controls_of, texts_of
+from makar.cli.voting import answer_of_most
 from makar.errors import UsageError
 
 if TYPE_CHECKING:
@@ -97,6 +99,24 @@ def generate(
     speed: Annotated[
         float | None, typer.Option("--speed", help="Speech: 2 is twice as fast as the recordings, 0.5 half as fast.")
     ] = None,
+    pitch: Annotated[
+        float | None, typer.Option("--pitch", help="Speech: semitones above the recordings; below 0 lower.")
+    ] = None,
+    energy: Annotated[
+        float | None, typer.Option("--energy", help="Speech: decibels above the recordings; below 0 quieter.")
+    ] = None,
+    example: Annotated[
+        Path | None,
+        typer.Option(
+            "--example", metavar="FILE", help="Speech: in the voice of this recording, whose speaker agrees in it."
+        ),
+    ] = None,
+    voice_of: Annotated[
+        str | None, typer.Option("--voice-of", metavar="NAME", help="With --example: whose voice it is.")
+    ] = None,
+    consent: Annotated[
+        Path | None, typer.Option("--consent", metavar="FILE", help="With --example: the record in which they agreed.")
+    ] = None,
     vocoder: Annotated[
         str | None,
         typer.Option("--vocoder", metavar="MODEL", help="Speech, sounds: this model finds how the pictures sound."),
@@ -176,6 +196,9 @@ def generate(
         "tools": tools,
         "steps": steps,
         "speed": speed,
+        "pitch": pitch,
+        "energy": energy,
+        "example": agreed_example(example, voice_of, consent),
         "vocoder": vocoder,
         "solver": solver,
         "shift": shift,
@@ -199,7 +222,9 @@ def generate(
         raise UsageError(f"--for-rater with {'--vote' if vote is not None else '--augment'}", expected="one of them")
     maker = load(model, loras=lora or (), base_url=base_url)
     if vote is not None:
-        _vote(maker, words, template=template, answer=answer, count=vote, seed=seed, options=options, json=json)
+        answer_of_most(
+            maker, words, template=template, answer=answer, count=vote, seed=seed, options=options, json=json
+        )
         return
     if answer is not None:
         raise UsageError("--answer without --vote", expected="several answers to agree on", do="--vote 5")
@@ -223,33 +248,6 @@ def generate(
     if for_rater is not None:
         assets = iter(ranked(list(assets), rater=for_rater))
     show_each(((asset, save_asset(asset, place)) for asset in assets), json=json)
-
-
-def _vote(
-    maker: "Model",
-    words: list[Any],
-    *,
-    template: str | None,
-    answer: str | None,
-    count: int,
-    seed: int,
-    options: dict[str, Any],
-    json: bool,
-) -> None:
-    import dataclasses
-
-    from makar.api.prompts import agree, prompt
-    from makar.generation.answers import reader
-
-    if len(words) != 1:
-        raise UsageError(f"--vote for {len(words)} prompts", expected="one prompt")
-    read = reader(answer) if answer is not None or template is None else prompt(template).answer_in
-    found, _ = agree(maker, words[0], count=count, answer=read, seed=seed, options=options)
-    if json:
-        print_json(dataclasses.asdict(found))
-        return
-    print(found.answer)
-    note("[" + ", ".join(f"{number} of {count}: {text or 'no answer'}" for text, number in found.counts.items()) + "]")
 
 
 def lines_of(place: str) -> list[str]:

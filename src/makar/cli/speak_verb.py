@@ -33,6 +33,9 @@ def speak(
         ),
     ],
     speed: Annotated[float | None, typer.Option("--speed", help="2 is twice as fast as the recordings.")] = None,
+    pitch: Annotated[
+        float | None, typer.Option("--pitch", help="Semitones above the recordings; below 0 lower.")
+    ] = None,
     steps: Annotated[int | None, typer.Option("--steps", min=1, help="Steps of the solver.")] = None,
     drawing: Annotated[
         Path | None,
@@ -62,7 +65,7 @@ def speak(
     if output.suffix.lower() in SILENT:
         # The sound lies beside what has none.
         check_file(output.with_suffix(WAVE_SUFFIX), suffix=WAVE_SUFFIX)
-    controls: dict[str, Any] = {"speed": speed, "steps": steps}
+    controls: dict[str, Any] = {"speed": speed, "pitch": pitch, "steps": steps}
     asset = speak_script(
         _text_of(script),
         voices=_voices(voice),

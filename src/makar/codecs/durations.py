@@ -29,7 +29,7 @@ class Durations:
         Args:
             order: Numbers of the units.
         """
-        guess = np.exp(_features(order, self.units) @ self.weights)
+        guess = np.exp(unit_features(order, self.units) @ self.weights)
         return np.clip(guess, SHORTEST_SECONDS, LONGEST_SECONDS)
 
     def to_list(self) -> list[float]:
@@ -44,8 +44,8 @@ class Durations:
             ArtifactError: They are not as many as so many units need.
         """
         weights = np.asarray(values, np.float64)
-        if weights.shape != (_width(units),) or not np.isfinite(weights).all():
-            raise ArtifactError(f"durations of shape {list(weights.shape)}", expected=f"[{_width(units)}]")
+        if weights.shape != (guess_width(units),) or not np.isfinite(weights).all():
+            raise ArtifactError(f"durations of shape {list(weights.shape)}", expected=f"[{guess_width(units)}]")
         return cls(weights, units)
 
 
@@ -57,24 +57,44 @@ def learned_durations(orders: list[np.ndarray], seconds: list[np.ndarray], *, un
         seconds: How long each of them lasts.
         units: How many different units there are.
     """
-    inputs = np.concatenate([_features(order, units) for order in orders])
-    targets = np.log(np.maximum(np.concatenate(seconds), SHORTEST_SECONDS / 2))
+    logarithms = [np.log(np.maximum(part, SHORTEST_SECONDS / 2)) for part in seconds]
+    return Durations(guess_weights(orders, logarithms, units=units), units)
+
+
+def guess_weights(orders: list[np.ndarray], values: list[np.ndarray], *, units: int) -> np.ndarray:
+    """Return the weights of a linear guess of something that every unit has, float64 ``[features]``, by least squares with a ridge.
+
+    Args:
+        orders: Numbers of the units of every recording.
+        values: What is guessed of each of them; without any recording everything is guessed to be 0.
+        units: How many different units there are.
+    """
+    if not orders:
+        return np.zeros(guess_width(units))
+    inputs = np.concatenate([unit_features(order, units) for order in orders])
+    targets = np.concatenate(values)
     centre = float(targets.mean())
     moments = inputs.T @ inputs + RIDGE * np.eye(inputs.shape[1])
     moments[-1, -1] -= RIDGE
-    weights = np.linalg.solve(moments, inputs.T @ (targets - centre))
+    weights: np.ndarray = np.linalg.solve(moments, inputs.T @ (targets - centre))
     weights[-1] += centre
-    return Durations(weights, units)
+    return weights
 
 
-def _width(units: int) -> int:
+def guess_width(units: int) -> int:
+    """Return how many features a unit has."""
     return 5 * units + 4
 
 
-def _features(order: np.ndarray, units: int) -> np.ndarray:
-    """Return what is known of every unit of a text, float64 ``[length, features]``; the last is 1 everywhere."""
+def unit_features(order: np.ndarray, units: int) -> np.ndarray:
+    """Return what is known of every unit of a text, float64 ``[length, features]``; the last is 1 everywhere.
+
+    Args:
+        order: Numbers of the units.
+        units: How many different ones there are.
+    """
     length = len(order)
-    found = np.zeros((length, _width(units)))
+    found = np.zeros((length, guess_width(units)))
     for place, offset in enumerate((0, -1, 1, -2, 2)):
         beside = np.arange(length) + offset
         inside = (beside >= 0) & (beside < length)

@@ -8,8 +8,8 @@ channels of it; kept is the picture with the bands as rows, as of any other soun
 
 import json
 from collections import Counter
-from collections.abc import Iterator
-from typing import Any, Self
+from collections.abc import Iterable, Iterator
+from typing import Self
 
 import numpy as np
 
@@ -19,14 +19,19 @@ from makar.codecs.codec import Codec
 from makar.codecs.durations import Durations, learned_durations
 from makar.codecs.hearing import Player, band_channels, drawn_picture, heard_frames, loudness, played_picture
 from makar.codecs.image import MOST_CLASSES, UNLABELLED
+from makar.codecs.moved_voice import move_for, moved_picture, with_moved
+from makar.codecs.prosody import AS_IT_IS, Heard, Manner, Track, VoicedProsody, learned_voices, track_of
+from makar.codecs.speaker import HeardVoice, SpeakerSpace, learned_space, speaker_features
 from makar.codecs.speech_config import SpeechCodecConfig
+from makar.codecs.speech_frames import frame_planes
+from makar.codecs.spoken_record import at_rate, order_of, voice_of
 from makar.codecs.text_parts import halves
 from makar.codecs.units import KINDS, has_phones, units_of
 from makar.data.record import Record, Records, is_sampled
 from makar.data.sound import Sound, resampled
 from makar.data.spectrogram import RANGE_DB
 from makar.data.wave_file import numbers_of, on_grid, stored_numbers
-from makar.errors import ArtifactError, ConfigError, DataError, EmptyDataError, UsageError
+from makar.errors import ArtifactError, ConfigError, DataError, EmptyDataError, UnsupportedError, UsageError
 from makar.tensor_spec import CLASS, SOURCE, TARGET, WAVE, TensorSpec
 
 FILE = "speech_codec.json"
@@ -44,6 +49,8 @@ class SpeechCodec(Codec):
         config: The settings, with ``loudest_db`` and ``units`` found.
         aligner: What every unit sounds like, roughly.
         durations: How long every unit lasts.
+        prosody: How high and loud every unit of every voice is; ``None`` where the model is not told.
+        speakers: In which directions speakers lie apart; ``None`` where the model is not told who speaks.
         class_counts: Training recordings of each voice by name; empty where they are not told apart.
         left_out: Recordings that were seen in fitting and cannot be learned from.
     """
@@ -54,6 +61,8 @@ class SpeechCodec(Codec):
         *,
         aligner: Aligner,
         durations: Durations,
+        prosody: VoicedProsody | None = None,
+        speakers: SpeakerSpace | None = None,
         class_counts: dict[str, int],
         left_out: int = 0,
     ) -> None:
@@ -61,6 +70,7 @@ class SpeechCodec(Codec):
         self.class_counts = class_counts
         self.class_names = tuple(class_counts)
         self._aligner, self._durations, self._left_out = aligner, durations, left_out
+        self._prosody, self._speakers = prosody, speakers
         self._numbers = {unit: number for number, unit in enumerate(KINDS[config.units])}
         self._voices = {name: number for number, name in enumerate(self.class_names)}
         self.player: Player | None = None
@@ -79,6 +89,9 @@ class SpeechCodec(Codec):
         numbers = {unit: number for number, unit in enumerate(KINDS[config.units])}
         features: list[np.ndarray] = []
         orders: list[np.ndarray] = []
+        tracks: list[Track] = []
+        looks: list[np.ndarray] = []
+        voices: list[str] = []
         counts: Counter[str] = Counter()
         loudest, seen, left_out = -RANGE_DB, 0, 0
         for record in records:
@@ -86,7 +99,7 @@ class SpeechCodec(Codec):
             seen += 1
             if len(features) >= LEARNED_FROM and not is_sampled(seen - 1):
                 continue
-            order = _order(record, config, numbers)
+            order = order_of(record, config, numbers)
             if order is None:
                 left_out += 1
                 continue
@@ -94,21 +107,29 @@ class SpeechCodec(Codec):
             if len(features) < LEARNED_FROM:
                 features.append(features_of(record.content))
                 orders.append(order)
+                voices.append(voice_of(record, config))
+                if config.use_prosody or config.use_example:
+                    tracks.append(track_of(record.content))
+                if config.use_example:
+                    looks.append(speaker_features(at_rate(record.content, config), tracks[-1]))
         if not features:
             raise EmptyDataError(
                 f"none of {seen} sounds comes with words that are spoken in it and is at most {config.seconds:.1f} seconds long",
                 expected="recordings of sentences with a .txt beside each, or a metadata table with their text",
             )
         aligner = learned_aligner(features, orders, units=len(numbers))
-        spoken = []
-        for part, order in zip(features, orders, strict=True):
+        spoken: dict[int, np.ndarray] = {}
+        for place, (part, order) in enumerate(zip(features, orders, strict=True)):
             try:
-                spoken.append((order, np.diff(aligner.ends(part, order), prepend=0)))
+                spoken[place] = aligner.ends(part, order)
             except DataError:
                 left_out += 1
-        durations = learned_durations(
-            [order for order, _ in spoken], [seconds for _, seconds in spoken], units=len(numbers)
-        )
+        kept = [orders[place] for place in spoken]
+        durations = learned_durations(kept, [np.diff(ends, prepend=0) for ends in spoken.values()], units=len(numbers))
+        prosody = None
+        if config.use_prosody:
+            heard = [tracks[place].heard(orders[place], ends, voices[place]) for place, ends in spoken.items()]
+            prosody = learned_voices(heard, units=len(numbers), shift=config.pitch_shift)
         if config.use_labels and (set(counts) == {UNLABELLED} or len(counts) > MOST_CLASSES):
             raise ConfigError(
                 f"{len(counts)} voices" if len(counts) > 1 else "no recording has a label",
@@ -116,9 +137,14 @@ class SpeechCodec(Codec):
                 do='use the recipe "speech"',
             )
         return cls(
-            config if config.loudest_db else config.changed(loudest_db=min(40.0, round(loudest, 1) or -0.1)),
+            # What is made louder must not be cut off.
+            config
+            if config.loudest_db
+            else config.changed(loudest_db=min(40.0, round(loudest + config.energy_shift, 1) or -0.1)),
             aligner=aligner,
             durations=durations,
+            prosody=prosody,
+            speakers=learned_space(looks, voices) if config.use_example else None,
             class_counts={name: counts[name] for name in sorted(counts)} if config.use_labels else {},
             left_out=left_out,
         )
@@ -137,6 +163,8 @@ class SpeechCodec(Codec):
                 config.changed(loudest_db=float(found["loudest_db"]), units=found["units"]),
                 aligner=Aligner.from_arrays(found["aligner"], units=units),
                 durations=Durations.from_list(found["durations"], units=units),
+                prosody=VoicedProsody.from_dictionary(found["prosody"], units=units) if config.use_prosody else None,
+                speakers=SpeakerSpace.from_dictionary(found["speakers"]) if config.use_example else None,
                 class_counts={str(name): int(count) for name, count in found["voices"].items()},
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -151,6 +179,10 @@ class SpeechCodec(Codec):
             "durations": self._durations.to_list(),
             "aligner": self._aligner.to_arrays(),
         }
+        if self._prosody is not None:
+            found["prosody"] = self._prosody.to_dictionary()
+        if self._speakers is not None:
+            found["speakers"] = self._speakers.to_dictionary()
         return {FILE: json.dumps(found, ensure_ascii=False).encode()}
 
     @property
@@ -163,12 +195,16 @@ class SpeechCodec(Codec):
         what = "have no words, are too long, or are too short for their words"
         return (f"{self._left_out} recordings {what} and were left out",) if self._left_out else ()
 
+    def cut(self, records: Iterable[Record]) -> Iterator[Record]:
+        """Yield the recordings, and those that are learned from once more as if they were higher or louder."""
+        return with_moved(records, most_pitch=self.config.pitch_shift, most_energy=self.config.energy_shift)
+
     def encode(self, record: Record) -> dict[str, np.ndarray]:
         """Return ``target`` uint8 ``[1, mels, frames]``, ``source`` uint8 ``[planes, 1, frames]`` and with voices ``class``.
 
         A recording without words, one that is longer than the frames, and one that is shorter than its words are left out.
         """
-        order = _order(record, self.config, self._numbers)
+        order = order_of(record, self.config, self._numbers)
         if order is None:
             return {}
         slots: dict[str, np.ndarray] = {}
@@ -181,27 +217,86 @@ class SpeechCodec(Codec):
             ends = self._aligner.ends(features_of(record.content), order)
         except DataError:
             return {}
-        slots[TARGET] = np.ascontiguousarray(drawn_picture(record.content, self.config).transpose(2, 0, 1))
-        slots[SOURCE] = self._planes(order, ends)
+        config = self.config
+        is_tracked = self._prosody is not None or self._speakers is not None
+        track = track_of(record.content) if is_tracked else None
+        drawn, contour = None, None
+        if track is not None and self._prosody is not None:
+            contour = self._prosody.heard(track.heard(order, ends, voice_of(record, config)))
+            move = move_for(record, most_pitch=config.pitch_shift, most_energy=config.energy_shift)
+            if move is not None:
+                drawn = moved_picture(record.content, config, track, move)
+                contour = contour.moved(pitch=move.pitch, energy=move.energy)
+        drawn = drawn_picture(record.content, config) if drawn is None else drawn
+        slots[TARGET] = np.ascontiguousarray(drawn.transpose(2, 0, 1))
+        slots[SOURCE] = frame_planes(
+            self.config,
+            order,
+            ends,
+            contour=contour,
+            speaker=None if track is None else self._speaker(record.content, track),
+        )
         if self.config.use_samples:
             fitting = resampled(record.content, self.config.rate_hz).mono()[: self.config.samples]
             slots[WAVE] = stored_numbers(fitting, length=self.config.samples)
         return slots
 
-    def scripts(self, text: str, *, speed: float = 1.0) -> list[dict[str, np.ndarray]]:
+    def _speaker(self, sound: Sound, track: Track) -> np.ndarray | None:
+        if self._speakers is None:
+            return None
+        return self._speakers.planes(speaker_features(at_rate(sound, self.config), track))
+
+    def heard(self, sound: Sound) -> HeardVoice:
+        """Return a voice as it is known from one recording.
+
+        Args:
+            sound: A recording of one speaker.
+
+        Raises:
+            UnsupportedError: The model does not speak after an example.
+            DataError: Nothing is heard in it.
+        """
+        track = track_of(sound)
+        planes = self._speaker(sound, track)
+        if planes is None:
+            raise UnsupportedError(
+                "an example of a voice for a model that speaks with those that it learned",
+                expected='a model of the recipe "speech-clone"',
+            )
+        if np.isnan(track.level.pitch):
+            raise DataError("no voice is heard in the example", expected="a recording in which one person speaks")
+        return HeardVoice(planes, track.level)
+
+    def scripts(
+        self, text: str, *, manner: Manner = AS_IT_IS, voice: str | None = None, example: HeardVoice | None = None
+    ) -> list[dict[str, np.ndarray]]:
         """Return what is said of every frame of a new recording of a text, in parts that the model can speak at once.
 
         Args:
             text: What is spoken. It is parted between sentences, else between clauses, else between words.
-            speed: 2 is twice as fast.
+            manner: How it is spoken.
+            voice: By whom, where voices are told apart; ``None`` for the middle of them.
+            example: Whose voice it is, where the model speaks after an example.
 
         Returns:
             ``source`` float32 ``[planes, 1, frames]`` of every part.
 
         Raises:
-            UsageError: Nothing in it is spoken.
-            UnsupportedError: The model speaks phones and flite is not here.
+            UsageError: Nothing in it is spoken, or nobody says with whose voice.
+            UnsupportedError: The model speaks phones and flite is not here, or it cannot be spoken so high or so low.
         """
+        if self._speakers is not None and example is None:
+            raise UsageError(
+                "a model that speaks after an example, and no example",
+                expected="a recording of whoever agreed to it",
+                do="--example RECORDING --voice-of NAME --consent FILE",
+            )
+        if self._prosody is None and manner.is_moved:
+            raise UnsupportedError(
+                "another pitch or energy of a model that was not told them when it learned",
+                expected="a model of the recipe speech, speech-voices or speech-clone",
+                do="train it anew, with --set stages.0.codec.use_prosody=true for other recipes of speech",
+            )
         found: list[dict[str, np.ndarray]] = []
         waiting = [text]
         while waiting:
@@ -209,41 +304,51 @@ class SpeechCodec(Codec):
             order = np.array(
                 [self._numbers[unit] for unit in units_of(part[:PART_CHARACTERS], self.config.units)], np.int64
             )
-            ends = np.cumsum(self._durations.seconds(order)) / speed
+            ends = np.cumsum(self._durations.seconds(order)) / manner.speed
             if len(part) <= PART_CHARACTERS and ends[-1] <= self.config.seconds:
-                found.append({SOURCE: self.to_model(SOURCE, self._planes(order, ends))})
+                level = None if example is None else example.level
+                contour = None if self._prosody is None else self._prosody.said(order, manner, voice=voice, level=level)
+                speaker = None if example is None else example.planes
+                planes = frame_planes(self.config, order, ends, contour=contour, speaker=speaker)
+                found.append({SOURCE: self.to_model(SOURCE, planes)})
             else:
                 waiting += reversed(halves(part))
         return found
 
-    def _planes(self, order: np.ndarray, ends: np.ndarray) -> np.ndarray:
-        """Return what is said of every frame, uint8 ``[planes, 1, frames]``; behind the last unit it is a pause."""
-        config = self.config
-        centres = np.arange(config.frames) * config.hop / config.rate_hz
-        place = np.minimum(np.searchsorted(ends, centres, side="right"), len(order) - 1)
-        starts = np.concatenate([[0.0], ends[:-1]])
-        length = np.maximum(ends - starts, 1e-3)
-        is_after = centres >= ends[-1]
-        planes = np.zeros((config.source_planes, 1, config.frames), np.uint8)
-        planes[np.where(is_after, 0, order[place]), 0, np.arange(config.frames)] = 255
-        within = np.where(is_after, 0, (centres - starts[place]) / length[place])
-        planes[-2, 0] = np.rint(255 * np.clip(within, 0, 1))
-        planes[-1, 0] = np.rint(255 * np.clip(np.where(is_after, 0, length[place]) / 0.5, 0, 1))
-        return planes
-
     def counted(self, records: Iterator[Record]) -> "SpeechCodec":
-        """Return the codec with the recordings of each voice counted in other data."""
-        if not self.class_names:
+        """Return the codec with the recordings of each voice counted in other data, and how high and loud they are found there."""
+        if not self.class_names and self._prosody is None:
             return self
-        every = records.without_content() if isinstance(records, Records) else records
-        counts = Counter(record.label or UNLABELLED for record in every)
+        counts: Counter[str] = Counter()
+        heard: list[Heard] = []
+        every = records.without_content() if self._prosody is None and isinstance(records, Records) else records
+        for record in every:
+            name = record.label or UNLABELLED
+            counts[name] += 1
+            if self._prosody is not None and len(heard) < LEARNED_FROM:
+                heard += self._heard_units(record)
+        prosody = (
+            learned_voices(heard, units=len(self._numbers), shift=self.config.pitch_shift) if heard else self._prosody
+        )
         return SpeechCodec(
             self.config,
             aligner=self._aligner,
             durations=self._durations,
+            prosody=prosody,
+            speakers=self._speakers,
             class_counts={name: counts[name] for name in self.class_names},
             left_out=self._left_out,
         )
+
+    def _heard_units(self, record: Record) -> list[Heard]:
+        order = order_of(record, self.config, self._numbers)
+        try:
+            ends = None if order is None else self._aligner.ends(features_of(record.content), order)
+        except DataError:
+            ends = None
+        if order is None or ends is None:
+            return []
+        return [track_of(record.content).heard(order, ends, voice_of(record, self.config))]
 
     def to_model(self, slot: str, values: np.ndarray) -> np.ndarray:
         """Turn the rows of a picture into channels in -1..1, and what is said of frames into 0..1; classes stay what they are."""
@@ -271,14 +376,3 @@ class SpeechCodec(Codec):
             made = np.clip(slots[WAVE][: heard.shape[1] * self.config.hop], -1, 1)
             return Sound(on_grid(made)[:, None], self.config.rate_hz)
         return played_picture(heard, self.config) if self.player is None else self.player(heard, self.config)
-
-
-def _order(record: Record, config: SpeechCodecConfig, numbers: dict[str, int]) -> np.ndarray | None:
-    """Return the numbers of the units of a recording; ``None`` where it has no words or is too long."""
-    sound: Any = record.content
-    if sound is None or not record.caption or sound.seconds > config.seconds:
-        return None
-    try:
-        return np.array([numbers[unit] for unit in units_of(record.caption, config.units)], np.int64)
-    except UsageError:
-        return None

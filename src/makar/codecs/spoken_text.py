@@ -10,12 +10,15 @@ from typing import Self
 import numpy as np
 
 from makar.codecs.codec import Codec
+from makar.codecs.prosody import AS_IT_IS, Manner
+from makar.codecs.speaker import HeardVoice
 from makar.codecs.spoken_text_config import SpokenTextCodecConfig
 from makar.codecs.text_parts import halves
 from makar.codecs.worded_sound import WordedSoundCodec, byte_row
 from makar.codecs.worded_sound_config import WordedSoundCodecConfig
 from makar.data.record import Record
 from makar.data.sound import Sound
+from makar.errors import UnsupportedError
 from makar.tensor_spec import CAPTION, CLASS, SPEED, TensorSpec
 
 
@@ -61,22 +64,32 @@ class SpokenTextCodec(Codec):
             return {}
         return {**slots, CLASS: np.asarray(self.class_names.index(record.label), np.int64)}
 
-    def scripts(self, text: str, *, speed: float = 1.0) -> list[dict[str, np.ndarray]]:
+    def scripts(
+        self, text: str, *, manner: Manner = AS_IT_IS, voice: str | None = None, example: HeardVoice | None = None
+    ) -> list[dict[str, np.ndarray]]:
         """Return ``caption`` int64 ``[length]`` and ``speed`` float32 of every part of a text that is spoken at once.
 
         Args:
             text: What is spoken.
-            speed: 2 is twice as fast.
+            manner: How it is spoken; only its speed.
+            voice: By whom; the sampler is told.
+            example: Whose voice it is; none.
 
         Raises:
+            UnsupportedError: Another pitch, energy or voice is asked for.
             UsageError: A word is too long to be spoken at once.
         """
+        del voice
+        if manner.is_moved or example is not None:
+            raise UnsupportedError(
+                "another pitch, energy or voice of a checkpoint of others", expected="its own, and a speed"
+            )
         found: list[dict[str, np.ndarray]] = []
         waiting = [text.strip()]
         while waiting:
             part = waiting.pop()
             if len(part) <= self.config.part_characters:
-                found.append({CAPTION: byte_row(part), SPEED: np.asarray(speed, np.float32)})
+                found.append({CAPTION: byte_row(part), SPEED: np.asarray(manner.speed, np.float32)})
             else:
                 waiting += reversed(halves(part))
         return found

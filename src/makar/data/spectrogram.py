@@ -69,14 +69,36 @@ def mel_decibels(samples: np.ndarray, *, rate_hz: int, hop: int, mels: int) -> n
     Returns:
         float32 ``[mels, frames]``, one frame for every hop that was begun, its window centred on the start of the hop.
     """
+    return mel_decibels_of(spectrum_power(samples, hop=hop), rate_hz=rate_hz, mels=mels)
+
+
+def spectrum_power(samples: np.ndarray, *, hop: int) -> np.ndarray:
+    """Return the power of every frequency below a full-scale sine, float32 ``[frames, OVERLAP * hop // 2 + 1]``.
+
+    Args:
+        samples: float32 ``[samples]``.
+        hop: Samples from one frame to the next.
+    """
     window = OVERLAP * hop
     frames = max(1, -(-len(samples) // hop))
     padded = np.pad(samples, (window // 2, window // 2 + frames * hop - len(samples)))
     seen = np.lib.stride_tricks.sliding_window_view(padded, window)[: frames * hop : hop]
     shape = hann(window)
     spectrum = np.fft.rfft(seen * shape, axis=1) / (shape.sum() / 2)
-    power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
-    loudness: np.ndarray = 10 * np.log10(np.maximum(mel_filters(rate_hz, window=window, mels=mels) @ power.T, 1e-12))
+    power: np.ndarray = (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
+    return power
+
+
+def mel_decibels_of(power: np.ndarray, *, rate_hz: int, mels: int) -> np.ndarray:
+    """Return the loudness of bands in decibels, float32 ``[mels, frames]``.
+
+    Args:
+        power: Of every frequency, from ``spectrum_power``.
+        rate_hz: Samples a second.
+        mels: Bands.
+    """
+    filters = mel_filters(rate_hz, window=2 * (power.shape[1] - 1), mels=mels)
+    loudness: np.ndarray = 10 * np.log10(np.maximum(filters @ power.T, 1e-12))
     return loudness
 
 

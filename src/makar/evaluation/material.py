@@ -165,4 +165,6 @@ def _encoded(data: DataSet, codec: Codec, folder: Path, on_event: OnEvent) -> St
     )
     if len(store):
         return store
-    return build_store(folder / "all", codec.cut(data.records("train")), encode, key=key, progress=progress)
+    # Nothing of it is learned from, so a codec does not vary it.
+    kept = (dataclasses.replace(record, split="held_out") for record in data.records("train"))
+    return build_store(folder / "all", codec.cut(kept), encode, key=key, progress=progress)

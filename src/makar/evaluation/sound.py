@@ -13,7 +13,6 @@ import torch
 
 from makar.codecs.alpha import pixels_of
 from makar.codecs.speech import SpeechCodec
-from makar.codecs.speech_config import FURTHER_PLANES
 from makar.data.spectrogram import RANGE_DB
 from makar.evaluation.bootstrap import mean_interval
 from makar.evaluation.findings import Findings, Heard, Picture, Score
@@ -66,8 +65,8 @@ def _evaluate_speech(material: Material, codec: SpeechCodec) -> Findings:
     baselines: list[tuple[str, np.ndarray]] = []
     if material.train is not None:
         learned = np.asarray(material.train.columns[TARGET].values[:LOOKED_AT])[:, 0]
-        units = np.asarray(material.train.columns[SOURCE].values[:LOOKED_AT])[:, :-FURTHER_PLANES, 0]
-        usual = _usual(learned, units)[said[:, :-FURTHER_PLANES, 0].argmax(1)].swapaxes(1, 2)
+        units = np.asarray(material.train.columns[SOURCE].values[:LOOKED_AT])[:, : codec.config.unit_planes, 0]
+        usual = _usual(learned, units)[said[:, : codec.config.unit_planes, 0].argmax(1)].swapaxes(1, 2)
         other = learned[np.arange(count) % len(learned)]
         baselines = [
             ("usual sound of each unit", _difference(usual, real, is_speech)),

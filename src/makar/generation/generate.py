@@ -10,10 +10,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from makar.artifacts.artifact import Artifact
+from makar.codecs.prosody import AS_IT_IS
 from makar.config import Config
 from makar.errors import CopyRefusedError, UnsupportedError
 from makar.families.logits_hook import LogitsHook
 from makar.generation.asset import Asset
+from makar.generation.cloning import read_example
 from makar.generation.finishing import read_finishing
 from makar.generation.form import read_form
 from makar.generation.guards import MOST_ATTEMPTS, Draft, NoveltyCheck, first_refusal
@@ -22,7 +24,7 @@ from makar.generation.previewing import Previewable
 from makar.generation.prompt_file import with_own_options
 from makar.generation.prompts import Prompts, read_prompts
 from makar.generation.request import Request
-from makar.generation.speaking import Speaks, read_speed, speak
+from makar.generation.speaking import Speaks, read_manner, speak
 from makar.generation.steering import read_steering
 from makar.generation.vocoding import read_vocoder
 
@@ -48,9 +50,9 @@ def generate(
         count: Assets for each prompt.
         seed: Seed of the first asset of a prompt; the next has ``seed + 1``.
         options: Sampling controls by name, or an instance of the family's options; for images also ``palette`` and ``svg``,
-            for video ``format`` (see ``finishing``), for speech ``speed``, for speech and sounds ``vocoder`` (see ``vocoding``),
-            for text a form: ``json_schema``, ``regex``, ``choice`` or ``tools`` (see ``form``), and
-            ``frequency_penalty``, ``presence_penalty`` and ``logit_bias`` (see ``steering``).
+            for video ``format`` (see ``finishing``), for speech ``speed``, ``pitch`` and ``energy`` (see ``speaking``) and ``example``
+            (see ``cloning``), for speech and sounds ``vocoder`` (see ``vocoding``), for text a form: ``json_schema``, ``regex``, ``choice``
+            or ``tools`` (see ``form``), and ``frequency_penalty``, ``presence_penalty`` and ``logit_bias`` (see ``steering``).
         novelty: Compares each asset with the training data; ``None`` where that is not on this machine.
         refuse_copies: Draw again what is too close to the training data, up to 8 times an asset.
         hook: Reshapes the logits of every token before it is drawn: a watermark.
@@ -66,7 +68,8 @@ def generate(
     form, controls = read_form(with_own_options(prompts, options))
     finishing, controls = read_finishing(controls)
     steering, controls = read_steering(controls)
-    speed, controls = read_speed(controls)
+    manner, controls = read_manner(controls)
+    example, controls = read_example(controls)
     vocoder, controls = read_vocoder(controls)
     request = Request(
         artifact,
@@ -81,10 +84,14 @@ def generate(
     if vocoder is not None:
         request.use_vocoder(vocoder)
     if isinstance(request.codec, Speaks):
-        return speak(request, prompts, count=count, seed=seed, speed=speed)
-    if speed is not None:
+        return speak(request, prompts, count=count, seed=seed, manner=manner or AS_IT_IS, example=example)
+    if example is not None:
         raise UnsupportedError(
-            f"speed {speed:g} of a model that does not speak", expected="a model of the recipe speech"
+            "an example of a voice for a model that does not speak", expected="a model of the recipe speech-clone"
+        )
+    if manner is not None:
+        raise UnsupportedError(
+            "a speed, pitch or energy of a model that does not speak", expected="a model of the recipe speech"
         )
     jobs = make_jobs(read_prompts(prompts, request.codec, request.family), count, seed)
     return Previewable(make_assets(request, jobs), request.show)

@@ -14,7 +14,8 @@ import numpy as np
 
 from makar.artifacts.artifact import Artifact
 from makar.codecs.hearing_config import HearingConfig
-from makar.codecs.speech_config import FURTHER_PLANES, SpeechCodecConfig
+from makar.codecs.prosody import AS_IT_IS
+from makar.codecs.speech_config import SpeechCodecConfig
 from makar.codecs.spoken_text_config import SpokenTextCodecConfig
 from makar.codecs.units import KINDS
 from makar.data.sound import Sound, resampled
@@ -22,6 +23,7 @@ from makar.data.wave_file import on_grid
 from makar.errors import UnsupportedError, UsageError
 from makar.generation.asset import Asset
 from makar.generation.change import Change, unchanged
+from makar.generation.cloning import read_example
 from makar.generation.guards import Draft, NoveltyCheck
 from makar.generation.jobs import LARGEST_SEED, Job
 from makar.generation.levels import TARGET_DB, evened
@@ -30,7 +32,7 @@ from makar.generation.recording import recorded
 from makar.generation.request import Request
 from makar.generation.script import Script, read_script
 from makar.generation.speaking import Script as Told
-from makar.generation.speaking import Speaks, drafted_parts, how_new, read_speed
+from makar.generation.speaking import Speaks, asked_voice, drafted_parts, how_new, read_manner
 from makar.provenance.embedding import SOURCE_TYPE
 from makar.tensor_spec import SOURCE
 
@@ -123,7 +125,7 @@ def read_aloud(
         voices: Who speaks; the first where the script names nobody.
         text: The script, of ``makar.generation.script``.
         seed: Seed of the first line; the next has the next.
-        options: Controls by name, those of the models and ``speed``.
+        options: Controls by name, those of the models, ``speed`` and ``pitch``.
 
     Returns:
         The reading; ``spoken_asset`` signs its recording.
@@ -140,7 +142,13 @@ def read_aloud(
     if not 0 <= seed < LARGEST_SEED:
         raise UsageError(f"the seed {seed}", expected=f"0 to {LARGEST_SEED - 1}")
     script = read_script(text, [voice.name for voice in voices])
-    speed, controls = read_speed(options)
+    manner, controls = read_manner(options)
+    manner = manner or AS_IT_IS
+    if manner.energy:
+        raise UnsupportedError("an energy for a script, all of whose lines are made equally loud", expected="no energy")
+    example, controls = read_example(controls)
+    if example is not None:
+        raise UnsupportedError("an example of a voice for a script", expected="voices that models learned")
     assert isinstance(controls, dict), "controls by name stay controls by name"
     requests = [_request(voice, controls) for voice in voices]
     rate = max(_rate(request) for request in requests)
@@ -153,7 +161,7 @@ def read_aloud(
         request = requests[line.voice]
         codec = request.codec
         assert isinstance(codec, Speaks), "checked when the request was made"
-        parts = codec.scripts(line.text, speed=speed or 1.0)
+        parts = codec.scripts(line.text, manner=manner, voice=asked_voice(request))
         draft, sounds, attempt = drafted_parts(request, line.text, parts, seed + number)
         drafts.append((draft, attempt))
         silence = np.zeros((round(_pause(script, number) * rate), 1), np.float32)
@@ -176,7 +184,8 @@ def read_aloud(
         request=requests[0],
         stated={
             "operation": "read aloud",
-            "speed": speed or 1.0,
+            "speed": manner.speed,
+            "pitch": manner.pitch,
             "lines": len(script.lines),
             "level_db": TARGET_DB,
             "voices": [_stated_voice(voice) for voice in voices],
@@ -227,9 +236,9 @@ def _units(parts: list[Told], sounds: list[Sound], request: Request, *, begin: f
     found: list[Spoken] = []
     for part, sound in zip(parts, sounds, strict=True):
         planes = part[SOURCE]
-        numbers = planes[:-FURTHER_PLANES, 0].argmax(axis=0)[: round(sound.seconds / frame)]
+        numbers = planes[: hearing.unit_planes, 0].argmax(axis=0)[: round(sound.seconds / frame)]
         # The same unit twice is told apart by how far it is through.
-        far = planes[-FURTHER_PLANES, 0][: len(numbers)]
+        far = planes[hearing.unit_planes, 0][: len(numbers)]
         breaks = np.flatnonzero((np.diff(numbers) != 0) | (np.diff(far) < 0)) + 1
         edges = [0, *breaks.tolist(), len(numbers)]
         found += [

@@ -7,11 +7,14 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 import torch
 
+from makar.codecs.prosody import AS_IT_IS, Manner
+from makar.codecs.speaker import HeardVoice
 from makar.config import Config
 from makar.data.sound import Sound
 from makar.errors import ConfigError, CopyRefusedError, UnsupportedError, UsageError
 from makar.generation.asset import Asset
 from makar.generation.change import Change, unchanged
+from makar.generation.cloning import AgreedVoice
 from makar.generation.guards import MOST_ATTEMPTS, Draft, first_refusal
 from makar.generation.jobs import Job, check_count_and_seed
 from makar.generation.prompt_file import Filled
@@ -19,8 +22,12 @@ from makar.generation.prompts import Prompt, Prompts
 from makar.generation.request import Request
 
 LONGEST_CHARACTERS = 20_000
-SLOWEST, FASTEST = 0.5, 2.0
-SPEED = "speed"
+RANGES = {
+    "speed": (0.5, 2.0, "1 is as fast as in the recordings"),
+    "pitch": (-12.0, 12.0, "semitones above that of the recordings"),
+    "energy": (-12.0, 6.0, "decibels above that of the recordings"),
+}
+"""Least, most and meaning of how a text can be spoken, by the names of ``Manner``."""
 
 Script = dict[str, np.ndarray]
 """What a model is told of a part of a text, by slot."""
@@ -30,34 +37,52 @@ Script = dict[str, np.ndarray]
 class Speaks(Protocol):
     """A codec that knows what a model is told of a text to speak it."""
 
-    def scripts(self, text: str, *, speed: float) -> list[dict[str, np.ndarray]]:
+    def scripts(
+        self, text: str, *, manner: Manner, voice: str | None, example: HeardVoice | None = None
+    ) -> list[dict[str, np.ndarray]]:
         """Return the slots of every part of a text that is spoken at once: what is said of every frame, or its words."""
 
 
-def read_speed(options: Mapping[str, Any] | Config | None) -> tuple[float | None, dict[str, Any] | Config]:
-    """Take the speed out of the controls.
+@runtime_checkable
+class KnowsVoices(Protocol):
+    """A codec of a model that speaks after an example."""
+
+    def heard(self, sound: Sound) -> HeardVoice:
+        """Return a voice as it is known from one recording."""
+
+
+def read_manner(options: Mapping[str, Any] | Config | None) -> tuple[Manner | None, dict[str, Any] | Config]:
+    """Take out of the controls how a text is spoken.
 
     Args:
         options: Controls by name, those of the sampler among them; or the sampler's own.
 
     Returns:
-        The speed, ``None`` where none was given, and the controls that are left.
+        The manner, ``None`` where nothing of it was given, and the controls that are left.
 
     Raises:
-        ConfigError: It is out of range.
+        ConfigError: Something is out of range.
     """
     if isinstance(options, Config):
         return None, options
     rest = dict(options or {})
-    speed = rest.pop(SPEED, None)
-    if speed is not None and not (isinstance(speed, int | float) and SLOWEST <= speed <= FASTEST):
-        raise ConfigError(
-            f"speed is {speed!r}", expected=f"{SLOWEST:g} to {FASTEST:g}; 1 is as fast as in the recordings"
-        )
-    return speed, rest
+    given = {name: rest.pop(name) for name in RANGES if rest.get(name) is not None}
+    for name, value in given.items():
+        least, most, meaning = RANGES[name]
+        if not (isinstance(value, int | float) and not isinstance(value, bool) and least <= value <= most):
+            raise ConfigError(f"{name} is {value!r}", expected=f"{least:g} to {most:g}; {meaning}")
+    return (Manner(**given) if given else None), {name: value for name, value in rest.items() if name not in RANGES}
 
 
-def speak(request: Request, prompts: Prompts, *, count: int, seed: int, speed: float | None) -> Iterator[Asset]:
+def speak(
+    request: Request,
+    prompts: Prompts,
+    *,
+    count: int,
+    seed: int,
+    manner: Manner = AS_IT_IS,
+    example: AgreedVoice | None = None,
+) -> Iterator[Asset]:
     """Speak texts.
 
     Args:
@@ -65,30 +90,49 @@ def speak(request: Request, prompts: Prompts, *, count: int, seed: int, speed: f
         prompts: A text, or several.
         count: Recordings of each.
         seed: Seed of the first recording of a text; the next has ``seed + 1``.
-        speed: 2 is twice as fast; ``None`` as fast as in the recordings.
+        manner: How they are spoken.
+        example: Whose voice it is, of a model that speaks after an example.
 
     Yields:
         Signed recordings.
 
     Raises:
-        UnsupportedError: There is no text, or something else.
+        UnsupportedError: There is no text, or something else, or the model cannot speak so.
         UsageError: A text is too long or has no words.
+        ConsentError: Whoever it is took the consent back.
         CopyRefusedError: Every draw was too close to the training data.
     """
     check_count_and_seed(count, seed)
     codec = request.codec
     assert isinstance(codec, Speaks), "only models of speech come here"
     texts = _texts(prompts)
-    scripts = [codec.scripts(text, speed=speed or 1.0) for text in texts]
-    return _spoken(request, texts, scripts, seeds=[seed + number for number in range(count)], speed=speed)
+    heard = None
+    if example is not None:
+        example.check()
+        if not isinstance(codec, KnowsVoices):
+            raise UnsupportedError(
+                "an example of a voice for a model that speaks with its own",
+                expected='a model of the recipe "speech-clone"',
+            )
+        heard = codec.heard(example.sound)
+    voice = asked_voice(request)
+    scripts = [codec.scripts(text, manner=manner, voice=voice, example=heard) for text in texts]
+    stated = manner.to_dictionary() | ({} if example is None else example.stated)
+    return _spoken(request, texts, scripts, seeds=[seed + number for number in range(count)], stated=stated)
+
+
+def asked_voice(request: Request) -> str | None:
+    """Return the voice that the controls ask for; ``None`` where they leave it open."""
+    label = request.options.to_dictionary().get("label")
+    return label if isinstance(label, str) else None
 
 
 def _spoken(
-    request: Request, texts: list[str], scripts: list[list[Script]], *, seeds: list[int], speed: float | None
+    request: Request, texts: list[str], scripts: list[list[Script]], *, seeds: list[int], stated: dict[str, Any]
 ) -> Iterator[Asset]:
     for text, parts in zip(texts, scripts, strict=True):
-        stated = {"operation": "speak", "parts": len(parts), "speed": speed or 1.0}
-        change = Change(finish=unchanged, stated=stated, is_composite=False)
+        said = {"operation": "speak", "parts": len(parts), **stated}
+        change = Change(finish=unchanged, stated=said, is_composite=False)
         for seed in seeds:
             draft, attempt = _drafted(request, text, parts, seed)
             job = Job(Prompt(stated=text, slots={}, change=change, is_answered=True), seed)

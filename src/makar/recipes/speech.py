@@ -4,6 +4,8 @@ At once by flow matching (Matcha-TTS, arXiv 2309.03199), one after the other by 
 samples by way of latents (VITS, arXiv 2106.06103).
 """
 
+from typing import Any
+
 from makar.codecs.speech_config import SpeechCodecConfig
 from makar.families.diffusion.config import DiffusionConfig
 from makar.families.family_config import FamilyConfig
@@ -20,17 +22,33 @@ EXPECTED = (
 )
 
 
+MOVED: dict[str, Any] = {"use_prosody": True, "pitch_shift": 4.0, "energy_shift": 6.0}
+"""How voices learn to be moved."""
+
+
 def speech() -> Recipe:
     """Return the recipe for one voice."""
     return _recipe(
-        "speech", summary="speaks your texts in the voice of your recordings", codec=SpeechCodecConfig(), classes=0
+        "speech",
+        summary="speaks your texts in the voice of your recordings",
+        codec=SpeechCodecConfig(**MOVED),
+        classes=0,
+        expected=EXPECTED,
     )
 
 
 def speech_voices() -> Recipe:
     """Return the recipe for several voices, one of which is asked for."""
-    codec = SpeechCodecConfig(use_labels=True)
-    return _recipe("speech-voices", summary="speaks your texts in the voice that you ask for", codec=codec, classes=1)
+    codec = SpeechCodecConfig(use_labels=True, **MOVED)
+    summary = "speaks your texts in the voice that you ask for"
+    return _recipe("speech-voices", summary=summary, codec=codec, classes=1, expected="not measured")
+
+
+def speech_clone() -> Recipe:
+    """Return the recipe for a voice that was not learned: that of one recording, of somebody who agreed."""
+    codec = SpeechCodecConfig(**MOVED, use_example=True)
+    summary = "speaks your texts in the voice of one recording, learned from many speakers"
+    return _recipe("speech-clone", summary=summary, codec=codec, classes=0, expected="not measured")
 
 
 FRAMES_PER_PARAMETER = 1.0
@@ -155,7 +173,7 @@ def size_tacotron(
     return best, stage.optimisation
 
 
-def _recipe(name: str, *, summary: str, codec: SpeechCodecConfig, classes: int) -> Recipe:
+def _recipe(name: str, *, summary: str, codec: SpeechCodecConfig, classes: int, expected: str) -> Recipe:
     shaped = DiffusionConfig(
         network="dit",
         height=1,
@@ -173,6 +191,6 @@ def _recipe(name: str, *, summary: str, codec: SpeechCodecConfig, classes: int) 
         name=name,
         medium="sound",
         summary=f"{summary}: finds when each phone is spoken, learns its frames by flow matching",
-        expected=EXPECTED if not classes else "not measured",
+        expected=expected,
         stages=(stage,),
     )

@@ -52,7 +52,9 @@ class SpeechFields(Config):
     )
     seed: int | None = setting(None, meaning="the same seed gives the same recording")
     store: bool = setting(False, meaning="keep it in the library of this server")
-    controls: dict | None = setting(None, meaning="further controls of the model by their names: steps, guidance")
+    controls: dict | None = setting(
+        None, meaning="further controls of the model by their names: pitch, energy, steps, guidance"
+    )
 
 
 async def speech(request: Request) -> Response:

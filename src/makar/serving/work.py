@@ -72,6 +72,7 @@ def facts_of(model: Model, defaults: dict[str, Any]) -> dict[str, Any]:
         "reads": isinstance(family, ReadsText | MakesVectors),
         "rewrites": rewrites(config),
         "speaks": isinstance(codec, Speaks),
+        "moves_voices": isinstance(codec, Speaks) and codec.config.use_prosody,
         "defaults": {name: value for name, value in defaults.items() if name in option_names(family)},
     }
 

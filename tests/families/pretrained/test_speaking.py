@@ -49,7 +49,8 @@ def test_a_vits_speaks_as_in_transformers(folders, name, label, speed):
         made = network(**given, speaking_rate=speed, speaker_id=None if label is None else int(label)).waveform[0]
     assert np.abs(asset.content.samples[:, 0] - made.numpy()).max() <= STEP
     assert len(made) == len(asset.content.samples) and asset.content.rate_hz == 16_000
-    assert asset.manifest["edit"] == {"operation": "speak", "parts": 1, "speed": speed}
+    stated = {"operation": "speak", "parts": 1, "speed": speed, "pitch": 0.0, "energy": 0.0}
+        assert asset.manifest["edit"] == stated
 
 
 @pytest.mark.slow

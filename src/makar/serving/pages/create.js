@@ -102,8 +102,13 @@ class Create extends HTMLElement {
     const input = h("textarea", { rows: 4, value: state.prompt, oninput: () => { state.prompt = input.value; } });
     const voices = choice(model.classes.map((name) => [name, name]), model.classes[0] ?? "", () => {});
     const speed = h("input", { type: "number", min: 0.5, max: 2, step: 0.05, value: 1, inputmode: "decimal" });
-    const element = h("div", {}, field("Text to speak", input, "However long. Ctrl and Enter make it."), model.classes.length > 0 && field("Voice", voices), field("Speed", speed, "2 is twice as fast as the recordings"));
-    return { element, read: () => input.value, voice: () => (model.classes.length ? voices.value : "default"), speed: () => (speed.checkValidity() ? Number(speed.value) : 1) };
+    const pitch = h("input", { type: "number", min: -12, max: 12, step: 0.5, value: 0 });
+    const energy = h("input", { type: "number", min: -12, max: 6, step: 0.5, value: 0 });
+    const moved = model.moves_voices ? [field("Pitch", pitch, "Semitones above the recordings; below 0 lower"), field("Energy", energy, "Decibels above the recordings; below 0 quieter")] : [];
+    const element = h("div", {}, field("Text to speak", input, "However long. Ctrl and Enter make it."), model.classes.length > 0 && field("Voice", voices), field("Speed", speed, "2 is twice as fast as the recordings"), moved);
+    const set = (one) => (one.checkValidity() ? Number(one.value) : 0);
+    const manner = () => ({ ...(set(pitch) && { pitch: set(pitch) }), ...(set(energy) && { energy: set(energy) }) });
+    return { element, read: () => input.value, voice: () => (model.classes.length ? voices.value : "default"), speed: () => (speed.checkValidity() ? Number(speed.value) : 1), manner };
   }
 
   /** Say what it takes before it is made, by what this model took here before. */
@@ -130,7 +135,7 @@ class Create extends HTMLElement {
     }
     state.controls = this.options.read();
     state.count = Number(this.count.value) || 1;
-    const asked = { model: this.model.id, prompt: this.prompt.read(), n: state.count, seed: this.seeds.take(), controls: { ...state.controls } };
+    const asked = { model: this.model.id, prompt: this.prompt.read(), n: state.count, seed: this.seeds.take(), controls: { ...state.controls, ...this.prompt.manner?.() } };
     this.stopper = new AbortController();
     this.stop.hidden = false;
     this.go.disabled = true;
