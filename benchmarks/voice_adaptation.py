@@ -72,6 +72,7 @@ def measured(name: str, home: Path, data: Path, commands: list[str], decoder: An
         wrong += word_errors(text.split(), heard(decoder, sound))
         made.append(pitches_hz(sound, threshold=FOUND_AGAIN))
     command = [sys.executable, "-W", "ignore", "-m", "makar", "evaluate", name, str(data), "--json"]
+    command += ["-o", str(home / f"report-{Path(name).name}")]
     done = subprocess.run(
         command, capture_output=True, text=True, check=True, env={**os.environ, "MAKAR_HOME": str(home)}
     )
