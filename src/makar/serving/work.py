@@ -13,6 +13,7 @@ import numpy as np
 
 from makar.api.model import Model
 from makar.codecs.codec import Codec
+from makar.codecs.speech import SpeechCodec
 from makar.codecs.video import VideoCodec
 from makar.data.sound_reader import read_sound
 from makar.errors import UnsupportedError
@@ -72,7 +73,7 @@ def facts_of(model: Model, defaults: dict[str, Any]) -> dict[str, Any]:
         "reads": isinstance(family, ReadsText | MakesVectors),
         "rewrites": rewrites(config),
         "speaks": isinstance(codec, Speaks),
-        "moves_voices": isinstance(codec, Speaks) and codec.config.use_prosody,
+        "moves_voices": isinstance(codec, SpeechCodec) and codec.config.use_prosody,
         "defaults": {name: value for name, value in defaults.items() if name in option_names(family)},
     }
 

@@ -50,7 +50,7 @@ def test_a_vits_speaks_as_in_transformers(folders, name, label, speed):
     assert np.abs(asset.content.samples[:, 0] - made.numpy()).max() <= STEP
     assert len(made) == len(asset.content.samples) and asset.content.rate_hz == 16_000
     stated = {"operation": "speak", "parts": 1, "speed": speed, "pitch": 0.0, "energy": 0.0}
-        assert asset.manifest["edit"] == stated
+    assert asset.manifest["edit"] == stated
 
 
 @pytest.mark.slow
