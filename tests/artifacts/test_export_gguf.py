@@ -129,8 +129,8 @@ def test_other_layouts_and_media_are_refused(saved, image_artifact, tmp_path):
 def test_a_file_that_reads_back_differently_is_not_left_behind(saved, tmp_path, monkeypatch):
     written = export_gguf._write
 
-    def changed(path, config, codec, vocabulary, tensors, name, precision):
-        written(path, config, codec, vocabulary, {key: values + 1 for key, values in tensors.items()}, name, precision)
+    def changed(path, config, artifact, vocabulary, tensors, precision):
+        written(path, config, artifact, vocabulary, {key: values + 1 for key, values in tensors.items()}, precision)
 
     monkeypatch.setattr(export_gguf, "_write", changed)
     with pytest.raises(ArtifactError, match="reads back differently"):
