@@ -248,6 +248,33 @@ class Codec(abc.ABC):
         return values
 
 
+class UnlearnedCodec(Codec):
+    """A codec that learns nothing of the data: its settings say everything.
+
+    Args:
+        config: The settings.
+    """
+
+    def __init__(self, config: Any) -> None:
+        self.config = config
+
+    @classmethod
+    def fit(cls, config: Any, records: Iterator[Record]) -> Self:
+        """Learn nothing."""
+        del records
+        return cls(config)
+
+    @classmethod
+    def from_files(cls, config: Any, files: dict[str, bytes]) -> Self:
+        """Rebuild the codec from its settings."""
+        del files
+        return cls(config)
+
+    def files(self) -> dict[str, bytes]:
+        """Return nothing: nothing was learned."""
+        return {}
+
+
 class LearnedCodec(Codec):
     """A codec that works through trained families."""
 

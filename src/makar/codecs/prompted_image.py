@@ -5,12 +5,11 @@ padding at its end; the family turns it back into text. A training description t
 sampler may answer in any size, and ``decode`` takes it as it comes.
 """
 
-from collections.abc import Iterator
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
-from makar.codecs.codec import Codec
+from makar.codecs.codec import UnlearnedCodec
 from makar.codecs.image_fit import fit_image, with_channels
 from makar.codecs.prompted_image_config import PromptedImageCodecConfig
 from makar.data.record import Record
@@ -21,31 +20,14 @@ FIRST_BYTE = 2
 """Token of the byte 0; before it are padding and "no caption"."""
 
 
-class PromptedImageCodec(Codec):
-    """Images and their words; made with ``fit`` or ``from_files``.
+class PromptedImageCodec(UnlearnedCodec):
+    """Images and their words.
 
     Args:
         config: The settings, which say everything.
     """
 
-    def __init__(self, config: PromptedImageCodecConfig) -> None:
-        self.config: PromptedImageCodecConfig = config
-
-    @classmethod
-    def fit(cls, config: PromptedImageCodecConfig, records: Iterator[Record]) -> Self:
-        """Learn nothing: the settings say everything."""
-        del records
-        return cls(config)
-
-    @classmethod
-    def from_files(cls, config: PromptedImageCodecConfig, files: dict[str, bytes]) -> Self:
-        """Rebuild the codec from its settings."""
-        del files
-        return cls(config)
-
-    def files(self) -> dict[str, bytes]:
-        """Return nothing: nothing was learned."""
-        return {}
+    config: PromptedImageCodecConfig
 
     @property
     def spec(self) -> TensorSpec:

@@ -4,12 +4,11 @@ No text holds an end token, so a conversation cannot be mistaken for a text, nor
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Self
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from makar.codecs.codec import Codec
+from makar.codecs.codec import UnlearnedCodec
 from makar.codecs.remote_text_config import RemoteTextCodecConfig
 from makar.codecs.text import TextCodec
 from makar.codecs.text_config import ByteCodecConfig
@@ -17,7 +16,7 @@ from makar.data.record import Record
 from makar.tensor_spec import TensorSpec
 
 
-class RemoteTextCodec(Codec):
+class RemoteTextCodec(UnlearnedCodec):
     """Turns text and turns into bytes.
 
     Args:
@@ -30,22 +29,6 @@ class RemoteTextCodec(Codec):
     def __init__(self, config: RemoteTextCodecConfig) -> None:
         self.config: RemoteTextCodecConfig = config
         self._bytes = TextCodec.fit(ByteCodecConfig(), iter(()))
-
-    @classmethod
-    def fit(cls, config: Any, records: Iterator[Record]) -> Self:
-        """Learn nothing."""
-        del records
-        return cls(config)
-
-    @classmethod
-    def from_files(cls, config: Any, files: dict[str, bytes]) -> Self:
-        """Rebuild the codec, which has no files."""
-        del files
-        return cls(config)
-
-    def files(self) -> dict[str, bytes]:
-        """Return nothing: the configuration says everything."""
-        return {}
 
     @property
     def spec(self) -> TensorSpec:

@@ -4,12 +4,9 @@ A long text is parted between its sentences, else its clauses, else its words, a
 other. How fast is told with each part.
 """
 
-from collections.abc import Iterator
-from typing import Self
-
 import numpy as np
 
-from makar.codecs.codec import Codec
+from makar.codecs.codec import UnlearnedCodec
 from makar.codecs.prosody import AS_IT_IS, Manner
 from makar.codecs.speaker import HeardVoice
 from makar.codecs.spoken_text_config import SpokenTextCodecConfig
@@ -22,8 +19,8 @@ from makar.errors import UnsupportedError
 from makar.tensor_spec import CAPTION, CLASS, SPEED, TensorSpec
 
 
-class SpokenTextCodec(Codec):
-    """Speech and its text; made with ``fit`` or ``from_files``.
+class SpokenTextCodec(UnlearnedCodec):
+    """Speech and its text.
 
     Args:
         config: The settings, which say everything.
@@ -33,22 +30,6 @@ class SpokenTextCodec(Codec):
         self.config: SpokenTextCodecConfig = config
         self.class_names = config.voices
         self._sounds = WordedSoundCodec(WordedSoundCodecConfig(rate_hz=config.rate_hz))
-
-    @classmethod
-    def fit(cls, config: SpokenTextCodecConfig, records: Iterator[Record]) -> Self:
-        """Learn nothing: the settings say everything."""
-        del records
-        return cls(config)
-
-    @classmethod
-    def from_files(cls, config: SpokenTextCodecConfig, files: dict[str, bytes]) -> Self:
-        """Rebuild the codec from its settings."""
-        del files
-        return cls(config)
-
-    def files(self) -> dict[str, bytes]:
-        """Return nothing: nothing was learned."""
-        return {}
 
     @property
     def spec(self) -> TensorSpec:

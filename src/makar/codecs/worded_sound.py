@@ -4,12 +4,9 @@ Nothing is fitted: the model was trained elsewhere, with a rate of its own, and 
 for letter; both are as long as they are. What is said in a sound and what a sound is described by are both words of it.
 """
 
-from collections.abc import Iterator
-from typing import Self
-
 import numpy as np
 
-from makar.codecs.codec import Codec
+from makar.codecs.codec import UnlearnedCodec
 from makar.codecs.prompted_image import FIRST_BYTE
 from makar.codecs.worded_sound_config import WordedSoundCodecConfig
 from makar.data.record import Record
@@ -19,31 +16,14 @@ from makar.errors import UnsupportedError
 from makar.tensor_spec import CAPTION, TARGET, TensorSpec
 
 
-class WordedSoundCodec(Codec):
-    """Sounds and their words; made with ``fit`` or ``from_files``.
+class WordedSoundCodec(UnlearnedCodec):
+    """Sounds and their words.
 
     Args:
         config: The settings, which say everything.
     """
 
-    def __init__(self, config: WordedSoundCodecConfig) -> None:
-        self.config: WordedSoundCodecConfig = config
-
-    @classmethod
-    def fit(cls, config: WordedSoundCodecConfig, records: Iterator[Record]) -> Self:
-        """Learn nothing: the settings say everything."""
-        del records
-        return cls(config)
-
-    @classmethod
-    def from_files(cls, config: WordedSoundCodecConfig, files: dict[str, bytes]) -> Self:
-        """Rebuild the codec from its settings."""
-        del files
-        return cls(config)
-
-    def files(self) -> dict[str, bytes]:
-        """Return nothing: nothing was learned."""
-        return {}
+    config: WordedSoundCodecConfig
 
     @property
     def spec(self) -> TensorSpec:
@@ -64,14 +44,7 @@ class WordedSoundCodec(Codec):
         Raises:
             UnsupportedError: It is too long.
         """
-        row = byte_row(prompt)
-        if len(row) > self.config.caption_bytes:
-            raise UnsupportedError(
-                f"a text of {len(prompt)} characters, {len(row)} bytes",
-                expected=f"at most {self.config.caption_bytes} bytes",
-                do="say it in fewer words",
-            )
-        return row
+        return asked_row(prompt, most=self.config.caption_bytes)
 
     def to_model(self, slot: str, values: np.ndarray) -> np.ndarray:
         """Turn stored samples into -1..1, and bytes into int64."""
@@ -99,3 +72,23 @@ def byte_row(text: str) -> np.ndarray:
     array([99, 100])
     """
     return np.frombuffer(text.encode(), np.uint8).astype(np.int64) + FIRST_BYTE
+
+
+def asked_row(text: str, *, most: int) -> np.ndarray:
+    """Return the bytes of what is asked for as tokens, int64 ``[length]``.
+
+    Args:
+        text: What is asked for.
+        most: Bytes that it may have.
+
+    Raises:
+        UnsupportedError: It is too long.
+    """
+    row = byte_row(text)
+    if len(row) > most:
+        raise UnsupportedError(
+            f"a text of {len(text)} characters, {len(row)} bytes",
+            expected=f"at most {most} bytes",
+            do="say it in fewer words",
+        )
+    return row

@@ -3,46 +3,25 @@
 Nothing is fitted: the model was trained elsewhere, and how many frames it makes of which size is asked of it.
 """
 
-from collections.abc import Iterator
-from typing import Self
-
 import numpy as np
 
-from makar.codecs.codec import Codec
+from makar.codecs.codec import UnlearnedCodec
 from makar.codecs.image_fit import with_channels
-from makar.codecs.worded_sound import byte_row
+from makar.codecs.worded_sound import asked_row, byte_row
 from makar.codecs.worded_video_config import WordedVideoCodecConfig
 from makar.data.clip import Clip
 from makar.data.record import Record
-from makar.errors import UnsupportedError
 from makar.tensor_spec import CAPTION, TARGET, TensorSpec
 
 
-class WordedVideoCodec(Codec):
-    """Clips and their words; made with ``fit`` or ``from_files``.
+class WordedVideoCodec(UnlearnedCodec):
+    """Clips and their words.
 
     Args:
         config: The settings, which say everything.
     """
 
-    def __init__(self, config: WordedVideoCodecConfig) -> None:
-        self.config: WordedVideoCodecConfig = config
-
-    @classmethod
-    def fit(cls, config: WordedVideoCodecConfig, records: Iterator[Record]) -> Self:
-        """Learn nothing: the settings say everything."""
-        del records
-        return cls(config)
-
-    @classmethod
-    def from_files(cls, config: WordedVideoCodecConfig, files: dict[str, bytes]) -> Self:
-        """Rebuild the codec from its settings."""
-        del files
-        return cls(config)
-
-    def files(self) -> dict[str, bytes]:
-        """Return nothing: nothing was learned."""
-        return {}
+    config: WordedVideoCodecConfig
 
     @property
     def spec(self) -> TensorSpec:
@@ -63,13 +42,7 @@ class WordedVideoCodec(Codec):
         Raises:
             UnsupportedError: It is too long.
         """
-        row = byte_row(prompt)
-        if len(row) > self.config.caption_bytes:
-            raise UnsupportedError(
-                f"a text of {len(prompt)} characters, {len(row)} bytes",
-                expected=f"at most {self.config.caption_bytes} bytes",
-            )
-        return row
+        return asked_row(prompt, most=self.config.caption_bytes)
 
     def to_model(self, slot: str, values: np.ndarray) -> np.ndarray:
         """Turn uint8 0..255 into float32 -1..1, and bytes into int64."""

@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from torch import nn
 
-from makar.codecs.prompted_image import words_of
 from makar.errors import ArtifactError, IntegrityError, UnsupportedError
 from makar.families.family import Batch, Sampler
 from makar.families.logits_hook import LogitsHook, refuse_hook
@@ -25,10 +24,10 @@ from makar.families.pretrained.opening import diffusers, from_folder, known_fold
 from makar.families.pretrained.sound_config import SoundPipelineConfig
 from makar.families.pretrained.sound_pipeline_options import SoundPipelineOptions
 from makar.families.pretrained.text_config import fitting_precision
-from makar.families.pretrained.words import arguments_of, check_length
+from makar.families.pretrained.words import arguments_of, avoided, described
 from makar.nn.device import working_device
 from makar.provenance.pipelines import content_hash, hashed_files
-from makar.tensor_spec import CAPTION, TARGET
+from makar.tensor_spec import TARGET
 
 LENGTHS = ("audio_length_in_s", "audio_end_in_s")
 """What such pipelines call the length of a sound."""
@@ -128,14 +127,7 @@ class SoundPipelineSampler(Sampler):
         Raises:
             UnsupportedError: There is no description, or it, the length or a control cannot be honoured.
         """
-        texts = []
-        for prompt in prompts:
-            if unknown := set(prompt) - {CAPTION}:
-                raise UnsupportedError(f"this model cannot use {', '.join(sorted(unknown))}", expected="a description")
-            if CAPTION not in prompt:
-                raise UnsupportedError("this pipeline makes nothing without words", expected="a description")
-            texts.append(words_of(prompt[CAPTION].numpy()))
-            check_length(texts[-1], self._pipeline)
+        texts = described(prompts, self._pipeline)
         call = self._call(options)
         for index, (text, seed) in enumerate(zip(texts, seeds, strict=True)):
             yield index, {TARGET: self._made(text, options, call, seed)}, True
@@ -148,13 +140,7 @@ class SoundPipelineSampler(Sampler):
             call["num_inference_steps"] = options.steps
         if options.guidance is not None:
             call["guidance_scale"] = options.guidance
-        if options.negative_prompt is not None:
-            weight = call.get("guidance_scale", known["guidance_scale"])
-            if not weight > 1:
-                raise UnsupportedError(f"a negative prompt with guidance {weight:g}", expected="guidance above 1")
-            check_length(options.negative_prompt, self._pipeline)
-            call["negative_prompt"] = options.negative_prompt
-        return call
+        return call | avoided(options.negative_prompt, call, self._pipeline)
 
     def _made(self, text: str, options: SoundPipelineOptions, call: Mapping[str, Any], seed: int) -> np.ndarray:
         generator = torch.Generator().manual_seed(seed)

@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from torch import nn
 
-from makar.codecs.prompted_image import words_of
 from makar.errors import IntegrityError, UnsupportedError
 from makar.families.family import Batch, Sampler
 from makar.families.logits_hook import LogitsHook, refuse_hook
@@ -24,10 +23,10 @@ from makar.families.pretrained.opening import diffusers, from_folder, known_fold
 from makar.families.pretrained.text_config import fitting_precision
 from makar.families.pretrained.video_config import RATES_HZ, VideoPipelineConfig
 from makar.families.pretrained.video_options import VideoPipelineOptions
-from makar.families.pretrained.words import arguments_of, check_length
+from makar.families.pretrained.words import avoided, described
 from makar.nn.device import working_device
 from makar.provenance.pipelines import content_hash, hashed_files
-from makar.tensor_spec import CAPTION, TARGET
+from makar.tensor_spec import TARGET
 
 NAMES = {
     "steps": "num_inference_steps",
@@ -129,20 +128,13 @@ class VideoPipelineSampler(Sampler):
         Raises:
             UnsupportedError: There is no description, or it, a size or a control cannot be honoured.
         """
-        texts = []
-        for prompt in prompts:
-            if unknown := set(prompt) - {CAPTION}:
-                raise UnsupportedError(f"this model cannot use {', '.join(sorted(unknown))}", expected="a description")
-            if CAPTION not in prompt:
-                raise UnsupportedError("this pipeline makes nothing without words", expected="a description")
-            texts.append(words_of(prompt[CAPTION].numpy()))
-            check_length(texts[-1], self._pipeline)
+        texts = described(prompts, self._pipeline)
         call = self._call(options)
         for index, (text, seed) in enumerate(zip(texts, seeds, strict=True)):
             yield index, {TARGET: self._made(text, call, seed)}, True
 
     def _call(self, options: VideoPipelineOptions) -> Mapping[str, Any]:
-        known, given = arguments_of(self._pipeline), options.to_dictionary()
+        given = options.to_dictionary()
         call: dict[str, Any] = {theirs: given[ours] for ours, theirs in NAMES.items() if given[ours] is not None}
         together = int(getattr(self._pipeline, TOGETHER[type(self._pipeline).__name__]))
         if options.frames is not None and (options.frames - 1) % together:
@@ -151,13 +143,7 @@ class VideoPipelineSampler(Sampler):
                 f"{options.frames} frames of a {type(self._pipeline).__name__}",
                 expected=f"{below} or {below + together}",
             )
-        if options.negative_prompt is not None:
-            weight = call.get("guidance_scale", known["guidance_scale"])
-            if not weight > 1:
-                raise UnsupportedError(f"a negative prompt with guidance {weight:g}", expected="guidance above 1")
-            check_length(options.negative_prompt, self._pipeline)
-            call["negative_prompt"] = options.negative_prompt
-        return call
+        return call | avoided(options.negative_prompt, call, self._pipeline)
 
     def _made(self, text: str, call: Mapping[str, Any], seed: int) -> np.ndarray:
         generator = torch.Generator().manual_seed(seed)

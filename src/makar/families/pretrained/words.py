@@ -1,11 +1,11 @@
-"""What images are asked to be, read from prompt and controls of a pretrained pipeline; what would be ignored is refused.
+"""What images, sounds and clips are asked to be, read from prompt and controls of a pretrained pipeline; what would be ignored is refused.
 
 CLIP reads 77 tokens and cuts the rest off. A prompt that no text encoder of the pipeline reads whole is refused; where T5 stands beside
 CLIP (Stable Diffusion 3, Flux) it reads what CLIP cannot.
 """
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from makar.codecs.prompted_image import words_of
@@ -88,3 +88,40 @@ def asked_of(options: PretrainedOptions, pipeline: Any) -> dict[str, Any]:
                 f"a negative prompt with {name} {weight:g}", expected=f"{name} above 1, which leads away from it"
             )
     return {NAMES[name]: value for name, value in given.items()}
+
+
+def described(prompts: Sequence[Batch], pipeline: Any) -> list[str]:
+    """Return the descriptions of what a pipeline as it came is to make.
+
+    Raises:
+        UnsupportedError: There is none, it is too long to be read whole, or something else is given.
+    """
+    texts = []
+    for prompt in prompts:
+        if unknown := set(prompt) - {CAPTION}:
+            raise UnsupportedError(f"this model cannot use {', '.join(sorted(unknown))}", expected="a description")
+        if CAPTION not in prompt:
+            raise UnsupportedError("this pipeline makes nothing without words", expected="a description")
+        texts.append(words_of(prompt[CAPTION].numpy()))
+        check_length(texts[-1], pipeline)
+    return texts
+
+
+def avoided(negative: str | None, call: Mapping[str, Any], pipeline: Any) -> dict[str, Any]:
+    """Return the argument that names what is to be avoided; none where nothing is.
+
+    Args:
+        negative: What is to be avoided.
+        call: The other arguments, the weight of the words among them where it was given.
+        pipeline: The pipeline.
+
+    Raises:
+        UnsupportedError: Words have no weight, so nothing can be avoided, or it is too long to be read whole.
+    """
+    if negative is None:
+        return {}
+    weight = call.get("guidance_scale", arguments_of(pipeline)["guidance_scale"])
+    if not weight > 1:
+        raise UnsupportedError(f"a negative prompt with guidance {weight:g}", expected="guidance above 1")
+    check_length(negative, pipeline)
+    return {"negative_prompt": negative}
