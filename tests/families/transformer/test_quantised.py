@@ -5,7 +5,9 @@ import pytest
 import torch
 
 from makar.errors import UnknownNameError
-from makar.families.transformer.quantised import PRECISIONS, pack_product, quantise
+from makar.families.transformer.integers import HalfProduct, IntegerProduct, activation_levels, quantise
+from makar.families.transformer.product import Product
+from makar.families.transformer.quantised import PRECISIONS, pack_product
 
 
 def matrix(outputs: int, inputs: int) -> torch.Tensor:
@@ -33,26 +35,67 @@ def test_rows_and_blocks_give_the_product(precision: str, tolerance: float) -> N
     # The second has rows that are no multiple of what the int8 kernel takes at a time.
     for size in (64, 40):
         weight, inputs = matrix(48, size), matrix(5, size) * 20
-        product = pack_product(weight, precision=precision)
-        out = np.zeros((5, 48), dtype=np.float32)
-        product.rows(inputs.numpy(), out)
         wanted = inputs @ weight.T
-        assert (torch.from_numpy(out) - wanted).norm() < tolerance * wanted.norm()
-        assert (product.block(inputs[None])[0] - wanted).norm() < tolerance * wanted.norm()
+        for product in int8_products(weight) if precision == "int8" else [pack_product(weight, precision=precision)]:
+            out = np.zeros((5, 48), dtype=np.float32)
+            product.rows(inputs.numpy(), out)
+            assert (torch.from_numpy(out) - wanted).norm() < tolerance * wanted.norm()
+            assert (product.block(inputs[None])[0] - wanted).norm() < tolerance * wanted.norm()
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize(("outputs", "inputs"), [(48, 64), (100, 192), (1024, 256), (768, 3072)])
 def test_bits_of_a_row_do_not_depend_on_the_other_rows(precision: str, outputs: int, inputs: int) -> None:
-    product = pack_product(matrix(outputs, inputs), precision=precision)
+    weight = matrix(outputs, inputs)
     given = matrix(48, inputs).numpy()
-    together = np.zeros((48, outputs), dtype=np.float32)
-    product.rows(given, together)
-    for rows in (1, 3, 8):
-        some = np.zeros((48, outputs), dtype=np.float32)
-        for start in range(0, 48, rows):
-            product.rows(given[start : start + rows], some[start : start + rows])
-        assert np.array_equal(some, together)
+    for product in int8_products(weight) if precision == "int8" else [pack_product(weight, precision=precision)]:
+        together = np.zeros((48, outputs), dtype=np.float32)
+        product.rows(given, together)
+        for rows in (1, 3, 8):
+            some = np.zeros((48, outputs), dtype=np.float32)
+            for start in range(0, 48, rows):
+                product.rows(given[start : start + rows], some[start : start + rows])
+            assert np.array_equal(some, together)
+
+
+def int8_products(weight: torch.Tensor) -> list[Product]:
+    """Both kernels, as far as this processor has them."""
+    levels = activation_levels()
+    return [HalfProduct(weight), *([IntegerProduct(weight, levels)] if levels else [])]
+
+
+def test_a_channel_that_stands_out_costs_the_others_nothing() -> None:
+    weight, inputs = matrix(48, 256), matrix(4, 256) * 20
+    inputs[:, 7] *= 100
+    integers, scale = quantise(weight)
+    wanted = inputs.double() @ (integers.double() * scale[:, None].double()).T
+    for product in int8_products(weight):
+        out = np.zeros((4, 48), dtype=np.float32)
+        product.rows(inputs.numpy(), out)
+        # One integer of 8 bits would be wrong by a tenth of what the small channels bring; what stands out is the same in both.
+        error = torch.from_numpy(out).double() - wanted
+        small = wanted - inputs[:, 7:8].double() * (integers.double() * scale[:, None].double())[:, 7]
+        assert error.norm() < 0.02 * small.norm() + 0.003 * wanted.norm() * isinstance(product, HalfProduct)
+
+
+@pytest.mark.skipif(not activation_levels(), reason="this processor has no FBGEMM")
+def test_integers_are_exact_where_the_processor_would_cut_sums_off() -> None:
+    # The largest values of one sign: sums of pairs of products that fit into no 16 bits unless activations keep to fewer.
+    weight = torch.full((3, 512), 127.0)
+    inputs = torch.stack([torch.ones(512), -torch.ones(512)])
+    out = np.zeros((2, 3), dtype=np.float32)
+    IntegerProduct(weight, activation_levels()).rows(inputs.numpy(), out)
+    assert np.allclose(out, [[127 * 512] * 3, [-127 * 512] * 3], rtol=1e-6)
+
+
+def test_rows_of_zeros_and_of_numbers_that_are_none() -> None:
+    inputs = np.stack([np.zeros(64), np.full(64, np.nan), np.ones(64)]).astype(np.float32)
+    for product in int8_products(matrix(8, 64)):
+        out = np.ones((3, 8), dtype=np.float32)
+        product.rows(inputs, out)
+        assert (out[0] == 0).all()
+        assert np.isnan(out[1]).all()
+        assert np.isfinite(out[2]).all()
 
 
 def test_unknown_precision_is_refused() -> None:
