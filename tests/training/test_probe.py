@@ -7,7 +7,15 @@ import torch
 
 from makar.recipe import OptimisationConfig
 from makar.tensor_spec import Slot, TensorSpec
-from makar.training.probe import Candidate, candidates, fastest, probe, product_operations_per_second, random_batch
+from makar.training.probe import (
+    Candidate,
+    candidates,
+    fastest,
+    probe,
+    product_operations_per_second,
+    promising_formats,
+    random_batch,
+)
 
 
 def choose(times, *, processors=4):
@@ -40,6 +48,18 @@ def test_a_precision_that_was_asked_for_is_the_only_candidate():
 def test_the_limit_ends_the_search():
     ways = candidates("cpu", processors=8)
     assert len(fastest(ways, lambda way, best: 1.0, limit_seconds=-1.0)) == 1
+
+
+def test_a_format_without_instructions_is_not_timed(monkeypatch):
+    seconds = {"bfloat16": 4e-3, "float32": 5e-5}
+    monkeypatch.setattr("makar.training.probe._product_seconds", lambda size, name, **_: seconds[name])
+    assert promising_formats(["bfloat16", "float32"], device="cpu") == {"float32"}
+    seconds["bfloat16"] = 1e-4
+    assert promising_formats(["bfloat16", "float32"], device="cpu") == {"bfloat16", "float32"}
+
+
+def test_a_format_that_was_asked_for_is_promising_however_slow():
+    assert promising_formats(["bfloat16"], device="cpu") == {"bfloat16"}
 
 
 @pytest.mark.parametrize("kind", ["language", "gan", "bandit"])

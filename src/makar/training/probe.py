@@ -11,7 +11,7 @@ import functools
 import itertools
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import torch
 from torch import Tensor
@@ -27,6 +27,10 @@ from makar.training.workers import gradients_of
 WARM_STEPS = 2
 TIMED_STEPS = 5
 PRODUCT_SIZE = {"cpu": 768, "cuda": 4096}
+SMALL_PRODUCT_SIZE = 128
+HOPELESS_FORMAT = 8.0
+"""A number format in which a small product takes so many times as long as in another is not timed: without instructions for it bfloat16
+takes eighty times as long, and a few steps of a network would take minutes."""
 HOPELESS_FACTOR = 2.0
 HOPELESS_COOPERATION = 3.0
 GOOD_SHARE = 0.7
@@ -203,8 +207,12 @@ def probe(
         return sorted(times)[len(times) // 4]
 
     most_workers = optimisation.batch_size if network.concurrent else 1
+    if ways is None:
+        ways = candidates(device, precision=optimisation.precision, most_workers=most_workers)
+        promising = promising_formats({way.precision for way in ways}, device=device)
+        ways = [way for way in ways if way.precision in promising]
     found = fastest(
-        ways or candidates(device, precision=optimisation.precision, most_workers=most_workers),
+        ways,
         time_step,
         limit_seconds=limit_seconds,
     )
@@ -218,6 +226,14 @@ def probe(
         peak_operations_per_second=peak,
         seconds=time.monotonic() - begin,
     )
+
+
+def promising_formats(formats: Collection[str], *, device: str) -> set[str]:
+    """Return the number formats in which a small product takes not far longer than in the fastest of them."""
+    if len(formats) == 1 or device != "cpu":
+        return set(formats)
+    seconds = {name: _product_seconds(SMALL_PRODUCT_SIZE, name, device=device, repeats=2) for name in formats}
+    return {name for name, taken in seconds.items() if taken <= HOPELESS_FORMAT * min(seconds.values())}
 
 
 def parts_of(batch: Batch, count: int) -> list[Batch]:
@@ -266,12 +282,16 @@ def random_batch(family: FamilyConfig, spec: TensorSpec, *, batch_size: int, dev
 def product_operations_per_second(precision: str, *, device: str) -> float:
     """Return operations a second of a large matrix product, the best of a few."""
     size = PRODUCT_SIZE[device]
+    return 2.0 * size**3 / _product_seconds(size, precision, device=device, repeats=6)
+
+
+def _product_seconds(size: int, precision: str, *, device: str, repeats: int) -> float:
     left = torch.ones(size, size, dtype=DTYPES[precision], device=device)
     best = float("inf")
-    for _ in range(6):
+    for _ in range(repeats):
         start = time.perf_counter()
         left @ left
         if device != "cpu":
             torch.cuda.synchronize()
         best = min(best, time.perf_counter() - start)
-    return 2.0 * size**3 / best
+    return best

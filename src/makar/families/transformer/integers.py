@@ -142,4 +142,4 @@ def _packed(integers: Int8[Tensor, "outputs inputs"], scale: Float32[Tensor, " o
 def _multiplied(inputs: Float[Tensor, "rows inputs"], packed: Any, levels: int) -> Float[Tensor, "rows outputs"]:
     """Return the product of rows, each rounded to integers from -levels to levels."""
     multiply = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32
-    return multiply(inputs, 1.0, levels + 1, packed)  # type: ignore[no-any-return]
+    return multiply(inputs, 1.0, levels + 1, packed)
