@@ -15,6 +15,7 @@ from makar.families.conversation.chat_family import ChatFamily
 from makar.families.conversation.config import ChatConfig
 from makar.families.conversation.dpo_family import DpoFamily
 from makar.families.conversation.feedback_config import SCORES, DpoConfig, RewardConfig
+from makar.families.conversation.preference import bradley_terry_loss
 from makar.families.conversation.reward_family import RewardFamily
 from makar.tensor_spec import LEARNED, REJECTED, REJECTED_LEARNED, SCORE, TARGET
 from tests.codecs.test_chat import row
@@ -133,3 +134,73 @@ def test_transformers_opens_a_judge_and_gives_the_same_numbers(tmp_path):
     with torch.no_grad():
         found = float(theirs(input_ids=tokens).logits)
     assert abs(found - family.read_text("yes", codec, query="ok?")["score"]) < 1e-4
+
+
+def voting_judge(objective=PAIRS):
+    """Return a judge with a table of runs that has learned something."""
+    settings = {"grams": 2, "gram_rows": 64, "gram_dropout": 0.0}
+    family = drawn(RewardFamily(RewardConfig(decoder=DECODER.changed(tied=True), objective=objective, **settings)))
+    with torch.no_grad():
+        family.grams.table.normal_(generator=torch.Generator().manual_seed(5))
+    return family.eval()
+
+
+def test_a_table_of_runs_reads_the_answer_alone_and_has_its_share():
+    family, batch = voting_judge(), pairs()
+    tokens, marks = batch[TARGET], batch[LEARNED]
+    network, table = family.votes(tokens, marks)
+    assert torch.allclose(family.scores(tokens, marks), (network + table) / 2, atol=1e-6)
+    asked_otherwise = torch.where(marks > 0, tokens, (tokens + 1) % DECODER.vocabulary)
+    assert not torch.equal(asked_otherwise, tokens)
+    assert torch.allclose(family.votes(asked_otherwise, marks)[1], table)
+    family.gram_share.fill_(0.0)
+    assert torch.allclose(family.scores(tokens, marks), network)
+
+
+def test_the_share_of_the_table_is_the_one_that_judges_unseen_pairs_best():
+    family, batch = voting_judge(), pairs()
+
+    def cost(share):
+        family.gram_share.fill_(share)
+        with torch.no_grad():
+            chosen = family.scores(batch[TARGET], batch[LEARNED])
+            return float(bradley_terry_loss(chosen, family.scores(batch[REJECTED], batch[REJECTED_LEARNED])))
+
+    best = min((step / 10 for step in range(11)), key=cost)
+    family.calibrate([batch])
+    assert abs(float(family.gram_share) - best) < 1e-6
+    family.gram_share.fill_(0.3)
+    family.calibrate([])
+    assert abs(float(family.gram_share) - 0.3) < 1e-6
+
+
+def test_the_table_learns_at_its_own_rate_and_both_voters_get_their_whole_loss():
+    family, batch = voting_judge(), pairs()
+    (phase,) = family.phases()
+    (group,) = [one for one in phase.groups if one.parameters[0] is family.grams.table]
+    assert group.learning_rate_scale == family.config.gram_rate
+    with torch.no_grad():
+        each = [
+            bradley_terry_loss(*sides)
+            for sides in zip(
+                family.votes(batch[TARGET], batch[LEARNED]), family.votes(batch[REJECTED], batch[REJECTED_LEARNED])
+            )
+        ]
+    assert abs(phase.loss(batch, torch.Generator()).value.item() - float(sum(each))) < 1e-5
+
+
+def test_a_judge_with_a_table_is_saved_whole_and_hands_it_on():
+    family, other = voting_judge(), drawn(voting_judge())
+    family.gram_share.fill_(0.7)
+    batch = pairs()
+    right = family.scores(batch[TARGET], batch[LEARNED])
+    other.load_tensors(family.tensors())
+    assert torch.equal(other.scores(batch[TARGET], batch[LEARNED]), right)
+    heir = drawn(voting_judge())
+    heir.begin_from(family, [])
+    assert torch.allclose(heir.scores(batch[TARGET], batch[LEARNED]), right)
+    codec = fit_codec(ChatCodecConfig(base=ByteCodecConfig(), makes=PAIRS), iter([row(chosen="yes", rejected="no")]))
+    # transformers would give other numbers.
+    assert "config.json" not in family.files(codec)
+    (part,) = family.onnx_parts()
+    assert torch.allclose(part.module(batch[TARGET], batch[LEARNED]), right, atol=1e-6)

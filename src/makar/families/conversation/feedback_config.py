@@ -56,6 +56,17 @@ class RewardConfig(SpeakingConfig):
 
     decoder: TransformerConfig = setting(meaning="the network", factory=lambda: TransformerConfig(tied=True))
     objective: str = setting(PAIRS, meaning="what it learns from", choices=(PAIRS, SCORES))
+    grams: int = setting(
+        0,
+        meaning="tokens of the longest run of an answer that votes beside the network; 0 is none",
+        minimum=0,
+        maximum=8,
+    )
+    gram_rows: int = setting(1 << 16, meaning="rows of the table of runs", minimum=2, maximum=1 << 26)
+    gram_dropout: float = setting(0.5, meaning="share of the runs left out while training", minimum=0.0, maximum=0.9)
+    gram_rate: float = setting(
+        0.6, meaning="learning rate of the runs, in that of the network", minimum=0.0, maximum=100.0
+    )
 
     @property
     def rows(self) -> tuple[str, ...]:
@@ -88,10 +99,15 @@ class RewardConfig(SpeakingConfig):
             slots[SCORE] = Slot(kind="values", axes=(), sizes=(), minimum=0.0, maximum=1.0)
         return TensorSpec(slots)
 
+    def shares_runs(self, other: Self) -> bool:
+        """Return whether the table of another judge has the same rows for the same runs."""
+        mine, theirs = ((config.grams, config.gram_rows, config.decoder.vocabulary) for config in (self, other))
+        return mine == theirs
+
     def with_decoder(self, decoder: TransformerConfig) -> Self:
         """Return a copy with another network, without its output layer."""
         return self.changed(decoder=decoder.changed(tied=True))
 
     def parameter_count(self) -> int:
-        """Return the exact number of trainable parameters: those of the network, and the weights of the score."""
-        return self.decoder.parameter_count() + self.decoder.width
+        """Return the exact number of trainable parameters: those of the network, the weights of the score, and the table of runs."""
+        return self.decoder.parameter_count() + self.decoder.width + (self.gram_rows if self.grams else 0)

@@ -2,7 +2,9 @@
 
 The number is read from the stream at the end of the answer by one row of weights. From pairs the loss is that of Ouyang et al. 2022,
 equation 1; from scores, as shares p of their scale, it is the cross-entropy between p and sigmoid(number), so both kinds of judge give
-log-odds. Saved so that AutoModelForSequenceClassification of `transformers` opens it and gives the same numbers.
+log-odds. A table of short runs of the answer's tokens may judge beside the network, because a few thousand pairs are few: each learns by
+its own loss, and how much the table counts is found on the inner validation set when training is over. Without the table a judge is saved
+so that AutoModelForSequenceClassification of `transformers` opens it and gives the same numbers.
 """
 
 import dataclasses
@@ -23,10 +25,15 @@ from makar.families.conversation.preference import bradley_terry_loss
 from makar.families.conversation.speaking import SpeakingFamily
 from makar.families.family import Batch, Family, Loss, OnnxPart, ParameterGroup, Phase, Sampler, unfit_tensors
 from makar.families.logits_hook import LogitsHook, refuse_hook
-from makar.tensor_spec import LEARNED, REJECTED, REJECTED_LEARNED, SCORE, TARGET
+from makar.nn.token_grams import TokenGrams
+from makar.tensor_spec import LEARNED, SCORE, TARGET
 
 SCORE_NAME = "score.weight"
+GRAMS_NAME, SHARE_NAME = "grams.table", "gram_share"
 FIRST_DEVIATION = 0.02
+EVEN = 0.5
+SHARES = tuple(step / 10 for step in range(11))
+"""How much the table may count."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -43,6 +50,9 @@ class RewardFamily(SpeakingFamily):
         config: Sizes, with the vocabulary known.
     """
 
+    gram_share: Tensor
+    """How much the table of runs counts, 0 to 1."""
+
     options: ClassVar[type[Config]] = JudgeOptions
     creates: ClassVar[bool] = False
     concurrent: ClassVar[bool] = True
@@ -51,12 +61,21 @@ class RewardFamily(SpeakingFamily):
         super().__init__(config)
         self.config: RewardConfig = config
         self.score = nn.Parameter(torch.zeros(1, config.decoder.width))
+        self.grams = (
+            TokenGrams(rows=config.gram_rows, outputs=1, longest=config.grams, dropout=config.gram_dropout)
+            if config.grams
+            else None
+        )
+        self.register_buffer("gram_share", torch.full((), EVEN if config.grams else 0.0))
 
     def initialise(self, generator: torch.Generator) -> None:
         """Draw every weight."""
         super().initialise(generator)
         with torch.no_grad():
             self.score.normal_(std=FIRST_DEVIATION, generator=generator)
+        if self.grams is not None:
+            self.grams.initialise(generator)
+            self.gram_share.fill_(EVEN)
 
     def begin_from(self, parent: Family, batches: Iterable[Batch]) -> None:
         """Take over the network of a model; the score is that of a judge, or drawn."""
@@ -64,28 +83,59 @@ class RewardFamily(SpeakingFamily):
         if isinstance(parent, RewardFamily):
             with torch.no_grad():
                 self.score.copy_(parent.score)
+                if self.grams is not None and parent.grams is not None and self.config.shares_runs(parent.config):
+                    self.grams.table.copy_(parent.grams.table)
+                    self.gram_share.copy_(parent.gram_share)
 
     def phases(self) -> list[Phase]:
         """Return the one phase."""
         groups = [*self.groups(), ParameterGroup(parameters=[self.score], weight_decay=0.0)]
+        if self.grams is not None:
+            groups.append(
+                ParameterGroup(
+                    parameters=[self.grams.table], learning_rate_scale=self.config.gram_rate, weight_decay=0.0
+                )
+            )
         return [Phase(name="judgement", groups=groups, loss=self._loss)]
 
     def validation_loss(self, batch: Batch, generator: torch.Generator) -> Loss:
-        """Return the loss without dropout."""
+        """Return the loss of an even vote, without dropout."""
         del generator
         with torch.no_grad():
-            return self._judged(batch, None)
+            return self._judged([self.mixed(votes, EVEN) for votes in self._votes(batch, None)], batch)
+
+    def calibrate(self, batches: Iterable[Batch]) -> None:
+        """Set the share of the table to the one by which the inner validation set is judged best."""
+        if self.grams is None:
+            return
+        with torch.no_grad():
+            found = [(self._votes(batch, None), batch) for batch in batches]
+
+            def cost(share: float) -> float:
+                losses = [self._judged([self.mixed(one, share) for one in votes], batch) for votes, batch in found]
+                return sum(float(loss.value) * loss.count for loss in losses)
+
+            if found:
+                self.gram_share.fill_(min(SHARES, key=cost))
 
     def _loss(self, batch: Batch, generator: torch.Generator) -> Loss:
-        return self._judged(batch, generator)
+        # Each voter has weights of its own, and none must learn more slowly because there is another: the losses are added.
+        losses = [self._judged(list(sides), batch) for sides in zip(*self._votes(batch, generator), strict=True)]
+        value = torch.stack([loss.value for loss in losses]).sum()
+        return Loss(value=value, count=losses[0].count, unit=losses[0].unit, metrics=losses[0].metrics)
 
-    def _judged(self, batch: Batch, generator: torch.Generator | None) -> Loss:
-        scores = self.scores(batch[TARGET], batch[LEARNED], generator)
+    def _votes(self, batch: Batch, generator: torch.Generator | None) -> list[list[Tensor]]:
+        """Return what each voter says of the answers, one list for each row of a pair."""
+        rows = zip(self.config.rows, self.config.marks)
+        return [self.votes(batch[row], batch[marks], generator) for row, marks in rows]
+
+    def _judged(self, sides: list[Tensor], batch: Batch) -> Loss:
+        """Return the loss of one voter's scores of the answer, and of the other one of a pair."""
+        scores = sides[0]
         if self.config.objective == PAIRS:
-            others = self.scores(batch[REJECTED], batch[REJECTED_LEARNED], generator)
-            right = float((scores > others).float().mean())
+            right = float((scores > sides[1]).float().mean())
             return Loss(
-                value=bradley_terry_loss(scores, others),
+                value=bradley_terry_loss(scores, sides[1]),
                 count=len(scores),
                 unit="nats/pair",
                 metrics={"told_right": right},
@@ -93,10 +143,10 @@ class RewardFamily(SpeakingFamily):
         value = functional.binary_cross_entropy_with_logits(scores, batch[SCORE].float())
         return Loss(value=value, count=len(scores), unit="nats/answer")
 
-    def scores(
+    def votes(
         self, tokens: Tensor, learned: Tensor, generator: torch.Generator | None = None
-    ) -> Float[Tensor, " rows"]:
-        """Return one number a row, read at the last token of its answer.
+    ) -> list[Float[Tensor, " rows"]]:
+        """Return what the network says of each row, read at the last token of its answer, and what the table says, if there is one.
 
         Args:
             tokens: int64 ``[rows, length]``, filled up at their ends.
@@ -106,7 +156,18 @@ class RewardFamily(SpeakingFamily):
         stream = self.stream(tokens, generator).float()
         places = torch.arange(tokens.shape[1], device=tokens.device)
         last = (places * (learned > 0)).amax(1)
-        return _weighed(stream[torch.arange(len(tokens), device=tokens.device), last], self)
+        found = [_weighed(stream[torch.arange(len(tokens), device=tokens.device), last], self)]
+        if self.grams is not None:
+            found.append(self.grams(tokens, learned > 0, generator)[:, 0])
+        return found
+
+    def mixed(self, votes: list[Tensor], share: float) -> Float[Tensor, " rows"]:
+        """Return the score of each row: the network's, and the table's with its share, 0 to 1."""
+        return votes[0] if self.grams is None else (1 - share) * votes[0] + share * votes[1]
+
+    def scores(self, tokens: Tensor, learned: Tensor) -> Float[Tensor, " rows"]:
+        """Return one number a row, as all that vote say it; for the arguments see ``votes``."""
+        return self.mixed(self.votes(tokens, learned), float(self.gram_share))
 
     def predict(self, batch: Batch, what: str, generator: torch.Generator) -> dict[str, np.ndarray]:
         """Return ``score``: one number a row, higher is better."""
@@ -143,8 +204,8 @@ class RewardFamily(SpeakingFamily):
         return _Silent()
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return the weights under the names of Qwen3ForSequenceClassification."""
-        return self.writer.tensors() | {SCORE_NAME: self.score.detach()}
+        """Return the weights, those of the network and the score under the names of Qwen3ForSequenceClassification."""
+        return self.writer.tensors() | self._own_tensors()
 
     def load_tensors(self, tensors: Mapping[str, Tensor]) -> None:
         """Take every weight by its name in ``tensors``."""
@@ -153,16 +214,22 @@ class RewardFamily(SpeakingFamily):
             raise TensorMismatchError(
                 "the tensors do not fit this judge:\n  " + "\n  ".join(problems), expected="its own"
             )
-        self.writer.load_tensors({name: value for name, value in tensors.items() if name != SCORE_NAME})
+        own = self._own_tensors()
+        self.writer.load_tensors({name: value for name, value in tensors.items() if name not in own})
         with torch.no_grad():
-            self.score.copy_(tensors[SCORE_NAME])
+            for name, tensor in own.items():
+                tensor.copy_(tensors[name])
+
+    def _own_tensors(self) -> dict[str, Tensor]:
+        table = {} if self.grams is None else {GRAMS_NAME: self.grams.table.detach(), SHARE_NAME: self.gram_share}
+        return {SCORE_NAME: self.score.detach(), **table}
 
     def files(self, codec: Any) -> dict[str, bytes]:
         """Return the files of transformers, those of a classifier with one number."""
         files = super().files(codec)
         settings = json.loads(files["config.json"])
-        if self.config.decoder.layout != "mainstream":
-            # transformers has no classifier of the compact layout.
+        if self.config.decoder.layout != "mainstream" or self.grams is not None:
+            # transformers has no classifier of the compact layout, and none that a table votes beside.
             return {name: content for name, content in files.items() if name.startswith("tokenizer")}
         # What fills rows up must be no token that ends one: transformers reads the number at the last token that is no filling.
         filling = codec.turns.filling
@@ -183,10 +250,23 @@ class RewardFamily(SpeakingFamily):
         }
 
     def onnx_parts(self) -> list[OnnxPart]:
-        """Return the network from tokens to one number a position."""
+        """Return the network from tokens to one number a position; with a table, from tokens and marks to one number a row."""
         (part,) = super().onnx_parts()
-        module = _Numbers(self).eval()
-        return [OnnxPart(name="model", module=module, inputs=part.inputs, outputs=("scores",), dynamic=part.dynamic)]
+        if self.grams is None:
+            numbers = _Numbers(self).eval()
+            return [
+                OnnxPart(name="model", module=numbers, inputs=part.inputs, outputs=("scores",), dynamic=part.dynamic)
+            ]
+        (tokens,), (free,) = part.inputs.values(), part.dynamic.values()
+        return [
+            OnnxPart(
+                name="model",
+                module=_MixedNumbers(self).eval(),
+                inputs={"tokens": tokens, "learned": torch.ones_like(tokens)},
+                outputs=("scores",),
+                dynamic={"tokens": free, "learned": free},
+            )
+        ]
 
 
 class _Numbers(nn.Module):
@@ -198,6 +278,17 @@ class _Numbers(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         return _weighed(self.family.stream(tokens, None), self.family)
+
+
+class _MixedNumbers(nn.Module):
+    """From tokens and marks of the answer to the number of every row."""
+
+    def __init__(self, family: RewardFamily) -> None:
+        super().__init__()
+        self.family, self.share = family, float(family.gram_share)
+
+    def forward(self, tokens: Tensor, learned: Tensor) -> Tensor:
+        return self.family.mixed(self.family.votes(tokens, learned), self.share)
 
 
 def _weighed(stream: Tensor, family: RewardFamily) -> Tensor:
