@@ -126,16 +126,20 @@ def test_no_colour_when_not_wanted(monkeypatch, capsys):
 
 
 def test_help_and_lists_are_quick():
-    """benchmarks/startup.py measures the promise of 0.2 and 0.3 seconds; half as much again is what a busy machine adds."""
+    """benchmarks/startup.py measures the promise of 0.2 and 0.3 seconds; half as much again is what a busy machine adds.
+
+    A slower processor is allowed what it takes longer for the import of typer, on which the first one spent 0.06 s.
+    """
+    slowness = max(1.0, min(_processor_seconds(["-c", "import typer"]) for _ in range(3)) / 0.06)
     for words, limit in ((["--help"], 0.3), (["list", "recipes"], 0.45)):
-        spent = min(_processor_seconds(words) for _ in range(3))
-        assert spent < limit, f"makar {' '.join(words)}: {spent:.2f} s"
+        spent = min(_processor_seconds(["-m", "makar", *words]) for _ in range(3))
+        assert spent < limit * slowness, f"makar {' '.join(words)}: {spent:.2f} s, slowness {slowness:.2f}"
 
 
 def _processor_seconds(words):
     before = os.times()
     subprocess.run(
-        [sys.executable, "-m", "makar", *words],
+        [sys.executable, *words],
         capture_output=True,
         env=os.environ | {"PYTHONPATH": str(SOURCE)},
         check=True,
