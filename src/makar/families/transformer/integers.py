@@ -100,13 +100,15 @@ def int8_product(weight: Float[Tensor, "outputs inputs"]) -> Product:
 @functools.cache
 def activation_levels() -> int:
     """Return the largest integer of activations with which this processor multiplies exactly; 0 where FBGEMM is missing or never exact."""
-    if ENGINE not in torch.backends.quantized.supported_engines or not hasattr(
-        torch, "_make_per_channel_quantized_tensor"
-    ):
+    if ENGINE not in torch.backends.quantized.supported_engines:
         return 0
     signs = torch.where(torch.arange(TRIED_INPUTS) % 3 > 0, 127, -127).to(torch.int8)
     weight = torch.stack([torch.full_like(signs, 127), torch.full_like(signs, -127), signs])
-    packed = _packed(weight, torch.ones(len(weight)))
+    try:
+        packed = _packed(weight, torch.ones(len(weight)))
+    except AttributeError:
+        # A torch without tensors of integers.
+        return 0
     for levels in LEVELS:
         inputs = levels * torch.stack([torch.ones(TRIED_INPUTS), -torch.ones(TRIED_INPUTS), signs.sign().float()])
         if torch.equal(_multiplied(inputs, packed, levels), inputs @ weight.float().T):
