@@ -11,7 +11,7 @@ from makar.families.transformer.image_config import ImageTransformerConfig
 from makar.families.transformer.image_family import ImageTransformerFamily
 from makar.families.transformer.image_sampler import TOGETHER
 from makar.families.transformer.image_stream import image_stream, text_tokens
-from makar.families.transformer.token_drawing import TokenDrawing
+from makar.families.transformer.token_options import TokenOptions
 from makar.tensor_spec import TARGET, Slot, TensorSpec
 
 CAPTIONS = torch.tensor([[4, 5, 6, 0], [1, 0, 0, 0], [2, 3, 0, 0]])
@@ -61,7 +61,7 @@ class Known:
 
 
 def drawn(family: ImageTransformerFamily, prompts: list[Batch], seeds: list[int], **options: object) -> np.ndarray:
-    found = family.sampler(Known()).sample(TokenDrawing(**options), prompts, seeds)
+    found = family.sampler(Known()).sample(TokenOptions(**options), prompts, seeds)
     return np.stack([slots["target"] for _, slots, _ in found])
 
 

@@ -25,7 +25,7 @@ from makar.families.transformer.image_stream import ImageStream, image_stream
 from makar.families.transformer.network import TransformerNetwork
 from makar.families.transformer.objective import parameter_groups
 from makar.families.transformer.start import LARGEST_VOCABULARY, count_pairs, start_from_pairs
-from makar.families.transformer.token_drawing import TokenDrawing
+from makar.families.transformer.token_options import TokenOptions
 from makar.families.transformer.worded_stream import END_TOKEN, some_forgotten
 from makar.nn.cross_entropy import linear_cross_entropy
 from makar.nn.grid_places import GridPlaces
@@ -41,7 +41,7 @@ class ImageTransformerFamily(Family):
         config: Sizes, bound to what the codec makes.
     """
 
-    options: ClassVar[type[TokenDrawing]] = TokenDrawing
+    options: ClassVar[type[TokenOptions]] = TokenOptions
     concurrent: ClassVar[bool] = True
 
     def __init__(self, config: ImageTransformerConfig) -> None:

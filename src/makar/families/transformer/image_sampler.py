@@ -31,7 +31,7 @@ from makar.families.transformer.options import TextOptions
 from makar.families.transformer.prefix_decoder import PrefixDecoder
 from makar.families.transformer.quantised import pack_product
 from makar.families.transformer.sampling import choose, strategies
-from makar.families.transformer.token_drawing import TokenDrawing
+from makar.families.transformer.token_options import TokenOptions
 from makar.tensor_spec import KNOWN, MASK, TARGET
 
 TOGETHER = 16
@@ -83,7 +83,7 @@ class ImageTokenSampler(Sampler):
         )
 
     def sample(
-        self, options: TokenDrawing, prompts: list[Batch], seeds: list[int]
+        self, options: TokenOptions, prompts: list[Batch], seeds: list[int]
     ) -> Iterator[tuple[int, dict[str, np.ndarray], bool]]:
         """Make one image for every seed, from nothing or going on from what its prompt hands in.
 
@@ -104,7 +104,7 @@ class ImageTokenSampler(Sampler):
             for image in part:
                 yield image.index, {TARGET: np.array(image.tokens, np.int64).reshape(shape)}, True
 
-    def _begun(self, options: TokenDrawing, index: int, prompt: Batch, seed: int) -> _Image:
+    def _begun(self, options: TokenOptions, index: int, prompt: Batch, seed: int) -> _Image:
         generator = torch.Generator().manual_seed(seed)
         draw = torch.rand((), generator=generator)
         known = self._known(prompt)
@@ -133,7 +133,7 @@ class ImageTokenSampler(Sampler):
         return [int(token) for token in known.flatten()[:first]]
 
     @torch.inference_mode()
-    def _draw(self, options: TokenDrawing, images: list[_Image]) -> None:
+    def _draw(self, options: TokenOptions, images: list[_Image]) -> None:
         config = self._config
         guidance = self._asking.guidance(options, [image.asked for image in images])
         told = [image.asked for image in images]

@@ -3,13 +3,13 @@
 import dataclasses
 
 from makar.config import setting
-from makar.families.transformer.token_drawing import TokenDrawing
+from makar.families.transformer.token_options import TokenOptions
 
 LONGEST_SECONDS = 600.0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class SoundTokenOptions(TokenDrawing):
+class SoundTokenOptions(TokenOptions):
     """How the tokens of a sound are drawn. Guidance comes first, then the filters in the order of the fields."""
 
     seconds: float | None = setting(

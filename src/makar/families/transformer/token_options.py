@@ -7,7 +7,7 @@ from makar.config import Config, setting
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class TokenDrawing(Config):
+class TokenOptions(Config):
     """How tokens are drawn. Guidance comes first, then the filters in the order of the fields."""
 
     kind: ClassVar[str] = ""
