@@ -1,6 +1,6 @@
 """Learning from rewards that can be checked, GRPO and PPO, on generated arithmetic: held-out success before and after, three seeds each.
 
-Run: python benchmarks/reinforce.py [--task larger] [--chat-steps 400] [--steps 120] [--seeds 3]
+Run: python benchmarks/reinforce.py [--task larger] [--chat-steps 2000] [--steps 150] [--seeds 3]
 
 A chat model learns from nothing how an answer looks, from data that is right only by chance (task ``larger``: one of the two numbers asked
 about; ``sum``: the sum, or a number near it). Then it is tuned by a reward for the right answer and nothing else. Prompts of the held-out
@@ -49,8 +49,8 @@ def main() -> None:
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--task", choices=("larger", "sum"), default="larger")
     arguments.add_argument("--largest", type=int, default=100)
-    arguments.add_argument("--chat-steps", type=int, default=400)
-    arguments.add_argument("--steps", type=int, default=120)
+    arguments.add_argument("--chat-steps", type=int, default=2000)
+    arguments.add_argument("--steps", type=int, default=150)
     arguments.add_argument("--seeds", type=int, default=3)
     arguments.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS)
     given = arguments.parse_args()

@@ -10,6 +10,7 @@ SHOWN_ELSEWHERE = {
     ("policy", "stop"): "families/transformer/test_sampler.py",
     ("policy", "reward"): "families/conversation/test_policy.py",
     ("policy", "judge"): "families/conversation/test_policy.py",
+    ("reward", "gram_rate"): "families/conversation/test_feedback.py",
     ("policy", "pattern"): "families/conversation/test_policy.py",
     ("policy", "clip"): "families/conversation/test_policy.py",
     ("policy", "largest_divergence"): "families/conversation/test_policy.py",

@@ -8,8 +8,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from makar.codecs.codec import CodecConfig
-from makar.codecs.text_config import LEAST_VOCABULARY
+from makar.codecs.captioned_config import CaptionedConfig
 from makar.config import setting
 from makar.errors import ConfigError, UnsupportedError
 from makar.tensor_spec import CAPTION, CLASS, TARGET, Slot
@@ -30,7 +29,7 @@ SIDE_STEP = 4
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ImageCodecConfig(CodecConfig):
+class ImageCodecConfig(CaptionedConfig):
     """Settings of the image codec."""
 
     kind: ClassVar[str] = "image"
@@ -47,20 +46,6 @@ class ImageCodecConfig(CodecConfig):
         meaning="crop fills the size and cuts what hangs over at both sides; pad shows everything and fills the rest "
         "with the colour of the border",
         choices=("crop", "pad"),
-    )
-    use_labels: bool = setting(False, meaning="learn the class of every image, so that one can be asked for")
-    use_captions: bool = setting(False, meaning="learn what captions say, so that an image can be described")
-    caption_length: int = setting(
-        32,
-        meaning="tokens of a caption; what is longer is cut off in training and refused as a prompt",
-        minimum=1,
-        maximum=512,
-    )
-    caption_vocabulary: int = setting(
-        2048,
-        meaning="different caption tokens at most, the 256 bytes included",
-        minimum=LEAST_VOCABULARY,
-        maximum=100_000,
     )
     use_scores: bool = setting(
         False, meaning="keep how much people like every image, 0 to 1; one that nobody judged counts in full"

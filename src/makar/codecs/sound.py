@@ -13,12 +13,12 @@ from typing import Self
 
 import numpy as np
 
-from makar.codecs.codec import Codec
 from makar.codecs.hearing import Player, drawn_picture, fitting, heard_frames, loudness, played_picture
 from makar.codecs.image import ImageCodec
+from makar.codecs.pictured import PicturedCodec
 from makar.codecs.sound_config import OUTLINE, SoundCodecConfig
 from makar.data.chroma import SILENT, melody_of, outline_of
-from makar.data.record import Record, Records, is_sampled
+from makar.data.record import Record, is_sampled
 from makar.data.sound import Sound
 from makar.data.spectrogram import RANGE_DB
 from makar.errors import ArtifactError, EmptyDataError, UnsupportedError
@@ -27,7 +27,7 @@ from makar.tensor_spec import SOURCE, TensorSpec
 FILE = "sound_codec.json"
 
 
-class SoundCodec(Codec):
+class SoundCodec(PicturedCodec):
     """Sounds of one length; made with ``fit`` or ``from_files``.
 
     Args:
@@ -35,9 +35,10 @@ class SoundCodec(Codec):
         pictures: The codec of the pictures.
     """
 
+    config: SoundCodecConfig
+
     def __init__(self, config: SoundCodecConfig, *, pictures: ImageCodec) -> None:
-        self.config: SoundCodecConfig = config
-        self.pictures = pictures
+        super().__init__(config, pictures=pictures)
         self.player: Player | None = None
 
     @classmethod
@@ -86,16 +87,6 @@ class SoundCodec(Codec):
         """A picture from -1 to 1, and where they are used a class, a row of tokens of the caption, and the melody as source."""
         return self.config.with_melody(self.pictures.spec)
 
-    @property
-    def class_counts(self) -> dict[str, int]:
-        """Training sounds of each class by name."""
-        return self.pictures.class_counts
-
-    @property
-    def class_names(self) -> tuple[str, ...]:
-        """The classes in the order of their numbers."""
-        return self.pictures.class_names
-
     def encode(self, record: Record) -> dict[str, np.ndarray]:
         """Return ``target`` uint8 ``[1, rows, frames]``, with labels ``class``, with captions ``caption``, with melodies ``source``."""
         if record.content is None:
@@ -123,21 +114,6 @@ class SoundCodec(Codec):
     def decodes(self) -> bool:
         """Whether a picture leads back to a sound; an outline does not."""
         return self.config.shows != OUTLINE
-
-    def counted(self, records: Iterator[Record]) -> "SoundCodec":
-        """Return the codec with the sounds of each class counted in other data."""
-        if not self.class_names:
-            return self
-        every = records.without_content() if isinstance(records, Records) else records
-        return SoundCodec(self.config, pictures=self.pictures.counted(every))
-
-    def encode_caption(self, prompt: str) -> np.ndarray:
-        """Return the tokens of a prompt, int64 ``[caption_length]``."""
-        return self.pictures.encode_caption(prompt)
-
-    def decode_caption(self, tokens: np.ndarray) -> str:
-        """Return the words of a row of caption tokens."""
-        return self.pictures.decode_caption(tokens)
 
     def to_model(self, slot: str, values: np.ndarray) -> np.ndarray:
         """Turn uint8 0..255 into float32 -1..1, notes into int64; classes stay what they are."""

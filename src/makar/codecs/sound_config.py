@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from makar.codecs.captioned_config import CaptionedConfig
 from makar.codecs.hearing_config import (
     FEWEST_FRAMES,
     MANY_MELS,
@@ -14,7 +15,6 @@ from makar.codecs.hearing_config import (
     usual_rate_hz,
 )
 from makar.codecs.image_config import ImageCodecConfig, estimated_slots
-from makar.codecs.text_config import LEAST_VOCABULARY
 from makar.config import setting
 from makar.tensor_spec import SOURCE, Slot, TensorSpec
 
@@ -29,7 +29,7 @@ MELODY_NOTES = 13
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class SoundCodecConfig(HearingConfig):
+class SoundCodecConfig(HearingConfig, CaptionedConfig):
     """Settings of the sound codec."""
 
     kind: ClassVar[str] = "sound"
@@ -49,20 +49,6 @@ class SoundCodecConfig(HearingConfig):
     )
     use_melody: bool = setting(
         False, meaning="learn which of the twelve notes leads at each moment, so that a melody can be given"
-    )
-    use_labels: bool = setting(False, meaning="learn the class of every sound, so that one can be asked for")
-    use_captions: bool = setting(False, meaning="learn what captions say, so that a sound can be described")
-    caption_length: int = setting(
-        32,
-        meaning="tokens of a caption; what is longer is cut off in training and refused as a prompt",
-        minimum=1,
-        maximum=512,
-    )
-    caption_vocabulary: int = setting(
-        2048,
-        meaning="different caption tokens at most, the 256 bytes included",
-        minimum=LEAST_VOCABULARY,
-        maximum=100_000,
     )
 
     def estimated_spec(self, labels: Mapping[str, int]) -> TensorSpec:

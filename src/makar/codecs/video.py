@@ -12,19 +12,19 @@ from typing import Any, Self
 import numpy as np
 
 from makar.codecs.alpha import pixels_of
-from makar.codecs.codec import Codec
 from makar.codecs.image import ImageCodec
 from makar.codecs.image_fit import fit_image, with_channels
+from makar.codecs.pictured import PicturedCodec
 from makar.codecs.video_config import VideoCodecConfig, slots_of_clips
 from makar.data.clip import Clip, sheet_of
-from makar.data.record import Record, Records, is_sampled
+from makar.data.record import Record, is_sampled
 from makar.tensor_spec import TARGET, TensorSpec
 
 REST_SHARE = 0.5
 """What is left behind the last whole clip of a longer one counts, its last picture held, from this share of a clip on."""
 
 
-class VideoCodec(Codec):
+class VideoCodec(PicturedCodec):
     """Clips of one length; made with ``fit`` or ``from_files``.
 
     Args:
@@ -32,9 +32,10 @@ class VideoCodec(Codec):
         pictures: The codec of the frames.
     """
 
+    config: VideoCodecConfig
+
     def __init__(self, config: VideoCodecConfig, *, pictures: ImageCodec) -> None:
-        self.config: VideoCodecConfig = config.changed(channels=pictures.config.channels)
-        self.pictures = pictures
+        super().__init__(config.changed(channels=pictures.config.channels), pictures=pictures)
 
     @classmethod
     def fit(cls, config: VideoCodecConfig, records: Iterator[Record]) -> Self:
@@ -72,16 +73,6 @@ class VideoCodec(Codec):
     def spec(self) -> TensorSpec:
         """Pixels from -1 to 1 of all frames, and where they are used a class and a row of tokens of the caption."""
         return slots_of_clips(self.pictures.spec, self.config.frames)
-
-    @property
-    def class_counts(self) -> dict[str, int]:
-        """Training clips of each class by name."""
-        return self.pictures.class_counts
-
-    @property
-    def class_names(self) -> tuple[str, ...]:
-        """The classes in the order of their numbers."""
-        return self.pictures.class_names
 
     def cut(self, records: Iterable[Record]) -> Iterator[Record]:
         """Yield clips of the right rate and length: several of a longer one."""
@@ -125,21 +116,6 @@ class VideoCodec(Codec):
             for frame in frames
         )
         return np.ascontiguousarray(np.concatenate([frame.transpose(2, 0, 1) for frame in fitted]))
-
-    def counted(self, records: Iterator[Record]) -> "VideoCodec":
-        """Return the codec with the clips of each class counted in other data."""
-        if not self.class_names:
-            return self
-        every = records.without_content() if isinstance(records, Records) else records
-        return VideoCodec(self.config, pictures=self.pictures.counted(every))
-
-    def encode_caption(self, prompt: str) -> np.ndarray:
-        """Return the tokens of a prompt, int64 ``[caption_length]``."""
-        return self.pictures.encode_caption(prompt)
-
-    def decode_caption(self, tokens: np.ndarray) -> str:
-        """Return the words of a row of caption tokens."""
-        return self.pictures.decode_caption(tokens)
 
     def to_model(self, slot: str, values: np.ndarray) -> np.ndarray:
         """Turn uint8 0..255 into float32 -1..1; classes stay what they are."""

@@ -4,9 +4,8 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from makar.codecs.codec import CodecConfig
+from makar.codecs.captioned_config import CaptionedConfig
 from makar.codecs.image_config import LARGEST, SMALLEST, ImageCodecConfig, choose_image_codec, estimated_slots
-from makar.codecs.text_config import LEAST_VOCABULARY
 from makar.config import setting
 from makar.tensor_spec import TARGET, TensorSpec
 
@@ -18,7 +17,7 @@ HIGHEST_RATE_HZ = 60.0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class VideoCodecConfig(CodecConfig):
+class VideoCodecConfig(CaptionedConfig):
     """Settings of the video codec."""
 
     kind: ClassVar[str] = "video"
@@ -45,20 +44,6 @@ class VideoCodecConfig(CodecConfig):
         meaning="crop fills the size and cuts what hangs over at both sides; pad shows everything and fills the rest "
         "with the colour of the border",
         choices=("crop", "pad"),
-    )
-    use_labels: bool = setting(False, meaning="learn the class of every clip, so that one can be asked for")
-    use_captions: bool = setting(False, meaning="learn what captions say, so that a clip can be described")
-    caption_length: int = setting(
-        32,
-        meaning="tokens of a caption; what is longer is cut off in training and refused as a prompt",
-        minimum=1,
-        maximum=512,
-    )
-    caption_vocabulary: int = setting(
-        2048,
-        meaning="different caption tokens at most, the 256 bytes included",
-        minimum=LEAST_VOCABULARY,
-        maximum=100_000,
     )
 
     @property

@@ -64,7 +64,7 @@ def image_transformer_for(
         operations: Floating-point operations of the whole training.
         images: Different training images.
     """
-    length = family.longest_text + family.places
+    length = family.longest_text + family.content_positions
     decoder, optimisation = text_family_for(operations, tokens=images * length, vocabulary=family.decoder.vocabulary)
     batch_tokens = optimisation.batch_size * decoder.context
     return family.with_decoder(decoder), optimisation.changed(batch_size=max(8, round(batch_tokens / length)))

@@ -144,7 +144,7 @@ def sound_transformer_for(
         operations: Floating-point operations of the whole training.
         sounds: Different training sounds.
     """
-    length = family.longest_text + family.steps
+    length = family.longest_text + family.content_positions
     # Every step has a token of each codebook to learn from.
     tokens = sounds * family.moments * family.codebooks
     decoder, optimisation = text_family_for(operations, tokens=tokens, vocabulary=family.decoder.vocabulary)

@@ -9,9 +9,9 @@ from makar.errors import ConfigError, UnknownNameError, UnsupportedError
 from makar.families.family import Batch, build_family
 from makar.families.transformer.image_config import ImageTransformerConfig
 from makar.families.transformer.image_family import ImageTransformerFamily
-from makar.families.transformer.image_options import ImageTokenOptions
 from makar.families.transformer.image_sampler import TOGETHER
 from makar.families.transformer.image_stream import image_stream, text_tokens
+from makar.families.transformer.token_options import TokenOptions
 from makar.tensor_spec import TARGET, Slot, TensorSpec
 
 CAPTIONS = torch.tensor([[4, 5, 6, 0], [1, 0, 0, 0], [2, 3, 0, 0]])
@@ -61,7 +61,7 @@ class Known:
 
 
 def drawn(family: ImageTransformerFamily, prompts: list[Batch], seeds: list[int], **options: object) -> np.ndarray:
-    found = family.sampler(Known()).sample(ImageTokenOptions(**options), prompts, seeds)
+    found = family.sampler(Known()).sample(TokenOptions(**options), prompts, seeds)
     return np.stack([slots["target"] for _, slots, _ in found])
 
 
@@ -74,7 +74,7 @@ def logits_of(family: ImageTransformerFamily, text: torch.Tensor, image: torch.T
 
 def test_the_image_follows_its_caption_at_once() -> None:
     config = small()
-    assert (config.class_start, config.image_start, config.decoder.vocabulary) == (9, 12, 19)
+    assert (config.class_start, config.content_start, config.decoder.vocabulary) == (9, 12, 19)
     image = torch.arange(6).view(1, 2, 3).expand(3, -1, -1)
     rows = image_stream(config, image, label=torch.tensor([0, 1, 2]), caption=CAPTIONS)
     assert rows.tokens.tolist() == [

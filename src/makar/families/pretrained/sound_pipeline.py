@@ -11,21 +11,16 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from torch import nn
 
-from makar.errors import ArtifactError, IntegrityError, UnsupportedError
+from makar.errors import ArtifactError
 from makar.families.family import Batch, Sampler
 from makar.families.logits_hook import LogitsHook, refuse_hook
-from makar.families.pretrained.as_it_came import AsItCame
-from makar.families.pretrained.drawing import drawn_from
 from makar.families.pretrained.folder import PipelineFolder, read_folder
-from makar.families.pretrained.memory import free_bytes_of
-from makar.families.pretrained.opening import diffusers, from_folder, known_folder, quiet
+from makar.families.pretrained.opening import diffusers
+from makar.families.pretrained.pipeline import PipelineAsItCame, made_by
 from makar.families.pretrained.sound_config import SoundPipelineConfig
 from makar.families.pretrained.sound_pipeline_options import SoundPipelineOptions
-from makar.families.pretrained.text_config import fitting_precision
 from makar.families.pretrained.words import arguments_of, avoided, described
-from makar.nn.device import working_device
 from makar.provenance.pipelines import content_hash, hashed_files
 from makar.tensor_spec import TARGET
 
@@ -64,38 +59,18 @@ def _rate_and_channels(folder: PipelineFolder) -> tuple[int, int]:
     return rate, int(channels)
 
 
-class SoundPipeline(AsItCame):
+class SoundPipeline(PipelineAsItCame):
     """A pipeline of sound.
 
     Args:
         config: Names the folder by its hash.
-
-    Raises:
-        ArtifactError: The folder is not on this machine, or diffusers cannot open it.
-        IntegrityError: It is another one, or the configuration describes another.
     """
 
     options: ClassVar[type[SoundPipelineOptions]] = SoundPipelineOptions
     config: SoundPipelineConfig
 
     def __init__(self, config: SoundPipelineConfig) -> None:
-        super().__init__(config)
-        folder = known_folder(config.base, pipeline=config.architecture)
-        if describe_sound_pipeline(folder.path) != config:
-            raise IntegrityError(
-                "the configuration describes another pipeline than its base", do="do not trust this model"
-            )
-        device = working_device().type
-        self._precision = fitting_precision(config.weights, device=device, free_bytes=free_bytes_of(device))
-        self.pipeline = from_folder(folder, precision=self._precision)
-        parts = self.pipeline.components.values()
-        # Known to this module, they go where it goes.
-        self.networks = nn.ModuleList([part for part in parts if isinstance(part, nn.Module)])
-
-    @property
-    def computing(self) -> dict[str, Any]:
-        """The number format of the weights."""
-        return {"precision": self._precision}
+        super().__init__(config, weights=config.weights, describe=lambda folder: describe_sound_pipeline(folder.path))
 
     def sampler(self, codec: Any, *, hook: LogitsHook | None = None) -> Sampler:
         """Return a sampler of sounds."""
@@ -143,12 +118,7 @@ class SoundPipelineSampler(Sampler):
         return call | avoided(options.negative_prompt, call, self._pipeline)
 
     def _made(self, text: str, options: SoundPipelineOptions, call: Mapping[str, Any], seed: int) -> np.ndarray:
-        generator = torch.Generator().manual_seed(seed)
-        try:
-            with quiet(), drawn_from(seed), torch.inference_mode():
-                made = self._pipeline(prompt=text, generator=generator, **call).audios[0]
-        except (ValueError, TypeError) as error:
-            raise UnsupportedError(f"{self._config.architecture} cannot do this: {error}") from error
+        made = made_by(self._pipeline, text, seed=seed, **call).audios[0]
         samples = np.asarray(made.float().cpu() if isinstance(made, torch.Tensor) else made, np.float32)
         whole = samples.T if samples.ndim == 2 else samples[:, None]
         return np.ascontiguousarray(whole[: max(1, round(options.seconds * self._config.rate_hz))])

@@ -9,22 +9,17 @@ from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
-import torch
 from torch import nn
 
-from makar.errors import IntegrityError, UnsupportedError
+from makar.errors import UnsupportedError
 from makar.families.family import Batch, Sampler
 from makar.families.logits_hook import LogitsHook, refuse_hook
-from makar.families.pretrained.as_it_came import AsItCame
-from makar.families.pretrained.drawing import drawn_from
 from makar.families.pretrained.folder import PipelineFolder
-from makar.families.pretrained.memory import free_bytes_of
-from makar.families.pretrained.opening import diffusers, from_folder, known_folder, quiet
-from makar.families.pretrained.text_config import fitting_precision
+from makar.families.pretrained.opening import diffusers
+from makar.families.pretrained.pipeline import PipelineAsItCame, made_by
 from makar.families.pretrained.video_config import RATES_HZ, VideoPipelineConfig
 from makar.families.pretrained.video_options import VideoPipelineOptions
 from makar.families.pretrained.words import avoided, described
-from makar.nn.device import working_device
 from makar.provenance.pipelines import content_hash, hashed_files
 from makar.tensor_spec import TARGET
 
@@ -63,42 +58,28 @@ def describe_video_pipeline(folder: PipelineFolder) -> VideoPipelineConfig:
     )
 
 
-class VideoPipeline(AsItCame):
+class VideoPipeline(PipelineAsItCame):
     """A pipeline of video.
 
     Args:
         config: Names the folder by its hash.
-
-    Raises:
-        ArtifactError: The folder is not on this machine, or diffusers cannot open it.
-        IntegrityError: It is another one, or the configuration describes another.
     """
 
     options: ClassVar[type[VideoPipelineOptions]] = VideoPipelineOptions
     config: VideoPipelineConfig
 
     def __init__(self, config: VideoPipelineConfig) -> None:
-        super().__init__(config)
-        folder = known_folder(config.base, pipeline=config.architecture)
-        if describe_video_pipeline(folder) != config:
-            raise IntegrityError(
-                "the configuration describes another pipeline than its base", do="do not trust this model"
-            )
-        device = working_device().type
-        free = free_bytes_of(device)
-        self._precision = fitting_precision(config.weights, device=device, free_bytes=free)
-        self.pipeline = from_folder(folder, precision=self._precision)
-        parts = [part for part in self.pipeline.components.values() if isinstance(part, nn.Module)]
-        self._waits = device == "cuda" and HALF_BYTES * config.weights > HELD_SHARE * free
+        super().__init__(config, weights=config.weights, describe=describe_video_pipeline)
+        self._waits = self.device_name == "cuda" and HALF_BYTES * config.weights > HELD_SHARE * self.free_bytes
         if self._waits:
+            # diffusers moves the parts, each when its turn comes.
             self.pipeline.enable_model_cpu_offload()
-        # Known to this module, they go where it goes; where they wait for their turn, diffusers moves them.
-        self.networks = nn.ModuleList([] if self._waits else parts)
+            self.networks = nn.ModuleList()
 
     @property
     def computing(self) -> dict[str, Any]:
         """The number format of the weights, and what waits in the memory of the machine."""
-        return {"precision": self._precision, "offload": "component" if self._waits else "none"}
+        return {**super().computing, "offload": "component" if self._waits else "none"}
 
     def sampler(self, codec: Any, *, hook: LogitsHook | None = None) -> Sampler:
         """Return a sampler of clips."""
@@ -146,10 +127,5 @@ class VideoPipelineSampler(Sampler):
         return call | avoided(options.negative_prompt, call, self._pipeline)
 
     def _made(self, text: str, call: Mapping[str, Any], seed: int) -> np.ndarray:
-        generator = torch.Generator().manual_seed(seed)
-        try:
-            with quiet(), drawn_from(seed), torch.inference_mode():
-                made = self._pipeline(prompt=text, generator=generator, output_type="np", **call).frames[0]
-        except (ValueError, TypeError) as error:
-            raise UnsupportedError(f"{type(self._pipeline).__name__} cannot do this: {error}") from error
+        made = made_by(self._pipeline, text, seed=seed, output_type="np", **call).frames[0]
         return 2 * np.asarray(made, np.float32) - 1

@@ -20,15 +20,16 @@ from makar.families.family import Batch, Family, Loss, OnnxPart, ParameterGroup,
 from makar.families.logits_hook import LogitsHook
 from makar.families.transformer.family import PRECISIONS
 from makar.families.transformer.image_config import ImageTransformerConfig
-from makar.families.transformer.image_options import ImageTokenOptions
 from makar.families.transformer.image_sampler import ImageTokenSampler
-from makar.families.transformer.image_stream import END_TOKEN, ImageStream, image_stream
+from makar.families.transformer.image_stream import ImageStream, image_stream
 from makar.families.transformer.network import TransformerNetwork
 from makar.families.transformer.objective import parameter_groups
 from makar.families.transformer.start import LARGEST_VOCABULARY, count_pairs, start_from_pairs
+from makar.families.transformer.token_options import TokenOptions
+from makar.families.transformer.worded_stream import END_TOKEN, some_forgotten
 from makar.nn.cross_entropy import linear_cross_entropy
 from makar.nn.grid_places import GridPlaces
-from makar.tensor_spec import CAPTION, CLASS, NO_CAPTION_TOKEN, PADDING_TOKEN, TARGET
+from makar.tensor_spec import CAPTION, CLASS, TARGET
 
 UNIT = "nats/token"
 
@@ -40,7 +41,7 @@ class ImageTransformerFamily(Family):
         config: Sizes, bound to what the codec makes.
     """
 
-    options: ClassVar[type[ImageTokenOptions]] = ImageTokenOptions
+    options: ClassVar[type[TokenOptions]] = TokenOptions
     concurrent: ClassVar[bool] = True
 
     def __init__(self, config: ImageTransformerConfig) -> None:
@@ -62,7 +63,7 @@ class ImageTransformerFamily(Family):
             return
         rows = []
         for batch in batches:
-            image = batch[TARGET].cpu().flatten(1) + config.image_start
+            image = batch[TARGET].cpu().flatten(1) + config.content_start
             rows.append(torch.cat([torch.full_like(image[:, :1], END_TOKEN), image], 1))
         counts = count_pairs(rows, config.decoder.vocabulary)
         if counts.sum() > 0:
@@ -75,18 +76,13 @@ class ImageTransformerFamily(Family):
 
     def _loss(self, batch: Batch, generator: torch.Generator) -> Loss:
         config = self.config
-        label, caption = batch.get(CLASS), batch.get(CAPTION)
-        if config.classes or config.caption_length:
-            forgotten = (torch.rand(len(batch[TARGET]), generator=generator) < config.class_dropout).to(
-                batch[TARGET].device
-            )
-            if label is not None:
-                label = torch.where(forgotten, config.classes, label)
-            if caption is not None:
-                nothing = functional.pad(
-                    torch.full_like(caption[:, :1], NO_CAPTION_TOKEN), (0, caption.shape[1] - 1), value=PADDING_TOKEN
-                )
-                caption = torch.where(forgotten[:, None], nothing, caption)
+        label, caption = some_forgotten(
+            config,
+            batch=len(batch[TARGET]),
+            label=batch.get(CLASS),
+            caption=batch.get(CAPTION),
+            generator=generator,
+        )
         rows = image_stream(config, batch[TARGET], label=label, caption=caption)
         stream = self._stream(rows, generator)
         image = self._image_loss(stream, rows, batch[TARGET])
@@ -116,7 +112,7 @@ class ImageTransformerFamily(Family):
 
     def _image_loss(self, stream: Tensor, rows: ImageStream, image: Tensor) -> Tensor:
         x = stream.gather(1, rows.image[..., None].expand(-1, -1, stream.shape[-1]))
-        head = self.network.head[self.config.image_start :]
+        head = self.network.head[self.config.content_start :]
         return linear_cross_entropy(x.flatten(0, 1), head, image.flatten())
 
     def _text_loss(self, stream: Tensor, rows: ImageStream) -> Tensor:
@@ -145,7 +141,7 @@ class ImageTransformerFamily(Family):
         config = self.config
         text = torch.zeros(2, 3 + config.longest_text, dtype=torch.int64)
         text[:, -1] = END_TOKEN
-        image = torch.arange(2 * config.places).view(2, config.places) % config.codes
+        image = torch.arange(2 * config.content_positions).view(2, config.content_positions) % config.codes
         return [
             OnnxPart(
                 name="model",
@@ -167,7 +163,7 @@ class _ImageLogits(nn.Module):
     def forward(
         self, text: Int[Tensor, "batch length"], image: Int[Tensor, "batch places"]
     ) -> Float[Tensor, "batch places codes"]:
-        start = self.config.image_start
+        start = self.config.content_start
         tokens = torch.cat([text, start + image[:, :-1]], 1)
         vectors = functional.embedding(tokens, self.network.embeddings)
         before = torch.zeros_like(vectors[:, : text.shape[1] - 1])

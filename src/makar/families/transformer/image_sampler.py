@@ -24,7 +24,6 @@ from makar.families.family import Batch, Sampler
 from makar.families.logits_hook import LogitsHook
 from makar.families.transformer.decoder import DecoderShape, pack_weights
 from makar.families.transformer.image_config import ImageTransformerConfig
-from makar.families.transformer.image_options import ImageTokenOptions
 from makar.families.transformer.image_stream import text_tokens
 from makar.families.transformer.layouts import transformers_settings
 from makar.families.transformer.network import TransformerNetwork
@@ -32,6 +31,7 @@ from makar.families.transformer.options import TextOptions
 from makar.families.transformer.prefix_decoder import PrefixDecoder
 from makar.families.transformer.quantised import pack_product
 from makar.families.transformer.sampling import choose, strategies
+from makar.families.transformer.token_options import TokenOptions
 from makar.tensor_spec import KNOWN, MASK, TARGET
 
 TOGETHER = 16
@@ -77,13 +77,13 @@ class ImageTokenSampler(Sampler):
         device = str(network.embeddings.device)
         packed = pack_weights(shape, network.saved_tensors(), device=device)
         # Only image tokens are ever drawn.
-        head = pack_product(network.head[config.image_start :].detach(), precision="float32")
+        head = pack_product(network.head[config.content_start :].detach(), precision="float32")
         self._weights = dataclasses.replace(
             packed, head=head, shape=dataclasses.replace(shape, vocabulary=config.codes)
         )
 
     def sample(
-        self, options: ImageTokenOptions, prompts: list[Batch], seeds: list[int]
+        self, options: TokenOptions, prompts: list[Batch], seeds: list[int]
     ) -> Iterator[tuple[int, dict[str, np.ndarray], bool]]:
         """Make one image for every seed, from nothing or going on from what its prompt hands in.
 
@@ -104,7 +104,7 @@ class ImageTokenSampler(Sampler):
             for image in part:
                 yield image.index, {TARGET: np.array(image.tokens, np.int64).reshape(shape)}, True
 
-    def _begun(self, options: ImageTokenOptions, index: int, prompt: Batch, seed: int) -> _Image:
+    def _begun(self, options: TokenOptions, index: int, prompt: Batch, seed: int) -> _Image:
         generator = torch.Generator().manual_seed(seed)
         draw = torch.rand((), generator=generator)
         known = self._known(prompt)
@@ -123,7 +123,7 @@ class ImageTokenSampler(Sampler):
         if tuple(known.shape) != shape or tuple(mask.shape) != (1, *shape):
             raise UnsupportedError(f"known of shape {list(known.shape)}", expected=f"{list(shape)}, that of the model")
         is_new = mask.flatten() > 0
-        first = int(is_new.int().argmax()) if is_new.any() else config.places
+        first = int(is_new.int().argmax()) if is_new.any() else config.content_positions
         if not is_new[first:].all():
             raise UnsupportedError(
                 "this model draws an image row by row from the top, and can only make its end anew",
@@ -133,13 +133,13 @@ class ImageTokenSampler(Sampler):
         return [int(token) for token in known.flatten()[:first]]
 
     @torch.inference_mode()
-    def _draw(self, options: ImageTokenOptions, images: list[_Image]) -> None:
+    def _draw(self, options: TokenOptions, images: list[_Image]) -> None:
         config = self._config
         guidance = self._asking.guidance(options, [image.asked for image in images])
         told = [image.asked for image in images]
         untold = [self._asking.nothing(options.negative_prompt)] * len(images) if guidance != 1.0 else []
         decoder = PrefixDecoder(
-            self._weights, rows=len(told) + len(untold), positions=config.longest_text + config.places
+            self._weights, rows=len(told) + len(untold), positions=config.longest_text + config.content_positions
         )
         begun = [
             decoder.begin(row, self._beginning(label, caption)) for row, (label, caption) in enumerate([*told, *untold])
@@ -148,7 +148,7 @@ class ImageTokenSampler(Sampler):
         chain = strategies(
             TextOptions(temperature=options.temperature, top_k=options.top_k, top_p=options.top_p), self._hooks
         )
-        for place in range(config.places):
+        for place in range(config.content_positions):
             for row, image in enumerate(images):
                 if place < len(image.known):
                     image.tokens.append(image.known[place])
@@ -158,9 +158,9 @@ class ImageTokenSampler(Sampler):
                     without = logits[len(images) + row]
                     found = without + guidance * (found - without)
                 image.tokens.append(choose(found.clone(), image.tokens, chain=chain, generator=image.generator))
-            if place + 1 < config.places:
+            if place + 1 < config.content_positions:
                 last = torch.tensor([image.tokens[-1] for image in images])
-                vectors = self._weights.embedding[config.image_start + last.to(self._places.device)]
+                vectors = self._weights.embedding[config.content_start + last.to(self._places.device)]
                 vectors = vectors + self._places[place + 1]
                 logits = decoder.step(range(len(begun)), vectors.repeat(2, 1) if untold else vectors)
 

@@ -1,20 +1,15 @@
-"""The one stream of class, caption and image tokens of each example of a batch, and which position predicts what.
-
-Examples have captions of different lengths, and the image follows its caption at once: what is too short is filled up at the end, where
-no position looks at it, so neither masks nor positions depend on the batch.
-"""
+"""The one stream of class, caption and image tokens of each example of a batch, and which position predicts what."""
 
 import dataclasses
 
 import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
+from torch.nn import functional
 
 from makar.families.transformer.image_config import ImageTransformerConfig
+from makar.families.transformer.worded_stream import END_TOKEN, text_rows
 from makar.tensor_spec import NO_CAPTION_TOKEN, PADDING_TOKEN
-
-END_TOKEN = PADDING_TOKEN
-"""Ends the text; in a caption it is what comes after its last token."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -64,20 +59,10 @@ def image_stream(
         label: Classes, the number of classes for none; ``None`` where the model has none.
         caption: Caption tokens, filled up at the end; ``None`` where the model has none.
     """
-    batch, device = len(image), image.device
-    before = 0 if label is None else 1
-    lengths = torch.zeros(batch, dtype=torch.int64, device=device)
-    if caption is not None:
-        lengths = (caption != PADDING_TOKEN).sum(1)
-        caption = caption[:, : int(lengths.max())]
-    # Position of the token that ends the text, which predicts the first of the image.
-    end = before + lengths
-    tokens = torch.full((batch, int(end.max()) + config.places), END_TOKEN, dtype=torch.int64, device=device)
-    if label is not None:
-        tokens[:, 0] = config.class_start + label
-    if caption is not None:
-        tokens[:, before : before + caption.shape[1]] = caption
-    positions = end[:, None] + torch.arange(config.places, device=device)
-    tokens.scatter_(1, positions[:, 1:], config.image_start + image.flatten(1)[:, :-1])
-    text = torch.arange(tokens.shape[1] - 1, device=device) < end[:, None]
-    return ImageStream(tokens=tokens, image=positions, text=text)
+    text = text_rows(config, batch=len(image), label=label, caption=caption)
+    end, places = text.end.to(image.device), torch.arange(config.content_positions, device=image.device)
+    tokens = functional.pad(text.tokens.to(image.device), (0, config.content_positions - 1), value=END_TOKEN)
+    positions = end[:, None] + places
+    tokens.scatter_(1, positions[:, 1:], config.content_start + image.flatten(1)[:, :-1])
+    is_text = torch.arange(tokens.shape[1] - 1, device=image.device) < end[:, None]
+    return ImageStream(tokens=tokens, image=positions, text=is_text)

@@ -26,7 +26,8 @@ from makar.families.transformer.objective import parameter_groups
 from makar.families.transformer.sound_config import SoundTransformerConfig
 from makar.families.transformer.sound_options import SoundTokenOptions
 from makar.families.transformer.sound_sampler import SoundTokenSampler
-from makar.families.transformer.sound_stream import TextRows, guide_rows, table_rows, text_rows, without_caption
+from makar.families.transformer.sound_stream import guide_rows, table_rows
+from makar.families.transformer.worded_stream import TextRows, some_forgotten, text_rows
 from makar.nn.cross_entropy import linear_cross_entropy
 from makar.tensor_spec import CAPTION, CLASS, SOURCE, TARGET
 
@@ -68,14 +69,10 @@ class SoundTransformerFamily(Family):
 
     def _loss(self, batch: Batch, generator: torch.Generator) -> Loss:
         config, device = self.config, batch[TARGET].device
-        label, caption, guide = batch.get(CLASS), batch.get(CAPTION), batch.get(SOURCE)
-        count = len(batch[TARGET])
-        if config.classes or config.caption_length:
-            forgotten = (torch.rand(count, generator=generator) < config.class_dropout).to(device)
-            if label is not None:
-                label = torch.where(forgotten, config.classes, label)
-            if caption is not None:
-                caption = torch.where(forgotten[:, None], without_caption(config.caption_length).to(device), caption)
+        count, guide = len(batch[TARGET]), batch.get(SOURCE)
+        label, caption = some_forgotten(
+            config, batch=count, label=batch.get(CLASS), caption=batch.get(CAPTION), generator=generator
+        )
         if guide is not None and config.source_dropout:
             hidden = (torch.rand(count, generator=generator) < config.source_dropout).to(device)
             guide = torch.where(hidden[:, None, None], config.source_codes, guide)
@@ -109,7 +106,7 @@ class SoundTransformerFamily(Family):
         head = self.network.head
         losses = []
         for number in range(config.codebooks):
-            start = config.sound_start + number * (config.codes + 1)
+            start = config.content_start + number * (config.codes + 1)
             seen = x[:, number : number + config.moments].flatten(0, 1)
             losses.append(linear_cross_entropy(seen, head[start : start + config.codes], codes[:, number].flatten()))
         metrics = {f"codebook_{number + 1}": float(loss.detach()) for number, loss in enumerate(losses)}
@@ -123,10 +120,10 @@ class SoundTransformerFamily(Family):
         # The last step predicts nothing.
         sounds = self.step_vectors(delayed(codes, nothing=config.codes)[..., :-1])
         vectors = functional.embedding(text.tokens, self.network.embeddings)
-        vectors = functional.pad(vectors, (0, 0, 0, config.steps - 1))
+        vectors = functional.pad(vectors, (0, 0, 0, config.content_positions - 1))
         # What fills up the end of a short text must not stand beneath the first steps of its sound.
         is_text = torch.arange(vectors.shape[1], device=codes.device) <= text.end[:, None]
-        positions = text.end[:, None] + torch.arange(config.steps, device=codes.device)
+        positions = text.end[:, None] + torch.arange(config.content_positions, device=codes.device)
         beside = functional.pad(sounds, (0, 0, 1, 0))
         if guide is not None:
             beside = beside + self.guide_vectors(guide)
@@ -172,8 +169,8 @@ class SoundTransformerFamily(Family):
         """Return the network from text, all tokens and a guide to the logits of every codebook at every step."""
         config = self.config
         text = torch.zeros(2, 3 + config.longest_text, dtype=torch.int64)
-        steps = torch.arange(2 * config.codebooks * (config.steps - 1)) % config.codes
-        inputs = {"text": text, "steps": steps.view(2, config.codebooks, config.steps - 1)}
+        steps = torch.arange(2 * config.codebooks * (config.content_positions - 1)) % config.codes
+        inputs = {"text": text, "steps": steps.view(2, config.codebooks, config.content_positions - 1)}
         if config.source_codes:
             sizes = (2, config.source_codebooks, config.source_moments)
             inputs["guide"] = torch.zeros(sizes, dtype=torch.int64)
@@ -203,6 +200,6 @@ class _SoundLogits(nn.Module):
             vectors = torch.cat([vectors[:, :-1], vectors[:, -1:] + beside[:, :1]], 1)
             sounds = sounds + beside[:, 1:]
         stream = family.network.stream_of(torch.cat([vectors, sounds], 1))[:, text.shape[1] - 1 :]
-        logits = stream @ family.network.head[config.sound_start :].T
+        logits = stream @ family.network.head[config.content_start :].T
         by_codebook = logits.unflatten(-1, (config.codebooks, config.codes + 1))
         return by_codebook[..., : config.codes].transpose(1, 2)

@@ -33,7 +33,8 @@ from makar.families.transformer.quantised import pack_product
 from makar.families.transformer.sampling import choose, strategies
 from makar.families.transformer.sound_config import SoundTransformerConfig
 from makar.families.transformer.sound_options import SoundTokenOptions
-from makar.families.transformer.sound_stream import guide_rows, table_rows, text_rows, without_caption
+from makar.families.transformer.sound_stream import guide_rows, table_rows
+from makar.families.transformer.worded_stream import text_rows, without_caption
 from makar.tensor_spec import CAPTION, CLASS, KNOWN, SOURCE, TARGET
 
 TOGETHER = 16
@@ -91,7 +92,7 @@ class SoundTokenSampler(Sampler):
         device = str(network.embeddings.device)
         packed = pack_weights(shape, network.saved_tensors(), device=device)
         # Only sound tokens are ever drawn.
-        rows = network.head[config.sound_start :].detach()
+        rows = network.head[config.content_start :].detach()
         self._weights = dataclasses.replace(
             packed, head=pack_product(rows, precision="float32"), shape=dataclasses.replace(shape, vocabulary=len(rows))
         )

@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Self
 
 from makar.config import setting
 from makar.errors import ConfigError
@@ -15,22 +15,17 @@ from makar.families.autoencoder_size import (
     encoder_parameters,
     level_sizes,
 )
-from makar.families.family_config import FamilyConfig
+from makar.families.vqvae.token_config import TokenAutoencoderConfig
 from makar.tensor_spec import TARGET, Slot, TensorSpec
-
-FEATURE_STEP = 8
-LARGEST_FEATURES = 768
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class VqvaeConfig(FamilyConfig):
+class VqvaeConfig(TokenAutoencoderConfig):
     """Settings of an autoencoder with discrete codes."""
 
     kind: ClassVar[str] = "vqvae"
     target: ClassVar[str] = "makar.families.vqvae.family:VqvaeFamily"
     item_name: ClassVar[str] = "image"
-    batching: ClassVar[Literal["items", "windows"]] = "items"
-    edits: ClassVar[tuple[str, ...]] = ("reconstruct",)
 
     height: int = setting(32, meaning="height of the images", unit="pixels", minimum=4, maximum=256)
     width: int = setting(32, meaning="width of the images", unit="pixels", minimum=4, maximum=256)
@@ -47,19 +42,6 @@ class VqvaeConfig(FamilyConfig):
         choices=("codebook", "finite-scalar"),
     )
     codes: int = setting(512, meaning="codes of the codebook", minimum=2, maximum=65536)
-    code_width: int = setting(32, meaning="length of a code of the codebook", minimum=2, maximum=1024)
-    decay: float = setting(
-        0.99, meaning="share of the running means behind the codes that stays at each step", minimum=0.0, maximum=0.9999
-    )
-    restart_share: float = setting(
-        0.05,
-        meaning="a code used less than this share of the even use is moved onto a vector of the batch; 0 never",
-        minimum=0.0,
-        maximum=1.0,
-    )
-    commitment: float = setting(
-        0.25, meaning="weight of the distance between the encoder's vectors and their codes", minimum=0.0
-    )
     scalar_levels: tuple[int, ...] = setting(
         (8, 5, 5, 5),
         meaning="levels of every value of the finite-scalar quantiser; their product is the number of tokens",
@@ -110,14 +92,6 @@ class VqvaeConfig(FamilyConfig):
             raise ConfigError("the codec makes no images", expected='a "target" of channels, height and width')
         channels, height, width = made[TARGET].sizes
         return self.changed(channels=channels, height=height, width=width)
-
-    def scaled_to(self, parameters: int) -> Self:
-        """Return the copy whose features bring it nearest to this many parameters; the shape stays."""
-        counts = {
-            features: self.changed(features=features).parameter_count()
-            for features in range(FEATURE_STEP, LARGEST_FEATURES + 1, FEATURE_STEP)
-        }
-        return self.changed(features=min(counts, key=lambda features: abs(counts[features] - parameters)))
 
     def parameter_count(self) -> int:
         """Return the exact number of trainable parameters; the codes are running means and are not counted."""

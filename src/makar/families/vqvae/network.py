@@ -1,29 +1,28 @@
 """The networks of the autoencoder of tokens: encoder, quantiser, decoder."""
 
 import torch
-from jaxtyping import Float, Int
-from torch import Tensor, nn
+from jaxtyping import Float
+from torch import Tensor
 
 from makar.families.vqvae.config import VqvaeConfig
+from makar.families.vqvae.token_autoencoder import TokenNetwork
 from makar.nn.autoencoder import ImageDecoder, ImageEncoder
 from makar.nn.convolution import Pointwise
 from makar.nn.quantiser import Codebook, FiniteScalars
 
 
-class VqvaeNetwork(nn.Module):
+class VqvaeNetwork(TokenNetwork):
     """Encoder, quantiser and decoder.
 
     Args:
         config: Sizes, with channels, height and width known.
     """
 
-    data_mean: Tensor
-    data_deviation: Tensor
+    quantiser: Codebook | FiniteScalars
 
     def __init__(self, config: VqvaeConfig) -> None:
         super().__init__()
         self.config = config
-        self.compute_type = torch.float32
         shape = config.shape
         self.encoder = ImageEncoder(
             channels=config.channels, patch=config.patch, widths=shape.widths, blocks=config.blocks
@@ -33,7 +32,7 @@ class VqvaeNetwork(nn.Module):
         )
         self.narrow = Pointwise(shape.widths[-1], config.vector_width)
         self.widen = Pointwise(config.vector_width, shape.widths[-1])
-        self.quantiser: Codebook | FiniteScalars = (
+        self.quantiser = (
             Codebook(config.codes, config.code_width, decay=config.decay, restart_share=config.restart_share)
             if config.quantiser == "codebook"
             else FiniteScalars(config.scalar_levels)
@@ -49,10 +48,6 @@ class VqvaeNetwork(nn.Module):
         found: Tensor = self.narrow(self.encoder(centred)[-1])
         return found.float()
 
-    def tokens(self, image: Float[Tensor, "batch channels height width"]) -> Int[Tensor, "batch rows columns"]:
-        """Return the tokens of images."""
-        return self.quantiser.tokens(self.vectors(image))
-
     def rebuilt(
         self, quantised: Float[Tensor, "batch rows columns width_of_vector"]
     ) -> Float[Tensor, "batch channels height width"]:
@@ -65,33 +60,3 @@ class VqvaeNetwork(nn.Module):
             state = self.decoder.refine(level, state)
         raw = self.decoder.finish(state, height=self.config.height, width=self.config.width)
         return self.data_mean + self.data_deviation * raw
-
-
-class Tokens(nn.Module):
-    """For export: an image to its tokens.
-
-    Args:
-        network: The network.
-    """
-
-    def __init__(self, network: VqvaeNetwork) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, image: Float[Tensor, "batch channels height width"]) -> Int[Tensor, "batch rows columns"]:
-        return self.network.tokens(image)
-
-
-class Rebuilt(nn.Module):
-    """For export: tokens to an image, -1 to 1.
-
-    Args:
-        network: The network.
-    """
-
-    def __init__(self, network: VqvaeNetwork) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, tokens: Int[Tensor, "batch rows columns"]) -> Float[Tensor, "batch channels height width"]:
-        return self.network.rebuilt(self.network.quantiser.lookup(tokens)).clamp(-1, 1)

@@ -2,29 +2,25 @@
 
 import dataclasses
 import math
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Self
 
 from makar.config import setting
 from makar.errors import ConfigError
 from makar.families.autoencoder_size import affine
-from makar.families.family_config import FamilyConfig
+from makar.families.vqvae.token_config import TokenAutoencoderConfig
 from makar.tensor_spec import TARGET, Slot, TensorSpec
 
-FEATURE_STEP = 8
-LARGEST_FEATURES = 768
 BLOCK_VALUES = 9.0
 """What a block keeps for its backward pass, as a multiple of its channels."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class SoundVqvaeConfig(FamilyConfig):
+class SoundVqvaeConfig(TokenAutoencoderConfig):
     """Settings of an autoencoder of the pictures of sounds with residual codebooks."""
 
     kind: ClassVar[str] = "sound-vqvae"
     target: ClassVar[str] = "makar.families.vqvae.sound_family:SoundVqvaeFamily"
     item_name: ClassVar[str] = "sound"
-    batching: ClassVar[Literal["items", "windows"]] = "items"
-    edits: ClassVar[tuple[str, ...]] = ("reconstruct",)
 
     rows: int = setting(80, meaning="rows of the pictures: bands of pitch", minimum=1, maximum=1024)
     frames: int = setting(64, meaning="columns of the pictures: frames", minimum=1, maximum=65536)
@@ -33,18 +29,11 @@ class SoundVqvaeConfig(FamilyConfig):
     blocks: int = setting(1, meaning="blocks a level, in the encoder and again in the decoder", minimum=1, maximum=32)
     codebooks: int = setting(4, meaning="tokens for every moment, each refining those before it", minimum=1, maximum=32)
     codes: int = setting(256, meaning="codes of a codebook", minimum=2, maximum=65536)
-    code_width: int = setting(32, meaning="length of a code", minimum=2, maximum=1024)
-    decay: float = setting(
-        0.99, meaning="share of the running means behind the codes that stays at each step", minimum=0.0, maximum=0.9999
-    )
     restart_share: float = setting(
         0.1,
         meaning="a code used less than this share of the even use is moved onto a vector of the batch; 0 never",
         minimum=0.0,
         maximum=1.0,
-    )
-    commitment: float = setting(
-        0.25, meaning="weight of the distance between the encoder's vectors and their codes", minimum=0.0
     )
     fewer_share: float = setting(
         0.3, meaning="share of the examples that must do with the first few codebooks", minimum=0.0, maximum=1.0
@@ -86,14 +75,6 @@ class SoundVqvaeConfig(FamilyConfig):
             raise ConfigError("the codec makes no pictures of sounds", expected="pictures of one channel")
         _, rows, frames = made[TARGET].sizes
         return self.changed(rows=rows, frames=frames)
-
-    def scaled_to(self, parameters: int) -> Self:
-        """Return the copy whose features bring it nearest to this many parameters; the shape stays."""
-        counts = {
-            features: self.changed(features=features).parameter_count()
-            for features in range(FEATURE_STEP, LARGEST_FEATURES + 1, FEATURE_STEP)
-        }
-        return self.changed(features=min(counts, key=lambda features: abs(counts[features] - parameters)))
 
     def parameter_count(self) -> int:
         """Return the exact number of trainable parameters; the codes are running means and are not counted."""

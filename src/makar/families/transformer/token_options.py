@@ -1,4 +1,4 @@
-"""The controls of drawing image tokens, without torch."""
+"""The controls of drawing the tokens of what is made of a class or a caption, without torch."""
 
 import dataclasses
 from typing import ClassVar
@@ -7,8 +7,8 @@ from makar.config import Config, setting
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ImageTokenOptions(Config):
-    """How the tokens of an image are drawn. Guidance comes first, then the filters in the order of the fields."""
+class TokenOptions(Config):
+    """How tokens are drawn. Guidance comes first, then the filters in the order of the fields."""
 
     kind: ClassVar[str] = ""
 
@@ -30,5 +30,5 @@ class ImageTokenOptions(Config):
         None, meaning="name of the class to make; none draws classes as frequent as in the data"
     )
     negative_prompt: str | None = setting(
-        None, meaning="what the image must not be: guidance leads away from it instead of from images in general"
+        None, meaning="what it must not be: guidance leads away from it instead of from what there is in general"
     )
