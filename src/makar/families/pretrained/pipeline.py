@@ -1,7 +1,7 @@
 """A pipeline of diffusers as it came, and one call of it."""
 
 import abc
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -55,8 +55,14 @@ class PipelineAsItCame(AsItCame, abc.ABC):
         return {"precision": self._precision}
 
 
-def made_by(pipeline: Any, words: str, *, seed: int, **call: Any) -> Any:
+def made_by(pipeline: Any, words: str, call: Mapping[str, Any], *, seed: int) -> Any:
     """Return what a pipeline makes of words with the noise of a seed, drawn on the CPU for this seed alone.
+
+    Args:
+        pipeline: As it was opened.
+        words: What it is to make.
+        call: The further arguments of its call.
+        seed: Of the noise.
 
     Raises:
         UnsupportedError: The pipeline says that it cannot do what it is asked for.

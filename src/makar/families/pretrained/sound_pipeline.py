@@ -118,7 +118,7 @@ class SoundPipelineSampler(Sampler):
         return call | avoided(options.negative_prompt, call, self._pipeline)
 
     def _made(self, text: str, options: SoundPipelineOptions, call: Mapping[str, Any], seed: int) -> np.ndarray:
-        made = made_by(self._pipeline, text, seed=seed, **call).audios[0]
+        made = made_by(self._pipeline, text, call, seed=seed).audios[0]
         samples = np.asarray(made.float().cpu() if isinstance(made, torch.Tensor) else made, np.float32)
         whole = samples.T if samples.ndim == 2 else samples[:, None]
         return np.ascontiguousarray(whole[: max(1, round(options.seconds * self._config.rate_hz))])

@@ -127,5 +127,5 @@ class VideoPipelineSampler(Sampler):
         return call | avoided(options.negative_prompt, call, self._pipeline)
 
     def _made(self, text: str, call: Mapping[str, Any], seed: int) -> np.ndarray:
-        made = made_by(self._pipeline, text, seed=seed, output_type="np", **call).frames[0]
+        made = made_by(self._pipeline, text, {**call, "output_type": "np"}, seed=seed).frames[0]
         return 2 * np.asarray(made, np.float32) - 1
