@@ -135,7 +135,7 @@ def edit_sound(
         change = Change(finish=unchanged, stated={"operation": "image-to-image", **stated})
     else:
         hole = _end(sound, codec) if asked.go_on else _hole(asked, sound)
-        slots, change = _filling(sound, hole, codec, stated | {"operation": "go on" if asked.go_on else "inpaint"})
+        slots, change = filling(sound, hole, codec, stated | {"operation": "go on" if asked.go_on else "inpaint"})
     return make_assets(request, _jobs(request, prompts, slots, change, seeds=range(seed, seed + count)))
 
 
@@ -168,10 +168,20 @@ def _stated(asked: SoundEditRequest, content: bytes, sound: Sound) -> dict[str, 
     }
 
 
-def _filling(
+def filling(
     sound: Sound, hole: tuple[float, float], codec: SoundCodec, stated: dict[str, Any]
 ) -> tuple[dict[str, torch.Tensor], Change]:
-    """Return the slots and the change of filling in a hole, which may begin where the sound ends."""
+    """Return the slots and the change of filling in a hole, which may begin where the sound ends.
+
+    Args:
+        sound: The sound; what stands in the hole is not looked at.
+        hole: Its first second and its last.
+        codec: The codec of the model.
+        stated: What the manifest says of the edit.
+
+    Raises:
+        UnsupportedError: It is as long as what the model hears at once.
+    """
     config = codec.config
     rate, hop, frames = config.rate_hz, config.hop, config.frames
     start, end = (round(place * rate) for place in hole)
