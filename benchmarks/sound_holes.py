@@ -32,12 +32,12 @@ from sounds import Clips, clips, heard, seen, taught
 
 import makar
 from makar.artifacts.artifact import Artifact
+from makar.data.linear_prediction import continued
 from makar.data.sound import Sound
 from makar.data.wave_file import on_grid, wave_bytes
 from makar.generation.sound_edit import filling
 
 HOLE_SECONDS, LEAST_SECONDS, MARGIN_SECONDS = 0.3, 0.45, 0.05
-ORDER = 32
 BORDER_SECONDS, BORDER_BANDS = 0.016, 16
 RANGE_DB = 60.0
 MODEL, LINE = "model", "interpolation"
@@ -45,37 +45,12 @@ SMALLER = ("jump of samples", "jump of spectrum", "log-spectral distance")
 BAR = ("jump of samples", "jump of spectrum", "digit")
 
 
-def burg(samples: np.ndarray, order: int) -> np.ndarray:
-    """Return coefficients of linear prediction, float64 ``[order]``: the next sample is their sum with the last ones, latest first.
-
-    Burg (1975): every step takes the reflection of least error forward and backward, so that the filter is always stable.
-    """
-    forward, backward = samples[1:].astype(float), samples[:-1].astype(float)
-    filter_ = np.ones(1)
-    for _ in range(order):
-        energy = forward @ forward + backward @ backward
-        reflection = -2 * (forward @ backward) / energy if energy > 0 else 0.0
-        filter_ = np.append(filter_, 0) + reflection * np.append(0, filter_[::-1])
-        forward, backward = (forward + reflection * backward)[1:], (backward + reflection * forward)[:-1]
-    return -filter_[1:]
-
-
-def predicted(before: np.ndarray, count: int) -> np.ndarray:
-    """Return how samples go on by linear prediction, float64 ``[count]``."""
-    order = min(ORDER, len(before) // 3)
-    weights = burg(before, order)
-    made = np.concatenate([before[-order:].astype(float), np.zeros(count)])
-    for place in range(order, len(made)):
-        made[place] = weights @ made[place - order : place][::-1]
-    return made[order:]
-
-
 def fills(clip: Sound, first: int, last: int, artifact: Artifact) -> dict[str, np.ndarray]:
     """Return what the ways without a model put into a hole from one sample up to another, each ``[last - first]``."""
     samples, count = clip.samples[:, 0], last - first
     along = (np.arange(count) + 1) / (count + 1)
-    from_left = predicted(samples[:first], count)
-    from_right = predicted(samples[last:][::-1], count)[::-1]
+    from_left = continued(samples[:first], count)
+    from_right = continued(samples[last:][::-1], count)[::-1]
     # Of two that do not know of each other the powers add up.
     faded = np.cos(along * np.pi / 2) * from_left + np.sin(along * np.pi / 2) * from_right
     silenced = np.array(clip.samples)
@@ -238,7 +213,16 @@ def main() -> None:
     for way, row in clear.items():
         print(f"clearly better than {way}: {', '.join(row) or 'in nothing'}")
     result |= {"clips": len(held_out), "clearly_better": clear, "lost": lost}
-    write_result("sound_holes", {"machine": machine(), "minutes": options.minutes, "seed": options.seed, **result})
+    write_result(
+        "sound_holes",
+        {
+            "machine": machine(),
+            "minutes": options.minutes,
+            "is_trained_here": not options.model,
+            "seed": options.seed,
+            **result,
+        },
+    )
     sys.exit(f"no better than interpolation: {', '.join(lost)}" if lost else 0)
 
 
