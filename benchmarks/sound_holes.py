@@ -212,7 +212,7 @@ def main() -> None:
     }
     for way, row in clear.items():
         print(f"clearly better than {way}: {', '.join(row) or 'in nothing'}")
-    result |= {"clips": len(held_out), "clearly_better": clear, "lost": lost}
+    result |= {"clips": len(held_out), "clearly_better": clear, "lost": lost, "is_trained_here": not options.model}
     write_result(
         "sound_holes",
         {
