@@ -99,6 +99,13 @@ def test_what_stands_in_a_hole_says_nothing_and_the_sound_goes_on_into_it(place)
     assert np.abs(np.diff(made[0][first - 2 : first + 2, 0])).max() < 1.5 * np.abs(np.diff(whole.samples[:, 0])).max()
 
 
+def test_a_hole_shorter_than_a_sample_of_the_model_is_filled(place):
+    whole = tone(440, seconds=0.5, rate=48_000)
+    how = {"from_second": 0.25, "to_second": 0.25001}
+    made = makar.load("effects").edit(wave_bytes(whole), how=how, options={"label": "bell", "steps": 1})[0].content
+    assert made.samples.shape == whole.samples.shape and np.abs(made.samples - whole.samples).max() < 0.1
+
+
 def test_a_long_sound_is_filled_where_its_hole_is(place, tmp_path):
     rate = 16_000
     long = np.concatenate([effect("bell", number).samples for number in range(10)])

@@ -203,15 +203,11 @@ def filling(
     around = np.zeros(frames * hop, np.float32)
     part = whole[begin * hop : begin * hop + len(around)]
     around[: len(part)] = part
+    left, right = max(0, start - begin * hop), min(len(around), end - begin * hop)
     is_new = np.zeros(len(around), bool)
-    is_new[max(0, start - begin * hop) : end - begin * hop] = True
-    (new,) = np.nonzero(is_new)
-    around[is_new] = edges(
-        around[: new[0]],
-        around[new[-1] + 1 : len(part)],
-        len(new),
-        rate_hz=rate,
-        seconds=OVERLAP * hop / rate,
+    is_new[left:right] = True
+    around[left:right] = edges(
+        around[:left], around[right : len(part)], right - left, rate_hz=rate, seconds=OVERLAP * hop / rate
     )
     drawn = codec.picture(Sound(around[:, None], rate))
     mask = np.zeros((1, config.mels, frames), np.float32)
