@@ -174,6 +174,16 @@ def test_other_things_in_a_column_of_videos_are_named_and_a_picture_is_a_clip_of
     assert {"no video: txt", "no video: wav"} < set(reasons(dataset)) and sum(reasons(dataset).values()) == 3
 
 
+def test_a_long_recording_with_a_text_beside_it_is_whole_and_one_without_is_cut(tmp_path):
+    long = [wave_bytes(tone(200 + 50 * number, seconds=7)) for number in range(5)]
+    dataset = open_dataset(kept(tmp_path, "pair", "audio", long, sentence=["", "one", "two", "three", "four"]))
+    every = [record for records in all_records(dataset).values() for record in records]
+    lengths = {}
+    for record in every:
+        lengths.setdefault(int(record.source.rpartition("#")[2]), []).append(record.content.seconds)
+    assert lengths == {0: [5.0, 2.0], **{number: [7.0] for number in range(1, 5)}}
+
+
 def test_damaged_base64_and_empty_cells_are_left_out(tmp_path):
     texts = [base64.b64encode(wave_bytes(effect("bell", number))).decode() for number in range(9)]
     texts += [texts[0][:-400] + "*" + texts[0][-399:], "", "none"]
@@ -207,6 +217,8 @@ def test_of_a_column_of_animations_the_first_pictures_are_images_where_those_are
 
 
 def test_texts_are_no_files():
+    assert sniff("a.txt", b"The wide river") == sniff("a.txt", b"The blue river")
+    assert sniff("", b"\0\0\0\x08wide" + bytes(8)).group == "video"
     image = "data:image/png;base64," + base64.b64encode(png(picture(0))).decode()
     rows = [{"text": prose(number, 12)} for number in range(6)] + [{"text": image}] * 2
     assert choose_columns(iter(rows)).medium == "text"

@@ -60,7 +60,7 @@ def row_document(name: str, row: dict[str, Any], columns: Columns, label_names: 
             return None
         read: Any = functools.partial(_image, encoded)
         if columns.medium != "image":
-            read = functools.partial(pieces_of_cell, encoded, columns.medium, has_words=caption is not None)
+            read = functools.partial(pieces_of_cell, encoded, columns.medium, has_words=bool(caption))
     elif columns.medium in ("molecule", "protein"):
         if not isinstance(cell, str) or not cell.strip():
             return None
