@@ -214,7 +214,7 @@ def main() -> None:
         print(f"clearly better than {way}: {', '.join(row) or 'in nothing'}")
     result |= {"clips": len(held_out), "clearly_better": clear, "lost": lost, "is_trained_here": not options.model}
     write_result(
-        "sound_holes",
+        "sound-holes",
         {
             "machine": machine(),
             "minutes": options.minutes,
