@@ -13,6 +13,7 @@ from makar.data.sound import Sound
 from makar.data.sound_reader import read_sound
 from makar.data.wave_file import wave_bytes
 from tests.cli.small_models import IMAGE_SETTINGS, see
+from tests.data.test_sound import tone
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +78,32 @@ def test_a_hole_is_filled_and_the_rest_stays(place, tmp_path):
     outside[round(0.2 * rate) : round(0.3 * rate)] = False
     assert np.array_equal(back.samples[outside], stereo.samples[outside])
     assert not np.array_equal(back.samples[~outside], stereo.samples[~outside])
+
+
+def test_what_stands_in_a_hole_says_nothing_and_the_sound_goes_on_into_it(place):
+    rate, first, last = 16_000, 4800, 6400
+    whole = tone(440, seconds=0.8, rate=rate)
+    made = []
+    for crackle in (0.0, 1.0):
+        broken = np.array(whole.samples)
+        broken[first:last] = crackle * np.sign(np.random.default_rng(0).standard_normal((last - first, 1)))
+        how = {"from_second": first / rate, "to_second": last / rate}
+        given = wave_bytes(Sound(broken, rate))
+        made.append(
+            makar.load("effects").edit(given, how=how, options={"label": "bell", "steps": 2})[0].content.samples
+        )
+    assert np.array_equal(made[0], made[1])
+    # The first half of a fade is nearer to the tone than to anything that twelve steps of training make.
+    for near in (slice(first, first + 40), slice(last - 40, last)):
+        assert np.abs(made[0][near] - whole.samples[near]).max() < 0.25
+    assert np.abs(np.diff(made[0][first - 2 : first + 2, 0])).max() < 1.5 * np.abs(np.diff(whole.samples[:, 0])).max()
+
+
+def test_a_hole_shorter_than_a_sample_of_the_model_is_filled(place):
+    whole = tone(440, seconds=0.5, rate=48_000)
+    how = {"from_second": 0.25, "to_second": 0.25001}
+    made = makar.load("effects").edit(wave_bytes(whole), how=how, options={"label": "bell", "steps": 1})[0].content
+    assert made.samples.shape == whole.samples.shape and np.abs(made.samples - whole.samples).max() < 0.1
 
 
 def test_a_long_sound_is_filled_where_its_hole_is(place, tmp_path):

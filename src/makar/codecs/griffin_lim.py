@@ -2,7 +2,7 @@
 
 The power of every frequency is the one of least change that gives the bands (multiplicative updates, Lee and Seung 2001, for a matrix
 that is known), and the phases are found by Griffin and Lim (1984) in their fast form (Perraudin et al. 2013, algorithm 2), from phases
-that a fixed seed draws: the same picture always sounds the same.
+that a fixed seed draws: the same picture always sounds the same. Where samples are known, or guessed, theirs are the first phases.
 """
 
 import functools
@@ -17,6 +17,8 @@ from makar.data.spectrogram import OVERLAP, hann, mel_filters
 ROUNDS = 32
 MOMENTUM = 0.99
 SPREADING_ROUNDS = 50
+SILENT = 1e-4
+"""Size of a frequency of a window below which its phase says nothing."""
 
 
 @functools.lru_cache(maxsize=16)
@@ -65,7 +67,7 @@ def sound_of_power(
         power: Power of every frequency, 1 for a full-scale sine.
         hop: Samples from one window to the next.
         samples: How long the sound is.
-        known: Samples that stay; the phases of the others are found to go on from them.
+        known: Samples that stay; the phases of the others are found to go on from them, beginning with those of what stands there.
         is_new: Where the samples are found.
         phases: Angles to begin with; ``None`` draws them.
         rounds: How often phases are found anew.
@@ -77,6 +79,9 @@ def sound_of_power(
     size = torch.cat([size, size[:, -1:]], dim=1)
     if phases is None:
         angles = torch.rand(size.shape, generator=torch.Generator().manual_seed(0)) * (2 * torch.pi)
+        if known is not None:
+            begun = torch.stft(known, window, hop, window=shape, center=True, return_complex=True)
+            angles = torch.where(begun.abs() > SILENT, begun.angle(), angles)
     else:
         angles = torch.cat([phases, phases[:, -1:]], dim=1)
     turns = torch.polar(torch.ones_like(size), angles)
@@ -113,7 +118,7 @@ def sound_of_decibels(
         rate_hz: Samples a second.
         hop: Samples from one frame to the next.
         floor: What is as quiet as this is silent, in decibels.
-        known: Samples that stay, float32 ``[frames * hop]``.
+        known: Samples that stay, and a guess of the others, float32 ``[frames * hop]``.
         is_new: Where they do not, bool ``[frames * hop]``.
 
     Returns:

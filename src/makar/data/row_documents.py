@@ -4,16 +4,20 @@ import functools
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 from makar.data import licences
 from makar.data.document import Document
+from makar.data.encoded_cells import ENCODED, Payload, content_of, payload_of
 from makar.data.image_reader import read_image
 from makar.data.record import UNKNOWN_LICENCE
 from makar.data.sequence_cells import one_grid, one_molecule, one_protein
 from makar.data.sequence_columns import number_of, property_name
 from makar.data.split_names import split_of_value
-from makar.data.table_columns import Columns, image_bytes, text_of
+from makar.data.table_columns import Columns, text_of
 from makar.data.task_rows import group_of, learnable_text, row_roles
 from makar.data.text_stream import parts, repaired
+from makar.data.whole_pieces import pieces_of_cell
 
 
 def task_document(name: str, row: dict[str, Any], columns: Columns, label_names: list[str] | None) -> Document | None:
@@ -49,11 +53,14 @@ def task_document(name: str, row: dict[str, Any], columns: Columns, label_names:
 def row_document(name: str, row: dict[str, Any], columns: Columns, label_names: list[str] | None) -> Document | None:
     """Return the document of a row of content, ``None`` where it has none; as ``task_document``."""
     cell = row.get(columns.content)
-    if columns.medium == "image":
-        encoded = image_bytes(cell)
+    caption = text_of(row.get(columns.caption)) if columns.caption else None
+    if columns.medium in ENCODED:
+        encoded = payload_of(cell)
         if encoded is None:
             return None
-        read: Any = functools.partial(read_image, encoded)
+        read: Any = functools.partial(_image, encoded)
+        if columns.medium != "image":
+            read = functools.partial(pieces_of_cell, encoded, columns.medium, has_words=bool(caption))
     elif columns.medium in ("molecule", "protein"):
         if not isinstance(cell, str) or not cell.strip():
             return None
@@ -67,14 +74,14 @@ def row_document(name: str, row: dict[str, Any], columns: Columns, label_names: 
         if text is None or not text.strip():
             return None
         read = functools.partial(_text_parts, text)
-    pair = image_bytes(row.get(columns.pair)) if columns.pair else None
+    pair = payload_of(row.get(columns.pair)) if columns.pair else None
     return _described(
         Document(
             name=name,
             read=read,
-            read_pair=None if pair is None else functools.partial(read_image, pair),
+            read_pair=None if pair is None else functools.partial(_image, pair),
             is_alone=columns.pair is not None and pair is None,
-            caption=text_of(row.get(columns.caption)) if columns.caption else None,
+            caption=caption,
             label=_label(row.get(columns.label), label_names) if columns.label else None,
             properties=_numbers(row, columns.properties),
         ),
@@ -104,6 +111,10 @@ def _label(value: Any, names: list[str] | None) -> str | None:
 def _numbers(row: dict[str, Any], columns: tuple[str, ...]) -> dict[str, float] | None:
     found = {property_name(column): number_of(row.get(column)) for column in columns}
     return {name: value for name, value in found.items() if value is not None} or None
+
+
+def _image(payload: Payload) -> np.ndarray:
+    return read_image(content_of(payload))
 
 
 def _text_parts(text: str) -> Iterator[str]:

@@ -122,7 +122,9 @@ def sniff(name: str, head: bytes) -> Kind:
     if not head:
         return Kind(group="unread", form="zero bytes")
     for magic, offset, group, form in _MAGIC:
-        if head[offset : offset + len(magic)] == magic:
+        # "The wide river" is no QuickTime file.
+        is_word = offset == 4 and not is_binary(head)
+        if head[offset : offset + len(magic)] == magic and not is_word:
             return _refined(group, form, head, suffix)
     if head[:2] == b"BM" and len(head) > 14 and head[6:10] == b"\0\0\0\0":
         return Kind(group="image", form="bmp")

@@ -90,7 +90,8 @@ def _decoded(stream: IO[bytes]) -> Iterator[Sound]:
                     raise DataError("samples that are no numbers")
                 yield Sound(np.ascontiguousarray(block), int(file.samplerate))
     except (soundfile.SoundFileError, RuntimeError, OSError, ValueError) as error:
-        raise DataError(f"no sound that can be read: {str(error)[:120]}") from error
+        # The library names the stream, and with it a place on this machine, before the reason.
+        raise DataError(f"no sound that can be read: {str(error).rpartition('>: ')[2][:120]}") from error
 
 
 def _pieces(blocks: Iterator[Sound], longest_seconds: float) -> Iterator[Sound]:

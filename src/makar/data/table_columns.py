@@ -1,23 +1,25 @@
 """Which column of a table holds the content, and which the caption, label, split, licence and consent.
 
-Content: a column of SMILES, of amino acids or of rows of pitches; a column of encoded images; else a column called text, content and so
-    on; else, in a table of code, ``code``; else the column with the longest strings. Numbers, dates, paths and short words are no text:
-    a table with nothing else is refused and its columns listed. Where there are exactly two columns of images, a row is a pair. The
-    choice is made from the first rows and reported.
+Content: a column of SMILES, of amino acids or of rows of pitches; a column of encoded images, sounds or videos, of several media that
+    with the most bytes; else a column called text, content and so on; else, in a table of code, ``code``; else the column with the
+    longest strings. Numbers, dates, paths and short words are no text: a table with nothing else is refused and its columns listed.
+    Where there are exactly two columns of images, a row is a pair. The choice is made from the first rows and reported.
 """
 
 import dataclasses
 import re
 from collections.abc import Iterator, Mapping
-from itertools import islice
 from typing import Any
 
+from makar.data.encoded_cells import ENCODED, file_column, medium_of_cells, size_of_cell
 from makar.data.sequence_columns import column_problem, molecule_column, music_column, number_columns, protein_column
-from makar.data.sniffing import sniff
 from makar.data.task_columns import REWRITE, TaskColumns, chosen_by_hand, find_task
 from makar.errors import DataError
 
 SAMPLE_ROWS = 100
+SAMPLE_BYTES = 64 << 20
+"""Of rows with large files in them fewer are looked at."""
+
 TEXT_NAMES = ("text", "content", "contents", "document", "body", "article", "markdown", "passage", "sentence")
 CODE_NAMES = (
     "code",
@@ -28,12 +30,16 @@ CODE_NAMES = (
     "solution",
     "program",
 )
-IMAGE_NAMES = ("image", "img", "photo", "picture", "pixels")
-CAPTION_NAMES = ("caption", "captions", "text", "description", "title", "name", "prompt", "alt", "alt_text")
+CAPTION_NAMES = (
+    "caption", "captions", "text", "transcription", "transcript", "sentence", "description", "title", "name", "prompt", "alt", "alt_text",
+)  # fmt: skip
 LABEL_NAMES = (
     "label_name", "label", "labels", "class", "class_name", "category", "fine_label", "coarse_label", "digit", "emotion", "group",
     "style",
 )  # fmt: skip
+SPEAKER_NAMES = ("speaker", "speaker_id", "voice")
+"""Whose speech it is, the class of sounds that have no other."""
+
 SPLIT_NAMES = ("split", "partition", "subset")
 LICENCE_NAMES = ("licence", "license", "licences", "licenses", "spdx", "rights")
 MEAN_TEXT_CHARACTERS = 16
@@ -84,7 +90,7 @@ def choose_columns(
     """Choose from the first rows of a table.
 
     Args:
-        rows: The rows; at most ``SAMPLE_ROWS`` are taken.
+        rows: The rows; at most ``SAMPLE_ROWS`` are taken, and no more once they hold ``SAMPLE_BYTES``.
         medium: Prefer the content of this medium where there is a choice.
         by_hand: Columns of the roles of a task, where somebody named them.
 
@@ -93,7 +99,7 @@ def choose_columns(
         UnknownNameError: There is no such column or role.
         DataError: No column holds content; the columns are listed.
     """
-    sample = list(islice(rows, SAMPLE_ROWS))
+    sample = _sample(rows)
     if not sample:
         raise DataError("a table without rows")
     names = list(dict.fromkeys(name for row in sample for name in row))
@@ -113,7 +119,7 @@ def choose_columns(
         return _about(Columns(medium="protein", content=proteins, available=tuple(names)), values)
     content, found, candidates = _content(values, medium)
     task = None
-    if found != "image" or content is None:
+    if found not in ENCODED or content is None:
         task = chosen_by_hand(by_hand, names) if by_hand else find_task(values)
     if task is not None:
         # A text to be made into code is code, whatever else the row holds.
@@ -125,23 +131,35 @@ def choose_columns(
     if content is None:
         raise DataError(
             f"a table without a text column; its columns are: {', '.join(map(str, names))}",
-            expected="a column of text (called text, content ...) or of images",
+            expected="a column of text (called text, content ...), or of images, sounds or videos as files",
             do="rename the column that holds the text to text",
         )
     rest = [name for name in names if name != content]
-    images = [name for name in rest if values[name] and _is_image(values[name][0])] if found == "image" else []
+    images = [name for name in rest if found == "image" and medium_of_cells(values[name], found) == "image"]
+    labels = (*LABEL_NAMES, *SPEAKER_NAMES) if found == "sound" else LABEL_NAMES
     chosen = Columns(
         medium=found,
         content=content,
         available=tuple(names),
         candidates=candidates,
         pair=images[0] if len(images) == 1 else None,
-        caption=_named(rest, CAPTION_NAMES, values, _is_short_text) if found == "image" else None,
-        label=_named(rest, LABEL_NAMES, values, _is_label),
+        caption=_named(rest, CAPTION_NAMES, values, _is_short_text) if found in ENCODED else None,
+        label=_named(rest, labels, values, _is_label),
         language=_named(rest, ("language", "lang"), values, _is_label),
         task=task,
     )
     return _about(chosen, values)
+
+
+def _sample(rows: Iterator[dict[str, Any]]) -> list[dict[str, Any]]:
+    sample: list[dict[str, Any]] = []
+    size = 0
+    for row in rows:
+        sample.append(row)
+        size += sum(map(size_of_cell, row.values()))
+        if len(sample) == SAMPLE_ROWS or size >= SAMPLE_BYTES:
+            break
+    return sample
 
 
 def _about(columns: Columns, values: dict[str, list[Any]]) -> Columns:
@@ -153,13 +171,6 @@ def _about(columns: Columns, values: dict[str, list[Any]]) -> Columns:
         licence=_named(rest, LICENCE_NAMES, values, _is_label),
         consent=_named(rest, ("consent",), values, _is_label),
     )
-
-
-def image_bytes(value: Any) -> bytes | None:
-    """Return the encoded image in a cell (bytes, or the Hugging Face pair of bytes and path), ``None`` when there is none."""
-    if isinstance(value, dict):
-        value = value.get("bytes")
-    return value if isinstance(value, bytes) and value else None
 
 
 def text_of(value: Any) -> str | None:
@@ -190,11 +201,11 @@ def _turn(item: Any) -> Any:
 
 
 def _content(values: dict[str, list[Any]], medium: str | None) -> tuple[str | None, str, tuple[str, ...]]:
-    images = [name for name, cells in values.items() if cells and _is_image(cells[0])]
-    if images and medium in (None, "image"):
-        named = [name for name in IMAGE_NAMES if name in images]
-        return (named or images)[0], "image", ()
-    texts = {name: length for name, cells in values.items() if (length := _text_length(name, cells)) is not None}
+    file = file_column(values, medium)
+    if file.content is not None:
+        return file.content, file.medium, ()
+    others = {name: cells for name, cells in values.items() if name not in file.columns}
+    texts = {name: length for name, cells in others.items() if (length := _text_length(name, cells)) is not None}
     named_text = [name for wanted in TEXT_NAMES for name in texts if str(name).lower() == wanted]
     named_code = [name for wanted in CODE_NAMES for name in texts if str(name).lower() == wanted]
     if named_code and (medium == "code" or (medium is None and not named_text)):
@@ -209,11 +220,6 @@ _NEVER_TEXT = frozenset(
     ("id", "_id", "url", "uri", "file", "file_name", "filename", "fname", "path", "commit", "sha", "hash")
 )
 _PLACE = re.compile(r"\S*(://\S*|\.[A-Za-z]\w{1,4})$")
-
-
-def _is_image(value: Any) -> bool:
-    content = image_bytes(value)
-    return content is not None and sniff("", content[:64]).group == "image"
 
 
 def _text_length(name: str, cells: list[Any]) -> float | None:

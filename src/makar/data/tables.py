@@ -21,6 +21,9 @@ from makar.errors import DataError
 LINE_LIMIT = 64_000_000
 WHOLE_LIMIT_BYTES = 256 << 20
 BATCH_ROWS = 64
+BATCH_BYTES = 64 << 20
+"""Of rows with large files in them fewer are held at once."""
+
 DOCUMENT_START = "-DOCSTART-"
 """Word of CoNLL-2003 (Tjong Kim Sang and De Meulder 2003) that stands before a document and is none."""
 
@@ -90,10 +93,16 @@ def _parquet_rows(entry: Entry, columns: list[str] | None) -> Iterator[dict[str,
         try:
             # Without buffering ahead a row group of any size is read page by page.
             file = pyarrow.parquet.ParquetFile(stream, buffer_size=1 << 20, pre_buffer=False)
-            for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=columns, use_threads=False):
+            for batch in file.iter_batches(batch_size=_batch_rows(file.metadata), columns=columns, use_threads=False):
                 yield from batch.to_pylist()
         except (pyarrow.ArrowException, OSError, ValueError) as error:
             raise DataError(f"damaged Parquet file: {str(error)[:160]}") from error
+
+
+def _batch_rows(metadata: Any) -> int:
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    heaviest = max((group.total_byte_size / max(1, group.num_rows) for group in groups), default=1.0)
+    return round(min(BATCH_ROWS, max(1.0, BATCH_BYTES / max(1.0, heaviest))))
 
 
 def _json_rows(entry: Entry) -> Iterator[dict[str, Any]]:

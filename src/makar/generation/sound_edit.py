@@ -1,8 +1,10 @@
 """``edit`` for models of sounds: a hole is filled in, a sound goes on where it ends, or it becomes another that begins from it.
 
-The model sees as much as it learned at once, around the hole. Frames whose windows reach into the hole are made anew, all others are given
-to it as they are; the phases of what it made are then found together with the samples that stay (``makar.codecs.griffin_lim``), so that
-the sound goes on without a jump. Samples outside the hole come out bit for bit, at the rate and with the channels that they came with.
+The model sees as much as it learned at once, around the hole. What stood in the hole is not looked at: it may be a crackle or silence.
+At its edges the sound goes on by linear prediction (``makar.data.linear_prediction``), so that windows that reach a little into the hole
+are still known; the others are made anew. The phases of what is new are then found together with the samples that stay, and begin with
+those of the prediction (``makar.codecs.griffin_lim``), so that the sound goes on without a jump. Samples outside the hole come out bit
+for bit, at the rate and with the channels that they came with.
 """
 
 import dataclasses
@@ -16,7 +18,9 @@ import torch
 from makar.artifacts.artifact import Artifact
 from makar.codecs.sound import SoundCodec
 from makar.config import Config, setting
+from makar.data.linear_prediction import edges
 from makar.data.sound import Sound, resampled
+from makar.data.spectrogram import OVERLAP
 from makar.errors import UnknownNameError, UnsupportedError, UsageError
 from makar.families.family import Batch
 from makar.generation.asset import Asset
@@ -33,7 +37,7 @@ from makar.generation.token_sound_edit import GO_ON, RECONSTRUCT, token_edit, wr
 from makar.tensor_spec import KNOWN, MASK, SOURCE, TARGET
 
 FADE_SECONDS = 0.010
-"""At each end of what is new it is mixed with what stood there, as far as anything did."""
+"""At each end of what is new it is mixed with what the sound beside it leads to."""
 
 STRENGTH = "strength"
 OPERATIONS = ("control", "vary", RECONSTRUCT)
@@ -135,7 +139,7 @@ def edit_sound(
         change = Change(finish=unchanged, stated={"operation": "image-to-image", **stated})
     else:
         hole = _end(sound, codec) if asked.go_on else _hole(asked, sound)
-        slots, change = _filling(sound, hole, codec, stated | {"operation": "go on" if asked.go_on else "inpaint"})
+        slots, change = filling(sound, hole, codec, stated | {"operation": "go on" if asked.go_on else "inpaint"})
     return make_assets(request, _jobs(request, prompts, slots, change, seeds=range(seed, seed + count)))
 
 
@@ -168,15 +172,26 @@ def _stated(asked: SoundEditRequest, content: bytes, sound: Sound) -> dict[str, 
     }
 
 
-def _filling(
+def filling(
     sound: Sound, hole: tuple[float, float], codec: SoundCodec, stated: dict[str, Any]
 ) -> tuple[dict[str, torch.Tensor], Change]:
-    """Return the slots and the change of filling in a hole, which may begin where the sound ends."""
+    """Return the slots and the change of filling in a hole, which may begin where the sound ends.
+
+    Args:
+        sound: The sound; what stands in the hole is not looked at.
+        hole: Its first second and its last.
+        codec: The codec of the model.
+        stated: What the manifest says of the edit.
+
+    Raises:
+        UnsupportedError: It is as long as what the model hears at once.
+    """
     config = codec.config
     rate, hop, frames = config.rate_hz, config.hop, config.frames
     start, end = (round(place * rate) for place in hole)
-    first = max(0, start // hop - 1)
-    last = -(-end // hop) + 2
+    # A quarter of a window may reach into the hole: what is predicted of so little is right.
+    first = max(0, start // hop)
+    last = -(-end // hop) + 1
     if last - first >= frames:
         raise UnsupportedError(
             f"a hole of {hole[1] - hole[0]:.2f} seconds for a model that hears {config.seconds:.2f} at once",
@@ -188,9 +203,12 @@ def _filling(
     around = np.zeros(frames * hop, np.float32)
     part = whole[begin * hop : begin * hop + len(around)]
     around[: len(part)] = part
+    left, right = max(0, start - begin * hop), min(len(around), end - begin * hop)
     is_new = np.zeros(len(around), bool)
-    is_new[max(0, start - begin * hop) : end - begin * hop] = True
-    around[is_new] = 0
+    is_new[left:right] = True
+    around[left:right] = edges(
+        around[:left], around[right : len(part)], right - left, rate_hz=rate, seconds=OVERLAP * hop / rate
+    )
     drawn = codec.picture(Sound(around[:, None], rate))
     mask = np.zeros((1, config.mels, frames), np.float32)
     mask[:, :, first - begin : last - begin] = 1
@@ -206,22 +224,23 @@ def _filling(
 
 
 def _put_back(sound: Sound, new: Sound, hole: tuple[float, float], begin: float) -> Sound:
-    """Return a sound with what is new in its hole, faded in and out against what was there; all other samples are the same."""
+    """Return a sound with what is new in its hole, which what is beside the hole fades into; all other samples are the same."""
     rate = sound.rate_hz
     start, end = (round(place * rate) for place in hole)
     samples = np.zeros((max(len(sound.samples), end), sound.samples.shape[1]), np.float32)
     samples[: len(sound.samples)] = sound.samples
     offset = round(begin * rate)
     part = new.samples[start - offset : end - offset]
-    weight = np.ones(len(part), np.float32)
     fade = min(round(FADE_SECONDS * rate), len(part) // 2)
-    if fade:
-        slope = (np.arange(fade, dtype=np.float32) + 1) / (fade + 1)
-        weight[:fade] = slope if start < len(sound.samples) else 1
-        if end < len(sound.samples):
-            weight[-fade:] = slope[::-1]
-    there = samples[start : start + len(part)]
-    samples[start : start + len(part)] = weight[:, None] * part + (1 - weight[:, None]) * there
+    slope = (np.arange(fade, dtype=np.float32) + 1) / (fade + 1)
+    weight = np.ones(len(part), np.float32)
+    if start > 0:
+        weight[:fade] = slope
+    if end < len(sound.samples):
+        weight[len(part) - fade :] = slope[::-1]
+    for channel in samples.T:
+        beside = edges(channel[:start], channel[end:], len(part), rate_hz=rate, seconds=2 * FADE_SECONDS)
+        channel[start : start + len(part)] = weight * part[:, 0] + (1 - weight) * beside
     return Sound(samples, rate)
 
 
