@@ -58,10 +58,9 @@ class OpenVinoReaders(EngineReaders):
         self._shape = shape
         self._tensors = tensors
         self._compiled: dict[str, tuple[int, Any, np.ndarray]] = {}
-        self._tables: dict[float, _Table] = {}
 
     def prepare(self, precision: str) -> None:
-        """Compile the model in an arithmetic for the number of threads that torch has now; at most one number is kept.
+        """Compile the model in an arithmetic for the number of threads that torch has now; of each that is compiled last is kept.
 
         Raises:
             MakarError: OpenVINO does not compile it.
@@ -83,10 +82,10 @@ class OpenVinoReaders(EngineReaders):
         """Return a reader of the whole context; every layout and every stretch has one."""
         self.prepare(precision)
         _, compiled, embedding = self._compiled[precision]
-        if stretch not in self._tables:
-            self._tables[stretch] = _Table(self._shape, stretch)
+        # Not kept: whoever asks may stretch to any number.
+        table = _Table(self._shape, stretch)
         capacity = int(self._shape.context_length * stretch)
-        return OpenVinoReader(compiled, embedding, self._tables[stretch], slots=slots, capacity=capacity)
+        return OpenVinoReader(compiled, embedding, table, slots=slots, capacity=capacity)
 
 
 class _Table:
