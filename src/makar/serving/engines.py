@@ -182,9 +182,9 @@ def choose(wanted: str, engines: Sequence[str], paces: Mapping[str, float | None
         return Choice(engine=own, why=f"{absent} would run it too and {are} not installed" if absent else "")
     rates = {name: 1 / pace for name in (own, *here) if (pace := paces.get(name))}
     unknown = [name for name in (own, *here) if name not in rates]
-    are, they = ("are", "they") if len(unknown) > 1 else ("is", "it")
+    are, each = ("are", "each") if len(unknown) > 1 else ("is", "it")
     named_so = " and ".join(f"--engine {name}" for name in unknown)
-    compared = f"{named_so} {are} compared after {they} made texts in makar serve"
+    compared = f"{named_so} {are} compared once makar serve has kept a text of {each}"
     if len(rates) < 2 or own not in rates:
         return Choice(engine=own, why=f"{' and '.join(here)} {'run' if len(here) > 1 else 'runs'} it too; {compared}")
     fastest = max(rates, key=lambda name: rates[name])
