@@ -1,5 +1,6 @@
 """Adapters from data to text: every recipe that begins from a model of text, merged, stacked, switched, and refused with what differs."""
 
+import importlib.util
 import json
 import shutil
 
@@ -8,6 +9,7 @@ import safetensors.torch
 import torch
 
 import makar
+from makar.api.engines import use_engine
 from makar.errors import (
     ArtifactError,
     IntegrityError,
@@ -173,6 +175,20 @@ def test_adapters_add_up_and_are_switched_at_run_time(folder):
     assert model.generate("Chapter", options=SHORT, seed=2)[0].content == asset.content
     model.switch()
     assert torch.equal(logits(model), base) and "computing" not in model.generate("A", options=SHORT)[0].manifest
+
+
+@pytest.mark.parametrize("name, loras", [("plain", []), ("long", []), ("writer", ["plain:0.5", "long:2"])])
+def test_adapters_are_computed_by_openvino(name, loras, folder):
+    if importlib.util.find_spec("openvino") is None:
+        pytest.skip("openvino is not installed: pip install 'makar[openvino]'")
+    model = makar.load(name, loras=loras)
+    tokens = torch.arange(5, 15)
+    wanted = logits(model, tokens[None])[0]
+    use_engine(model, "openvino")
+    reader = model.artifact.family()._engine.reader("float32", slots=1, stretch=1.0)
+    assert torch.allclose(reader.append([tokens.tolist()], [0])[0], wanted, atol=5e-3)
+    stated = model.generate("Chapter", options=SHORT)[0].manifest["computing"]
+    assert stated["engine"] == "openvino" and len(stated.get("adapters", [])) == len(loras)
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning")

@@ -4,6 +4,7 @@ A case gives a command line, the words that the option adds, and what is looked 
 difference is the option's. What is looked at is content and files, not the settings that a manifest repeats.
 """
 
+import importlib.util
 import io
 import json
 import re
@@ -168,6 +169,24 @@ def test_an_address_is_that_of_the_endpoint(place):
             seen = see(*remote, "--base-url", url, "--set", "retries=0", code=1)
             assert f"{url} cannot be reached" in seen.messages
         assert "an address for writer" in see(*local, "--base-url", url, code=2).messages
+
+
+for verb in ("generate", "chat"):
+    CASES[f"makar {verb}", "--engine"] = "test_the_engine_of_a_text_is_explained_or_refused"
+
+
+@pytest.mark.parametrize(
+    "words", [["generate", "writer", "In"], ["chat", "writer", "-m", "In"]], ids=["generate", "chat"]
+)
+def test_the_engine_of_a_text_is_explained_or_refused(words, place, monkeypatch):
+    words = [*words, "--max-tokens", "4"]
+    plain, chosen = see(*words), see(*words, "--engine", "auto")
+    assert chosen.output == plain.output and "[engine torch: " in chosen.messages and "[engine" not in plain.messages
+    assert "vllm" in see(*words, "--engine", "vllm", code=2).messages
+    assert ", which run" in see(*words, "--engine", "transformers", code=2).messages
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    for name, extra in (("llama.cpp", "llamacpp"), ("openvino", "openvino")):
+        assert f"makar[{extra}]" in see(*words, "--engine", name, code=1).messages
 
 
 CASES["makar chat", "-o"] = CASES["makar chat", "--history"] = "test_a_conversation_is_kept_and_gone_on_with"

@@ -7,7 +7,7 @@ import pytest
 
 from makar import registry
 from makar.errors import MissingExtraError, UnsupportedError, UsageError
-from makar.serving.engines import AUTO, ENGINES, Choice, check_engine, check_runs, choose, reason
+from makar.serving.engines import AUTO, BESIDE, ENGINES, Choice, check_engine, check_runs, choose, reason
 from makar.serving.library import Entry, Library
 from makar.serving.places import place_of
 from makar.serving.pool import Pool
@@ -32,7 +32,7 @@ def places(own_folder):
 
 def test_every_family_names_an_engine_that_there_is():
     found = {kind: registry.config_class(kind).engine for kind in registry.BUILT_IN["families"]}
-    assert set(found.values()) == set(ENGINES) - {"llama.cpp"}
+    assert set(found.values()) == set(ENGINES) - set(BESIDE)
     others = {kind for kind in found if kind.startswith("pretrained")} | {"remote"}
     assert {kind for kind, engine in found.items() if engine != "torch"} == others
 
@@ -57,6 +57,7 @@ def test_a_model_that_an_engine_does_not_run_is_left_out_or_refused_when_it_was_
     assert [place.name for place in pool(engine="llama.cpp").places] == ["ours"]
     with pytest.raises(UnsupportedError, match="layout mainstream"):
         pool("checkpoint", engine="llama.cpp")
+    assert [place.name for place in pool(engine="openvino").places] == ["ours"]
 
 
 def test_an_engine_that_is_not_here_is_said_with_what_to_do(monkeypatch):
@@ -66,7 +67,7 @@ def test_an_engine_that_is_not_here_is_said_with_what_to_do(monkeypatch):
         check_engine("vllm")
     assert "torch, transformers" in unknown.value.expected and "--base-url" in unknown.value.do
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    for name, extra in (("transformers", "transformers"), ("llama.cpp", "llamacpp")):
+    for name, extra in (("transformers", "transformers"), ("llama.cpp", "llamacpp"), ("openvino", "openvino")):
         with pytest.raises(MissingExtraError) as absent:
             check_engine(name)
         assert f"makar[{extra}]" in absent.value.do
@@ -74,18 +75,22 @@ def test_an_engine_that_is_not_here_is_said_with_what_to_do(monkeypatch):
 
 
 def test_auto_weighs_what_is_installed_and_what_was_measured(monkeypatch):
-    both = ("torch", "llama.cpp")
+    engines = ("torch", "llama.cpp", "openvino")
     assert choose(AUTO, ("torch",), {}) == Choice(engine="torch")
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    absent = choose(AUTO, both, {"torch": 0.1, "llama.cpp": 0.01})
-    assert absent.engine == "torch" and "not installed" in absent.why
+    absent = choose(AUTO, engines, {"torch": 0.1, "llama.cpp": 0.01})
+    assert absent.engine == "torch" and "llama.cpp and openvino would run it too and are not installed" in absent.why
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: name)
-    unknown = choose(AUTO, both, {"torch": 0.1, "llama.cpp": None})
-    assert unknown.engine == "torch" and "--engine llama.cpp" in unknown.why
-    assert choose(AUTO, both, {"torch": 0.1, "llama.cpp": 0.01}).engine == "llama.cpp"
-    slower = choose(AUTO, both, {"torch": 0.01, "llama.cpp": 0.1})
-    assert slower.engine == "torch" and "10 of llama.cpp" in slower.why
-    assert choose("llama.cpp", both, {"torch": 0.01, "llama.cpp": 0.1}).engine == "llama.cpp"
+    unknown = choose(AUTO, engines, {"torch": 0.1, "llama.cpp": None})
+    assert unknown.engine == "torch" and "--engine llama.cpp and --engine openvino are compared once" in unknown.why
+    # Without the pace of its own engine nothing says that another is faster.
+    assert choose(AUTO, engines, {"torch": None, "llama.cpp": 0.01, "openvino": 0.02}).engine == "torch"
+    faster = choose(AUTO, engines, {"torch": 0.1, "llama.cpp": 0.01})
+    assert faster.engine == "llama.cpp" and "--engine openvino is compared once" in faster.why
+    assert choose(AUTO, engines, {"torch": 0.1, "llama.cpp": 0.03, "openvino": 0.02}).engine == "openvino"
+    slower = choose(AUTO, engines, {"torch": 0.01, "llama.cpp": 0.1, "openvino": 0.05})
+    assert slower.engine == "torch" and "10 of llama.cpp, 20 of openvino" in slower.why
+    assert choose("llama.cpp", engines, {"torch": 0.01, "llama.cpp": 0.1}).engine == "llama.cpp"
 
 
 @pytest.mark.parametrize(

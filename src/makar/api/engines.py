@@ -1,14 +1,17 @@
-"""Another engine for a model: llama.cpp computes what its text is drawn from, and everything else stays as it is."""
+"""Another engine for a model: llama.cpp or OpenVINO computes what its text is drawn from, and everything else stays as it is."""
 
 import functools
 from typing import TYPE_CHECKING
 
-from makar.errors import UnknownNameError
+from makar.errors import UnknownNameError, UnsupportedError
 
 if TYPE_CHECKING:
     from makar.api.model import Model
+    from makar.artifacts.artifact import Artifact
+    from makar.families.transformer.family import TransformerFamily
+    from makar.families.transformer.reading import EngineReaders
 
-ENGINES = ("torch", "llama.cpp")
+ENGINES = ("torch", "llama.cpp", "openvino")
 
 
 def use_engine(model: "Model", name: str, *, precision: str = "float32") -> None:
@@ -18,20 +21,18 @@ def use_engine(model: "Model", name: str, *, precision: str = "float32") -> None
     so a text is the same up to ties; the same seed gives the same text on the same engine.
 
     Args:
-        model: A model of text of layout mainstream, or an adapter of one.
-        name: ``"llama.cpp"``, or ``"torch"`` for Makar's own code again.
+        model: A model of text that Makar saved, for llama.cpp of layout mainstream, or an adapter of one.
+        name: ``"llama.cpp"``, ``"openvino"``, or ``"torch"`` for Makar's own code again.
         precision: The arithmetic that is made ready; others are when they are asked for.
 
     Raises:
         UnknownNameError: There is no such engine.
-        UnsupportedError: The model has no form that llama.cpp reads.
-        MissingExtraError: llama.cpp or the package that writes its files is absent.
+        UnsupportedError: The model has no form that the engine computes.
+        MissingExtraError: The engine, or the package that writes its files, is absent.
+        MakarError: The engine cannot be loaded, or does not take the model.
         ArtifactError: The file of the model cannot be written, or reads back differently.
     """
-    from makar.artifacts.engine_file import engine_file
-    from makar.artifacts.export_gguf import mainstream_config
     from makar.families.transformer.family import TransformerFamily
-    from makar.families.transformer.llama_reader import LlamaReaders
 
     if name not in ENGINES:
         raise UnknownNameError("engine", name, ENGINES)
@@ -40,9 +41,35 @@ def use_engine(model: "Model", name: str, *, precision: str = "float32") -> None
         if isinstance(family, TransformerFamily):
             family.use_engine(None)
         return
-    config = mainstream_config(model.artifact)
-    assert isinstance(family, TransformerFamily), "what a configuration of layout mainstream makes"
-    readers = LlamaReaders(config, functools.partial(engine_file, model.artifact))
+    if not isinstance(family, TransformerFamily):
+        raise UnsupportedError(
+            f"a model of {family.config.kind} on the engine {name}", expected="a model of text that Makar saved"
+        )
+    family.use_engine(
+        _llama_cpp(model.artifact, precision) if name == "llama.cpp" else _openvino(family, precision=precision)
+    )
+
+
+def _llama_cpp(artifact: "Artifact", precision: str) -> "EngineReaders":
+    from makar.artifacts.engine_file import engine_file
+    from makar.artifacts.export_gguf import mainstream_config
+    from makar.families.transformer.llama_reader import LlamaReaders
+
+    readers = LlamaReaders(mainstream_config(artifact), functools.partial(engine_file, artifact))
     # What is refused is refused now, and a first request does not wait for a file.
-    engine_file(model.artifact, precision)
-    family.use_engine(readers)
+    engine_file(artifact, precision)
+    return readers
+
+
+def _openvino(family: "TransformerFamily", *, precision: str) -> "EngineReaders":
+    from makar.families.transformer.decoder import DecoderShape
+    from makar.families.transformer.layouts import transformers_settings
+    from makar.families.transformer.openvino_reader import OpenVinoReaders
+    from makar.nn.threads import threads_for
+
+    shape = DecoderShape.from_transformers(transformers_settings(family.config, tokens={}))
+    readers = OpenVinoReaders(shape, family.network.saved_tensors)
+    # A first request does not wait for the compiler.
+    with threads_for(family.config.computed_weights()):
+        readers.prepare(precision)
+    return readers

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from makar.cli.engine import Engine, take_engine
 from makar.cli.generate_verb import BaseUrl, ModelName
 from makar.cli.output import Json, note, print_json
 from makar.cli.values import controls_of
@@ -48,6 +49,7 @@ def chat(
     ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same answers.")] = 0,
     base_url: BaseUrl = None,
+    engine: Engine = None,
     controls: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="Any other control of the model; may be repeated."),
@@ -76,7 +78,9 @@ def chat(
     options |= controls_of(controls or [], taken=options)
     if output is not None:
         check_file(output, suffix=".txt")
-    conversation = load(model, base_url=base_url).chat(system=system, options=options, seed=seed, history=history)
+    talker = load(model, base_url=base_url)
+    take_engine(talker, engine, options)
+    conversation = talker.chat(system=system, options=options, seed=seed, history=history)
     is_typed = not message and sys.stdin.isatty()
     for said in message or (_typed() if is_typed else _piped()):
         _answer(conversation, said, is_shown=not json)

@@ -29,6 +29,7 @@ EXTRAS = {
     "onnx": ("onnx", "onnxruntime", "onnxscript"),
     "gguf": ("gguf",),
     "llamacpp": ("llama_cpp", "gguf"),
+    "openvino": ("openvino",),
     "remote": ("openai",),
 }
 """Import names that each extra of the package brings."""

@@ -12,8 +12,9 @@ import typer
 
 from makar.cli.completion import model_names
 from makar.cli.consented import agreed_example
+from makar.cli.engine import Engine, take_engine
 from makar.cli.output import Json, edit_remarks, note, print_json
-from makar.cli.values import controls_of, texts_of
+from makar.cli.values import controls_of, lines_of, texts_of
 from makar.cli.voting import answer_of_most
 from makar.errors import UsageError
 
@@ -138,6 +139,7 @@ def generate(
     height: Annotated[int | None, typer.Option("--height", help="Pipelines: height in pixels.")] = None,
     lora: Loras = None,
     base_url: BaseUrl = None,
+    engine: Engine = None,
     palette: Annotated[
         str | None,
         typer.Option(
@@ -221,6 +223,7 @@ def generate(
     if for_rater is not None and (vote is not None or augment is not None):
         raise UsageError(f"--for-rater with {'--vote' if vote is not None else '--augment'}", expected="one of them")
     maker = load(model, loras=lora or (), base_url=base_url)
+    take_engine(maker, engine, options)
     if vote is not None:
         answer_of_most(
             maker, words, template=template, answer=answer, count=vote, seed=seed, options=options, json=json
@@ -248,22 +251,6 @@ def generate(
     if for_rater is not None:
         assets = iter(ranked(list(assets), rater=for_rater))
     show_each(((asset, save_asset(asset, place)) for asset in assets), json=json)
-
-
-def lines_of(place: str) -> list[str]:
-    """Return the lines of a text file, or of stdin for ``-``; empty ones are left out.
-
-    Raises:
-        UsageError: It cannot be read, is no text in UTF-8, or has no line with a letter.
-    """
-    try:
-        text = sys.stdin.read() if place == "-" else Path(place).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{place} cannot be read as lines: {error}", expected="a text file in UTF-8") from error
-    found = [line for line in text.split("\n") if line.strip()]
-    if not found:
-        raise UsageError(f"{place} has no lines", expected="one prompt a line")
-    return found
 
 
 def _check_augment(words: list[Any], output: Path | None, *, stream: bool, label: str | None) -> None:

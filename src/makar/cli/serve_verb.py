@@ -52,7 +52,7 @@ def serve(
         typer.Option(
             "--engine",
             metavar="NAME",
-            help="auto says why it takes which; torch, llama.cpp, transformers, diffusers, endpoint.",
+            help="auto says why it takes which; torch, llama.cpp, openvino, transformers, diffusers, endpoint.",
         ),
     ] = "auto",
     data: Annotated[

@@ -1,7 +1,8 @@
-"""Reads the values of options: durations such as 90s, 10m and 2h, and controls such as truncation_psi=0.7."""
+"""Reads the values of options: durations such as 90s, 10m and 2h, controls such as truncation_psi=0.7, and lines of a file."""
 
 import json
 import re
+import sys
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -77,4 +78,20 @@ def texts_of(assignments: list[str]) -> dict[str, str]:
             except (OSError, UnicodeDecodeError) as error:
                 raise UsageError(f"{text[1:]} cannot be read: {error}", expected="a file of text") from error
         found[name] = text
+    return found
+
+
+def lines_of(place: str) -> list[str]:
+    """Return the lines of a text file, or of stdin for ``-``; empty ones are left out.
+
+    Raises:
+        UsageError: It cannot be read, is no text in UTF-8, or has no line with a letter.
+    """
+    try:
+        text = sys.stdin.read() if place == "-" else Path(place).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{place} cannot be read as lines: {error}", expected="a text file in UTF-8") from error
+    found = [line for line in text.split("\n") if line.strip()]
+    if not found:
+        raise UsageError(f"{place} has no lines", expected="one prompt a line")
     return found

@@ -1,10 +1,10 @@
 """What computes the answers of a model: the engines that there are, which one a model has, and why, in one line.
 
-Decisions. (1) Every model has an engine of its own, and its files say which; texts of the mainstream layout can be computed by llama.cpp
-too, in the same process behind the same contract. (2) An engine that is not among them (vLLM, OpenVINO's) runs as a server of its own and
-stands behind this one: ``endpoint``. (3) The speed that is told is what was measured on this machine when the model made something last;
-before that it is said not to be known. (4) ``auto`` takes the faster engine where the pace of both is known here, and otherwise the
-model's own: nothing is tried in secret and no speed is guessed.
+Decisions. (1) Every model has an engine of its own, and its files say which; texts of our own models can be computed by OpenVINO, and those
+of the mainstream layout by llama.cpp too, in the same process behind the same contract. (2) An engine that is not among them (vLLM) runs
+as a server of its own and stands behind this one: ``endpoint``. (3) The speed that is told is what was measured on this machine when the
+model made something last; before that it is said not to be known. (4) ``auto`` takes the fastest engine of those whose pace is known
+here, and where there is nothing to compare the model's own: nothing is tried in secret and no speed is guessed.
 """
 
 import dataclasses
@@ -17,7 +17,9 @@ from makar.errors import MissingExtraError, UnsupportedError, UsageError
 
 AUTO = "auto"
 TORCH, TRANSFORMERS, DIFFUSERS, ENDPOINT = "torch", "transformers", "diffusers", "endpoint"
-LLAMA_CPP = "llama.cpp"
+LLAMA_CPP, OPENVINO = "llama.cpp", "openvino"
+BESIDE = (LLAMA_CPP, OPENVINO)
+"""What computes texts of models that are torch's own."""
 BEHIND = "start its own server and put it behind: makar serve openai:NAME --base-url URL"
 
 
@@ -86,6 +88,14 @@ ENGINES = {
             distribution="llama-cpp-python",
             extra="llamacpp",
             do="makar import FOLDER brings a checkpoint of that layout; --engine auto takes what runs each model",
+        ),
+        Engine(
+            name=OPENVINO,
+            runs="text that Makar saved",
+            package="openvino",
+            distribution="openvino",
+            extra="openvino",
+            do="makar import FOLDER brings in a checkpoint of Qwen, Llama or Mistral; --engine auto takes what runs each model",
         ),
         Engine(
             name=ENDPOINT,
@@ -168,15 +178,18 @@ def choose(wanted: str, engines: Sequence[str], paces: Mapping[str, float | None
     here = [name for name in others if ENGINES[name].version is not None]
     if not here:
         absent = " and ".join(others)
-        return Choice(engine=own, why=f"{absent} would run it too and is not installed" if absent else "")
-    unknown = [name for name in (own, *here) if not paces.get(name)]
-    if unknown:
-        said = " and ".join(f"--engine {name}" for name in unknown)
-        return Choice(engine=own, why=f"{' and '.join(here)} runs it too; it is compared after {said} made texts here")
-    rates = {name: 1 / (paces[name] or 1.0) for name in (own, *here)}
+        are = "are" if len(others) > 1 else "is"
+        return Choice(engine=own, why=f"{absent} would run it too and {are} not installed" if absent else "")
+    rates = {name: 1 / pace for name in (own, *here) if (pace := paces.get(name))}
+    unknown = [name for name in (own, *here) if name not in rates]
+    are, each = ("are", "each") if len(unknown) > 1 else ("is", "it")
+    named_so = " and ".join(f"--engine {name}" for name in unknown)
+    compared = f"{named_so} {are} compared once makar serve has kept a text of {each}"
+    if len(rates) < 2 or own not in rates:
+        return Choice(engine=own, why=f"{' and '.join(here)} {'run' if len(here) > 1 else 'runs'} it too; {compared}")
     fastest = max(rates, key=lambda name: rates[name])
     beside = ", ".join(f"{_plain(rate)} of {name}" for name, rate in rates.items() if name != fastest)
-    return Choice(engine=fastest, why=f"the faster one here, beside {beside}")
+    return Choice(engine=fastest, why=f"the fastest here, beside {beside}{f'; {compared}' if unknown else ''}")
 
 
 def reason(choice: Choice, facts: dict[str, Any], *, pace: float | None, address: str | None) -> str:

@@ -26,7 +26,7 @@ from makar.api.engines import use_engine
 from makar.api.model import Model, load
 from makar.api.together import together
 from makar.errors import MakarError
-from makar.serving.engines import LLAMA_CPP
+from makar.serving.engines import BESIDE
 from makar.serving.problems import problem_of
 from makar.serving.work import begin, facts_of
 
@@ -149,8 +149,8 @@ def main() -> None:
         return
     try:
         model = load(asked["model"], base_url=asked["base_url"])
-        if asked["engine"] == LLAMA_CPP:
-            use_engine(model, LLAMA_CPP, precision=asked["options"].get("precision", "float32"))
+        if asked["engine"] in BESIDE:
+            use_engine(model, asked["engine"], precision=asked["options"].get("precision", "float32"))
         facts = facts_of(model, asked["options"])
     except (MakarError, OSError, MemoryError) as error:
         out.write(json.dumps({"error": problem_of(error)}) + "\n")

@@ -119,8 +119,8 @@ class TransformerConfig(FamilyConfig):
 
     @property
     def engines(self) -> tuple[str, ...]:
-        """Every engine that runs it; llama.cpp has code for the mainstream layout."""
-        return (self.engine, "llama.cpp") if self.layout == "mainstream" else (self.engine,)
+        """Every engine that runs it; llama.cpp has code for the mainstream layout alone."""
+        return (self.engine, *(("llama.cpp",) if self.layout == "mainstream" else ()), "openvino")
 
     @property
     def edits(self) -> tuple[str, ...]:

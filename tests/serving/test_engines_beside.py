@@ -1,4 +1,4 @@
-"""llama.cpp behind the server: the official client gets streams, likelihoods, forms and stops as from every engine, and can stop early."""
+"""Other engines in the server: the official client gets streams, likelihoods, forms and stops as from every engine, and can stop early."""
 
 import importlib.util
 import json
@@ -8,32 +8,37 @@ import pytest
 
 from tests.serving.server import Server, request, talker, until
 
-pytestmark = [
-    pytest.mark.loopback,
-    pytest.mark.skipif(
-        importlib.util.find_spec("llama_cpp") is None,
-        reason="llama-cpp-python is not installed: pip install 'makar[llamacpp]'",
-    ),
+pytestmark = pytest.mark.loopback
+ENGINES = [
+    pytest.param(
+        name,
+        marks=pytest.mark.skipif(
+            importlib.util.find_spec(package) is None,
+            reason=f"{package} is not installed: pip install 'makar[{extra}]'",
+        ),
+    )
+    for name, package, extra in (("llama.cpp", "llama_cpp", "llamacpp"), ("openvino", "openvino", "openvino"))
 ]
 HELLO = [{"role": "user", "content": "Hello"}]
 ASKED = {"model": "talker", "messages": HELLO, "temperature": 0, "max_tokens": 12, "seed": 1}
 ENDLESS = {"max_tokens": 100_000, "logit_bias": {"256": -100, str(ord("U")): -100}}
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    """Return a server whose one model is computed by llama.cpp."""
+@pytest.fixture(scope="module", params=ENGINES)
+def served(request, tmp_path_factory):
+    """Return the name of an engine, and a server whose one model it computes."""
     folder = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MAKAR_HOME", str(folder))
         talker(folder / "models" / "talker")
-    running = Server(folder, "talker", "--engine", "llama.cpp")
-    yield running
+    running = Server(folder, "talker", "--engine", request.param)
+    yield request.param, running
     assert running.stop() == 0
     assert "Traceback" not in "".join(running.said)
 
 
-def test_llama_cpp_does_what_every_engine_does(server):
+def test_another_engine_does_what_every_engine_does(served):
+    engine, server = served
     with openai.OpenAI(base_url=server.address + "/v1", api_key="none", max_retries=0) as client:
         made = client.chat.completions.create(**ASKED, logprobs=True, top_logprobs=2)
         text = made.choices[0].message.content
@@ -48,5 +53,5 @@ def test_llama_cpp_does_what_every_engine_does(server):
         endless.close()
         until(lambda: b'makar_model_busy{model="talker"} 0' in request(server.address, "/metrics")[2])
     said = json.loads(request(server.address, "/makar/v1/models/talker/description")[2])["engine"]
-    assert said["name"] == "llama.cpp" and "as --engine says" in said["why"] and "\n" not in said["why"]
-    assert any("engine llama.cpp: it runs" in line for line in server.said)
+    assert said["name"] == engine and "as --engine says" in said["why"] and "\n" not in said["why"]
+    assert any(f"engine {engine}: it runs" in line for line in server.said)
