@@ -29,8 +29,8 @@ class Models extends HTMLElement {
     const found = await call(`/makar/v1/models/${encodeURIComponent(name)}/card`);
     const total = found.files.reduce((sum, file) => sum + file.bytes, 0);
     this.replaceChildren(h("p", {}, h("a", { href: "#/models" }, "All models")), h("div", { class: "row spread" }, h("h1", {}, name), isServed(found) && h("a", { class: "button", href: `#/create?model=${encodeURIComponent(name)}` }, "Create with it")),
-      ...(found.before ? [h("section", { class: "panel", "aria-label": "The name" }, h("p", {}, `${found.before.from} took this name; before it was `, h("a", { href: `#/models/${encodeURIComponent(found.before.kept_as)}` }, found.before.kept_as)), giveBack(name))] : []),
       h("p", { class: "lead" }, `${found.medium}, ${size(total)}${found.header ? `, recipe ${found.header.recipe.name}` : ""}`),
+      ...(found.before ? [h("section", { class: "panel", "aria-label": "The name" }, h("p", {}, `${found.before.from} took this name; before it was `, h("a", { href: `#/models/${encodeURIComponent(found.before.kept_as)}` }, found.before.kept_as)), giveBack(name))] : []),
       tabs(`About ${name}`, [
         ["card", "Card", () => h("div", { class: "panel" }, found.card ? markdown(found.card.replace(/^(---[\s\S]*?---\s*)?# .*\n/, ""), { level: 1 }) : "It has no card.")],
         ["report", "Report", () => this.report(name, found.report)],

@@ -92,7 +92,7 @@ class Train extends HTMLElement {
     this.looked.replaceChildren(h("h3", {}, `${found.name}: ${number(found.used)} of ${number(found.documents)} used, ${found.medium}`),
       pairs([["Parts", ["train", "inner", "held_out"].map((part) => `${part.replace("_", " ")} ${number(found.splits[part]?.documents ?? 0)}`).join(", ")], ["Sizes", Object.entries(found.sizes ?? {}).map(([name, value]) => `${name.replaceAll("_", " ")} ${name === "bytes" ? size(value) : spread(value)}`).join(", ")],
         ["Copies", copies ? `${number(found.duplicates.exact)} exact, ${number(found.duplicates.near)} near` : "none"], ["Labels", top(found.labels)], ["Languages", top(found.languages)], ["Licences", top(found.licences)], ["Task", found.task]]),
-      found.skipped?.length > 0 && table(["left out", "reason", "for example"], found.skipped.map((row) => [row.count, row.reason, row.examples.slice(0, 2).join(", ")]), "What is left out"),
+      ...(found.skipped?.length > 0 ? [table(["left out", "reason", "for example"], found.skipped.map((row) => [row.count, row.reason, row.examples.slice(0, 2).join(", ")]), "What is left out")] : []),
       ...[...(found.notes ?? []), ...(found.warnings ?? [])].map((sentence) => h("p", { class: "small soft" }, sentence)));
     this.showPlanning();
   }
