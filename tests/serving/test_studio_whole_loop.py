@@ -21,7 +21,7 @@ SIDE, WARM, COLD = 16, 48, 48
 RATED = 48
 """More than the neighbours that an image is compared with, so that no kind is taken for copies because it is rare."""
 TUNING_STEPS = 60
-ROUNDS, MOST_COMPARISONS = 12, 3
+ROUNDS, MOST_COMPARISONS = 12, 5
 EVEN = 3.0
 """Difference of warmth, of 255, that nobody sees."""
 
@@ -72,18 +72,12 @@ def judge(page, rounds):
         page.get_by_label(name, exact=True).set_checked(True)
     page.get_by_label("Answers to each prompt").fill(str(rounds))
     page.get_by_role("button", name="Begin").click()
-    for _ in range(rounds):
-        page.get_by_role("button", name="Left is better").wait_for()
-        sides = [warmth(page.get_by_role("img", name=f"{side} answer")) for side in ("Left", "Right")]
-        verdict = (
-            "Even"
-            if abs(sides[0] - sides[1]) < EVEN
-            else "Left is better"
-            if sides[0] > sides[1]
-            else "Right is better"
-        )
+    for number in range(rounds):
+        page.get_by_text(f"{number} judged;").wait_for()
+        left, right = (page.get_by_role("img", name=f"{side} answer") for side in ("Left", "Right"))
+        gain = warmth(left) - warmth(right)
+        verdict = "Even" if abs(gain) < EVEN else f"{'Left' if gain > 0 else 'Right'} is better"
         page.get_by_role("button", name=verdict).click()
-        page.locator(".verdict").wait_for(state="detached")
     page.get_by_text("You have seen everything").wait_for()
     page.get_by_role("link", name="See the ranking").click()
     page.get_by_role("region", name="Strengths").wait_for()
