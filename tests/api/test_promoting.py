@@ -5,10 +5,12 @@ import shutil
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import makar
-from makar.api import arena, promoting
+from makar.api import arena, feedback, promoting
 from makar.api.promoting import promote, roll_back
+from makar.api.promotion_journal import model_before
 from makar.errors import UnknownNameError, UsageError
 from makar.home import home, models_folder
 from tests.cli.small_models import IMAGE_SETTINGS, write_images
@@ -41,11 +43,15 @@ def test_a_model_that_people_prefer_takes_the_name_and_gives_it_back(models):
     assert done.verdict.keeps and done.kept_as == f"old.before-{old.hash[:8]}"
     assert makar.load("old").hash == new.hash == makar.load("new").hash
     assert makar.load(done.kept_as).hash == old.hash and makar.verify("old").is_intact
-    assert json.loads((home() / "promotions.jsonl").read_text())["old"] == old.hash
+    entry = json.loads((home() / "promotions.jsonl").read_text())
+    assert entry["old"] == old.hash
+    assert model_before("old") == {"from": "new", "time": entry["time"], "kept_as": done.kept_as}
+    assert model_before("new") is None
     with pytest.raises(UsageError):
         promote("new", "old")
     assert roll_back("old") == f"old.after-{new.hash[:8]}"
     assert makar.load("old").hash == old.hash and not (models_folder() / done.kept_as).exists()
+    assert model_before("old") is None, "it was taken back"
     with pytest.raises(UnknownNameError):
         roll_back("old")
 
@@ -58,6 +64,19 @@ def test_a_model_that_people_do_not_prefer_is_discarded(models):
     assert makar.load("old").hash == models[0].hash
     with pytest.raises(UsageError, match="data for a model of images"):
         promote("new", "old", data="images")
+
+
+def test_a_model_tuned_on_what_the_old_one_made_is_no_copyist_for_that(models):
+    old, _ = models
+    rated = [asset.save(f"{number}.png") for number, asset in enumerate(old.generate(count=24, options={"steps": 2}))]
+    for number, place in enumerate(rated):
+        feedback.judge([place], kind="thumb", value=[number % 2], rater="ann", consent=True)
+    makar.train("feedback:", from_model="old", steps=1, output="tuned")
+    tuned = makar.load("tuned")
+    own = [model.novelty_index().check(np.asarray(Image.open(rated[0]))).is_copy for model in (tuned, old)]
+    assert own == [True, False], "the rated images are data of the new one alone"
+    (copies, _) = promoting.weighed(tuned, old, None, samples=8, seed=0).checks
+    assert copies.verdict == "passed" and copies.gain.value == 0
 
 
 @pytest.mark.parametrize("moves", [0, 1])

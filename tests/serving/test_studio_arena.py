@@ -1,20 +1,17 @@
-"""Feedback in the studio, in a real browser: the arena by keyboard alone, thumbs, and the whole loop from a folder to a promotion."""
+"""Feedback in the studio, in a real browser: the arena by keyboard alone, thumbs and stars."""
 
 import json
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from makar.families.diffusion.config import DiffusionConfig
 from tests.generation.test_edit import saved
-from tests.serving.browser import PATIENCE, Pages, opened
+from tests.serving.browser import Pages, opened
 from tests.serving.server import Server, request, talker
 from tests.serving.test_studio_pages import tab_to
 
 pytestmark = [pytest.mark.loopback, pytest.mark.browser]
 CONFIG = {"features": 16, "multipliers": (1, 2), "blocks": 1, "head_width": 8}
-LONG = 900_000
 
 
 @pytest.fixture(scope="module")
@@ -115,69 +112,3 @@ def test_thumbs_and_stars_are_kept_with_consent(browser, server):
         assert studio.violations() == [] and studio.overflow() <= 0
     assert studio.said == []
     studio.close()
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(3600)
-def test_the_whole_loop_from_a_folder_to_a_promotion(browser, tmp_path_factory):
-    """Drop a folder, train, generate, rate twenty, tune on that, compare blindly, promote."""
-    folder = tmp_path_factory.mktemp("loop")
-    (folder / "squares").mkdir()
-    draw = np.random.default_rng(0)
-    for number in range(160):
-        pixels = np.zeros((16, 16, 3), np.uint8)
-        left, top, size = (int(draw.integers(*between)) for between in ((1, 7), (1, 7), (5, 9)))
-        pixels[top : top + size, left : left + size] = draw.integers(90, 255, 3)
-        Image.fromarray(pixels).save(folder / "squares" / f"{number:03d}.png")
-    (folder / "home").mkdir()
-    server = Server(folder / "home")
-    studio = Pages(browser, server.address)
-    try:
-        page = studio.go("train")
-        page.get_by_label("A folder to learn from").set_input_files(folder / "squares")
-        page.get_by_role("heading", name="160 of 160 used").wait_for()
-        page.get_by_label("Minutes").fill("1")
-        page.get_by_role("textbox", name="Name").fill("squares")
-        page.get_by_role("button", name="Train", exact=True).click()
-        page.get_by_role("link", name="squares").first.click(timeout=LONG)
-        page.get_by_role("link", name="Create with it").click(timeout=LONG)
-        page.get_by_role("spinbutton", name="How many").fill("20")
-        page.get_by_role("button", name="Make", exact=True).click()
-        page.get_by_text("Made 20 in").wait_for(timeout=LONG)
-        page = studio.go("gallery")
-        page.locator(".card img").nth(19).wait_for()
-        for number in range(20):
-            page.get_by_role("button", name="Good" if number % 2 else "Poor").nth(number).click()
-            if number == 0:
-                page.get_by_label("Your name").fill("ann")
-                page.get_by_label("Models may learn").check()
-                page.get_by_role("button", name="Go on").click()
-            page.wait_for_function(f"document.querySelectorAll('.card [aria-pressed=true]').length === {number + 1}")
-        assert asked(server, "/makar/v1/feedback/waiting")["image"] == 20
-        page = studio.go("feedback")
-        page.get_by_role("link", name="Train on it").click()
-        page.get_by_label("Or steps").fill("30")
-        page.get_by_label("Begin from").select_option("squares")
-        page.get_by_role("textbox", name="Name").fill("tuned")
-        page.get_by_role("button", name="Train", exact=True).click()
-        page.get_by_role("link", name="feedback").first.click(timeout=LONG)
-        page.get_by_role("link", name="Create with it").wait_for(timeout=LONG)
-        page = studio.go("arena")
-        for name in ("squares", "tuned"):
-            page.get_by_label(name, exact=True).check()
-        page.get_by_role("button", name="Begin").click()
-        for _ in range(10):
-            page.get_by_role("button", name="Left is better").wait_for(timeout=PATIENCE)
-            page.get_by_role("button", name="Even").click()
-            page.get_by_text("Left was").last.wait_for()
-        page.get_by_text("You have seen everything").wait_for()
-        ranked = asked(server, "/makar/v1/feedback/ranking")
-        assert ranked["comparisons"] == 10 and ranked["pairs"][0]["verdict"] == "not yet decided"
-        status, _, content = request(
-            server.address, "/makar/v1/promotions", {"model": "tuned", "name": "squares"}, timeout=900
-        )
-        assert status == 200 and json.loads(content)["kept_as"] is None, "ten even ones decide nothing"
-        assert studio.said == []
-    finally:
-        studio.close()
-        assert server.stop() == 0

@@ -9,8 +9,6 @@ any other. Folders change names in one step each; a server that holds the model 
 """
 
 import dataclasses
-import json
-import os
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,10 +20,12 @@ from makar.api.arena import outcome_of
 from makar.api.data import Source
 from makar.api.model import Model, load
 from makar.api.promotion import weigh
+from makar.api.promotion_journal import note_promotion, read_journal, write_journal
 from makar.api.stores import OnEvent
 from makar.data.feedback.table import FeedbackTable
 from makar.errors import UnknownNameError, UsageError
-from makar.home import home, models_folder
+from makar.home import models_folder
+from makar.novelty.lineage import LineageIndex
 from makar.training.lock import locked
 from makar.training.progress import ignore_event
 
@@ -92,7 +92,9 @@ def promote(
         shutil.rmtree(coming, ignore_errors=True)
         shutil.copytree(made.path, coming)
         entry = {"name": name, "new": made.hash, "old": old.hash, "from": made.short_name, "kept_as": kept_as}
-        _note(entry | {"time": datetime.now(UTC).isoformat(timespec="seconds"), "verdict": verdict.to_dictionary()})
+        note_promotion(
+            entry | {"time": datetime.now(UTC).isoformat(timespec="seconds"), "verdict": verdict.to_dictionary()}
+        )
         if (models_folder() / kept_as).exists():
             # It had been promoted and taken back before: this is the same model.
             shutil.rmtree(models_folder() / kept_as)
@@ -108,7 +110,7 @@ def roll_back(name: str) -> str:
         UsageError: Nothing was promoted to that name, or the model before is gone.
     """
     with locked(models_folder()):
-        entries = _promotions()
+        entries = read_journal()
         open_ones = [one for one in entries if one["name"] == name and not one.get("taken_back")]
         if not open_ones:
             known = {one["name"] for one in entries if not one.get("taken_back")}
@@ -126,7 +128,7 @@ def roll_back(name: str) -> str:
         # Killed between two names: what was to come is of no use any more.
         shutil.rmtree(models_folder() / f".{name}.coming-{last['new'][:HASH_DIGITS]}", ignore_errors=True)
         last["taken_back"] = True
-        _write(entries)
+        write_journal(entries)
     return after.name
 
 
@@ -171,43 +173,23 @@ def people_check(new: Model, old: Model) -> "Check":
 
 
 def _copies(new: Model, old: Model, *, samples: int, seed: int) -> "Check":
-    """Return how much fewer images of a model are copies of its training images than of another one."""
+    """Return how much fewer images of a model are copies of training images than of another one.
+
+    Both are compared with what either of them learned from: a model that was tuned on rated images of the old one is near to these by
+    birth, and so is the old one.
+    """
     from makar.evaluation.bootstrap import mean_interval
     from makar.evaluation.promotion import NOT_WORSE, Check
+    from makar.generation.generate import generate
 
     name = "images that are copies of training images"
-    if new.novelty_index() is None or old.novelty_index() is None:
-        return Check(
-            name=name, wanted=NOT_WORSE, gain=None, unit="share", why="the training data is not on this machine"
-        )
+    ours, theirs = new.novelty_index(), old.novelty_index()
+    if ours is None or theirs is None or new.medium != old.medium:
+        why = "the training data is not on this machine" if new.medium == old.medium else "they make different things"
+        return Check(name=name, wanted=NOT_WORSE, gain=None, unit="share", why=why)
+    index = LineageIndex(ours, [theirs], uncovered="")
     found = [
-        np.array(
-            [bool((asset.novelty or {}).get("is_copy")) for asset in model.generate(count=samples, seed=seed)], float
-        )
-        for model in (new, old)
+        np.array([bool((asset.novelty or {}).get("is_copy")) for asset in made], float)
+        for made in (generate(model.artifact, count=samples, seed=seed, novelty=index) for model in (new, old))
     ]
     return Check(name=name, wanted=NOT_WORSE, gain=mean_interval(found[1] - found[0]), unit="share")
-
-
-def _journal() -> Path:
-    return home() / "promotions.jsonl"
-
-
-def _promotions() -> list[dict[str, Any]]:
-    path = _journal()
-    if not path.is_file():
-        return []
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-
-
-def _note(entry: dict[str, Any]) -> None:
-    _write([*_promotions(), entry])
-
-
-def _write(entries: list[dict[str, Any]]) -> None:
-    temporary = _journal().with_suffix(".new")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.writelines(json.dumps(one, ensure_ascii=False) + "\n" for one in entries)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(_journal())

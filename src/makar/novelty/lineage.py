@@ -16,11 +16,13 @@ class LineageIndex:
 
     Args:
         own: Index of its own data.
-        behind: Indexes of the data of the models that it began from, as far as they are on this machine.
+        behind: Indexes of the data of the models that it began from or is compared with, as far as they are on this machine.
         uncovered: Which models' data cannot be compared with, in words; empty when all can.
     """
 
-    def __init__(self, own: NoveltyIndex, behind: Sequence[NoveltyIndex], *, uncovered: str) -> None:
+    def __init__(
+        self, own: "NoveltyIndex | LineageIndex", behind: Sequence["NoveltyIndex | LineageIndex"], *, uncovered: str
+    ) -> None:
         self.own = own
         self._indexes = (own, *behind)
         self._uncovered = uncovered

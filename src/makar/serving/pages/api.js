@@ -113,7 +113,7 @@ export async function models() {
     throw error;
   }
 }
-export const forgetModels = () => { known = null; };
+export const forgetModels = () => { known = null; described.clear(); };
 
 const described = new Map();
 /** What a model can and which controls it has; the server loads it for that. */

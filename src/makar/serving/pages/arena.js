@@ -4,6 +4,7 @@ import { h, button, choice, field, number, problem, say, table } from "./dom.js"
 import { bytesOf, call, models } from "./api.js";
 import { bigClip } from "./asset.js";
 import { isServed, noModels } from "./form.js";
+import { promotion } from "./promote.js";
 import { rater, raterForm, wantRater } from "./rate.js";
 
 const state = { medium: null, models: new Set(), prompts: "", rounds: 10 };
@@ -135,23 +136,6 @@ export function board(found) {
   const agreements = Object.entries(found.agreement ?? {}).filter(([, one]) => one.alpha);
   return [h("section", { class: "panel", "aria-label": "Ranking" }, h("h2", {}, "Ranking"), table(["model", "strength", "between", "won", "even", "lost"], found.models.map((one) => [one.model, one.strength.value, range(one.strength), one.wins, one.ties, one.losses]), "Strengths"),
     h("ul", { class: "plain" }, found.pairs.map(duel)), h("p", { class: "small soft" }, `${number(found.comparisons)} comparisons by ${number(found.raters ?? 0)} ${found.raters === 1 ? "person" : "people"}`, agreements.map(([name, one]) => `; agreement on ${name} ${number(one.alpha.value)} (${number(one.alpha.low)} to ${number(one.alpha.high)})`)))];
-}
-
-/** Let the better model take the name of the other one, where it is measured to be no worse. */
-function promotion(better, worse) {
-  const status = h("span", { class: "small", role: "status" });
-  const go = button(`Let ${better} take the name ${worse}`, { act: async () => {
-    go.disabled = true;
-    status.textContent = " Measuring both …";
-    try {
-      const found = await call("/makar/v1/promotions", { json: { model: better, name: worse } });
-      status.textContent = found.kept_as ? ` ${worse} is the new one now; makar promote ${worse} --rollback takes it back` : " Discarded: it is surely worse at something, or better at nothing";
-    } catch (error) {
-      status.textContent = ` ${error.message}`;
-    }
-    go.disabled = false;
-  } });
-  return h("div", {}, go, status);
 }
 
 customElements.define("makar-arena", Arena);

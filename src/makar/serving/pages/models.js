@@ -4,6 +4,7 @@ import { h, button, choice, download, duration, field, number, pairs, problem, s
 import { call, models, request } from "./api.js";
 import { isServed, noModels } from "./form.js";
 import { markdown } from "./markdown.js";
+import { giveBack } from "./promote.js";
 
 class Models extends HTMLElement {
   async connectedCallback() {
@@ -29,6 +30,7 @@ class Models extends HTMLElement {
     const total = found.files.reduce((sum, file) => sum + file.bytes, 0);
     this.replaceChildren(h("p", {}, h("a", { href: "#/models" }, "All models")), h("div", { class: "row spread" }, h("h1", {}, name), isServed(found) && h("a", { class: "button", href: `#/create?model=${encodeURIComponent(name)}` }, "Create with it")),
       h("p", { class: "lead" }, `${found.medium}, ${size(total)}${found.header ? `, recipe ${found.header.recipe.name}` : ""}`),
+      ...(found.before ? [h("section", { class: "panel", "aria-label": "The name" }, h("p", {}, `${found.before.from} took this name; before it was `, h("a", { href: `#/models/${encodeURIComponent(found.before.kept_as)}` }, found.before.kept_as)), giveBack(name))] : []),
       tabs(`About ${name}`, [
         ["card", "Card", () => h("div", { class: "panel" }, found.card ? markdown(found.card.replace(/^(---[\s\S]*?---\s*)?# .*\n/, ""), { level: 1 }) : "It has no card.")],
         ["report", "Report", () => this.report(name, found.report)],

@@ -75,7 +75,9 @@ class Train extends HTMLElement {
     this.planned.replaceChildren();
     this.looked.replaceChildren(h("p", { class: "soft", role: "status" }, `Looking at ${source.name} …`));
     try {
-      state.inspection = await call("/makar/v1/inspect", { json: { source: source.id }, signal: this.ends.signal });
+      const found = await call("/makar/v1/inspect", { json: { source: source.id }, signal: this.ends.signal });
+      if (state.source !== source) return;
+      state.inspection = found;
       this.showInspection();
     } catch (error) {
       if (error.name !== "AbortError") this.looked.replaceChildren(problem(error));
@@ -85,22 +87,26 @@ class Train extends HTMLElement {
   showInspection() {
     const found = state.inspection;
     const top = (counts) => Object.entries(counts ?? {}).sort((a, b) => b[1] - a[1]).slice(0, 8).map(([name, count]) => `${name} ${number(count)}`).join(", ");
+    const spread = (value) => typeof value === "number" ? number(value) : value.least === undefined ? Object.keys(value).join(" or ") : [...new Set([number(value.least), number(value.most)])].join(" to ");
     const copies = found.duplicates ? found.duplicates.exact + found.duplicates.near : 0;
     this.looked.replaceChildren(h("h3", {}, `${found.name}: ${number(found.used)} of ${number(found.documents)} used, ${found.medium}`),
-      pairs([["Parts", ["train", "inner", "held_out"].map((part) => `${part.replace("_", " ")} ${number(found.splits[part]?.documents ?? 0)}`).join(", ")], ["Sizes", Object.entries(found.sizes ?? {}).map(([name, value]) => `${name.replaceAll("_", " ")} ${name === "bytes" ? size(value) : number(value)}`).join(", ")],
+      pairs([["Parts", ["train", "inner", "held_out"].map((part) => `${part.replace("_", " ")} ${number(found.splits[part]?.documents ?? 0)}`).join(", ")], ["Sizes", Object.entries(found.sizes ?? {}).map(([name, value]) => `${name.replaceAll("_", " ")} ${name === "bytes" ? size(value) : spread(value)}`).join(", ")],
         ["Copies", copies ? `${number(found.duplicates.exact)} exact, ${number(found.duplicates.near)} near` : "none"], ["Labels", top(found.labels)], ["Languages", top(found.languages)], ["Licences", top(found.licences)], ["Task", found.task]]),
-      found.skipped?.length > 0 && table(["left out", "reason", "for example"], found.skipped.map((row) => [row.count, row.reason, row.examples.slice(0, 2).join(", ")]), "What is left out"),
+      ...(found.skipped?.length > 0 ? [table(["left out", "reason", "for example"], found.skipped.map((row) => [row.count, row.reason, row.examples.slice(0, 2).join(", ")]), "What is left out")] : []),
       ...[...(found.notes ?? []), ...(found.warnings ?? [])].map((sentence) => h("p", { class: "small soft" }, sentence)));
     this.showPlanning();
   }
 
   async showPlanning() {
+    const found = state.inspection;
     const [recipes, saved] = await Promise.all([call("/makar/v1/recipes"), models()]);
+    // Somebody may have looked at other data meanwhile.
+    if (state.inspection !== found) return;
     const put = (name) => (event) => { state[name] = event.target.value; };
     const minutes = h("input", { type: "number", min: .1, step: "any", value: state.minutes, oninput: put("minutes") });
     const steps = h("input", { type: "number", min: 1, step: 1, value: state.steps, placeholder: "by the time", oninput: put("steps") });
-    const fitting = recipes.filter((one) => one.medium === state.inspection.medium).map((one) => [one.name, one.name]);
-    const name = h("input", { type: "text", value: state.name, placeholder: state.inspection.name, pattern: "[A-Za-z0-9][A-Za-z0-9._\\-]*", oninput: put("name") });
+    const fitting = recipes.filter((one) => one.medium === found.medium).map((one) => [one.name, one.name]);
+    const name = h("input", { type: "text", value: state.name, placeholder: found.name, pattern: "[A-Za-z0-9][A-Za-z0-9._\\-]*", oninput: put("name") });
     this.result = h("div", { role: "status" });
     const form = h("form", { onsubmit: (event) => { event.preventDefault(); this.plan(); } },
       h("div", { class: "fields" }, field("Minutes", minutes, "Wall-clock, from the data to the saved model"), field("Or steps", steps, "A fixed number is bit-reproducible"),

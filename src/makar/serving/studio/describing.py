@@ -13,7 +13,9 @@ from fastapi import Request, Response
 from fastapi.responses import FileResponse
 from starlette.background import BackgroundTask
 
+from makar.api.promotion_journal import model_before
 from makar.config import Config, setting
+from makar.home import models_folder
 from makar.provenance.folder import MANIFEST_NAME
 from makar.serving.bodies import ignored_header, read_fields, read_json
 from makar.serving.front import answer, attended, front_of, leased
@@ -71,6 +73,7 @@ def _read(folder: Path) -> dict[str, Any]:
         "report": _json(folder / REPORT),
         "manifest": _json(folder / MANIFEST_NAME),
         "header": _json(folder / HEADER),
+        "before": model_before(folder.name) if folder.parent == models_folder() else None,
         "files": [{"name": path.relative_to(folder).as_posix(), "bytes": path.stat().st_size} for path in files[:500]],
         "formats": FORMATS,
         "precisions": PRECISIONS,
