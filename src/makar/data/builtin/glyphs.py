@@ -1,8 +1,8 @@
 """Letters, figures and symbols drawn with the typefaces found on this machine: 32 x 32 grey pictures with captions and labels.
 
-The typefaces inside matplotlib (DejaVu, STIX, Computer Modern) are always there and come first, then those of the system in the
-order of their names. A caption is the Unicode name with the name of the typeface, a label is the character. Black on white, the
-letter as large as fits with its place on the line kept, so that "p" hangs and "'" floats. Nothing is drawn at random.
+The typefaces inside matplotlib (DejaVu, STIX, Computer Modern) are always there and come first, then those of the system whose licence is
+known, in the order of their names. A caption is the Unicode name with the name of the typeface, a label is the character. Black on white,
+the letter as large as fits with its place on the line kept, so that "p" hangs and "'" floats. Nothing is drawn at random.
 """
 
 import functools
@@ -22,6 +22,7 @@ from makar.errors import DataError
 SIDE_PIXELS = 32
 FONT_PIXELS = 24
 FONT_LIMIT = 60
+UNKNOWN = "NOASSERTION"
 CHARACTERS = (
     [chr(code) for code in range(0x30, 0x3A)]
     + [chr(code) for code in range(0x41, 0x5B)]
@@ -109,7 +110,7 @@ class GlyphsSource(Source):
 
 
 def font_files() -> list[Path]:
-    """Return the typefaces, those of matplotlib first; one of a name, at most ``FONT_LIMIT``."""
+    """Return the typefaces whose licence is known, those of matplotlib first; one of a name, at most ``FONT_LIMIT``."""
     found: dict[str, Path] = {}
     specification = importlib.util.find_spec("matplotlib")
     folders = [Path(folder) for folder in SYSTEM_FOLDERS]
@@ -118,15 +119,16 @@ def font_files() -> list[Path]:
     for folder in folders:
         for path in sorted(folder.rglob("*")) if folder.is_dir() else []:
             stem = path.stem.lower()
-            if path.suffix.lower() in (".ttf", ".otf") and not stem.startswith(LEFT_OUT):
+            is_letters = path.suffix.lower() in (".ttf", ".otf") and not stem.startswith(LEFT_OUT)
+            if is_letters and licence_of_font(path) != UNKNOWN:
                 found.setdefault(stem, path)
     return list(found.values())[:FONT_LIMIT]
 
 
 def licence_of_font(path: Path) -> str:
-    """Return the licence of a typeface by the family its file is named after, ``NOASSERTION`` when it is not known."""
+    """Return the licence of a typeface by the family its file is named after, ``UNKNOWN`` when it is not known."""
     stem = path.stem.lower()
-    return next((licence for start, licence in LICENCES.items() if stem.startswith(start)), "NOASSERTION")
+    return next((licence for start, licence in LICENCES.items() if stem.startswith(start)), UNKNOWN)
 
 
 def draw(font: Any, character: str) -> np.ndarray:
