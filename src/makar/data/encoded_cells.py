@@ -30,6 +30,7 @@ SHORTEST_BASE64 = 48
 _PREFIX = re.compile(r"data:[\w.+-]+/[\w.+-]+(?:;[\w.+=-]+)*;base64,")
 _BASE64 = re.compile(r"[A-Za-z0-9+/\r\n]+={0,2}\s*")
 _HEAD_CHARACTERS = HEAD_BYTES // 3 * 4
+_LINE_ENDS = {ord("\r"): None, ord("\n"): None}
 
 Payload = bytes | str
 """The file itself, or its base64."""
@@ -124,5 +125,3 @@ def _bare(text: str) -> str:
     found = _PREFIX.match(text)
     return text[found.end() :] if found else text
 
-
-_LINE_ENDS = {ord("\r"): None, ord("\n"): None}
