@@ -124,4 +124,3 @@ def size_of_cell(value: Any) -> int:
 def _bare(text: str) -> str:
     found = _PREFIX.match(text)
     return text[found.end() :] if found else text
-

@@ -89,13 +89,15 @@ def test_integers_are_exact_where_the_processor_would_cut_sums_off() -> None:
 
 
 def test_rows_of_zeros_and_of_numbers_that_are_none() -> None:
-    inputs = np.stack([np.zeros(64), np.full(64, np.nan), np.ones(64)]).astype(np.float32)
+    infinite = np.append(np.inf, np.ones(63))
+    inputs = np.stack([np.zeros(64), np.full(64, np.nan), np.ones(64), infinite]).astype(np.float32)
     for product in int8_products(matrix(8, 64)):
-        out = np.ones((3, 8), dtype=np.float32)
+        out = np.ones((4, 8), dtype=np.float32)
         product.rows(inputs, out)
         assert (out[0] == 0).all()
         assert np.isnan(out[1]).all()
         assert np.isfinite(out[2]).all()
+        assert not np.isfinite(out[3]).any()
 
 
 def test_unknown_precision_is_refused() -> None:

@@ -52,15 +52,17 @@ class IntegerProduct(Product):
         coarse, rest = parts
         largest = np.abs(inputs, out=rest).max(axis=1, keepdims=True)
         scales = np.maximum(largest, SMALLEST) / levels
-        np.divide(inputs, scales, out=coarse)
-        np.rint(coarse, out=rest)
-        np.subtract(coarse, rest, out=rest)
-        np.multiply(rest, 2 * levels, out=rest)
-        both = _multiplied(torch.from_numpy(parts.reshape(-1, inputs.shape[1])), self._packed, self._levels)
-        high, low = both.numpy().reshape(2, len(inputs), self.outputs)
-        np.multiply(low, np.float32(0.5) / levels, out=out)
-        np.add(out, high, out=out)
-        np.multiply(out, scales, out=out)
+        # A row with infinities becomes no numbers, as it would by and by, without a word of NumPy.
+        with np.errstate(invalid="ignore"):
+            np.divide(inputs, scales, out=coarse)
+            np.rint(coarse, out=rest)
+            np.subtract(coarse, rest, out=rest)
+            np.multiply(rest, 2 * levels, out=rest)
+            both = _multiplied(torch.from_numpy(parts.reshape(-1, inputs.shape[1])), self._packed, self._levels)
+            high, low = both.numpy().reshape(2, len(inputs), self.outputs)
+            np.multiply(low, np.float32(0.5) / levels, out=out)
+            np.add(out, high, out=out)
+            np.multiply(out, scales, out=out)
 
     def block(self, inputs: Float[Tensor, "*batch inputs"]) -> Float[Tensor, "*batch outputs"]:
         flat = inputs.reshape(-1, inputs.shape[-1]).float().contiguous()
