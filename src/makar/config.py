@@ -6,6 +6,7 @@ A field that holds another configuration writes its ``kind`` beside its values; 
 """
 
 import dataclasses
+import functools
 import json
 import tomllib
 import types
@@ -60,15 +61,15 @@ class Config:
         Raises:
             ConfigError: A value is of another type, out of range or not a choice.
         """
-        hints = _hints(type(self))
-        for field in dataclasses.fields(self):
-            value, hint = getattr(self, field.name), hints[field.name]
+        for name, hint, limits in _rules(type(self)):
+            value = getattr(self, name)
             # Nearly every value is of just the type: this comparison keeps lists of recipes quick.
             if type(value) is not hint and not _is_of_type(value, hint):
                 raise ConfigError(
-                    f"{type(self).__name__}.{field.name} is {value!r}", expected=f"a value of type {_type_name(hint)}"
+                    f"{type(self).__name__}.{name} is {value!r}", expected=f"a value of type {_type_name(hint)}"
                 )
-            _check_range(f"{type(self).__name__}.{field.name}", value, field.metadata)
+            if limits is not None and value is not None:
+                _check_range(f"{type(self).__name__}.{name}", value, limits)
 
     def to_dictionary(self) -> dict[str, Any]:
         """Return plain values that JSON can hold, with ``kind`` first where the class has one."""
@@ -239,9 +240,21 @@ def _type_name(hint: Any) -> str:
     return hint.__name__ if isinstance(hint, type) else str(hint).replace("typing.", "")
 
 
+@functools.cache
+def _rules(kind: type) -> list[tuple[str, Any, Any]]:
+    """Return name, type and metadata of every field; no metadata where nothing limits the value."""
+    hints, limits = _hints(kind), ("minimum", "maximum", "choices")
+    return [
+        (
+            field.name,
+            hints[field.name],
+            field.metadata if any(field.metadata.get(limit) is not None for limit in limits) else None,
+        )
+        for field in dataclasses.fields(kind)
+    ]
+
+
 def _check_range(name: str, value: Any, metadata: Any) -> None:
-    if not metadata or value is None:
-        return
     minimum, maximum, choices = metadata.get("minimum"), metadata.get("maximum"), metadata.get("choices")
     if choices is not None and value not in choices:
         raise UnknownNameError(name, str(value), [str(choice) for choice in choices])

@@ -32,6 +32,7 @@ from makar.data.structure_writer import structure_bytes
 from makar.data.video_file import video_bytes
 from makar.data.wave_file import wave_bytes
 from makar.families.diffusion.config import DiffusionConfig
+from makar.generation import generate as generating
 from makar.home import home, models_folder, runs_folder, stores_folder
 from tests.cli.small_models import IMAGE_SETTINGS, TEXT_SETTINGS, hashes, see, write_images
 from tests.generation.small_coder import FILE, coder
@@ -1278,11 +1279,12 @@ def test_options_of_promote(own_place, monkeypatch):
     plain = see(*discarded, code=1).values
     assert plain == see(*discarded, code=1).values and plain["kept_as"] is None
     see("train", own_place / "images", "--steps", "2", "--seed", "4", *IMAGE_SETTINGS, "-o", "other")
-    drawn, generate = [], Model.generate
-    monkeypatch.setattr(Model, "generate", lambda model, **more: drawn.append(more) or generate(model, **more))
+    drawn, generate = [], generating.generate
+    watched = lambda artifact, **more: drawn.append((more["count"], more["seed"])) or generate(artifact, **more)  # noqa: E731
+    monkeypatch.setattr(generating, "generate", watched)
     see("promote", "other", "painter", "--samples", "3", "--seed", "7", code=1)
     see("promote", "other", "painter", "--samples", "2", code=1)
-    assert drawn == [{"count": 3, "seed": 7}] * 2 + [{"count": 2, "seed": 0}] * 2
+    assert drawn == [(3, 7)] * 2 + [(2, 0)] * 2
     assert see(*discarded, "--data", own_place / "both" / "texts", code=1).values["checks"][0] != plain["checks"][0]
     done = see(*words).values
     assert done["verdict"] == "keep" and (models_folder() / done["kept_as"]).is_dir()

@@ -93,5 +93,8 @@ def _shape_for(operations: float, tokens: int, config: TransformerConfig) -> Tra
     # The embeddings multiply nothing and attention no weights: both depend on the shape, which a few rounds settle.
     for _ in range(4):
         attention = config.depth * config.width * config.context
-        config = config.scaled_to(max(20_000, int(weights - attention + config.vocabulary * config.width)))
+        sized = config.scaled_to(max(20_000, int(weights - attention + config.vocabulary * config.width)))
+        if sized == config:
+            break
+        config = sized
     return config
