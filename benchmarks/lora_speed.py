@@ -3,9 +3,10 @@
 Run: python benchmarks/lora_speed.py [--shape 100M] [--steps 24] [--trl PYTHON]
 
 The base has random weights: speed and memory do not depend on them. Ours and transformers open the same saved folder. The peers are a
-plain loop over a model of PEFT (AdamW, bfloat16 by autocast, attention sdpa and eager) and, where ``--trl`` names the Python of an
-environment with torch, transformers, peft and trl, its SFTTrainer with bf16. Every side runs in a process of its own with 1 and with 2
-threads, ours also with 2 workers; the best rate of each counts, with the peak of resident memory of that process, everything included.
+plain loop over a model of PEFT (AdamW, attention sdpa and eager) and, where ``--trl`` names the Python of an environment with torch,
+transformers, peft and trl, its SFTTrainer. Products are in bfloat16, by autocast, where the processor has it, else in float32. Every side
+runs in a process of its own with 1 and with 2 threads, ours also with 2 workers; the best rate of each counts, with the peak of resident
+memory of that process, everything included.
 Reported are tokens a second after the first quarter of the steps, and the loss of the first step, which has to agree. Ends with 1 where
 ours is not 1.3 times as fast, or takes more memory than the peer that takes least.
 """
@@ -22,7 +23,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from measure import machine, write_result
+from measure import machine, quick_format, write_result
 
 SHAPES: dict[str, dict[str, int]] = {
     "tiny": {"depth": 2, "width": 64, "heads": 2, "hidden": 192, "vocabulary": 512, "context": 64, "batch": 4},
@@ -87,7 +88,7 @@ def ours(
     adapter = AdapterConfig(base=artifact.hash, rank=RANK, alpha=float(ALPHA), bits=bits)
     family = build_family(artifact.family_config.with_adapter(adapter).changed(recompute=recompute))
     family.initialise(torch.Generator().manual_seed(0))
-    family.precision = "bfloat16"
+    family.precision = quick_format()
     (phase,) = family.train().phases()
     optimiser = build_optimisers([phase], OptimisationConfig(learning_rate=2e-4))[phase.optimiser]
     times, first = [], None
@@ -117,10 +118,10 @@ def peft_loop(base: Path, shape: dict[str, int], *, steps: int, attention: str) 
     model = get_peft_model(network, LoraConfig(r=RANK, lora_alpha=ALPHA, target_modules="all-linear")).train()
     learned = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimiser = torch.optim.AdamW(learned, lr=2e-4, fused=True)
-    times, first = [], None
+    times, first, half = [], None, quick_format() == "bfloat16"
     for window in batches(shape, steps):
         optimiser.zero_grad(set_to_none=True)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=half):
             loss = model(input_ids=window[:, :-1], labels=window[:, :-1], use_cache=False).loss
         loss.backward()
         torch.nn.utils.clip_grad_norm_(learned, 1.0)
@@ -146,8 +147,9 @@ def trl_trainer(base: Path, shape: dict[str, int], *, steps: int) -> Any:
 
     with tempfile.TemporaryDirectory() as place:
         settings = SFTConfig(
-            output_dir=place, max_steps=steps, per_device_train_batch_size=shape["batch"], bf16=True, use_cpu=True,
-            report_to=[], save_strategy="no", logging_strategy="no", disable_tqdm=True, max_length=shape["context"],
+            output_dir=place, max_steps=steps, per_device_train_batch_size=shape["batch"], use_cpu=True,
+            bf16=quick_format() == "bfloat16", report_to=[], save_strategy="no", logging_strategy="no", disable_tqdm=True,
+            max_length=shape["context"],
             learning_rate=2e-4, dataset_kwargs={"skip_prepare_dataset": True}, gradient_checkpointing=False,
         )  # fmt: skip
         SFTTrainer(
@@ -208,7 +210,13 @@ def main() -> None:
         sides.append(("ours", sys.executable, {"workers": 2}))
     sides += [("peft", sys.executable, {"attention": attention}) for attention in ("sdpa", "eager")]
     sides += [("trl", given.trl, {})] if given.trl else []
-    result: dict[str, Any] = {"machine": machine(), "shape": given.shape, "steps": given.steps, "cases": {}}
+    result: dict[str, Any] = {
+        "machine": machine(),
+        "format": quick_format(),
+        "shape": given.shape,
+        "steps": given.steps,
+        "cases": {},
+    }
     with tempfile.TemporaryDirectory() as place:
         home = Path(place) / "home"
         os.environ["MAKAR_HOME"] = str(home)
