@@ -6,8 +6,8 @@ Two shapes of decoder: a small one (4 layers of 128, context 64, batch 12) and a
 vocabulary 65. The peer is ``transformers.Trainer`` with ``GPT2LMHeadModel`` (the GPT shape as people train it) and with
 ``Qwen3ForCausalLM`` (exactly the network that Makar's mainstream layout exports), each at the defaults of ``TrainingArguments`` and at the
 best of {float32, bf16} x {eager, sdpa}; bf16 is left out on both sides where the processor lacks it. Every side runs in a process of its
-own with 1 and with 2 threads, ours also with 2 workers, and counts at its best. Reported is tokens a second after the first quarter of the steps, which warms caches up; data is random tokens,
-because speed does not depend on it.
+own with 1 and with 2 threads, ours also with 2 workers, and counts at its best. Reported is tokens a second after the first quarter of the
+steps, which warms caches up; data is random tokens, because speed does not depend on it.
 """
 
 import argparse
