@@ -166,3 +166,9 @@ def test_saved_files_can_be_read_by_others_and_the_key_cannot(text_artifact, own
     assert (own_home / "keys" / "signing.pem").stat().st_mode & 0o777 == 0o600
     assert (own_home / "keys").stat().st_mode & 0o777 == 0o700
     assert [folder.name for folder in (own_home / "models").iterdir()] == ["poe"]
+
+
+@pytest.mark.parametrize("name", ["", "  "])
+def test_an_empty_name_is_no_folder(name):
+    with pytest.raises(ArtifactError, match="name of the model is empty"):
+        load_artifact(name)

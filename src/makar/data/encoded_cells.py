@@ -80,7 +80,10 @@ def content_of(payload: Payload) -> bytes:
     try:
         return base64.b64decode(_bare(payload).translate(_LINE_ENDS), validate=True)
     except (binascii.Error, ValueError) as error:
-        raise DataError(f"damaged base64: {error}") from error
+        raise DataError(
+            f"a cell of {len(payload)} characters that begins {payload[:24]!r} is damaged base64: {error}",
+            expected="the whole file in base64, with or without data:TYPE;base64, before it",
+        ) from error
 
 
 def kind_of(payload: Payload) -> Kind | None:
