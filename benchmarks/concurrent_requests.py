@@ -21,7 +21,7 @@ from typing import Any
 from decoding import SHAPES, make_model
 from measure import machine, write_result
 
-PRECISIONS = ("float32", "bfloat16", "int8")
+PRECISIONS = ("float32", "float32-batched", "bfloat16", "int8")
 SHAPES["110M"] = {"layout": "mainstream", "width": 768, "depth": 12, "heads": 12, "hidden": 3072, "vocabulary": 8192}
 BAR, AIM = 4.0, 8.0
 
@@ -115,7 +115,7 @@ def main() -> None:
         rows.append({"model": name, "parameters": parameters, "tokens_per_second": rates, "ratio_of_best": ratio})
         for precision, rate in rates.items():
             own = rate["at_once"] / rate["one_at_a_time"]
-            print(f"{name:6} {precision:9} {rate['one_at_a_time']:9.1f} {rate['at_once']:9.1f} tokens/s  {own:5.2f}x")
+            print(f"{name:6} {precision:15} {rate['one_at_a_time']:9.1f} {rate['at_once']:9.1f} tokens/s  {own:5.2f}x")
         print(f"{name:6} best against best {ratio:.2f}x (bar {BAR}, aim {AIM})")
     conditions = {name: getattr(arguments, name) for name in ("requests", "tokens", "rounds")}
     write_result("concurrent-requests", {"machine": started_on, **conditions, "bar": BAR, "aim": AIM, "rows": rows})

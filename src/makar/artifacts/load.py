@@ -45,7 +45,9 @@ def load_artifact(
         UnsupportedError: Adapters or a ControlNet for a model that takes none, or an address for one that is here.
     """
     if not str(path).strip():
-        raise ArtifactError("the name of the model is empty", expected="a name that makar list models shows, or a folder")
+        raise ArtifactError(
+            "the name of the model is empty", expected="a name that makar list models shows, or a folder"
+        )
     if is_remote(path):
         return open_remote(str(path), base_url=base_url)
     if is_builtin(path) and base_url is None and not loras and controlnet is None:

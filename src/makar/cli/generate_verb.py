@@ -73,7 +73,11 @@ def generate(
     max_tokens: Annotated[int | None, typer.Option("--max-tokens", help="Text: length at most.")] = None,
     stop: Annotated[list[str] | None, typer.Option("--stop", help="Text: end before this; may be repeated.")] = None,
     precision: Annotated[
-        str | None, typer.Option("--precision", help="Text: arithmetic; float32, bfloat16 or int8 (small and fast).")
+        str | None,
+        typer.Option(
+            "--precision",
+            help="Text: arithmetic; float32, float32-batched (many at once), bfloat16 or int8 (small, fast).",
+        ),
     ] = None,
     json_schema: JsonSchema = None,
     regex: Annotated[str | None, typer.Option("--regex", help="Text: every answer matches this.")] = None,

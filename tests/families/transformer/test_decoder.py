@@ -82,7 +82,7 @@ def test_large_scores_need_and_get_the_maximum_subtracted() -> None:
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("precision", ["float32", "bfloat16", "int8"])
+@pytest.mark.parametrize("precision", ["float32", "float32-batched", "bfloat16", "int8"])
 def test_a_row_has_the_same_bits_alone_and_among_others(example: Example, precision: str) -> None:
     weights = pack_weights(example.shape, example.tensors, precision=precision)
     prompts = [some_tokens(length, length) for length in (3, 17, 9)]

@@ -21,7 +21,7 @@ from .test_sampler import DRAWN, GREEDY, continuations, make_sampler
 REPEATS = [list(b"one two three four. one two three four. one two") + [5] * 12, [7, 8, 9] * 9]
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16", "int8"])
+@pytest.mark.parametrize("precision", ["float32", "float32-batched", "bfloat16", "int8"])
 @pytest.mark.parametrize("options", [GREEDY, DRAWN.changed(temperature=0.3, repetition_penalty=1.1)])
 @pytest.mark.parametrize("layout", ["mainstream", "compact"])
 def test_the_text_is_the_same_with_and_without_guesses(layout: str, options: TextOptions, precision: str) -> None:

@@ -7,7 +7,13 @@ import torch
 from makar.errors import UnknownNameError
 from makar.families.transformer.integers import HalfProduct, IntegerProduct, activation_levels, quantise
 from makar.families.transformer.product import Product
-from makar.families.transformer.quantised import PRECISIONS, pack_product
+from makar.families.transformer.quantised import (
+    PRECISIONS,
+    BatchedProduct,
+    Float32Product,
+    pack_product,
+    packs_exactly,
+)
 
 
 def matrix(outputs: int, inputs: int) -> torch.Tensor:
@@ -30,7 +36,9 @@ def test_a_row_of_zeros_stays_zero() -> None:
     assert torch.isfinite(scale).all()
 
 
-@pytest.mark.parametrize(("precision", "tolerance"), [("float32", 1e-5), ("bfloat16", 0.01), ("int8", 0.02)])
+@pytest.mark.parametrize(
+    ("precision", "tolerance"), [("float32", 1e-5), ("float32-batched", 1e-5), ("bfloat16", 0.01), ("int8", 0.02)]
+)
 def test_rows_and_blocks_give_the_product(precision: str, tolerance: float) -> None:
     # The second has rows that are no multiple of what the int8 kernel takes at a time.
     for size in (64, 40):
@@ -103,3 +111,10 @@ def test_rows_of_zeros_and_of_numbers_that_are_none() -> None:
 def test_unknown_precision_is_refused() -> None:
     with pytest.raises(UnknownNameError, match="int8"):
         pack_product(matrix(2, 2), precision="int9")
+
+
+def test_many_texts_have_an_order_of_weights_where_the_processor_computes_it_exactly() -> None:
+    # A processor of another kind takes the rows one after the other, which is exact everywhere.
+    kind = BatchedProduct if packs_exactly() else Float32Product
+    assert isinstance(pack_product(matrix(8, 16), precision="float32-batched"), kind)
+    assert torch.backends.mkldnn.is_available() or not packs_exactly()

@@ -244,7 +244,7 @@ def pack_weights(
     Args:
         shape: The numbers of the model.
         tensors: Its tensors by their names in transformers; ``lm_head.weight`` may come along when it is tied.
-        precision: ``"float32"``, ``"bfloat16"`` or ``"int8"`` (weights only).
+        precision: Of ``quantised.PRECISIONS``.
         device: Where to run.
         positions: How far the rotations reach; ``None`` is the whole context. See ``DecoderWeights.reaching``.
 

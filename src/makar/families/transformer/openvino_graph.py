@@ -19,7 +19,7 @@ import torch
 from makar.families.transformer.decoder import DecoderWeights, LayerWeights
 from makar.families.transformer.integers import quantise
 from makar.families.transformer.product import Product
-from makar.families.transformer.quantised import Float32Product
+from makar.families.transformer.quantised import BATCHED, Float32Product
 
 INPUTS = ("vectors", "cosines", "sines", "mask", "texts", "wanted")
 
@@ -34,7 +34,7 @@ def decoder_graph(openvino: Any, weights: DecoderWeights, *, precision: str) -> 
     Args:
         openvino: The package.
         weights: Packed weights in float32 on the CPU.
-        precision: Number format of the matrices: ``"float32"``, ``"bfloat16"`` or ``"int8"``.
+        precision: Of ``quantised.PRECISIONS``; how many texts there are at once matters nothing here.
     """
     shape = weights.shape
     drawn = _Drawn(openvino, weights, precision)
@@ -108,7 +108,7 @@ class _Drawn:
             plain = self.operation.convert(self.constant(numbers.numpy()), self._openvino.Type.f32)
             matrix = self.operation.multiply(plain, self.constant(scale[:, None].numpy()))
         else:
-            kept = weight if self._precision == "float32" else weight.to(torch.bfloat16).float()
+            kept = weight if self._precision in ("float32", BATCHED) else weight.to(torch.bfloat16).float()
             matrix = self.constant(kept.numpy())
         return self.operation.matmul(x, matrix, False, True)
 

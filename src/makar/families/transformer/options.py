@@ -37,7 +37,11 @@ class TextOptions(Config):
         minimum=1.0,
         maximum=32.0,
     )
-    precision: str = setting("float32", meaning="arithmetic of the weights", choices=("float32", "bfloat16", "int8"))
+    precision: str = setting(
+        "float32",
+        meaning="arithmetic of the weights; float32-batched is for many texts at once",
+        choices=("float32", "float32-batched", "bfloat16", "int8"),
+    )
 
     def check(self) -> None:
         """Check the fields, and that every stop text has a character."""
