@@ -351,11 +351,10 @@ def _sized(stage: Stage, request: Request, size: DataSize, *, index: int, operat
     rule = registry.load("sizings", kind if kind in registry.names("sizings") else registry.ANY)
     family, optimisation = rule(stage, operations=operations, items=size.items, spec=size.spec)
     sized = stage.changed(family=family.bound_to(size.spec), optimisation=optimisation)
-    for setting in request.settings:
-        # Sizing must not undo what the user set.
-        path = setting.split(".", 2)
-        if path[:2] == ["stages", str(index)] and path[2].startswith(("family.", "optimisation.")):
-            sized = with_settings(sized, [path[2]])
+    # Sizing must not undo what the user set; all of it together, because a width may fit its own heads alone.
+    prefix = f"stages.{index}."
+    own = [setting.removeprefix(prefix) for setting in request.settings if setting.startswith(prefix)]
+    sized = with_settings(sized, [setting for setting in own if setting.startswith(("family.", "optimisation."))])
     check_fit(sized, size.spec)
     return sized
 

@@ -98,6 +98,13 @@ def test_a_probe_decides_threads_precision_and_size(pictures, monkeypatch):
     assert found["fast"].predicted["items"] > found["slow"].predicted["items"]
 
 
+def test_settings_that_only_fit_together_are_put_on_top_together(tmp_path):
+    (tmp_path / "a.txt").write_text("A fox and a hare went to the fair. " * 200, encoding="utf-8")
+    settings = ["stages.0.family.heads=5", "stages.0.family.width=100"]
+    family = plan_training(open_dataset(tmp_path), Request(steps=10, settings=settings)).recipe.stages[0].family
+    assert (family.heads, family.width) == (5, 100)
+
+
 def test_settings_stay_on_top_of_the_rule(pictures):
     settings = ["stages.0.family.features=32", "stages.0.optimisation.batch_size=5", "stages.0.codec.height=16"]
     stage = plan_training(pictures, Request(steps=10, settings=settings)).recipe.stages[0]
