@@ -6,7 +6,6 @@ A field that holds another configuration writes its ``kind`` beside its values; 
 """
 
 import dataclasses
-import functools
 import json
 import tomllib
 import types
@@ -205,6 +204,7 @@ def _from_plain(value: Any, hint: Any) -> Any:
 
 
 _HINTS: dict[type, dict[str, Any]] = {}
+_RULES: dict[type, list[tuple[str, Any, Any]]] = {}
 
 
 def _hints(kind: type) -> dict[str, Any]:
@@ -240,18 +240,19 @@ def _type_name(hint: Any) -> str:
     return hint.__name__ if isinstance(hint, type) else str(hint).replace("typing.", "")
 
 
-@functools.cache
 def _rules(kind: type) -> list[tuple[str, Any, Any]]:
-    """Return name, type and metadata of every field; no metadata where nothing limits the value."""
-    hints, limits = _hints(kind), ("minimum", "maximum", "choices")
-    return [
-        (
-            field.name,
-            hints[field.name],
-            field.metadata if any(field.metadata.get(limit) is not None for limit in limits) else None,
-        )
-        for field in dataclasses.fields(kind)
-    ]
+    """Return name, type and metadata of every field; no metadata where nothing limits the value. Found out once a class."""
+    if kind not in _RULES:
+        hints, limits = _hints(kind), ("minimum", "maximum", "choices")
+        _RULES[kind] = [
+            (
+                field.name,
+                hints[field.name],
+                field.metadata if any(field.metadata.get(limit) is not None for limit in limits) else None,
+            )
+            for field in dataclasses.fields(kind)
+        ]
+    return _RULES[kind]
 
 
 def _check_range(name: str, value: Any, metadata: Any) -> None:
