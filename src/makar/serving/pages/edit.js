@@ -1,10 +1,11 @@
-// Edit: paint what is to be made anew, go on beyond a side, begin from an image; before and after under one slider. Sounds and clips too.
+// Edit: paint what is to be made anew, go on beyond a side, begin from an image; before and after under one slider. Other media beside.
 
-import { h, button, choice, duration, field, problem, say } from "./dom.js";
+import { h, button, choice, duration, field, isWrong, problem, say } from "./dom.js";
 import { bytesOf, call, describe, events, request } from "./api.js";
 import { anySeed, controls, modelChoice, noModels, seeds } from "./form.js";
 import { PREVIEWS, details, sketch } from "./asset.js";
 import { FilmEdit } from "./edit_film.js";
+import { CodeEdit } from "./edit_code.js";
 import { MediaEdit } from "./edit_media.js";
 import "./mask.js";
 
@@ -16,7 +17,8 @@ const WAYS = {
 const IN_PARTS = new Set(["enlarge", "colour"]);
 const SIDES = ["left", "top", "right", "bottom"];
 const FARTHEST = 4096;
-const ACCEPTED = { image: "image/*", sound: "audio/*", video: "video/*,image/*" };
+const ACCEPTED = { image: "image/*", sound: "audio/*", video: "video/*,image/*", structure: ".pdb,.ent,.cif,.mmcif", music: ".mid,.midi", code: "" };
+const OPEN = { image: "Open an image", sound: "Open a sound", video: "Open a clip or a picture", structure: "Open a structure", music: "Open a MIDI file", code: "Open a file" };
 const state = { model: null, way: null, prompt: "", count: 1, seed: anySeed(), isLocked: false, controls: {}, sides: {}, enlarge: 2, strength: .6, isPhoto: false };
 
 class Edit extends HTMLElement {
@@ -62,7 +64,7 @@ class Edit extends HTMLElement {
     this.mask = document.createElement("makar-mask");
     this.canvas = h("div", { class: "panel", ondragover: (event) => event.preventDefault(), ondrop: (event) => { event.preventDefault(); const [given] = event.dataTransfer.files; if (given) this.open(given); } }, this.empty());
     this.results = h("section", { "aria-label": "Results" });
-    this.replaceChildren(h("h1", {}, "Edit"), this.kinds(), h("p", { class: "lead" }, "What is not painted stays as it is, bit for bit. What can be done depends on the model."),
+    this.replaceChildren(h("h1", {}, "Edit"), this.kinds(), h("p", { class: "lead" }, "What is not chosen stays as it is. What can be done depends on the model."),
       h("div", { class: "split" }, h("div", { class: "panel" }, chosen.element, this.source, this.rest), h("div", {}, this.canvas, this.results)));
   }
 
@@ -77,8 +79,7 @@ class Edit extends HTMLElement {
     const found = await Promise.all(media.map((one) => call(`/makar/v1/assets?medium=${one}&limit=30`)));
     const recent = found.flatMap((one) => one.data);
     const list = choice([["", "choose"], ...recent.map((asset) => [asset.id, `${asset.prompt || asset.model}, seed ${asset.seed}`])], "", (id) => id && this.fromAsset(id));
-    const words = { image: "Open an image", sound: "Open a sound", video: "Open a clip or a picture" }[medium];
-    this.source.replaceChildren(h("div", { class: "row field" }, button(words, { icon: "up", act: () => file.click() }), file), recent.length > 0 ? field("Or one from the gallery", list) : "");
+    this.source.replaceChildren(h("div", { class: "row field" }, button(OPEN[medium], { icon: "up", act: () => file.click() }), file), recent.length > 0 ? field("Or one from the gallery", list) : "");
   }
 
   async fromAsset(id) {
@@ -120,7 +121,7 @@ class Edit extends HTMLElement {
         if (state.medium !== medium) Object.assign(state, { medium, file: null, picture: null });
       }
       this.medium = medium;
-      this.media = medium === "image" ? null : new MediaEdit({ model: this.model, state, stage: this.canvas, results: this.results, prompt: this.asks(this.model) });
+      this.media = medium === "image" ? null : new (medium === "code" ? CodeEdit : MediaEdit)({ model: this.model, state, stage: this.canvas, results: this.results, prompt: this.asks(this.model) });
       if (this.media) return this.rest.replaceChildren(this.media.element);
       this.draw();
       if (state.picture) this.show();
@@ -140,7 +141,7 @@ class Edit extends HTMLElement {
     this.options = controls(model, state.controls, () => {}, { leaves: new Set(["label", "strength"]) });
     this.seeds = seeds(state);
     this.prompt = this.asks(model);
-    this.count = h("input", { type: "number", min: 1, max: 16, value: state.count, inputmode: "numeric" });
+    this.count = h("input", { type: "number", min: 1, max: 16, required: true, value: state.count, inputmode: "numeric" });
     this.go = button("Make", { kind: "main", act: () => this.make() });
     this.stop = button("Stop", { icon: "stop", act: () => this.stopper?.abort() });
     this.stop.hidden = true;
@@ -151,7 +152,7 @@ class Edit extends HTMLElement {
   /** What a model is told of what it is to make; null where it is told nothing. */
   asks(model) {
     if (model.classes.length && !model.captions) return choice([["", "any"], ...model.classes.map((one) => [one, one])], state.prompt, (value) => { state.prompt = value; });
-    return model.captions ? h("textarea", { rows: 2, value: state.prompt, oninput: (event) => { state.prompt = event.target.value; } }) : null;
+    return model.captions || model.medium === "music" ? h("textarea", { rows: 2, value: state.prompt, oninput: (event) => { state.prompt = event.target.value; } }) : null;
   }
 
   way(name) {
@@ -223,13 +224,13 @@ class Edit extends HTMLElement {
   }
 
   async make() {
-    if (this.stopper) return;
+    if (this.stopper || isWrong(this.rest)) return;
     if (!state.picture) return say("Choose an image first");
     if (state.way === "paint" && this.mask.isEmpty) return say("Paint what is to be made anew first");
     if (state.way === "sides" && !SIDES.some((side) => state.sides[side])) return say("Say how far to go on beyond a side");
     if (state.way === "restyle" && !state.reference) return say("Choose the image whose style is taken");
     state.controls = this.options.read();
-    state.count = Number(this.count.value) || 1;
+    state.count = Number(this.count.value);
     const form = new FormData();
     const put = (name, value) => form.append(name, value);
     for (const [name, value] of Object.entries({ model: this.model.id, prompt: this.prompt?.value ?? "", n: state.count, seed: this.seeds.take(), stream: true, store: true, ...(IN_PARTS.has(state.way) ? {} : { partial_images: PREVIEWS }) })) put(name, value);

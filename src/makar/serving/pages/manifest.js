@@ -106,9 +106,10 @@ export function lines(manifest) {
   }
   const isSound = medium === "sound";
   const isVideo = medium === "video";
-  if (manifest.edit && (isSound || isVideo)) {
+  const isFile = medium === "structure" || medium === "music";
+  if (manifest.edit && (isSound || isVideo || isFile)) {
     const { words, values, files } = changeOf(manifest.edit);
-    const file = isSound ? "SOUND.wav" : "CLIP.webm";
+    const file = { sound: "SOUND.wav", video: "CLIP.webm", structure: "GIVEN.pdb", music: "GIVEN.mid" }[medium];
     const put = Object.keys(files).map((name) => `-F ${name}=@${files[name]}`);
     const form = Object.entries({ model, ...(prompt ? { prompt } : {}), seed, how: JSON.stringify(values), controls: JSON.stringify(controls) }).map(([name, value]) => `-F ${shell(`${name}=${value}`)}`);
     const { to, ...named } = files;
@@ -118,15 +119,14 @@ export function lines(manifest) {
       curl: `curl ${location.origin}/makar/v1/edits -F file=@${file} ${[...put, ...form].join(" ")}`,
     };
   }
-  const isStructure = medium === "structure";
-  const words = ["makar", "generate", model, ...(prompt ? [prompt] : []), "--seed", String(seed), ...sets, ...(isImage || isSound || isVideo || isStructure ? ["-o", "out/"] : [])];
+  const words = ["makar", "generate", model, ...(prompt ? [prompt] : []), "--seed", String(seed), ...sets, ...(isImage || isSound || isVideo || isFile ? ["-o", "out/"] : [])];
   const { max_tokens: most, ...others } = controls;
-  const body = isVideo || isStructure ? { model, prompt, seed, controls } : isSound ? { model, input: prompt, seed, controls, response_format: "wav" } : isImage ? { model, prompt, seed, controls } : { model, prompt, seed, controls: others, ...(most ? { max_tokens: most } : {}) };
-  const route = isVideo ? "videos" : isImage ? "images/generations" : isSound ? "audio/speech" : "completions";
+  const body = isVideo || isFile ? { model, prompt, seed, controls } : isSound ? { model, input: prompt, seed, controls, response_format: "wav" } : isImage ? { model, prompt, seed, controls } : { model, prompt, seed, controls: others, ...(most ? { max_tokens: most } : {}) };
+  const route = medium === "structure" ? "structures" : isFile ? medium : isVideo ? "videos" : isImage ? "images/generations" : isSound ? "audio/speech" : "completions";
   return {
     shell: words.map(shell).join(" "),
-    python: [`import makar`, ``, `model = makar.load(${python(model)})`, `asset = model.generate(${prompt ? python(prompt) : "None"}, seed=${seed}, options=${python(controls)})[0]`, isImage ? `asset.save("out.png")` : isSound ? `asset.save("out.wav")` : isVideo || isStructure ? `asset.save("out/")` : `print(asset.content)`].join("\n"),
-    curl: `curl ${location.origin}${isStructure ? "/makar" : ""}/v1/${isStructure ? "structures" : route}${isSound ? " -o out.wav" : ""} -H "content-type: application/json" \\\n  -d ${shell(JSON.stringify(body))}`,
+    python: [`import makar`, ``, `model = makar.load(${python(model)})`, `asset = model.generate(${prompt ? python(prompt) : "None"}, seed=${seed}, options=${python(controls)})[0]`, isImage ? `asset.save("out.png")` : isSound ? `asset.save("out.wav")` : isVideo || isFile ? `asset.save("out/")` : `print(asset.content)`].join("\n"),
+    curl: `curl ${location.origin}${isFile ? "/makar" : ""}/v1/${route}${isSound ? " -o out.wav" : ""} -H "content-type: application/json" \\\n  -d ${shell(JSON.stringify(body))}`,
   };
 }
 
