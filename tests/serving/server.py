@@ -42,13 +42,13 @@ def talker(place, *, context=512, seed=0, settings=None, codec=None, medium="tex
     return save_artifact(place, recipe=recipe, codec=fitted, family=family, training={"run": ""}, data=data)
 
 
-def folder(place):
+def folder(place, *, seed=0):
     """Save a model of tiny structures of two classes that has learned nothing."""
     codec = BackboneCodecConfig(use_labels=True, longest=24)
     fitted = fit_codec(codec, iter(records("structure")))
     config = BackboneConfig(width=16, blocks=1, head_width=8).bound_to(fitted.spec)
     family = build_family(config)
-    family.initialise(torch.Generator().manual_seed(0))
+    family.initialise(torch.Generator().manual_seed(seed))
     stage = Stage(name="model", codec=codec, family=config)
     recipe = Recipe(name="protein-structure-class", medium="structure", summary="for tests", stages=(stage,))
     data = {"fingerprint": "cd" * 32, "name": "folds"}

@@ -97,7 +97,7 @@ class Compare extends HTMLElement {
     const [rowName, columnName] = [state.rows[0], state.columns[0]];
     const shown = (value) => (value === undefined ? "" : String(value));
     const cells = rows.map(() => columns.map(() => h("td", {}, h("div", { class: "waiting cell", role: "img", "aria-label": "Being made" }))));
-    const table = h("table", { class: "cells" }, h("caption", { class: "unseen" }, `${rowName || "one"} by ${columnName || "one"}`), columnName && h("thead", {}, h("tr", {}, h("td", {}), columns.map((value) => h("th", { scope: "col" }, `${columnName} ${shown(value)}`)))), h("tbody", {}, rows.map((value, row) => h("tr", {}, rowName && h("th", { scope: "row" }, `${rowName} ${shown(value)}`), cells[row]))));
+    const table = h("table", { class: "cells" }, h("caption", { class: "unseen" }, `${rowName || "one"} by ${columnName || "one"}`), columnName && h("thead", {}, h("tr", {}, rowName && h("td", {}), columns.map((value) => h("th", { scope: "col" }, `${columnName} ${shown(value)}`)))), h("tbody", {}, rows.map((value, row) => h("tr", {}, rowName && h("th", { scope: "row" }, `${rowName} ${shown(value)}`), cells[row]))));
     this.results.replaceChildren(h("div", { class: "panel scroll", tabindex: 0, role: "region", "aria-label": "Cells" }, table));
     this.stopper = new AbortController();
     this.stop.hidden = false;

@@ -121,7 +121,7 @@ export function isWrong(element) {
   const closed = found[0].closest("details:not([open])");
   if (closed) closed.open = true;
   found[0].focus();
-  say("Nothing was sent: a value is out of its range");
+  say("Nothing was sent: a value cannot be used");
   return true;
 }
 

@@ -57,15 +57,16 @@ const WHOLE = new Set(["denoise", "reconstruct", "translate", "colour", "control
 /** What was done to an image, as words of the verb, values of Python and fields of a form; IMAGE and MASK stand for files. */
 function howOf(edit) {
   const how = Object.entries(edit.settings ?? {});
-  if (edit.mask && !edit.settings?.box && !how.some(([name]) => ["left", "top", "right", "bottom"].includes(name))) how.push(["mask", "MASK.png"]);
+  if (edit.mask && !edit.settings?.box && !how.some(([name]) => ["left", "top", "right", "bottom", "background"].includes(name))) how.push(["mask", "MASK.png"]);
   if (edit.reference) how.push(["reference", "REFERENCE.png"]);
   const whole = WHOLE.has(edit.operation) ? [`--${edit.operation}`] : [];
-  return { words: [...whole, ...how.flatMap(([name, value]) => (value === true ? [`--${name}`] : [`--${name}`, Array.isArray(value) ? value.join(",") : String(value)]))], values: { ...Object.fromEntries(how), ...(whole.length ? { operation: edit.operation } : {}) } };
+  const option = (name) => `--${name.replaceAll("_", "-")}`;
+  return { words: [...whole, ...how.flatMap(([name, value]) => (value === true ? [option(name)] : [option(name), Array.isArray(value) ? value.join(",") : String(value)]))], values: { ...Object.fromEntries(how), ...(whole.length ? { operation: edit.operation } : {}) } };
 }
 
 /** What was done to a sound or a clip. */
 function changeOf(edit) {
-  const values = { ...edit.settings };
+  const values = Object.fromEntries(Object.entries(edit.settings ?? {}).filter(([, value]) => value !== false && value !== null));
   const words = Object.entries(values).flatMap(([name, value]) => (name === "operation" ? [`--${value}`] : value === true ? [`--${name.replaceAll("_", "-")}`] : [`--${name.replaceAll("_", "-")}`, Array.isArray(value) ? value.join(",") : String(value)]));
   const files = { ...(edit.mask ? { mask: "MASK.png" } : {}), ...(edit.to ? { to: "LAST.png" } : {}) };
   return { words, values, files };
@@ -96,12 +97,23 @@ export function lines(manifest) {
   if (manifest.edit?.operation === "film") return filmLines(manifest.edit);
   if (manifest.edit && isImage) {
     const { words, values } = howOf(manifest.edit);
-    const fields = { model, ...(prompt ? { prompt } : {}), seed, ...values, controls: JSON.stringify(controls) };
+    const ends = { "interpolate-seeds": [], interpolate: ["IMAGE.png", "LAST.png"] }[manifest.edit.operation] ?? ["IMAGE.png"];
+    const given = { ...values, ...(ends[1] ? { to: ends[1] } : {}) };
+    const fields = { model, ...(prompt ? { prompt } : {}), seed, ...given, controls: JSON.stringify(controls) };
     const form = Object.entries(fields).map(([name, value]) => `-F ${shell(`${name}=${String(value).endsWith(".png") ? "@" : ""}${written(value)}`)}`);
     return {
-      shell: ["makar", "edit", model, "IMAGE.png", ...words, ...(prompt ? ["--prompt", prompt] : []), "--seed", String(seed), ...sets].map(shell).join(" "),
-      python: [`import makar`, ``, `model = makar.load(${python(model)})`, `asset = model.edit("IMAGE.png", how=${python(values)}, prompt=${prompt ? python(prompt) : "None"}, seed=${seed}, options=${python(controls)})[0]`, `asset.save("out.png")`].join("\n"),
-      curl: `curl ${location.origin}/v1/images/edits -F image=@IMAGE.png ${form.join(" ")}`,
+      shell: ["makar", "edit", model, ...ends, ...words, ...(prompt ? ["--prompt", prompt] : []), "--seed", String(seed), ...sets].map(shell).join(" "),
+      python: [`import makar`, ``, `model = makar.load(${python(model)})`, `asset = model.edit(${ends.length ? python(ends[0]) : "None"}, how=${python(given)}, prompt=${prompt ? python(prompt) : "None"}, seed=${seed}, options=${python(controls)})[0]`, `asset.save("out.png")`].join("\n"),
+      curl: `curl ${location.origin}/v1/images/edits ${ends.length ? "-F image=@IMAGE.png " : ""}${form.join(" ")}`,
+    };
+  }
+  if (manifest.edit?.operation === "infill") {
+    const { max_tokens: most, ...others } = controls;
+    const body = { model, prompt: "BEFORE", suffix: "AFTER", seed, controls: others, ...(most ? { max_tokens: most } : {}) };
+    return {
+      shell: ["makar", "edit", model, "FILE.py", "--infill", "--seed", String(seed), ...sets].map(shell).join(" "),
+      python: [`import makar`, ``, `model = makar.load(${python(model)})`, `asset = model.edit("FILE.py", how={"infill": True}, seed=${seed}, options=${python(controls)})[0]`, `print(asset.content)`].join("\n"),
+      curl: `curl ${location.origin}/v1/completions -H "content-type: application/json" \\\n  -d ${shell(JSON.stringify(body))}`,
     };
   }
   const isSound = medium === "sound";

@@ -172,7 +172,7 @@ class Structure extends HTMLElement {
     const line = (from, to, share, isGrey, thin) => {
       const depth = (from[2] + to[2]) / 2;
       const near = .5 + depth / this.radius / 2;
-      return { from, to, depth, width: thin * (8 + 9 * near) * Math.sqrt(this.zoom), colour: `hsl(${230 * (1 - share)} ${isGrey ? 0 : 45 + 35 * near}% ${62 - 12 * near}%)` };
+      return { from, to, depth, thin, width: thin * (8 + 9 * near) * Math.sqrt(this.zoom), colour: `hsl(${230 * (1 - share)} ${isGrey ? 0 : 45 + 35 * near}% ${62 - 12 * near}%)` };
     };
     const lines = [];
     let first = 1;
@@ -187,7 +187,8 @@ class Structure extends HTMLElement {
       own.forEach((one, at) => { one.beside = [own[at - 1], own[at + 1]].filter(Boolean); });
       lines.push(...own);
     }
-    lines.sort((a, b) => a.depth - b.depth);
+    // What was there before lies behind all, or it would flicker through where nothing has changed.
+    lines.sort((a, b) => a.thin - b.thin || a.depth - b.depth);
     pen.clearRect(0, 0, SIDE, SIDE);
     const ground = getComputedStyle(this.canvas).backgroundColor;
     const place = ([x, y]) => [SIDE / 2 + x * scale, SIDE / 2 - y * scale];
