@@ -12,8 +12,7 @@ from makar.codecs.music_config import MusicCodecConfig
 from makar.codecs.text_config import END_TOKEN, INFILL_TOKENS, code_codec
 from makar.data.builtin.backbones import backbone
 from makar.data.midi import read_midi
-from makar.data.score import midi_of, score_of_midi, voices_of
-from makar.data.structure_reader import read_backbones
+from makar.data.score import midi_of, score_of_midi
 from makar.data.structure_writer import structure_bytes
 from tests.generation.small_composer import chorale
 from tests.serving.browser import Pages, opened
@@ -35,9 +34,9 @@ def home(tmp_path_factory):
         patch.setenv("MAKAR_HOME", str(place))
         for seed, name in enumerate(("folds", "folds-too")):
             folder(place / "models" / name, seed=seed)
-        talker(place / "models" / "smiles", codec=MoleculeCodecConfig(), medium="molecule")
             music = {"codec": MusicCodecConfig(), "medium": "music"}
             talker(place / "models" / name.replace("folds", "composer"), seed=seed, **music)
+        talker(place / "models" / "smiles", codec=MoleculeCodecConfig(), medium="molecule")
         talker(place / "models" / "coder", codec=code_codec(300), medium="code", settings=holes)
     return place
 
@@ -68,6 +67,12 @@ def content_of(server, asset):
     return request(server.address, f"/makar/v1/assets/{asset}/content")[2]
 
 
+def places_in(pdb):
+    """Return where the atoms are, float ``[residues, 4, 3]``; a model that learned nothing makes no unbroken chain."""
+    lines = [line for line in pdb.decode().splitlines() if line.startswith("ATOM")]
+    return np.array([[float(line[at : at + 8]) for at in (30, 38, 46)] for line in lines]).reshape(-1, 4, 3)
+
+
 def changed(server, model, file, *, how, **texts):
     return posted(server.address, "/makar/v1/edits", {"model": model, "how": json.dumps(how), **texts}, {"file": file})
 
@@ -77,8 +82,10 @@ def test_residues_are_made_anew_and_the_rest_stays_where_it_was(server, tmp_path
     status, found = changed(server, "folds", PDB, how=how, controls='{"steps": 1}', seed="3", prompt="odd")
     assert status == 200 and found["medium"] == "structure" and found["type"] == "chemical/x-pdb", found
     file = content_of(server, found["asset"])
-    given, made = (next(read_backbones(one, "pdb")).atoms for one in (PDB, file))
-    assert len(made) == 14 and np.allclose(made[:3], given[:3], atol=1e-3) and np.allclose(made[8:], given[6:], atol=1e-3)
+    given, made = places_in(PDB), places_in(file)
+    assert (
+        len(made) == 14 and np.allclose(made[:3], given[:3], atol=1e-3) and np.allclose(made[8:], given[6:], atol=1e-3)
+    )
     kept = got(server, f"/makar/v1/assets/{found['asset']}")
     assert kept["kind"] == "edit" and kept["manifest"]["manifest"]["edit"]["settings"] == how
     place = tmp_path / "it.pdb"
@@ -99,7 +106,6 @@ def test_residues_are_made_anew_and_the_rest_stays_where_it_was(server, tmp_path
         ("composer", MIDI, {"keep": "/etc/passwd"}, "part"),
         ("composer", b"MThd, and no more", {"keep": "alto"}, "MIDI"),
         ("coder", b"a = 1", {"tests": "touch /tmp/x"}, "tests"),
-        ("smiles", b"CC", {"go_on": True}, "music, structure, sound or video"),
     ],
 )
 def test_a_change_that_cannot_be_made_is_refused(server, model, file, how, word):
@@ -122,14 +128,16 @@ def test_music_is_made_and_parts_are_written_to_one_that_stays(server, tmp_path)
     assert verify(place).is_intact
     status, found = changed(server, "composer", MIDI, how={"keep": "alto"}, seed="1")
     assert status == 200, found
-    parts = [voices_of(score_of_midi(read_midi(one))) for one in (MIDI, content_of(server, found["asset"]))]
-    assert parts[0][1] == parts[1][1] and parts[0] != parts[1]
+    alto = {(note.start, note.pitch) for note in chorale(2).notes if note.part == 1}
+    made = {(note.start, note.pitch) for note in score_of_midi(read_midi(content_of(server, found["asset"]))).notes}
+    assert alto < made, "what is given stays, and others are written to it"
     status, found = changed(server, "composer", MIDI, how={"go_on": True}, controls='{"max_tokens": 60}')
     assert status == 200 and got(server, f"/makar/v1/assets/{found['asset']}")["kind"] == "edit", found
     for path, model in (("music", "folds"), ("structures", "composer")):
         assert request(server.address, f"/makar/v1/{path}", {"model": model})[0] == 400
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model, medium", [("composer", "music"), ("folds", "structure")])
 def test_two_models_are_judged_blindly(server, model, medium):
     options = {"max_tokens": 40} if medium == "music" else {"steps": 1}
@@ -180,7 +188,7 @@ def test_residues_are_chosen_by_keys_and_by_pointer(browser, server, tmp_path, s
     finish(page, 1)
     assert studio.violations() == [] and studio.overflow() <= 0
     made = got(server, "/makar/v1/assets?medium=structure&kind=edit&limit=1")["data"][0]
-    given, after = (next(read_backbones(one, "pdb")).atoms for one in (PDB, content_of(server, made["id"])))
+    given, after = places_in(PDB), places_in(content_of(server, made["id"]))
     stays = [*range(3), *range(6, 12)]
     assert made["seed"] == 9 and np.allclose(after[stays], given[stays], atol=1e-3)
     page.get_by_role("button", name="Before and after").click()
@@ -213,7 +221,7 @@ def test_music_is_made_played_and_changed(browser, server, tmp_path, scheme, wid
     assert studio.violations() == [] and studio.overflow() <= 0
     page = studio.go("edit?model=composer")
     page.get_by_label("The file to change").set_input_files(file)
-    page.get_by_role("img", name=re.compile("24 notes|notes in")).wait_for()
+    page.get_by_role("img", name=re.compile("20 notes")).wait_for()
     page.get_by_label("The part that stays").select_option("alto")
     finish(page, 1)
     page.get_by_role("button", name="Play").first.click()
