@@ -131,10 +131,10 @@ class Worker:
 
 
 def runs_together(model: Model) -> bool:
-    """Return whether the requests of a model can share a running batch."""
+    """Return whether the requests of a model can share a running batch: texts, in pieces; other work is whole and can be broken off."""
     from makar.generation.request import RunsTogether
 
-    return isinstance(model.artifact.family(), RunsTogether)
+    return model.makes_text and isinstance(model.artifact.family(), RunsTogether)
 
 
 def main() -> None:

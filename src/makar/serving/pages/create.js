@@ -119,7 +119,7 @@ class Create extends HTMLElement {
     const isText = isWritten(model);
     const usual = (name) => model.options.find((control) => control.name === name)?.default;
     const each = isText ? set.max_tokens ?? usual("max_tokens") ?? 256 : set.steps ?? usual("steps") ?? 1;
-    const noun = model.speaks ? "recording" : model.medium;
+    const noun = model.speaks ? "recording" : model.medium === "music" ? "piece" : model.medium;
     const words = isText ? `at most ${number(each * count)} tokens` : `${count} ${noun}${count > 1 ? "s" : ""}${set.steps ? ` of ${set.steps} steps` : ""}`;
     const pace = model.seconds_per_step;
     const time = pace ? `about ${duration(pace * each * (isText ? 1 : count))}${isText ? " at most" : ""}` : "how long is known after the first";

@@ -294,7 +294,8 @@ class Edit extends HTMLElement {
 }
 
 function picture(blob, words) {
-  const address = URL.createObjectURL(blob); const shown = h("img", { src: address, alt: words, onload: () => { shown.classList.toggle("pixels", shown.naturalWidth < 300); URL.revokeObjectURL(address); } });
+  const address = URL.createObjectURL(blob);
+  const shown = h("img", { src: address, alt: words, onload: () => { shown.classList.toggle("pixels", shown.naturalWidth < 300); URL.revokeObjectURL(address); } });
   return shown;
 }
 

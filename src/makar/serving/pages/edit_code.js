@@ -18,6 +18,7 @@ export class CodeEdit {
     Object.assign(this, { model, state, stage, results });
     if (!model.edits.includes("infill")) {
       this.element = h("p", { class: "soft" }, `${model.id} has not learned to fill holes; models of the recipe code have.`);
+      this.show();
       return;
     }
     const line = (words) => h("input", { type: "number", min: 1, step: 1, inputmode: "numeric", placeholder: words, oninput: () => this.lines() });
