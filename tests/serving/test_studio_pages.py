@@ -185,11 +185,12 @@ def test_images_between_two_ends_and_a_background_are_made(studio, server, tmp_p
     way.select_option("between")
     page.get_by_label("The second image").set_input_files(files[1])
     page.get_by_role("button", name="Make", exact=True).click()
-    page.get_by_text("Made 3 in").nth(1).wait_for()
+    results = page.get_by_role("article", name=re.compile("^Result, seed"))
+    results.nth(5).wait_for()
     page.get_by_label("The file to change").set_input_files(files[1])
     way.select_option("cutout")
     page.get_by_role("button", name="Make", exact=True).click()
-    page.get_by_text("Made 1 in").wait_for()
+    results.nth(6).wait_for()
     kinds = ("inpaint", *["interpolate"] * 3, *["interpolate-seeds"] * 3)
     for one, kind in zip(json.loads(request(server.address, "/makar/v1/assets?kind=edit&limit=7")[2])["data"], kinds):
         signed = json.loads(request(server.address, f"/makar/v1/assets/{one['id']}")[2])["manifest"]["manifest"]

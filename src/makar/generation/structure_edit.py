@@ -120,12 +120,12 @@ def read_given_structure(source: Any) -> tuple[bytes, Backbone]:
     """
     if isinstance(source, bytes):
         # Bytes have no name, so each form is tried.
-        name, content, names = "the file", source, ("given.cif", "given.pdb")
+        name, content, names = "the file", source, ["given.cif", "given.pdb"]
     elif isinstance(source, str | Path) and Path(source).is_file():
         name = Path(source).name
         if Path(source).stat().st_size > LIMIT_BYTES:
             raise UsageError(f"{name} is longer than {LIMIT_BYTES >> 20} MB", expected="a smaller structure")
-        content, names = Path(source).read_bytes(), (name,)
+        content, names = Path(source).read_bytes(), [name]
     else:
         raise UsageError(f"there is no file {source}", expected="a structure as PDB or mmCIF")
     kinds = [kind for one in names if (kind := sniff(one, content[:HEAD_BYTES])).group == "structure"]
