@@ -192,14 +192,14 @@ def test_images_between_two_ends_and_a_background_are_made(studio, server, tmp_p
     page.get_by_role("button", name="Make", exact=True).click()
     results.nth(6).wait_for()
     kinds = ("inpaint", *["interpolate"] * 3, *["interpolate-seeds"] * 3)
+    page = studio.go("gallery")
     for one, kind in zip(json.loads(request(server.address, "/makar/v1/assets?kind=edit&limit=7")[2])["data"], kinds):
         signed = json.loads(request(server.address, f"/makar/v1/assets/{one['id']}")[2])["manifest"]["manifest"]
         assert signed["edit"]["operation"] == kind
-        studio.go("gallery")
-        page.locator(".card .face").first.wait_for()
         page.locator(f".card:has(img[src*='{one['id']}']) .face").click()
         shell = page.get_by_role("dialog").get_by_role("tabpanel").inner_text().splitlines()[0]
         assert shell.startswith("makar edit painter") and parses(shell) is None
+        page.keyboard.press("Escape")
     assert studio.violations() == []
 
 
