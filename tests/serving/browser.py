@@ -30,6 +30,21 @@ def opened():
             running.close()
 
 
+@contextlib.contextmanager
+def said_nothing(page):
+    """Fail where a page sends anything to the server meanwhile."""
+    sent = []
+
+    def note(one):
+        if one.method == "POST":
+            sent.append(one.url)
+
+    page.on("request", note)
+    yield
+    page.remove_listener("request", note)
+    assert sent == []
+
+
 class Pages:
     """The studio of a server in one tab.
 

@@ -26,10 +26,9 @@ ROOT = Path(__file__).parents[2]
 STARTS_WITHIN_SECONDS = 120
 
 
-def talker(place, *, context=512, seed=0, settings=None):
-    """Save a model of bytes whose text is any letters."""
-    codec = ByteCodecConfig()
-    fitted = fit_codec(codec, iter(()))
+def talker(place, *, context=512, seed=0, settings=None, codec=None, medium="text"):
+    """Save a model of bytes whose text is any letters, or of what another codec writes, which has learned nothing."""
+    fitted = fit_codec(codec or ByteCodecConfig(), iter(records(medium) if codec else ()))
     config = TransformerConfig(context=context, depth=1, width=16, heads=2, **(settings or {})).bound_to(fitted.spec)
     family = build_family(config)
     generator = torch.Generator().manual_seed(seed)
@@ -37,20 +36,24 @@ def talker(place, *, context=512, seed=0, settings=None):
     with torch.no_grad():
         for parameter in family.parameters():
             parameter.add_(0.3 * torch.randn(parameter.shape, generator=generator))
-    recipe = Recipe(
-        name="text", medium="text", summary="for tests", stages=(Stage(name="model", codec=codec, family=config),)
-    )
+    stage = Stage(name="model", codec=fitted.config, family=config)
+    recipe = Recipe(name=medium, medium=medium, summary="for tests", stages=(stage,))
     data = {"fingerprint": "ab" * 32, "name": "notes"}
     return save_artifact(place, recipe=recipe, codec=fitted, family=family, training={"run": ""}, data=data)
 
 
-def folder(place):
+def folder(place, *, seed=0):
     """Save a model of tiny structures of two classes that has learned nothing."""
     codec = BackboneCodecConfig(use_labels=True, longest=24)
     fitted = fit_codec(codec, iter(records("structure")))
     config = BackboneConfig(width=16, blocks=1, head_width=8).bound_to(fitted.spec)
     family = build_family(config)
-    family.initialise(torch.Generator().manual_seed(0))
+    generator = torch.Generator().manual_seed(seed)
+    family.initialise(generator)
+    with torch.no_grad():
+        for parameter in family.parameters():
+            # Its last layer begins at zero, with which all models would make the same.
+            parameter.add_(0.05 * torch.randn(parameter.shape, generator=generator))
     stage = Stage(name="model", codec=codec, family=config)
     recipe = Recipe(name="protein-structure-class", medium="structure", summary="for tests", stages=(stage,))
     data = {"fingerprint": "cd" * 32, "name": "folds"}

@@ -15,7 +15,7 @@ from makar.data.sound_reader import read_sound
 from makar.data.wave_file import wave_bytes
 from tests.cli.small_models import IMAGE_SETTINGS, see
 from tests.recipes.spoken_data import SPEECH_SETTINGS, write_spoken
-from tests.serving.browser import Pages, opened
+from tests.serving.browser import Pages, opened, said_nothing
 from tests.serving.server import Server, posted, request, talker
 
 pytestmark = pytest.mark.loopback
@@ -141,6 +141,10 @@ def test_speech_is_made_and_played_in_the_studio(server, width):
         page = studio.go("create?model=voices")
         page.get_by_label("Text to speak").fill("high low")
         page.get_by_label("Voice").select_option("bob")
+        with said_nothing(page):
+            page.get_by_label("Pitch").fill("20")
+            page.get_by_role("button", name="Make", exact=True).click()
+            page.get_by_text("20 is out of range; expected: -12 to 12").wait_for()
         page.get_by_label("Pitch").fill("2")
         page.get_by_label("How many").fill("2")
         page.get_by_role("button", name="Make", exact=True).click()

@@ -10,7 +10,7 @@ from PIL import Image
 
 from makar.families.diffusion.config import DiffusionConfig
 from tests.generation.test_edit import saved
-from tests.serving.browser import Pages, opened
+from tests.serving.browser import Pages, opened, said_nothing
 from tests.serving.server import Server, request, talker
 from tests.serving.test_studio_training import asked, put
 from tests.structure.test_docs import parses
@@ -137,6 +137,70 @@ def test_what_an_image_is_becoming_is_shown_and_stop_works_meanwhile(studio):
     page.get_by_role("button", name="Stop").click()
     page.get_by_text("Stopped").wait_for()
     assert page.locator(".pending").count() == 0
+
+
+def test_a_number_that_cannot_be_used_is_said_at_its_field_and_not_sent(studio):
+    page = studio.go("create?model=painter")
+    make = page.get_by_role("button", name="Make", exact=True)
+    make.wait_for()
+    wrong = {"How many": ("65", "1 to 64"), "Seed": ("-1", "0 to 9007199254740991"), "Steps": ("2.5", "1 to 1000")}
+    with said_nothing(page):
+        for name, (value, range_words) in wrong.items():
+            field = page.get_by_role("spinbutton", name=name, exact=True)
+            usual = field.input_value()
+            field.fill(value)
+            make.click()
+            note = page.get_by_role("alert").filter(has_text=range_words)
+            note.wait_for()
+            assert value in note.inner_text() and field.get_attribute("aria-invalid") == "true"
+            assert note.get_attribute("id") in field.get_attribute("aria-describedby").split()
+            assert page.evaluate("document.activeElement.getAttribute('aria-invalid')") == "true"
+            assert studio.violations() == []
+            field.fill(usual)
+            assert note.count() == 0 and field.get_attribute("aria-invalid") is None
+        page.get_by_role("slider", name="Steps, slider").or_(page.get_by_label("Guidance")).first.wait_for()
+    page.get_by_role("spinbutton", name="Steps").fill("1")
+    make.click()
+    page.get_by_text("Made 1 in").wait_for()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_images_between_two_ends_and_a_background_are_made(studio, server, tmp_path):
+    files = [tmp_path / f"{number}.png" for number in range(2)]
+    for number, file in enumerate(files):
+        pixels = np.full((16, 16, 4), 60 + 120 * number, np.uint8)
+        pixels[:, :, 3] = np.where(np.arange(16) < 8, 255, 0)[None] if number else 255
+        Image.fromarray(pixels).save(file)
+    page = studio.go("edit?model=painter")
+    way = page.get_by_label("What to do")
+    way.select_option("seeds")
+    page.get_by_label("The other seed").fill("7")
+    page.get_by_label("Images, both ends included").fill("3")
+    page.get_by_role("spinbutton", name="Steps").fill("1")
+    page.get_by_role("button", name="Make", exact=True).click()
+    page.get_by_text("Made 3 in").wait_for()
+    assert studio.violations() == []
+    page.get_by_label("The file to change").set_input_files(files[0])
+    way.select_option("between")
+    page.get_by_label("The second image").set_input_files(files[1])
+    page.get_by_role("button", name="Make", exact=True).click()
+    results = page.get_by_role("article", name=re.compile("^Result, seed"))
+    results.nth(5).wait_for()
+    page.get_by_label("The file to change").set_input_files(files[1])
+    way.select_option("cutout")
+    page.get_by_role("button", name="Make", exact=True).click()
+    results.nth(6).wait_for()
+    kinds = ("inpaint", *["interpolate"] * 3, *["interpolate-seeds"] * 3)
+    page = studio.go("gallery")
+    for one, kind in zip(json.loads(request(server.address, "/makar/v1/assets?kind=edit&limit=7")[2])["data"], kinds):
+        signed = json.loads(request(server.address, f"/makar/v1/assets/{one['id']}")[2])["manifest"]["manifest"]
+        assert signed["edit"]["operation"] == kind
+        page.locator(f".card:has(img[src*='{one['id']}']) .face").click()
+        shell = page.get_by_role("dialog").get_by_role("tabpanel").inner_text().splitlines()[0]
+        assert shell.startswith("makar edit painter") and parses(shell) is None
+        page.keyboard.press("Escape")
+    assert studio.violations() == []
 
 
 def test_a_dropped_file_gives_its_settings_back(studio, server, tmp_path):

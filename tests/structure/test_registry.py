@@ -178,7 +178,7 @@ def test_every_configuration_is_shown_to_matter():
     # Settings of adapters are changed one by one in tests/families/transformer/test_adapted.py.
     # Those of films are in tests/generation/test_film_edit.py, the fields of an edit over HTTP in tests/serving.
     options = {"ImageOptions", "TextOptions", "OptimisationConfig", "AdapterConfig", "FilmEditRequest"}
-    options |= {"EditFields", "FilmFields", "StructureFields"}
+    options |= {"EditFields", "FilmFields", "MakingFields"}
     registered = {registry.load(table, name) for table in ("codecs", "families") for name in registry.names(table)}
     # What only others build on is shown to matter by them.
     built_on = {base for kind in registered for base in kind.__mro__[1:]}

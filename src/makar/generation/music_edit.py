@@ -208,6 +208,8 @@ def _read_request(how: EditRequest | Mapping[str, Any]) -> tuple[MusicEditReques
 
 
 def _read_piece(source: Any) -> Score:
+    if isinstance(source, bytes):
+        return score_of_midi(read_midi(source))
     if not isinstance(source, str | Path) or not Path(source).is_file():
         raise UsageError(f"there is no file {source}", expected="a MIDI file")
     with Path(source).open("rb") as file:

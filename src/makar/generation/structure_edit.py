@@ -112,25 +112,29 @@ def read_given_structure(source: Any) -> tuple[bytes, Backbone]:
     """Return the bytes of a structure file and the one chain in it.
 
     Args:
-        source: Its path.
+        source: Its path, or its bytes.
 
     Raises:
         UsageError: There is no such file, or it is too long.
         DataError: It is no structure, or not of one unbroken chain.
     """
-    if not isinstance(source, str | Path) or not Path(source).is_file():
+    if isinstance(source, bytes):
+        # Bytes have no name, so each form is tried.
+        name, content, names = "the file", source, ["given.cif", "given.pdb"]
+    elif isinstance(source, str | Path) and Path(source).is_file():
+        name = Path(source).name
+        if Path(source).stat().st_size > LIMIT_BYTES:
+            raise UsageError(f"{name} is longer than {LIMIT_BYTES >> 20} MB", expected="a smaller structure")
+        content, names = Path(source).read_bytes(), [name]
+    else:
         raise UsageError(f"there is no file {source}", expected="a structure as PDB or mmCIF")
-    path = Path(source)
-    if path.stat().st_size > LIMIT_BYTES:
-        raise UsageError(f"{path.name} is longer than {LIMIT_BYTES >> 20} MB", expected="a smaller structure")
-    content = path.read_bytes()
-    kind = sniff(path.name, content[:HEAD_BYTES])
-    if kind.group != "structure":
-        raise DataError(f"{path} cannot be read: it is no structure", expected="PDB or mmCIF, named .pdb or .cif")
-    chains = list(read_backbones(content, kind.form))
+    kinds = [kind for one in names if (kind := sniff(one, content[:HEAD_BYTES])).group == "structure"]
+    if not kinds:
+        raise DataError(f"{name} cannot be read: it is no structure", expected="PDB or mmCIF, named .pdb or .cif")
+    chains = list(read_backbones(content, kinds[0].form))
     if len(chains) != 1:
         raise DataError(
-            f"{path.name} has {len(chains)} stretches of residues that hang together", expected="one unbroken chain"
+            f"{name} has {len(chains)} stretches of residues that hang together", expected="one unbroken chain"
         )
     return content, chains[0]
 

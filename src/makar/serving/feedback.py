@@ -223,6 +223,13 @@ async def _answered(front: Front, session: Session, unit: int, model: int) -> Ju
         elif place.medium == "video":
             async for _, event in merged(process, [ask | {"do": "video", "prompt": prompt or None, "reference": None}]):
                 item, _ = feedback.signed_item(event["manifest"], file=base64.b64decode(event["file"]))
+        elif place.medium == "music":
+            async for _, event in merged(process, [ask | {"do": "file", "prompt": prompt or None}]):
+                item, _ = feedback.signed_item(event["manifest"], file=base64.b64decode(event["file"]))
+        elif place.medium == "structure":
+            async for _, event in merged(process, [ask | {"do": "file", "prompt": prompt or None}]):
+                # As in the shell, a structure is judged as the text that its file is.
+                item, _ = feedback.signed_item(event["manifest"], text=base64.b64decode(event["file"]).decode("ascii"))
         else:
             turns = [{"role": "user", "content": prompt}]
             ask |= (

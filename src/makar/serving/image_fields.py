@@ -11,7 +11,10 @@ from makar.serving.bodies import check_text
 
 MOST_IMAGES = 64
 MOST_PREVIEWS = 3
-EDIT_WORDS = ("box", "left", "top", "right", "bottom", "operation", "photo", "enlarge")
+EDIT_WORDS = (
+    *("box", "background", "left", "top", "right", "bottom", "operation", "photo", "enlarge"),
+    *("to_seed", "frames"),
+)
 """Words of the verb ``edit`` that a form may have beside OpenAI's fields."""
 
 

@@ -27,6 +27,7 @@ from makar.serving.uploads import read_form
 
 USUAL_STRENGTH = 0.6
 IMAGES = ("image", "image[]")
+OTHERS = ("mask", "reference", "to")
 ESTIMATE = "estimate"
 """Beside an image that is not finished: the step in which it was found, and how many there are."""
 
@@ -206,14 +207,14 @@ async def edits(request: Request) -> Response:
     plain = {name: text for name, text in texts.items() if name not in EDIT_WORDS}
     fields, ignored = read_fields(ImageFields, form_values(ImageFields, plain))
     given = [file for name, file in files if name in IMAGES]
-    if len(given) != 1:
-        raise UsageError(f"{len(given)} images", expected="one file named image")
-    how = {**words, "image": await _encoded(given[0])}
+    if len(given) != 1 and (given or "to_seed" not in words):
+        raise UsageError(f"{len(given)} images", expected="one file named image, or two seeds to go between")
+    how = words | ({"image": await _encoded(given[0])} if given else {})
     for name, file in files:
-        if name in ("mask", "reference"):
+        if name in OTHERS:
             how[name] = await _encoded(file)
         elif name not in IMAGES:
-            raise UsageError(f"a file named {name[:40]!a}", expected="image, mask or reference")
+            raise UsageError(f"a file named {name[:40]!a}", expected=f"image, {', '.join(OTHERS)}")
     return await _answered(Drawing(request, fields, how=how), ignored)
 
 

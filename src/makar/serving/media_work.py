@@ -1,10 +1,11 @@
-"""What a worker can do with sounds, clips and structures: make them, and change sounds and clips that are given; see ``work``."""
+"""What a worker can do with sounds, clips, structures and pieces of music: make them, and change those that are given; see ``work``."""
 
 import base64
 from collections.abc import Iterator
 from typing import Any
 
 from makar.api.model import Model
+from makar.data.feedback.judgement import MIDI_TYPE
 from makar.data.image_reader import read_image
 from makar.data.structure_writer import TYPES as STRUCTURE_TYPES
 from makar.data.video_file import TYPES
@@ -14,10 +15,13 @@ from makar.generation.edit import edit
 from makar.generation.generate import generate
 from makar.generation.previewing import Steps, counted
 from makar.generation.request import option_names
-from makar.provenance.content import Film, Recording, Structure
+from makar.provenance.content import Film, Piece, Recording, Structure
 
 Ask = dict[str, Any]
 Event = dict[str, Any]
+
+CHANGED = ("music", "structure", "sound", "video")
+"""Media of which a file is given and a file comes back."""
 
 
 def make_sound(model: Model, ask: Ask) -> Iterator[Event]:
@@ -49,8 +53,8 @@ def make_clip(model: Model, ask: Ask) -> Iterator[Event]:
     yield _event(asset, ask)
 
 
-def make_structure(model: Model, ask: Ask) -> Iterator[Event]:
-    """Make the structure of a protein, of a class where the model takes one."""
+def make_file(model: Model, ask: Ask) -> Iterator[Event]:
+    """Make the structure of a protein, of a class where the model takes one, or a piece of music."""
     assets = generate(
         model.artifact,
         prompts=ask["prompt"] or None,
@@ -62,12 +66,12 @@ def make_structure(model: Model, ask: Ask) -> Iterator[Event]:
 
 
 def change_file(model: Model, ask: Ask) -> Iterator[Event]:
-    """Change a sound or a clip that is given as the bytes of its file, base64; so are the pictures ``mask`` and ``to``."""
-    if model.medium not in ("sound", "video"):
+    """Change what is given as the bytes of its file, base64; so are the pictures ``mask`` and ``to``."""
+    if model.medium not in CHANGED:
         raise UnsupportedError(
             f"a change by {model.path.name}, which makes {model.medium}",
-            expected="a model of sound or video",
-            do="POST /v1/images/edits changes images",
+            expected=f"a model of {', '.join(CHANGED[:-1])} or {CHANGED[-1]}",
+            do="POST /v1/images/edits changes images, POST /v1/completions with a suffix code",
         )
     pictures = {name: read_image(base64.b64decode(content)) for name, content in ask["pictures"].items()}
     how = {**ask["how"], **pictures, "image": base64.b64decode(ask["file"])}
@@ -98,6 +102,8 @@ def _event(asset: Asset, ask: Ask) -> Event:
     }
     if isinstance(content, Recording):
         return {"wave": base64.b64encode(content.wave).decode("ascii"), "rate_hz": content.rate_hz, **made}
-    assert isinstance(content, Film | Structure), "sounds, clips and structures"
+    if isinstance(content, Piece):
+        return {"file": base64.b64encode(content.midi).decode("ascii"), "type": MIDI_TYPE, **made}
+    assert isinstance(content, Film | Structure), "sounds, pieces, clips and structures"
     kind = (TYPES | STRUCTURE_TYPES)[content.form]
     return {"file": base64.b64encode(content.file).decode("ascii"), "type": kind, **made}

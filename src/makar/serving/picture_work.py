@@ -44,7 +44,7 @@ def change_image(model: Model, ask: Ask) -> Iterator[Event]:
     """Change an image."""
     _check_draws(model)
     how = dict(ask["how"])
-    how |= {name: read_image(base64.b64decode(how[name])) for name in ("image", "reference") if name in how}
+    how |= {name: read_image(base64.b64decode(how[name])) for name in ("image", "reference", "to") if name in how}
     if "mask" in how:
         how["mask"] = to_be_made(read_image(base64.b64decode(how["mask"])))
     assets = edit(
@@ -56,7 +56,9 @@ def change_image(model: Model, ask: Ask) -> Iterator[Event]:
         options=ask["options"],
         novelty=model.novelty_index(),
     )
-    for asset in itertools.islice(shown(assets, _previews(ask)), ask["count"]):
+    # Frames between two ends are one answer of several images.
+    count = None if "to" in how or "to_seed" in how else ask["count"]
+    for asset in itertools.islice(shown(assets, _previews(ask)), count):
         yield _picture(asset, ask)
 
 

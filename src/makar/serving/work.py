@@ -36,7 +36,7 @@ from makar.generation.transcribing import knows_languages, transcribe
 from makar.generation.turns import PLAIN_STOP, HasContext, fit_turns, knows_turns, prompt_length
 from makar.provenance.content import describe_content
 from makar.serving.controls import controls_of
-from makar.serving.media_work import change_file, make_clip, make_sound, make_structure
+from makar.serving.media_work import change_file, make_clip, make_file, make_sound
 from makar.serving.picture_work import change_image, make_images
 from makar.tensor_spec import CAPTION, CLASS, TARGET
 
@@ -61,7 +61,9 @@ def facts_of(model: Model, defaults: dict[str, Any]) -> dict[str, Any]:
         "controls": sorted(option_names(family)),
         "edits": list(family.edits),
         "previews": family.previews,
-        "goes_on": writes_tokens(config) or (artifact.medium in ("sound", "video") and "inpaint" in family.edits),
+        "goes_on": writes_tokens(config)
+        or artifact.medium == "music"
+        or (artifact.medium in ("sound", "video") and "inpaint" in family.edits),
         "predictions": list(family.predictions),
         "classes": list(codec.class_names) if isinstance(codec, NamesClasses) and CLASS in codec.spec else [],
         "captions": CAPTION in accepted and CAPTION in codec.spec,
@@ -292,7 +294,7 @@ KINDS: dict[str, Callable[[Model, Ask], Iterator[Event]]] = {
     "change": change_file,
     "transcribe": _transcribe,
     "video": make_clip,
-    "structure": make_structure,
+    "file": make_file,
     "classify": _classify,
     "embed": _embed,
 }

@@ -131,10 +131,11 @@ class Worker:
 
 
 def runs_together(model: Model) -> bool:
-    """Return whether the requests of a model can share a running batch."""
+    """Return whether the requests of a model can share a running batch: texts, in pieces; other work is whole and can be broken off."""
     from makar.generation.request import RunsTogether
 
-    return isinstance(model.artifact.family(), RunsTogether)
+    # The family first: its weights are read before there is work, which may be interrupted at any place.
+    return isinstance(model.artifact.family(), RunsTogether) and model.makes_text
 
 
 def main() -> None:

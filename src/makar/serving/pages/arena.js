@@ -1,11 +1,13 @@
 // Arena: two answers side by side whose makers are not known; which is better, or neither; a ranking that says when nothing is decided.
 
-import { h, button, choice, field, number, problem, say, table } from "./dom.js";
+import { h, button, choice, field, isWrong, number, problem, say, table } from "./dom.js";
 import { bytesOf, call, models } from "./api.js";
 import { bigClip } from "./asset.js";
 import { isServed, noModels } from "./form.js";
+import { piece } from "./piece.js";
 import { promotion } from "./promote.js";
 import { rater, raterForm, wantRater } from "./rate.js";
+import { structure } from "./structure.js";
 
 const state = { medium: null, models: new Set(), prompts: "", rounds: 10 };
 const KEYS = { 1: "left", 2: "tie", 3: "right", ArrowLeft: "left", ArrowDown: "tie", ArrowRight: "right" };
@@ -29,7 +31,7 @@ class Arena extends HTMLElement {
     state.medium = media.includes(state.medium) ? state.medium : media[0];
     const boxes = h("div", {});
     const prompts = h("textarea", { rows: 5, value: state.prompts, oninput: () => { state.prompts = prompts.value; } });
-    const rounds = h("input", { type: "number", min: 1, max: 1000, value: state.rounds, oninput: () => { state.rounds = Number(rounds.value) || 1; } });
+    const rounds = h("input", { type: "number", min: 1, max: 1000, required: true, value: state.rounds, oninput: () => { state.rounds = Number(rounds.value); } });
     const status = h("div", { role: "status" });
     const draw = () => {
       const fitting = found.filter((one) => (one.medium === "code" ? "text" : one.medium) === state.medium);
@@ -38,6 +40,7 @@ class Arena extends HTMLElement {
     };
     const medium = choice(media, state.medium, (value) => { state.medium = value; state.models.clear(); draw(); });
     const start = async () => {
+      if (isWrong(this)) return;
       if (state.models.size < 2) return say("Choose two or more models");
       if (!(await wantRater())) return;
       status.textContent = "Beginning …";
@@ -92,7 +95,7 @@ class Arena extends HTMLElement {
       return;
     }
     this.done.textContent = `${pair.judged ?? session.judged} judged; keys: 1 or left arrow, 2 or down for even, 3 or right arrow`;
-    const side = (answer, words) => h("section", { class: "panel answer-side", "aria-label": words }, h("h2", {}, words), answer.png ? shown(answer.png, words) : answer.file ? heard(answer, words) : h("pre", { tabindex: 0 }, answer.text));
+    const side = (answer, words) => h("section", { class: "panel answer-side", "aria-label": words }, h("h2", {}, words), answer.png ? shown(answer.png, words) : answer.file ? heard(answer, words) : session.medium === "structure" ? h("div", { class: "big" }, structure({ words, text: answer.text })) : h("pre", { tabindex: 0 }, answer.text));
     const says = (said, words, kind) => button(words, { kind, act: () => this.verdict?.(said) });
     const row = h("div", { class: "row center verdict" }, says("left", "Left is better", "main"), says("tie", "Even", ""), says("right", "Right is better", "main"));
     this.stage.replaceChildren(pair.prompt ? h("p", { class: "asked" }, pair.prompt) : "", h("div", { class: "two" }, side(pair.left, "Left"), side(pair.right, "Right")), row);
@@ -122,6 +125,7 @@ function shown(png, words) {
 
 function heard({ file, type }, words) {
   const whole = new Blob([bytesOf(file)], { type });
+  if (type === "audio/midi") return h("div", { class: "big" }, piece({ words: `${words} answer`, file: whole }));
   if (!type.startsWith("audio/")) return bigClip(whole, `${words} answer`);
   return h("audio", { controls: true, src: URL.createObjectURL(whole), "aria-label": `${words} answer` });
 }

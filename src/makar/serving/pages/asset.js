@@ -4,6 +4,7 @@ import { h, button, dialog, ask, copy, download, duration, pairs, problem, say, 
 import { bytesOf, call, drawn, picture, request } from "./api.js";
 import { stars } from "./rate.js";
 import { lines, noveltyWords, settingsOf } from "./manifest.js";
+import { piece } from "./piece.js";
 import { structure } from "./structure.js";
 
 const address = (id) => `/makar/v1/assets/${id}/content`;
@@ -23,20 +24,21 @@ export function player(path, words, tag = "audio") {
 }
 const SILENT = { loop: true, muted: true, playsinline: true, class: "clip" };
 
-const NOUNS = { image: "Image", sound: "Sound", video: "Clip", structure: "Structure" };
-const SUFFIXES = { image: ".png", sound: ".wav", structure: ".pdb", "chemical/x-mmcif": ".cif" };
+const NOUNS = { image: "Image", sound: "Sound", video: "Clip", structure: "Structure", music: "Piece", molecule: "Molecule", protein: "Protein" };
+const SUFFIXES = { image: ".png", sound: ".wav", structure: ".pdb", "chemical/x-mmcif": ".cif", "audio/midi": ".mid", code: ".py", molecule: ".smi" };
 const described = (asset) => !asset.model ? `Clip made of others: ${asset.prompt}` : `${NOUNS[asset.medium] ?? "Text"} by ${asset.model}${asset.prompt ? `: ${asset.prompt}` : ""}, seed ${asset.seed}`;
 
 /** A card; `more` are further parts under it. */
 export function card(asset, { gone, more } = {}) {
   const isImage = asset.type?.startsWith("image/");
-  const isSound = asset.type?.startsWith("audio/");
+  const isSound = asset.medium === "sound";
   const isVideo = asset.type?.startsWith("video/");
   const isStructure = asset.medium === "structure";
+  const roll = asset.medium === "music" && piece({ still: true, from: address(asset.id) });
   const heard = { sound: "A sound", video: "A clip" }[asset.medium];
   const face = h("button", { class: "face", type: "button", "aria-label": `${described(asset)}. Open`, onclick: () => details(asset.id, { gone: () => { item.remove(); gone?.(); } }) },
-    isImage ? image(address(asset.id), "") : isStructure ? structure({ still: true, from: address(asset.id) }) : h("div", { class: "words" }, (heard ? asset.prompt || heard : asset.text?.trim()) || "(only white space)"));
-  const item = h("li", { class: "card" }, face, (isSound || isVideo) && player(address(asset.id), described(asset), isVideo ? "video" : "audio"),
+    isImage ? image(address(asset.id), "") : isStructure ? structure({ still: true, from: address(asset.id) }) : roll || h("div", { class: "words" }, (heard ? asset.prompt || heard : asset.text?.trim()) || "(only white space)"));
+  const item = h("li", { class: "card" }, face, (isSound || isVideo) && player(address(asset.id), described(asset), isVideo ? "video" : "audio"), roll && roll.player(),
     h("div", { class: "under" }, h("span", {}, asset.prompt || asset.model), asset.is_copy ? h("span", { class: "tag bad" }, "copy") : typeof asset.novelty === "number" && h("span", { class: "tag", title: "How new it is against the training data" }, `${Math.round(100 * asset.novelty)} % new`)),
     more);
   return item;
@@ -58,7 +60,7 @@ export function sketch(place, png, seed, { step, steps }) {
 }
 
 /** Have a sound made and kept; gives what its card shows. */
-export async function soundOf({ model, prompt, seed, controls, voice = "default", speed = 1 }, { signal } = {}) {
+async function soundOf({ model, prompt, seed, controls, voice = "default", speed = 1 }, { signal } = {}) {
   const json = { model, input: prompt, voice, speed, seed, controls, response_format: "wav", store: true };
   const answer = await request("/v1/audio/speech", { json, signal });
   const lost = answer.headers.get("x-makar-not-kept");
@@ -69,7 +71,7 @@ export async function soundOf({ model, prompt, seed, controls, voice = "default"
 }
 
 /** Have a clip made and kept; gives what its card shows. It is made in the background, and a signal stops it there too. */
-export async function clipOf({ model, prompt, seed, controls }, { signal, told } = {}) {
+async function clipOf({ model, prompt, seed, controls }, { signal, told } = {}) {
   let video = await (await request("/v1/videos", { json: { model, prompt, seed, controls, store: true }, signal })).json();
   const path = `/v1/videos/${video.id}`;
   try {
@@ -99,10 +101,10 @@ export function waitingFor(words) {
   return [h("li", { class: "card pending" }, h("div", { class: "words" }, bar, left)), told];
 }
 
-/** Have a structure made and kept; gives what its card shows. */
-export async function structureOf({ model, prompt, seed, controls }, { signal } = {}) {
-  return kept({ ...(await (await request("/makar/v1/structures", { json: { model, prompt, seed, controls }, signal })).json()), prompt });
-}
+/** Have a structure or a piece of music made and kept; gives what its card shows. */
+const fileOf = (route) => async ({ model, prompt, seed, controls }, { signal } = {}) => kept({ ...(await call(route, { json: { model, prompt, seed, controls }, signal })), prompt });
+/** What has one made, by medium; images and what is written come in streams of several. */
+export const MAKERS = { sound: soundOf, video: clipOf, structure: fileOf("/makar/v1/structures"), music: fileOf("/makar/v1/music") };
 
 /** What the card of an asset shows, of what the server said when it was made. */
 export function kept({ asset, type, medium, model, prompt, seed, novelty, not_kept: lost }) {
@@ -137,6 +139,9 @@ export async function foreign(signed, file, raw) {
   top.querySelector("header + *").replaceWith(await whole(signed, file, { raw, close: () => top.close() }));
 }
 
+/** Media that the page Edit changes. */
+const CHANGED = new Set(["image", "sound", "video", "structure", "music", "code"]);
+
 async function whole(signed, file, { asset, raw, close, remove }) {
   const manifest = signed.manifest;
   const [score, why, isCopy] = noveltyWords(manifest.novelty);
@@ -151,7 +156,7 @@ async function whole(signed, file, { asset, raw, close, remove }) {
   const acts = h("div", { class: "row" },
     use.model && h("a", { class: "button", href: `#/create?${words}`, onclick: close }, "Use these settings"),
     file.type !== "application/json" && button("Save", { icon: "down", act: () => download(file, name) }),
-    (isImage || isSound || isVideo) && asset?.model && h("a", { class: "button", href: `#/edit?${new URLSearchParams({ model: asset.model, asset: asset.id })}`, onclick: close }, "Edit"),
+    CHANGED.has(manifest.medium) && asset?.model && h("a", { class: "button", href: `#/edit?${new URLSearchParams({ model: asset.model, asset: asset.id })}`, onclick: close }, "Edit"),
     isVideo && asset && h("a", { class: "button", href: `#/edit?${new URLSearchParams({ films: asset.id })}`, onclick: close }, "Cut and join"),
     remove && button("Delete", { icon: "trash", kind: "bad", act: remove }));
   const novelty = h("section", {}, h("h3", {}, "How new it is"),
@@ -160,8 +165,8 @@ async function whole(signed, file, { asset, raw, close, remove }) {
   const facts = pairs([["Model", asset?.model ?? use.model], ["Prompt", use.prompt], ["Seed", use.model && String(use.seed)], ["Made", asset ? when(asset.created) : manifest.time_utc], ["Took", asset && duration(asset.seconds)], ["Size", asset && size(asset.bytes)], ["Learned from", manifest.data?.name], ["Training", manifest.run?.id], ["Edit", manifest.edit && JSON.stringify(manifest.edit)]]);
   const set = h("section", {}, h("h3", {}, "Settings"), pairs(Object.entries(use.controls).map(([key, value]) => [key.replaceAll("_", " "), Array.isArray(value) ? value.join(", ") : String(value)])));
   const whose = described({ ...use, medium: manifest.medium, model: use.model });
-  const shown = isImage && file.type.startsWith("image/") ? bigImage(file, whose) : isSound && /wav/.test(file.type) ? await bigSound(file, whose) : isVideo && /^(video|image)/.test(file.type) ? bigClip(file, whose) : isStructure && file.type !== "application/json" ? h("div", { class: "big" }, structure({ words: whose, text: await file.text() })) : await text(file, manifest);
-  return h("div", {}, h("div", { class: "two" }, h("div", {}, shown, acts, asset?.model && !isStructure && stars(asset.id)), h("div", {}, novelty, facts, Object.keys(use.controls).length > 0 && set, checks(file, raw))),
+  const shown = isImage && file.type.startsWith("image/") ? bigImage(file, whose) : isSound && /wav/.test(file.type) ? await bigSound(file, whose) : manifest.medium === "music" && file.type !== "application/json" ? h("div", { class: "big" }, piece({ words: whose, file })) : isVideo && /^(video|image)/.test(file.type) ? bigClip(file, whose) : isStructure && file.type !== "application/json" ? h("div", { class: "big" }, structure({ words: whose, text: await file.text() })) : await text(file, manifest);
+  return h("div", {}, h("div", { class: "two" }, h("div", {}, shown, acts, asset?.model && stars(asset.id)), h("div", {}, novelty, facts, Object.keys(use.controls).length > 0 && set, checks(file, raw))),
     h("section", {}, h("h3", {}, "The same again"), again(manifest)),
     h("details", {}, h("summary", {}, "The signed manifest"), h("pre", {}, JSON.stringify(signed, null, 1))));
 }

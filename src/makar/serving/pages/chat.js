@@ -1,6 +1,6 @@
 // Chat: answers as they are written, stop, branches, a system prompt, tools, answers edited by hand. Conversations stay in this browser.
 
-import { h, button, choice, field, problem, say } from "./dom.js";
+import { h, button, choice, field, isWrong, problem, say } from "./dom.js";
 import { call, describe, events } from "./api.js";
 import { anySeed, controls, modelChoice, noModels } from "./form.js";
 import { details } from "./asset.js";
@@ -193,7 +193,7 @@ class Chat extends HTMLElement {
 
   send() {
     const text = this.input.value.trim();
-    if (!text || this.stopper) return;
+    if (!text || this.stopper || isWrong(this)) return;
     const last = path(this.talk).at(-1)?.[0] ?? this.talk.root;
     if (last.calls) {
       say("The model waits for the result of its call");
@@ -211,7 +211,7 @@ class Chat extends HTMLElement {
   /** Let the model answer a message; a second answer is a branch. */
   async answer(asked) {
     if (this.stopper) return say("One answer at a time");
-    if (!this.model || this.model.reads) return;
+    if (!this.model || this.model.reads || isWrong(this)) return;
     const made = { role: "assistant", text: "", children: [], chosen: 0 };
     asked.children.push(made);
     asked.chosen = asked.children.length - 1;

@@ -1,9 +1,9 @@
 // Compare: one prompt over two controls, models or seeds at once, in a grid; every other thing stays the same.
 
-import { h, button, choice, duration, field, problem, say } from "./dom.js";
+import { h, button, choice, duration, field, isWrong, problem, say } from "./dom.js";
 import { describe, drawn, request } from "./api.js";
-import { anySeed, controls, isServed, modelChoice, noModels, seeds } from "./form.js";
-import { card, clipOf, details, soundOf } from "./asset.js";
+import { anySeed, controls, isServed, isWritten, modelChoice, noModels, seeds } from "./form.js";
+import { MAKERS, card, details } from "./asset.js";
 
 const MOST = 64;
 const state = { model: null, prompt: "", seed: anySeed(), isLocked: true, controls: {}, rows: ["", ""], columns: ["seed", ""] };
@@ -40,17 +40,15 @@ class Compare extends HTMLElement {
     }
   }
 
-  get isText() {
-    return this.model.medium === "text" || this.model.medium === "code";
-  }
-
   build() {
     const { model } = this;
     const names = ["seed", "model", ...(model.classes.length ? ["prompt"] : []), ...model.options.filter((one) => one.type !== "list" && !["label", "strength", "source_noise", "style"].includes(one.name)).map((one) => one.name)];
+    this.axes = {};
     const axis = (key, words) => {
       const [name, values] = state[key];
-      const input = h("input", { type: "text", value: values || this.usual(name), placeholder: "1, 2, 3", oninput: () => { state[key][1] = input.value; } });
-      const list = choice([["", "nothing"], ...names.map((one) => [one, one.replaceAll("_", " ")])], names.includes(name) ? name : "", (value) => { state[key] = [value, ""]; input.value = this.usual(value); });
+      const input = h("input", { type: "text", value: values || this.usual(name), placeholder: "1, 2, 3", oninput: () => { state[key][1] = input.value; input.setCustomValidity(""); } });
+      this.axes[key] = input;
+      const list = choice([["", "nothing"], ...names.map((one) => [one, one.replaceAll("_", " ")])], names.includes(name) ? name : "", (value) => { state[key] = [value, ""]; input.value = this.usual(value); input.setCustomValidity(""); });
       return h("fieldset", {}, h("legend", {}, words), h("div", { class: "fields" }, field("What", list), field("Values", input, "With commas between")));
     };
     const prompt = model.classes.length && !model.captions ? choice([["", "any"], ...model.classes.map((one) => [one, one])], state.prompt, (value) => { state.prompt = value; }) : h("textarea", { rows: 2, value: state.prompt, oninput: (event) => { state.prompt = event.target.value; } });
@@ -59,7 +57,7 @@ class Compare extends HTMLElement {
     this.go = button("Make the grid", { kind: "main", act: () => this.make() });
     this.stop = button("Stop", { icon: "stop", act: () => this.stopper?.abort() });
     this.stop.hidden = true;
-    this.rest.replaceChildren(h("form", { novalidate: true, onsubmit: (event) => { event.preventDefault(); this.make(); } }, (this.isText || model.captions || model.classes.length > 0) && field("Prompt", prompt), axis("rows", "From row to row"), axis("columns", "From column to column"), this.seeds, this.options, h("div", { class: "bottom" }, h("div", { class: "row" }, this.go, this.stop))));
+    this.rest.replaceChildren(h("form", { novalidate: true, onsubmit: (event) => { event.preventDefault(); this.make(); } }, (isWritten(model) || model.medium === "music" || model.captions || model.classes.length > 0) && field("Prompt", prompt), axis("rows", "From row to row"), axis("columns", "From column to column"), this.seeds, this.options, h("div", { class: "bottom" }, h("div", { class: "row" }, this.go, this.stop))));
   }
 
   usual(name) {
@@ -76,15 +74,22 @@ class Compare extends HTMLElement {
   values(key) {
     const [name, text] = state[key];
     if (!name) return [undefined];
-    const type = this.model.options.find((one) => one.name === name)?.type;
+    const control = this.model.options.find((one) => one.name === name) ?? (name === "seed" ? { type: "integer", minimum: 0, maximum: Number.MAX_SAFE_INTEGER } : {});
+    const { type, minimum: low, maximum: high } = control;
+    const known = name === "model" ? this.others.map((one) => one.id) : name === "prompt" && !this.model.captions && this.model.classes.length ? this.model.classes : type === "switch" ? ["true", "false"] : control.choices?.map(String);
+    const isNumber = (type === "integer" || type === "number") && !known;
+    const fits = (part) => (isNumber ? (type === "integer" ? Number.isInteger : Number.isFinite)(Number(part)) && Number(part) >= (low ?? -Infinity) && Number(part) <= (high ?? Infinity) : !known || known.includes(part));
     const parts = (text || this.usual(name)).split(",").map((part) => part.trim()).filter(Boolean);
-    const read = (part) => (name === "seed" || type === "integer" || type === "number" ? Number(part) : type === "switch" ? part === "true" : part);
-    return parts.map(read).filter((value) => typeof value !== "number" || Number.isFinite(value));
+    const wrong = parts.filter((part) => !fits(part));
+    const range = [type === "integer" ? "whole numbers" : "numbers", low !== null && low !== undefined && `from ${low}`, high !== null && high !== undefined && `to ${high}`].filter(Boolean).join(" ");
+    this.axes[key].setCustomValidity(wrong.length ? `${wrong.join(", ")} cannot be used; expected: ${isNumber ? range : known.slice(0, 12).join(", ")}` : "");
+    return parts.map((part) => (isNumber ? Number(part) : type === "switch" ? part === "true" : control.choices?.find((one) => String(one) === part) ?? part));
   }
 
   async make() {
     if (this.stopper) return;
     const [rows, columns] = [this.values("rows"), this.values("columns")];
+    if (isWrong(this.rest)) return;
     const count = rows.length * columns.length;
     if (!count || count > MOST) return say(`${count} cells; at least 1, at most ${MOST}`);
     state.controls = this.options.read();
@@ -92,7 +97,7 @@ class Compare extends HTMLElement {
     const [rowName, columnName] = [state.rows[0], state.columns[0]];
     const shown = (value) => (value === undefined ? "" : String(value));
     const cells = rows.map(() => columns.map(() => h("td", {}, h("div", { class: "waiting cell", role: "img", "aria-label": "Being made" }))));
-    const table = h("table", { class: "cells" }, h("caption", { class: "unseen" }, `${rowName || "one"} by ${columnName || "one"}`), columnName && h("thead", {}, h("tr", {}, h("td", {}), columns.map((value) => h("th", { scope: "col" }, `${columnName} ${shown(value)}`)))), h("tbody", {}, rows.map((value, row) => h("tr", {}, rowName && h("th", { scope: "row" }, `${rowName} ${shown(value)}`), cells[row]))));
+    const table = h("table", { class: "cells" }, h("caption", { class: "unseen" }, `${rowName || "one"} by ${columnName || "one"}`), columnName && h("thead", {}, h("tr", {}, rowName && h("td", {}), columns.map((value) => h("th", { scope: "col" }, `${columnName} ${shown(value)}`)))), h("tbody", {}, rows.map((value, row) => h("tr", {}, rowName && h("th", { scope: "row" }, `${rowName} ${shown(value)}`), cells[row]))));
     this.results.replaceChildren(h("div", { class: "panel scroll", tabindex: 0, role: "region", "aria-label": "Cells" }, table));
     this.stopper = new AbortController();
     this.stop.hidden = false;
@@ -122,13 +127,13 @@ class Compare extends HTMLElement {
 
   async cell(asked) {
     const signal = this.stopper.signal;
-    if (this.isText) {
+    if (isWritten(this.model)) {
       const { max_tokens: most, ...others } = asked.controls;
       const found = await (await request("/v1/completions", { json: { ...asked, controls: others, max_tokens: most ?? 60, store: true }, signal })).json();
       const id = found.makar.assets[0]?.asset;
       return h("div", {}, h("div", { class: "words" }, found.choices[0].text), id && button("Manifest and novelty", { kind: "plain", act: () => details(id) }));
     }
-    const make = { sound: soundOf, video: clipOf }[this.model.medium];
+    const make = MAKERS[this.model.medium];
     if (make) return h("ul", { class: "one" }, card(await make(asked, { signal })));
     const found = await (await request("/v1/images/generations", { json: { ...asked, store: true }, signal })).json();
     const [{ b64_json: png, makar: said }] = found.data;

@@ -1,12 +1,13 @@
 // Create: any model, any medium; controls from the model itself, cost before pressing, results as they come.
 
-import { h, button, choice, duration, field, fresh, number, problem, say } from "./dom.js";
+import { h, button, choice, duration, field, fresh, isWrong, number, problem, say } from "./dom.js";
 import { describe, drawn, events } from "./api.js";
-import { anySeed, controls, isServed, modelChoice, noModels, seeds } from "./form.js";
-import { PREVIEWS, card, clipOf, details, sketch, soundOf, structureOf, waitingFor } from "./asset.js";
+import { anySeed, controls, isServed, isWritten, modelChoice, noModels, seeds } from "./form.js";
+import { MAKERS, PREVIEWS, card, details, sketch, waitingFor } from "./asset.js";
 
 const state = { model: null, prompt: "", count: 1, seed: anySeed(), isLocked: false, controls: {}, results: null };
 const MOST = 64;
+const BEGINNINGS = { molecule: "A scaffold as SMILES, before it properties that the model learned: logp=2.5. ", protein: "Amino acids in one letter each. " };
 
 class Create extends HTMLElement {
   async connectedCallback() {
@@ -65,7 +66,7 @@ class Create extends HTMLElement {
     }
     const changed = () => this.estimate();
     this.options = controls(model, state.controls, changed);
-    this.count = h("input", { type: "number", min: 1, max: MOST, step: 1, value: state.count, inputmode: "numeric", oninput: changed });
+    this.count = h("input", { type: "number", min: 1, max: MOST, step: 1, required: true, value: state.count, inputmode: "numeric", oninput: changed });
     this.seeds = seeds(state);
     this.cost = h("p", { class: "small soft", id: fresh("cost"), role: "status" });
     this.go = button("Make", { kind: "main", act: () => this.make(), "aria-describedby": this.cost.id });
@@ -85,30 +86,29 @@ class Create extends HTMLElement {
 
   /** What the model is asked with: a class, a description, a text to go on with, or nothing. */
   promptFor(model) {
-    const isText = model.medium === "text" || model.medium === "code";
+    const isText = isWritten(model);
     if (model.speaks) return this.speechFor(model);
     if (model.classes.length && !model.captions) {
       const list = choice([["", "any"], ...model.classes.map((name) => [name, name])], model.classes.includes(state.prompt) ? state.prompt : "", (value) => { state.prompt = value; });
       return { element: field("What", list), read: () => list.value };
     }
-    if (!isText && !model.captions) return { element: h("p", { class: "small soft" }, "This model takes no prompt: the seed alone decides."), read: () => "" };
-    const words = model.rewrites ? "Text to rewrite" : isText ? "Beginning" : "Description";
+    const isMusic = model.medium === "music";
+    if (!isText && !isMusic && !model.captions) return { element: h("p", { class: "small soft" }, "This model takes no prompt: the seed alone decides."), read: () => "" };
+    const words = model.rewrites ? "Text to rewrite" : isText ? "Beginning" : isMusic ? "What is told, in words" : "Description";
     const input = h("textarea", { rows: isText ? 6 : 3, value: state.prompt, oninput: () => { state.prompt = input.value; } });
-    return { element: field(words, input, isText ? "The model goes on from here. Ctrl and Enter make it." : "Ctrl and Enter make it."), read: () => input.value };
+    return { element: field(words, input, isMusic ? "Such as key=Am tempo=96 metre=3/4, where the model learned it; then a beginning" : isText ? `${BEGINNINGS[model.medium] ?? ""}The model goes on from here. Ctrl and Enter make it.` : "Ctrl and Enter make it."), read: () => input.value };
   }
 
   /** A text, and a voice where the model has several. */
   speechFor(model) {
     const input = h("textarea", { rows: 4, value: state.prompt, oninput: () => { state.prompt = input.value; } });
     const voices = choice(model.classes.map((name) => [name, name]), model.classes[0] ?? "", () => {});
-    const speed = h("input", { type: "number", min: 0.5, max: 2, step: 0.05, value: 1, inputmode: "decimal" });
-    const pitch = h("input", { type: "number", min: -12, max: 12, step: 0.5, value: 0 });
-    const energy = h("input", { type: "number", min: -12, max: 6, step: 0.5, value: 0 });
+    const manner = (low, high, step, usual) => h("input", { type: "number", min: low, max: high, step, placeholder: usual });
+    const [speed, pitch, energy] = [manner(.5, 2, .05, 1), manner(-12, 12, .5, 0), manner(-12, 6, .5, 0)];
     const moved = model.moves_voices ? [field("Pitch", pitch, "Semitones above the recordings; below 0 lower"), field("Energy", energy, "Decibels above the recordings; below 0 quieter")] : [];
     const element = h("div", {}, field("Text to speak", input, "However long. Ctrl and Enter make it."), model.classes.length > 0 && field("Voice", voices), field("Speed", speed, "2 is twice as fast as the recordings"), moved);
-    const set = (one) => (one.checkValidity() ? Number(one.value) : 0);
-    const manner = () => ({ ...(set(pitch) && { pitch: set(pitch) }), ...(set(energy) && { energy: set(energy) }) });
-    return { element, read: () => input.value, voice: () => (model.classes.length ? voices.value : "default"), speed: () => (speed.checkValidity() ? Number(speed.value) : 1), manner };
+    const moves = () => Object.fromEntries(Object.entries({ pitch, energy }).filter(([, one]) => Number(one.value)).map(([name, one]) => [name, Number(one.value)]));
+    return { element, read: () => input.value, voice: () => (model.classes.length ? voices.value : "default"), speed: () => Number(speed.value || 1), moves };
   }
 
   /** Say what it takes before it is made, by what this model took here before. */
@@ -116,10 +116,10 @@ class Create extends HTMLElement {
     const model = this.model;
     const set = this.options.read();
     const count = Math.min(MOST, Math.max(1, Number(this.count.value) || 1));
-    const isText = model.medium === "text" || model.medium === "code";
+    const isText = isWritten(model);
     const usual = (name) => model.options.find((control) => control.name === name)?.default;
     const each = isText ? set.max_tokens ?? usual("max_tokens") ?? 256 : set.steps ?? usual("steps") ?? 1;
-    const noun = model.speaks ? "recording" : model.medium;
+    const noun = model.speaks ? "recording" : model.medium === "music" ? "piece" : model.medium;
     const words = isText ? `at most ${number(each * count)} tokens` : `${count} ${noun}${count > 1 ? "s" : ""}${set.steps ? ` of ${set.steps} steps` : ""}`;
     const pace = model.seconds_per_step;
     const time = pace ? `about ${duration(pace * each * (isText ? 1 : count))}${isText ? " at most" : ""}` : "how long is known after the first";
@@ -128,24 +128,20 @@ class Create extends HTMLElement {
 
   async make() {
     if (this.stopper) return;
-    if (!this.options.isValid() || !this.count.checkValidity()) {
-      this.querySelector(":invalid:not(form)")?.focus();
-      say("A value is out of its range");
-      return;
-    }
+    if (isWrong(this.rest)) return;
     state.controls = this.options.read();
-    state.count = Number(this.count.value) || 1;
-    const asked = { model: this.model.id, prompt: this.prompt.read(), n: state.count, seed: this.seeds.take(), controls: { ...state.controls, ...this.prompt.manner?.() } };
+    state.count = Number(this.count.value);
+    const asked = { model: this.model.id, prompt: this.prompt.read(), n: state.count, seed: this.seeds.take(), controls: { ...state.controls, ...this.prompt.moves?.() } };
     this.stopper = new AbortController();
     this.stop.hidden = false;
     this.go.disabled = true;
     this.results.querySelector(".empty")?.remove();
-    const isText = this.model.medium === "text" || this.model.medium === "code";
+    const isText = isWritten(this.model);
     const batch = h("section", { class: "panel" }, h("div", { class: "row spread" }, h("h2", {}, asked.prompt.slice(0, 80) || asked.model), h("span", { class: "tag" }, `${asked.model}, seed ${asked.seed}`)));
     this.results.prepend(batch);
     const started = performance.now();
     try {
-      const make = { sound: soundOf, video: clipOf, structure: structureOf }[this.model.medium];
+      const make = MAKERS[this.model.medium];
       const made = isText ? await this.texts(asked, batch) : make ? await this.played(asked, batch, make) : await this.images(asked, batch);
       say(`Made ${made} in ${duration((performance.now() - started) / 1000)}`);
       this.model = await describe(this.model.id, { again: true });

@@ -82,6 +82,49 @@ export function field(words, control, hint, { kind = "" } = {}) {
   return h("div", { class: `field ${kind}` }, parts);
 }
 
+/** What is wrong with the value of an input, in words; empty where it can be sent. */
+function fault({ type, validity, value, min, max, step, validationMessage }) {
+  const range = min && max ? `${min} to ${max}` : min ? `at least ${min}` : max ? `at most ${max}` : "a number";
+  if (validity.customError) return validationMessage;
+  if (validity.badInput || validity.valueMissing && type === "number") return `That is no number; expected: ${range}`;
+  if (validity.rangeUnderflow || validity.rangeOverflow) return `${value} is out of range; expected: ${range}`;
+  // The step of a fraction is that of the arrows; what lies between is a number too.
+  if (type === "number" && Number.isInteger(Number(step || 1)) && !Number.isInteger(Number(value))) return `${value} is no whole number; expected: ${range}`;
+  return "";
+}
+
+/** Say at the field of an input what is wrong with its value, or nothing any more; gives whether something is. */
+function told(input) {
+  const words = fault(input);
+  const known = document.getElementById(`${input.id}-wrong`);
+  const others = (input.getAttribute("aria-describedby") ?? "").split(" ").filter((id) => id && id !== `${input.id}-wrong`);
+  if (words) {
+    const note = known ?? h("p", { class: "wrong", id: `${input.id}-wrong`, role: "alert" });
+    if (note.textContent !== words) note.textContent = words;
+    if (!known) input.closest(".field").append(note);
+    others.push(note.id);
+  } else known?.remove();
+  if (others.length) input.setAttribute("aria-describedby", others.join(" "));
+  if (words) input.setAttribute("aria-invalid", "true");
+  else input.removeAttribute("aria-invalid");
+  return Boolean(words);
+}
+const CHECKED = ".field input:is([type=number], [type=text])";
+addEventListener("change", ({ target }) => { if (target.matches(CHECKED)) told(target); });
+// Any input, because a slider or a dice sets the value of another one.
+addEventListener("input", () => document.querySelectorAll(`${CHECKED}[aria-invalid]`).forEach(told));
+
+/** Whether a value below an element cannot be sent: it is said at its field, which comes into view and into focus. */
+export function isWrong(element) {
+  const found = [...element.querySelectorAll(CHECKED)].filter((input) => !input.closest("[hidden]") && told(input));
+  if (!found.length) return false;
+  const closed = found[0].closest("details:not([open])");
+  if (closed) closed.open = true;
+  found[0].focus();
+  say("Nothing was sent: a value cannot be used");
+  return true;
+}
+
 export function choice(values, chosen, act, more = {}) {
   const options = values.map((one) => (Array.isArray(one) ? one : [one, one]));
   const list = h("select", { ...more, onchange: (event) => act?.(event.target.value) }, options.map(([value, words]) => h("option", { value }, words)));

@@ -1,23 +1,30 @@
-// Edit: paint what is to be made anew, go on beyond a side, begin from an image; before and after under one slider. Sounds and clips too.
+// Edit: paint what is to be made anew, go on beyond a side, begin from an image; before and after under one slider. Other media beside.
 
-import { h, button, choice, duration, field, problem, say } from "./dom.js";
+import { h, button, choice, duration, field, isWrong, problem, say } from "./dom.js";
 import { bytesOf, call, describe, events, request } from "./api.js";
 import { anySeed, controls, modelChoice, noModels, seeds } from "./form.js";
 import { PREVIEWS, details, sketch } from "./asset.js";
 import { FilmEdit } from "./edit_film.js";
+import { CodeEdit } from "./edit_code.js";
 import { MediaEdit } from "./edit_media.js";
 import "./mask.js";
 
 const WAYS = {
   paint: ["Paint what is made anew", "inpaint"], sides: ["Go on beyond the sides", "inpaint"], begin: ["Begin from the image", "image-to-image"], restyle: ["Take the style of another image", "restyle"],
   enlarge: ["Enlarge", "enlarge"], colour: ["Give it colours", "colour"], denoise: ["Take noise away", "denoise"], translate: ["Translate to the other kind", "translate"], reconstruct: ["Encode and decode", "reconstruct"], control: ["Steer by this map", "control"],
+  cutout: ["Make a background for a cut-out", "inpaint"], vary: ["Others like it", "vary"], between: ["Lead to a second image", "interpolate"], seeds: ["Go from one seed to another", "interpolate-seeds"],
 };
-/** What is put together from several images, so that there is none to show before. */
-const IN_PARTS = new Set(["enlarge", "colour"]);
+/** What is put together from several images, or is several, so that there is none to show before. */
+const IN_PARTS = new Set(["enlarge", "colour", "between", "seeds"]);
+/** What has no prompt and no count: one row of images. */
+const IN_ROWS = new Set(["between", "seeds"]);
+/** What is said by the files, or by a word of its own. */
+const UNNAMED = new Set(["cutout", "vary", "between", "seeds"]);
 const SIDES = ["left", "top", "right", "bottom"];
 const FARTHEST = 4096;
-const ACCEPTED = { image: "image/*", sound: "audio/*", video: "video/*,image/*" };
-const state = { model: null, way: null, prompt: "", count: 1, seed: anySeed(), isLocked: false, controls: {}, sides: {}, enlarge: 2, strength: .6, isPhoto: false };
+const ACCEPTED = { image: "image/*", sound: "audio/*", video: "video/*,image/*", structure: ".pdb,.ent,.cif,.mmcif", music: ".mid,.midi", code: "" };
+const OPEN = { image: "Open an image", sound: "Open a sound", video: "Open a clip or a picture", structure: "Open a structure", music: "Open a MIDI file", code: "Open a file" };
+const state = { model: null, way: null, prompt: "", count: 1, seed: anySeed(), isLocked: false, controls: {}, sides: {}, enlarge: 2, strength: .6, isPhoto: false, frames: 8, toSeed: anySeed() };
 
 class Edit extends HTMLElement {
   async connectedCallback() {
@@ -62,7 +69,7 @@ class Edit extends HTMLElement {
     this.mask = document.createElement("makar-mask");
     this.canvas = h("div", { class: "panel", ondragover: (event) => event.preventDefault(), ondrop: (event) => { event.preventDefault(); const [given] = event.dataTransfer.files; if (given) this.open(given); } }, this.empty());
     this.results = h("section", { "aria-label": "Results" });
-    this.replaceChildren(h("h1", {}, "Edit"), this.kinds(), h("p", { class: "lead" }, "What is not painted stays as it is, bit for bit. What can be done depends on the model."),
+    this.replaceChildren(h("h1", {}, "Edit"), this.kinds(), h("p", { class: "lead" }, "What is not chosen stays as it is. What can be done depends on the model."),
       h("div", { class: "split" }, h("div", { class: "panel" }, chosen.element, this.source, this.rest), h("div", {}, this.canvas, this.results)));
   }
 
@@ -77,8 +84,7 @@ class Edit extends HTMLElement {
     const found = await Promise.all(media.map((one) => call(`/makar/v1/assets?medium=${one}&limit=30`)));
     const recent = found.flatMap((one) => one.data);
     const list = choice([["", "choose"], ...recent.map((asset) => [asset.id, `${asset.prompt || asset.model}, seed ${asset.seed}`])], "", (id) => id && this.fromAsset(id));
-    const words = { image: "Open an image", sound: "Open a sound", video: "Open a clip or a picture" }[medium];
-    this.source.replaceChildren(h("div", { class: "row field" }, button(words, { icon: "up", act: () => file.click() }), file), recent.length > 0 ? field("Or one from the gallery", list) : "");
+    this.source.replaceChildren(h("div", { class: "row field" }, button(OPEN[medium], { icon: "up", act: () => file.click() }), file), recent.length > 0 ? field("Or one from the gallery", list) : "");
   }
 
   async fromAsset(id) {
@@ -120,7 +126,7 @@ class Edit extends HTMLElement {
         if (state.medium !== medium) Object.assign(state, { medium, file: null, picture: null });
       }
       this.medium = medium;
-      this.media = medium === "image" ? null : new MediaEdit({ model: this.model, state, stage: this.canvas, results: this.results, prompt: this.asks(this.model) });
+      this.media = medium === "image" ? null : new (medium === "code" ? CodeEdit : MediaEdit)({ model: this.model, state, stage: this.canvas, results: this.results, prompt: this.asks(this.model) });
       if (this.media) return this.rest.replaceChildren(this.media.element);
       this.draw();
       if (state.picture) this.show();
@@ -140,7 +146,7 @@ class Edit extends HTMLElement {
     this.options = controls(model, state.controls, () => {}, { leaves: new Set(["label", "strength"]) });
     this.seeds = seeds(state);
     this.prompt = this.asks(model);
-    this.count = h("input", { type: "number", min: 1, max: 16, value: state.count, inputmode: "numeric" });
+    this.count = h("input", { type: "number", min: 1, max: 16, required: true, value: state.count, inputmode: "numeric" });
     this.go = button("Make", { kind: "main", act: () => this.make() });
     this.stop = button("Stop", { icon: "stop", act: () => this.stopper?.abort() });
     this.stop.hidden = true;
@@ -151,7 +157,7 @@ class Edit extends HTMLElement {
   /** What a model is told of what it is to make; null where it is told nothing. */
   asks(model) {
     if (model.classes.length && !model.captions) return choice([["", "any"], ...model.classes.map((one) => [one, one])], state.prompt, (value) => { state.prompt = value; });
-    return model.captions ? h("textarea", { rows: 2, value: state.prompt, oninput: (event) => { state.prompt = event.target.value; } }) : null;
+    return model.captions || model.medium === "music" ? h("textarea", { rows: 2, value: state.prompt, oninput: (event) => { state.prompt = event.target.value; } }) : null;
   }
 
   way(name) {
@@ -159,15 +165,20 @@ class Edit extends HTMLElement {
     state.way = name;
     const [wide, high] = this.model.size ?? [512, 512];
     const slider = (words, key, low, high, step, hint) => { const input = h("input", { type: "range", min: low, max: high, step, value: state[key], oninput: () => { state[key] = Number(input.value); out.textContent = input.value; } }); const out = h("output", {}, String(state[key])); const made = field(words, input, hint, { kind: "pair" }); made.firstChild.after(out); return made; };
+    const whole = (key, min, max) => h("input", { type: "number", min, max, step: 1, required: true, value: state[key], inputmode: "numeric", oninput: (event) => { state[key] = Number(event.target.value); } });
+    const frames = () => field("Images, both ends included", whole("frames", 2, 64));
     const parts = {
       sides: () => h("fieldset", {}, h("legend", {}, "How far, in pixels"), h("div", { class: "fields" }, SIDES.map((side) => field(side[0].toUpperCase() + side.slice(1), h("input", { type: "number", min: 0, max: FARTHEST, value: state.sides[side] ?? 0, inputmode: "numeric", oninput: (event) => { state.sides[side] = Number(event.target.value) || 0; this.frame(); } })))), h("p", { class: "hint small soft" }, `The model makes ${wide} by ${high} pixels at a time.`)),
       begin: () => slider("Strength", "strength", 0, 1, .05, "0 leaves the image, 1 does not look at it"),
       enlarge: () => slider("So many times", "enlarge", 2, 8, 1),
       control: () => h("label", { class: "check field" }, h("input", { type: "checkbox", checked: state.isPhoto, onchange: (event) => { state.isPhoto = event.target.checked; } }), "The image is a photo: compute its map first"),
+      between: () => { const input = h("input", { type: "file", accept: "image/*", onchange: () => { [state.last] = input.files; } }); return h("div", {}, field("The second image", input), frames()); },
+      seeds: () => h("div", {}, field("The other seed", whole("toSeed", 0, Number.MAX_SAFE_INTEGER), "It begins with the seed below"), frames()),
       restyle: () => { const input = h("input", { type: "file", accept: "image/*", onchange: () => { [state.reference] = input.files; } }); return field("Image whose style is taken", input); },
     };
     this.extra.replaceChildren(...(parts[name] ? [parts[name]()] : []));
     this.mask.classList.toggle("still", name !== "paint");
+    this.count.closest(".field").hidden = IN_ROWS.has(name);
     this.frame();
   }
 
@@ -223,24 +234,29 @@ class Edit extends HTMLElement {
   }
 
   async make() {
-    if (this.stopper) return;
-    if (!state.picture) return say("Choose an image first");
+    if (this.stopper || isWrong(this.rest)) return;
+    if (!state.picture && state.way !== "seeds") return say("Choose an image first");
     if (state.way === "paint" && this.mask.isEmpty) return say("Paint what is to be made anew first");
     if (state.way === "sides" && !SIDES.some((side) => state.sides[side])) return say("Say how far to go on beyond a side");
     if (state.way === "restyle" && !state.reference) return say("Choose the image whose style is taken");
+    if (state.way === "between" && !state.last) return say("Choose the second image");
     state.controls = this.options.read();
-    state.count = Number(this.count.value) || 1;
+    state.count = Number(this.count.value);
     const form = new FormData();
     const put = (name, value) => form.append(name, value);
-    for (const [name, value] of Object.entries({ model: this.model.id, prompt: this.prompt?.value ?? "", n: state.count, seed: this.seeds.take(), stream: true, store: true, ...(IN_PARTS.has(state.way) ? {} : { partial_images: PREVIEWS }) })) put(name, value);
+    for (const [name, value] of Object.entries({ model: this.model.id, prompt: IN_ROWS.has(state.way) ? "" : this.prompt?.value ?? "", n: IN_ROWS.has(state.way) ? 1 : state.count, seed: this.seeds.take(), stream: true, store: true, ...(IN_PARTS.has(state.way) ? {} : { partial_images: PREVIEWS }) })) put(name, value);
     if (Object.keys(state.controls).length) put("controls", JSON.stringify(state.controls));
-    form.append("image", state.file, "image.png");
+    if (state.way !== "seeds") form.append("image", state.file, "image.png");
     if (state.way === "paint") form.append("mask", await this.mask.blob(), "mask.png");
     else if (state.way === "sides") SIDES.filter((side) => state.sides[side]).forEach((side) => put(side, state.sides[side]));
     else if (state.way === "begin") put("strength", state.strength);
     else if (state.way === "restyle") form.append("reference", state.reference, "reference.png");
     else if (state.way === "enlarge") put("enlarge", state.enlarge);
-    else put("operation", state.way);
+    else if (state.way === "cutout") put("background", true);
+    else if (state.way === "between") form.append("to", state.last, "last.png");
+    else if (state.way === "seeds") put("to_seed", state.toSeed);
+    else if (!UNNAMED.has(state.way)) put("operation", state.way);
+    if (IN_ROWS.has(state.way)) put("frames", state.frames);
     if (state.way === "control" && state.isPhoto) put("photo", true);
     this.stopper = new AbortController();
     this.stop.hidden = false;
@@ -257,7 +273,7 @@ class Edit extends HTMLElement {
           continue;
         }
         const blob = new Blob([bytesOf(event.b64_json)], { type: "image/png" });
-        wait.before(this.result(blob, event.makar, state.file));
+        wait.before(this.result(blob, event.makar, state.way === "seeds" ? null : state.file));
         made++;
       }
       say(`Made ${made} in ${duration((performance.now() - started) / 1000)}`);
@@ -273,18 +289,23 @@ class Edit extends HTMLElement {
   }
 
   result(blob, said, before) {
-    return h("article", { class: "panel", "aria-label": `Result, seed ${said.seed}` }, wipe(before, blob), h("div", { class: "row" }, h("span", { class: "tag" }, `seed ${said.seed}`), button("Manifest and novelty", { act: () => details(said.asset) }), button("Go on from it", { act: () => { this.open(blob); this.canvas.scrollIntoView({ behavior: "smooth" }); } })));
+    return h("article", { class: "panel", "aria-label": `Result, seed ${said.seed}` }, before ? wipe(before, blob) : h("div", { class: "wipe" }, h("div", {}, picture(blob, "What was made"))), h("div", { class: "row" }, h("span", { class: "tag" }, `seed ${said.seed}`), button("Manifest and novelty", { act: () => details(said.asset) }), button("Go on from it", { act: () => { this.open(blob); this.canvas.scrollIntoView({ behavior: "smooth" }); } })));
   }
 }
 
+function picture(blob, words) {
+  const address = URL.createObjectURL(blob);
+  const shown = h("img", { src: address, alt: words, onload: () => { shown.classList.toggle("pixels", shown.naturalWidth < 300); URL.revokeObjectURL(address); } });
+  return shown;
+}
+
 /** Two pictures under one slider: left of it before, right of it after. */
-export function wipe(before, after) {
-  const image = (blob, words) => { const address = URL.createObjectURL(blob); const shown = h("img", { src: address, alt: words, onload: () => { shown.classList.toggle("pixels", shown.naturalWidth < 300); URL.revokeObjectURL(address); } }); return shown; };
-  const top = image(before, "Before");
+function wipe(before, after) {
+  const top = picture(before, "Before");
   const slider = h("input", { type: "range", min: 0, max: 100, value: 50, "aria-label": "Before and after", oninput: () => set() });
   const set = () => { top.style.clipPath = `inset(0 ${100 - slider.value}% 0 0)`; slider.setAttribute("aria-valuetext", `${slider.value} % before`); };
   set();
-  return h("div", { class: "wipe" }, h("div", {}, image(after, "After"), top), slider);
+  return h("div", { class: "wipe" }, h("div", {}, picture(after, "After"), top), slider);
 }
 
 customElements.define("makar-edit", Edit);

@@ -1,6 +1,6 @@
 // Edit, of films without a model: joined in their order, cut, faster or slower, with their sound, another or none, in any form.
 
-import { h, button, choice, duration, field, problem, say } from "./dom.js";
+import { h, button, choice, duration, field, isWrong, problem, say } from "./dom.js";
 import { call, request } from "./api.js";
 import { bigClip, card } from "./asset.js";
 
@@ -111,9 +111,7 @@ export class FilmEdit {
   }
 
   async make() {
-    if (this.stopper) return;
-    const wrong = this.element.querySelector("input:invalid");
-    if (wrong) { wrong.focus(); return say("A value is out of its range"); }
+    if (this.stopper || isWrong(this.element)) return;
     const form = this.asked();
     if (typeof form === "string") return say(form);
     this.stopper = new AbortController();

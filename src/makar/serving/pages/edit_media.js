@@ -1,15 +1,20 @@
-// Edit, of sounds and clips: a hole filled in, what follows, what lies between two pictures, a part of every frame, another one like it.
+// Edit, of sounds, clips, structures and music: a hole filled in, what follows, what lies between two pictures, residues, parts to a melody.
 
-import { h, button, choice, duration, field, problem, say } from "./dom.js";
+import { h, button, choice, dialog, duration, field, isWrong, problem, say } from "./dom.js";
 import { request } from "./api.js";
 import { controls, seeds } from "./form.js";
 import { bigClip, bigSound, card, kept } from "./asset.js";
+import { piece } from "./piece.js";
+import { Residues } from "./residues.js";
+import { isCif, structure } from "./structure.js";
 import "./mask.js";
 
 const MOST = 16;
 /** Of each way: its words, whether a model can, what it is done to, and what it asks for. */
 const WAYS = {
-  hole: ["Fill in a hole", (model) => model.edits.includes("inpaint"), "whole", "hole"],
+  residues: ["Make residues anew", (model) => model.medium === "structure" && model.edits.includes("inpaint"), "whole", "residues"],
+  keep: ["Write parts to one that stays", (model) => model.medium === "music", "whole", "keep"],
+  hole: ["Fill in a hole", (model) => isHeard(model) && model.edits.includes("inpaint"), "whole", "hole"],
   go_on: ["Go on where it ends", (model) => model.goes_on, "whole"],
   paint: ["Paint what is made anew in every frame", (model) => model.medium === "video" && model.edits.includes("inpaint"), "whole", "mask"],
   begin: ["Begin from it", (model) => model.edits.includes("image-to-image"), "whole", "strength"],
@@ -19,23 +24,26 @@ const WAYS = {
   vary: ["Others like it", (model) => model.medium === "sound" && model.edits.includes("vary"), "whole"],
   reconstruct: ["Encode and decode", (model) => model.medium === "sound" && model.edits.includes("reconstruct"), "whole"],
 };
+const VOICES = ["soprano", "alto", "tenor", "bass"];
+const EMPTY = { sound: "Choose a sound", video: "Choose a clip or a picture", structure: "Choose a structure, as PDB or mmCIF", music: "Choose a piece, as MIDI" };
+const isHeard = ({ medium }) => medium === "sound" || medium === "video";
 const OPERATIONS = new Set(["control", "vary", "reconstruct"]);
 const isPicture = (file) => /^image[/](?!gif)/.test(file?.type ?? "");
 
-/** The parts of the page for one model of sounds or clips. */
+/** The parts of the page for one model of what is not an image. */
 export class MediaEdit {
   constructor({ model, state, stage, results, prompt }) {
     Object.assign(this, { model, state, stage, results });
     this.ways = h("div", {});
     this.extra = h("div", {});
-    this.options = controls(model, state.controls, () => {}, { leaves: new Set(["label", "strength", "format"]) });
+    this.options = controls(model, state.controls, () => {}, { leaves: new Set(["label", "strength", "format", "residues"]) });
     this.seeds = seeds(state);
     this.prompt = prompt;
-    this.count = h("input", { type: "number", min: 1, max: MOST, value: state.count, inputmode: "numeric" });
+    this.count = h("input", { type: "number", min: 1, max: MOST, required: true, value: state.count, inputmode: "numeric" });
     this.go = button("Make", { kind: "main", act: () => this.make() });
     this.stop = button("Stop", { icon: "stop", act: () => this.stopper?.abort() });
     this.stop.hidden = true;
-    this.element = h("form", { novalidate: true, onsubmit: (event) => { event.preventDefault(); this.make(); } }, this.ways, this.extra, prompt && field("What it is to become", prompt), field("How many", this.count), this.seeds, this.options, h("div", { class: "bottom" }, h("div", { class: "row" }, this.go, this.stop)));
+    this.element = h("form", { novalidate: true, onsubmit: (event) => { event.preventDefault(); this.make(); } }, this.ways, this.extra, prompt && field(model.medium === "music" ? "What is told, such as key=Am" : "What it is to become", prompt), field("How many", this.count), this.seeds, this.options, h("div", { class: "bottom" }, h("div", { class: "row" }, this.go, this.stop)));
     this.show();
   }
 
@@ -57,11 +65,26 @@ export class MediaEdit {
       this.ways.replaceChildren(field("What to do", list));
     }
     this.player = null;
-    if (!file) return this.stage.replaceChildren(h("div", { class: "empty" }, h("h2", {}, this.model.medium === "sound" ? "Choose a sound" : "Choose a clip or a picture"), h("p", {}, "Or drop one here.")));
-    const shown = this.model.medium === "sound" ? await bigSound(file, "What is to be changed") : bigClip(file, "What is to be changed");
-    this.player = shown.querySelector("audio, video");
-    this.stage.replaceChildren(shown);
+    if (!file) return this.stage.replaceChildren(h("div", { class: "empty" }, h("h2", {}, EMPTY[this.model.medium]), h("p", {}, "Or drop one here.")));
+    try {
+      const shown = await this.shown(file, "What is to be changed");
+      this.player = shown.querySelector("audio, video");
+      this.stage.replaceChildren(shown);
+    } catch (error) {
+      this.state.file = null;
+      return this.stage.replaceChildren(problem(error));
+    }
     if (this.way) this.use(this.way);
+  }
+
+  /** What is given, large; of a structure with the choice of residues. */
+  async shown(file, words) {
+    if (this.model.medium === "sound") return bigSound(file, words);
+    if (this.model.medium === "music") return h("div", { class: "big" }, piece({ words, file }));
+    if (this.model.medium === "video") return bigClip(file, words);
+    this.text = await file.text();
+    this.residues = new Residues(this.text);
+    return this.residues.shown;
   }
 
   use(name) {
@@ -89,6 +112,8 @@ export class MediaEdit {
         made.firstChild.after(out);
         return made;
       },
+      residues: () => this.residues?.fields ?? "",
+      keep: () => { this.voice = choice(VOICES, "soprano"); return field("The part that stays", this.voice, "Of a piece that has not four parts, its highest notes"); },
       to: () => { this.last = h("input", { type: "file", accept: "image/*" }); return field("The last picture", this.last, "What lies between the two is made"); },
       mask: () => { this.paint(); return h("p", { class: "small soft" }, "What is not painted stays as it is in every frame, bit for bit."); },
     };
@@ -122,7 +147,12 @@ export class MediaEdit {
       const [from, to] = [Number(this.from.value), Number(this.to.value)];
       if (!this.from.value || !this.to.value || !(from < to)) return "A hole ends after it begins";
       Object.assign(how, { from_second: from, to_second: to });
-    } else if (way === "go_on") how.go_on = true;
+    } else if (way === "residues") {
+      if (typeof this.residues.how === "string") return this.residues.how;
+      Object.assign(how, this.residues.how);
+      if (isCif(this.text)) set.format = "cif";
+    } else if (way === "keep") how.keep = this.voice.value;
+    else if (way === "go_on") how.go_on = true;
     else if (way === "begin") set.strength = state.strength;
     else if (OPERATIONS.has(way)) how.operation = way;
     else if (way === "lead") {
@@ -139,12 +169,12 @@ export class MediaEdit {
   }
 
   async make() {
-    if (this.stopper || !this.way) return;
+    if (this.stopper || !this.way || isWrong(this.element)) return;
     if (!this.state.file) return say("Choose a file first");
     const first = await this.asked(this.seeds.take());
     if (typeof first === "string") return say(first);
     this.state.controls = this.options.read();
-    this.state.count = Math.min(MOST, Math.max(1, Number(this.count.value) || 1));
+    this.state.count = Number(this.count.value);
     this.stopper = new AbortController();
     this.stop.hidden = false;
     this.go.disabled = true;
@@ -152,12 +182,13 @@ export class MediaEdit {
     const list = h("ul", { class: "grid wide" });
     this.results.prepend(h("section", { class: "panel", "aria-label": "Made" }, list, wait));
     const started = performance.now();
+    const before = this.text;
     let made = 0;
     try {
       for (; made < this.state.count; made++) {
         const form = made ? await this.asked(this.state.seed + made) : first;
         const said = await (await request("/makar/v1/edits", { form, signal: this.stopper.signal })).json();
-        list.append(card(kept({ ...said, prompt: form.get("prompt") }), { more: button("Go on from it", { kind: "plain", act: () => this.again(said) }) }));
+        list.append(card(kept({ ...said, prompt: form.get("prompt") }), { more: h("div", { class: "row tight" }, said.medium === "structure" && button("Before and after", { kind: "plain", act: () => this.compared(said, before) }), button("Go on from it", { kind: "plain", act: () => this.again(said) })) }));
       }
       say(`Made ${made} in ${duration((performance.now() - started) / 1000)}`);
     } catch (error) {
@@ -169,6 +200,12 @@ export class MediaEdit {
       this.stop.hidden = true;
       this.go.disabled = false;
     }
+  }
+
+  /** What was made over what was given, which stays in the same place. */
+  async compared(said, before) {
+    const text = await (await request(`/makar/v1/assets/${said.asset}/content`)).text();
+    dialog("Before and after", h("div", {}, h("div", { class: "big" }, structure({ words: `Seed ${said.seed}`, text, before })), h("p", { class: "small soft" }, "In colours what was made and what stayed, thin and grey what was there before.")));
   }
 
   async again(said) {

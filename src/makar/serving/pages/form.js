@@ -70,7 +70,6 @@ export function controls(description, values = {}, changed = () => {}, { leaves 
   const hasOpen = others.some((control) => values[control.name] !== undefined);
   const form = h("div", {}, first.map(drawn), others.length > 0 && h("details", { open: hasOpen }, h("summary", {}, `${others.length} more ${others.length > 1 ? "controls" : "control"}`), h("div", {}, others.map(drawn))));
   form.read = () => Object.fromEntries([...inputs].map(([name, input]) => [name, input.read()]).filter(([, value]) => value !== undefined));
-  form.isValid = () => [...inputs.values()].every((input) => input.checkValidity());
   return form;
 }
 const place = (name) => { const found = FIRST.indexOf(name); return found < 0 ? FIRST.length : found; };
@@ -80,7 +79,7 @@ export const anySeed = () => crypto.getRandomValues(new Uint32Array(1))[0];
 /** A seed: thrown anew for each making unless it is locked. */
 export function seeds(state) {
   const id = fresh("seed");
-  const input = h("input", { type: "number", id, min: 0, step: 1, value: state.seed, inputmode: "numeric", oninput: () => { state.seed = Math.max(0, Math.floor(Number(input.value) || 0)); } });
+  const input = h("input", { type: "number", id, min: 0, max: Number.MAX_SAFE_INTEGER, step: 1, required: true, value: state.seed, inputmode: "numeric", oninput: () => { state.seed = Number(input.value); set(true); } });
   const lock = button("", { title: "Keep this seed", act: () => set(!state.isLocked) });
   function set(is) {
     state.isLocked = is;
@@ -88,10 +87,10 @@ export function seeds(state) {
     lock.replaceChildren(icon(is ? "lock" : "open"));
   }
   set(Boolean(state.isLocked));
-  const throwDice = () => { state.seed = anySeed(); input.value = state.seed; };
+  const throwDice = () => { state.seed = anySeed(); input.value = state.seed; input.dispatchEvent(new Event("change", { bubbles: true })); };
   const part = h("div", { class: "field" }, h("label", { htmlFor: id }, "Seed"),
     h("div", { class: "row" }, h("div", { class: "grow" }, input), button("", { icon: "dice", title: "Throw the dice", act: throwDice }), lock),
-    h("p", { class: "hint" }, "The same seed gives the same result. Locked, it stays; open, the dice are thrown for each making."));
+    h("p", { class: "hint" }, "The same seed gives the same result. Locked, as one that you write is, it stays; open, the dice are thrown for each making."));
   part.take = () => { if (!state.isLocked) throwDice(); return state.seed; };
   return part;
 }
@@ -106,8 +105,11 @@ export async function modelChoice(chosen, act, { fits = () => true, label = "Mod
   return { element: field(label, list), name, list, models: found };
 }
 
-/** What a server makes over HTTP; models of other media are used in the shell. */
-export const isServed = (one) => ["text", "code", "image", "sound", "video", "structure"].includes(one.medium);
+const WRITTEN = ["text", "code", "molecule", "protein"];
+/** Whether what a model makes is written in letters, which come as they are made. */
+export const isWritten = (one) => WRITTEN.includes(one.medium);
+/** What a server makes over HTTP. */
+export const isServed = (one) => [...WRITTEN, "image", "sound", "video", "structure", "music"].includes(one.medium);
 
 export function noModels() {
   return h("div", { class: "empty" }, h("h2", {}, "There is no model yet"),

@@ -56,7 +56,7 @@ class Gallery extends HTMLElement {
         this.list.replaceChildren();
         if (!this.filters.childElementCount) this.show(found.filters);
       }
-      this.list.append(...found.data.map((asset) => card(asset, { more: asset.model && asset.medium !== "structure" && h("div", { class: "rated" }, thumbs(asset.id)) })));
+      this.list.append(...found.data.map((asset) => card(asset, { more: asset.model && h("div", { class: "rated" }, thumbs(asset.id)) })));
       this.last = found.data.at(-1)?.id;
       this.more.hidden = !found.has_more;
       const count = this.list.childElementCount;

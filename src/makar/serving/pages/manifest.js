@@ -57,15 +57,16 @@ const WHOLE = new Set(["denoise", "reconstruct", "translate", "colour", "control
 /** What was done to an image, as words of the verb, values of Python and fields of a form; IMAGE and MASK stand for files. */
 function howOf(edit) {
   const how = Object.entries(edit.settings ?? {});
-  if (edit.mask && !edit.settings?.box && !how.some(([name]) => ["left", "top", "right", "bottom"].includes(name))) how.push(["mask", "MASK.png"]);
+  if (edit.mask && !edit.settings?.box && !how.some(([name]) => ["left", "top", "right", "bottom", "background"].includes(name))) how.push(["mask", "MASK.png"]);
   if (edit.reference) how.push(["reference", "REFERENCE.png"]);
   const whole = WHOLE.has(edit.operation) ? [`--${edit.operation}`] : [];
-  return { words: [...whole, ...how.flatMap(([name, value]) => (value === true ? [`--${name}`] : [`--${name}`, Array.isArray(value) ? value.join(",") : String(value)]))], values: { ...Object.fromEntries(how), ...(whole.length ? { operation: edit.operation } : {}) } };
+  const option = (name) => `--${name.replaceAll("_", "-")}`;
+  return { words: [...whole, ...how.flatMap(([name, value]) => (value === true ? [option(name)] : [option(name), Array.isArray(value) ? value.join(",") : String(value)]))], values: { ...Object.fromEntries(how), ...(whole.length ? { operation: edit.operation } : {}) } };
 }
 
 /** What was done to a sound or a clip. */
 function changeOf(edit) {
-  const values = { ...edit.settings };
+  const values = Object.fromEntries(Object.entries(edit.settings ?? {}).filter(([, value]) => value !== false && value !== null));
   const words = Object.entries(values).flatMap(([name, value]) => (name === "operation" ? [`--${value}`] : value === true ? [`--${name.replaceAll("_", "-")}`] : [`--${name.replaceAll("_", "-")}`, Array.isArray(value) ? value.join(",") : String(value)]));
   const files = { ...(edit.mask ? { mask: "MASK.png" } : {}), ...(edit.to ? { to: "LAST.png" } : {}) };
   return { words, values, files };
@@ -96,19 +97,31 @@ export function lines(manifest) {
   if (manifest.edit?.operation === "film") return filmLines(manifest.edit);
   if (manifest.edit && isImage) {
     const { words, values } = howOf(manifest.edit);
-    const fields = { model, ...(prompt ? { prompt } : {}), seed, ...values, controls: JSON.stringify(controls) };
+    const ends = { "interpolate-seeds": [], interpolate: ["IMAGE.png", "LAST.png"] }[manifest.edit.operation] ?? ["IMAGE.png"];
+    const given = { ...values, ...(ends[1] ? { to: ends[1] } : {}) };
+    const fields = { model, ...(prompt ? { prompt } : {}), seed, ...given, controls: JSON.stringify(controls) };
     const form = Object.entries(fields).map(([name, value]) => `-F ${shell(`${name}=${String(value).endsWith(".png") ? "@" : ""}${written(value)}`)}`);
     return {
-      shell: ["makar", "edit", model, "IMAGE.png", ...words, ...(prompt ? ["--prompt", prompt] : []), "--seed", String(seed), ...sets].map(shell).join(" "),
-      python: [`import makar`, ``, `model = makar.load(${python(model)})`, `asset = model.edit("IMAGE.png", how=${python(values)}, prompt=${prompt ? python(prompt) : "None"}, seed=${seed}, options=${python(controls)})[0]`, `asset.save("out.png")`].join("\n"),
-      curl: `curl ${location.origin}/v1/images/edits -F image=@IMAGE.png ${form.join(" ")}`,
+      shell: ["makar", "edit", model, ...ends, ...words, ...(prompt ? ["--prompt", prompt] : []), "--seed", String(seed), ...sets].map(shell).join(" "),
+      python: [`import makar`, ``, `model = makar.load(${python(model)})`, `asset = model.edit(${ends.length ? python(ends[0]) : "None"}, how=${python(given)}, prompt=${prompt ? python(prompt) : "None"}, seed=${seed}, options=${python(controls)})[0]`, `asset.save("out.png")`].join("\n"),
+      curl: `curl ${location.origin}/v1/images/edits ${ends.length ? "-F image=@IMAGE.png " : ""}${form.join(" ")}`,
+    };
+  }
+  if (manifest.edit?.operation === "infill") {
+    const { max_tokens: most, ...others } = controls;
+    const body = { model, prompt: "BEFORE", suffix: "AFTER", seed, controls: others, ...(most ? { max_tokens: most } : {}) };
+    return {
+      shell: ["makar", "edit", model, "FILE.py", "--infill", "--seed", String(seed), ...sets].map(shell).join(" "),
+      python: [`import makar`, ``, `model = makar.load(${python(model)})`, `asset = model.edit("FILE.py", how={"infill": True}, seed=${seed}, options=${python(controls)})[0]`, `print(asset.content)`].join("\n"),
+      curl: `curl ${location.origin}/v1/completions -H "content-type: application/json" \\\n  -d ${shell(JSON.stringify(body))}`,
     };
   }
   const isSound = medium === "sound";
   const isVideo = medium === "video";
-  if (manifest.edit && (isSound || isVideo)) {
+  const isFile = medium === "structure" || medium === "music";
+  if (manifest.edit && (isSound || isVideo || isFile)) {
     const { words, values, files } = changeOf(manifest.edit);
-    const file = isSound ? "SOUND.wav" : "CLIP.webm";
+    const file = { sound: "SOUND.wav", video: "CLIP.webm", structure: "GIVEN.pdb", music: "GIVEN.mid" }[medium];
     const put = Object.keys(files).map((name) => `-F ${name}=@${files[name]}`);
     const form = Object.entries({ model, ...(prompt ? { prompt } : {}), seed, how: JSON.stringify(values), controls: JSON.stringify(controls) }).map(([name, value]) => `-F ${shell(`${name}=${value}`)}`);
     const { to, ...named } = files;
@@ -118,15 +131,14 @@ export function lines(manifest) {
       curl: `curl ${location.origin}/makar/v1/edits -F file=@${file} ${[...put, ...form].join(" ")}`,
     };
   }
-  const isStructure = medium === "structure";
-  const words = ["makar", "generate", model, ...(prompt ? [prompt] : []), "--seed", String(seed), ...sets, ...(isImage || isSound || isVideo || isStructure ? ["-o", "out/"] : [])];
+  const words = ["makar", "generate", model, ...(prompt ? [prompt] : []), "--seed", String(seed), ...sets, ...(isImage || isSound || isVideo || isFile ? ["-o", "out/"] : [])];
   const { max_tokens: most, ...others } = controls;
-  const body = isVideo || isStructure ? { model, prompt, seed, controls } : isSound ? { model, input: prompt, seed, controls, response_format: "wav" } : isImage ? { model, prompt, seed, controls } : { model, prompt, seed, controls: others, ...(most ? { max_tokens: most } : {}) };
-  const route = isVideo ? "videos" : isImage ? "images/generations" : isSound ? "audio/speech" : "completions";
+  const body = isVideo || isFile ? { model, prompt, seed, controls } : isSound ? { model, input: prompt, seed, controls, response_format: "wav" } : isImage ? { model, prompt, seed, controls } : { model, prompt, seed, controls: others, ...(most ? { max_tokens: most } : {}) };
+  const route = medium === "structure" ? "structures" : isFile ? medium : isVideo ? "videos" : isImage ? "images/generations" : isSound ? "audio/speech" : "completions";
   return {
     shell: words.map(shell).join(" "),
-    python: [`import makar`, ``, `model = makar.load(${python(model)})`, `asset = model.generate(${prompt ? python(prompt) : "None"}, seed=${seed}, options=${python(controls)})[0]`, isImage ? `asset.save("out.png")` : isSound ? `asset.save("out.wav")` : isVideo || isStructure ? `asset.save("out/")` : `print(asset.content)`].join("\n"),
-    curl: `curl ${location.origin}${isStructure ? "/makar" : ""}/v1/${isStructure ? "structures" : route}${isSound ? " -o out.wav" : ""} -H "content-type: application/json" \\\n  -d ${shell(JSON.stringify(body))}`,
+    python: [`import makar`, ``, `model = makar.load(${python(model)})`, `asset = model.generate(${prompt ? python(prompt) : "None"}, seed=${seed}, options=${python(controls)})[0]`, isImage ? `asset.save("out.png")` : isSound ? `asset.save("out.wav")` : isVideo || isFile ? `asset.save("out/")` : `print(asset.content)`].join("\n"),
+    curl: `curl ${location.origin}${isFile ? "/makar" : ""}/v1/${route}${isSound ? " -o out.wav" : ""} -H "content-type: application/json" \\\n  -d ${shell(JSON.stringify(body))}`,
   };
 }
 

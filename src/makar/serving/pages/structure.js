@@ -11,26 +11,29 @@ const LONGEST = 4.6;
 const STEP = Math.PI / 18;
 const KEYS = { ArrowLeft: [0, -STEP], ArrowRight: [0, STEP], ArrowUp: [-STEP, 0], ArrowDown: [STEP, 0] };
 
-/** The CA atoms of the first model of a file, as chains of [x, y, z] without gaps. */
+export const isCif = (text) => /^\s*(data_|loop_|_atom_site)/m.test(text);
+
+/** The residues of the first model of a file by their CA atoms, as chains of { place, name } without gaps. */
 export function traceOf(text) {
-  const atoms = /^\s*(data_|loop_|_atom_site)/m.test(text) ? atomsOfCif(text) : atomsOfPdb(text);
+  const atoms = isCif(text) ? atomsOfCif(text) : atomsOfPdb(text);
   const chains = [];
   let last = null;
   for (const atom of atoms) {
     const isNext = last && last.chain === atom.chain && Math.hypot(...atom.place.map((one, axis) => one - last.place[axis])) <= LONGEST;
-    if (isNext) chains.at(-1).push(atom.place);
-    else chains.push([atom.place]);
+    if (isNext) chains.at(-1).push(atom);
+    else chains.push([atom]);
     last = atom;
   }
   return chains;
 }
+const placesOf = (text) => traceOf(text).map((chain) => chain.map((one) => one.place));
 
 function* atomsOfPdb(text) {
   for (const line of text.split(/\r?\n/)) {
     if (line.startsWith("ENDMDL")) return;
     if (!line.startsWith("ATOM") || line.slice(12, 16).trim() !== "CA" || !" A".includes(line[16])) continue;
     const place = [30, 38, 46].map((start) => Number(line.slice(start, start + 8)));
-    if (place.every(Number.isFinite)) yield { chain: line[21], place };
+    if (place.every(Number.isFinite)) yield { chain: line[21], place, name: line.slice(17, 20) };
   }
 }
 
@@ -48,7 +51,7 @@ function* atomsOfCif(text) {
       if (value("pdbx_PDB_model_num") !== model) return;
       const place = ["Cartn_x", "Cartn_y", "Cartn_z"].map((name) => Number(value(name)));
       const isFirst = [undefined, ".", "?", "A"].includes(value("label_alt_id"));
-      if (value("label_atom_id") === "CA" && value("group_PDB") !== "HETATM" && isFirst && place.every(Number.isFinite)) yield { chain: value("label_asym_id"), place };
+      if (value("label_atom_id") === "CA" && value("group_PDB") !== "HETATM" && isFirst && place.every(Number.isFinite)) yield { chain: value("label_asym_id"), place, name: value("label_comp_id") };
     }
   }
 }
@@ -103,20 +106,21 @@ class Structure extends HTMLElement {
   }
 
   show(text) {
-    const chains = traceOf(text);
+    const chains = placesOf(text);
     const points = chains.flat();
     if (!points.length) throw new Error("this file has no CA atoms");
     const centre = [0, 1, 2].map((axis) => points.reduce((sum, point) => sum + point[axis], 0) / points.length);
     const centred = (point) => point.map((one, axis) => one - centre[axis]);
     this.chains = chains.map((chain) => smooth(chain.map(centred)));
-    this.radius = Math.max(1, ...this.chains.flat().map((point) => Math.hypot(...point)));
+    this.before = this.given.before ? placesOf(this.given.before).map((chain) => smooth(chain.map(centred))) : [];
+    this.radius = Math.max(1, ...[...this.chains, ...this.before].flat().map((point) => Math.hypot(...point)));
     this.start = axesOf(points.map(centred));
     this.reset();
     if (!this.given.still) this.interact(points.length);
   }
 
   interact(count) {
-    const words = `${this.given.words ?? "A structure"}: the backbone of ${count} residues, blue where it begins and red where it ends. Drag it or use the arrow keys to turn it, plus and minus to change its size, Home to see its broadest side.`;
+    const words = `${this.given.words ?? "A structure"}: the backbone of ${count} residues, blue where it begins and red where it ends${this.given.before ? "; what it was before in grey" : ""}. Drag it or use the arrow keys to turn it, plus and minus to change its size, Home to see its broadest side.`;
     for (const [name, value] of [["tabindex", 0], ["role", "application"], ["aria-label", words]]) this.canvas.setAttribute(name, value);
     this.canvas.addEventListener("keydown", (event) => this.key(event));
     let last = null;
@@ -146,6 +150,12 @@ class Structure extends HTMLElement {
     this.draw();
   }
 
+  /** Show in colours only the residues of a stretch, counted from 1, both included; null shows all so. */
+  mark(stretch) {
+    this.marked = stretch;
+    if (this.chains) this.draw();
+  }
+
   /** Turn it about the axis to the right and the one upwards, in radians. */
   turn(about, across) {
     const [right, up, near] = this.axes;
@@ -159,20 +169,26 @@ class Structure extends HTMLElement {
   draw() {
     const pen = this.canvas.getContext("2d");
     const scale = this.zoom * (SIDE / 2 - MARGIN) / this.radius;
-    const line = (from, to, share) => {
+    const line = (from, to, share, isGrey, thin) => {
       const depth = (from[2] + to[2]) / 2;
       const near = .5 + depth / this.radius / 2;
-      return { from, to, depth, width: (8 + 9 * near) * Math.sqrt(this.zoom), colour: `hsl(${230 * (1 - share)} ${45 + 35 * near}% ${62 - 12 * near}%)` };
+      return { from, to, depth, thin, width: thin * (8 + 9 * near) * Math.sqrt(this.zoom), colour: `hsl(${230 * (1 - share)} ${isGrey ? 0 : 45 + 35 * near}% ${62 - 12 * near}%)` };
     };
     const lines = [];
-    for (const chain of this.chains) {
+    let first = 1;
+    for (const chain of [...this.chains, ...this.before]) {
+      const isBefore = this.before.includes(chain);
       const seen = chain.map((point) => this.axes.map((axis) => dot(axis, point)));
       const whole = Math.max(1, seen.length - 1);
-      const own = seen.slice(0, whole).map((from, at) => line(from, seen[at + 1] ?? from, at / whole));
+      const residue = (at) => Math.round(first + (at + .5) / FINER);
+      const isGrey = (at) => isBefore || this.marked && (residue(at) < this.marked[0] || residue(at) > this.marked[1]);
+      const own = seen.slice(0, whole).map((from, at) => line(from, seen[at + 1] ?? from, at / whole, isGrey(at), isBefore ? .3 : 1));
+      first += Math.ceil(chain.length / FINER);
       own.forEach((one, at) => { one.beside = [own[at - 1], own[at + 1]].filter(Boolean); });
       lines.push(...own);
     }
-    lines.sort((a, b) => a.depth - b.depth);
+    // What was there before lies behind all, or it would flicker through where nothing has changed.
+    lines.sort((a, b) => a.thin - b.thin || a.depth - b.depth);
     pen.clearRect(0, 0, SIDE, SIDE);
     const ground = getComputedStyle(this.canvas).backgroundColor;
     const place = ([x, y]) => [SIDE / 2 + x * scale, SIDE / 2 - y * scale];
@@ -195,7 +211,7 @@ class Structure extends HTMLElement {
 
 customElements.define("makar-structure", Structure);
 
-/** A structure as an element: `text` of its file, or the address `from` which it comes; `still` only shows it. */
+/** A structure as an element: `text` of its file, or the address `from` which it comes; `still` only shows it, `before` is drawn behind it. */
 export function structure(given) {
   return Object.assign(document.createElement("makar-structure"), { given });
 }

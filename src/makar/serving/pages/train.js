@@ -1,6 +1,6 @@
 // Train: bring a folder, see what is in it, see the plan, train, watch, stop, go on, compare.
 
-import { h, button, choice, duration, field, number, pairs, problem, say, size, table } from "./dom.js";
+import { h, button, choice, duration, field, isWrong, number, pairs, problem, say, size, table } from "./dom.js";
 import { call, events, forgetModels, models, picture } from "./api.js";
 import { chart, smooth } from "./chart.js";
 import { bring, dropped } from "./bring.js";
@@ -126,6 +126,7 @@ class Train extends HTMLElement {
   }
 
   async plan() {
+    if (isWrong(this.planned)) return;
     this.result.replaceChildren(h("p", { class: "soft" }, state.steps ? "Planning …" : "Planning; this machine is measured for a few seconds …"));
     try {
       state.plan = await call("/makar/v1/plan", { json: this.asked(), signal: this.ends.signal });
@@ -146,6 +147,7 @@ class Train extends HTMLElement {
   }
 
   async start() {
+    if (isWrong(this.planned)) return;
     try {
       const job = await call("/makar/v1/runs", { json: { ...this.asked(), ...(state.name ? { name: state.name } : {}) } });
       say(`${job.name} is being trained`);

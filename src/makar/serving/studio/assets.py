@@ -6,6 +6,7 @@ from pathlib import Path
 
 from fastapi import Request, Response
 
+from makar.data.feedback.judgement import MIDI_TYPE
 from makar.data.structure_writer import TYPES as STRUCTURE_TYPES
 from makar.data.video_file import TYPES
 from makar.errors import UsageError
@@ -22,6 +23,7 @@ SUFFIXES = {
     "image/png": ".png",
     "text/plain": ".txt",
     "audio/wav": ".wav",
+    MIDI_TYPE: ".mid",
     **{kind: f".{form}" for form, kind in (TYPES | STRUCTURE_TYPES).items()},
 }
 
@@ -88,7 +90,7 @@ async def verify(request: Request) -> Response:
 
 
 def _suffix_of(content: bytes) -> str:
-    for head, suffix in ((b"\x89PNG", ".png"), (b"GIF8", ".gif"), (b"\x1aE\xdf\xa3", ".webm")):
+    for head, suffix in ((b"\x89PNG", ".png"), (b"GIF8", ".gif"), (b"\x1aE\xdf\xa3", ".webm"), (b"MThd", ".mid")):
         if content.startswith(head):
             return suffix
     if content[4:8] == b"ftyp":

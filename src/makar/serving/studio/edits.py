@@ -1,7 +1,7 @@
-"""POST /makar/v1/edits: a sound or a clip changed by a model, or films edited without one, as the verb ``edit`` does it.
+"""POST /makar/v1/edits: a sound, a clip, a structure or music changed by a model, or films edited without one, as ``edit`` does it.
 
-OpenAI's API changes images alone. What is to be done is said in the words of the verb. None of them is the name of a file: pictures and
-sounds come as parts of the form.
+OpenAI's API changes images alone, and fills holes in code. What is to be done is said in the words of the verb. None of them is the name
+of a file: pictures and sounds come as parts of the form.
 """
 
 import base64
@@ -23,7 +23,7 @@ from makar.serving.uploads import read_form
 
 FILE = "file"
 PICTURES = ("mask", "to")
-WORDS = ("from_second", "to_second", "go_on", "operation", "box")
+WORDS = ("from_second", "to_second", "go_on", "operation", "box", "keep", "from_residue", "to_residue", "residues")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -32,7 +32,9 @@ class EditFields(Config):
 
     kind: ClassVar[str] = ""
 
-    model: str | None = setting(None, meaning="name of a model of sound or video; none edits films without a model")
+    model: str | None = setting(
+        None, meaning="name of a model of sound, video, structures or music; none edits films without a model"
+    )
     prompt: str = setting("", meaning="what it is to become, where the model takes a class or a description")
     seed: int | None = setting(None, meaning="the same seed gives the same result")
     how: dict | None = setting(
@@ -44,7 +46,7 @@ class EditFields(Config):
 
 
 async def edit(request: Request) -> Response:
-    """Change a sound, a clip or films and keep what came of it."""
+    """Change what is given and keep what came of it."""
     texts, files = await read_form(request)
     fields, ignored = read_fields(EditFields, form_values(EditFields, texts))
     how = dict(fields.how or {})

@@ -13,9 +13,9 @@ from makar.serving.studio import (
     edits,
     films,
     folders,
+    making,
     pages,
     promoting,
-    structures,
     training,
 )
 from makar.serving.studio.collections import AddFields, AskFields
@@ -38,7 +38,8 @@ ROUTES: tuple[tuple[str, str, Handler, type[Config] | None], ...] = (
     ("DELETE", "/makar/v1/assets/{asset}", assets.delete_asset, None),
     ("GET", "/makar/v1/sources", folders.places, None),
     ("POST", "/makar/v1/folders", folders.create_folder, None),
-    ("POST", "/makar/v1/structures", structures.structure, structures.StructureFields),
+    ("POST", "/makar/v1/structures", making.structure, making.MakingFields),
+    ("POST", "/makar/v1/music", making.music, making.MakingFields),
     ("POST", "/makar/v1/promotions", promoting.promote, promoting.PromoteFields),
     ("GET", "/makar/v1/collections", collections.list_collections, None),
     ("POST", "/makar/v1/collections/{collection}", collections.add, AddFields),
