@@ -198,6 +198,12 @@ def _chosen_codec(codec: CodecConfig, dataset: "DataSet", *, recipe: str) -> Cod
                 expected=f"a .txt beside every {dataset.medium}, or a table with a column of captions",
                 do=f"use --recipe {dataset.medium}",
             )
+    if isinstance(codec, SoundCodecConfig) and codec.use_lyrics and not inspection.captions:
+        raise UnsupportedError(
+            f'recipe "{recipe}" needs the words of songs',
+            expected="a .txt of the words beside every song, without times, or a table with a column of text",
+            do="use --recipe jukebox",
+        )
     if isinstance(codec, SpeechCodecConfig | TranscriptCodecConfig):
         if not inspection.captions:
             raise UnsupportedError(

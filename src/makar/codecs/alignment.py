@@ -81,13 +81,16 @@ def features_of(sound: Sound) -> np.ndarray:
     return np.concatenate([level, slope], axis=1).astype(np.float32)
 
 
-def learned_aligner(features: list[np.ndarray], sequences: list[np.ndarray], *, units: int) -> Aligner:
+def learned_aligner(
+    features: list[np.ndarray], sequences: list[np.ndarray], *, units: int, lengths: np.ndarray | None = None
+) -> Aligner:
     """Return an aligner from recordings and the units that are spoken in them.
 
     Args:
         features: Of every recording, from ``features_of``.
         sequences: Numbers of its units.
         units: How many different units there are.
+        lengths: About how long each of them lasts beside the others, float64 ``[units]``; by default all are alike.
 
     Raises:
         DataError: No recording is long enough for its text.
@@ -102,15 +105,18 @@ def learned_aligner(features: list[np.ndarray], sequences: list[np.ndarray], *, 
     parts, orders = [features[number] for number in fitting], [sequences[number] for number in fitting]
     whole = np.concatenate(parts)
     everywhere = (whole.mean(0), np.maximum(whole.var(0), SMALLEST_DEVIATION**2))
-    ends = [_even(len(part), STATES * len(order)) for part, order in zip(parts, orders, strict=True)]
+    usual = np.ones(units) if lengths is None else lengths
+    ends = [_divided(len(part), np.repeat(usual[order], STATES)) for part, order in zip(parts, orders, strict=True)]
     for _ in range(ROUNDS):
         aligner = _estimated(parts, orders, ends, units=units, everywhere=everywhere)
         ends = _state_ends(parts, orders, aligner)
     return _estimated(parts, orders, ends, units=units, everywhere=everywhere)
 
 
-def _even(frames: int, states: int) -> np.ndarray:
-    return np.round(np.arange(1, states + 1) * frames / states).astype(np.int64)
+def _divided(frames: int, lengths: np.ndarray) -> np.ndarray:
+    """Return where states end that are so long beside each other."""
+    ends: np.ndarray = np.round(np.cumsum(lengths) / lengths.sum() * frames).astype(np.int64)
+    return ends
 
 
 def _states(order: np.ndarray) -> np.ndarray:
