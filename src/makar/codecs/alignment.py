@@ -54,6 +54,21 @@ class Aligner:
         (found,) = _state_ends([features], [units], self)
         return np.asarray(found[STATES - 1 :: STATES] * FRAME_SECONDS)
 
+    def misfit(self, features: np.ndarray, units: np.ndarray) -> float:
+        """Return how little a recording sounds like units: the mean over its frames of -2 log p, in their likeliest division.
+
+        Args:
+            features: From ``features_of``.
+            units: Numbers of the units in their order.
+
+        Raises:
+            DataError: There are more states than frames.
+        """
+        (found,) = _state_ends([features], [units], self)
+        states = np.repeat(_states(units), np.diff(found, prepend=0))
+        away = (features - self.means[states]) ** 2 / self.variances[states] + np.log(self.variances[states])
+        return float(away.sum(1).mean())
+
     def to_arrays(self) -> dict[str, list[list[float]]]:
         """Return plain values for a file."""
         return {"means": self.means.round(3).tolist(), "variances": self.variances.round(3).tolist()}

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from makar.codecs.alignment import FRAME_SECONDS, STATES, Aligner, features_of, learned_aligner
+from makar.codecs.alignment import FRAME_SECONDS, Aligner, features_of, learned_aligner
 from makar.codecs.durations import Durations, learned_durations
 from makar.codecs.units import KINDS, LONGEST_CHARACTERS, PAUSE, has_phones, units_of
 from makar.data.record import Record

@@ -59,15 +59,18 @@ def sung_phones(phones: SpokenPhones, notes: list[SungNote]) -> SpokenPhones:
     Args:
         phones: As they were spoken, with a pause at both ends.
         notes: One a vowel.
+
+    Raises:
+        ValueError: They are more or fewer.
     """
     names = [name for name, _ in phones]
     lengths = np.diff([end for _, end in phones], prepend=0.0)
     vowels = [place for place, name in enumerate(names) if name in VOWELS]
     starts = np.zeros(len(names) + 1)
-    for number, (place, note) in enumerate(zip(vowels, notes, strict=True)):
+    after = (len(names), notes[-1].end + lengths[vowels[-1] + 1 :].sum())
+    following = [*zip(vowels[1:], (note.start for note in notes[1:]), strict=True), after]
+    for place, note, (last, until) in zip(vowels, notes, following, strict=True):
         starts[place] = note.start
-        last = vowels[number + 1] if number + 1 < len(vowels) else len(names)
-        until = notes[number + 1].start if number + 1 < len(vowels) else note.end + lengths[place + 1 :].sum()
         within = lengths[place + 1 : last]
         room = until - note.start
         hurry = min(1.0, MOST_OF_NOTE * room / max(within.sum(), 1e-9))

@@ -3,8 +3,9 @@
 All are made of two parts. A ``sound-vqvae`` turns the picture of a sound into tokens, several a moment; a ``sound-transformer`` writes
 tokens from a class, a caption and a guide. ``musicgen`` is one of each, with the melody as a guide that need not be given. ``jukebox`` has
 two autoencoders, of which the coarse one sees sixteen frames as one: a prior writes coarse tokens of a class, and a second transformer the
-fine ones along them; ``jukebox-lyrics`` tells both what is sung at each moment. ``musiclm`` is the same with coarse tokens of notes and beginnings alone, written from a caption: what is played
-before how it sounds. What differs from the papers stands in docs/tasks/music_tokens.md. Shares of the time and sizes are not measured.
+fine ones along them; ``jukebox-lyrics`` tells both what is sung at each moment. ``musiclm`` is the same with coarse tokens of notes and
+beginnings alone, written from a caption: what is played before how it sounds. What differs from the papers stands in
+docs/tasks/music_tokens.md. Shares of the time and sizes are not measured.
 
 Sources: Copet et al. 2023, arXiv 2306.05284 (MusicGen); Dhariwal et al. 2020, arXiv 2005.00341 (Jukebox); Agostinelli et al. 2023, arXiv
 2301.11325 (MusicLM).

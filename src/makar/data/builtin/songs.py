@@ -44,7 +44,11 @@ WORDS = (
 RHYTHMS = {"jig": (3, 2, 3, 2), "march": (2, 2, 2, 2), "waltz": (3, 3, 2, 2, 2)}
 """How long syllables are, in sixteenths, over and over."""
 
-PLAYED = {"jig": ((0, 0), (4, 1), (6, 0), (10, 1)), "march": ((0, 0), (4, 1), (8, 0), (12, 1)), "waltz": ((0, 0), (4, 1), (8, 1))}
+PLAYED = {
+    "jig": ((0, 0), (4, 1), (6, 0), (10, 1)),
+    "march": ((0, 0), (4, 1), (8, 0), (12, 1)),
+    "waltz": ((0, 0), (4, 1), (8, 1)),
+}
 """What plays along in a bar: (sixteenth, 0 for the low note and 1 for the chord)."""
 
 LAST_STEPS, BEAT_SECONDS = 3, (0.5, 0.6)
@@ -170,7 +174,7 @@ def _timed(words: list[str], phones: SpokenPhones) -> str:
     return " ".join([*found, f"<00:{phones[place][1]:05.2f}>"])
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _length(word: str) -> int:
     """Return how many phones a word has."""
     return len(_spoken(word)[1]) - 2
@@ -192,9 +196,7 @@ def _melody(
     return tuple(found)
 
 
-def _played(
-    style: str, length: int, *, low: int, scale: tuple[int, ...], step: float, program: int
-) -> np.ndarray:
+def _played(style: str, length: int, *, low: int, scale: tuple[int, ...], step: float, program: int) -> np.ndarray:
     """Return what plays along, float64 ``[samples]``."""
     bar = bar_steps(STYLES[style])
     bars = int(length / RATE_HZ / (step * bar)) + 1

@@ -2,9 +2,9 @@
 
 An example is: its class, where the model has classes; the tokens of its caption; one token that ends the text; then step by step the tokens
 of all codebooks, each later by its number (``delay``). Beside every step may stand what a guide says of that moment: coarser tokens of
-the same sound, or its melody; and what is sung in it, the units of the words frame by frame. One family for three designs, which differ in what they are given: MusicGen (Copet et al. 2023, arXiv
-2306.05284), the prior and the upsampler of Jukebox (Dhariwal et al. 2020, arXiv 2005.00341), the stages of MusicLM (Agostinelli et al.
-2023, arXiv 2301.11325).
+the same sound, or its melody; and what is sung in it, the units of the words frame by frame. One family for three designs, which differ in
+what they are given: MusicGen (Copet et al. 2023, arXiv 2306.05284), the prior and the upsampler of Jukebox (Dhariwal et al. 2020, arXiv
+2005.00341), the stages of MusicLM (Agostinelli et al. 2023, arXiv 2301.11325).
 """
 
 import dataclasses
@@ -43,8 +43,12 @@ class SoundTransformerConfig(WordedTransformerConfig):
         minimum=0.0,
         maximum=0.95,
     )
-    lyric_units: int = setting(0, meaning="number of different units that words are sung in; 0 knows no words", minimum=0)
-    lyric_frames: int = setting(1, meaning="frames of a sound of which it is known what is sung", minimum=1, maximum=65536)
+    lyric_units: int = setting(
+        0, meaning="number of different units that words are sung in; 0 knows no words", minimum=0
+    )
+    lyric_frames: int = setting(
+        1, meaning="frames of a sound of which it is known what is sung", minimum=1, maximum=65536
+    )
     lyric_dropout: float = setting(
         0.1,
         meaning="share of the examples whose words are hidden, besides those whose class is, so that none need be given",

@@ -1,11 +1,11 @@
-"""Sounds as the second half of a stream: a decoder transformer reads class, caption, guide and words and predicts all codebooks step by step.
+"""Sounds as the second half of a stream: a decoder transformer reads class, caption, guide and words and predicts all codebooks.
 
 The vectors of a step's tokens are added up, one table a codebook; from the stream one head a codebook predicts the next step, and the loss
 is the mean surprise over the codebooks (Copet et al. 2023, arXiv 2306.05284, section 2). The text stands before the sound in the same
 stream where MusicGen looks at it by cross-attention, and the guide is added at its own moment, as the upsampler of Jukebox has it
-(Dhariwal et al. 2020, arXiv 2005.00341, section 4.2). So are words, since it is known when each of their units is sung: that paper learns by
-attention where in a whole song the singer is (section 5). Class and caption are forgotten in a share of the examples, for guidance (Ho and
-Salimans 2022, arXiv 2207.12598), words with them, and so may be the guide, where a sound can also be made without one.
+(Dhariwal et al. 2020, arXiv 2005.00341, section 4.2). So are words, since it is known when each of their units is sung: that paper learns
+by attention where in a whole song the singer is (section 5). Class and caption are forgotten in a share of the examples, for guidance (Ho
+and Salimans 2022, arXiv 2207.12598), words with them, and so may be the guide, where a sound can also be made without one.
 """
 
 import copy

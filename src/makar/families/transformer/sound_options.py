@@ -20,5 +20,6 @@ class SoundTokenOptions(TokenOptions):
         maximum=LONGEST_SECONDS,
     )
     lyrics: str | None = setting(
-        None, meaning="words that are sung, by models that learned songs with their words; none leaves open what is sung"
+        None,
+        meaning="words that are sung, by models that learned songs with their words; none leaves open what is sung",
     )
