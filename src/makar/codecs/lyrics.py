@@ -7,6 +7,7 @@ new words is guessed linearly from it and its neighbours (``makar.codecs.duratio
 long as it usually is there.
 """
 
+import contextlib
 import dataclasses
 import re
 from typing import Any, NamedTuple, Self
@@ -55,12 +56,14 @@ class Lyrics:
         aligner: What every unit sounds like, roughly.
         durations: How long every unit lasts.
         left_out: Songs that were seen in learning and are too short for their words.
+        known: Of songs that were seen in learning, the units and when they end, by id and words; searching takes longer than all else.
     """
 
     units: str
     aligner: Aligner
     durations: Durations
     left_out: int = 0
+    known: dict[tuple[str, str | None], tuple[np.ndarray, np.ndarray]] = dataclasses.field(default_factory=dict)
 
     def heard(self, record: Record, *, frames: int, frame_seconds: float) -> np.ndarray | None:
         """Return the unit that is sung in every frame of a song, uint8 ``[frames]``; the pause, which is 0, in one without words.
@@ -73,15 +76,16 @@ class Lyrics:
         Returns:
             ``None`` where the song is too short for its words.
         """
-        stretches = stretches_of(record.caption, self.units, seconds=record.content.seconds)
-        if not stretches:
-            return np.zeros(frames, np.uint8)
-        try:
-            ends = np.concatenate(sung_ends(self.aligner, features_of(record.content), stretches))
-        except DataError:
-            return None
-        order = np.concatenate([one.order for one in stretches])
-        return frame_units(order, ends, frames=frames, frame_seconds=frame_seconds)
+        found = self.known.get((record.id, record.caption))
+        if found is None:
+            stretches = stretches_of(record.caption, self.units, seconds=record.content.seconds)
+            if not stretches:
+                return np.zeros(frames, np.uint8)
+            try:
+                found = _joined(self.aligner, features_of(record.content), stretches)
+            except DataError:
+                return None
+        return frame_units(*found, frames=frames, frame_seconds=frame_seconds)
 
     def asked(self, text: str, *, frame_seconds: float) -> np.ndarray:
         """Return the unit of every frame of new words for as long as they last, int64 ``[frames]``.
@@ -125,7 +129,7 @@ class Listener:
 
     def __init__(self) -> None:
         self.units = "phones" if has_phones() else "letters"
-        self._songs: list[tuple[np.ndarray, list[Stretch]]] = []
+        self._songs: dict[tuple[str, str | None], tuple[np.ndarray, list[Stretch]]] = {}
 
     def hear(self, record: Record) -> None:
         """Keep what is learned of one song; nothing of one without words."""
@@ -133,7 +137,7 @@ class Listener:
             return
         stretches = stretches_of(record.caption, self.units, seconds=record.content.seconds)
         if stretches:
-            self._songs.append((features_of(record.content), stretches))
+            self._songs[record.id, record.caption] = (features_of(record.content), stretches)
 
     def learned(self) -> Lyrics:
         """Return what was learned.
@@ -149,22 +153,20 @@ class Listener:
                 do='use the recipe "jukebox" for music without words',
             )
         count = len(KINDS[self.units])
-        parts = [part for features, stretches in self._songs for part in _cut(features, stretches)]
-        orders = [one.order for _, stretches in self._songs for one in stretches]
+        songs = self._songs.values()
+        parts = [part for features, stretches in songs for part in _cut(features, stretches)]
+        orders = [one.order for _, stretches in songs for one in stretches]
         lengths = np.array([VOWEL_LENGTH if unit in VOWELS or unit in "aeiou" else 1.0 for unit in KINDS[self.units]])
         aligner = learned_aligner(parts, orders, units=count, lengths=lengths)
-        spoken: list[np.ndarray] = []
-        seconds: list[np.ndarray] = []
-        for features, stretches in self._songs:
-            try:
-                ends = np.concatenate(sung_ends(aligner, features, stretches))
-            except DataError:
-                continue
-            spoken.append(np.concatenate([one.order for one in stretches]))
-            seconds.append(np.diff(ends, prepend=0.0))
-        durations = learned_durations(spoken, seconds, units=count)
-        left_out = len(self._songs) - len(spoken)
-        return Lyrics(units=self.units, aligner=aligner, durations=durations, left_out=left_out)
+        known: dict[tuple[str, str | None], tuple[np.ndarray, np.ndarray]] = {}
+        for name, (features, stretches) in self._songs.items():
+            with contextlib.suppress(DataError):
+                known[name] = _joined(aligner, features, stretches)
+        orders = [order for order, _ in known.values()]
+        seconds = [np.diff(ends, prepend=0.0) for _, ends in known.values()]
+        durations = learned_durations(orders, seconds, units=count)
+        left_out = len(self._songs) - len(known)
+        return Lyrics(units=self.units, aligner=aligner, durations=durations, left_out=left_out, known=known)
 
 
 def stretches_of(words: str | None, units: str, *, seconds: float) -> list[Stretch]:
@@ -210,6 +212,12 @@ def sung_ends(aligner: Aligner, features: np.ndarray, stretches: list[Stretch]) 
         start * FRAME_SECONDS + aligner.ends(part, one.order)
         for start, part, one in zip(starts, parts, stretches, strict=True)
     ]
+
+
+def _joined(aligner: Aligner, features: np.ndarray, stretches: list[Stretch]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the units of a song and when each of them ends."""
+    ends = np.concatenate(sung_ends(aligner, features, stretches))
+    return np.concatenate([one.order for one in stretches]), ends
 
 
 def frame_units(order: np.ndarray, ends: np.ndarray, *, frames: int, frame_seconds: float) -> np.ndarray:
