@@ -130,7 +130,7 @@ def learned_aligner(
 
 def _divided(frames: int, lengths: np.ndarray) -> np.ndarray:
     """Return where states end that are so long beside each other."""
-    ends: np.ndarray = np.round(np.cumsum(lengths) / lengths.sum() * frames).astype(np.int64)
+    ends: np.ndarray = np.round(np.cumsum(lengths) * frames / lengths.sum()).astype(np.int64)
     return ends
 
 
