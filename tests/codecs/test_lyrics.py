@@ -65,7 +65,8 @@ def test_units_are_found_between_the_times_and_in_songs_without_times(monkeypatc
         first, second, third = draw.uniform(0.1, 0.4, 3)
         sound = spelled([("pau", 0.2), ("a", first), ("b", second), ("a", third), ("pau", 0.2)])
         stamped = f"<00:00.20>ab <00:{0.2 + first + second:05.2f}>a <00:{0.2 + first + second + third:05.2f}>"
-        songs.append((record(stamped if number % 2 else "aba", sound), np.cumsum([0.2, first, second, third])))
+        words = stamped if number % 2 else "aba"
+        songs.append((record(words, sound, number=number), np.cumsum([0.2, first, second, third])))
         listener.hear(songs[-1][0])
     lyrics = listener.learned()
     assert lyrics.left_out == 0

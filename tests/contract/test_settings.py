@@ -64,7 +64,6 @@ CONTROL_GROUNDS = {
     "mix_from": {"mix_seed": 5},
     "beams": {"temperature": 0.0},
     "length_penalty": {"temperature": 0.0},
-    "lyrics": {"seconds": 6.0},
 }
 """By control: other controls that it needs to matter."""
 
