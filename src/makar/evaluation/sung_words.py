@@ -36,7 +36,8 @@ def lyric_scores(material: Material, tokens: Store) -> tuple[Score, ...]:
     codec = material.codec.plain
     if not isinstance(codec, SoundCodec) or codec.lyrics is None or LYRICS not in tokens.columns:
         return ()
-    rows = np.asarray(tokens.columns[LYRICS].values).astype(np.int64)
+    # Rows of one axis lie one after the other in a store.
+    rows = np.asarray(tokens.columns[LYRICS].values).reshape(len(tokens), -1).astype(np.int64)
     texts = [row[np.flatnonzero(np.diff(row, prepend=-1))] for row in rows]
     different = {text.tobytes(): place for place, text in enumerate(texts) if text.any()}
     places = list(different.values())[: material.samples or ASKED]
