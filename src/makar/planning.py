@@ -192,9 +192,11 @@ def _chosen_codec(codec: CodecConfig, dataset: "DataSet", *, recipe: str) -> Cod
                 expected=f"{dataset.medium}s in one folder a class, or a table with labels",
                 do=f"use --recipe {RECIPES[dataset.medium]}",
             )
-        if isinstance(codec, ImageCodecConfig | SoundCodecConfig) and codec.use_captions and not inspection.captions:
+        is_sung = isinstance(codec, SoundCodecConfig) and codec.use_lyrics
+        reads = is_sung or (isinstance(codec, ImageCodecConfig | SoundCodecConfig) and codec.use_captions)
+        if reads and not inspection.captions:
             raise UnsupportedError(
-                f'recipe "{recipe}" needs captions',
+                f'recipe "{recipe}" needs {"the words of songs" if is_sung else "captions"}',
                 expected=f"a .txt beside every {dataset.medium}, or a table with a column of captions",
                 do=f"use --recipe {dataset.medium}",
             )

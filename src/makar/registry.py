@@ -113,6 +113,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "sound-vqvae": "makar.recipes.sound_tokens:sound_vqvae",
         "musicgen": "makar.recipes.sound_tokens:musicgen",
         "jukebox": "makar.recipes.sound_tokens:jukebox",
+        "jukebox-lyrics": "makar.recipes.sound_tokens:jukebox_lyrics",
         "musiclm": "makar.recipes.sound_tokens:musiclm",
         "speech": "makar.recipes.speech:speech",
         "speech-voices": "makar.recipes.speech:speech_voices",

@@ -214,6 +214,7 @@ def stage_cases():
 
 REPETITIONS = {
     *(("musicgen", 0), ("jukebox", 0), ("jukebox", 1), ("jukebox", 2), ("musiclm", 0), ("musiclm", 1), ("musiclm", 2)),
+    *(("jukebox-lyrics", 0), ("jukebox-lyrics", 1), ("jukebox-lyrics", 2)),
     *(
         ("speech-voices", 0),
         ("speech-clone", 0),

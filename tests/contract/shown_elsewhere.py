@@ -24,6 +24,10 @@ SHOWN_ELSEWHERE = {
     ("vqvae", "decay"): "families/vqvae/test_vqvae.py",
     **{("sound-vqvae", name): "families/vqvae/test_sound_vqvae.py" for name in ("frames", "decay", "restart_share")},
     ("vqvae", "restart_share"): "nn/test_quantiser.py",
+    **{
+        ("sound-transformer", name): "families/transformer/test_sound_transformer.py"
+        for name in ("lyrics", "lyric_frames", "lyric_dropout")
+    },
     ("seq2seq", "source_length"): "families/seq2seq/test_seq2seq.py",
     ("seq2seq", "noise_share"): "families/seq2seq/test_spans.py",
     ("seq2seq", "span_length"): "families/seq2seq/test_spans.py",

@@ -13,6 +13,7 @@ from makar.evaluation.sound_tokens import token_scores, told
 from makar.recipe import Recipe
 from makar.recipes.sound_tokens import (
     jukebox,
+    jukebox_lyrics,
     musicgen,
     musiclm,
     size_sound_transformer,
@@ -22,7 +23,7 @@ from makar.recipes.sound_tokens import (
 from makar.tensor_spec import SOURCE, TARGET
 from tests.cli.small_models import see
 
-RECIPES = [sound_vqvae, musicgen, jukebox, musiclm]
+RECIPES = [sound_vqvae, musicgen, jukebox, jukebox_lyrics, musiclm]
 KEYS = ("C major", "G minor", "F# major", "Bb minor")
 
 
@@ -217,3 +218,38 @@ def test_what_is_played_is_written_before_how_it_sounds(place):
         see("edit", "musiclm", "given.wav", "-o", "v.wav", "--json").values[0]["manifest"]["edit"]["operation"]
         == "vary"
     )
+
+
+def test_songs_are_planned_with_their_words_and_without_words_the_recipe_is_refused(place, tmp_path):
+    plan = see("plan", place / "data", "--recipe", "jukebox-lyrics", "--for", "1m", "--no-probe", "--json").values
+    stages = plan["recipe"]["stages"]
+    assert [stage["family"].get("lyric_units") for stage in stages] == [None, None, 41, 41]
+    assert stages[2]["family"]["lyric_frames"] == stages[3]["family"]["lyric_frames"]
+    wordless = tmp_path / "wordless"
+    for kind in ("bell", "beep"):
+        for number in range(4):
+            file = wordless / kind / f"{number}.wav"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(wave_bytes(effect(kind, number)))
+    message = see("plan", wordless, "--recipe", "jukebox-lyrics", "--for", "1m", "--no-probe", code=2).messages
+    assert "needs the words of songs" in message
+
+
+@pytest.mark.slow
+def test_words_are_sung_by_every_verb(place, tmp_path, monkeypatch):
+    see("train", place / "data", "--recipe", "jukebox-lyrics", "--steps", "3", *tiny(jukebox_lyrics), "-o", "singer")
+    made = see("generate", "singer", "--label", "bell", "--set", "lyrics=bell in C", "-o", "sung.wav", "--json").values
+    assert made[0]["manifest"]["settings"]["lyrics"] == "bell in C" and verify(tmp_path / "sung.wav").is_intact
+    model = makar.load("singer")
+
+    def sung(**options):
+        return model.generate("bell", seed=3, options=options)[0].content.wave
+
+    assert sung(lyrics="bell in C") == sung(lyrics="bell in C") != sung(lyrics="beep") != sung()
+    see("edit", "singer", "given.wav", "--go-on", "--set", "lyrics=bell", "-o", "on.wav")
+    see("edit", "singer", "given.wav", "--set", "lyrics=bell", "-o", "varied.wav")
+    for words, message in (("lyrics=<00:01.00>bell", "words with times"), ("lyrics=...", "is spoken")):
+        assert message in see("generate", "singer", "--set", words, "-o", "x.wav", code=2).messages
+    assert "learned none" in see("generate", "jukebox", "--set", "lyrics=bell", "-o", "x.wav", code=2).messages
+    scores = see("evaluate", "singer", "--samples", "4", "-o", "report", "--json").values["scores"]
+    assert [name for name, _ in scores["words_heard"]["baselines"].items()] == ["chance", "real songs"]

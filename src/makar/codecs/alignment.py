@@ -54,6 +54,21 @@ class Aligner:
         (found,) = _state_ends([features], [units], self)
         return np.asarray(found[STATES - 1 :: STATES] * FRAME_SECONDS)
 
+    def misfit(self, features: np.ndarray, units: np.ndarray) -> float:
+        """Return how little a recording sounds like units: the mean over its frames of -2 log p, in their likeliest division.
+
+        Args:
+            features: From ``features_of``.
+            units: Numbers of the units in their order.
+
+        Raises:
+            DataError: There are more states than frames.
+        """
+        (found,) = _state_ends([features], [units], self)
+        states = np.repeat(_states(units), np.diff(found, prepend=0))
+        away = (features - self.means[states]) ** 2 / self.variances[states] + np.log(self.variances[states])
+        return float(away.sum(1).mean())
+
     def to_arrays(self) -> dict[str, list[list[float]]]:
         """Return plain values for a file."""
         return {"means": self.means.round(3).tolist(), "variances": self.variances.round(3).tolist()}
@@ -81,13 +96,16 @@ def features_of(sound: Sound) -> np.ndarray:
     return np.concatenate([level, slope], axis=1).astype(np.float32)
 
 
-def learned_aligner(features: list[np.ndarray], sequences: list[np.ndarray], *, units: int) -> Aligner:
+def learned_aligner(
+    features: list[np.ndarray], sequences: list[np.ndarray], *, units: int, lengths: np.ndarray | None = None
+) -> Aligner:
     """Return an aligner from recordings and the units that are spoken in them.
 
     Args:
         features: Of every recording, from ``features_of``.
         sequences: Numbers of its units.
         units: How many different units there are.
+        lengths: About how long each of them lasts beside the others, float64 ``[units]``; by default all are alike.
 
     Raises:
         DataError: No recording is long enough for its text.
@@ -102,15 +120,18 @@ def learned_aligner(features: list[np.ndarray], sequences: list[np.ndarray], *, 
     parts, orders = [features[number] for number in fitting], [sequences[number] for number in fitting]
     whole = np.concatenate(parts)
     everywhere = (whole.mean(0), np.maximum(whole.var(0), SMALLEST_DEVIATION**2))
-    ends = [_even(len(part), STATES * len(order)) for part, order in zip(parts, orders, strict=True)]
+    usual = np.ones(units) if lengths is None else lengths
+    ends = [_divided(len(part), np.repeat(usual[order], STATES)) for part, order in zip(parts, orders, strict=True)]
     for _ in range(ROUNDS):
         aligner = _estimated(parts, orders, ends, units=units, everywhere=everywhere)
         ends = _state_ends(parts, orders, aligner)
     return _estimated(parts, orders, ends, units=units, everywhere=everywhere)
 
 
-def _even(frames: int, states: int) -> np.ndarray:
-    return np.round(np.arange(1, states + 1) * frames / states).astype(np.int64)
+def _divided(frames: int, lengths: np.ndarray) -> np.ndarray:
+    """Return where states end that are so long beside each other."""
+    ends: np.ndarray = np.round(np.cumsum(lengths) * frames / lengths.sum()).astype(np.int64)
+    return ends
 
 
 def _states(order: np.ndarray) -> np.ndarray:

@@ -91,6 +91,10 @@ class EmbeddedCodec(LearnedCodec):
         """The slots of the base, and the vector or the tokens as source."""
         return self.config.spec_over(self.base.spec, self._component)
 
+    def remarks(self) -> tuple[str, ...]:
+        """Return what the base has to say."""
+        return self.base.remarks()
+
     @property
     def plain(self) -> Codec:
         """The codec of the content itself."""

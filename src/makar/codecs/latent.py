@@ -218,6 +218,10 @@ class LatentCodec(LearnedCodec):
             deviation=self._deviation,
         )
 
+    def remarks(self) -> tuple[str, ...]:
+        """Return what the base has to say."""
+        return self.base.remarks()
+
     @property
     def plain(self) -> Codec:
         """The codec of the images."""

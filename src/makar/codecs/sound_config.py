@@ -1,4 +1,4 @@
-"""Settings of the sound codec: how the picture of a sound is taken, and whether labels, captions and melodies are used."""
+"""Settings of the sound codec: how the picture of a sound is taken, and whether labels, captions, melodies and words are used."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -15,8 +15,9 @@ from makar.codecs.hearing_config import (
     usual_rate_hz,
 )
 from makar.codecs.image_config import ImageCodecConfig, estimated_slots
+from makar.codecs.units import PHONES
 from makar.config import setting
-from makar.tensor_spec import SOURCE, Slot, TensorSpec
+from makar.tensor_spec import LYRICS, SOURCE, Slot, TensorSpec
 
 MOST_FRAMES = 256
 HIGHEST_RATE_HZ = 22_050
@@ -26,6 +27,9 @@ BANDS, OUTLINE = "bands", "outline"
 OUTLINE_ROWS = 16
 MELODY_NOTES = 13
 """The twelve notes, and silence; both as in ``makar.data.chroma``."""
+
+LYRIC_UNITS = len(PHONES)
+"""Different units that words are sung in; of letters there are fewer."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -50,17 +54,23 @@ class SoundCodecConfig(HearingConfig, CaptionedConfig):
     use_melody: bool = setting(
         False, meaning="learn which of the twelve notes leads at each moment, so that a melody can be given"
     )
+    use_lyrics: bool = setting(
+        False, meaning="learn what is sung at each moment, the captions being the words, so that words can be given"
+    )
 
     def estimated_spec(self, labels: Mapping[str, int]) -> TensorSpec:
         """Return what the codec will make, as far as the inspection lets it be guessed."""
-        return self.with_melody(TensorSpec(estimated_slots(self.picture(), (1, self.rows, self.frames), labels)))
+        return self.with_guides(TensorSpec(estimated_slots(self.picture(), (1, self.rows, self.frames), labels)))
 
-    def with_melody(self, pictures: TensorSpec) -> TensorSpec:
-        """Return what the codec of the pictures makes, and the leading note of every frame where melodies are learned."""
-        if not self.use_melody:
-            return pictures
-        notes = Slot(kind="tokens", axes=("codebooks", "frames"), sizes=(1, self.frames), vocabulary=MELODY_NOTES)
-        return TensorSpec({**pictures.slots, SOURCE: notes})
+    def with_guides(self, pictures: TensorSpec) -> TensorSpec:
+        """Return what the codec of the pictures makes, and of every frame the leading note and what is sung, where they are learned."""
+        slots = dict(pictures.slots)
+        if self.use_melody:
+            sizes = (1, self.frames)
+            slots[SOURCE] = Slot(kind="tokens", axes=("codebooks", "frames"), sizes=sizes, vocabulary=MELODY_NOTES)
+        if self.use_lyrics:
+            slots[LYRICS] = Slot(kind="tokens", axes=("frames",), sizes=(self.frames,), vocabulary=LYRIC_UNITS)
+        return TensorSpec(slots)
 
     @property
     def rows(self) -> int:

@@ -1,4 +1,4 @@
-"""What is measured of models that write sounds as tokens besides what is of all sounds: codes in use, keys obeyed, runs copied.
+"""What is measured of models that write sounds as tokens besides what is of all sounds: codes in use, keys obeyed, runs copied, words sung.
 
 Captions and classes lie with the tokens and not with the pictures that the first stages learned from, so they are put together first; then
 a judge of captions and a classifier hear these models as they hear others. Where captions name a key, the key of what was made for them is
@@ -26,6 +26,7 @@ from makar.evaluation.captioned import caption_rows, distinct_pairs
 from makar.evaluation.findings import Score
 from makar.evaluation.material import Material, run_folder
 from makar.evaluation.sound_codes import usage_scores
+from makar.evaluation.sung_words import lyric_scores
 from makar.evaluation.tune_listening import key_of
 from makar.generation.generate import make_assets
 from makar.generation.jobs import Job, make_jobs
@@ -98,7 +99,14 @@ def token_scores(material: Material) -> tuple[Score, ...]:
     Args:
         material: The model and its data.
     """
-    return (*_usage(material), *key_scores(material), *_runs(material))
+    return (*_usage(material), *key_scores(material), *_runs(material), *_lyrics(material))
+
+
+def _lyrics(material: Material) -> tuple[Score, ...]:
+    tokens = token_store(material, "held_out")
+    if tokens is None or len(tokens) != len(material.held_out):
+        return ()
+    return lyric_scores(material, tokens)
 
 
 def _tokens_codec(material: Material) -> LatentCodec:

@@ -3,8 +3,9 @@
 All are made of two parts. A ``sound-vqvae`` turns the picture of a sound into tokens, several a moment; a ``sound-transformer`` writes
 tokens from a class, a caption and a guide. ``musicgen`` is one of each, with the melody as a guide that need not be given. ``jukebox`` has
 two autoencoders, of which the coarse one sees sixteen frames as one: a prior writes coarse tokens of a class, and a second transformer the
-fine ones along them. ``musiclm`` is the same with coarse tokens of notes and beginnings alone, written from a caption: what is played
-before how it sounds. What differs from the papers stands in docs/tasks/music_tokens.md. Shares of the time and sizes are not measured.
+fine ones along them; ``jukebox-lyrics`` tells both what is sung at each moment. ``musiclm`` is the same with coarse tokens of notes and
+beginnings alone, written from a caption: what is played before how it sounds. What differs from the papers stands in
+docs/tasks/music_tokens.md. Shares of the time and sizes are not measured.
 
 Sources: Copet et al. 2023, arXiv 2306.05284 (MusicGen); Dhariwal et al. 2020, arXiv 2005.00341 (Jukebox); Agostinelli et al. 2023, arXiv
 2301.11325 (MusicLM).
@@ -77,6 +78,22 @@ def jukebox() -> Recipe:
         coarse=coarse,
         planned=codec,
         sounding=codec,
+    )
+
+
+def jukebox_lyrics() -> Recipe:
+    """Return the recipe for songs with words: ``jukebox`` whose two writers are told what is sung at each moment."""
+    codec = SoundCodecConfig(mels=MUSIC_MELS, use_labels=True, use_lyrics=True)
+    coarse = _tokeniser(COARSE, share=0.1, strides=(4, 4), codebooks=2)
+    return _in_two(
+        "jukebox-lyrics",
+        summary="songs of the style that you ask for that sing your words: the design of Jukebox with its lyrics",
+        coarse=coarse,
+        planned=codec,
+        sounding=codec,
+        # Words are lost in the fine tokens first, and the prior knows the songs of a person by heart within seconds.
+        fine_share=0.45,
+        prior_share=0.1,
     )
 
 
@@ -204,7 +221,16 @@ def _spec(codec: CodecConfig, over: tuple[Stage, ...]) -> TensorSpec:
     return codec.estimated_spec({"any": 1})
 
 
-def _in_two(name: str, *, summary: str, coarse: Stage, planned: SoundCodecConfig, sounding: SoundCodecConfig) -> Recipe:
+def _in_two(
+    name: str,
+    *,
+    summary: str,
+    coarse: Stage,
+    planned: SoundCodecConfig,
+    sounding: SoundCodecConfig,
+    fine_share: float = 0.3,
+    prior_share: float = 0.2,
+) -> Recipe:
     """Return a recipe that writes coarse tokens before fine ones.
 
     Args:
@@ -213,9 +239,10 @@ def _in_two(name: str, *, summary: str, coarse: Stage, planned: SoundCodecConfig
         coarse: The stage that makes coarse tokens.
         planned: The codec below the prior: what is told, and what the coarse tokens are of.
         sounding: The codec below the last stage.
+        fine_share: Of the time, for the autoencoder of fine tokens.
+        prior_share: Of the time, for what writes the coarse ones.
     """
-    fine = _tokeniser(TOKENS, share=0.3)
-    prior_share = 0.2
+    fine = _tokeniser(TOKENS, share=fine_share)
     prior = _writer(PRIOR, _through(coarse, planned), over=(coarse, fine), share=prior_share)
     codec = EmbeddedCodecConfig(component=PRIOR, base=_through(fine, sounding))
     rest = 1 - coarse.share - fine.share - prior_share

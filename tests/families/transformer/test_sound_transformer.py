@@ -13,8 +13,8 @@ from makar.families.transformer.delay import delayed, undelayed
 from makar.families.transformer.sound_config import SoundTransformerConfig
 from makar.families.transformer.sound_options import SoundTokenOptions
 from makar.families.transformer.sound_sampler import SoundTokenSampler
-from makar.families.transformer.sound_stream import guide_rows
-from makar.tensor_spec import CAPTION, CLASS, KNOWN, MASK, SOURCE, TARGET, Slot, TensorSpec
+from makar.families.transformer.sound_stream import guide_rows, lyric_rows
+from makar.tensor_spec import CAPTION, CLASS, KNOWN, LYRICS, MASK, SOURCE, TARGET, Slot, TensorSpec
 
 CAPTIONS = torch.tensor([[4, 5, 6, 0], [1, 0, 0, 0], [2, 3, 0, 0]])
 LABELS = torch.tensor([0, 2, 1])
@@ -35,6 +35,8 @@ SMALL = SoundTransformerConfig(
 )
 PLAIN = SMALL.changed(classes=0, caption_length=0, caption_vocabulary=0, source_codes=0, source_dropout=0.0)
 
+SUNG = SMALL.changed(lyric_units=5, lyric_frames=12)
+
 
 class Listening:
     """A codec of which a sampler only asks how long a sound is."""
@@ -49,6 +51,9 @@ class Listening:
 
     def encode_caption(self, text):
         return np.array([len(text) % 7 + 2, 0, 0, 0])
+
+    def encode_lyrics(self, text):
+        return np.array([1 + len(word) % 4 for word in text.split() for _ in range(4)])
 
     def _imagined(self, imagined, prompts, seeds, options):
         self.asked.append((prompts, seeds, options))
@@ -76,6 +81,8 @@ def batch(config=SMALL, count=3):
     if config.source_codes:
         sizes = (count, config.source_codebooks, config.source_moments)
         found[SOURCE] = torch.randint(0, config.source_codes, sizes, generator=generator(3))
+    if config.lyric_units:
+        found[LYRICS] = torch.randint(0, config.lyric_units, (count, config.lyric_frames), generator=generator(4))
     return found
 
 
@@ -87,6 +94,7 @@ def logits(family, row, *, codes=None):
     text = torch.tensor([*label, *caption.tolist(), 0])
     steps = delayed(row[TARGET] if codes is None else codes, nothing=config.codes)[:, :-1]
     guide = {"guide": row[SOURCE][None]} if SOURCE in row else {}
+    guide |= {"lyrics": row[LYRICS][None]} if LYRICS in row else {}
     (part,) = family.onnx_parts()
     with torch.no_grad():
         return part.module(text=text[None], steps=steps[None], **guide)[0]
@@ -96,7 +104,9 @@ def rows(found, place):
     return {name: values[place] for name, values in found.items()}
 
 
-@pytest.mark.parametrize("config", [SMALL, PLAIN, PLAIN.changed(codebooks=1)])
+@pytest.mark.parametrize(
+    "config", [SMALL, SUNG, PLAIN, PLAIN.changed(codebooks=1), PLAIN.changed(lyric_units=5, lyric_frames=6)]
+)
 def test_the_loss_is_the_mean_surprise_over_codebooks_of_each_example_alone(config):
     family, found = built(config), batch(config)
     losses = []
@@ -122,12 +132,12 @@ def test_a_token_is_predicted_from_what_stands_before_it_alone():
     assert torch.allclose(before[:, :4], after[:, :4], atol=1e-5) and not torch.allclose(before[:, 4:], after[:, 4:])
 
 
-@pytest.mark.parametrize("config", [SMALL, PLAIN])
+@pytest.mark.parametrize("config", [SMALL, SUNG, PLAIN])
 def test_drawing_step_by_step_is_what_the_whole_pass_says(config):
     family, found = built(config), batch(config)
     codec = Listening()
     row = rows(found, 0)
-    prompt = {name: row[name] for name in (CLASS, CAPTION, SOURCE) if name in row}
+    prompt = {name: row[name] for name in (CLASS, CAPTION, SOURCE, LYRICS) if name in row}
     ((_, made, _),) = family.sampler(codec).sample(
         SoundTokenOptions(temperature=0.0, guidance=1.0 if prompt else None), [prompt], [0]
     )
@@ -168,6 +178,60 @@ def test_a_guide_stands_beside_its_moment_and_may_be_hidden():
         for _, slots, _ in family.sampler(codec).sample(SoundTokenOptions(temperature=0.0), prompts, [0] * 4)
     ]
     assert np.array_equal(silent[0], silent[1])
+
+
+def test_words_stand_beside_the_moments_at_which_they_are_sung():
+    # Two frames a moment: a table for each of them, and the steps behind the last moment are told what it is told.
+    config = SUNG.changed(lyric_units=20)
+    first, second = lyric_rows(config, torch.arange(12)).tolist()
+    assert first == [0, 2, 4, 6, 8, 10, 10, 10] and second == [21 + frame for frame in [1, 3, 5, 7, 9, 11, 11, 11]]
+    assert config.lyric_rows == 42 and lyric_rows(
+        PLAIN.changed(lyric_units=3, lyric_frames=3), torch.arange(3)
+    ).tolist() == [[0, 0, 1, 1, 2, 2, 2, 2]]
+    family = built(SUNG)
+    found = batch(SUNG)
+    row = rows(found, 0)
+    other = row | {LYRICS: row[LYRICS].clone()}
+    other[LYRICS][6] = (other[LYRICS][6] + 1) % 5  # the first half of the fourth moment
+    before, after = logits(family, row), logits(family, other)
+    assert torch.allclose(before[:, :3], after[:, :3], atol=1e-5) and not torch.allclose(before[:, 3], after[:, 3])
+
+
+def test_words_are_hidden_in_a_share_and_wherever_the_class_is():
+    def losses(**values):
+        family = built(SUNG.changed(**values))
+        found = batch(SUNG)
+        others = found | {LYRICS: (found[LYRICS] + 1) % 5}
+        return [float(family.phases()[0].loss(one, generator(7)).value.detach()) for one in (found, others)]
+
+    told, others = losses(lyric_dropout=0.0, class_dropout=0.0)
+    assert told != others
+    first, second = losses(lyric_dropout=0.0, class_dropout=1.0)
+    assert first == second
+    # What is drawn for one example in two is not what is drawn for none.
+    assert losses(lyric_dropout=0.5, class_dropout=0.0) != [told, others]
+
+
+def test_words_are_sung_for_as_long_as_they_take_in_the_prior_too():
+    family, codec = built(SUNG.changed(source_dropout=0.0)), Listening(torch.ones(2, 8).long())
+
+    def made(prompt=None, **values):
+        options = SoundTokenOptions(temperature=0.0, **values)
+        ((_, slots, _),) = family.sampler(codec).sample(options, [prompt or {}], [3])
+        return slots[TARGET]
+
+    sung = made(lyrics="la la")
+    ((prompt,), _, options) = codec.asked[-1]
+    assert prompt[LYRICS].tolist() == [3] * 8 and options == {}
+    assert sung.shape == (3, 6) and not np.array_equal(sung, made()) and not np.array_equal(sung, made(lyrics="a a"))
+    assert np.array_equal(sung, made({LYRICS: torch.tensor([3] * 8)}))
+    # Twelve frames are six moments: five words of four frames are ten.
+    assert made(lyrics="la la la la la").shape == (3, 10) and codec.asked[-1][2] == {"seconds": pytest.approx(4.0)}
+    # Guidance leads away from the same without words.
+    assert not np.array_equal(made(lyrics="la la", guidance=6.0), sung)
+    # They are sung behind what is known, which they say nothing of.
+    made({KNOWN: torch.zeros(3, 4).long(), SOURCE: torch.zeros(2, 2).long()}, lyrics="la la")
+    assert codec.asked[-1][0][0][LYRICS].tolist() == [5] * 8 + [3] * 8
 
 
 def test_what_is_known_stays_and_is_gone_on_from():
@@ -219,11 +283,25 @@ def test_a_guide_that_is_not_given_is_imagined_of_the_same_class_and_as_long():
         (PLAIN, {KNOWN: torch.zeros(2, 3).long()}, "known tokens"),
         (PLAIN, {KNOWN: torch.zeros(3, 6).long(), MASK: torch.zeros(1, 3, 6)}, "cannot use mask"),
         (PLAIN, {CAPTION: CAPTIONS[0]}, "knows none"),
+        (PLAIN, {LYRICS: torch.zeros(6).long()}, "learned none"),
     ],
 )
 def test_what_it_cannot_honour_is_refused(config, prompt, message):
     with pytest.raises(UnsupportedError, match=message):
         list(built(config).sampler(Listening()).sample(SoundTokenOptions(), [prompt], [0]))
+
+
+@pytest.mark.parametrize(
+    "config, prompt, values, message",
+    [
+        (PLAIN, {}, {"lyrics": "la"}, "learned none"),
+        (SUNG, {LYRICS: torch.zeros(6).long()}, {"lyrics": "la"}, "given twice"),
+        (SUNG, {}, {"lyrics": "la la la la", "seconds": 2.0}, "take 3.2 to sing"),
+    ],
+)
+def test_words_that_it_cannot_sing_are_refused(config, prompt, values, message):
+    with pytest.raises(UnsupportedError, match=message):
+        list(built(config).sampler(Listening()).sample(SoundTokenOptions(**values), [prompt], [0]))
 
 
 def test_only_rows_of_tokens_can_be_written():
@@ -235,6 +313,8 @@ def test_only_rows_of_tokens_can_be_written():
 def test_the_sampler_reads_the_same_conditions_as_the_family():
     family = built()
     asking = Asking(SMALL, class_counts={"a": 1, "b": 1}, encode_caption=None)
-    sampler = SoundTokenSampler(SMALL, family.network, guide=family.guide.detach(), asking=asking, codec=Listening())
+    sampler = SoundTokenSampler(
+        SMALL, family.network, guide=family.guide.detach(), lyrics=None, asking=asking, codec=Listening()
+    )
     found = list(sampler.sample(SoundTokenOptions(), [], [1, 2]))
     assert [index for index, _, _ in found] == [0, 1] and all(slots[TARGET].shape == (3, 6) for _, slots, _ in found)

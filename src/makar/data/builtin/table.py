@@ -33,6 +33,11 @@ BUILT_IN: dict[str, tuple[str, str, str]] = {
         "text",
         "the reference and documentation of this Python",
     ),
+    "songs": (
+        "makar.data.builtin.songs:SongsSource",
+        "sound",
+        "300 sung phrases in three styles, with labels and their words; needs the program flite",
+    ),
     "tunes": (
         "makar.data.builtin.tunes:TunesSource",
         "sound",

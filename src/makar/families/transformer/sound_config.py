@@ -2,9 +2,9 @@
 
 An example is: its class, where the model has classes; the tokens of its caption; one token that ends the text; then step by step the tokens
 of all codebooks, each later by its number (``delay``). Beside every step may stand what a guide says of that moment: coarser tokens of
-the same sound, or its melody. One family for three designs, which differ in what they are given: MusicGen (Copet et al. 2023, arXiv
-2306.05284), the prior and the upsampler of Jukebox (Dhariwal et al. 2020, arXiv 2005.00341), the stages of MusicLM (Agostinelli et al.
-2023, arXiv 2301.11325).
+the same sound, or its melody; and what is sung in it, the units of the words frame by frame. One family for three designs, which differ in
+what they are given: MusicGen (Copet et al. 2023, arXiv 2306.05284), the prior and the upsampler of Jukebox (Dhariwal et al. 2020, arXiv
+2005.00341), the stages of MusicLM (Agostinelli et al. 2023, arXiv 2301.11325).
 """
 
 import dataclasses
@@ -13,7 +13,7 @@ from typing import ClassVar, Self
 from makar.config import setting
 from makar.errors import ConfigError
 from makar.families.transformer.worded_config import WordedTransformerConfig, text_settings
-from makar.tensor_spec import SOURCE, TARGET, Slot, TensorSpec
+from makar.tensor_spec import LYRICS, SOURCE, TARGET, Slot, TensorSpec
 
 AXES = ("codebooks", "frames")
 
@@ -43,6 +43,18 @@ class SoundTransformerConfig(WordedTransformerConfig):
         minimum=0.0,
         maximum=0.95,
     )
+    lyric_units: int = setting(
+        0, meaning="number of different units that words are sung in; 0 knows no words", minimum=0
+    )
+    lyric_frames: int = setting(
+        1, meaning="frames of a sound of which it is known what is sung", minimum=1, maximum=65536
+    )
+    lyric_dropout: float = setting(
+        0.1,
+        meaning="share of the examples whose words are hidden, besides those whose class is, so that none need be given",
+        minimum=0.0,
+        maximum=0.95,
+    )
 
     @property
     def edits(self) -> tuple[str, ...]:
@@ -64,17 +76,31 @@ class SoundTransformerConfig(WordedTransformerConfig):
         """Vectors of the guide: those of its tokens, and one a codebook where it is hidden; 0 without a guide."""
         return self.source_codebooks * (self.source_codes + 1) if self.source_codes else 0
 
+    @property
+    def lyric_places(self) -> int:
+        """Frames of a moment of which it is told what is sung."""
+        return max(1, round(self.lyric_frames / self.moments))
+
+    @property
+    def lyric_rows(self) -> int:
+        """Vectors of the words: those of the units, and one where they are hidden, for every place in a moment; 0 without words."""
+        return self.lyric_places * (self.lyric_units + 1) if self.lyric_units else 0
+
     def accepts(self) -> TensorSpec:
-        """Return rows of tokens, and class, caption and guide where the model has them."""
+        """Return rows of tokens, and class, caption, guide and words where the model has them."""
         target = Slot(kind="tokens", axes=AXES, sizes=(self.codebooks, self.moments), vocabulary=self.codes)
         slots = {TARGET: target, **self.text_slots()}
         if self.source_codes:
             sizes = (self.source_codebooks, self.source_moments)
             slots[SOURCE] = Slot(kind="tokens", axes=AXES, sizes=sizes, vocabulary=self.source_codes)
+        if self.lyric_units:
+            slots[LYRICS] = Slot(
+                kind="tokens", axes=("frames",), sizes=(self.lyric_frames,), vocabulary=self.lyric_units
+            )
         return TensorSpec(slots)
 
     def bound_to(self, made: TensorSpec) -> Self:
-        """Return a copy with the codebooks, classes, captions and guide of what a codec makes.
+        """Return a copy with the codebooks, classes, captions, guide and words of what a codec makes.
 
         Raises:
             ConfigError: It makes no rows of tokens.
@@ -89,6 +115,7 @@ class SoundTransformerConfig(WordedTransformerConfig):
         codebooks, moments = (int(size or 1) for size in target.sizes)
         guide = made.slots.get(SOURCE)
         rows, of_guide = (int(size or 1) for size in guide.sizes) if guide is not None else (1, 1)
+        lyrics = made.slots.get(LYRICS)
         return self.changed(
             codes=target.vocabulary,
             codebooks=codebooks,
@@ -97,11 +124,13 @@ class SoundTransformerConfig(WordedTransformerConfig):
             source_codes=0 if guide is None else guide.vocabulary,
             source_codebooks=rows,
             source_moments=of_guide,
+            lyric_units=0 if lyrics is None else lyrics.vocabulary,
+            lyric_frames=1 if lyrics is None else lyrics.sizes[0],
         )
 
     def parameter_count(self) -> int:
         """Return the exact number of trainable parameters."""
-        return self.decoder.parameter_count() + self.guide_rows * self.width
+        return self.decoder.parameter_count() + (self.guide_rows + self.lyric_rows) * self.width
 
     def training_operations(self) -> float:
         """Return operations to train on one sound, forward and backward, with a caption of full length."""

@@ -19,3 +19,7 @@ class SoundTokenOptions(TokenOptions):
         minimum=0.1,
         maximum=LONGEST_SECONDS,
     )
+    lyrics: str | None = setting(
+        None,
+        meaning="words that are sung, by models that learned songs with their words; none leaves open what is sung",
+    )

@@ -4,7 +4,8 @@ Guidance works on logits: what is asked for has l = u + g (c - u) with the logit
 (Ho and Salimans 2022, arXiv 2207.12598); both streams go through the same tokens and the same guide. Each sound has a generator of
 its own and rows that are computed as if they were alone. A sound that is longer than what was learned at once is written in windows,
 each of which begins with the second half of the one before (Copet et al. 2023, arXiv 2306.05284, section 3.1). A guide that is not given,
-or ends too early, is drawn by the stage that the codec works through, where there is one, and is hidden where there is none.
+or ends too early, is drawn by the stage that the codec works through, where there is one, and is hidden where there is none. Words are sung
+at the pace that the codec learned from songs, and a sound is as long as they need; where none are given they are hidden.
 """
 
 import dataclasses
@@ -33,9 +34,12 @@ from makar.families.transformer.quantised import pack_product
 from makar.families.transformer.sampling import choose, strategies
 from makar.families.transformer.sound_config import SoundTransformerConfig
 from makar.families.transformer.sound_options import SoundTokenOptions
-from makar.families.transformer.sound_stream import guide_rows, table_rows
+from makar.families.transformer.sound_stream import guide_rows, lyric_rows, table_rows
 from makar.families.transformer.worded_stream import text_rows, without_caption
-from makar.tensor_spec import CAPTION, CLASS, KNOWN, SOURCE, TARGET
+from makar.tensor_spec import CAPTION, CLASS, KNOWN, LYRICS, SOURCE, TARGET
+
+PAUSE = 0
+"""The unit in which nothing is sung."""
 
 TOGETHER = 16
 """Sounds drawn together; more would only need more memory, as rows are computed one by one."""
@@ -49,15 +53,24 @@ class ImaginesGuides(Protocol):
         """Return one guide an example, int64 ``[source_codebooks, moments]``."""
 
 
+@runtime_checkable
+class ReadsLyrics(Protocol):
+    """A codec that knows when the units of words are sung."""
+
+    def encode_lyrics(self, text: str) -> np.ndarray:
+        """Return the unit of every frame for as long as the words last, int64 ``[frames]``."""
+
+
 @dataclasses.dataclass(kw_only=True)
 class _Sound:
-    """One sound in the making: its tokens so far ``[codebooks, moments]`` and its guide, as long as it will be."""
+    """One sound in the making: its tokens so far ``[codebooks, moments]``, its guide and its words, as long as it will be."""
 
     index: int
     asked: Asked
     generator: torch.Generator
     tokens: Int[Tensor, "codebooks moments"]
     guide: Int[Tensor, "source_codebooks source_moments"] | None
+    lyrics: Int[Tensor, " lyric_frames"] | None
     wanted: int
 
 
@@ -68,6 +81,7 @@ class SoundTokenSampler(Sampler):
         config: Sizes of the model.
         network: The decoder; its weights are copied.
         guide: Vectors of the guide, ``None`` without one.
+        lyrics: Vectors of the words, ``None`` without any.
         asking: Reads what sounds are asked to be.
         codec: The codec of the model: how long its sounds last, and what draws their guides.
         hooks: Applied to the logits of every codebook after the filters.
@@ -79,12 +93,14 @@ class SoundTokenSampler(Sampler):
         network: TransformerNetwork,
         *,
         guide: Float[Tensor, "guide_rows width"] | None,
+        lyrics: Float[Tensor, "lyric_rows width"] | None,
         asking: Asking,
         codec: Codec,
         hooks: Sequence[LogitsHook] = (),
     ) -> None:
         self._config = config
         self._guide = guide
+        self._lyrics = lyrics
         self._asking = asking
         self._codec = codec
         self._hooks = tuple(hooks)
@@ -126,7 +142,7 @@ class SoundTokenSampler(Sampler):
         config = self._config
         generator = torch.Generator().manual_seed(seed)
         draw = torch.rand((), generator=generator)
-        rest = {name: value for name, value in prompt.items() if name not in (KNOWN, SOURCE)}
+        rest = {name: value for name, value in prompt.items() if name not in (KNOWN, SOURCE, LYRICS)}
         guide, known = prompt.get(SOURCE), prompt.get(KNOWN)
         if guide is not None and not config.source_codes:
             raise UnsupportedError("a guide for a model that follows none", expected="a class or a caption at most")
@@ -138,20 +154,40 @@ class SoundTokenSampler(Sampler):
             )
         if guide is not None and (guide.ndim != 2 or len(guide) != config.source_codebooks):
             raise UnsupportedError(f"a guide of shape {list(guide.shape)}", expected=f"{config.source_codebooks} rows")
+        lyrics = self._sung(options, prompt.get(LYRICS), tokens.shape[1])
         return _Sound(
             index=index,
             asked=asked,
             generator=generator,
             tokens=tokens,
             guide=None if guide is None else guide.cpu().long(),
-            wanted=self._wanted(options, tokens.shape[1]),
+            lyrics=lyrics,
+            wanted=self._wanted(options, tokens.shape[1], lyrics),
         )
 
-    def _wanted(self, options: SoundTokenOptions, known: int) -> int:
-        """Return how many moments a sound will have; one that goes on does so for half of what was learned at once."""
+    def _sung(self, options: SoundTokenOptions, given: Tensor | None, known: int) -> Tensor | None:
+        """Return the unit of every frame, ``None`` where nothing is said of words; what is asked for is sung behind what is known."""
+        config = self._config
+        if given is None and options.lyrics is None:
+            return None
+        if not config.lyric_units:
+            raise UnsupportedError(
+                "words to sing for a model that learned none", do='train it on songs with the recipe "jukebox-lyrics"'
+            )
+        if options.lyrics is None:
+            return None if given is None else given.cpu().long()
+        if given is not None:
+            raise UnsupportedError("words to sing were given twice", expected="one of them")
+        assert isinstance(self._codec.plain, ReadsLyrics), "words come from a codec"
+        before = torch.full((known * config.lyric_frames // config.moments,), config.lyric_units)
+        return torch.cat([before, torch.from_numpy(self._codec.plain.encode_lyrics(options.lyrics))])
+
+    def _wanted(self, options: SoundTokenOptions, known: int, lyrics: Tensor | None) -> int:
+        """Return how many moments a sound will have: what was learned at once, half of it more than is known, or as long as it is sung."""
         moments = self._config.moments
+        sung = 0 if lyrics is None else math.ceil(len(lyrics) * moments / self._config.lyric_frames)
         if options.seconds is None:
-            return known + max(1, moments // 2) if known else moments
+            return max(sung, known + max(1, moments // 2) if known else moments)
         heard = self._codec.plain.config
         if not isinstance(heard, HearingConfig):
             raise UnsupportedError("seconds of a model that knows none", expected="a model of sounds")
@@ -160,6 +196,11 @@ class SoundTokenSampler(Sampler):
             raise UnsupportedError(
                 f"{options.seconds:g} seconds of a sound that is as long already",
                 expected="more seconds than there are",
+            )
+        if wanted < sung:
+            raise UnsupportedError(
+                f"{options.seconds:g} seconds for words that take {sung * heard.seconds / moments:.1f} to sing",
+                expected="more seconds, or fewer words",
             )
         return wanted
 
@@ -178,6 +219,8 @@ class SoundTokenSampler(Sampler):
                     prompt[CLASS] = torch.tensor(label)
                 if caption is not None:
                     prompt[CAPTION] = caption
+                if sound.lyrics is not None:
+                    prompt[LYRICS] = sound.lyrics
                 heard = self._codec.plain.config
                 assert isinstance(heard, HearingConfig), "guides are of sounds"
                 seconds = heard.seconds * sound.wanted / config.moments
@@ -202,7 +245,8 @@ class SoundTokenSampler(Sampler):
         guidance = self._asking.guidance(options, [sound.asked for sound in sounds])
         told = [sound.asked for sound in sounds]
         untold = [self._asking.nothing(options.negative_prompt)] * len(sounds) if guidance != 1.0 else []
-        beside = [self._beside(sound, first) for sound in sounds] * (2 if untold else 1)
+        beside = [self._beside(sound, first, is_told=True) for sound in sounds]
+        beside += [self._beside(sound, first, is_told=False) for sound in sounds if untold]
         decoder = PrefixDecoder(
             self._weights, rows=len(beside), positions=config.longest_text + moments + config.codebooks
         )
@@ -236,16 +280,20 @@ class SoundTokenSampler(Sampler):
         rows = table_rows(self._config, codes[..., None])[..., 0].to(self._weights.embedding.device)
         return self._weights.embedding[rows].sum(1) * self._config.codebooks**-0.5
 
-    def _beside(self, sound: _Sound, first: int) -> Float[Tensor, "steps width"]:
-        """Return what the guide adds to the steps of a window."""
+    def _beside(self, sound: _Sound, first: int, *, is_told: bool) -> Float[Tensor, "steps width"]:
+        """Return what guide and words add to the steps of a window; what is untold is not told the words."""
         config, embedding = self._config, self._weights.embedding
-        if self._guide is None or sound.guide is None:
-            return torch.zeros(1, embedding.shape[1], device=embedding.device)
-        start = first * config.source_moments // config.moments
-        window = sound.guide[:, start : start + config.source_moments]
-        short = config.source_moments - window.shape[1]
-        hidden = torch.full((config.source_codebooks, short), config.source_codes)
-        return self._guide[guide_rows(config, torch.cat([window, hidden], 1)).to(self._guide.device)].sum(0)
+        found = torch.zeros(1, embedding.shape[1], device=embedding.device)
+        if self._guide is not None and sound.guide is not None:
+            window = _window(sound.guide, first, config.source_moments, config.moments, hidden=config.source_codes)
+            found = self._guide[guide_rows(config, window).to(self._guide.device)].sum(0)
+        if self._lyrics is not None:
+            words = sound.lyrics if is_told and sound.lyrics is not None else torch.zeros(0, dtype=torch.int64)
+            # Behind words that were given nothing is sung.
+            after = PAUSE if len(words) else config.lyric_units
+            window = _window(words, first, config.lyric_frames, config.moments, hidden=after)
+            found = found + self._lyrics[lyric_rows(config, window).to(self._lyrics.device)].sum(0)
+        return found
 
     def _beginning(self, asked: Asked, beside: Float[Tensor, "steps width"]) -> Float[Tensor, "length width"]:
         """Return the vectors of class, caption and the end of the text, which predicts the first step."""
@@ -262,3 +310,20 @@ class SoundTokenSampler(Sampler):
         vectors = self._weights.embedding[rows.tokens[0].to(self._weights.embedding.device)].clone()
         vectors[-1] += beside[0]
         return vectors
+
+
+def _window(
+    told: Int[Tensor, "*rows length"], first: int, length: int, moments: int, *, hidden: int
+) -> Int[Tensor, "*rows window"]:
+    """Return what is told of the moments from ``first`` on, ``hidden`` behind its end.
+
+    Args:
+        told: Of all moments.
+        first: The first moment.
+        length: How much is told of so many moments as a window has.
+        moments: Moments of a window.
+        hidden: What stands where nothing is told.
+    """
+    start = first * length // moments
+    window = told[..., start : start + length]
+    return torch.cat([window, torch.full((*told.shape[:-1], length - window.shape[-1]), hidden)], -1)
