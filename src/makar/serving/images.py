@@ -19,7 +19,7 @@ from starlette.datastructures import UploadFile
 from makar.errors import MakarError, UnsupportedError, UsageError
 from makar.serving.bodies import ignored_header, read_fields, read_json
 from makar.serving.front import Front, answer, attended, begun, front_of, leased, merged, now, seed_of, sse
-from makar.serving.image_fields import EDIT_WORDS, ImageFields, edit_words, form_values, image_controls
+from makar.serving.image_fields import EDIT_WORDS, MOST_IMAGES, ImageFields, edit_words, form_values, image_controls
 from makar.serving.keeping import CREATE, EDIT, NOT_KEPT, Keeping, keep_file
 from makar.serving.problems import problem_of
 from makar.serving.process import Event, Process
@@ -209,6 +209,8 @@ async def edits(request: Request) -> Response:
     given = [file for name, file in files if name in IMAGES]
     if len(given) != 1 and (given or "to_seed" not in words):
         raise UsageError(f"{len(given)} images", expected="one file named image, or two seeds to go between")
+    if isinstance(words.get("frames"), int) and words["frames"] > MOST_IMAGES:
+        raise UsageError(f"{words['frames']} frames", expected=f"at most {MOST_IMAGES} at a time")
     how = words | ({"image": await _encoded(given[0])} if given else {})
     for name, file in files:
         if name in OTHERS:
