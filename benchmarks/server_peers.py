@@ -25,6 +25,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from editor import make_model
 from measure import machine, write_result
 from server_latency import SHAPES, Server, connection_to
 
@@ -35,34 +36,6 @@ SETTINGS = {
     "transformers": [],
     "transformers continuous": ["--continuous-batching"],
 }
-
-
-def make_model(shape: str, folder: Path) -> int:
-    """Save a model with random weights and a vocabulary of this repository's code; return its parameters."""
-    import torch
-
-    from makar.artifacts.save import save_artifact
-    from makar.codecs.codec import fit_codec
-    from makar.codecs.text_config import code_codec
-    from makar.data.record import Record
-    from makar.families.family import build_family
-    from makar.families.transformer.config import TransformerConfig
-    from makar.recipe import Recipe, Stage
-
-    sources = sorted((Path(__file__).parents[1] / "src" / "makar").rglob("*.py"))[:80]
-    records = (
-        Record(id=str(number), medium="code", content=path.read_text(), document="d", source="d.py", split="train")
-        for number, path in enumerate(sources)
-    )
-    codec = fit_codec(code_codec(2048), records)
-    config = TransformerConfig(layout="mainstream", context=1024, **SHAPES[shape]).bound_to(codec.spec)
-    family = build_family(config)
-    family.initialise(torch.Generator().manual_seed(0))
-    stage = Stage(name="model", codec=codec.config, family=config)
-    recipe = Recipe(name="code", medium="code", summary="random weights", stages=(stage,))
-    data = {"fingerprint": "00" * 32, "name": "nothing"}
-    save_artifact(folder, recipe=recipe, codec=codec, family=family, training={"run": ""}, data=data)
-    return sum(parameter.numel() for parameter in family.parameters())
 
 
 def asked(connection: http.client.HTTPConnection, model: str, *, tokens: int, number: int) -> int:
