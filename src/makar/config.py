@@ -89,6 +89,12 @@ class Config:
                 raise UnknownNameError(f"setting of {type(self).__name__}", name, known)
         return dataclasses.replace(self, **values)
 
+    def tried(self, **values: Any) -> Self:
+        """Return a copy with some fields replaced and nothing checked, to ask many shapes for their sizes; ``changed`` checks."""
+        copy = object.__new__(type(self))
+        copy.__dict__.update(self.__dict__, **values)
+        return copy
+
     @classmethod
     def from_dictionary(cls, values: dict[str, Any]) -> Self:
         """Build a configuration from plain values.

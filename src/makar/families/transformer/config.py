@@ -175,15 +175,13 @@ class TransformerConfig(FamilyConfig):
                 shared -= 1
             for offset in (-1, 0, 1):
                 depth = max(1, round(1.25 + width / 80) + offset)
-                candidate = self.changed(
-                    depth=depth, width=width, heads=heads, key_value_heads=shared, hidden=0, head_channels=0
-                )
-                error = abs(candidate.parameter_count() / parameters - 1) + 0.05 * abs(offset)
-                candidates.append((error, width, offset, candidate))
-            if candidates[-3][3].parameter_count() > FAR_BEYOND * parameters:
+                shape = {"depth": depth, "width": width, "heads": heads, "key_value_heads": shared}
+                count = self.tried(**shape, hidden=0, head_channels=0).parameter_count()
+                candidates.append((abs(count / parameters - 1) + 0.05 * abs(offset), width, offset, count, shape))
+            if candidates[-3][3] > FAR_BEYOND * parameters:
                 # The shallowest of this width is too large by far, and what is wider is larger still.
                 break
-        return min(candidates, key=lambda found: found[:3])[3]
+        return self.changed(**min(candidates, key=lambda found: found[:3])[4], hidden=0, head_channels=0)
 
     def with_adapter(self, adapter: AdapterConfig) -> Self:
         """Return a copy that learns an adapter of another model of its shape."""
