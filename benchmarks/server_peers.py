@@ -4,7 +4,7 @@
     python benchmarks/server_peers.py --shape 2M --tokens 16 --chats 4 --rounds 1        a try of a minute
 
 A model of the mainstream layout with random weights (speed does not depend on their values) is saved once; both servers open that folder
-and are asked for completions of the same prompts on 127.0.0.1, by as many threads as requests, each with its own connection, and one after
+and are asked for completions of the same prompts on 127.0.0.1, by as many threads as requests, a connection each, and one after
 another. Greedy, so that neither draws; tokens are what each counts in `usage`. Ours runs in float32 and in float32-batched; the peer as it
 comes and with `--continuous-batching`, where it runs. Servers run one at a time with every processor; the best round of each counts, and
 the best setting of each side is compared.
@@ -41,6 +41,8 @@ SETTINGS = {
 def asked(connection: http.client.HTTPConnection, model: str, *, tokens: int, number: int) -> int:
     """Ask for one completion and return how many tokens it has."""
     body = {"model": model, "prompt": f"def number_{number}(value):\n    ", "max_tokens": tokens, "temperature": 0.0}
+    # A connection that stood idle may have been closed by the server.
+    connection.close()
     connection.request("POST", "/v1/completions", json.dumps(body), {"Content-Type": "application/json"})
     answer = connection.getresponse()
     said = answer.read()
@@ -76,24 +78,25 @@ def transformers_server(folder: Path, words: list[str]) -> Iterator[str]:
         port = free.getsockname()[1]
     command = [str(Path(sys.executable).parent / "transformers"), "serve", str(folder), "--host", "127.0.0.1"]
     command += ["--port", str(port), "--device", "cpu", "--dtype", "float32", *words]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    address = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(240):
-            if process.poll() is not None:
-                assert process.stderr is not None
-                raise RuntimeError(process.stderr.read()[-500:])
-            try:
-                connection = connection_to(address)
-                connection.request("GET", "/health")
-                if connection.getresponse().status == 200:
-                    break
-            except OSError:
-                time.sleep(0.5)
-        yield address
-    finally:
-        process.terminate()
-        process.wait(60)
+    with tempfile.TemporaryFile("w+") as said:
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=said, text=True)
+        address = f"http://127.0.0.1:{port}"
+        try:
+            for _ in range(240):
+                if process.poll() is not None:
+                    said.seek(0)
+                    raise RuntimeError(said.read()[-500:])
+                try:
+                    connection = connection_to(address)
+                    connection.request("GET", "/health")
+                    if connection.getresponse().status == 200:
+                        break
+                except OSError:
+                    time.sleep(0.5)
+            yield address
+        finally:
+            process.terminate()
+            process.wait(60)
 
 
 def measured(setting: str, folder: Path, **how: int) -> dict[str, Any]:
