@@ -30,6 +30,9 @@ BLOCK = 128
 TOGETHER = 16
 """Tokens of one step up to which guesses are added: the products are still bound by reading the weights."""
 
+UNHURRIED = 8
+"""Texts at once up to which each is shown as often as it may be."""
+
 
 class Writing:
     """One text in the making.
@@ -91,8 +94,11 @@ class Writing:
         self.is_finished = self.left == 0 or self.stream.stopped
         return token
 
-    def take(self) -> tuple[list[int], str] | None:
+    def take(self, *, company: int = 1) -> tuple[list[int], str] | None:
         """Return the new tokens and their text; ``None`` while there is nothing to show yet.
+
+        Args:
+            company: Texts that are written at once. Where they are many, pieces come less often: to tell of each costs as much as a token.
 
         Raises:
             MakarError: A strategy could not go on.
@@ -101,7 +107,8 @@ class Writing:
         if self._error is not None:
             raise self._error
         now = time.monotonic()
-        if not self.is_finished and now - self._shown_seconds < self._interval_seconds:
+        interval = self._interval_seconds * max(1.0, company / UNHURRIED)
+        if not self.is_finished and now - self._shown_seconds < interval:
             return None
         tokens, text = self.stream.finish() if self.is_finished else self.stream.take()
         if not tokens and not self.is_finished:
@@ -141,6 +148,11 @@ class DecodingBatch:
             self._release(writing)
         elif writing in self._waiting:
             self._waiting.remove(writing)
+
+    @property
+    def company(self) -> int:
+        """How many texts are written at once."""
+        return len(self._active)
 
     @property
     def is_busy(self) -> bool:

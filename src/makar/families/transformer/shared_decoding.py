@@ -44,7 +44,7 @@ class SharedDecoding:
                 with self._lock:
                     if not any(writing.has_news for writing in open_ones):
                         batch.step()
-                    news = [(writing, writing.take()) for writing in open_ones if writing.has_news]
+                    news = [(one, one.take(company=batch.company)) for one in open_ones if one.has_news]
                     ended = [writing for writing, _ in news if writing.is_finished]
                 open_ones = [writing for writing in open_ones if writing not in ended]
                 yield from ((writing, *piece) for writing, piece in news if piece is not None)
