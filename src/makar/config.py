@@ -92,7 +92,9 @@ class Config:
     def tried(self, **values: Any) -> Self:
         """Return a copy with some fields replaced and nothing checked, to ask many shapes for their sizes; ``changed`` checks."""
         copy = object.__new__(type(self))
-        copy.__dict__.update(self.__dict__, **values)
+        copy.__dict__.update(self.__dict__)
+        for name, value in values.items():
+            copy.__dict__[name] = value
         return copy
 
     @classmethod
