@@ -136,7 +136,9 @@ def main() -> None:
         side: max(rate["at_once"] for setting, rate in found.items() if setting.startswith(side))
         for side in ("makar", "transformers")
     }
-    ratio = best["makar"] / max(best["transformers"], 1e-9)
+    if not all(best.values()):
+        sys.exit(f"one side did not run, so nothing is compared: {found}")
+    ratio = best["makar"] / best["transformers"]
     print(f"{given.chats} requests at once: {best}, {ratio:.2f}x (bar {BAR})")
     conditions = {name: getattr(given, name) for name in ("shape", "tokens", "chats", "rounds")}
     result = {"machine": about, **conditions, "parameters": parameters, "found": found, "ratio": ratio, "bar": BAR}

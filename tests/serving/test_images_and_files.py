@@ -218,8 +218,9 @@ def test_an_image_without_a_mask_is_begun_from_and_a_strength_says_how_far(clien
         ([("image", ("x.png", b"\x89PNG\r\n\x1a\n" + b"0" * 100))], "damaged"),
         ([], "image"),
         ([("image", ("x.png", "SMALL")), ("mask", ("m.png", "OTHER"))], "mask"),
+        ([("to_seed", (None, b"3")), ("frames", (None, b"1000"))], "1000 frames"),
     ],
-    ids=("text", "damaged", "none", "mask of another size"),
+    ids=("text", "damaged", "none", "mask of another size", "too many frames"),
 )
 def test_damaged_images_and_masks_of_another_size_are_refused(server, files, words):
     given = {"SMALL": png(np.zeros((16, 16, 3), np.uint8)), "OTHER": png(np.zeros((8, 9, 3), np.uint8))}

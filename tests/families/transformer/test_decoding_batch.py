@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from makar.errors import DataError
+from makar.families.transformer import decoding_batch
 from makar.families.transformer.decoder import pack_weights
 from makar.families.transformer.decoding_batch import BLOCK, DecodingBatch, Writing
 from makar.families.transformer.options import TextOptions
@@ -48,6 +49,24 @@ def written(batch: DecodingBatch, writing: Writing) -> list[int]:
     while not writing.is_finished:
         batch.step()
     return writing.tokens[start:]
+
+
+def test_pieces_come_less_often_where_many_texts_are_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(decoding_batch.time, "monotonic", lambda: now[0])
+    settings: dict[str, Any] = {"chain": (Greedy(),), "seed": 0, "end_tokens": (END,), "limit": 40}
+    writing = Writing(0, [1], **settings, stream=TextStream(decode_bytes), interval_seconds=1.0)
+    logits = torch.zeros(256)
+    logits[ord("a")] = 1.0
+
+    def shown_after(seconds: float, company: int) -> bool:
+        now[0] += seconds
+        writing.choose(logits)
+        return writing.take(company=company) is not None
+
+    assert shown_after(0.0, 1)
+    assert not shown_after(0.9, 8) and shown_after(0.2, 8)
+    assert not shown_after(3.0, 32) and shown_after(1.1, 32)
 
 
 def test_a_text_that_repeats_takes_fewer_steps() -> None:

@@ -168,16 +168,16 @@ class SoundTokenSampler(Sampler):
     def _sung(self, options: SoundTokenOptions, given: Tensor | None, known: int) -> Tensor | None:
         """Return the unit of every frame, ``None`` where nothing is said of words; what is asked for is sung behind what is known."""
         config = self._config
-        if given is None and options.lyrics is None:
-            return None
-        if not config.lyric_units:
+        if not config.lyric_units and (given is not None or options.lyrics is not None):
             raise UnsupportedError(
                 "words to sing for a model that learned none", do='train it on songs with the recipe "jukebox-lyrics"'
             )
-        if options.lyrics is None:
-            return None if given is None else given.cpu().long()
-        if given is not None:
+        if given is not None and options.lyrics is not None:
             raise UnsupportedError("words to sing were given twice", expected="one of them")
+        if given is not None:
+            return given.cpu().long()
+        if options.lyrics is None:
+            return None
         assert isinstance(self._codec.plain, ReadsLyrics), "words come from a codec"
         before = torch.full((known * config.lyric_frames // config.moments,), config.lyric_units)
         return torch.cat([before, torch.from_numpy(self._codec.plain.encode_lyrics(options.lyrics))])
