@@ -4,7 +4,8 @@ Run: python benchmarks/code_model.py [--minutes 30] [--samples 200] [--bugs 200]
 
 The library is cut by module (every tenth of the modules in the order of a hash is held out). xz has seen the training code: the bits are
 those that the held-out code adds to it, with a dictionary that reaches over everything. A mistake is one token of held-out code changed,
-left out, or taken for another; whoever ranks lines gets the parser's word first, the model and the n-gram model of bytes alike.
+left out, or taken for another; whoever ranks lines gets the word of the parser and of a checker (pyflakes) first, the model and the n-gram
+model of bytes alike.
 """
 
 import argparse
@@ -29,7 +30,7 @@ from makar.data.builtin.python_code import library_files
 from makar.evaluation.bootstrap import share_interval
 from makar.evaluation.ngram import NgramModel
 from makar.generation.bugs import ranked_lines
-from makar.generation.python_source import unparsable_lines
+from makar.generation.python_source import doubtful_lines, unparsable_lines
 
 BARS = {"below_xz": (0.15, 0.25), "functions_that_parse": (0.8, None), "bugs_in_top": (0.5, None)}
 TOP_SHARE = 0.05
@@ -110,16 +111,17 @@ def changed(token: tokenize.TokenInfo, kind: str, names: list[str], draw: random
 
 
 def ngram_ranking(model: NgramModel, source: str) -> list[int]:
-    """Return the numbers of the lines that say something, the most surprising first; those that do not parse before all."""
+    """Return the numbers of the lines that say something, the most surprising first; what parser and checker say before all."""
     wrong = {one.number for one in unparsable_lines(source)}
+    doubtful = set() if wrong else {one.number for one in doubtful_lines(source)}
     bits = model.bits(source.encode())[-1]
     scores, start = {}, 0
     for number, line in enumerate(source.splitlines(keepends=True), start=1):
         end = start + len(line.encode())
         if line.strip():
-            scores[number] = math.inf if number in wrong else float(bits[start:end].max())
+            scores[number] = float(bits[start:end].max())
         start = end
-    return sorted(scores, key=lambda number: (-scores[number], number))
+    return sorted(scores, key=lambda number: (number not in wrong, number not in doubtful, -scores[number], number))
 
 
 def planted_bugs(model: Path, parts: tuple[dict[str, str], dict[str, str]], *, count: int, seed: int) -> dict:

