@@ -5,6 +5,7 @@ import torch
 
 from makar.errors import DivergedError, InterruptedRunError
 from makar.families.family import Health
+from makar.training.budget import Budget
 from makar.training.progress import Watch
 from makar.training.trainer import train_stage
 
@@ -49,6 +50,24 @@ def test_a_collapse_goes_back_to_the_last_good_state_and_is_told(workshop, tmp_p
     assert (event["step"], event["broken_step"]) == (200, 400)
     assert "the generator collapsed (step 400)" in event["message"] and "half the learning rate" in event["message"]
     assert result.incidents == [event["message"]] and result.rollbacks == 1 and result.steps == 650
+
+
+def test_a_deadline_that_leaves_no_time_to_learn_is_told(workshop, tmp_path):
+    shop = workshop()
+    plan, events = shop.plan(seconds=1.0), []
+    spent = Budget(1.0, consumed_seconds=0.9)
+    result = train_stage(
+        plan,
+        plan.recipe.stages[0],
+        family=shop.family(),
+        data=shop.data,
+        folder=tmp_path,
+        watch=Watch(on_event=events.append),
+        budget=spent,
+    )
+    (event,) = of_kind(events, "hurried")
+    assert result.steps == 1 and result.incidents == [event["message"]]
+    assert "there was time for 1 step of stage" in event["message"]
 
 
 def test_a_healthy_run_tells_nothing(workshop, tmp_path):

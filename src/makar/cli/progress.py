@@ -30,6 +30,7 @@ _MILESTONES = {
     "rolled_back",
     "unhealthy",
     "gave_up",
+    "hurried",
     "resumed",
     "note",
     "plan",

@@ -35,6 +35,7 @@ from makar.training.progress import read_curve
 LOG = logging.getLogger("makar.serving")
 WAITS, RUNS, PAUSES, ENDED = ("queued",), ("running",), ("paused",), ("succeeded", "failed", "cancelled")
 LONGEST_MESSAGE = 1000
+WARNINGS = ("warning", "rolled_back", "unhealthy", "gave_up", "hurried")
 SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".parquet", ".txt", ".md", ".py", ".zip", ".tar", ".gz")
 
 
@@ -336,12 +337,12 @@ async def job_events(request: Request) -> Response:
 
 def _event(job: dict[str, Any], number: int, line: dict[str, Any]) -> dict[str, Any]:
     figures = {name: value for name, value in line.items() if isinstance(value, int | float)}
-    said = ", ".join(f"{name} {value:g}" for name, value in figures.items())
+    said = line.get("message") or ", ".join(f"{name} {value:g}" for name, value in figures.items())
     return {
         "id": f"ftevent-{job['id'][-12:]}-{number}",
         "object": "fine_tuning.job.event",
         "created_at": job["created_at"] + int(line.get("seconds", 0)),
-        "level": "warn" if line["event"] in ("warning", "rolled_back") else "info",
+        "level": "warn" if line["event"] in WARNINGS else "info",
         "message": f"{line['event']}: {said}" if said else str(line["event"]),
         "type": "metrics" if figures else "message",
         "data": figures,

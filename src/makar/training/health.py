@@ -10,8 +10,10 @@ import torch
 
 from makar.families.family import Family, Health
 from makar.training.distributed import Team
+from makar.training.plan import TrainingPlan
 from makar.training.randomness import torch_generator
 
+FEWEST_STEPS = 10
 HINT = "lower the learning rate, for example --set stages.0.optimisation.learning_rate=0.001"
 
 
@@ -41,3 +43,10 @@ def settle(family: Family, *, seed: int) -> None:
 def return_message(reason: str, *, broken_step: int, good_step: int) -> str:
     """Return what is written about a return to a good state."""
     return f"{reason} (step {broken_step}); back to step {good_step} with other data and half the learning rate"
+
+
+def hurry_message(plan: TrainingPlan, stage: str, steps: int) -> str:
+    """Return what is written about a stage for which a deadline left too little time to learn anything; empty where it did not."""
+    if plan.steps is not None or steps >= FEWEST_STEPS:
+        return ""
+    return f'there was time for {steps} step{"" if steps == 1 else "s"} of stage "{stage}", which has learned next to nothing'

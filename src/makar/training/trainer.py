@@ -25,7 +25,7 @@ from makar.training.budget import Budget, Pace
 from makar.training.counters import Counters
 from makar.training.distributed import Team
 from makar.training.energy import EnergyMeter, energy_range
-from makar.training.health import HINT, family_health, return_message, settle
+from makar.training.health import HINT, family_health, hurry_message, return_message, settle
 from makar.training.learner import Learner
 from makar.training.plan import TrainingPlan
 from makar.training.progress import EventLog, Watch
@@ -200,6 +200,8 @@ class _Trainer:
             self._step(progress)
             self._look_after()
         self._validate(1.0)
+        if message := hurry_message(self.plan, self.stage.name, self.counters.step):
+            self._note("hurried", message, broken_step=self.counters.step)
         return self._finish()
 
     def _step(self, progress: float) -> None:
@@ -349,8 +351,7 @@ class _Trainer:
         self.sample_seconds = time.monotonic() - begin
 
     def _report_progress(self, learning_rate: float) -> None:
-        counters = self.counters
-        means = self.losses.means()
+        counters, means = self.counters, self.losses.means()
         self.log.emit(
             "progress",
             step=counters.step,
