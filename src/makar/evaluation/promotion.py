@@ -2,8 +2,8 @@
 
 It has to be better at what it was trained for, its interval above zero, and not worse at the rest: at predicting what the old one had
 learned from (perplexity) and at writing something new (memorisation). "Not worse" is said where the interval of the difference reaches what
-is allowed; what cannot be measured here is said to be unknown and decides nothing, and so does a goal whose interval includes zero, which is
-undecided. Both models answer the same prompts with the same seeds, so that every difference is one of a pair.
+is allowed; what cannot be measured here is said to be unknown and decides nothing, and so does a goal that is undecided, because its
+interval includes zero. Both models answer the same prompts with the same seeds, so that every difference is one of a pair.
 """
 
 import dataclasses
