@@ -63,9 +63,12 @@ class Taste:
 
     def rewards(self, items: Sequence[Judged]) -> Float[np.ndarray, " items"]:
         """Return how much each thing is liked, in nats; only differences mean something."""
-        if not items:
-            return np.zeros(0)
-        return (features(items) - self.mean) / self.deviation @ self.weights
+        return self.rewards_of(features(items)) if items else np.zeros(0)
+
+    def rewards_of(self, found: Float[np.ndarray, "items features"]) -> Float[np.ndarray, " items"]:
+        """Return the same for things of which the features are known."""
+        rewards: np.ndarray = (found - self.mean) / self.deviation @ self.weights
+        return rewards
 
 
 def learn_taste(
