@@ -42,7 +42,8 @@ async def list_assets(request: Request) -> Response:
     library = front_of(request).library
 
     def listed() -> tuple[list[dict[str, Any]], bool]:
-        wanted = Wanted(limit=int(limit), **{name: words[name] for name in FILTERS if name in words})
+        filters: dict[str, Any] = {name: words[name] for name in FILTERS if name in words}
+        wanted = Wanted(limit=int(limit), **filters)
         if "rating" in words:
             wanted = by_rating(wanted, words["rating"])
         if "for_rater" in words:
