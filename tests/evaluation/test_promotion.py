@@ -22,8 +22,17 @@ def check(wanted, low, high, allowed=0.0):
         ([check(BETTER, 0.1, 0.2), check(NOT_WORSE, -0.05, -0.03, allowed=-0.02)], False),
         ([check(BETTER, 0.1, 0.2), Check(name="y", wanted=NOT_WORSE, gain=None, unit="", why="not here")], True),
         ([Check(name="y", wanted=BETTER, gain=None, unit="", why="not here")], False),
+        ([check(BETTER, 0.1, 0.2), check(BETTER, -0.3, 0.3)], True),
+        ([check(BETTER, 0.1, 0.2), check(BETTER, -0.3, 0.0)], True),
+        ([check(BETTER, 0.1, 0.2), check(BETTER, -0.3, -0.1)], False),
+        ([check(BETTER, -0.1, 0.2), check(BETTER, -0.3, 0.3)], False),
     ],
 )
 def test_the_checks_decide(checks, keeps):
     found = Promotion(new="new", old="old", checks=tuple(checks))
     assert found.keeps == keeps and found.to_dictionary()["verdict"] == ("keep" if keeps else "discard")
+
+
+def test_what_is_not_sure_either_way_is_undecided():
+    said = [check(BETTER, *bounds).verdict for bounds in ((0.1, 0.2), (0.0, 0.2), (-0.1, 0.1), (-0.2, -0.1))]
+    assert said == ["passed", "undecided", "undecided", "failed"]

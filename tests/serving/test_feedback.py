@@ -1,13 +1,19 @@
 """Feedback and blind comparisons over HTTP, with a real server and real models."""
 
+import asyncio
 import base64
 import io
 import json
 
 import numpy as np
 import pytest
+from fastapi import Request
 from PIL import Image
 
+from makar.data.feedback import table
+from makar.data.feedback.table import FeedbackTable
+from makar.serving.feedback import list_feedback
+from makar.serving.feedback_fields import FeedbackFields, judgement_of
 from tests.serving.server import Server, request, talker
 
 pytestmark = pytest.mark.loopback
@@ -66,6 +72,19 @@ def test_what_is_said_is_kept_listed_shown_and_taken_back(server):
     assert ask(server, "")["data"] == []
     ask(server, f"/{kept['id']}", status=404)
     ask(server, f"/contents/{'0' * 64}", status=404)
+
+
+def test_what_was_judged_is_read_for_the_page_that_is_shown_alone(tmp_path, monkeypatch):
+    monkeypatch.setenv("MAKAR_HOME", str(tmp_path))
+    FeedbackTable().add([judgement_of(FeedbackFields.from_dictionary(said(prompt=str(n)))) for n in range(5)])
+    read, real = [], table._judgement
+    monkeypatch.setattr(
+        table, "_judgement", lambda *words, content: read.append(content) or real(*words, content=content)
+    )
+    query = Request({"type": "http", "query_string": b"content=true&limit=2", "headers": []})
+    shown = json.loads(asyncio.run(list_feedback(query)).body)
+    assert [one["items"][0]["text"] for one in shown["data"]] == ["Yes.", "Yes."] and shown["has_more"]
+    assert read.count(True) == 2 and shown["counts"] == {"thumb": 5}
 
 
 def test_an_export_is_read_back(server):

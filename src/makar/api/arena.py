@@ -223,7 +223,7 @@ def outcome_of(judgements: Sequence[Judgement], *, seed: int = 0) -> Outcome:
             continue
         compared = _compared(one, called)
         comparisons += compared
-        if one.kind == PAIR and len(compared) == 1:
+        if one.kind == PAIR and len(compared) == 1 and not _was_not_shown(one):
             first, second = (item.hash for item in one.items)
             won = compared[0].won
             # Who stood on the left is no part of what was said.
@@ -244,6 +244,11 @@ def names_of(judgements: Sequence[Judgement]) -> dict[tuple[str, str], str]:
     known = {(item.model, item.model_hash) for one in judgements for item in one.items if item.model}
     many = Counter(name for name, _ in known)
     return {(name, hash_): name if many[name] == 1 else f"{name} {hash_[:8]}" for name, hash_ in known}
+
+
+def _was_not_shown(judgement: Judgement) -> bool:
+    """Return whether ``next_pair`` said it of two equal answers, which nobody saw; people cannot agree on these."""
+    return bool(judgement.session) and judgement.note == SAME and not judgement.consent
 
 
 def _compared(judgement: Judgement, called: Mapping[tuple[str, str], str]) -> "list[Any]":

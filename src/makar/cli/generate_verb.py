@@ -185,7 +185,7 @@ def generate(
     from makar.api.augmenting import augment_each
     from makar.api.model import load
     from makar.api.prompts import fill
-    from makar.api.taste import ranked
+    from makar.api.taste import in_order, taste_of
 
     given: dict[str, Any] = {
         "temperature": temperature,
@@ -226,6 +226,8 @@ def generate(
         words = list(fill(template, words, texts_of(variables or [])))
     if for_rater is not None and (vote is not None or augment is not None):
         raise UsageError(f"--for-rater with {'--vote' if vote is not None else '--augment'}", expected="one of them")
+    if for_rater is not None and options.get("svg"):
+        raise UsageError("--for-rater with --svg", expected="one of them", do="people judge pixels")
     maker = load(model, loras=lora or (), base_url=base_url)
     take_engine(maker, engine, options)
     if vote is not None:
@@ -251,9 +253,11 @@ def generate(
         _stream(maker, words, seed=seed, count=count, options=options, refuse_copies=refuse_copies, output=output)
         return
     place = output or (None if maker.makes_text else Path("out"))
+    # What somebody likes is learned first: where there is nothing to learn from, no work is lost.
+    taste = None if for_rater is None else taste_of(for_rater, medium=maker.medium)
     assets = maker.generate_each(words or None, count=count, seed=seed, options=options, refuse_copies=refuse_copies)
-    if for_rater is not None:
-        assets = iter(ranked(list(assets), rater=for_rater))
+    if taste is not None:
+        assets = iter(in_order(list(assets), taste))
     show_each(((asset, save_asset(asset, place)) for asset in assets), json=json)
 
 

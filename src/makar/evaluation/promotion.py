@@ -2,8 +2,8 @@
 
 It has to be better at what it was trained for, its interval above zero, and not worse at the rest: at predicting what the old one had
 learned from (perplexity) and at writing something new (memorisation). "Not worse" is said where the interval of the difference reaches what
-is allowed; what cannot be measured here is said to be unknown and decides nothing. Both models answer the same prompts with the same seeds,
-so that every difference is one of a pair.
+is allowed; what cannot be measured here is said to be unknown and decides nothing, and so does a goal that is undecided, because its
+interval includes zero. Both models answer the same prompts with the same seeds, so that every difference is one of a pair.
 """
 
 import dataclasses
@@ -63,11 +63,14 @@ class Check:
 
     @property
     def verdict(self) -> str:
-        """``"passed"``, ``"failed"`` or ``"unknown"``."""
+        """``"passed"``, ``"failed"``, ``"undecided"`` (better was wanted, and nothing is sure) or ``"unknown"``."""
         if self.gain is None:
             return "unknown"
-        passed = self.gain.low > 0 if self.wanted == BETTER else self.gain.high >= self.allowed
-        return "passed" if passed else "failed"
+        if self.wanted == NOT_WORSE:
+            return "passed" if self.gain.high >= self.allowed else "failed"
+        if self.gain.low > 0:
+            return "passed"
+        return "failed" if self.gain.high < 0 else "undecided"
 
     def to_dictionary(self) -> dict[str, Any]:
         """Return plain values for JSON."""

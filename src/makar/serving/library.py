@@ -40,6 +40,7 @@ CREATE INDEX IF NOT EXISTS newest ON assets (created DESC);
 CREATE INDEX IF NOT EXISTS of_model ON assets (model_hash, created DESC);
 CREATE TABLE IF NOT EXISTS contents (id TEXT PRIMARY KEY REFERENCES assets (id) ON DELETE CASCADE, content BLOB NOT NULL);
 """
+_HASH = "coalesce(json_extract(manifest, '$.manifest.content.sha256'), '')"
 PREVIEW = 400
 """Characters of a text that a list shows."""
 
@@ -80,6 +81,8 @@ class Wanted:
         run: The training of the model.
         text: What the prompt, or the text itself, contains.
         before: Only what was kept before this asset.
+        hashes: Only what has one of these hashes of its content.
+        without: Nothing that has one of these.
         limit: Assets at most.
     """
 
@@ -89,6 +92,8 @@ class Wanted:
     run: str | None = None
     text: str | None = None
     before: str | None = None
+    hashes: tuple[str, ...] | None = None
+    without: tuple[str, ...] = ()
     limit: int = 60
 
 
@@ -161,6 +166,12 @@ class Library:
         if wanted.before is not None:
             wheres.append("created < (SELECT created FROM assets WHERE id = ?)")
             values.append(wanted.before)
+        if wanted.hashes is not None:
+            wheres.append(f"{_HASH} IN (SELECT value FROM json_each(?))")
+            values.append(json.dumps(wanted.hashes))
+        if wanted.without:
+            wheres.append(f"{_HASH} NOT IN (SELECT value FROM json_each(?))")
+            values.append(json.dumps(wanted.without))
         where = f"WHERE {' AND '.join(wheres)}" if wheres else ""
         shown = f"CASE WHEN type LIKE 'text/%' THEN substr(CAST(content AS TEXT), skips + 1, {PREVIEW}) END"
         query = (
