@@ -10,10 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from makar.data.document import Skip
+from makar.data.entries import Entry
 from makar.errors import ArtifactError, DataError, EmptyDataError, UsageError
+from makar.retrieval import indexing
 from makar.retrieval.chunking import passages
 from makar.retrieval.indexing import index_documents
-from makar.retrieval.reading import of_text
+from makar.retrieval.reading import Reading, of_text
 from makar.retrieval.search import Encoder, search
 from makar.retrieval.sqlite_index import SqliteIndex
 from makar.retrieval.terms import Stemmer
@@ -149,6 +152,24 @@ def test_what_cannot_be_read_is_said_and_the_rest_is_there(folder: Path, index: 
     outcome = index_documents(index, folder)
     assert outcome.added == 3
     assert {name for name, _ in outcome.skipped} == {"papers/picture.png", "papers/broken.pdf"}
+
+
+def test_one_file_that_surprises_its_parser_is_skipped_and_the_rest_is_there(
+    folder: Path, index: SqliteIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = indexing.read_entry
+
+    def odd(entry: Entry, skip: Skip) -> Reading:
+        if entry.name == "snow.md":
+            raise NotImplementedError("a form of snow that nobody knows")
+        return real(entry, skip)
+
+    monkeypatch.setattr(indexing, "read_entry", odd)
+    outcome = index_documents(index, folder)
+    assert outcome.added == 2
+    assert outcome.skipped == [
+        ("papers/snow.md", "it cannot be read: NotImplementedError: a form of snow that nobody knows")
+    ]
 
 
 def test_wrong_files_and_sources_are_refused(tmp_path: Path, folder: Path, index: SqliteIndex) -> None:

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from makar.data.entries import entries
+from makar.data.html_text import html_text
 from makar.errors import DataError
 from makar.retrieval.office import office_markdown
+from makar.retrieval.pages import pdf_pages
 from makar.retrieval.reading import Reading, of_code, of_markdown, read_entry
 
 PARAGRAPH = '<w:p><w:pPr><w:pStyle w:val="{}"/></w:pPr><w:r><w:t>{}</w:t></w:r></w:p>'
@@ -110,6 +112,18 @@ def test_a_pdf_of_pictures_and_an_encrypted_one_are_said_to_be_that(tmp_path: Pa
         read(tmp_path / "cut.pdf")
 
 
+@pytest.mark.parametrize("filters", ["/Adobe.PubSec /SubFilter /adbe.pkcs7.s4 /V 2", "/MicrosoftIRMServices /V 1"])
+def test_a_pdf_for_the_holders_of_a_certificate_cannot_be_opened(filters: str) -> None:
+    encrypt = f"/Root 1 0 R /Encrypt << /Filter {filters} >> /ID [<00><00>]"
+    with pytest.raises(DataError, match="cannot be opened"):
+        pdf_pages(pdf("A secret.").replace(b"/Root 1 0 R", encrypt.encode()))
+
+
+def test_sections_of_a_page_that_no_parser_knows_are_passed_over() -> None:
+    assert html_text("<p>a</p><![foo[x]]><p>b</p>").split() == ["a", "b"]
+    assert html_text("<p>a</p><![[x]]><p>b</p><![").split()[:2] == ["a", "b"]
+
+
 def test_office_files_become_markdown(tmp_path: Path) -> None:
     (tmp_path / "letter.docx").write_bytes(word(("Heading1", "Refunds"), ("Normal", "Within 30 days.")))
     assert said(read(tmp_path / "letter.docx")) == [("Refunds", "# Refunds\n\nWithin 30 days.")]
@@ -134,3 +148,8 @@ def test_office_files_that_would_expand_are_refused() -> None:
         office_markdown(zipped({"word/document.xml": "0" * (65 << 20)}), form="docx")
     with pytest.raises(DataError, match="damaged"):
         office_markdown(b"PK\x03\x04 nothing", form="docx")
+    flipped = bytearray(word(("Normal", "hello world " * 2000)))
+    at = flipped.index(b"word/document.xml") + 40
+    flipped[at : at + 20] = bytes(255 - one for one in flipped[at : at + 20])
+    with pytest.raises(DataError, match="damaged"):
+        office_markdown(bytes(flipped), form="docx")

@@ -8,12 +8,13 @@ vectors where they are.
 
 import dataclasses
 import hashlib
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
 from makar.data.document import Progress, Skip, Source
 from makar.data.entries import Entry, entries
-from makar.errors import DataError, EmptyDataError, UsageError
+from makar.errors import DataError, EmptyDataError, MakarError, UsageError
 from makar.retrieval.chunking import passages
 from makar.retrieval.index import Index, Known
 from makar.retrieval.reading import LIMIT_BYTES, Reading, of_markdown, of_text, read_entry
@@ -133,6 +134,11 @@ def _take(index: Index, candidate: _Candidate, known: Known | None, outcome: Out
         found = passages(candidate.read(lambda where, why: outcome.skipped.append((where, why))))
     except DataError as error:
         outcome.skipped.append((candidate.name, error.came + (f"; {error.do}" if error.do else "")))
+        return False
+    except (MakarError, sqlite3.Error):
+        raise
+    except Exception as error:  # what surprises the parser of a format is one file less and not the end of all
+        outcome.skipped.append((candidate.name, f"it cannot be read: {type(error).__name__}: {error}"))
         return False
     if not found:
         outcome.skipped.append((candidate.name, "no text"))
