@@ -83,6 +83,8 @@ def test_scripts_without_spaces_are_found_by_three_characters(tmp_path: Path, in
     (tmp_path / "ja" / "b.txt").write_text("富士山は高い山である。", encoding="utf-8")
     index_documents(index, tmp_path / "ja")
     assert names(index, "富士山の高さ")[0] == "ja/b.txt"
+    assert names(index, "富士 高い") == names(index, "富士", documents=["ja/b.txt"]) == ["ja/b.txt"]
+    assert names(index, "大阪") == names(index, "富士", documents=["ja/a.txt"]) == []
     (tmp_path / "ja" / "b.txt").unlink()
     index_documents(index, tmp_path / "ja")
     assert "ja/b.txt" not in names(index, "富士山の高さ")

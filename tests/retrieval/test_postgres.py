@@ -75,6 +75,7 @@ def shown(index, numbers):
         "rain rain wind",
         "the tide hides clouds",
         "富士山",
+        "富士",
         "snake_case_word",
         "zebra",
         "%",

@@ -200,6 +200,17 @@ class PostgresIndex(Index):
         )
         return [int(row[0]) for row in self._run(statement, *values, limit)]
 
+    def holding(self, pieces: Sequence[str], *, limit: int, documents: Collection[str] | None = None) -> list[int]:
+        """Return the passages in scripts without spaces that hold any of some pieces; see ``Index``."""
+        held = " + ".join(["(position(%s in text) > 0)::integer"] * len(pieces))
+        only, names = ("", []) if documents is None else (" and name = any(%s)", [list(documents)])
+        rows = self._run(
+            f"select id from (select passages.id, {held} as held from passages join documents on documents.id = document"
+            f" where passages.grams > 0{only}) as counted where held > 0 order by held desc, id limit %s",
+            *(*pieces, *names, limit),
+        )
+        return [int(row[0]) for row in rows]
+
     def passages_of(self, documents: Collection[str]) -> list[int]:
         """Return the numbers of the passages of documents, in their order."""
         rows = self._run(

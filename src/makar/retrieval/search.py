@@ -134,7 +134,10 @@ def lexical(index: Index, question: str, *, limit: int, documents: Collection[st
         if pieces:
             every = [(piece,) for piece in list(pieces)[:MOST_WORDS]]
             by_grams = index.lexical(every, limit=limit, grams=True, documents=documents)
-            found = list(dict.fromkeys([*by_grams, *found]))[:limit]
+        else:
+            # Most words of Chinese have two characters, and are in no group of three.
+            by_grams = index.holding([word for word in words if has_grams(word)], limit=limit, documents=documents)
+        found = list(dict.fromkeys([*by_grams, *found]))[:limit]
     return found
 
 

@@ -202,6 +202,17 @@ class SqliteIndex(Index):
         )
         return [int(row[0]) for row in rows]
 
+    def holding(self, pieces: Sequence[str], *, limit: int, documents: Collection[str] | None = None) -> list[int]:
+        """Return the passages in scripts without spaces that hold any of some pieces; see ``Index``."""
+        held = " + ".join(["(instr(text, ?) > 0)"] * len(pieces))
+        only, names = ("", []) if documents is None else (f" and id in ({_PASSAGES_OF})", [_listed(documents)])
+        rows = self._connection.execute(
+            f"select id, {held} as held from passages join gram_passages on passage = id where held > 0{only}"
+            " order by held desc, id limit ?",
+            (*pieces, *names, limit),
+        )
+        return [int(row[0]) for row in rows]
+
     def passages_of(self, documents: Collection[str]) -> list[int]:
         """Return the numbers of the passages of documents, in their order."""
         rows = self._connection.execute(f"{_PASSAGES_OF} order by document, place", (_listed(documents),))
