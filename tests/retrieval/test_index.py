@@ -189,6 +189,22 @@ def test_wrong_files_and_sources_are_refused(tmp_path: Path, folder: Path, index
         index_documents(index, tmp_path / "elsewhere" / "papers")
 
 
+def test_an_index_whose_maker_was_killed_before_its_tables_is_made(tmp_path: Path, folder: Path) -> None:
+    (tmp_path / "touched.sqlite").touch()
+    begun = sqlite3.connect(tmp_path / "begun.sqlite")
+    begun.execute("pragma journal_mode = wal")
+    begun.close()
+    for name in ("touched.sqlite", "begun.sqlite"):
+        assert index_documents(SqliteIndex.create(tmp_path / name), folder).added == 3
+    foreign = sqlite3.connect(tmp_path / "foreign.sqlite")
+    foreign.execute("create table songs (name text)")
+    with pytest.raises(ArtifactError, match="no index"):
+        SqliteIndex.create(tmp_path / "foreign.sqlite")
+    (tmp_path / "page.sqlite").write_text("<p>what is no database at all, and long enough to be looked at</p>" * 9)
+    with pytest.raises(ArtifactError, match="no index"):
+        SqliteIndex.create(tmp_path / "page.sqlite")
+
+
 @pytest.mark.parametrize(
     "question", ['"', "a AND OR NOT", "x* NEAR(", "\0", "((", "title: rain", "-", "😀", "'; drop table words"]
 )

@@ -82,16 +82,15 @@ class SqliteIndex(Index):
         Raises:
             ArtifactError: There is a file that is no index, or one of another version.
         """
-        if path.exists():
-            return cls.open(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         index = cls(path)
-        with index._writing() as connection:
-            # Another process may have made it in the meantime.
-            if not connection.execute("select 1 from sqlite_master where name = 'about'").fetchone():
-                for statement in _TABLES.split(";\n"):
-                    connection.execute(statement)
-                connection.execute("insert into about values ('schema', ?), ('changes', '0')", (str(SCHEMA),))
+        # One without tables was begun by another process, which was killed or is at it.
+        if not path.exists() or index._is_empty():
+            with index._writing() as connection:
+                if index._is_empty():
+                    for statement in _TABLES.split(";\n"):
+                        connection.execute(statement)
+                    connection.execute("insert into about values ('schema', ?), ('changes', '0')", (str(SCHEMA),))
         return cls.open(path)
 
     @classmethod
@@ -115,6 +114,12 @@ class SqliteIndex(Index):
                 do="index the documents again into a new file",
             )
         return index
+
+    def _is_empty(self) -> bool:
+        try:
+            return self._connection.execute("select 1 from sqlite_master").fetchone() is None
+        except sqlite3.DatabaseError:
+            return False
 
     def close(self) -> None:
         """Close the connection of this thread."""
