@@ -1,7 +1,7 @@
 """Documents in Python: what a model is told, and what is made where."""
 
-import makar
 from makar.api import knowledge
+from makar.api.model import Model
 from tests.serving.server import talker
 
 QUESTION = "When is a refund paid?"
@@ -19,13 +19,13 @@ def write_rules(folder):
 def told(monkeypatch, model, options):
     """Return the answer and the prompt that the model was given."""
     given = []
-    real = makar.api.model.Model.generate
+    real = Model.generate
 
     def watched(self, prompts, **more):
         given.extend(prompts)
         return real(self, prompts, **more)
 
-    monkeypatch.setattr(makar.api.model.Model, "generate", watched)
+    monkeypatch.setattr(Model, "generate", watched)
     answer = knowledge.ask(QUESTION, "rules", model=model, options=options)
     return answer, given[0].text
 

@@ -228,7 +228,7 @@ def synthesise(question: str, into: str | Path, *, limit: int = REVIEWED) -> "Re
     if not question.strip():
         raise UsageError("an empty question", expected="words")
     with contextlib.closing(_opened(into)) as opened:
-        hits = found(opened, question, limit=limit, encoder=_encoder(opened))
+        hits = found(opened, question, limit=limit, encoder=_encoder(opened), with_copies=True)
         return review(question, hits, Evidence(opened, hits))
 
 
