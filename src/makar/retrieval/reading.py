@@ -19,13 +19,12 @@ from makar.data.sniffing import suffix_of
 from makar.data.tables import rows
 from makar.data.text_stream import decoded, repaired
 from makar.errors import DataError
-from makar.retrieval.office import OFFICE, office_markdown
+from makar.retrieval.office import LIMIT_CHARACTERS, OFFICE, office_markdown
 from makar.retrieval.pages import pdf_pages
 
 LIMIT_BYTES = 64 << 20
 """Of one file."""
 
-LIMIT_CHARACTERS = 20_000_000
 BETWEEN = " > "
 _ATX = re.compile(r"^ {0,3}(#{1,6})[ \t]+(.+?)[ \t]*#*[ \t]*$")
 _FENCE = re.compile(r"^ {0,3}(```|~~~)")
@@ -45,7 +44,7 @@ class Section:
         start: First character.
         end: Behind the last character.
         heading: Headings above it from the outermost on; a definition's name in code; empty where there is none.
-        page: Number of the page or slide from 1 on; ``None`` where there are no pages.
+        page: Number of the page from 1 on; ``None`` where there are no pages.
     """
 
     start: int
