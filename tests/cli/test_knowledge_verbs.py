@@ -74,6 +74,20 @@ def test_a_first_question_that_is_interrupted_is_answered_the_next_time(
     assert "chooses" in said(capsys, "ask", "What does the if statement do?")
 
 
+def test_where_an_answer_goes_is_looked_at_before_a_model_is_asked(
+    papers: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said(capsys, "index", papers, "-o", "rules")
+    told = ["ask", "How heavy is Jupiter?", "--in", "rules", "--model", "nobody", "-o"]
+    assert run([*told, str(papers / "people.txt")]) == 2
+    assert "people.txt" in capsys.readouterr().err
+    assert run([*told, str(papers / "answer.png")]) == 2
+    assert "named as an image" in capsys.readouterr().err
+    assert run([*told, str(papers / "answer.txt")]) == 0
+    assert "nothing was saved" in capsys.readouterr().err
+    assert not (papers / "answer.txt").exists()
+
+
 def test_fewer_passages_and_a_review(papers: Path, capsys: pytest.CaptureFixture[str]) -> None:
     said(capsys, "index", papers, "-o", papers / "own.sqlite")
     review = said(capsys, "ask", "refund", "--in", papers / "own.sqlite", "--synthesise")

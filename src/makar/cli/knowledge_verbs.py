@@ -126,6 +126,11 @@ def ask(
         return
     if model is None and (seed or output is not None):
         raise UsageError(f"{'--seed' if seed else '-o'} without --model", expected="a model: quotations are not drawn")
+    if output is not None:
+        # A model may take long, or cost something.
+        from makar.generation.asset import check_file
+
+        check_file(output, suffix=".txt")
     answer = knowledge.ask(question, into, model=model, limit=limit or knowledge.SOURCES, seed=seed)
     print_json(answer.to_dictionary()) if json else _print(answer)
     if answer.left_out:
@@ -134,6 +139,8 @@ def ask(
         note("[the best source is longer than what the model looks back on: it sees the end]")
     if output is not None and answer.signed is not None:
         note(f"[saved to {knowledge.save_answer(answer, output)}]")
+    elif output is not None:
+        note("[nothing was saved: the documents do not say it, and no model was asked]")
 
 
 def _print(answer: "Answer") -> None:
