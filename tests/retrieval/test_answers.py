@@ -90,6 +90,23 @@ def test_a_negation_that_the_source_does_not_have_is_no_support(index: SqliteInd
     assert "negated" in said.problem
 
 
+def test_a_negation_that_a_claim_leaves_out_is_no_support(index: SqliteIndex) -> None:
+    text = "Parcels are not sent abroad after May. The office never opens on Sunday. Fees are paid at once, but not in cash."
+    index.replace("rules", passages(of_markdown(text)), title="rules", size=1, modified=1, sha256="", form="md")
+    hits, evidence = found(index, "parcels abroad, office on Sunday, fees")
+    claims = "Parcels are sent abroad after May. The office opens on Sunday. Fees are paid at once."
+    parcels, office, fees = checked("?", claims, hits, evidence, by="a model").sentences
+    assert "negated" in parcels.problem
+    assert "negated" in office.problem
+    # What is not claimed may be negated.
+    assert not fees.problem
+    index.replace("other", passages(of_markdown(claims)), title="other", size=1, modified=1, sha256="", form="md")
+    hits, evidence = found(index, "parcels abroad, office on Sunday, fees")
+    answer = checked("?", claims, hits, evidence, by="a model")
+    assert not any(said.problem for said in answer.sentences)
+    assert [citation.document for citation in answer.citations][:2] == ["other", "other"]
+
+
 def test_a_citation_behind_the_full_stop_belongs_to_its_sentence(index: SqliteIndex) -> None:
     hits, evidence = found(index, "director")
     (said,) = checked("?", "The director is called Ada Byron. [1]", hits, evidence, by="a model").sentences

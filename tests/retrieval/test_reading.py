@@ -1,6 +1,7 @@
 """Documents as text with headings and pages: Markdown, HTML, code, tables, PDF, office files, and what is refused."""
 
 import io
+import json
 import zipfile
 from pathlib import Path
 
@@ -105,6 +106,9 @@ def test_html_keeps_its_headings_and_drops_scripts(tmp_path: Path) -> None:
 def test_a_table_becomes_its_rows_with_the_names_of_the_columns(tmp_path: Path) -> None:
     (tmp_path / "prices.csv").write_text("fruit,euros\napple,3\npear,\n")
     assert read(tmp_path / "prices.csv").text == "fruit: apple\neuros: 3\n\nfruit: pear"
+    nested = {"refund": {"days": 30, "who": ["Käufer"]}, "paid": True}
+    (tmp_path / "rules.jsonl").write_text(json.dumps(nested) + "\n")
+    assert read(tmp_path / "rules.jsonl").text == 'refund: {"days": 30, "who": ["Käufer"]}\npaid: True'
 
 
 def test_a_pdf_keeps_its_pages(tmp_path: Path) -> None:

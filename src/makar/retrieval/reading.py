@@ -9,6 +9,7 @@ import ast
 import dataclasses
 import io
 import itertools
+import json
 import re
 from collections.abc import Iterator
 
@@ -190,10 +191,19 @@ def _python_places(text: str) -> list[tuple[int, str]] | None:
 def _of_rows(found: Iterator[dict[str, object]]) -> Reading:
     pieces = []
     for row in found:
-        cells = [f"{name}: {value}" for name, value in row.items() if value not in (None, "") and not _is_bytes(value)]
+        cells = [
+            f"{name}: {_shown(value)}"
+            for name, value in row.items()
+            if value not in (None, "") and not _is_bytes(value)
+        ]
         if cells:
             pieces.append("\n".join(cells))
     return of_text(_kept("\n\n".join(pieces)))
+
+
+def _shown(value: object) -> str:
+    # Nested values of Parquet may be times, which JSON does not know.
+    return json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, dict | list) else str(value)
 
 
 def _is_bytes(value: object) -> bool:
