@@ -162,7 +162,7 @@ def test_what_is_gone_is_gone_and_writers_take_turns(address, tmp_path):
 
 def test_the_verbs_use_it(address, folder):
     place = f"{address}#verbs"
-    assert see("index", folder, "-o", place, "--json").values[0]["added"] == 32
+    assert see("index", folder, "-o", place, "--json").values[0]["added"] == 33
     asked = see("ask", "What melts?", "--in", place, "--json").values
     assert asked["is_found"] and asked["citations"]
     assert knowledge.search("snow", place)
