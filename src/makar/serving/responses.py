@@ -84,7 +84,8 @@ class Responding:
             known = process.facts["controls"]
             usual = {name: value for name, value in sources.options().items() if name in known}
             ask["options"] = usual | ask["options"]
-            return {"do": "chat", "turns": [system, *told, *self._before, asked], **ask}
+            turns = [system, *told, *self._before, asked]
+            return {"do": "chat", "turns": turns, "shorter": sources.shorter(), **ask}
         ask["options"] |= self.form
         return {"do": "chat", "turns": [*self.tools.turns(), *told, *self.turns], **ask}
 
@@ -117,7 +118,10 @@ class Responding:
             cited = None if sources is None else sources.check(self.text.text, by=self.fields.model)
         if cited is not None:
             yield events.added(cited.text)
-            self.made["makar"] = {"unsupported": cited.unsupported}
+            left_out = self.text.begun.get("left_out_sources", 0)
+            self.made["makar"] = {"unsupported": cited.unsupported} | (
+                {"left_out_sources": left_out} if left_out else {}
+            )
             items.append(message_item(self.text, cited.text, cited.annotations, message=self.message))
             yield events.item(items[-1])
         else:

@@ -5,8 +5,9 @@ its file, which holds the signed manifest. Nothing here knows HTTP.
 """
 
 import base64
+import bisect
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,7 @@ from makar.generation.steering import TokenLikelihood, read_steering
 from makar.generation.stream import Piece, stream_pieces
 from makar.generation.token_sound_edit import writes_tokens
 from makar.generation.transcribing import knows_languages, transcribe
-from makar.generation.turns import PLAIN_STOP, HasContext, fit_turns, knows_turns, prompt_length
+from makar.generation.turns import PLAIN_STOP, Fitted, HasContext, Message, fit_turns, knows_turns, prompt_length
 from makar.provenance.content import describe_content
 from makar.serving.controls import controls_of
 from makar.serving.media_work import change_file, make_clip, make_file, make_sound
@@ -110,9 +111,29 @@ def _chat(model: Model, ask: Ask) -> Iterator[Event]:
     if is_plain and not has_form:
         options["stop"] = [*options.get("stop", ()), PLAIN_STOP]
     request = _request(model, {**ask, "options": options})
-    fitted = fit_turns(ask["turns"], request)
-    yield {"begin": {"prompt_tokens": fitted.length, "left_out": fitted.left_out, "is_cut": fitted.is_cut}}
+    fitted, left_out = _fit_sources(ask["turns"], ask.get("shorter", ()), request)
+    begun: Event = {"prompt_tokens": fitted.length, "left_out": fitted.left_out, "is_cut": fitted.is_cut}
+    yield {"begin": begun | ({"left_out_sources": left_out} if left_out else {})}
     yield from _written(request, fitted.prompt, ask, strips=is_plain)
+
+
+def _fit_sources(turns: Sequence[Message], shorter: Sequence[Message], request: Request) -> tuple[Fitted, int]:
+    """Return as much of a conversation as fits, and how many sources had to be left out of what was asked last.
+
+    Args:
+        turns: The conversation.
+        shorter: What was asked last, with one source fewer each time.
+        request: The model with its controls.
+    """
+    config = request.artifact.family_config
+    context = config.context if isinstance(config, HasContext) else 0
+    room = context - min(context // 2, int(request.options.to_dictionary().get("max_tokens", 0)))
+
+    def fitted(left_out: int) -> Fitted:
+        return fit_turns([*turns[:-1], shorter[left_out - 1]] if left_out else turns, request)
+
+    left_out = bisect.bisect_left(range(len(shorter)), True, key=lambda at: fitted(at).length <= room) if context else 0
+    return fitted(left_out), left_out
 
 
 def _complete(model: Model, ask: Ask) -> Iterator[Event]:

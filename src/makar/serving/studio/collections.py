@@ -7,6 +7,7 @@ folder for each collection, so that a file that is brought again replaces itself
 import asyncio
 import contextlib
 import dataclasses
+import glob
 import re
 from pathlib import Path
 from typing import Any, ClassVar
@@ -114,7 +115,9 @@ async def passages(request: Request) -> Response:
 async def remove(request: Request) -> Response:
     """Delete a collection; the documents themselves stay where they are."""
     place = _place(request)
-    for path in (place, *(place.with_name(f"{place.name}{end}") for end in ("-wal", "-shm"))):
+    beside = [place.with_name(f"{place.name}{end}") for end in ("-wal", "-shm")]
+    # The graph of its vectors too, where there is one.
+    for path in (place, *beside, *place.parent.glob(f"{glob.escape(place.name)}.vectors-*")):
         path.unlink(missing_ok=True)
     return answer({"id": place.stem, "object": "collection", "deleted": True})
 
