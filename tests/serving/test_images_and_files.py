@@ -92,6 +92,13 @@ def test_an_image_is_the_one_that_the_model_makes_in_python_with_its_manifest_in
     assert made.output_format == "png" and made.data[0].makar["size"] == [16, 16]
 
 
+def test_no_request_names_a_file_of_the_server(client, place):
+    (place / "secret.hex").write_text("112233\n")
+    with pytest.raises(openai.BadRequestError, match="is no palette") as found:
+        draw(client, extra_body={"seed": 3, "steps": 2, "controls": {"palette": str(place / "secret.hex")}})
+    assert "112233" not in str(found.value)
+
+
 @pytest.mark.parametrize(
     "changes",
     [
