@@ -25,6 +25,7 @@ from makar.provenance.folder import MANIFEST_NAME
 from makar.registry import names
 from makar.serving.bodies import ignored_header, read_fields, read_json
 from makar.serving.front import answer, front_of, now
+from makar.serving.places import saved_names
 from makar.serving.problems import Problem
 from makar.serving.shelf import Shelf
 from makar.serving.tuning_fields import TuningFields, checked_name, tuning_of
@@ -58,7 +59,7 @@ class Trainings:
         """Begin to work on what waits; what ran when the server ended is looked at again."""
         for job in self.jobs.all():
             if job["status"] in RUNS:
-                self._change(job["id"], status="queued")
+                self._change(job["id"], status="queued", has_begun=True)
         self._working = asyncio.create_task(self._work())
         self._wake.set()
 
@@ -72,6 +73,11 @@ class Trainings:
             with contextlib.suppress(ProcessLookupError):
                 process.terminate()
         await asyncio.gather(*(process.wait() for process in running))
+
+    def taken(self) -> set[str]:
+        """Return the names of models that are there, or that a job is to make."""
+        pending = (job for job in self.jobs.all() if job["status"] not in ENDED)
+        return {*saved_names(), *(Path(job["output"]).name for job in pending)}
 
     def put(self, job: dict[str, Any]) -> None:
         """Take a new job."""
@@ -124,11 +130,14 @@ class Trainings:
     async def _train(self, job: dict[str, Any]) -> None:
         name = job["id"]
         words = self._words(job)
-        self._change(name, status="running")
+        self._change(name, status="running", has_begun=True)
         # A server that was killed leaves its training at work: that is waited for, and what it made is the result.
         while (folder := self.run_of(job)) is not None and lock_holder(folder) is not None:
             await asyncio.sleep(1)
         if (Path(job["output"]) / MANIFEST_NAME).is_file():
+            if not job.get("has_begun"):
+                # Somebody else made it while the job waited, of other data.
+                raise exists(Path(job["output"]).name, param="suffix")
             self._end(name, 0, "")
             return
         package = str(Path(__file__).parents[2])
@@ -195,7 +204,7 @@ class Trainings:
 def shown(job: dict[str, Any]) -> dict[str, Any]:
     """Return a job in OpenAI's shape; a paused one is shown as queued, with ``is_paused``."""
     is_done = job["status"] == "succeeded"
-    hidden = ("source", "output", "length", "data_suffix", "recipe", "hyperparameters", "words")
+    hidden = ("source", "output", "length", "data_suffix", "recipe", "hyperparameters", "words", "has_begun")
     kept = {name: value for name, value in job.items() if name not in hidden}
     return kept | {
         "status": "queued" if job["status"] in PAUSES else job["status"],
@@ -220,8 +229,8 @@ def new_job(fields: TuningFields, trainings: Trainings, source: str, model: str)
         model: Its name.
 
     Raises:
-        Problem: There is no such file.
-        ConfigError: The name of the new model is none, or it exists.
+        Problem: There is no such file, or a model of the name is there or will be.
+        ConfigError: The name of the new model is none.
     """
     tuning = tuning_of(fields)
     if tuning.recipe is not None and tuning.recipe not in names("recipes"):
@@ -236,10 +245,8 @@ def new_job(fields: TuningFields, trainings: Trainings, source: str, model: str)
         suffix = Path(trainings.files.get(data)["filename"]).suffix.lower()
     name = trainings.jobs.new_id()
     output = models_folder() / f"{model}-{checked_name(fields.suffix, name[-8:])}"
-    if output.exists():
-        raise Problem(
-            f"there is a model {output.name}", status=409, code="exists", expected="another suffix", param="suffix"
-        )
+    if output.exists() or output.name in trainings.taken():
+        raise exists(output.name, param="suffix")
     return {
         "id": name,
         "object": "fine_tuning.job",
@@ -263,6 +270,11 @@ def new_job(fields: TuningFields, trainings: Trainings, source: str, model: str)
         "recipe": tuning.recipe,
         "data_suffix": suffix if suffix in SUFFIXES else ".jsonl",
     }
+
+
+def exists(name: str, *, param: str) -> Problem:
+    """Return the error of a name that a model has, or will have; ``param`` is the field that gave it."""
+    return Problem(f"there is a model {name}", status=409, code="exists", expected=f"another {param}", param=param)
 
 
 def is_feedback(data: str) -> bool:

@@ -19,7 +19,6 @@ from makar.errors import UnknownNameError, UsageError
 from makar.home import models_folder
 from makar.serving.bodies import ignored_header, read_fields, read_json
 from makar.serving.front import answer, attended, begun, front_of, now, sse
-from makar.serving.places import saved_names
 from makar.serving.problems import Problem
 from makar.serving.studio.folders import source_of
 from makar.serving.studio.training_fields import (
@@ -31,7 +30,7 @@ from makar.serving.studio.training_fields import (
     plan_words,
 )
 from makar.serving.studio.verbs import answer_of
-from makar.serving.tuning import ENDED, PAUSES, Trainings, trainings_of
+from makar.serving.tuning import ENDED, PAUSES, Trainings, exists, trainings_of
 from makar.training.run_store import Run, open_run
 
 LOOK_SECONDS = 0.5
@@ -217,6 +216,8 @@ async def resume(request: Request) -> Response:
     if job is not None:
         return answer(shown(trainings, trainings.ask(job["id"], "queued")))
     job = new_job(trainings, ["runs", "resume", run.id], output=Path(run.state()["output"]))
+    # It is this run that may have saved a model already.
+    job |= {"has_begun": True}
     trainings.put(job)
     return answer(shown(trainings, job))
 
@@ -264,10 +265,9 @@ def _free_name(trainings: Trainings, name: str, *, is_chosen: bool) -> str:
     Raises:
         Problem: It was chosen and is taken.
     """
-    pending = (job for job in trainings.jobs.all() if job["status"] not in ENDED)
-    taken = {*saved_names(), *(Path(job["output"]).name for job in pending)}
+    taken = trainings.taken()
     if name in taken and is_chosen:
-        raise Problem(f"there is a model {name}", status=409, code="exists", expected="another name", param="name")
+        raise exists(name, param="name")
     number = 1
     while (tried := name if number == 1 else f"{name}-{number}") in taken:
         number += 1
