@@ -1,6 +1,7 @@
 """Feedback and blind comparisons over HTTP, with a real server and real models."""
 
 import base64
+import concurrent.futures
 import io
 import json
 
@@ -25,8 +26,8 @@ def server(tmp_path_factory):
     assert running.stop() == 0, "".join(running.said)
 
 
-def ask(server, path, body=None, *, method=None, status=200):
-    found, _, content = request(server.address, BASE + path, body, method=method)
+def ask(server, path, body=None, *, method=None, status=200, timeout=60):
+    found, _, content = request(server.address, BASE + path, body, method=method, timeout=timeout)
     assert found == status, content
     return json.loads(content) if content[:1] in b"{[" else content
 
@@ -45,6 +46,19 @@ def said(**words):
         "rater": "ann",
         "consent": True,
     } | words
+
+
+def test_many_raters_wait_for_models_that_are_being_loaded(server):
+    # The first test of the server: no model is loaded, and there are more raters than a server has threads.
+    session = ask(server, "/sessions", {"models": ["poe", "eliot"], "prompts": ["Who"], "seed": 5})["id"]
+
+    def draw(number):
+        return ask(server, f"/sessions/{session}/pairs", {"rater": f"r{number}"}, timeout=300)
+
+    with concurrent.futures.ThreadPoolExecutor(40) as threads:
+        pairs = list(threads.map(draw, range(40)))
+    assert len({pair["pair"] for pair in pairs}) == 40
+    assert len({frozenset((pair["left"]["text"], pair["right"]["text"])) for pair in pairs}) == 1
 
 
 def test_what_is_said_is_kept_listed_shown_and_taken_back(server):
