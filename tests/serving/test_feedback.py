@@ -180,8 +180,15 @@ def test_a_training_on_feedback_is_fixed_to_what_was_said(server):
     ask(server, "", said(rater="max", items=[{"text": "No."}], consent=False))
     status, job = train("feedback:max")
     assert status == 200 and job["training_file"] == f"feedback:max@{last}"
-    path = f"/v1/fine_tuning/jobs/{job['id']}/cancel"
-    assert json.loads(request(server.address, path, {})[2])["status"] == "cancelled"
+    assert train(f"feedback:max@{last}")[1]["training_file"] == f"feedback:max@{last}"
+    # The studio's words are kept with the job: going on says them again.
+    body = {"source": "feedback:max", "from_model": "poe", "steps": 100_000}
+    status, _, content = request(server.address, "/makar/v1/runs", body)
+    kept = next(server.home.rglob(f"{json.loads(content)['id']}.json"))
+    assert status == 200 and f"feedback:max@{last}" in json.loads(kept.read_text())["words"]
+    for job in json.loads(request(server.address, "/v1/fine_tuning/jobs")[2])["data"]:
+        path = f"/v1/fine_tuning/jobs/{job['id']}/cancel"
+        assert json.loads(request(server.address, path, {})[2])["status"] == "cancelled"
 
 
 def test_wrong_comparisons_are_refused(server):

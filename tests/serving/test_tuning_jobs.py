@@ -38,6 +38,19 @@ def save(job):
     (place / "manifest.json").write_text("{}", encoding="utf-8")
 
 
+def test_the_data_of_a_job_are_whole_and_go_with_the_file(trainings, tmp_path):
+    job = asked(trainings, "talks", data=b'{"text": "a secret"}\n')
+    data = Path(trainings._words(job)[1])
+    assert data.suffix == ".jsonl" and data.read_bytes() == b'{"text": "a secret"}\n'
+    # What a full disk or a kill could leave of it.
+    data.write_bytes(b'{"text"')
+    assert Path(trainings._words(job)[1]).read_bytes() == b'{"text": "a secret"}\n'
+    trainings.files.remove(job["training_file"])
+    assert not [path for path in (tmp_path / "files").rglob("*") if path.is_file()]
+    with pytest.raises(Problem, match="there is no"):
+        trainings._words(job)
+
+
 def test_two_jobs_never_make_one_model(trainings):
     job = asked(trainings, "talks")
     assert trainings.taken() == {"poe-talks"}

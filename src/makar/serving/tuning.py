@@ -171,18 +171,11 @@ class Trainings:
         if "words" in job:
             return [*job["words"], "--json"]
         is_said = is_feedback(job["training_file"])
-        source = job["training_file"] if is_said else str(self._data_of(job))
+        # Its name says what a file holds; of the uploaded name only that part is taken.
+        source = job["training_file"] if is_said else str(self.files.copy(job["training_file"], job["data_suffix"]))
         words = ["train", source, "--from", job["source"], "-o", job["output"], *job["length"]]
         words += ["--recipe", job["recipe"]] if job["recipe"] else []
         return [*words, "--seed", str(job["seed"]), "--json"]
-
-    def _data_of(self, job: dict[str, Any]) -> Path:
-        # Its name says what a file holds; of the uploaded name only that part is taken.
-        data = self.files.content_path("data") / f"{job['training_file']}{job['data_suffix']}"
-        if not data.exists():
-            data.parent.mkdir(parents=True, exist_ok=True)
-            data.write_bytes(self.files.content(job["training_file"]))
-        return data
 
     def _end(self, name: str, code: int, said: str) -> None:
         # One that was paused and at once gone on with, before it had saved, waits for its next turn.
@@ -292,12 +285,14 @@ def is_feedback(data: str) -> bool:
 
 
 def fixed_feedback(data: str) -> str:
-    """Return feedback as data, ending with the newest judgement that there is.
+    """Return feedback as data, ending with the newest judgement that there is where it does not say where it ends.
 
     Raises:
         EmptyDataError: There is none.
     """
-    rater = data.removeprefix(FEEDBACK_PREFIX)
+    rater, _, until = data.removeprefix(FEEDBACK_PREFIX).partition("@fb-")
+    if until:
+        return data
     last = FeedbackTable().last_id(Wanted(rater=rater, consent=True))
     if not last:
         raise EmptyDataError(f"there is no feedback in {data[:60]!a}", expected="judgements with consent")

@@ -30,7 +30,7 @@ from makar.serving.studio.training_fields import (
     plan_words,
 )
 from makar.serving.studio.verbs import answer_of
-from makar.serving.tuning import ENDED, PAUSES, Trainings, exists, trainings_of
+from makar.serving.tuning import ENDED, PAUSES, Trainings, exists, fixed_feedback, is_feedback, trainings_of
 from makar.training.run_store import Run, open_run
 
 LOOK_SECONDS = 0.5
@@ -61,7 +61,9 @@ async def begin(request: Request) -> Response:
     """Begin a training; it waits while another one trains."""
     fields, ignored = read_fields(TrainFields, await read_json(request))
     source = source_of(request, fields.source)
-    words = plan_words(fields, source, _parent(request, fields))
+    # What is said from now on belongs to the next training, also when this one is gone on with.
+    fixed = fixed_feedback(source) if is_feedback(source) else source
+    words = plan_words(fields, fixed, _parent(request, fields))
     trainings = trainings_of(request)
     usual = Path(source.removeprefix("builtin:")).stem
     name = _free_name(trainings, model_name(fields.name, usual), is_chosen=fields.name is not None)
