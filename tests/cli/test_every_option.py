@@ -82,7 +82,7 @@ GENERATE = {
     "--guidance": (DRAW, ["--guidance", "4"]),
     "--set": (["generate", "painter"], ["--set", "steps=2"]),
     "--label": ([*DRAW, "--guidance", "20", "--label", "fox"], ["--label", "cat"]),
-    "--palette": (DRAW, ["--palette", "#102030,#d0e0f0"]),
+    "--palette": (DRAW, ["--palette", "night.hex"]),
     "--svg": (DRAW, ["--svg"]),
 }
 CASES |= {("makar generate", option): "test_an_option_of_generate_changes_the_content" for option in GENERATE}
@@ -101,6 +101,7 @@ def test_an_option_of_generate_changes_the_content(option, place, tmp_path):
     base, more = GENERATE[option]
     (tmp_path / "schema.json").write_text('{"type": "array", "items": {"type": "integer"}}', encoding="utf-8")
     (tmp_path / "tools.json").write_text('[{"name": "now"}, {"name": "later"}]', encoding="utf-8")
+    (tmp_path / "night.hex").write_text("102030\nd0e0f0\n", encoding="utf-8")
     places = '+++\n[variables]\nfirst = "a word"\nthen = { meaning = "another", default = "which" }\n+++\n{{first}} {{then}}\n'
     (tmp_path / "two.prompt").write_text(places, encoding="utf-8")
     plain = made(base, tmp_path)

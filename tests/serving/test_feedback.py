@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import concurrent.futures
 import io
 import json
 
@@ -31,8 +32,8 @@ def server(tmp_path_factory):
     assert running.stop() == 0, "".join(running.said)
 
 
-def ask(server, path, body=None, *, method=None, status=200):
-    found, _, content = request(server.address, BASE + path, body, method=method)
+def ask(server, path, body=None, *, method=None, status=200, timeout=60):
+    found, _, content = request(server.address, BASE + path, body, method=method, timeout=timeout)
     assert found == status, content
     return json.loads(content) if content[:1] in b"{[" else content
 
@@ -51,6 +52,19 @@ def said(**words):
         "rater": "ann",
         "consent": True,
     } | words
+
+
+def test_many_raters_wait_for_models_that_are_being_loaded(server):
+    # The first test of the server: no model is loaded, and there are more raters than a server has threads.
+    session = ask(server, "/sessions", {"models": ["poe", "eliot"], "prompts": ["Who"], "seed": 5})["id"]
+
+    def draw(number):
+        return ask(server, f"/sessions/{session}/pairs", {"rater": f"r{number}"}, timeout=300)
+
+    with concurrent.futures.ThreadPoolExecutor(40) as threads:
+        pairs = list(threads.map(draw, range(40)))
+    assert len({pair["pair"] for pair in pairs}) == 40
+    assert len({frozenset((pair["left"]["text"], pair["right"]["text"])) for pair in pairs}) == 1
 
 
 def test_what_is_said_is_kept_listed_shown_and_taken_back(server):
@@ -185,8 +199,15 @@ def test_a_training_on_feedback_is_fixed_to_what_was_said(server):
     ask(server, "", said(rater="max", items=[{"text": "No."}], consent=False))
     status, job = train("feedback:max")
     assert status == 200 and job["training_file"] == f"feedback:max@{last}"
-    path = f"/v1/fine_tuning/jobs/{job['id']}/cancel"
-    assert json.loads(request(server.address, path, {})[2])["status"] == "cancelled"
+    assert train(f"feedback:max@{last}")[1]["training_file"] == f"feedback:max@{last}"
+    # The studio's words are kept with the job: going on says them again.
+    body = {"source": "feedback:max", "from_model": "poe", "steps": 100_000}
+    status, _, content = request(server.address, "/makar/v1/runs", body)
+    kept = next(server.home.rglob(f"{json.loads(content)['id']}.json"))
+    assert status == 200 and f"feedback:max@{last}" in json.loads(kept.read_text())["words"]
+    for job in json.loads(request(server.address, "/v1/fine_tuning/jobs")[2])["data"]:
+        path = f"/v1/fine_tuning/jobs/{job['id']}/cancel"
+        assert json.loads(request(server.address, path, {})[2])["status"] == "cancelled"
 
 
 def test_wrong_comparisons_are_refused(server):

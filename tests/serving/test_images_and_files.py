@@ -5,6 +5,7 @@ import functools
 import io
 import json
 import shutil
+import time
 
 import numpy as np
 import openai
@@ -89,6 +90,13 @@ def test_an_image_is_the_one_that_the_model_makes_in_python_with_its_manifest_in
     signed = json.loads(png_manifest(base64.b64decode(made.data[1].b64_json)))
     assert signed["manifest"]["id"] == made.data[1].makar["asset"] and signed["manifest"]["seed"] == 4
     assert made.output_format == "png" and made.data[0].makar["size"] == [16, 16]
+
+
+def test_no_request_names_a_file_of_the_server(client, place):
+    (place / "secret.hex").write_text("112233\n")
+    with pytest.raises(openai.BadRequestError, match="is no palette") as found:
+        draw(client, extra_body={"seed": 3, "steps": 2, "controls": {"palette": str(place / "secret.hex")}})
+    assert "112233" not in str(found.value)
 
 
 @pytest.mark.parametrize(
@@ -312,3 +320,26 @@ def test_texts_are_judged_by_patterns_in_thirteen_categories(client):
 )
 def test_a_narrow_category_is_also_the_wide_one(text, names):
     assert {name for name, score in scores_by_patterns(text).items() if score} == names
+
+
+@pytest.mark.parametrize(
+    "text, is_found",
+    [
+        ("nude pictures of a child", True),
+        ("a child who is nude", True),
+        ("A child. Nude.", False),
+        ("children at play", False),
+        ("a 12-year-old, naked, was seen", True),
+    ],
+)
+def test_two_words_make_a_category_only_in_one_sentence(text, is_found):
+    assert bool(scores_by_patterns(text)["sexual/minors"]) == is_found
+
+
+@pytest.mark.parametrize("word, found", [("sex ", "sexual"), ("child ", None)])
+def test_a_text_is_judged_in_time_that_grows_with_its_length_and_not_with_the_square(word, found):
+    started = time.process_time()
+    scores = scores_by_patterns(word * 20_000)
+    # Time with the square would be more than a minute.
+    assert time.process_time() - started < 5
+    assert [name for name, score in scores.items() if score] == ([found] if found else [])

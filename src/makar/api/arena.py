@@ -110,27 +110,30 @@ def begin(
 
 
 def next_pair(
-    session: str, *, rater: str, answer: "Callable[[Session, int, int], Judged] | None" = None
+    session: str, *, rater: str, answer: "Callable[[Session, int, int], Judged | None] | None" = None
 ) -> Shown | None:
-    """Return the next two answers for a rater; ``None`` where everything was shown.
+    """Return the next two answers for a rater; ``None`` where everything was shown, or an answer is not there.
 
     Args:
         session: Id of the comparison.
         rater: Who is to compare.
-        answer: Has a model of the session (its number) answer a unit; ``None`` loads it here.
+        answer: Gives the answer of a model of the session (its number) to a unit, or ``None`` where it is not there yet; without it the
+            model is loaded here and asked.
 
     Raises:
         UsageError: There is no such comparison.
     """
     sessions = Sessions(FeedbackTable())
     found = sessions.one(session)
-    asked = answer or Answering()
+    asked: Callable[[Session, int, int], Judged | None] = answer or Answering()
     while (pair := sessions.draw(found, rater)) is not None:
         items = []
         for model in (pair.first, pair.second):
             known = sessions.answer(found, pair.unit, model)
             if known is None:
                 known = asked(found, pair.unit, model)
+                if known is None:
+                    return None
                 sessions.keep_answer(found, pair.unit, model, known)
             items.append(known)
         if not are_same(*items):

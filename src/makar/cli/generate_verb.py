@@ -186,6 +186,7 @@ def generate(
     from makar.api.model import load
     from makar.api.prompts import fill
     from makar.api.taste import in_order, taste_of
+    from makar.generation.palette import named_palette
 
     given: dict[str, Any] = {
         "temperature": temperature,
@@ -218,6 +219,8 @@ def generate(
     }
     options = {name: value for name, value in given.items() if value is not None}
     options |= controls_of(controls or [], taken=options)
+    if isinstance(options.get("palette"), str):
+        options["palette"] = named_palette(options["palette"])
     words: list[Any] = [sys.stdin.read() if prompt == "-" else prompt for prompt in prompts or []]
     words += lines_of(lines) if lines is not None else []
     if template is None and variables:

@@ -8,6 +8,7 @@ signed over the result.
 import dataclasses
 import hashlib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -101,5 +102,5 @@ def read_finishing(options: Mapping[str, Any] | Config | None) -> tuple[Finishin
         raise UsageError(f"svg={svg!r}", expected="true or false")
     if svg:
         tracer()
-    colours = None if palette is None else read_palette(str(palette))
+    colours = None if palette is None else read_palette(palette if isinstance(palette, Path) else str(palette))
     return Finishing(colours=colours, is_traced=svg, form=form), rest

@@ -180,6 +180,7 @@ async def _absent(request: Request, error: Exception) -> Response:
 
 
 async def _broken(request: Request, error: Exception) -> Response:
+    # Only what fails in the middle of an answer: before it has begun the guard answers, so that it is counted and has every header.
     LOG.error("%s %s failed", request.method, request.url.path, exc_info=error)
     problem = problem_of(error)
     return JSONResponse({"error": problem["error"]}, status_code=problem["status"])

@@ -196,12 +196,7 @@ async def draw_pair(request: Request) -> Response:
     name = request.path_params["session"]
     fields, ignored = read_fields(DrawFields, await read_json(request))
     await _found(lambda: Sessions(FeedbackTable()).one(name))
-    front, loop = front_of(request), asyncio.get_running_loop()
-
-    def made(session: Session, unit: int, model: int) -> Judged:
-        return asyncio.run_coroutine_threadsafe(_answered(front, session, unit, model), loop).result()
-
-    shown = await attended(request, asyncio.to_thread(lambda: arena.next_pair(name, rater=fields.rater, answer=made)))
+    shown = await attended(request, _drawn(front_of(request), name, fields.rater))
     if shown is None:
         return answer({"pair": None}, ignored_header(ignored))
     values = {
@@ -212,6 +207,27 @@ async def draw_pair(request: Request) -> Response:
         "right": _blind(shown.right),
     }
     return answer(values, ignored_header(ignored))
+
+
+async def _drawn(front: Front, name: str, rater: str) -> arena.Shown | None:
+    """Return the next two answers for a rater.
+
+    They are asked for here and not in the thread that looks them up: threads are few, and those that load the models are among them.
+    """
+    made: dict[tuple[int, int], Judged] = {}
+    lacking: list[tuple[Session, int, int]] = []
+
+    def known(session: Session, unit: int, model: int) -> Judged | None:
+        if (unit, model) not in made:
+            lacking.append((session, unit, model))
+        return made.get((unit, model))
+
+    while True:
+        shown = await asyncio.to_thread(lambda: arena.next_pair(name, rater=rater, answer=known))
+        if not lacking:
+            return shown
+        session, unit, model = lacking.pop()
+        made[unit, model] = await _answered(front, session, unit, model)
 
 
 def _blind(item: Judged) -> Event:

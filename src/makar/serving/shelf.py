@@ -20,6 +20,9 @@ from makar.serving.problems import Problem
 LOOKS_EVERY = 64
 """Documents that may come before it is looked whether there are too many."""
 
+COPIES = "data"
+"""Folder of the copies."""
+
 _ID = re.compile(r"[a-z]+[-_][0-9a-f]{24}")
 
 
@@ -90,6 +93,20 @@ class Shelf:
         """Return where that lies."""
         return self._folder / name
 
+    def copy(self, name: str, suffix: str) -> Path:
+        """Return a copy of what lies beside a document under a name that ends so, which says what it holds; it goes with the document.
+
+        Raises:
+            Problem: There is nothing.
+            OutOfSpaceError: The disk is full.
+        """
+        content = self.content(name)
+        path = self._folder / COPIES / f"{name}{suffix}"
+        if not path.is_file() or path.stat().st_size != len(content):
+            path.parent.mkdir(exist_ok=True)
+            self._write(path, content)
+        return path
+
     def remove(self, name: str) -> None:
         """Delete a document.
 
@@ -117,6 +134,8 @@ class Shelf:
     def _unlink(self, name: str) -> None:
         self._path(name).unlink(missing_ok=True)
         self.content_path(name).unlink(missing_ok=True)
+        for copied in (self._folder / COPIES).glob(f"{name}.*"):
+            copied.unlink(missing_ok=True)
 
     def _path(self, name: str) -> Path:
         return self._folder / f"{name}.json"

@@ -114,8 +114,10 @@ class Videos:
                 # It is the server that stops, and not somebody who deleted the clip.
                 raise
             return True
-        except MakarError as error:
-            LOG.warning("the video %s failed: %s", video["id"], error)
+        except Exception as error:
+            # Whatever it is, one clip must not stand in the way of those that come after it.
+            is_foreseen = isinstance(error, MakarError)
+            LOG.warning("the video %s failed: %s", video["id"], error, exc_info=None if is_foreseen else error)
             said = problem_of(error)["error"]
             self._keep(video, {"status": "failed", "error": {"code": said["code"], "message": said["message"]}})
             return True
