@@ -123,7 +123,8 @@ ROWS = {
                 ASKED,
                 {"role": "assistant", "content": None, "tool_calls": [CALL]},
                 {"role": "tool", "content": "4"},
-                ANSWERED,
+                {"role": "assistant", "content": "Again:", "tool_calls": [CALL]},
+                {"role": "assistant", "content": "Done.", "tool_calls": None},
             ]
         },
         {
@@ -132,7 +133,8 @@ ROWS = {
                 ASKED,
                 {"role": "assistant", "content": '{"name": "add", "arguments": {"to": 2}}'},
                 {"role": "tool", "content": "4"},
-                ANSWERED,
+                {"role": "assistant", "content": 'Again:\n{"name": "add", "arguments": {"to": 2}}'},
+                {"role": "assistant", "content": "Done."},
             )
         },
     ),

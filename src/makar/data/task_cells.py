@@ -21,9 +21,10 @@ def turn_of(cell: Mapping[str, Any]) -> dict[str, str] | None:
     """Return a turn as role and content, from the shape of OpenAI or of ShareGPT; ``None`` for neither."""
     role = SPEAKERS.get(str(cell.get("role", cell.get("from", ""))).lower())
     content = cell.get("content", cell.get("value"))
-    if content is None and isinstance(calls := cell.get("tool_calls"), list) and calls:
-        texts = [call_text(call) for call in calls]
-        content = None if None in texts else "\n".join(text for text in texts if text)
+    calls = cell.get("tool_calls")
+    said = [call_text(call) for call in calls] if isinstance(calls, list) else []
+    if said and None not in said and isinstance(content, str | None):
+        content = "\n".join(text for text in (content, *said) if text)
     return {"role": role, "content": content} if role and isinstance(content, str) else None
 
 
