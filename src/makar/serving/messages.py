@@ -8,6 +8,7 @@ is forced (``required`` or a name) the answer is held to that form token by toke
 import json
 from typing import Any
 
+from makar.data.task_cells import call_text
 from makar.errors import UnsupportedError, UsageError
 from makar.generation.tool_calls import check_tools, tool_calls_of
 from makar.serving.problems import Problem
@@ -55,15 +56,10 @@ def _listed(calls: Any) -> list[Any]:
 
 
 def _call(call: Any) -> str:
-    function = call.get("function") if isinstance(call, dict) else None
-    if not isinstance(function, dict) or not isinstance(function.get("name"), str):
+    text = call_text(call)
+    if text is None:
         raise wrong("a call without a function", "calls of functions with name and arguments")
-    arguments = function.get("arguments")
-    try:
-        said = json.loads(arguments) if isinstance(arguments, str) else arguments
-    except ValueError:
-        said = arguments
-    return json.dumps({"name": function["name"], "arguments": said}, ensure_ascii=False)
+    return text
 
 
 def text_of(content: Any, *, is_optional: bool = False) -> str:
