@@ -14,11 +14,11 @@ from makar.families.family import Sampler
 from makar.generation.asset import Asset
 from makar.generation.guards import Draft, NoveltyCheck
 from makar.generation.jobs import Job
-from makar.generation.prompts import Prompt, Prompts
+from makar.generation.prompts import Prompt, Prompts, knows_turns
 from makar.generation.request import Request
 from makar.generation.stream import stream_request
 from makar.generation.transcript import transcript_text
-from makar.generation.turns import ASSISTANT, PLAIN_STOP, SYSTEM, USER, fit_turns, knows_turns
+from makar.generation.turns import ASSISTANT, PLAIN_STOP, SYSTEM, USER, fit_turns
 
 
 @runtime_checkable
