@@ -876,6 +876,25 @@ def test_prompts_are_listed(place):
     assert "tutor" in see("prompt", "list").output
 
 
+for verb in ("try", "score", "improve"):
+    CASES[f"makar prompt {verb}", "--base-url"] = "test_prompts_are_tried_on_an_endpoint_where_it_is_said_to_be"
+
+
+@pytest.mark.loopback
+def test_prompts_are_tried_on_an_endpoint_where_it_is_said_to_be(place, tmp_path):
+    pytest.importorskip("openai", reason="the extra remote is not installed")
+    head = '+++\n[variables]\ntext = "what"\n[options]\nretries = 0\n+++\n{{text}}\n'
+    (tmp_path / "afar.prompt").write_text(head, encoding="utf-8")
+    (tmp_path / "afar.csv").write_text("text,label\n" + "a,x\nb,y\n" * 20, encoding="utf-8")
+    for words in (
+        ["try", "afar.prompt", "openai:x", "hello"],
+        ["score", "openai:x", "afar.csv", "--template", "afar.prompt"],
+        ["improve", "afar.prompt", "openai:x", "afar.csv", "--for", "1m", "-o", "better.prompt"],
+    ):
+        url = "http://127.0.0.1:9/v1"
+        assert f"{url} cannot be reached" in see("prompt", *words, "--base-url", url, code=1).messages
+
+
 # --- train and plan ---------------------------------------------------------------------------------------------------------------
 
 BOTH = ["both", "--steps", "3", "--medium", "image", *IMAGE_SETTINGS]
