@@ -108,6 +108,18 @@ def test_an_option_of_generate_changes_the_content(option, place, tmp_path):
     assert made([*base, *more], tmp_path) != plain
 
 
+def test_a_vote_refuses_what_it_would_not_do(place):
+    for words in (
+        ["-o", "x"],
+        ["-n", "2"],
+        ["--stream"],
+        ["--refuse-copies"],
+        ["--augment", "x"],
+        ["--spread", "even"],
+    ):
+        assert f"--vote with {words[0]}" in see(*WRITE, "--vote", "3", *words, code=2).messages
+
+
 CASES["makar generate", "--for-rater"] = "test_what_somebody_likes_comes_first"
 
 
@@ -808,6 +820,13 @@ def test_an_option_of_labels_changes_the_shares(option, place, tmp_path):
     plain = see(*base, "--json").output
     assert see(*base, "--json").output == plain != see(*base, *more, "--json").output
     assert "--labels" in see("predict", "writer", "a", "--shots", "2", code=2).messages
+
+
+def test_labels_of_texts_refuse_what_says_nothing_of_them(place):
+    for words in (["--top", "2"], ["--language", "de"]):
+        assert f"{words[0]} with" in see("predict", "writer", "a", "--labels", "be,fo", *words, code=2).messages
+    captions = see("predict", "writer", "a", "--labels", "be,fo", "--write-captions", code=2).messages
+    assert "captions to write for texts" in captions
 
 
 # --- prompt -----------------------------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from makar.cli.consented import agreed_example
 from makar.cli.engine import Engine, take_engine
 from makar.cli.output import Json, edit_remarks, note, print_json
 from makar.cli.values import controls_of, lines_of, texts_of
-from makar.cli.voting import answer_of_most
+from makar.cli.voting import answer_of_most, check_vote
 from makar.errors import UsageError
 
 if TYPE_CHECKING:
@@ -226,6 +226,9 @@ def generate(
         words = list(fill(template, words, texts_of(variables or [])))
     if for_rater is not None and (vote is not None or augment is not None):
         raise UsageError(f"--for-rater with {'--vote' if vote is not None else '--augment'}", expected="one of them")
+    if vote is not None:
+        others = {"-o": output is not None, "-n": count != 1, "--stream": stream, "--augment": augment is not None}
+        check_vote({**others, "--refuse-copies": refuse_copies, "--spread": spread != "balance"})
     maker = load(model, loras=lora or (), base_url=base_url)
     take_engine(maker, engine, options)
     if vote is not None:
