@@ -294,6 +294,8 @@ def _stream(
     refuse_copies: bool,
     output: Path | None,
 ) -> None:
+    from makar.generation.prompts import answers
+
     if count != 1 or len(words) > 1:
         raise UsageError(f"--stream for {count * max(1, len(words))} texts", expected="one text at a time")
     if refuse_copies:
@@ -303,9 +305,9 @@ def _stream(
             do="a text is only known to be a copy when it is whole",
         )
     prompt = words[0] if words else ""
-    # What has a form, comes from a prompt file or is a text made from another, is the answer alone.
+    # What has a form, comes from a prompt file or is an answer, stands alone.
     has_form = {"json_schema", "regex", "choice", "tools"} & set(options)
-    if isinstance(prompt, str) and not has_form and not maker.rewrites:
+    if isinstance(prompt, str) and not has_form and not answers(maker.artifact.codec(), maker.artifact.family_config):
         sys.stdout.write(prompt)
     for piece in maker.stream(prompt or None, seed=seed, options=options):
         if isinstance(piece, str):

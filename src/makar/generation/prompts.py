@@ -162,6 +162,11 @@ def knows_turns(codec: Codec) -> bool:
     )
 
 
+def answers(codec: Codec, config: FamilyConfig) -> bool:
+    """Return whether what a model makes of a text is an answer alone and does not go on with it."""
+    return rewrites(config) or (isinstance(codec, EncodesTurns) and codec.text_is_a_turn)
+
+
 def rewrites(config: FamilyConfig) -> bool:
     """Return whether a model makes a text from another one and does not go on with it."""
     accepted = config.accepts()

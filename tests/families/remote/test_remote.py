@@ -58,6 +58,11 @@ def test_pieces_come_as_they_are_made_and_the_cost_is_stated(server):
     assert asset.manifest["service"]["cost"] == pytest.approx((9 * 2 + 5 * 10) / 1e6)
 
 
+def test_a_stream_in_the_shell_is_the_answer_alone(server):
+    seen = see("generate", "openai:openai", "Who?", "--stream", "--base-url", server.url)
+    assert seen.output == TEXT + "\n"
+
+
 def test_a_conversation_is_sent_as_turns(server):
     talk = load("openai:google", base_url=server.url).chat(system="Be brief.", options=PATIENT)
     talk.reply("Who?"), talk.reply("And?")
