@@ -80,12 +80,26 @@ def test_what_is_missing_or_unknown_is_named():
         ('topic = "rain"\n', "", "example"),
         ('topic = "what it is about"', "topic = 3", "topic"),
         ("Explain {{topic}} to {{ level }}:", "", "stands nowhere"),
+        ('stop = ["\\n"]', 'stop = "User:"', "stop is 'User:'"),
+        ('stop = ["\\n"]', "stop = [3]", "stop is"),
+        ("[[examples]]", "[examples]", "examples are tables"),
+        ('[options]\nstop = ["\\n"]', "[options.stop]", "stop is"),
     ],
 )
 def test_a_file_that_does_not_fit_together_is_refused(old, new, words):
     with pytest.raises(DataError, match=words) as raised:
         parsed(old, new)
     assert "explain" in str(raised.value)
+
+
+@pytest.mark.parametrize("head", ['variables = "topic"', 'options = "fast"', 'examples = ["rain"]'])
+def test_a_head_without_the_tables_it_should_have_is_refused(head):
+    with pytest.raises(DataError, match="are tables"):
+        parse_prompt(f"+++\n{head}\n+++\nExplain.\n".encode(), name="explain")
+
+
+def test_the_mark_that_some_editors_begin_files_with_is_no_part_of_it():
+    assert parse_prompt(b"\xef\xbb\xbf" + TEXT.encode(), name="explain").body == parsed().body
 
 
 def test_a_prompt_is_written_as_it_is_read():
