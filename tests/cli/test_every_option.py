@@ -109,6 +109,18 @@ def test_an_option_of_generate_changes_the_content(option, place, tmp_path):
     assert made([*base, *more], tmp_path) != plain
 
 
+def test_a_vote_refuses_what_it_would_not_do(place):
+    for words in (
+        ["-o", "x"],
+        ["-n", "2"],
+        ["--stream"],
+        ["--refuse-copies"],
+        ["--augment", "x"],
+        ["--spread", "even"],
+    ):
+        assert f"--vote with {words[0]}" in see(*WRITE, "--vote", "3", *words, code=2).messages
+
+
 CASES["makar generate", "--for-rater"] = "test_what_somebody_likes_comes_first"
 
 
@@ -811,6 +823,13 @@ def test_an_option_of_labels_changes_the_shares(option, place, tmp_path):
     assert "--labels" in see("predict", "writer", "a", "--shots", "2", code=2).messages
 
 
+def test_labels_of_texts_refuse_what_says_nothing_of_them(place):
+    for words in (["--top", "2"], ["--language", "de"]):
+        assert f"{words[0]} with" in see("predict", "writer", "a", "--labels", "be,fo", *words, code=2).messages
+    captions = see("predict", "writer", "a", "--labels", "be,fo", "--write-captions", code=2).messages
+    assert "captions to write for texts" in captions
+
+
 # --- prompt -----------------------------------------------------------------------------------------------------------------------
 
 TRY = ["prompt", "try", "poem", "writer", "rain", "--json"]
@@ -875,6 +894,25 @@ def test_lists_of_a_medium(place):
 def test_prompts_are_listed(place):
     assert {"tutor", "story"} <= {row["name"] for row in see("prompt", "list", "--json").values}
     assert "tutor" in see("prompt", "list").output
+
+
+for verb in ("try", "score", "improve"):
+    CASES[f"makar prompt {verb}", "--base-url"] = "test_prompts_are_tried_on_an_endpoint_where_it_is_said_to_be"
+
+
+@pytest.mark.loopback
+def test_prompts_are_tried_on_an_endpoint_where_it_is_said_to_be(place, tmp_path):
+    pytest.importorskip("openai", reason="the extra remote is not installed")
+    head = '+++\n[variables]\ntext = "what"\n[options]\nretries = 0\n+++\n{{text}}\n'
+    (tmp_path / "afar.prompt").write_text(head, encoding="utf-8")
+    (tmp_path / "afar.csv").write_text("text,label\n" + "a,x\nb,y\n" * 20, encoding="utf-8")
+    for words in (
+        ["try", "afar.prompt", "openai:x", "hello"],
+        ["score", "openai:x", "afar.csv", "--template", "afar.prompt"],
+        ["improve", "afar.prompt", "openai:x", "afar.csv", "--for", "1m", "-o", "better.prompt"],
+    ):
+        url = "http://127.0.0.1:9/v1"
+        assert f"{url} cannot be reached" in see("prompt", *words, "--base-url", url, code=1).messages
 
 
 # --- train and plan ---------------------------------------------------------------------------------------------------------------

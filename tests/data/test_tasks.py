@@ -5,6 +5,7 @@ import json
 import pytest
 
 from makar.data.dataset import open_dataset
+from makar.data.table_columns import choose_columns
 from makar.data.task_cells import score_of
 from makar.data.task_columns import chosen_by_hand, columns_of, find_task
 from makar.data.task_rows import row_roles
@@ -348,3 +349,27 @@ def test_what_no_number_can_be_compared_with_is_no_score(cell):
 def test_a_class_beside_an_answer_is_no_thumb():
     columns = find_task({"prompt": ["Hi", "Ho"], "completion": ["a", "b"], "label": ["art", "sport"]})
     assert columns is not None and columns.task == "converse"
+
+
+@pytest.mark.parametrize(
+    ("task", "row", "gap"),
+    [
+        ("classify", {"text": "a fine film", "label": "good"}, {"text": "  "}),
+        ("classify", {"text": "a fine film", "label": 1}, {"text": float("nan")}),
+        ("classify", {"text": "a fine film", "labels": ["joy", "awe"]}, {"labels": []}),
+        ("classify", {"text": "a fine film", "label": 1.0}, {"label": float("nan")}),
+        ("converse", {"instruction": "Add.", "input": "1 and 2", "output": "3"}, {"output": " "}),
+        ("converse", {"messages": TURNS}, {"messages": []}),
+    ],
+)
+def test_a_cell_without_anything_in_it_hides_no_task(task, row, gap):
+    columns = choose_columns(iter([row] * 40 + [row | gap]))
+    assert columns.task is not None and columns.task.task == task
+
+
+def test_numbers_of_classes_that_became_floats_keep_their_names():
+    columns = chosen_by_hand({"text": "text", "label": "label"}, ["text", "label"])
+    row = {"text": "a fine film", "label": 1.0}
+    assert row_roles(row, columns, None)["labels"] == ("1",)
+    assert row_roles(row, columns, ["no", "yes"])["labels"] == ("yes",)
+    assert row_roles(row | {"label": 0.5}, columns, None) is None

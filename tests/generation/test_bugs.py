@@ -41,6 +41,8 @@ def model(place, monkeypatch):
         ("if x:\n    y = (1\nz = 2\n", [2]),
         ("for x in y\n    pass\n", [1]),
         ("", []),
+        # A form feed ends no line, for the parser as for an editor.
+        ("import os\n\x0c\ndef f():\n    return (os\n", [4]),
     ],
 )
 def test_lines_that_do_not_parse_are_found(source, numbers):

@@ -10,7 +10,7 @@ from makar.artifacts.save import save_artifact
 from makar.codecs.chat_template import LARGEST_TEMPLATE, render_turns
 from makar.codecs.codec import fit_codec
 from makar.codecs.text_config import ByteCodecConfig
-from makar.errors import DataError, UnsupportedError, UsageError
+from makar.errors import ConfigError, DataError, UnsupportedError, UsageError
 from makar.families.family import build_family
 from makar.families.transformer.config import TransformerConfig
 from makar.generation.chat import Chat
@@ -51,6 +51,11 @@ def artifact(own_folder):
 def test_a_model_without_turns_is_asked_in_plain_form():
     turns = [*TURNS, {"role": "assistant", "content": "Hi."}, {"role": "user", "content": "More"}]
     assert plain_form(turns) == "Be brief.\n\nUser: Hello\nAssistant: Hi.\nUser: More\nAssistant:"
+
+
+def test_a_stop_that_is_no_list_is_refused_and_not_taken_letter_by_letter(artifact):
+    with pytest.raises(ConfigError, match="stop"):
+        Chat(artifact, options={"stop": "END"})
 
 
 def test_an_answer_is_what_the_model_writes_after_the_conversation(artifact):

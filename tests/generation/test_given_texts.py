@@ -59,6 +59,12 @@ def test_what_cannot_be_read_is_refused(tmp_path, name, content):
         list(given_texts(tmp_path / name))
 
 
+def test_an_empty_text_is_not_the_current_folder(tmp_path, monkeypatch):
+    (tmp_path / "private.txt").write_text("not asked for", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert list(given_texts(["good", "", " "])) == [("good", "good"), ("", ""), (" ", " ")]
+
+
 def test_a_path_that_leads_nowhere_is_refused(tmp_path):
     with pytest.raises(DataError, match="no file"):
         list(given_texts(tmp_path / "gone.txt"))

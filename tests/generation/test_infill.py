@@ -43,6 +43,13 @@ def test_a_hole_is_found_by_mark_lines_and_span():
     assert find_hole("a\r\nb\r\n", line="1").removed == "a\r\n"
 
 
+def test_lines_are_counted_as_editors_and_parsers_count_them():
+    source = "import os\n\x0c\ndef f(x):\n    y = x\u2028\n    y = 1\x0b\n\n    return y\n"
+    assert find_hole(source, line="7").removed == "    return y\n"
+    assert find_hole(source, span="7:5-7:11").removed == "return"
+    assert find_hole("a\rb\r\nc", line="2").removed == "b\r\n"
+
+
 @pytest.mark.parametrize(
     ("text", "words", "reason"),
     [

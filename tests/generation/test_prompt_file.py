@@ -1,8 +1,14 @@
 """Prompts as files: places are checked, versions follow the content, and what is built in can be filled and read again."""
 
-import pytest
+from types import SimpleNamespace
 
+import pytest
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+
+from makar.codecs.pretrained_text import PretrainedTextCodec, SpecialTokens
+from makar.codecs.pretrained_text_config import PretrainedTextCodecConfig
 from makar.errors import DataError, UnknownNameError, UsageError
+from makar.families.pretrained.text_config import CAUSAL, SEQ2SEQ, PretrainedTextConfig
 from makar.generation.answers import json_in, list_in, number_in, reader, vote
 from makar.generation.prompt_file import (
     Filled,
@@ -12,6 +18,8 @@ from makar.generation.prompt_file import (
     with_own_options,
     written_prompt,
 )
+from makar.generation.prompts import read_prompts
+from makar.tensor_spec import SOURCE, TARGET
 
 TEXT = """+++
 summary = "explains"
@@ -72,12 +80,26 @@ def test_what_is_missing_or_unknown_is_named():
         ('topic = "rain"\n', "", "example"),
         ('topic = "what it is about"', "topic = 3", "topic"),
         ("Explain {{topic}} to {{ level }}:", "", "stands nowhere"),
+        ('stop = ["\\n"]', 'stop = "User:"', "stop is 'User:'"),
+        ('stop = ["\\n"]', "stop = [3]", "stop is"),
+        ("[[examples]]", "[examples]", "examples are tables"),
+        ('[options]\nstop = ["\\n"]', "[options.stop]", "stop is"),
     ],
 )
 def test_a_file_that_does_not_fit_together_is_refused(old, new, words):
     with pytest.raises(DataError, match=words) as raised:
         parsed(old, new)
     assert "explain" in str(raised.value)
+
+
+@pytest.mark.parametrize("head", ['variables = "topic"', 'options = "fast"', 'examples = ["rain"]'])
+def test_a_head_without_the_tables_it_should_have_is_refused(head):
+    with pytest.raises(DataError, match="are tables"):
+        parse_prompt(f"+++\n{head}\n+++\nExplain.\n".encode(), name="explain")
+
+
+def test_the_mark_that_some_editors_begin_files_with_is_no_part_of_it():
+    assert parse_prompt(b"\xef\xbb\xbf" + TEXT.encode(), name="explain").body == parsed().body
 
 
 def test_a_prompt_is_written_as_it_is_read():
@@ -135,6 +157,19 @@ def test_controls_of_a_request_stand_above_those_of_the_prompt():
     with pytest.raises(UsageError):
         with_own_options([filled, read_prompt("poem")(subject="rain")], {})
     assert isinstance(filled, Filled)
+
+
+@pytest.mark.parametrize("task, slot", [(CAUSAL, TARGET), (SEQ2SEQ, SOURCE)])
+def test_a_checkpoint_without_a_chat_template_is_asked_in_plain_text(task, slot):
+    letters = {letter: at for at, letter in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}
+    own = Tokenizer(models.BPE(vocab={**letters, "<end>": len(letters)}, merges=[]))
+    own.pre_tokenizer, own.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
+    config = PretrainedTextConfig(base="0" * 64, task=task, vocabulary=len(letters) + 1, context=64)
+    codec = PretrainedTextCodec(PretrainedTextCodecConfig(), own, SpecialTokens(ends=(len(letters),)))
+    filled = read_prompt("tutor")(topic="rain")
+    (read,) = read_prompts(filled, codec, SimpleNamespace(config=config))
+    assert codec.decode({TARGET: read.slots[slot].numpy()}) == filled.text
+    assert read.is_answered and read.origin == filled.origin
 
 
 def test_answers_are_read_and_the_majority_wins():

@@ -15,7 +15,7 @@ from makar.cli.consented import agreed_example
 from makar.cli.engine import Engine, take_engine
 from makar.cli.output import Json, edit_remarks, note, print_json
 from makar.cli.values import controls_of, lines_of, texts_of
-from makar.cli.voting import answer_of_most
+from makar.cli.voting import answer_of_most, check_vote
 from makar.errors import UsageError
 
 if TYPE_CHECKING:
@@ -231,6 +231,9 @@ def generate(
         raise UsageError(f"--for-rater with {'--vote' if vote is not None else '--augment'}", expected="one of them")
     if for_rater is not None and options.get("svg"):
         raise UsageError("--for-rater with --svg", expected="one of them", do="people judge pixels")
+    if vote is not None:
+        others = {"-o": output is not None, "-n": count != 1, "--stream": stream, "--augment": augment is not None}
+        check_vote({**others, "--refuse-copies": refuse_copies, "--spread": spread != "balance"})
     maker = load(model, loras=lora or (), base_url=base_url)
     take_engine(maker, engine, options)
     if vote is not None:
@@ -298,6 +301,8 @@ def _stream(
     refuse_copies: bool,
     output: Path | None,
 ) -> None:
+    from makar.generation.prompts import answers
+
     if count != 1 or len(words) > 1:
         raise UsageError(f"--stream for {count * max(1, len(words))} texts", expected="one text at a time")
     if refuse_copies:
@@ -307,9 +312,9 @@ def _stream(
             do="a text is only known to be a copy when it is whole",
         )
     prompt = words[0] if words else ""
-    # What has a form, comes from a prompt file or is a text made from another, is the answer alone.
+    # What has a form, comes from a prompt file or is an answer, stands alone.
     has_form = {"json_schema", "regex", "choice", "tools"} & set(options)
-    if isinstance(prompt, str) and not has_form and not maker.rewrites:
+    if isinstance(prompt, str) and not has_form and not answers(maker.artifact.codec(), maker.artifact.family_config):
         sys.stdout.write(prompt)
     for piece in maker.stream(prompt or None, seed=seed, options=options):
         if isinstance(piece, str):

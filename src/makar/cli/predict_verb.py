@@ -84,6 +84,9 @@ def predict(
     loaded = load(model)
     ways = {"examples": examples, "shots": shots, "pick": pick, "calibration": calibration, "template": template}
     if labels is not None and loaded.makes_text and what is None and query is None and not write_captions:
+        for name, value in (("--top", top), ("--language", language)):
+            if value is not None:
+                raise UsageError(f"{name} with --labels of texts", expected="one of them")
         guidance = guidance_of(examples, shots=shots, pick=pick, calibration=calibration, template=template)
         found = label(loaded, inputs, labels=labels, guidance=guidance, seed=seed)
         print_json(found) if json else print_table("", found)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from makar.cli.generate_verb import ModelName
+from makar.cli.generate_verb import BaseUrl, ModelName
 from makar.cli.output import Json, note, print_json, print_table
 from makar.cli.values import seconds_of, texts_of
 from makar.errors import UsageError
@@ -40,6 +40,7 @@ def try_(
         list[str] | None, typer.Option("--var", metavar="NAME=TEXT", help="Fills a place; may be repeated.")
     ] = None,
     seed: Seed = 0,
+    base_url: BaseUrl = None,
     json: Json = False,
 ) -> None:
     """Show a filled PROMPT and what MODEL answers."""
@@ -47,7 +48,7 @@ def try_(
     from makar.api.prompts import fill
 
     filled = fill(template, words or [], texts_of(values or []))
-    assets = load(model).generate(filled, seed=seed)
+    assets = load(model, base_url=base_url).generate(filled, seed=seed)
     if json:
         print_json([{"prompt": one.text, "answer": asset.content} for one, asset in zip(filled, assets)])
         return
@@ -66,6 +67,7 @@ def score(
     rows: Rows = None,
     time: Annotated[str | None, typer.Option("--for", help="Most time, for example 5m.")] = None,
     seed: Seed = 0,
+    base_url: BaseUrl = None,
     json: Json = False,
 ) -> None:
     """Score prompts on the labelled rows of DATA.
@@ -76,7 +78,13 @@ def score(
     from makar.api.prompts import score_prompts
 
     scores = score_prompts(
-        load(model), templates, data, labels=_listed(labels), rows=rows, seconds=seconds_of(time), seed=seed
+        load(model, base_url=base_url),
+        templates,
+        data,
+        labels=_listed(labels),
+        rows=rows,
+        seconds=seconds_of(time),
+        seed=seed,
     )
     found = [_row(one, scores[0]) for one in scores]
     print_json(found) if json else print_table("", found)
@@ -91,6 +99,7 @@ def improve(
     labels: Labels = None,
     rows: Rows = None,
     seed: Seed = 0,
+    base_url: BaseUrl = None,
     json: Json = False,
 ) -> None:
     """Look for a better PROMPT within a budget.
@@ -111,7 +120,14 @@ def improve(
         note(f"{left} candidates left after {asked} rows each; the best had {best:.1%} right")
 
     found = improve_prompt(
-        load(model), template, data, seconds=seconds, labels=_listed(labels), rows=rows, seed=seed, on_round=tell
+        load(model, base_url=base_url),
+        template,
+        data,
+        seconds=seconds,
+        labels=_listed(labels),
+        rows=rows,
+        seed=seed,
+        on_round=tell,
     )
     is_written = found.prompt != found.before.prompt and found.gain.value >= 0
     if is_written:

@@ -1,5 +1,6 @@
 """``generate --vote``: several answers of a model of text, and the one that most agree on."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from makar.cli.output import note, print_json
@@ -7,6 +8,21 @@ from makar.errors import UsageError
 
 if TYPE_CHECKING:
     from makar.api.model import Model
+
+
+def check_vote(others: Mapping[str, bool]) -> None:
+    """Refuse the options that say nothing to a vote, whose result is one answer and no asset.
+
+    Args:
+        others: By name, whether an option was given.
+
+    Raises:
+        UsageError: One was.
+    """
+    if given := [name for name, is_given in others.items() if is_given]:
+        raise UsageError(
+            f"--vote with {given[0]}", expected="one of them", do="--json shows how the answers were counted"
+        )
 
 
 def answer_of_most(

@@ -7,6 +7,7 @@ Content: a column of SMILES, of amino acids or of rows of pitches; a column of e
 """
 
 import dataclasses
+import math
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -103,7 +104,7 @@ def choose_columns(
     if not sample:
         raise DataError("a table without rows")
     names = list(dict.fromkeys(name for row in sample for name in row))
-    values = {name: [row[name] for row in sample if row.get(name) not in (None, "")] for name in names}
+    values = {name: [row[name] for row in sample if not _is_empty(row.get(name))] for name in names}
     molecules = molecule_column(values) if medium in (None, "molecule") and not by_hand else None
     if molecules is not None:
         properties = number_columns(values, without=molecules)
@@ -160,6 +161,13 @@ def _sample(rows: Iterator[dict[str, Any]]) -> list[dict[str, Any]]:
         if len(sample) == SAMPLE_ROWS or size >= SAMPLE_BYTES:
             break
     return sample
+
+
+def _is_empty(cell: Any) -> bool:
+    """Whether a cell holds nothing: no value, nothing but spaces, a list of nothing, or no number, as a gap becomes among numbers."""
+    if isinstance(cell, str):
+        return not cell.strip()
+    return cell is None or (isinstance(cell, list) and not cell) or (isinstance(cell, float) and math.isnan(cell))
 
 
 def _about(columns: Columns, values: dict[str, list[Any]]) -> Columns:

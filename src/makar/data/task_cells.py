@@ -60,6 +60,9 @@ def is_label(cell: Any) -> bool:
     """Whether a cell holds the name or number of a class, or a list of them."""
     if isinstance(cell, list):
         return bool(cell) and all(map(is_label, cell)) and not any(isinstance(label, list) for label in cell)
+    if isinstance(cell, float):
+        # Whole numbers become floats where their column has a gap.
+        return cell.is_integer()
     return isinstance(cell, bool | int) or (isinstance(cell, str) and 0 < len(cell) <= 80)
 
 

@@ -183,6 +183,8 @@ def _read_grade(cells: dict[str, Any], further: list[Any], names: Sequence[str] 
 
 
 def _name(value: Any, names: Sequence[str] | None) -> str:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     if names is not None and isinstance(value, int) and not isinstance(value, bool) and 0 <= value < len(names):
         return str(names[value])
     return str(value)

@@ -21,7 +21,7 @@ from makar.evaluation.text import evaluate_text
 from makar.evaluation.text_baselines import joined_texts
 from makar.families.transformer.config import TransformerConfig
 from makar.generation.generate import generate
-from makar.generation.hole import Hole, find_hole
+from makar.generation.hole import Hole, find_hole, lines_of
 from makar.generation.infill import fill, longest_hole
 from makar.generation.prompts import EncodesText
 from makar.generation.request import Request
@@ -97,7 +97,7 @@ def _lines(texts: list[str], count: int, draw: np.random.Generator) -> list[Hole
     places = [
         (index, number)
         for index, text in enumerate(texts)
-        for number, line in enumerate(text.splitlines(), start=1)
+        for number, line in enumerate(lines_of(text), start=1)
         if number > 1 and len(line.strip()) in LINE_CHARACTERS
     ]
     chosen = draw.permutation(len(places))[:count]

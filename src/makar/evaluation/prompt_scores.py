@@ -1,7 +1,8 @@
 """How often a prompt brings a model to the right answer, on the rows of a labelled file, with intervals, and prompts against each other.
 
-Where the answers are a few labels the model is asked which of them is likeliest (``zero_shot``, calibrated), otherwise it writes, greedily
-unless the prompt says otherwise, and what the prompt calls the answer is compared after case, space and final punctuation are taken away.
+Where the answers are a few labels the model is asked which of them is likeliest (``zero_shot``, calibrated). Otherwise, and where a model
+does not say how likely a text is (one behind an endpoint, one that makes a text from another), it writes, greedily unless the prompt says
+otherwise, and what the prompt calls the answer is compared after case, space and final punctuation are taken away.
 Two prompts are compared on the same rows: the interval is that of the difference row by row.
 """
 
@@ -15,7 +16,7 @@ import numpy as np
 
 from makar.artifacts.artifact import Artifact
 from makar.data.file_rows import column_of
-from makar.errors import DataError, UsageError
+from makar.errors import DataError, UnsupportedError, UsageError
 from makar.evaluation.bootstrap import Interval, mean_interval, share_interval
 from makar.generation.generate import generate
 from makar.generation.prompt_file import PromptFile
@@ -106,7 +107,7 @@ class PromptJudge:
 
     def __init__(self, artifact: Artifact, *, labels: Sequence[str], seed: int = 0) -> None:
         self._artifact, self._labels, self._seed = artifact, tuple(labels), seed
-        self._likelihood = TextLikelihood(artifact) if labels else None
+        self._likelihood = _likelihood(artifact) if labels else None
 
     def score(self, prompt: PromptFile, cases: Sequence[Case], *, until: float | None = None) -> PromptScore:
         """Score a prompt.
@@ -143,6 +144,14 @@ class PromptJudge:
         options = {} if "temperature" in prompt.options else {"temperature": 0.0}
         asset = next(generate(self._artifact, prompts=prompt.fill(case.values), seed=self._seed, options=options))
         return prompt.answer_in(str(asset.content))
+
+
+def _likelihood(artifact: Artifact) -> TextLikelihood | None:
+    """Return what says how likely a label is; ``None`` for a model that does not, which writes the label."""
+    try:
+        return TextLikelihood(artifact)
+    except UnsupportedError:
+        return None
 
 
 def check_prompts(prompts: Sequence[PromptFile]) -> None:

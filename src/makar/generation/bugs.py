@@ -22,7 +22,7 @@ from makar.artifacts.artifact import Artifact
 from makar.codecs.codec import Codec
 from makar.errors import EmptyDataError, UnsupportedError
 from makar.families.transformer.family import TransformerFamily
-from makar.generation.hole import read_source
+from makar.generation.hole import lines_of, read_source
 from makar.generation.infill import MarksHoles
 from makar.generation.line_windows import LineWindow, line_windows
 from makar.generation.python_source import code_columns, doubtful_lines, unparsable_lines
@@ -92,7 +92,7 @@ def ranked_lines(artifact: Artifact, source: str, *, is_python: bool) -> list[Su
         EmptyDataError: There is nothing to look at.
         UnsupportedError: The model is not of a kind that can be asked.
     """
-    lines = source.splitlines(keepends=True)
+    lines = lines_of(source)
     numbers = [number for number, line in enumerate(lines, start=1) if line.strip()]
     if not numbers:
         raise EmptyDataError("the file is empty", expected="lines of code")

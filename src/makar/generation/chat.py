@@ -14,11 +14,11 @@ from makar.families.family import Sampler
 from makar.generation.asset import Asset
 from makar.generation.guards import Draft, NoveltyCheck
 from makar.generation.jobs import Job
-from makar.generation.prompts import Prompt, Prompts
-from makar.generation.request import Request
+from makar.generation.prompts import Prompt, Prompts, knows_turns
+from makar.generation.request import Request, read_options
 from makar.generation.stream import stream_request
 from makar.generation.transcript import transcript_text
-from makar.generation.turns import ASSISTANT, PLAIN_STOP, SYSTEM, USER, fit_turns, knows_turns
+from makar.generation.turns import ASSISTANT, PLAIN_STOP, SYSTEM, USER, fit_turns
 
 
 @runtime_checkable
@@ -67,7 +67,9 @@ class Chat:
         codec, family = artifact.codec(), artifact.family()
         self._knows_turns = knows_turns(codec)
         if not self._knows_turns:
-            self._options["stop"] = (*self._options.get("stop", ()), PLAIN_STOP)
+            # As the family reads it: a text alone is refused and not taken letter by letter.
+            given = read_options(self._options, family).to_dictionary().get("stop", ())
+            self._options["stop"] = (*given, PLAIN_STOP)
         # Once, so that what a control has to say is said before the first question.
         self._request = Request(artifact, options=dict(self._options), novelty=novelty, refuse_copies=False)
         if isinstance(family, SamplesConversations):

@@ -83,6 +83,9 @@ def _refuse(name: str, reason: str) -> NoReturn:
 
 
 def _is_there(item: Any) -> bool:
+    # No name is the current folder, and an empty text does not ask for that.
+    if not str(item).strip():
+        return False
     try:
         return Path(item).exists()
     except (OSError, ValueError):

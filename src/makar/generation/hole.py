@@ -5,6 +5,7 @@ line with it, so that before and after it stand whole lines.
 """
 
 import dataclasses
+import io
 import re
 from pathlib import Path
 
@@ -40,10 +41,10 @@ class Hole:
         line, the hole is full.
         """
         if self.whole_lines:
-            line = next((line for line in self.after.splitlines() if line.strip()), "")
+            line = next((line for line in lines_of(self.after) if line.strip()), "").rstrip("\r\n")
             place = ("\n" + middle).find("\n" + line) if line else -1
         else:
-            line = self.after.splitlines()[0] if self.after else ""
+            line = lines_of(self.after)[0].rstrip("\r\n") if self.after else ""
             place = middle.find(line) if len(line.strip()) >= SHORTEST_REPEATED else -1
         return middle if place < 0 else middle[:place]
 
@@ -52,6 +53,17 @@ class Hole:
         if self.whole_lines and self.after and middle and not middle.endswith("\n"):
             middle += "\n"
         return self.before + middle + self.after
+
+
+def lines_of(text: str) -> list[str]:
+    """Return the lines of a text with their ends, as editors and Python count them.
+
+    ``splitlines`` also ends a line at form feeds and other letters, so that its numbers are not those that a traceback names.
+
+    >>> lines_of("one\\x0c\\r\\ntwo")
+    ['one\\x0c\\r\\n', 'two']
+    """
+    return io.StringIO(text, newline="").readlines()
 
 
 def read_source(path: str | Path) -> str:
@@ -86,7 +98,7 @@ def find_hole(text: str, *, line: str | None = None, span: str | None = None) ->
         raise UsageError("lines and a span", expected="one of them")
     if line is not None:
         first, last = _numbers(line, r"(\d+)(?:-(\d+))?", example="12 or 12-15")
-        lines = text.splitlines(keepends=True)
+        lines = lines_of(text)
         last = last or first
         if not 1 <= first <= last <= len(lines):
             raise UsageError(f"line {line} of a file with {len(lines)} lines", expected=f"1 to {len(lines)}")
@@ -115,7 +127,7 @@ def _numbers(text: str, pattern: str, *, example: str) -> list[int]:
 
 
 def _offset(text: str, row: int, column: int) -> int:
-    lines = text.splitlines(keepends=True)
+    lines = lines_of(text)
     if not 1 <= row <= len(lines) or not 1 <= column <= len(lines[row - 1]) + 1:
         raise UsageError(
             f"line {row}, column {column} is not in the file", expected=f"lines 1 to {len(lines)}, columns of that line"

@@ -96,7 +96,11 @@ def predict(
         EmptyDataError: There is nothing to look at.
     """
     config = artifact.recipe.stages[-1].family
+    if artifact.medium in ("text", "code") and write_captions:
+        raise UsageError("captions to write for texts", expected="a model that predicts captions, and image files")
     if artifact.medium in ("text", "code") and labels is not None and what is None and query is None:
+        if top is not None:
+            raise UsageError("labels and a number of lines", expected="one of them")
         return label_texts(artifact, inputs, labels=labels, seed=seed)
     if artifact.medium in ("text", "code") and config.predictions:
         _asked(what, labels, None, config.predictions)

@@ -215,7 +215,7 @@ def parse_prompt(content: bytes, *, name: str) -> PromptFile:
         return DataError(f'the prompt "{name}": {what}', expected=expected or "see docs/tasks/prompts.md")
 
     try:
-        text = content.decode("utf-8").replace("\r\n", "\n")
+        text = content.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         raise wrong(f"not UTF-8: {error.reason}") from error
     parts = re.split(rf"^{re.escape(MARK)}[ \t]*\n", text, maxsplit=2, flags=re.MULTILINE)
@@ -229,6 +229,7 @@ def parse_prompt(content: bytes, *, name: str) -> PromptFile:
         raise wrong(f'its head says "{unknown[0]}"', f"only {', '.join(KEYS)}")
     if any(not isinstance(head.get(key, ""), str) for key in ("summary", "system", "answer")):
         raise wrong("summary, system and answer are texts")
+    _check_tables(head, wrong)
     variables = tuple(_variable(key, value, wrong) for key, value in head.get("variables", {}).items())
     names, body = {one.name for one in variables}, parts[2].strip()
     used = set(_NAME.findall(body))
@@ -282,6 +283,17 @@ def _toml(value: Any) -> str:
         return "[" + ", ".join(_toml(inner) for inner in value) + "]"
     # Strings of JSON are strings of TOML, but for a letter that TOML wants escaped.
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _check_tables(head: Mapping[str, Any], wrong: Any) -> None:
+    if not all(isinstance(head.get(key, {}), dict) for key in ("variables", "options")):
+        raise wrong("variables and options are tables", "[variables] or [options], and a line for each")
+    listed = head.get("examples", [])
+    if not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
+        raise wrong("examples are tables", "[[examples]], in two brackets, for each")
+    stop = head.get("options", {}).get("stop", [])
+    if not isinstance(stop, list) or not all(isinstance(one, str) for one in stop):
+        raise wrong(f"its stop is {stop!r}", 'a list of texts, for example ["\\n"]')
 
 
 def _variable(name: str, value: Any, wrong: Any) -> Variable:

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from makar.codecs.codec import Codec
+from makar.codecs.pretrained_text import PretrainedTextCodec
 from makar.errors import UnknownNameError, UnsupportedError
 from makar.families.family import Batch, Family
 from makar.families.family_config import FamilyConfig
@@ -150,8 +151,20 @@ def read_prompts(prompts: Prompts, codec: Codec, family: Family) -> list[Prompt]
 def _read_filled(item: Any, codec: Codec, family: Family) -> list[Prompt]:
     if not isinstance(item, Filled):
         return read_prompts(item, codec, family)
-    read = read_prompts(list(item.messages) if isinstance(codec, EncodesTurns) else item.text, codec, family)
+    read = read_prompts(list(item.messages) if knows_turns(codec) else item.text, codec, family)
     return [dataclasses.replace(prompt, origin=item.origin, is_answered=True) for prompt in read]
+
+
+def knows_turns(codec: Codec) -> bool:
+    """Return whether a model is asked in a form of its own; otherwise it is asked in plain form."""
+    return isinstance(codec, EncodesTurns) and not (
+        isinstance(codec, PretrainedTextCodec) and codec.special.chat_template is None
+    )
+
+
+def answers(codec: Codec, config: FamilyConfig) -> bool:
+    """Return whether what a model makes of a text is an answer alone and does not go on with it."""
+    return rewrites(config) or (isinstance(codec, EncodesTurns) and codec.text_is_a_turn)
 
 
 def rewrites(config: FamilyConfig) -> bool:

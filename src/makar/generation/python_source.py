@@ -6,6 +6,8 @@ import io
 import tokenize
 import warnings
 
+from makar.generation.hole import lines_of
+
 MOST_ERRORS = 5
 _NO_CODE = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT)
 
@@ -25,7 +27,7 @@ class Finding:
 
 def unparsable_lines(source: str) -> list[Finding]:
     """Return the lines at which source does not parse, the first for certain; what follows is looked at as if they were well."""
-    lines = source.splitlines(keepends=True)
+    lines = lines_of(source)
     found: list[Finding] = []
     for _ in range(MOST_ERRORS):
         error = _error("".join(lines))

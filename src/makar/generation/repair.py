@@ -21,7 +21,7 @@ from makar.artifacts.artifact import Artifact
 from makar.errors import MakarError, UsageError
 from makar.families.transformer.config import TransformerConfig
 from makar.generation.bugs import BUGS, PYTHON, TOGETHER, ranked_lines
-from makar.generation.hole import Hole, find_hole
+from makar.generation.hole import Hole, find_hole, lines_of
 from makar.generation.infill import fill, longest_hole
 from makar.generation.line_edits import line_edits
 from makar.generation.line_windows import line_windows
@@ -59,8 +59,8 @@ class Patch:
 
     def diff(self, name: str) -> str:
         """Return the change as a unified diff of a file of some name."""
-        old = (self.hole.before + self.hole.removed + self.hole.after).splitlines(keepends=True)
-        new = self.content.splitlines(keepends=True)
+        old = lines_of(self.hole.before + self.hole.removed + self.hole.after)
+        new = lines_of(self.content)
         lines = difflib.unified_diff(old, new, f"a/{name}", f"b/{name}")
         return "".join(line if line.endswith("\n") else line + "\n\\ No newline at end of file\n" for line in lines)
 
@@ -113,7 +113,7 @@ def repaired(request: Request, path: Path, text: str, *, tests: str, tries: int,
     before = trial.run(text)
     if before.is_success:
         raise UsageError(f"the tests pass already: {tests}", expected="tests that fail")
-    lines = text.splitlines(keepends=True)
+    lines = lines_of(text)
     named = _named_lines(before.output + before.errors, trial.name, len(lines))
     looks = [one.line for one in ranked_lines(request.artifact, text, is_python=path.suffix in PYTHON)]
     numbers = list(dict.fromkeys([*(n for n in named if lines[n - 1].strip()), *looks]))[:LINES]
@@ -141,7 +141,7 @@ def _named_lines(said: str, name: str, count: int) -> list[int]:
 
 def _proposals(request: Request, text: str, numbers: list[int], seed: int) -> list[tuple[int, str]]:
     """Return (number of the line, new line), those that gain most in the eyes of the model first."""
-    lines = text.splitlines(keepends=True)
+    lines = lines_of(text)
     proposed: list[tuple[int, str]] = []
     config = request.family.config
     assert isinstance(config, TransformerConfig), "only decoder transformers fill holes"

@@ -68,6 +68,8 @@ class TextLikelihood:
         self.is_masked = isinstance(self.family, FillsIn) and "mask" in self.config.predictions
         continues = (
             isinstance(self.codec, EncodesText)
+            # Without a token that begins texts nothing says what the first one follows: a model behind an endpoint.
+            and isinstance(self.codec, Begins | Ends)
             and set(accepted.slots) <= {TARGET, SOURCE}
             and not ({SOURCE, CAPTION, CLASS} & set(self.codec.spec.slots))
             and set(self.config.predictions) <= OF_CONTINUATION

@@ -11,9 +11,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
-from makar.codecs.codec import Codec
-from makar.codecs.pretrained_text import PretrainedTextCodec
-from makar.generation.prompts import EncodesTurns, Prompt, Prompts, read_prompts
+from makar.generation.prompts import Prompt, Prompts, knows_turns, read_prompts
 from makar.generation.request import Request
 
 SYSTEM, USER, ASSISTANT, TOOL = "system", "user", "assistant", "tool"
@@ -45,13 +43,6 @@ class Fitted:
     length: int
     left_out: int
     is_cut: bool
-
-
-def knows_turns(codec: Codec) -> bool:
-    """Return whether a model is asked in a form of its own; otherwise it is asked in plain form."""
-    return isinstance(codec, EncodesTurns) and not (
-        isinstance(codec, PretrainedTextCodec) and codec.special.chat_template is None
-    )
 
 
 def fit_turns(turns: Sequence[Message], request: Request) -> Fitted:

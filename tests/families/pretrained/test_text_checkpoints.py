@@ -10,6 +10,7 @@ from makar.api.model import load
 from makar.errors import DataError, MakarError, UnsupportedError
 from makar.families.family import build_family
 from makar.families.pretrained.opening import quiet
+from makar.generation.prompt_file import parse_prompt
 from makar.tensor_spec import TARGET
 
 CAUSAL = ["gpt2", "llama", "llama_3", "mistral", "qwen2", "qwen3", "gemma"]
@@ -68,6 +69,13 @@ def test_a_text_may_be_longer_than_the_context(checkpoints):
     long = model.generate("the fox", options={"max_tokens": 150, "temperature": 1.0})[0]
     assert len(model.artifact.codec().encode_text(long.content)) > 100
     assert model.generate("rain " * 40, options=FREE)[0].new_text
+
+
+@pytest.mark.parametrize("name, topic", [("gpt2", "rain"), ("t5", "fox")])
+def test_a_prompt_file_is_put_to_it_as_plain_text(name, topic, checkpoints):
+    prompt = parse_prompt(b'+++\n[variables]\ntopic = "what"\n+++\nthe {{topic}}\n', name="plain")
+    asset = load(checkpoints(name)).generate(prompt(topic=topic), options={"max_tokens": 4})[0]
+    assert asset.manifest["template"]["name"] == "plain" and not asset.content.startswith("the")
 
 
 def test_space_before_the_first_new_word_is_kept(checkpoints):

@@ -8,8 +8,10 @@ import pytest
 pytest.importorskip("openai", reason="the extra remote is not installed")
 
 import makar
+from makar.api.labels import label
 from makar.api.model import load
 from makar.errors import ConfigError, RemoteError, UnsupportedError
+from makar.evaluation.prompt_scores import Case, PromptJudge
 from makar.families.remote.config import RemoteConfig
 from tests.cli.small_models import see
 from tests.families.remote import endpoint
@@ -54,6 +56,11 @@ def test_pieces_come_as_they_are_made_and_the_cost_is_stated(server):
     *pieces, asset = model.stream("Who?", options={**PATIENT, "input_price": 2.0, "output_price": 10.0})
     assert pieces == list(endpoint.TOKENS)
     assert asset.manifest["service"]["cost"] == pytest.approx((9 * 2 + 5 * 10) / 1e6)
+
+
+def test_a_stream_in_the_shell_is_the_answer_alone(server):
+    seen = see("generate", "openai:openai", "Who?", "--stream", "--base-url", server.url)
+    assert seen.output == TEXT + "\n"
 
 
 def test_a_conversation_is_sent_as_turns(server):
@@ -183,6 +190,15 @@ def test_what_cannot_be_done_from_afar_is_refused(server, tmp_path):
     with pytest.raises(UnsupportedError, match="an address for poe"):
         load("poe", base_url=server.url)
     assert not server.asked
+
+
+def test_it_says_no_likelihood_and_writes_labels(server):
+    model = load("openai:openai", base_url=server.url)
+    with pytest.raises(UnsupportedError, match="how likely"):
+        label(model, ["x"], labels="a,b")
+    cases = [Case(values={"text": "x"}, expected=expected) for expected in (TEXT, "a")]
+    judge = PromptJudge(model.artifact, labels=("a", TEXT))
+    assert judge.score(makar.prompt("classify"), cases).right == (True, False)
 
 
 def test_other_settings_of_patience_are_sent(server):
