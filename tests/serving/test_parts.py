@@ -1,14 +1,17 @@
 """Parts of the server by themselves: shelves, figures, tools, messages, forms, fields."""
 
+import asyncio
 import errno
 import json
 
 import pytest
+from fastapi import Request
 
 from makar.errors import MakarError, OutOfSpaceError
 from makar.serving.bodies import ignored_header, read_fields, schema_of
 from makar.serving.fields import ChatFields
 from makar.serving.figures import Figures
+from makar.serving.front import begun
 from makar.serving.image_fields import ImageFields, edit_words, form_values
 from makar.serving.messages import Tools, form_of, turns_of
 from makar.serving.problems import Problem, problem_of
@@ -46,6 +49,22 @@ def test_a_full_disk_is_said_to_be_full_and_leaves_nothing(tmp_path, monkeypatch
             patch.setattr(name, full)
             shelf.put(shelf.new_id(), {})
         assert problem_of(found.value)["status"] == 507 and list(tmp_path.iterdir()) == []
+
+
+def test_what_goes_wrong_in_the_middle_of_a_stream_is_its_last_event():
+    async def pieces():
+        yield b"data: 1\n\n"
+        raise OutOfSpaceError("the disk is full")
+
+    async def waits():
+        await asyncio.Event().wait()
+
+    async def read():
+        answer = await begun(Request({"type": "http"}, receive=waits), pieces(), {})
+        return [piece async for piece in answer.body_iterator]
+
+    first, last = asyncio.run(read())
+    assert first == b"data: 1\n\n" and json.loads(last.removeprefix(b"data: "))["error"]["code"] == "disk_full"
 
 
 def test_figures_are_in_the_format_of_prometheus():

@@ -162,6 +162,6 @@ async def chat_completions(request: Request) -> Response:
     fields, ignored = read_fields(ChatFields, await read_json(request))
     chatting, headers = Chatting(request, fields), ignored_header(ignored)
     if fields.stream:
-        return await begun(chatting.pieces(), headers)
+        return await begun(request, chatting.pieces(), headers)
     found, texts = await attended(request, chatting.whole())
     return answer(found, headers | left_out_headers(texts))

@@ -153,5 +153,5 @@ async def completions(request: Request) -> Response:
     fields, ignored = read_fields(CompletionFields, await read_json(request))
     completing, headers = Completing(request, fields), ignored_header(ignored)
     if fields.stream:
-        return await begun(completing.pieces(), headers)
+        return await begun(request, completing.pieces(), headers)
     return answer(await attended(request, completing.whole()), headers)

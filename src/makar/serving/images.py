@@ -227,5 +227,5 @@ async def _encoded(file: UploadFile) -> str:
 async def _answered(drawing: Drawing, ignored: list[str]) -> Response:
     headers = ignored_header(ignored)
     if drawing.fields.stream:
-        return await begun(drawing.pieces(), headers)
+        return await begun(drawing.request, drawing.pieces(), headers)
     return answer(await attended(drawing.request, drawing.whole()), headers)

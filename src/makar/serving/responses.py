@@ -200,7 +200,7 @@ async def create_response(request: Request) -> Response:
     responding = Responding(request, fields)
     headers = ignored_header([*ignored, *responding.given.ignored])
     if fields.stream:
-        return await begun(responding.pieces(), headers)
+        return await begun(request, responding.pieces(), headers)
     return answer(await attended(request, responding.whole()), headers)
 
 

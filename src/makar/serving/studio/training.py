@@ -153,7 +153,7 @@ async def run_events(request: Request) -> Response:
     run, after = _run(request), request.query_params.get("after", "0")
     if not (after.isascii() and after.isdigit() and len(after) < 12):
         raise UsageError(f"after {after[:20]!a}", expected="the number of a line")
-    return await begun(_followed(run, int(after)), {})
+    return await begun(request, _followed(run, int(after)), {})
 
 
 async def _followed(run: Run, after: int) -> AsyncGenerator[bytes]:
