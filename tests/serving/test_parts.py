@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import json
+import sqlite3
 
 import pytest
 from fastapi import Request
@@ -18,6 +19,8 @@ from makar.serving.problems import Problem, problem_of
 from makar.serving.shelf import LOOKS_EVERY, Shelf
 from makar.serving.texts import completion_likelihoods, token_text
 from makar.serving.tuning_fields import TuningFields, tuning_of
+from makar.serving.uploads import limit_of
+from makar.serving.videos import VideoFields, shape_of
 
 TOOLS = [{"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}]
 
@@ -121,8 +124,17 @@ def test_messages_become_turns():
     assert turns[1]["content"] == "Hello" and json.loads(turns[2]["content"]) == {"name": "look", "arguments": {"a": 1}}
 
 
+def test_arguments_that_no_client_sends_are_taken_as_the_text_that_they_are():
+    for said in ("[" * 100_000, '{"a": "\\ud800"}'):
+        call = {"function": {"name": "look", "arguments": said}}
+        (turn,) = turns_of([{"role": "assistant", "content": None, "tool_calls": [call]}])
+        assert json.loads(turn["content"])["arguments"] == said
+
+
 def test_the_forms_of_both_routes_are_read_alike():
     schema = {"type": "object"}
+    with pytest.raises(MakarError, match="no object"):
+        form_of("json_object")
     assert form_of(None) == {} == form_of({"type": "text"})
     assert form_of({"type": "json_schema", "json_schema": {"schema": schema}}) == {"json_schema": schema}
     assert form_of({"type": "json_schema", "name": "x", "schema": schema}) == {"json_schema": schema}
@@ -151,6 +163,42 @@ def test_a_form_is_read_by_the_types_of_its_fields():
     for text in ("two", "1" * 5000, "[" * 100_000):
         with pytest.raises(MakarError):
             form_values(ImageFields, {"n": text})
+    # What a body of JSON may not hold, no field of a form may.
+    for text in ('{"\\ud800": 1}', '{"a": "\\u0000"}', '{"guidance": NaN}', '{"a": 1e999}', "[" * 70 + "]" * 70):
+        with pytest.raises(MakarError, match="controls"):
+            form_values(ImageFields, {"controls": text})
+
+
+def test_a_limit_of_a_list_is_kept_however_it_is_written():
+    assert limit_of("00000020", most=20) == 20
+    for text in ("21", "00000119999", "1" * 5000, "0", "-1", "", "\u0663"):
+        with pytest.raises(MakarError, match="the limit"):
+            limit_of(text, most=20)
+
+
+def test_a_database_on_a_full_disk_is_said_to_be_full(tmp_path):
+    database = sqlite3.connect(tmp_path / "small")
+    database.execute("pragma max_page_count = 2")
+    database.execute("create table kept (content)")
+    with pytest.raises(sqlite3.OperationalError) as found:
+        database.execute("insert into kept values (?)", (b"x" * 100_000,))
+    database.execute("begin immediate")
+    held = sqlite3.connect(tmp_path / "small", timeout=0)
+    with pytest.raises(sqlite3.OperationalError) as busy:
+        held.execute("insert into kept values (1)")
+    database.close()
+    held.close()
+    assert problem_of(found.value)["status"] == 507 and problem_of(busy.value)["status"] == 503
+    assert problem_of(sqlite3.OperationalError("no such table"))["status"] == 500
+
+
+def test_a_clip_is_as_large_and_long_as_the_model_or_its_controls_say():
+    assert shape_of(VideoFields(), {"size": [32, 24], "seconds": 1.5}) == ("32x24", "1.5")
+    free = {"size": None, "seconds": None}
+    assert shape_of(VideoFields(size="auto"), free) == ("auto", "auto")
+    for fields in ({"size": "32x24"}, {"seconds": "4"}):
+        with pytest.raises(MakarError, match="auto"):
+            shape_of(VideoFields(**fields), free)
 
 
 def test_likelihoods_of_parts_of_a_letter_stand_at_its_place():

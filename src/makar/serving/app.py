@@ -6,6 +6,7 @@ No page of documents comes with it, because those of FastAPI fetch their scripts
 import contextlib
 import logging
 import re
+import sqlite3
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -118,6 +119,7 @@ def make_app(
     for path, handler, parts in studio.FORMS:
         _form(app, path, handler, parts, ())
     app.add_exception_handler(MakarError, _problem)
+    app.add_exception_handler(sqlite3.OperationalError, _problem)
     app.add_exception_handler(HTTPException, _absent)
     app.add_exception_handler(Exception, _broken)
     if front.rules.origins:

@@ -78,7 +78,7 @@ class Drawing:
         }
         if self.how is None:
             return ask
-        is_unsaid = not set(self.how) - {"image"} and "strength" not in options
+        is_unsaid = not set(self.how) - {"image"} and "strength" not in options | facts["defaults"]
         if is_unsaid and "image-to-image" in facts["edits"]:
             options["strength"] = USUAL_STRENGTH
         return {**ask, "do": "edit", "how": self.how}

@@ -193,11 +193,7 @@ async def create_video(request: Request) -> Response:
         facts = process.facts
         if place.medium != "video":
             raise UnsupportedError(f"video of {name}, which makes {place.medium}", expected="a model of video")
-        check_size(fields.size, facts["size"])
-        width, height = facts["size"]
-        seconds = f"{facts['seconds']:g}"
-        if fields.seconds not in (None, seconds):
-            raise UnsupportedError(f"clips of {fields.seconds[:20]!a} seconds", expected=f"{seconds}, or no word of it")
+        size, seconds = shape_of(fields, facts)
     controls = {"steps": fields.steps, "guidance": fields.guidance, "negative_prompt": fields.negative_prompt}
     video = {
         "id": _kept(request).new_id(),
@@ -212,7 +208,7 @@ async def create_video(request: Request) -> Response:
         "error": None,
         "remixed_from_video_id": None,
         "seconds": seconds,
-        "size": f"{width}x{height}",
+        "size": size,
         "ask": {
             "do": "video",
             "prompt": fields.prompt or None,
@@ -261,6 +257,24 @@ async def delete_video(request: Request) -> Response:
     name = request.path_params["video"]
     request.app.state.videos.remove(name)
     return answer({"id": name, "object": "video.deleted", "deleted": True})
+
+
+def shape_of(fields: VideoFields, facts: dict[str, Any]) -> tuple[str, str]:
+    """Return size and seconds of a clip in words, ``"auto"`` where its controls say them, as those of a pipeline do.
+
+    Args:
+        fields: What was asked.
+        facts: What is known of the model.
+
+    Raises:
+        UnsupportedError: Another size or length was asked for than the model makes.
+    """
+    check_size(fields.size, facts["size"])
+    size = "auto" if facts["size"] is None else "x".join(map(str, facts["size"]))
+    seconds = "auto" if facts["seconds"] is None else f"{facts['seconds']:g}"
+    if fields.seconds not in (None, seconds):
+        raise UnsupportedError(f"clips of {fields.seconds[:20]!a} seconds", expected=f"{seconds}, or no word of it")
+    return size, seconds
 
 
 def _kept(request: Request) -> Shelf:

@@ -9,13 +9,12 @@ from fastapi import Request, Response
 from makar.data.feedback.judgement import MIDI_TYPE
 from makar.data.structure_writer import TYPES as STRUCTURE_TYPES
 from makar.data.video_file import TYPES
-from makar.errors import UsageError
 from makar.provenance.embedding import sidecar_path
 from makar.serving.bodies import check_text
 from makar.serving.front import answer, attended, front_of
 from makar.serving.library import Wanted
 from makar.serving.studio.verbs import answer_of
-from makar.serving.uploads import read_form
+from makar.serving.uploads import limit_of, read_form
 
 MOST_LISTED = 200
 FILTERS = ("model", "medium", "kind", "run", "text", "before")
@@ -33,14 +32,12 @@ async def list_assets(request: Request) -> Response:
     given = {name: request.query_params[name] for name in FILTERS if request.query_params.get(name)}
     for value in given.values():
         check_text(value)
-    limit = request.query_params.get("limit", "60")
-    if not (limit.isascii() and limit.isdigit() and 0 < int(limit[:6]) <= MOST_LISTED):
-        raise UsageError(f"the limit {limit[:20]!a}", expected=f"1 to {MOST_LISTED}")
+    limit = limit_of(request.query_params.get("limit", "60"), most=MOST_LISTED)
     library = front_of(request).library
     # One more than is shown tells whether there are more.
-    found = await asyncio.to_thread(library.newest, Wanted(limit=int(limit) + 1, **given))
+    found = await asyncio.to_thread(library.newest, Wanted(limit=limit + 1, **given))
     facets = await asyncio.to_thread(library.facets)
-    shown = found[: int(limit)]
+    shown = found[:limit]
     return answer({"object": "list", "data": shown, "has_more": len(found) > len(shown), "filters": facets})
 
 
