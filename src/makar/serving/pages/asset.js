@@ -60,8 +60,8 @@ export function sketch(place, png, seed, { step, steps }) {
 }
 
 /** Have a sound made and kept; gives what its card shows. */
-async function soundOf({ model, prompt, seed, controls, voice = "default", speed = 1 }, { signal } = {}) {
-  const json = { model, input: prompt, voice, speed, seed, controls, response_format: "wav", store: true };
+async function soundOf({ model, prompt, seed, controls }, { signal } = {}) {
+  const json = { model, input: prompt, seed, controls, response_format: "wav", store: true };
   const answer = await request("/v1/audio/speech", { json, signal });
   const lost = answer.headers.get("x-makar-not-kept");
   if (lost) say(`Not kept: ${lost}`);
@@ -154,7 +154,7 @@ async function whole(signed, file, { asset, raw, close, remove }) {
   const use = settingsOf(manifest);
   const words = new URLSearchParams({ model: asset?.model ?? use.model ?? "", prompt: use.prompt, seed: use.seed, controls: JSON.stringify(use.controls) });
   const acts = h("div", { class: "row" },
-    use.model && h("a", { class: "button", href: `#/create?${words}`, onclick: close }, "Use these settings"),
+    use.model && !(use.turns?.length > 1) && h("a", { class: "button", href: `#/create?${words}`, onclick: close }, "Use these settings"),
     file.type !== "application/json" && button("Save", { icon: "down", act: () => download(file, name) }),
     CHANGED.has(manifest.medium) && asset?.model && h("a", { class: "button", href: `#/edit?${new URLSearchParams({ model: asset.model, asset: asset.id })}`, onclick: close }, "Edit"),
     isVideo && asset && h("a", { class: "button", href: `#/edit?${new URLSearchParams({ films: asset.id })}`, onclick: close }, "Cut and join"),
