@@ -1,6 +1,7 @@
 """Parts of the server by themselves: shelves, figures, tools, messages, forms, fields."""
 
 import asyncio
+import base64
 import errno
 import json
 import sqlite3
@@ -14,6 +15,7 @@ from makar.serving.fields import ChatFields
 from makar.serving.figures import Figures
 from makar.serving.front import begun
 from makar.serving.image_fields import ImageFields, edit_words, form_values
+from makar.serving.keeping import manifest_headers
 from makar.serving.messages import Tools, form_of, turns_of
 from makar.serving.problems import Problem, problem_of
 from makar.serving.shelf import LOOKS_EVERY, Shelf
@@ -167,6 +169,18 @@ def test_a_form_is_read_by_the_types_of_its_fields():
     for text in ('{"\\ud800": 1}', '{"a": "\\u0000"}', '{"guidance": NaN}', '{"a": 1e999}', "[" * 70 + "]" * 70):
         with pytest.raises(MakarError, match="controls"):
             form_values(ImageFields, {"controls": text})
+
+
+def test_a_manifest_that_is_too_long_for_a_header_is_left_where_it_is_kept():
+    signed = {"manifest": {"prompt": "\u0436" * 800}}
+    (sent,) = manifest_headers(signed, asset="abc", is_kept=True).values()
+    assert json.loads(base64.b64decode(sent)) == signed and len(sent) < 8000
+    signed["manifest"]["prompt"] *= 6
+    assert manifest_headers(signed, asset="abc", is_kept=True) == {
+        "x-makar-manifest-at": "/makar/v1/assets/abc/manifest"
+    }
+    (said,) = manifest_headers(signed, asset="abc", is_kept=False).values()
+    assert "store" in said
 
 
 def test_a_limit_of_a_list_is_kept_however_it_is_written():

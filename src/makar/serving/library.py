@@ -144,7 +144,11 @@ class Library:
         self._puts += 1
 
     def newest(self, wanted: Wanted) -> list[dict[str, Any]]:
-        """Return assets, the newest first; of texts the beginning."""
+        """Return assets, the newest first; of texts the beginning.
+
+        Raises:
+            Problem: The asset before which they are wanted is not there.
+        """
         if not self._path.is_file():
             return []
         wheres, values = [], []
@@ -159,6 +163,7 @@ class Library:
             )
             values += [f"%{escaped}%"] * 2
         if wanted.before is not None:
+            self._one("SELECT id FROM assets WHERE id = ?", wanted.before)
             wheres.append("created < (SELECT created FROM assets WHERE id = ?)")
             values.append(wanted.before)
         where = f"WHERE {' AND '.join(wheres)}" if wheres else ""

@@ -24,7 +24,7 @@ from makar.serving.bodies import ignored_header, read_fields, read_json
 from makar.serving.front import Front, answer, front_of, leased, merged, now, seed_of
 from makar.serving.image_fields import form_values
 from makar.serving.images import check_size
-from makar.serving.keeping import CREATE, EDIT, NOT_KEPT, Keeping, keep_file
+from makar.serving.keeping import CREATE, EDIT, NOT_KEPT, Keeping, keep_file, manifest_headers
 from makar.serving.problems import Problem, problem_of
 from makar.serving.shelf import Shelf
 from makar.serving.uploads import page, read_form
@@ -32,7 +32,7 @@ from makar.serving.uploads import page, read_form
 OPEN = ("queued", "in_progress")
 REFERENCE = "input_reference"
 VARIANT = "video"
-SAID = ("asset", "seed", "type", "novelty", "manifest", NOT_KEPT)
+SAID = ("asset", "seed", "type", "novelty", "manifest", "is_kept", NOT_KEPT)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -147,6 +147,7 @@ class Videos:
             kind = CREATE if video["ask"]["reference"] is None else EDIT
             keeping = Keeping(model=video["model"], kind=kind, prompts=(video["prompt"],), shows_manifest=True)
             await keep_file(self._front.library, keeping, event, seconds=time.perf_counter() - started)
+            event["is_kept"] = NOT_KEPT not in event
         return event
 
 
@@ -247,7 +248,7 @@ async def video_content(request: Request) -> Response:
     made = video["makar"]
     headers = {
         "x-makar-asset": str(made["asset"]),
-        "x-makar-manifest": base64.b64encode(json.dumps(made["manifest"]).encode()).decode("ascii"),
+        **manifest_headers(made["manifest"], asset=str(made["asset"]), is_kept=made.get("is_kept", False)),
     }
     return Response(_kept(request).content(video["id"]), media_type=made["type"], headers=headers)
 

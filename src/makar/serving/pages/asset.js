@@ -65,9 +65,12 @@ async function soundOf({ model, prompt, seed, controls }, { signal } = {}) {
   const answer = await request("/v1/audio/speech", { json, signal });
   const lost = answer.headers.get("x-makar-not-kept");
   if (lost) say(`Not kept: ${lost}`);
-  const signed = JSON.parse(new TextDecoder().decode(bytesOf(answer.headers.get("x-makar-manifest"))));
-  const { novelty } = signed.manifest;
-  return { id: answer.headers.get("x-makar-asset"), type: "audio/wav", medium: "sound", model, prompt, seed, novelty: novelty?.score, is_copy: novelty?.is_copy };
+  const id = answer.headers.get("x-makar-asset");
+  const sent = answer.headers.get("x-makar-manifest");
+  // That of a long text is too long for a header.
+  const signed = sent ? JSON.parse(new TextDecoder().decode(bytesOf(sent))) : lost ? {} : (await call(`/makar/v1/assets/${id}`)).manifest;
+  const novelty = signed.manifest?.novelty;
+  return { id, type: "audio/wav", medium: "sound", model, prompt, seed, novelty: novelty?.score, is_copy: novelty?.is_copy };
 }
 
 /** Have a clip made and kept; gives what its card shows. It is made in the background, and a signal stops it there too. */
