@@ -11,7 +11,6 @@ is kept in the library too, which the studio shows.
 import asyncio
 import base64
 import dataclasses
-import json
 import time
 from typing import Any, ClassVar
 
