@@ -11,7 +11,7 @@ from fastapi import Request
 
 from makar.errors import MakarError, OutOfSpaceError
 from makar.serving.bodies import ignored_header, read_fields, schema_of
-from makar.serving.fields import ChatFields
+from makar.serving.fields import ChatFields, longest_answer
 from makar.serving.figures import Figures
 from makar.serving.front import begun
 from makar.serving.image_fields import ImageFields, edit_words, form_values
@@ -28,7 +28,7 @@ TOOLS = [{"type": "function", "function": {"name": "look", "parameters": {"type"
 
 
 def test_a_shelf_gives_up_the_oldest_and_looks_up_only_its_own_ids(tmp_path):
-    shelf = Shelf(tmp_path / "shelf", kind="file-", most=3)
+    shelf = Shelf(tmp_path / "shelf", kind="file-", most=3, forgets=True)
     names = []
     for number in range(LOOKS_EVERY + 1):
         names.append(shelf.new_id())
@@ -41,6 +41,29 @@ def test_a_shelf_gives_up_the_oldest_and_looks_up_only_its_own_ids(tmp_path):
             shelf.get(name)
     shelf.remove(names[-1])
     assert shelf.names() == names[-3:-1]
+
+
+def test_a_shelf_of_what_others_wait_for_refuses_what_would_be_too_much(tmp_path):
+    shelf = Shelf(tmp_path / "shelf", kind="file-", most=3)
+    names = [shelf.new_id() for _ in range(4)]
+    for name in names[:3]:
+        shelf.put(name, {"id": name})
+    with pytest.raises(Problem, match="3 of file are kept") as found:
+        shelf.put(names[3], {})
+    shelf.put(names[0], {"id": names[0], "changed": True})
+    assert found.value.status == 409 and shelf.names() == names[:3] and shelf.get(names[0])["changed"]
+    shelf.remove(names[1])
+    shelf.put(names[3], {})
+    assert shelf.names() == [names[0], names[2], names[3]]
+
+
+def test_the_longest_answer_is_what_the_first_field_says_and_never_nothing():
+    fields = ChatFields(model="m", messages=[], max_tokens=7)
+    names = ("max_completion_tokens", "max_tokens")
+    assert longest_answer(fields, *names) == 7 and longest_answer(fields.changed(max_tokens=None), *names) is None
+    assert longest_answer(fields.changed(max_completion_tokens=3), *names) == 3
+    with pytest.raises(MakarError, match="max_tokens is 0"):
+        longest_answer(fields.changed(max_tokens=0), *names)
 
 
 def test_a_full_disk_is_said_to_be_full_and_leaves_nothing(tmp_path, monkeypatch):

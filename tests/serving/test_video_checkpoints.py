@@ -26,7 +26,7 @@ def server(tmp_path_factory):
 
 def test_a_clip_of_a_pipeline_is_made_as_its_controls_say(server):
     def values(path, body=None):
-        status, _, content = request(server.address, path, body)
+        status, _, content = request(server.address, path, body, timeout=300)
         assert status == 200, content
         return json.loads(content)
 

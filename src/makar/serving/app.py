@@ -19,7 +19,7 @@ from makar.config import Config
 from makar.errors import MakarError
 from makar.serving import feedback
 from makar.serving.batches import Batches
-from makar.serving.bodies import IGNORED_HEADER, schema_of
+from makar.serving.bodies import schema_of
 from makar.serving.evals import Evals
 from makar.serving.front import Front
 from makar.serving.guard import Guard
@@ -128,7 +128,7 @@ def make_app(
             allow_origins=list(front.rules.origins),
             allow_methods=["*"],
             allow_headers=["*"],
-            expose_headers=[IGNORED_HEADER, "x-request-id"],
+            expose_headers=["*"],
         )
     app.add_middleware(Guard, rules=front.rules, figures=front.figures)
     return app

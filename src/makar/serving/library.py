@@ -248,7 +248,7 @@ class Library:
             with self._open() as connection:
                 row = connection.execute(query, (name,)).fetchone()
         if row is None:
-            raise Problem(f'there is no asset "{ascii(name)[1:61]}"', status=404, code="not_found", param="id")
+            raise Problem(f"there is no asset {name[:60]!a}", status=404, code="not_found", param="id")
         found: tuple[Any, ...] = row
         return found
 

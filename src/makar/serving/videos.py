@@ -24,11 +24,14 @@ from makar.serving.front import Front, answer, front_of, leased, merged, now, se
 from makar.serving.image_fields import form_values
 from makar.serving.images import check_size
 from makar.serving.keeping import CREATE, EDIT, NOT_KEPT, Keeping, keep_file, manifest_headers
-from makar.serving.problems import Problem, problem_of
+from makar.serving.problems import LIMITED, Problem, problem_of
 from makar.serving.shelf import Shelf
 from makar.serving.uploads import page, read_form
 
 OPEN = ("queued", "in_progress")
+MOST_OPEN = 500
+"""Clips that may wait; each holds its place until it is made or deleted."""
+
 REFERENCE = "input_reference"
 VARIANT = "video"
 SAID = ("asset", "seed", "type", "novelty", "manifest", "is_kept", NOT_KEPT)
@@ -76,7 +79,15 @@ class Videos:
         await self._background.stop()
 
     def put(self, video: dict[str, Any]) -> None:
-        """Take a new clip."""
+        """Take a new clip.
+
+        Raises:
+            Problem: Too many wait to be made.
+        """
+        if sum(one["status"] in OPEN for one in self.kept.all()) >= MOST_OPEN:
+            raise Problem(
+                f"{MOST_OPEN} clips wait", status=429, code="too_many_waiting", do="ask again later", kind=LIMITED
+            )
         self.kept.put(video["id"], video)
         self._background.wake()
 
