@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from fastapi import Request
 from fastapi.responses import JSONResponse, StreamingResponse
 
-from makar.errors import MakarError
+from makar.errors import MakarError, UsageError
 from makar.serving.figures import Figures
 from makar.serving.guard import Rules
 from makar.serving.library import Library
@@ -129,6 +129,19 @@ async def attended(request: Request, work: Awaitable[Result]) -> Result:
 async def _gone(request: Request) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass
+
+
+def only_model(front: Front, medium: str) -> str:
+    """Return the one model of a medium.
+
+    Raises:
+        UsageError: There are none, or several.
+    """
+    names = [place.name for place in front.pool.places if place.medium == medium]
+    if len(names) != 1:
+        shown = ", ".join(names) or f"none: there is no model of {medium}"
+        raise UsageError("no model is named", expected=f"model: one of {shown}")
+    return names[0]
 
 
 @contextlib.asynccontextmanager

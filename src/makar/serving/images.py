@@ -18,7 +18,7 @@ from starlette.datastructures import UploadFile
 
 from makar.errors import MakarError, UnsupportedError, UsageError
 from makar.serving.bodies import ignored_header, read_fields, read_json
-from makar.serving.front import Front, answer, attended, begun, front_of, leased, merged, now, seed_of, sse
+from makar.serving.front import answer, attended, begun, front_of, leased, merged, now, only_model, seed_of, sse
 from makar.serving.image_fields import EDIT_WORDS, MOST_IMAGES, ImageFields, edit_words, form_values, image_controls
 from makar.serving.keeping import CREATE, EDIT, NOT_KEPT, Keeping, keep_file
 from makar.serving.problems import problem_of
@@ -54,7 +54,7 @@ class Drawing:
         self.request = request
         self.fields = fields
         self.how = how
-        self.model = fields.model or only_model(front_of(request))
+        self.model = fields.model or only_model(front_of(request), "image")
         self.seed = seed_of(fields.seed)
         self.kind = "image_generation" if how is None else "image_edit"
         self.format = fields.output_format or "png"
@@ -162,20 +162,6 @@ async def drawn_item(request: Request, fields: ImageFields, *, name: str, raises
             raise
         return {**item, "status": "failed", "result": None, "error": problem_of(error)["error"]}
     return {**item, "status": "completed", "result": event["png"], "makar": said_of(event)}
-
-
-def only_model(front: Front) -> str:
-    """Return the one model of images.
-
-    Raises:
-        UsageError: There are none, or several.
-    """
-    names = [place.name for place in front.pool.places if place.medium == "image"]
-    if len(names) != 1:
-        raise UsageError(
-            "no model is named", expected=f"model: one of {', '.join(names) or 'none: there is no model of images'}"
-        )
-    return names[0]
 
 
 def check_size(size: str | None, made: list[int] | None) -> None:

@@ -18,9 +18,9 @@ from fastapi import Request, Response
 from makar.config import Config, setting
 from makar.data.sound_reader import read_sound
 from makar.data.wave_file import on_grid
-from makar.errors import MissingExtraError, UnsupportedError, UsageError
+from makar.errors import MissingExtraError, UnsupportedError
 from makar.serving.bodies import ignored_header, read_fields, read_json
-from makar.serving.front import Front, attended, front_of, leased, merged, seed_of
+from makar.serving.front import Front, attended, front_of, leased, merged, only_model, seed_of
 from makar.serving.keeping import CREATE, NOT_KEPT, Keeping, keep_file, manifest_headers
 from makar.serving.process import Event
 
@@ -82,7 +82,7 @@ async def speech(request: Request) -> Response:
 
 
 async def _made(front: Front, fields: SpeechFields) -> Event:
-    name = fields.model or only_sound_model(front)
+    name = fields.model or only_model(front, "sound")
     async with leased(front, name) as (place, process):
         started = time.perf_counter()
         options = dict(fields.controls or {})
@@ -134,17 +134,3 @@ def converted(wave: bytes, form: str) -> bytes:
             f"{form} of {sound.rate_hz} samples a second", expected="response_format wav or flac"
         ) from error
     return file.getvalue()
-
-
-def only_sound_model(front: Front) -> str:
-    """Return the one model of sound.
-
-    Raises:
-        UsageError: There are none, or several.
-    """
-    names = [place.name for place in front.pool.places if place.medium == "sound"]
-    if len(names) != 1:
-        raise UsageError(
-            "no model is named", expected=f"model: one of {', '.join(names) or 'none: there is no model of sound'}"
-        )
-    return names[0]

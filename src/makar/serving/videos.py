@@ -20,7 +20,7 @@ from makar.config import Config, setting
 from makar.errors import MakarError, UnsupportedError, UsageError
 from makar.serving.background import LOG, Background
 from makar.serving.bodies import ignored_header, read_fields, read_json
-from makar.serving.front import Front, answer, front_of, leased, merged, now, seed_of
+from makar.serving.front import Front, answer, front_of, leased, merged, now, only_model, seed_of
 from makar.serving.image_fields import form_values
 from makar.serving.images import check_size
 from makar.serving.keeping import CREATE, EDIT, NOT_KEPT, Keeping, keep_file, manifest_headers
@@ -199,7 +199,7 @@ async def create_video(request: Request) -> Response:
         values, reference = await read_json(request), None
     fields, ignored = read_fields(VideoFields, values)
     front = front_of(request)
-    name = fields.model or _only_model(front)
+    name = fields.model or only_model(front, "video")
     async with leased(front, name) as (place, process):
         facts = process.facts
         if place.medium != "video":
@@ -300,12 +300,3 @@ def _shown(video: dict[str, Any], request: Request) -> dict[str, Any]:
     if "makar" in shown:
         shown["makar"] = {name: value for name, value in shown["makar"].items() if name != "manifest"}
     return shown
-
-
-def _only_model(front: Front) -> str:
-    names = [place.name for place in front.pool.places if place.medium == "video"]
-    if len(names) != 1:
-        raise UsageError(
-            "no model is named", expected=f"model: one of {', '.join(names) or 'none: there is no model of video'}"
-        )
-    return names[0]
