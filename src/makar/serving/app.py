@@ -166,7 +166,8 @@ def _described(path: str, content: dict[str, Any] | None, queries: list[dict[str
 
 
 async def _problem(request: Request, error: Exception) -> Response:
-    del request
+    if not isinstance(error, MakarError):
+        LOG.error("%s %s failed", request.method, request.url.path, exc_info=error)
     problem = problem_of(error)
     headers = {"retry-after": "1"} if problem["status"] in (429, 503) else {}
     return JSONResponse({"error": problem["error"]}, status_code=problem["status"], headers=headers)

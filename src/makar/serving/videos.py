@@ -20,7 +20,7 @@ from makar.config import Config, setting
 from makar.errors import MakarError, UnsupportedError, UsageError
 from makar.serving.background import LOG, Background
 from makar.serving.bodies import ignored_header, read_fields, read_json
-from makar.serving.front import Front, answer, front_of, leased, merged, now, only_model, seed_of
+from makar.serving.front import Front, answer, attended, front_of, leased, merged, now, only_model, seed_of
 from makar.serving.image_fields import form_values
 from makar.serving.images import check_size
 from makar.serving.keeping import CREATE, EDIT, NOT_KEPT, Keeping, keep_file, manifest_headers
@@ -200,11 +200,15 @@ async def create_video(request: Request) -> Response:
     fields, ignored = read_fields(VideoFields, values)
     front = front_of(request)
     name = fields.model or only_model(front, "video")
-    async with leased(front, name) as (place, process):
-        facts = process.facts
-        if place.medium != "video":
-            raise UnsupportedError(f"video of {name}, which makes {place.medium}", expected="a model of video")
-        size, seconds = shape_of(fields, facts)
+
+    async def shape() -> tuple[str, str]:
+        async with leased(front, name) as (place, process):
+            if place.medium != "video":
+                raise UnsupportedError(f"video of {name}, which makes {place.medium}", expected="a model of video")
+            return shape_of(fields, process.facts)
+
+    # Whoever goes while the model is loaded wants no clip.
+    size, seconds = await attended(request, shape())
     controls = {"steps": fields.steps, "guidance": fields.guidance, "negative_prompt": fields.negative_prompt}
     video = {
         "id": _kept(request).new_id(),

@@ -38,7 +38,7 @@ from makar.generation.transcribing import knows_languages, transcribe
 from makar.generation.turns import PLAIN_STOP, HasContext, fit_turns, knows_turns, prompt_length
 from makar.provenance.content import describe_content
 from makar.serving.controls import controls_of
-from makar.serving.media_work import change_file, make_clip, make_file, make_sound
+from makar.serving.media_work import change_file, make_clip, make_file, make_sound, options_of
 from makar.serving.picture_work import change_image, make_images
 from makar.tensor_spec import CAPTION, CLASS, TARGET
 
@@ -233,8 +233,7 @@ def _end(asset: Asset, ask: Ask, *, finish: str) -> Event:
 
 
 def _request(model: Model, ask: Ask) -> Request:
-    defaults = {name: value for name, value in ask["defaults"].items() if name in option_names(model.artifact.family())}
-    form, controls = read_form(defaults | ask["options"])
+    form, controls = read_form(options_of(model, ask))
     steering, controls = read_steering(controls)
     request = Request(
         model.artifact,
