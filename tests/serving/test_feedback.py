@@ -67,6 +67,15 @@ def test_many_raters_wait_for_models_that_are_being_loaded(server):
     assert len({frozenset((pair["left"]["text"], pair["right"]["text"])) for pair in pairs}) == 1
 
 
+def test_what_the_server_was_started_with_holds_where_a_request_says_nothing(server):
+    def tokens(**fields):
+        body = {"model": "poe", "prompt": "Hello", "seed": 0, "logit_bias": {"256": -100}, **fields}
+        _, _, content = request(server.address, "/v1/completions", body)
+        return json.loads(content)["usage"]["completion_tokens"]
+
+    assert (tokens(), tokens(controls={"max_tokens": 5}), tokens(max_tokens=7)) == (12, 5, 7)
+
+
 def test_what_is_said_is_kept_listed_shown_and_taken_back(server):
     kept = ask(server, "", said(prompt="Is it?", note="short"))
     shown = ask(server, f"/{kept['id']}")

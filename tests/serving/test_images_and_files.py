@@ -2,10 +2,12 @@
 
 import base64
 import functools
+import http.client
 import io
 import json
 import shutil
 import time
+from urllib.parse import urlsplit
 
 import numpy as np
 import openai
@@ -23,7 +25,7 @@ from makar.serving.picture_work import to_be_made
 from tests.families.encoder.test_classifier import classifier
 from tests.families.encoder.test_embedder import embedder
 from tests.generation.test_edit import saved
-from tests.serving.server import Server, request, talker
+from tests.serving.server import Server, request, talker, until
 
 pytestmark = pytest.mark.loopback
 
@@ -119,6 +121,21 @@ def test_images_come_one_by_one_in_a_stream(client):
     assert [pixels_of(event.b64_json).tolist() for event in events] == [
         pixels_of(image.b64_json).tolist() for image in draw(client, n=2).data
     ]
+
+
+def test_a_stream_that_nobody_waits_for_any_more_is_not_made(server):
+    parts = urlsplit(server.address)
+    connection = http.client.HTTPConnection(parts.hostname, parts.port)
+    # Its first piece would be the first finished image, thousands of steps away.
+    body = {"model": "painter", "prompt": "", "stream": True, "steps": 1000, "n": 64}
+    connection.request("POST", "/v1/images/generations", json.dumps(body), {"Content-Type": "application/json"})
+
+    def is_busy(count):
+        return b'makar_model_busy{model="painter"} %d' % count in request(server.address, "/metrics")[2]
+
+    until(lambda: is_busy(1))
+    connection.sock.close()
+    until(lambda: is_busy(0), seconds=5)
 
 
 def test_the_only_model_of_images_needs_no_name(client):

@@ -163,6 +163,11 @@ def test_speech_is_made_and_played_in_the_studio(server, width):
         page.get_by_text("in order").first.wait_for()
         assert page.get_by_text("broken").count() == 0
         assert studio.violations() == [] and studio.overflow() <= 0
+        line = page.get_by_role("tabpanel").inner_text().splitlines()[0]
+        assert line.startswith("makar generate voices") and "--set label=bob" in line and "--set pitch=2" in line
+        page.get_by_role("link", name="Use these settings").click()
+        page.wait_for_function("document.querySelector('makar-create input[placeholder=\"0\"]')?.value === '2'")
+        assert page.get_by_label("Voice").input_value() == "bob"
         studio.close()
         assert studio.said == []
 

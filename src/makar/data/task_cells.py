@@ -2,8 +2,10 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
+
+from makar.errors import MakarError
 
 SPEAKERS = {
     "human": "user", "user": "user", "prompter": "user", "gpt": "assistant", "assistant": "assistant", "bot": "assistant",
@@ -28,15 +30,20 @@ def turn_of(cell: Mapping[str, Any]) -> dict[str, str] | None:
     return {"role": role, "content": content} if role and isinstance(content, str) else None
 
 
-def call_text(call: Any) -> str | None:
-    """Return a call of a function, in the shape of OpenAI, as the JSON text that a model writes for it; ``None`` for anything else."""
+def call_text(call: Any, *, read: Callable[[str], Any] = json.loads) -> str | None:
+    """Return a call of a function, in the shape of OpenAI, as the JSON text that a model writes for it; ``None`` for anything else.
+
+    Args:
+        call: The call.
+        read: Reads its arguments; what it refuses stays a text.
+    """
     function = call.get("function") if isinstance(call, dict) else None
     if not isinstance(function, dict) or not isinstance(function.get("name"), str):
         return None
     arguments = function.get("arguments")
     try:
-        said = json.loads(arguments) if isinstance(arguments, str) else arguments
-    except ValueError:
+        said = read(arguments) if isinstance(arguments, str) else arguments
+    except (ValueError, RecursionError, MakarError):
         said = arguments
     return json.dumps({"name": function["name"], "arguments": said}, ensure_ascii=False)
 

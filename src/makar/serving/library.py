@@ -149,7 +149,11 @@ class Library:
         self._puts += 1
 
     def newest(self, wanted: Wanted) -> list[dict[str, Any]]:
-        """Return assets, the newest first; of texts the beginning."""
+        """Return assets, the newest first; of texts the beginning.
+
+        Raises:
+            Problem: The asset before which they are wanted is not there.
+        """
         if not self._path.is_file():
             return []
         wheres, values = [], []
@@ -164,6 +168,7 @@ class Library:
             )
             values += [f"%{escaped}%"] * 2
         if wanted.before is not None:
+            self._one("SELECT id FROM assets WHERE id = ?", wanted.before)
             wheres.append("created < (SELECT created FROM assets WHERE id = ?)")
             values.append(wanted.before)
         if wanted.hashes is not None:
@@ -254,7 +259,7 @@ class Library:
             with self._open() as connection:
                 row = connection.execute(query, (name,)).fetchone()
         if row is None:
-            raise Problem(f'there is no asset "{ascii(name)[1:61]}"', status=404, code="not_found", param="id")
+            raise Problem(f"there is no asset {name[:60]!a}", status=404, code="not_found", param="id")
         found: tuple[Any, ...] = row
         return found
 

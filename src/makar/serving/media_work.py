@@ -11,7 +11,7 @@ from makar.data.structure_writer import TYPES as STRUCTURE_TYPES
 from makar.data.video_file import TYPES
 from makar.errors import UnsupportedError
 from makar.generation.asset import Asset
-from makar.generation.edit import edit
+from makar.generation.edit import STRENGTH, edit
 from makar.generation.generate import generate
 from makar.generation.previewing import Steps, counted
 from makar.generation.request import option_names
@@ -32,7 +32,7 @@ def make_sound(model: Model, ask: Ask) -> Iterator[Event]:
         model.artifact,
         prompts=ask["prompt"] or None,
         seed=ask["seed"],
-        options=_options(model, ask),
+        options=options_of(model, ask),
         novelty=model.novelty_index(),
     )
     yield _event(asset, ask)
@@ -42,7 +42,7 @@ def make_clip(model: Model, ask: Ask) -> Iterator[Event]:
     """Make a clip of what is described, or one that begins with a picture; between its steps it is said how far it is."""
     if model.medium != "video":
         raise UnsupportedError(f"video of {model.path.name}, which makes {model.medium}", expected="a model of video")
-    options, prompt = _options(model, ask), ask["prompt"] or None
+    options, prompt = options_of(model, ask), ask["prompt"] or None
     seed, novelty = ask["seed"], model.novelty_index()
     if ask["reference"] is not None:
         how = {"image": read_image(base64.b64decode(ask["reference"]))}
@@ -59,7 +59,7 @@ def make_file(model: Model, ask: Ask) -> Iterator[Event]:
         model.artifact,
         prompts=ask["prompt"] or None,
         seed=ask["seed"],
-        options=_options(model, ask),
+        options=options_of(model, ask),
         novelty=model.novelty_index(),
     )
     yield from (_event(asset, ask) for asset in assets)
@@ -80,15 +80,21 @@ def change_file(model: Model, ask: Ask) -> Iterator[Event]:
         how,
         prompts=ask["prompt"] or None,
         seed=ask["seed"],
-        options=_options(model, ask),
+        options=options_of(model, ask),
         novelty=model.novelty_index(),
     )
     yield _event(asset, ask)
 
 
-def _options(model: Model, ask: Ask) -> Event:
-    own = option_names(model.artifact.family())
-    options: Event = {name: value for name, value in ask["defaults"].items() if name in own} | ask["options"]
+def options_of(model: Model, ask: Ask) -> dict[str, Any]:
+    """Return the controls of a piece of work: those of the request, and where it says nothing those of the server.
+
+    A strength also says what is to be done: that of the server holds where there is something to begin from and no other word.
+    """
+    own = set(option_names(model.artifact.family()))
+    if "how" not in ask or set(ask["how"]) - {"image"} or ask.get("pictures"):
+        own.discard(STRENGTH)
+    options: dict[str, Any] = {name: value for name, value in ask["defaults"].items() if name in own} | ask["options"]
     return options
 
 

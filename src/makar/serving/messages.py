@@ -11,6 +11,7 @@ from typing import Any
 from makar.data.task_cells import call_text
 from makar.errors import UnsupportedError, UsageError
 from makar.generation.tool_calls import check_tools, tool_calls_of
+from makar.serving.bodies import parse_value
 from makar.serving.problems import Problem
 
 ROLES = {
@@ -56,7 +57,7 @@ def _listed(calls: Any) -> list[Any]:
 
 
 def _call(call: Any) -> str:
-    text = call_text(call)
+    text = call_text(call, read=parse_value)
     if text is None:
         raise wrong("a call without a function", "calls of functions with name and arguments")
     return text
@@ -94,12 +95,14 @@ def text_of(content: Any, *, is_optional: bool = False) -> str:
     return "".join(texts)
 
 
-def form_of(response_format: dict[str, Any] | None) -> dict[str, Any]:
+def form_of(response_format: Any) -> dict[str, Any]:
     """Return the controls of the form that an answer must have.
 
     Raises:
         UsageError: There is no such form.
     """
+    if response_format is not None and not isinstance(response_format, dict):
+        raise wrong("a form that is no object", '{"type": "json_object"}')
     kind = (response_format or {"type": "text"}).get("type")
     if kind == "text":
         return {}

@@ -2,14 +2,14 @@
 
 Decisions. (1) ``voice`` is the name of a voice that the model learned, or ``default`` where it learned one. (2) The answer is MP3 unless
 another format is asked for, as in OpenAI's API; WAV needs no package and is the only one whose bytes the manifest signs. (3) The manifest
-comes in the header ``x-makar-manifest``, base64 of its JSON: beside the WAV as ``FILE.makar.json`` it can be verified. (4) ``pcm`` has the
-rate of the model, which the header ``x-makar-rate-hz`` says. (5) With ``store`` the WAV file is kept in the library, whatever is sent.
+comes in the header ``x-makar-manifest``, base64 of its JSON: beside the WAV as ``FILE.makar.json`` it can be verified; that of a long text
+is in the library, and ``x-makar-manifest-at`` says where. (4) ``pcm`` has the rate of the model, which the header ``x-makar-rate-hz``
+says. (5) With ``store`` the WAV file is kept in the library, whatever is sent.
 """
 
 import base64
 import dataclasses
 import io
-import json
 import time
 from typing import ClassVar
 
@@ -18,10 +18,10 @@ from fastapi import Request, Response
 from makar.config import Config, setting
 from makar.data.sound_reader import read_sound
 from makar.data.wave_file import on_grid
-from makar.errors import MissingExtraError, UnsupportedError, UsageError
+from makar.errors import MissingExtraError, UnsupportedError
 from makar.serving.bodies import ignored_header, read_fields, read_json
-from makar.serving.front import Front, attended, front_of, leased, merged, seed_of
-from makar.serving.keeping import CREATE, NOT_KEPT, Keeping, keep_file
+from makar.serving.front import Front, attended, front_of, leased, merged, only_model, seed_of
+from makar.serving.keeping import CREATE, NOT_KEPT, Keeping, keep_file, manifest_headers
 from makar.serving.process import Event
 
 DEFAULT_VOICE = "default"
@@ -70,18 +70,19 @@ async def speech(request: Request) -> Response:
     wave = base64.b64decode(event["wave"])
     # Where it is to be kept and was not, that is said: nobody loses a sound for a list of sounds.
     lost = {"x-makar-not-kept": ascii(event[NOT_KEPT])[1:-1]} if NOT_KEPT in event else {}
+    is_kept = fields.store and not lost
     headers = lost | {
         "x-makar-asset": str(event["asset"]),
         "x-makar-seed": str(event["seed"]),
         "x-makar-rate-hz": str(event["rate_hz"]),
-        "x-makar-manifest": base64.b64encode(json.dumps(event["manifest"]).encode()).decode("ascii"),
+        **manifest_headers(event["manifest"], asset=str(event["asset"]), is_kept=is_kept),
     }
     content = converted(wave, fields.response_format)
     return Response(content, media_type=TYPES[fields.response_format], headers=headers | ignored_header(ignored))
 
 
 async def _made(front: Front, fields: SpeechFields) -> Event:
-    name = fields.model or only_sound_model(front)
+    name = fields.model or only_model(front, "sound")
     async with leased(front, name) as (place, process):
         started = time.perf_counter()
         options = dict(fields.controls or {})
@@ -133,17 +134,3 @@ def converted(wave: bytes, form: str) -> bytes:
             f"{form} of {sound.rate_hz} samples a second", expected="response_format wav or flac"
         ) from error
     return file.getvalue()
-
-
-def only_sound_model(front: Front) -> str:
-    """Return the one model of sound.
-
-    Raises:
-        UsageError: There are none, or several.
-    """
-    names = [place.name for place in front.pool.places if place.medium == "sound"]
-    if len(names) != 1:
-        raise UsageError(
-            "no model is named", expected=f"model: one of {', '.join(names) or 'none: there is no model of sound'}"
-        )
-    return names[0]

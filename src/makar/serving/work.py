@@ -19,6 +19,8 @@ from makar.codecs.video import VideoCodec
 from makar.data.sound_reader import read_sound
 from makar.errors import UnsupportedError
 from makar.families.recogniser.config import TRANSCRIPT
+from makar.families.transformer.config import TransformerConfig
+from makar.generation.able import check_edit
 from makar.generation.asset import Asset
 from makar.generation.embed import CutsWindows, MakesVectors, embed
 from makar.generation.form import read_form
@@ -37,7 +39,7 @@ from makar.generation.transcribing import knows_languages, transcribe
 from makar.generation.turns import PLAIN_STOP, Fitted, HasContext, Message, fit_turns, prompt_length
 from makar.provenance.content import describe_content
 from makar.serving.controls import controls_of
-from makar.serving.media_work import change_file, make_clip, make_file, make_sound
+from makar.serving.media_work import change_file, make_clip, make_file, make_sound, options_of
 from makar.serving.picture_work import change_image, make_images
 from makar.tensor_spec import CAPTION, CLASS, TARGET
 
@@ -54,6 +56,7 @@ def facts_of(model: Model, defaults: dict[str, Any]) -> dict[str, Any]:
     """
     artifact = model.artifact
     family, codec, config = artifact.family(), artifact.codec(), artifact.family_config
+    defaults = {name: value for name, value in defaults.items() if name in option_names(family)}
     accepted = config.accepts()
     return {
         "medium": artifact.medium,
@@ -72,12 +75,12 @@ def facts_of(model: Model, defaults: dict[str, Any]) -> dict[str, Any]:
         "size": image_size_of(codec),
         "seconds": codec.config.seconds if isinstance(codec, VideoCodec) else None,
         "parameters": sum(parameter.numel() for parameter in family.parameters()),
-        "options": controls_of(type(family.options())),
+        "options": controls_of(type(family.options()), defaults),
         "reads": isinstance(family, ReadsText | MakesVectors),
         "rewrites": rewrites(config),
         "speaks": isinstance(codec, Speaks),
         "moves_voices": isinstance(codec, SpeechCodec) and codec.config.use_prosody,
-        "defaults": {name: value for name, value in defaults.items() if name in option_names(family)},
+        "defaults": defaults,
     }
 
 
@@ -109,7 +112,9 @@ def _chat(model: Model, ask: Ask) -> Iterator[Event]:
     is_plain = not knows_turns(codec)
     has_form = any(name in options for name in ("json_schema", "regex", "choice", "tools"))
     if is_plain and not has_form:
-        options["stop"] = [*options.get("stop", ()), PLAIN_STOP]
+        stops = (ask["defaults"] | options).get("stop", ())
+        # What is no list of texts is refused where the controls are read.
+        options["stop"] = [*stops, PLAIN_STOP] if isinstance(stops, list | tuple) else stops
     request = _request(model, {**ask, "options": options})
     fitted, left_out = _fit_sources(ask["turns"], ask.get("shorter", ()), request)
     begun: Event = {"prompt_tokens": fitted.length, "left_out": fitted.left_out, "is_cut": fitted.is_cut}
@@ -162,9 +167,12 @@ def _given(model: Model, tokens: list[int], most: int) -> list[Event]:
 
 def _infill(model: Model, ask: Ask) -> Iterator[Event]:
     """Write what belongs between two texts."""
-    options = dict(ask["options"])
-    made = longest_hole(model.artifact.recipe.stages[-1].family, options.get("max_tokens"))  # type: ignore[arg-type]
-    request = _request(model, {**ask, "options": options | {"max_tokens": made}})
+    _check_writes(model)
+    config = model.artifact.family_config
+    check_edit("infill", config)
+    assert isinstance(config, TransformerConfig), "models that fill holes"
+    made = longest_hole(config, (ask["defaults"] | ask["options"]).get("max_tokens"))
+    request = _request(model, {**ask, "options": ask["options"] | {"max_tokens": made}})
     hole = Hole(before=ask["prompt"], after=ask["suffix"])
     assert isinstance(request.codec, EncodesText), "models that fill holes read text"
     counted = [len(request.codec.encode_text(text)) for text in (hole.before, hole.after)]
@@ -246,8 +254,7 @@ def _end(asset: Asset, ask: Ask, *, finish: str) -> Event:
 
 
 def _request(model: Model, ask: Ask) -> Request:
-    defaults = {name: value for name, value in ask["defaults"].items() if name in option_names(model.artifact.family())}
-    form, controls = read_form(defaults | ask["options"])
+    form, controls = read_form(options_of(model, ask))
     steering, controls = read_steering(controls)
     request = Request(
         model.artifact,

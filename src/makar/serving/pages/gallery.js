@@ -52,7 +52,8 @@ class Gallery extends HTMLElement {
   async load({ afresh = false } = {}) {
     const turn = (this.turn = (this.turn ?? 0) + 1);
     const words = new URLSearchParams(Object.entries(wanted).filter(([, value]) => value));
-    if (!afresh && this.last) words.set("before", this.last);
+    if (afresh) this.ids = new Set();
+    if (this.ids.size) words.set("before", [...this.ids].at(-1));
     try {
       const found = await call(`/makar/v1/assets?${words}`);
       if (turn !== this.turn) return;
@@ -60,8 +61,8 @@ class Gallery extends HTMLElement {
         this.list.replaceChildren();
         if (!this.filters.childElementCount) this.show(found.filters);
       }
-      this.list.append(...found.data.map((asset) => card(asset, { more: asset.model && h("div", { class: "rated" }, thumbs(asset.id)) })));
-      this.last = found.data.at(-1)?.id;
+      this.list.append(...found.data.map((asset) => card(asset, { gone: () => this.ids.delete(asset.id), more: asset.model && h("div", { class: "rated" }, thumbs(asset.id)) })));
+      found.data.forEach((asset) => this.ids.add(asset.id));
       this.more.hidden = !found.has_more;
       const count = this.list.childElementCount;
       this.count.textContent = count ? `${count}${found.has_more ? " and more" : ""}` : Object.values(wanted).some(Boolean) ? "Nothing fits these filters." : "Nothing was made yet.";

@@ -173,8 +173,9 @@ class Train extends HTMLElement {
     const waiting = found.jobs.filter((job) => !begun.has(job.run) && job.status !== "succeeded" && job.status !== "cancelled");
     const jobs = waiting.map((job) => h("li", { class: "row spread" }, h("span", {}, h("strong", {}, job.name), " ", h("span", { class: `tag ${MARKS[job.status] ?? ""}` }, job.status === "running" ? "reading the data" : job.status), job.error && h("span", { class: "small" }, ` ${job.error}`)),
       job.status !== "failed" && button("Cancel", { act: () => call(`/makar/v1/jobs/${job.id}/cancel`, { method: "POST" }).then(() => this.list()) })));
+    const why = (run) => run.status === "stopped" && found.jobs.find((job) => job.run === run.id)?.error;
     const rows = found.data.map((run) => h("tr", {}, h("td", {}, h("input", { type: "checkbox", value: run.id, checked: chosen.has(run.id), "aria-label": `Compare ${run.name}, ${run.id}` })), h("td", {}, h("a", { href: `#/train/${run.id}` }, run.name), h("div", { class: "small soft" }, run.id)),
-      h("td", {}, h("span", { class: `tag ${MARKS[run.status] ?? ""}` }, run.status)), h("td", {}, run.recipe ?? "–"), h("td", { class: "number" }, run.inner_loss === null ? "–" : number(run.inner_loss))));
+      h("td", {}, h("span", { class: `tag ${MARKS[run.status] ?? ""}` }, run.status), why(run) && h("div", { class: "small" }, why(run))), h("td", {}, run.recipe ?? "–"), h("td", { class: "number" }, run.inner_loss === null ? "–" : number(run.inner_loss))));
     const compare = button("Compare the chosen ones", { act: () => {
       const picked = [...this.runs.querySelectorAll("input:checked")].map((box) => box.value);
       if (picked.length < 2) return say("Choose two or more");
@@ -234,13 +235,15 @@ class Train extends HTMLElement {
       }
     };
     const model = isSaved && run.artifact?.split("/").at(-1);
-    const key = `${word} ${last?.step}`;
+    const error = word === "stopped" && run.error;
+    const key = `${word} ${last?.step} ${error}`;
     if (this.shownTitle === key) return;
     this.shownTitle = key;
     const focused = document.activeElement?.dataset?.act;
     this.head.replaceChildren(h("div", { class: "row" }, h("span", { class: `tag ${MARKS[word]}` }, word), h("span", { class: "soft small" }, run.recipe ?? ""),
       isRunning && button("Stop", { icon: "stop", act: () => act("stop"), "data-act": "stop" }), !isRunning && !isSaved && button("Go on", { icon: "play", act: () => act("resume"), "data-act": "resume" }),
       model && h("a", { class: "button", href: `#/create?model=${encodeURIComponent(model)}` }, "Create with it"), model && h("a", { class: "button", href: `#/models/${encodeURIComponent(model)}` }, "Card and report")),
+    error && problem({ message: error }),
     last ? h("div", {}, h("progress", { max: 1, value: isSaved ? 1 : last.progress, "aria-label": "How far it is" }), h("p", { class: "small soft" }, [`step ${number(last.step)}${last.steps ? ` of ${number(last.steps)}` : ""}`, isRunning && last.seconds_left !== null && `${duration(last.seconds_left)} left`, `${number(last.items_per_second)} items a second`, last.inner_loss !== null && `held-out loss ${number(last.inner_loss)}`].filter(Boolean).join(" · "))) : "");
     if (focused) this.head.querySelector(`[data-act=${focused}]`)?.focus();
   }

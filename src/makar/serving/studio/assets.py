@@ -11,14 +11,13 @@ from fastapi import Request, Response
 from makar.data.feedback.judgement import MIDI_TYPE
 from makar.data.structure_writer import TYPES as STRUCTURE_TYPES
 from makar.data.video_file import TYPES
-from makar.errors import UsageError
 from makar.provenance.embedding import sidecar_path
 from makar.serving.bodies import check_text
 from makar.serving.front import answer, attended, front_of
 from makar.serving.library import Wanted
 from makar.serving.studio.liking import best_first, by_rating
 from makar.serving.studio.verbs import answer_of
-from makar.serving.uploads import read_form
+from makar.serving.uploads import limit_of, read_form
 
 MOST_LISTED = 200
 FILTERS = ("model", "medium", "kind", "run", "text", "before")
@@ -36,21 +35,19 @@ async def list_assets(request: Request) -> Response:
     words = {name: value for name in (*FILTERS, "rating", "for_rater") if (value := request.query_params.get(name))}
     for value in words.values():
         check_text(value)
-    limit = request.query_params.get("limit", "60")
-    if not (limit.isascii() and limit.isdigit() and 0 < int(limit[:6]) <= MOST_LISTED):
-        raise UsageError(f"the limit {limit[:20]!a}", expected=f"1 to {MOST_LISTED}")
+    limit = limit_of(request.query_params.get("limit", "60"), most=MOST_LISTED)
     library = front_of(request).library
 
     def listed() -> tuple[list[dict[str, Any]], bool]:
         filters: dict[str, Any] = {name: words[name] for name in FILTERS if name in words}
-        wanted = Wanted(limit=int(limit), **filters)
+        wanted = Wanted(limit=limit, **filters)
         if "rating" in words:
             wanted = by_rating(wanted, words["rating"])
         if "for_rater" in words:
             return best_first(library, wanted, words["for_rater"]), False
         # One more than is shown tells whether there are more.
-        found = library.newest(dataclasses.replace(wanted, limit=int(limit) + 1))
-        return found[: int(limit)], len(found) > int(limit)
+        found = library.newest(dataclasses.replace(wanted, limit=limit + 1))
+        return found[:limit], len(found) > limit
 
     shown, has_more = await asyncio.to_thread(listed)
     facets = await asyncio.to_thread(library.facets)

@@ -5,7 +5,6 @@ leading dot) is passed over, as the readers of data do.
 """
 
 import errno
-import json
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from makar.data.builtin.table import BUILT_IN
 from makar.data.feedback.source import FEEDBACK_PREFIX
 from makar.data.fingerprint import BUILT_IN_PREFIX
 from makar.errors import OutOfSpaceError, UsageError
-from makar.serving.bodies import read_json, required_text
+from makar.serving.bodies import parse_value, read_json, required_text
 from makar.serving.front import answer, front_of, now
 from makar.serving.problems import DENIED, Problem
 from makar.serving.shelf import Shelf
@@ -115,7 +114,10 @@ def source_of(request: Request, source: str) -> str:
         return str(folders_of(request).place(source))
     allowed = front_of(request).rules.data_folders
     # Followed to its end before it is compared, so that no link and no ".." leads out of what is allowed.
-    place = Path(source).expanduser().resolve()
+    try:
+        place = Path(source).expanduser().resolve()
+    except (RuntimeError, OSError, ValueError) as error:
+        raise UsageError(f"data at {source[:100]!a}", expected="a path that can be one") from error
     if not any(place == folder or folder in place.parents for folder in allowed):
         shown = ", ".join(map(str, allowed)) or "none: start the server with --data FOLDER"
         raise Problem(
@@ -163,8 +165,8 @@ async def add_files(request: Request) -> Response:
     texts, files = await read_form(request, most_files=MOST_AT_ONCE)
     given: list[UploadFile] = [file for name, file in files if name == "file"]
     try:
-        paths = json.loads(texts.get("paths", "null"))
-    except (ValueError, RecursionError) as error:
+        paths = parse_value(texts.get("paths", "null"))
+    except Problem as error:
         raise UsageError("paths that are no JSON", expected="a list of the paths of the files") from error
     if not isinstance(paths, list) or len(paths) != len(given) or not all(isinstance(path, str) for path in paths):
         raise UsageError(f"{len(given)} files with other paths", expected="paths: one for each file, in their order")

@@ -1,11 +1,8 @@
 """The routes of the studio beside OpenAI's: its pages, and under /makar/v1 what it shows and starts."""
 
-from collections.abc import Awaitable, Callable
-
-from fastapi import Request, Response
-
 from makar.config import Config
 from makar.serving.bodies import schema_of
+from makar.serving.routes import FILE, Handler
 from makar.serving.studio import (
     assets,
     collections,
@@ -20,9 +17,6 @@ from makar.serving.studio import (
 )
 from makar.serving.studio.collections import AddFields, AskFields
 from makar.serving.studio.training_fields import InspectFields, PlanFields, TrainFields
-
-Handler = Callable[[Request], Awaitable[Response]]
-FILE = {"type": "string", "format": "binary"}
 
 ROUTES: tuple[tuple[str, str, Handler, type[Config] | None], ...] = (
     ("GET", "/", pages.index, None),

@@ -136,7 +136,9 @@ async def one_run(request: Request) -> Response:
     """Describe a training: state, plan, curve, samples."""
     run = _run(request)
     details = await asyncio.to_thread(run_details, run.id)
-    return answer(details | {"samples": _samples(run), "folder": run.folder.name})
+    job = _job_of(trainings_of(request), run)
+    error = job["error"]["message"] if job is not None and job["error"] else None
+    return answer(details | {"samples": _samples(run), "folder": run.folder.name, "error": error})
 
 
 async def run_sample(request: Request) -> Response:
@@ -154,7 +156,7 @@ async def run_events(request: Request) -> Response:
     run, after = _run(request), request.query_params.get("after", "0")
     if not (after.isascii() and after.isdigit() and len(after) < 12):
         raise UsageError(f"after {after[:20]!a}", expected="the number of a line")
-    return await begun(_followed(run, int(after)), {})
+    return await begun(request, _followed(run, int(after)), {})
 
 
 async def _followed(run: Run, after: int) -> AsyncGenerator[bytes]:
@@ -230,10 +232,11 @@ async def cancel_job(request: Request) -> Response:
     return answer(shown(trainings, trainings.ask(request.path_params["job"], "cancelled")))
 
 
-def _job_of(trainings: Trainings, run: Run, statuses: tuple[str, ...]) -> dict[str, Any] | None:
+def _job_of(trainings: Trainings, run: Run, statuses: tuple[str, ...] = ()) -> dict[str, Any] | None:
+    """Return the newest job of a training, of those in one of the statuses where some are named; ``None`` where there is none."""
     output = run.state()["output"]
-    fitting = (job for job in trainings.jobs.all() if job["output"] == output and job["status"] in statuses)
-    return next(fitting, None)
+    fitting = (job for job in trainings.jobs.all() if job["output"] == output)
+    return next((job for job in fitting if not statuses or job["status"] in statuses), None)
 
 
 def _run(request: Request) -> Run:
