@@ -12,6 +12,7 @@ import makar
 from makar.api.model import verify
 from makar.data.sound_reader import read_sound
 from makar.errors import ConsentError, UsageError
+from makar.generation import reading_aloud
 from makar.generation.avatar import Avatar
 from makar.generation.levels import TARGET_DB, loudness_db
 from makar.generation.presenting import FILMS, images_of, presented_asset
@@ -104,6 +105,21 @@ def test_every_line_is_as_loud_as_the_others_and_voices_differ(place):
 def test_what_cannot_be_read_is_refused(place, voices, form, word):
     with pytest.raises(UsageError, match=word):
         makar.speak(SCRIPT.replace("Bob", "BOB"), voices=voices, form=form, options={"steps": 2})
+
+
+def test_a_line_that_cannot_be_said_is_known_before_the_first_is_spoken(place, monkeypatch):
+    def drawn(*_):
+        raise AssertionError("nothing may be drawn")
+
+    monkeypatch.setattr(reading_aloud, "drafted_parts", drawn)
+    with pytest.raises(UsageError, match="spoken"):
+        makar.speak("Ann: low\n\nAnn: \u65e5\u672c\u8a9e", voices=CAST)
+
+
+def test_a_model_of_several_voices_needs_one_to_be_named(place):
+    with pytest.raises(UsageError, match="2 voices") as refused:
+        makar.speak("low high", voices="cast")
+    assert refused.value.expected == "one of: ann, bob"
 
 
 @pytest.mark.parametrize("form", [".gif", ".webp", ".apng"])

@@ -14,7 +14,7 @@ import numpy as np
 
 from makar.artifacts.artifact import Artifact
 from makar.codecs.hearing_config import HearingConfig
-from makar.codecs.prosody import AS_IT_IS
+from makar.codecs.prosody import AS_IT_IS, Manner
 from makar.codecs.speech_config import SpeechCodecConfig
 from makar.codecs.spoken_text_config import SpokenTextCodecConfig
 from makar.codecs.units import KINDS
@@ -27,7 +27,7 @@ from makar.generation.cloning import read_example
 from makar.generation.guards import Draft, NoveltyCheck
 from makar.generation.jobs import LARGEST_SEED, Job
 from makar.generation.levels import TARGET_DB, evened
-from makar.generation.prompts import Prompt
+from makar.generation.prompts import NamesClasses, Prompt
 from makar.generation.recording import recorded
 from makar.generation.request import Request
 from makar.generation.script import Script, read_script
@@ -157,11 +157,10 @@ def read_aloud(
     drafts: list[tuple[Draft, int]] = []
     starts: list[float] = []
     length = 0
-    for number, line in enumerate(script.lines):
+    # What cannot be spoken is said before the first line is.
+    told = [_told(requests[line.voice], line.text, manner) for line in script.lines]
+    for number, (line, parts) in enumerate(zip(script.lines, told, strict=True)):
         request = requests[line.voice]
-        codec = request.codec
-        assert isinstance(codec, Speaks), "checked when the request was made"
-        parts = codec.scripts(line.text, manner=manner, voice=asked_voice(request))
         draft, sounds, attempt = drafted_parts(request, line.text, parts, seed + number)
         drafts.append((draft, attempt))
         silence = np.zeros((round(_pause(script, number) * rate), 1), np.float32)
@@ -210,7 +209,22 @@ def _request(voice: Voice, controls: dict[str, Any]) -> Request:
             f"{voice.artifact.name} as a voice, which does not speak",
             expected='a model of the recipe "speech" or "speech-voices"',
         )
+    codec = request.codec
+    names = codec.class_names if isinstance(codec, NamesClasses) else ()
+    if voice.label is None and len(names) > 1 and isinstance(codec.config, SpeechCodecConfig):
+        # Left open, every line would be spoken by a voice of its own; checkpoints of others take their first.
+        raise UsageError(
+            f"{voice.artifact.name} speaks with {len(names)} voices, and none is named",
+            expected=f"one of: {', '.join(names)}",
+            do=f"--voice {voice.name}=MODEL:{names[0]}",
+        )
     return request
+
+
+def _told(request: Request, text: str, manner: Manner) -> list[Told]:
+    codec = request.codec
+    assert isinstance(codec, Speaks), "checked when the request was made"
+    return codec.scripts(text, manner=manner, voice=asked_voice(request))
 
 
 def _rate(request: Request) -> int:
