@@ -19,6 +19,7 @@ from makar.generation.presenting import FILMS, images_of, presented_asset
 from makar.generation.reading_aloud import Voice, read_aloud
 from tests.cli.small_models import see
 from tests.recipes.spoken_data import SPEECH_SETTINGS, write_spoken
+from tests.retrieval.test_reading import pdf, word
 
 SCRIPT = "# First\nAnn: low high\nBob: high low\n\n# Second\nAnn: low low"
 
@@ -78,6 +79,20 @@ def test_chapters_stand_in_the_manifest_and_in_the_file(place, tmp_path):
     ]
     assert [(one["name"], one["label"]) for one in manifest["edit"]["voices"]] == [("Ann", "ann"), ("Bob", "bob")]
     assert manifest["prompt"] == SCRIPT and verify("pod.wav").is_intact
+
+
+def test_a_document_is_a_script(place, tmp_path):
+    (tmp_path / "talk.docx").write_bytes(
+        word(("Heading1", "First"), ("Normal", "low high"), ("Heading1", "Second"), ("Normal", "low"))
+    )
+    (tmp_path / "talk.pdf").write_bytes(pdf("low high low", "low low low"))
+    see("speak", "talk.docx", "--voice", "cast:ann", "--steps", "2", "-o", "talk.wav")
+    edit = json.loads((tmp_path / "talk.wav.makar.json").read_text())["manifest"]["edit"]
+    assert [one["title"] for one in edit["chapters"]] == ["First", "Second"] and edit["lines"] == 2
+    see("speak", "talk.pdf", "--voice", "cast:ann", "--steps", "2", "-o", "pages.wav")
+    assert json.loads((tmp_path / "pages.wav.makar.json").read_text())["manifest"]["edit"]["lines"] == 2
+    (tmp_path / "broken.pdf").write_bytes(b"%PDF-1.7 nothing")
+    assert "damaged PDF" in see("speak", "broken.pdf", "--voice", "cast:ann", "-o", "no.wav", code=1).messages
 
 
 def test_every_line_is_as_loud_as_the_others_and_voices_differ(place):

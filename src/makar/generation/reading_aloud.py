@@ -33,6 +33,7 @@ from makar.generation.request import Request
 from makar.generation.script import Script, read_script
 from makar.generation.speaking import Script as Told
 from makar.generation.speaking import Speaks, asked_voice, drafted_parts, how_new, read_manner
+from makar.generation.vocoding import read_vocoder
 from makar.provenance.embedding import SOURCE_TYPE
 from makar.tensor_spec import SOURCE
 
@@ -125,7 +126,7 @@ def read_aloud(
         voices: Who speaks; the first where the script names nobody.
         text: The script, of ``makar.generation.script``.
         seed: Seed of the first line; the next has the next.
-        options: Controls by name, those of the models, ``speed`` and ``pitch``.
+        options: Controls by name, those of the models, ``speed``, ``pitch`` and ``vocoder``.
 
     Returns:
         The reading; ``spoken_asset`` signs its recording.
@@ -149,8 +150,12 @@ def read_aloud(
     example, controls = read_example(controls)
     if example is not None:
         raise UnsupportedError("an example of a voice for a script", expected="voices that models learned")
+    vocoder, controls = read_vocoder(controls)
     assert isinstance(controls, dict), "controls by name stay controls by name"
     requests = [_request(voice, controls) for voice in voices]
+    if vocoder is not None:
+        for request in requests:
+            request.use_vocoder(vocoder)
     rate = max(_rate(request) for request in requests)
     pieces: list[np.ndarray] = []
     units: list[Spoken] = []
