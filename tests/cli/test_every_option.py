@@ -474,7 +474,7 @@ def test_nobody_is_spoken_as_without_having_agreed_in_the_shell(place, tmp_path)
     shutil.rmtree(models_folder() / "anyone")
 
 
-CASES["makar generate", "--vocoder"] = "test_speech_sounds_as_a_vocoder_finds"
+CASES |= {(f"makar {verb}", "--vocoder"): "test_speech_sounds_as_a_vocoder_finds" for verb in ("generate", "speak")}
 
 
 def test_speech_sounds_as_a_vocoder_finds(place, tmp_path):
@@ -482,11 +482,17 @@ def test_speech_sounds_as_a_vocoder_finds(place, tmp_path):
     see("train", "spoken", "--recipe", "speech", "--steps", "2", *SPEECH_SETTINGS, "-o", "voice")
     tiny = ["--set", "stages.0.family.channels=8", "--set", "stages.0.optimisation.batch_size=4"]
     see("train", "spoken", "--recipe", "vocoder", "--steps", "1", *tiny, "-o", "sounding")
-    words = ["generate", "voice", "low", "--steps", "2", "-o"]
-    see(*words, "plain.wav")
-    see(*words, "through.wav", "--vocoder", "sounding")
-    plain, through = (read_sound((tmp_path / f"{name}.wav").read_bytes()).samples for name in ("plain", "through"))
-    assert not np.array_equal(plain, through)
+    (tmp_path / "script.txt").write_text("low", encoding="utf-8")
+    for asked in (["generate", "voice", "low"], ["speak", "script.txt", "--voice", "voice"]):
+        words = [*asked, "--steps", "2", "-o"]
+        see(*words, f"{asked[0]}-plain.wav")
+        see(*words, f"{asked[0]}-through.wav", "--vocoder", "sounding")
+        plain, through = (
+            read_sound((tmp_path / f"{asked[0]}-{name}.wav").read_bytes()).samples for name in ("plain", "through")
+        )
+        assert not np.array_equal(plain, through)
+    manifest = json.loads((tmp_path / "speak-through.wav.makar.json").read_text())["manifest"]
+    assert manifest["vocoder"]["name"] == "sounding"
     for name in ("voice", "sounding"):
         shutil.rmtree(models_folder() / name)
 

@@ -13,6 +13,7 @@ from makar.api.model import verify
 from makar.data.sound import Sound
 from makar.data.sound_reader import read_sound
 from makar.data.wave_file import wave_bytes
+from makar.serving.speech import converted
 from tests.cli.small_models import IMAGE_SETTINGS, see
 from tests.recipes.spoken_data import SPEECH_SETTINGS, write_spoken
 from tests.serving.browser import Pages, opened, said_nothing
@@ -92,6 +93,19 @@ def test_every_form_holds_the_same_sound(speech):
     assert read_sound(speech.create(**SAID).content).seconds > 0
     samples = speech.create(**SAID, response_format="pcm").content
     assert len(samples) == 2 * len(whole.samples)
+
+
+@pytest.mark.parametrize(
+    "form, rate, written",
+    [("opus", 22_050, 24_000), ("opus", 16_000, 16_000), ("mp3", 10_000, 11_025), ("flac", 10_000, 10_000)],
+)
+def test_a_form_that_knows_no_such_rate_gets_the_next(form, rate, written):
+    soundfile = pytest.importorskip("soundfile")
+    wave = wave_bytes(Sound(np.zeros((rate // 5, 1), np.float32), rate))
+    sound = soundfile.SoundFile(io.BytesIO(converted(wave, form)))
+    # Opus is always decoded at 48,000 a second.
+    assert sound.samplerate in (written, 48_000 if form == "opus" else written)
+    assert len(sound) / sound.samplerate == pytest.approx(0.2, abs=0.08)
 
 
 def test_voice_and_speed_are_honoured(speech):

@@ -138,7 +138,7 @@ def generate(
     negative_prompt: Annotated[
         str | None, typer.Option("--negative-prompt", help="Images: what it must not be.")
     ] = None,
-    label: Annotated[str | None, typer.Option("--label", help="Images: the class to make.")] = None,
+    label: Annotated[str | None, typer.Option("--label", help="The class, or the voice, to make.")] = None,
     width: Annotated[int | None, typer.Option("--width", help="Pipelines: width in pixels.")] = None,
     height: Annotated[int | None, typer.Option("--height", help="Pipelines: height in pixels.")] = None,
     lora: Loras = None,

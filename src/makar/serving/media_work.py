@@ -8,13 +8,14 @@ from makar.api.model import Model
 from makar.data.feedback.judgement import MIDI_TYPE
 from makar.data.image_reader import read_image
 from makar.data.structure_writer import TYPES as STRUCTURE_TYPES
-from makar.data.video_file import TYPES
+from makar.data.video_file import ANIMATIONS, TYPES, usual_form
 from makar.errors import UnsupportedError
 from makar.generation.asset import Asset
 from makar.generation.edit import STRENGTH, edit
 from makar.generation.generate import generate
 from makar.generation.previewing import Steps, counted
 from makar.generation.request import option_names
+from makar.generation.soundtrack import REMOVE
 from makar.provenance.content import Film, Piece, Recording, Structure
 
 Ask = dict[str, Any]
@@ -75,6 +76,9 @@ def change_file(model: Model, ask: Ask) -> Iterator[Event]:
         )
     pictures = {name: read_image(base64.b64decode(content)) for name, content in ask["pictures"].items()}
     how = {**ask["how"], **pictures, "image": base64.b64decode(ask["file"])}
+    if model.medium == "video" and ask["options"].get("format", usual_form()) in ANIMATIONS:
+        # Only one file is sent, and this one has no room for sound.
+        how.setdefault("sound", REMOVE)
     (asset,) = edit(
         model.artifact,
         how,

@@ -16,6 +16,7 @@ from typing import ClassVar
 from fastapi import Request, Response
 
 from makar.config import Config, setting
+from makar.data.sound import resampled
 from makar.data.sound_reader import read_sound
 from makar.data.wave_file import on_grid
 from makar.errors import MissingExtraError, UnsupportedError
@@ -32,6 +33,12 @@ TYPES = {
     "opus": "audio/ogg",
     "pcm": "application/octet-stream",
 }
+RATES_HZ = {
+    "mp3": (8000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000),
+    "opus": (8000, 12_000, 16_000, 24_000, 48_000),
+}
+"""What a form can hold; a sound of another rate gets the next higher one."""
+
 WRITTEN_BY = {"mp3": ("MP3", "MPEG_LAYER_III"), "flac": ("FLAC", "PCM_16"), "opus": ("OGG", "OPUS")}
 
 
@@ -45,7 +52,7 @@ class SpeechFields(Config):
     input: str = setting(meaning="the text to be spoken; of other models of sound the description or class")
     voice: str = setting(DEFAULT_VOICE, meaning="a voice that the model learned; default where it learned one")
     response_format: str = setting("mp3", meaning="form of the file", choices=tuple(TYPES))
-    speed: float = setting(1.0, meaning="2 is twice as fast as the recordings", minimum=0.25, maximum=4.0)
+    speed: float = setting(1.0, meaning="2 is twice as fast as the recordings", minimum=0.5, maximum=2.0)
     instructions: str | None = setting(None, meaning="how to speak cannot be said in words here: empty, or none")
     stream_format: str | None = setting(
         None, meaning="the file is sent whole: audio, or none", choices=("audio", "sse")
@@ -125,6 +132,8 @@ def converted(wave: bytes, form: str) -> bytes:
         import soundfile
     except ImportError as error:
         raise MissingExtraError("soundfile", extra="audio") from error
+    if form in RATES_HZ:
+        sound = resampled(sound, min((rate for rate in RATES_HZ[form] if rate >= sound.rate_hz), default=48_000))
     file = io.BytesIO()
     container, coding = WRITTEN_BY[form]
     try:
