@@ -18,6 +18,7 @@ from makar.artifacts.artifact import Artifact
 from makar.errors import UnsupportedError
 from makar.families.conversation.reward_family import RewardFamily
 from makar.families.conversation.speaking import SpeakingFamily
+from makar.families.family import Family
 from makar.generation.prompts import EncodesText
 from makar.nn.threads import threads_for
 from makar.tensor_spec import CAPTION, CLASS, SOURCE, TARGET
@@ -61,8 +62,9 @@ class TextLikelihood:
     def __init__(self, artifact: Artifact) -> None:
         found, self.codec = artifact.family(), artifact.codec()
         # A model that talks continues text too, an answer to nothing; its own loss counts what is marked as learned.
-        is_talking = isinstance(found, SpeakingFamily) and not isinstance(found, RewardFamily)
-        self.family = found.writer.eval() if is_talking else found
+        self.family: Family = found
+        if isinstance(found, SpeakingFamily) and not isinstance(found, RewardFamily):
+            self.family = found.writer.eval()
         self.config = self.family.config
         accepted = self.config.accepts()
         self.is_masked = isinstance(self.family, FillsIn) and "mask" in self.config.predictions
