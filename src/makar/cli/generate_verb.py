@@ -227,10 +227,9 @@ def generate(
         raise UsageError("--var without --template", expected="a prompt with places")
     if template is not None:
         words = list(fill(template, words, texts_of(variables or [])))
-    if for_rater is not None and (vote is not None or augment is not None):
-        raise UsageError(f"--for-rater with {'--vote' if vote is not None else '--augment'}", expected="one of them")
-    if for_rater is not None and options.get("svg"):
-        raise UsageError("--for-rater with --svg", expected="one of them", do="people judge pixels")
+    others = {"--vote": vote is not None, "--augment": augment is not None, "--svg": bool(options.get("svg"))}
+    if for_rater is not None and any(others.values()):
+        raise UsageError(f"--for-rater with {next(name for name in others if others[name])}", expected="one of them")
     if vote is not None:
         others = {"-o": output is not None, "-n": count != 1, "--stream": stream, "--augment": augment is not None}
         check_vote({**others, "--refuse-copies": refuse_copies, "--spread": spread != "balance"})

@@ -11,6 +11,7 @@ from fastapi import Request, Response
 from makar.data.feedback.judgement import MIDI_TYPE
 from makar.data.structure_writer import TYPES as STRUCTURE_TYPES
 from makar.data.video_file import TYPES
+from makar.errors import UsageError
 from makar.provenance.embedding import sidecar_path
 from makar.serving.bodies import check_text
 from makar.serving.front import answer, attended, front_of
