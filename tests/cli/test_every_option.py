@@ -35,6 +35,7 @@ from makar.families.diffusion.config import DiffusionConfig
 from makar.generation import generate as generating
 from makar.home import home, models_folder, runs_folder, stores_folder
 from tests.cli.small_models import IMAGE_SETTINGS, TEXT_SETTINGS, hashes, see, write_images
+from tests.evaluation.test_suites import pairs, safety_tables
 from tests.generation.small_coder import FILE, coder
 from tests.generation.small_composer import train_composer
 from tests.generation.test_edit import saved
@@ -344,6 +345,22 @@ def test_a_model_is_weighed_against_another(place):
     assert "discard writer" in weighed.output and "bits/byte" in weighed.output
     assert see("evaluate", "writer", "--against", "painter", code=2).messages
     assert "--against with --output" in see("evaluate", "writer", "--against", "writer", "-o", "there", code=2).messages
+
+
+CASES["makar evaluate", "--suites"] = "test_bias_and_safety_are_weighed_by_suites"
+
+
+def test_bias_and_safety_are_weighed_by_suites(place, tmp_path):
+    words = ["evaluate", "writer", "--against", "writer", "--samples", "2", "--suites"]
+    (tmp_path / "suites").mkdir()
+    weighed = see(*words, str(safety_tables(pairs(tmp_path / "suites"))), "--json", code=1)
+    found = {check["name"]: check for check in weighed.values["checks"]}
+    assert found["CrowS-Pairs: nearer to even"]["gain"]["value"] == 0 and not {"bias", "safety"} & set(found)
+    assert found["refuses harmful prompts"]["verdict"] == "passed"
+    assert "there is no" in see(*words, "nowhere", code=2).messages
+    assert "--suites without --against" in see("evaluate", "writer", "--suites", "x", code=2).messages
+    judged = ["evaluate", "writer", "x", "--against", "writer", "--judge", "writer", "--suites", "x"]
+    assert "--judge with --suites" in see(*judged, code=2).messages
 
 
 CASES["makar evaluate", "--judge"] = CASES["makar evaluate", "--base-url"] = "test_a_judge_compares_two_models_blindly"
@@ -1312,7 +1329,7 @@ def test_options_of_ask(place, tmp_path):
 
 CASES |= {
     ("makar promote", option): "test_options_of_promote"
-    for option in ("<name>?", "--data", "--samples", "--seed", "--rollback")
+    for option in ("<name>?", "--data", "--suites", "--samples", "--seed", "--rollback")
 }
 
 
@@ -1323,7 +1340,12 @@ def test_options_of_promote(own_place, monkeypatch):
     discarded = ["promote", "writer", "better", "--samples", "2", "--json"]
     plain = see(*discarded, code=1).values
     assert plain == see(*discarded, code=1).values and plain["kept_as"] is None
+    Path("suites").mkdir()
+    asked = see(*discarded, "--suites", str(pairs(Path("suites"))), code=1).values["checks"]
+    assert "WinoBias: nearer to even" in {check["name"] for check in asked}
+    assert "alone" in see("promote", "writer", "--rollback", "--suites", "x", code=2).messages
     see("train", own_place / "images", "--steps", "2", "--seed", "4", *IMAGE_SETTINGS, "-o", "other")
+    assert "suites for a model of images" in see("promote", "other", "painter", "--suites", "x", code=2).messages
     drawn, generate = [], generating.generate
     watched = lambda artifact, **more: drawn.append((more["count"], more["seed"])) or generate(artifact, **more)  # noqa: E731
     monkeypatch.setattr(generating, "generate", watched)
