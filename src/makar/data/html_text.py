@@ -21,7 +21,7 @@ class _TextCollector(html.parser.HTMLParser):
         self.silent_depth = 0
         self.verbatim_depth = 0
 
-    def parse_marked_section(self, i: int, report: int = 1) -> int:
+    def parse_marked_section(self, i: int, report: bool = True) -> int:
         """Pass over a section of an unknown kind, at which Python's parser raises."""
         try:
             return super().parse_marked_section(i, report)
