@@ -16,6 +16,7 @@ from makar.generation.generate import generate
 from makar.generation.previewing import Steps, counted
 from makar.generation.request import option_names
 from makar.generation.soundtrack import REMOVE
+from makar.generation.synthesiser import PLAYER
 from makar.provenance.content import Film, Piece, Recording, Structure
 
 Ask = dict[str, Any]
@@ -99,6 +100,10 @@ def options_of(model: Model, ask: Ask) -> dict[str, Any]:
     if "how" not in ask or set(ask["how"]) - {"image"} or ask.get("pictures"):
         own.discard(STRENGTH)
     options: dict[str, Any] = {name: value for name, value in ask["defaults"].items() if name in own} | ask["options"]
+    if PLAYER in options:
+        raise UnsupportedError(
+            "a player over HTTP", expected="none: the MIDI file is sent, and played where it arrives"
+        )
     return options
 
 
