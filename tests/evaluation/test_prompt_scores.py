@@ -7,6 +7,7 @@ import time
 import pytest
 
 import makar
+from makar.api.labels import guidance_of
 from makar.api.prompts import agree
 from makar.errors import DataError, UsageError
 from makar.evaluation.prompt_scores import Case, PromptScore, cases_of, check_prompts, labels_of
@@ -41,12 +42,23 @@ def test_columns_find_their_places_and_labels_are_told_from_texts():
     ]
     summary = read_prompt("summary")
     assert cases_of([{"text": "long", "length": "one word", "answer": "a"}], summary)[0].values["length"] == "one word"
+    gaps = [{"text": "a", "length": None, "answer": "b"}, {"text": "c", "answer": "d"}]
+    assert [case.values for case in cases_of(gaps, summary)] == [{"text": "a"}, {"text": "c"}]
     with pytest.raises(DataError, match="right answers"):
         cases_of([{"text": "x"}], PROMPT)
     with pytest.raises(DataError):
         cases_of([{"words": "x", "label": "a"}], read_prompt("support"))
     assert labels_of(CASES) == ("a", "b")
     assert labels_of([dataclasses.replace(case, expected=str(number)) for number, case in enumerate(CASES)]) == ()
+
+
+@pytest.mark.parametrize("row", [{"text": "b"}, {"text": "b", "label": None}, {"text": " ", "label": "y"}])
+def test_a_row_without_what_is_asked_for_is_named(row, tmp_path):
+    with pytest.raises(DataError, match="row 2 has no"):
+        cases_of([{"text": "a", "label": "x"}, row], PROMPT)
+    (tmp_path / "solved.jsonl").write_text('{"text": "a", "label": "x"}\n' + json.dumps(row) + "\n", encoding="utf-8")
+    with pytest.raises(DataError, match="row 2 has no"):
+        guidance_of(tmp_path / "solved.jsonl")
 
 
 def test_a_gain_is_measured_row_by_row():

@@ -14,7 +14,7 @@ from makar.errors import ConfigError, DataError, UnsupportedError, UsageError
 from makar.families.family import build_family
 from makar.families.transformer.config import TransformerConfig
 from makar.generation.chat import Chat
-from makar.generation.transcript import read_transcript
+from makar.generation.transcript import read_transcript, transcript_text
 from makar.generation.turns import plain_form
 from makar.recipe import Recipe, Stage
 
@@ -56,6 +56,13 @@ def test_a_model_without_turns_is_asked_in_plain_form():
 def test_a_stop_that_is_no_list_is_refused_and_not_taken_letter_by_letter(artifact):
     with pytest.raises(ConfigError, match="stop"):
         Chat(artifact, options={"stop": "END"})
+
+
+@pytest.mark.parametrize("letter", ["\u2028", "\u2029", "\x85", "\x0c"])
+def test_a_conversation_with_letters_that_end_lines_elsewhere_is_read_again(letter, tmp_path):
+    turns = [{"role": "user", "content": f"a{letter}b"}, {"role": "assistant", "content": "c"}]
+    (tmp_path / "talk.jsonl").write_text(transcript_text(turns), encoding="utf-8")
+    assert read_transcript(tmp_path / "talk.jsonl") == turns
 
 
 def test_an_answer_is_what_the_model_writes_after_the_conversation(artifact):

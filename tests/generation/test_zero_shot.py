@@ -87,6 +87,15 @@ def test_examples_are_chosen_and_labels_take_turns():
     assert "again" not in shown("similar", text="wind and rain again", shots=4).rsplit("Text:", 1)[0]
 
 
+@pytest.mark.parametrize("pick", ["random", "similar", "diverse"])
+def test_a_text_is_never_its_own_example(pick):
+    for one in EXAMPLES:
+        asked = shown(pick, text=one.text, shots=4)
+        assert asked.count(f"Text: {one.text}\n") == 1 and asked.count("Text:") == 5
+    alone = Guidance(prompt=read_prompt("classify"), examples=EXAMPLES[:1], pick=pick)
+    assert sum(Labeller(Toy(), LABELS, alone).shares(EXAMPLES[0].text).values()) == pytest.approx(1)
+
+
 def test_wrong_labels_ways_and_examples_are_refused():
     for labels in (["a"], ["a", "a"], ["a", " "]):
         with pytest.raises(UsageError):

@@ -22,6 +22,12 @@ def test_an_event_after_a_torn_line_stands_in_a_line_of_its_own(tmp_path, torn):
     assert [line["step"] for line in read_curve(path)] == [1, 2, 3]
 
 
+def test_letters_that_end_lines_elsewhere_end_none_here(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    log(path).emit("progress", step=1, sample="a\u2028b\x85c")
+    assert [line["step"] for line in read_curve(path)] == [1]
+
+
 def test_what_is_no_number_is_null_in_the_file_and_untouched_for_who_watches(tmp_path):
     path, seen = tmp_path / "metrics.jsonl", []
     events = EventLog(path, stage="model", on_event=seen.append, consumed=lambda: 1.0)

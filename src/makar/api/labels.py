@@ -56,7 +56,7 @@ def guidance_of(
         UnknownNameError: There is no such prompt.
         DataError: The examples cannot be read.
     """
-    from makar.data.file_rows import column_of, rows_of_file
+    from makar.data.file_rows import cell_of, column_of, rows_of_file
     from makar.data.task_columns import NAMES
     from makar.generation.prompt_file import read_prompt
     from makar.generation.zero_shot import Example, Guidance
@@ -66,5 +66,8 @@ def guidance_of(
         rows = rows_of_file(examples)
         text = column_of(rows, NAMES["text"], what="a column of texts")
         named = column_of(rows, NAMES["label"], what="a column of labels")
-        solved = tuple(Example(text=str(row[text]), label=str(row[named])) for row in rows)
+        solved = tuple(
+            Example(text=cell_of(row, text, number=number), label=cell_of(row, named, number=number))
+            for number, row in enumerate(rows, start=1)
+        )
     return Guidance(prompt=read_prompt(template), examples=solved, shots=shots, pick=pick, calibration=calibration)

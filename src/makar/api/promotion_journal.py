@@ -16,7 +16,7 @@ def read_journal() -> list[dict[str, Any]]:
     path = _journal()
     if not path.is_file():
         return []
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
 
 
 def note_promotion(entry: dict[str, Any]) -> None:

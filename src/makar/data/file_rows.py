@@ -1,5 +1,6 @@
 """All rows of one table file, for what is measured on a file rather than learned from: csv, tsv, JSON lines, JSON, Parquet, also packed."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -49,3 +50,22 @@ def column_of(row_list: list[dict[str, Any]], names: tuple[str, ...], *, what: s
         if name in columns:
             return name
     raise DataError(f"the columns are {', '.join(columns)}", expected=f"{what}: one of {', '.join(names)}")
+
+
+def cell_of(row: Mapping[str, Any], column: str, *, number: int) -> str:
+    """Return what a row holds in a column, as text.
+
+    Args:
+        row: The row.
+        column: The column.
+        number: Of the row, from 1.
+
+    Raises:
+        DataError: It holds nothing there.
+    """
+    value = row.get(column)
+    if value is None or not str(value).strip():
+        raise DataError(
+            f"row {number} has no {column}", expected="a value in each row", do="fill it, or leave the row out"
+        )
+    return str(value)

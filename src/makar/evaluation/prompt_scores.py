@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from makar.artifacts.artifact import Artifact
-from makar.data.file_rows import column_of
+from makar.data.file_rows import cell_of, column_of
 from makar.errors import DataError, UnsupportedError, UsageError
 from makar.evaluation.bootstrap import Interval, mean_interval, share_interval
 from makar.generation.generate import generate
@@ -68,12 +68,13 @@ def cases_of(rows: Sequence[Mapping[str, Any]], prompt: PromptFile) -> list[Case
     """Return the cases of a table for a prompt: columns by the names of its places; its one open place takes the text.
 
     Raises:
-        DataError: There is no column for a place, or none with the answers.
+        DataError: There is no column for a place, or none with the answers, or a row holds nothing there.
     """
     first = [dict(row) for row in rows]
     answers = column_of(first, ANSWERS, what="a column with the right answers")
     places = {one.name: one.name for one in prompt.variables if one.name in first[0] and one.name != answers}
-    missing = [name for name in prompt.open_variables({}) if name not in places]
+    needed = prompt.open_variables({})
+    missing = [name for name in needed if name not in places]
     if len(missing) == 1:
         places[missing[0]] = column_of(first, TEXTS, what=f"a column for {missing[0]}")
     elif missing:
@@ -81,8 +82,16 @@ def cases_of(rows: Sequence[Mapping[str, Any]], prompt: PromptFile) -> list[Case
             f"the columns are {', '.join(first[0])}", expected=f"columns for {', '.join(missing)} of the prompt"
         )
     return [
-        Case(values={name: str(row[column]) for name, column in places.items()}, expected=str(row[answers]))
-        for row in first
+        Case(
+            # A place with a default needs no value.
+            values={
+                name: cell_of(row, column, number=number)
+                for name, column in places.items()
+                if name in needed or row.get(column) not in (None, "")
+            },
+            expected=cell_of(row, answers, number=number),
+        )
+        for number, row in enumerate(first, start=1)
     ]
 
 

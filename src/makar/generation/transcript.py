@@ -24,7 +24,8 @@ def read_transcript(path: Path) -> list[dict[str, str]]:
     try:
         if path.stat().st_size > LARGEST_BYTES:
             raise DataError(f"{path} has {path.stat().st_size} bytes", expected=f"at most {LARGEST_BYTES}")
-        lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        # Not ``splitlines``: JSON keeps letters such as U+2028 as they are, and these end no line of the file.
+        lines = [line for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
         turns = json.loads(lines[-1])["messages"]
         found = [{"role": turn["role"], "content": turn["content"]} for turn in turns]
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:

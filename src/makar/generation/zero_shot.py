@@ -96,11 +96,11 @@ class Labeller:
         self._place = open_places[0]
         self._draws = np.random.default_rng(seed)
         self._vectors = _Vectors([one.text for one in guidance.examples]) if guidance.examples else None
-        self._fixed = self._chosen(None) if guidance.pick != "similar" else None
+        self._order = self._fixed_order() if guidance.pick != "similar" else None
 
     def shares(self, text: str) -> dict[str, float]:
         """Return the share of each label, together 1."""
-        examples = self._chosen(text) if self._fixed is None else self._fixed
+        examples = self._chosen(text)
         logits = self._asked(text, examples)
         if self._guidance.calibration == "contextual":
             empty = [_normal(self._asked(nothing, examples)) for nothing in NOTHING]
@@ -119,26 +119,34 @@ class Labeller:
         space = "" if before[-1:].isspace() else " "
         return -np.array([self._likelihood.nats(space + label, given=before) for label in self._labels])
 
-    def _chosen(self, text: str | None) -> list[Example]:
-        examples, shots = self._guidance.examples, self._guidance.shots
-        if not examples or self._vectors is None:
+    def _chosen(self, text: str) -> list[Example]:
+        examples = self._guidance.examples
+        if self._vectors is None:
             return []
-        if self._guidance.pick == "similar" and text is not None:
+        order = self._order
+        if order is None:
             order = list(np.argsort(-self._vectors.similar(text), kind="stable"))
-            # What is asked about must not be among its own examples.
-            order = [place for place in order if examples[place].text != text]
-            return [examples[place] for place in self._in_turns(order)[:shots]][::-1]
-        order = list(self._draws.permutation(len(examples)))
+        # What is asked about must not be among its own examples.
+        order = [place for place in order if examples[place].text != text]
+        chosen = [examples[place] for place in self._in_turns(order)[: self._guidance.shots]]
+        return chosen[::-1] if self._order is None else chosen
+
+    def _fixed_order(self) -> list[int]:
+        """Return the places of the examples in the order in which they are taken for any text."""
+        if self._vectors is None:
+            return []
+        count = len(self._guidance.examples)
+        order = list(self._draws.permutation(count))
         if self._guidance.pick == "diverse":
-            order = self._vectors.farthest_first(order[0], min(len(examples), 4 * shots))
-        return [examples[place] for place in self._in_turns(order)[:shots]]
+            order = self._vectors.farthest_first(order[0], min(count, 4 * self._guidance.shots))
+        return order
 
     def _in_turns(self, order: Sequence[int]) -> list[int]:
         """Return the places so that every label comes once before any comes twice, otherwise in their order."""
         by_label: dict[str, list[int]] = {}
         for place in order:
             by_label.setdefault(self._guidance.examples[place].label, []).append(place)
-        rounds = max(map(len, by_label.values()))
+        rounds = max(map(len, by_label.values()), default=0)
         return [row[turn] for turn in range(rounds) for row in by_label.values() if turn < len(row)]
 
 

@@ -101,8 +101,8 @@ def read_curve(path: Path, *, stage: str | None = None) -> list[dict[str, Any]]:
     curve: list[dict[str, Any]] = []
     if not path.exists():
         return curve
-    # A kill can cut a line inside a character.
-    for text in path.read_text(encoding="utf-8", errors="replace").splitlines():
+    # A kill can cut a line inside a character; letters such as U+2028 end no line.
+    for text in path.read_text(encoding="utf-8", errors="replace").split("\n"):
         try:
             line = json.loads(text)
         except ValueError:

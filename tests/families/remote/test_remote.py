@@ -2,6 +2,7 @@
 
 import json
 import socket
+import time
 
 import pytest
 
@@ -89,6 +90,14 @@ def test_requests_go_out_no_faster_than_asked_for(server):
     times = [one[2] for one in server.asked]
     # A fifth of a second between them when they are sent; on a busy machine the first arrives late.
     assert times[1] - times[0] >= 0.1
+
+
+def test_the_pace_is_kept_from_one_request_to_the_next(server):
+    model = load("openai:google", base_url=server.url)
+    started = time.monotonic()
+    for _ in range(3):
+        model.generate("a", options={**PATIENT, "requests_per_minute": 300.0})
+    assert time.monotonic() - started >= 0.4
 
 
 @pytest.mark.parametrize(

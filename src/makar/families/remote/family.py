@@ -10,7 +10,7 @@ from makar.families.family import Batch, Family, Loss, OnnxPart, Phase, Sampler
 from makar.families.logits_hook import LogitsHook, refuse_hook
 from makar.families.remote.config import RemoteConfig
 from makar.families.remote.options import RemoteOptions
-from makar.families.remote.sampler import RemoteSampler
+from makar.families.remote.sampler import Pace, RemoteSampler
 
 
 class RemoteFamily(Family):
@@ -25,6 +25,8 @@ class RemoteFamily(Family):
     def __init__(self, config: RemoteConfig) -> None:
         super().__init__()
         self.config: RemoteConfig = config
+        # One for all samplers: every request makes its own, and the limit is that of the endpoint.
+        self._pace = Pace()
 
     def initialise(self, generator: torch.Generator) -> None:
         """Draw nothing: there are no weights here."""
@@ -42,7 +44,7 @@ class RemoteFamily(Family):
     def sampler(self, codec: Any, *, hook: LogitsHook | None = None) -> Sampler:
         """Return what asks it."""
         refuse_hook(hook)
-        return RemoteSampler(self.config, codec)
+        return RemoteSampler(self.config, codec, self._pace)
 
     def tensors(self) -> dict[str, Tensor]:
         """Return nothing."""

@@ -5,6 +5,8 @@ manifest says of the answer: the model that answered, tokens, cost, why it ended
 """
 
 import json
+import math
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -25,18 +27,36 @@ STATED = "stated"
 MILLION = 1_000_000
 
 
+class Pace:
+    """Keeps questions apart, whichever request and thread they come from."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._last_seconds = -math.inf
+
+    def wait(self, requests_per_minute: float) -> None:
+        """Wait until the next question may go out; 0 waits for nothing."""
+        with self._lock:
+            now = time.monotonic()
+            apart = 60 / requests_per_minute if requests_per_minute else 0.0
+            at = max(now, self._last_seconds + apart) if apart else now
+            self._last_seconds = max(self._last_seconds, at)
+        time.sleep(at - now)
+
+
 class RemoteSampler(Sampler):
     """Asks a model.
 
     Args:
         config: Which model, and where.
         codec: Says which turns tokens stand for.
+        pace: Keeps its questions apart from those of other samplers.
     """
 
-    def __init__(self, config: RemoteConfig, codec: RemoteTextCodec) -> None:
+    def __init__(self, config: RemoteConfig, codec: RemoteTextCodec, pace: Pace) -> None:
         self._config = config
         self._codec = codec
-        self._last_seconds = -np.inf
+        self._pace = pace
 
     def sample(
         self, options: Any, prompts: list[Batch], seeds: list[int]
@@ -59,20 +79,13 @@ class RemoteSampler(Sampler):
         self, options: RemoteOptions, prompts: list[Batch], seeds: list[int]
     ) -> Iterator[tuple[int, dict[str, np.ndarray], bool]]:
         for index, (prompt, seed) in enumerate(zip(prompts, seeds)):
-            self._wait(options.requests_per_minute)
+            self._pace.wait(options.requests_per_minute)
             usage = Usage()
             messages = self._codec.turns_of(prompt[TARGET].numpy())
             for piece in ask(self._config, messages, options=options, seed=seed, usage=usage):
                 yield index, _slots(piece), False
             stated = json.dumps(_said(usage, options, self._config)).encode()
             yield index, _slots("") | {STATED: np.frombuffer(stated, np.uint8)}, True
-
-    def _wait(self, requests_per_minute: float) -> None:
-        if requests_per_minute:
-            left = self._last_seconds + 60 / requests_per_minute - time.monotonic()
-            if left > 0:
-                time.sleep(left)
-        self._last_seconds = time.monotonic()
 
 
 def _slots(piece: str) -> dict[str, np.ndarray]:
