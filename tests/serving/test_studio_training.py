@@ -96,6 +96,24 @@ def test_only_named_folders_are_read(server, outside):
     assert str(outside / "open") in asked(server, "/makar/v1/sources")[1]["folders"]
 
 
+def test_folders_that_were_brought_are_listed_and_deleted(server, tmp_path_factory):
+    top = tmp_path_factory.getbasetemp()
+    made = [asked(server, "/makar/v1/folders", {"name": name})[1]["id"] for name in ("letters", "diaries")]
+    for folder in made:
+        assert put(server, folder, [("deep/a.txt", b"Dear Ann")])[0] == 200
+    listed = lambda: {one["id"]: one["files"] for one in asked(server, "/makar/v1/sources")[1]["brought"]}  # noqa: E731
+    assert {name: listed()[name] for name in made} == dict.fromkeys(made, 1)
+    assert asked(server, f"/makar/v1/folders/{made[0]}", method="DELETE") == (
+        200,
+        {"id": made[0], "object": "folder", "deleted": True},
+    )
+    assert made[0] not in listed() and made[1] in listed()
+    assert not list(top.rglob("*/letters")) and list(top.rglob("*/diaries/deep/a.txt"))
+    for gone in (made[0], "folder-" + "0" * 24, "..", "folder-x"):
+        assert asked(server, f"/makar/v1/folders/{gone}", method="DELETE")[0] == 404
+    assert asked(server, "/makar/v1/inspect", {"source": made[0]})[0] == 404
+
+
 @pytest.mark.timeout(900)
 def test_a_folder_is_brought_looked_at_planned_trained_and_watched(server, home):
     status, folder = asked(server, "/makar/v1/folders", {"name": "tales"})
@@ -116,6 +134,8 @@ def test_a_folder_is_brought_looked_at_planned_trained_and_watched(server, home)
     status, job = asked(server, "/makar/v1/runs", ask | {"name": "teller"})
     assert status == 200 and job["name"] == "teller"
     assert asked(server, "/makar/v1/runs", ask | {"name": "teller"})[0] == 409
+    status, problem = asked(server, f"/makar/v1/folders/{folder['id']}", method="DELETE")
+    assert status == 409 and "teller" in problem["error"]["message"]
 
     def is_over():
         found = asked(server, "/makar/v1/runs")[1]
@@ -145,6 +165,7 @@ def test_a_folder_is_brought_looked_at_planned_trained_and_watched(server, home)
     assert asked(server, f"/makar/v1/runs/{run['id']}")[1]["error"] is None
     jobs.put(failed["id"], jobs.all()[0] | failed)
     assert asked(server, f"/makar/v1/runs/{run['id']}")[1]["error"] == "the disk is full"
+    assert asked(server, f"/makar/v1/folders/{folder['id']}", method="DELETE")[0] == 200
 
 
 @pytest.mark.slow

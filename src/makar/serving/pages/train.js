@@ -1,6 +1,6 @@
 // Train: bring a folder, see what is in it, see the plan, train, watch, stop, go on, compare.
 
-import { h, button, choice, duration, field, isWrong, number, pairs, problem, say, size, table } from "./dom.js";
+import { h, ask, button, choice, duration, field, isWrong, number, pairs, problem, say, size, table, when } from "./dom.js";
 import { call, events, forgetModels, models, picture } from "./api.js";
 import { chart, smooth } from "./chart.js";
 import { bring, dropped } from "./bring.js";
@@ -42,11 +42,16 @@ class Train extends HTMLElement {
   async sources() {
     const found = await call("/makar/v1/sources");
     const told = h("p", { class: "small soft", role: "status" });
+    // Those of a collection of documents belong to the page Knowledge.
+    const kept = found.brought.filter((one) => !one.collection && one.files);
+    const brought = h("div", {}, this.brought(kept));
     const take = async (files, name) => {
       if (!files.length) return;
       try {
         const folder = await bring(files, name, (done) => { told.textContent = `Bringing ${done} of ${files.length} files`; });
         told.textContent = `${folder.name}: ${folder.files} files, ${size(folder.bytes)}`;
+        kept.unshift(folder);
+        brought.replaceChildren(this.brought(kept) || "");
         await this.inspect({ id: folder.id, name: folder.name });
       } catch (error) {
         told.replaceChildren(problem(error));
@@ -67,7 +72,31 @@ class Train extends HTMLElement {
     const look = () => path.value.trim() && this.inspect({ id: path.value.trim(), name: path.value.trim() });
     const waiting = Object.entries(await call("/makar/v1/feedback/waiting")).filter(([, count]) => count);
     const fresh = waiting.length > 0 && h("p", {}, `${waiting.map(([medium, count]) => `${number(count)} of ${medium}`).join(" and ")} said about what was made since the last training on it. `, button("Learn from feedback", { act: () => this.inspect({ id: "feedback:", name: "feedback" }) }));
-    return h("div", {}, fresh, drop, h("form", { class: "row", onsubmit: (event) => { event.preventDefault(); look(); } }, h("div", { class: "grow" }, field("Or a path", path, hint)), button("Look at it", { type: "submit" })), known);
+    return h("div", {}, fresh, drop, brought, h("form", { class: "row", onsubmit: (event) => { event.preventDefault(); look(); } }, h("div", { class: "grow" }, field("Or a path", path, hint)), button("Look at it", { type: "submit" })), known);
+  }
+
+  /** What was brought before: to look at again, or to delete. */
+  brought(folders) {
+    const row = (one) => {
+      const remove = async () => {
+        if (!(await ask(`Delete the ${number(one.files)} files of ${one.name} on the server? Models that learned from them stay.`, "Delete"))) return;
+        try {
+          await call(`/makar/v1/folders/${one.id}`, { method: "DELETE" });
+        } catch (error) {
+          say(error.message);
+          return;
+        }
+        item.remove();
+        if (state.source?.id !== one.id) return;
+        Object.assign(state, { source: null, inspection: null, plan: null });
+        this.looked.replaceChildren();
+        this.planned.replaceChildren();
+      };
+      const item = h("li", { class: "row spread" }, h("span", {}, h("strong", {}, one.name), h("span", { class: "small soft" }, ` ${number(one.files)} ${one.files === 1 ? "file" : "files"}, ${size(one.bytes)}, ${when(one.created_at)}`)),
+        h("span", { class: "row tight" }, button("Look at it", { title: `Look at ${one.name}`, act: () => this.inspect({ id: one.id, name: one.name }) }), button("", { icon: "trash", kind: "plain", title: `Delete the files of ${one.name}`, act: remove })));
+      return item;
+    };
+    return folders.length > 0 && h("details", { open: true }, h("summary", {}, "Brought before"), h("ul", { class: "plain" }, folders.map(row)));
   }
 
   async inspect(source) {

@@ -4,7 +4,9 @@ A name of a file is split at its slashes and checked part by part, so that nothi
 leading dot) is passed over, as the readers of data do.
 """
 
+import asyncio
 import errno
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from makar.serving.bodies import parse_value, read_json, required_text
 from makar.serving.front import answer, front_of, now
 from makar.serving.problems import DENIED, Problem
 from makar.serving.shelf import Shelf
+from makar.serving.tuning import ENDED, trainings_of
 from makar.serving.uploads import read_form, word_of
 
 MOST_AT_ONCE = 200
@@ -74,6 +77,17 @@ class Folders:
             values["bytes"] += len(content)
         self.shelf.put(name, values)
         return values
+
+    def remove(self, name: str) -> None:
+        """Delete a folder with all its files.
+
+        Raises:
+            Problem: There is no such folder.
+        """
+        files = self.place(name).parent
+        # The document goes first: what is left of the files after a crash is in no list.
+        self.shelf.remove(name)
+        shutil.rmtree(files, ignore_errors=True)
 
 
 def safe_parts(path: str) -> list[str]:
@@ -172,6 +186,23 @@ async def add_files(request: Request) -> Response:
         raise UsageError(f"{len(given)} files with other paths", expected="paths: one for each file, in their order")
     contents = [(path, await file.read()) for path, file in zip(paths, given)]
     return answer(folders_of(request).add(request.path_params["folder"], contents))
+
+
+async def delete_folder(request: Request) -> Response:
+    """Delete a folder with all its files, unless a training that is not over learns from it."""
+    folders, name = folders_of(request), request.path_params["folder"]
+    place = await asyncio.to_thread(folders.place, name)
+    jobs = await asyncio.to_thread(trainings_of(request).jobs.all)
+    for job in jobs:
+        if job["status"] not in ENDED and str(place) in (job.get("words") or ()):
+            raise Problem(
+                f"{Path(job['output']).name} learns from these files",
+                status=409,
+                code="in_use",
+                do="stop the training first, or wait until it has ended",
+            )
+    await asyncio.to_thread(folders.remove, name)
+    return answer({"id": name, "object": "folder", "deleted": True})
 
 
 async def places(request: Request) -> Response:

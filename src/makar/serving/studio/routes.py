@@ -32,6 +32,7 @@ ROUTES: tuple[tuple[str, str, Handler, type[Config] | None], ...] = (
     ("DELETE", "/makar/v1/assets/{asset}", assets.delete_asset, None),
     ("GET", "/makar/v1/sources", folders.places, None),
     ("POST", "/makar/v1/folders", folders.create_folder, None),
+    ("DELETE", "/makar/v1/folders/{folder}", folders.delete_folder, None),
     ("POST", "/makar/v1/structures", making.structure, making.MakingFields),
     ("POST", "/makar/v1/music", making.music, making.MakingFields),
     ("POST", "/makar/v1/promotions", promoting.promote, promoting.PromoteFields),
