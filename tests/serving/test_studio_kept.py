@@ -1,6 +1,5 @@
-"""What the studio keeps, in a real browser: the gallery by what was said of things, and folders that were brought before."""
+"""What the studio keeps, in a real browser: folders that were brought before."""
 
-import base64
 import json
 
 import pytest
@@ -34,46 +33,6 @@ def studio(server):
         yield pages
         assert pages.said == []
         pages.close()
-
-
-def test_the_gallery_is_filtered_and_ordered_by_what_was_said(studio, server):
-    body = {"model": "painter", "prompt": "", "seed": 3, "n": 3, "controls": {"steps": 1}}
-    assert asked(server, "/v1/images/generations", body)[0] == 200
-    made = [one["id"] for one in asked(server, "/makar/v1/assets")[1]["data"]]
-    for name, stars in zip(made, (1, 5)):
-        png = request(server.address, f"/makar/v1/assets/{name}/content")[2]
-        item = {"png": base64.b64encode(png).decode()}
-        said = {"kind": "stars", "items": [item], "value": stars, "rater": "ann", "consent": True}
-        assert asked(server, "/makar/v1/feedback", said)[0] == 200
-    items = [{"asset": name} for name in made]
-    scores = asked(server, "/makar/v1/feedback/scores", {"rater": "ann", "items": items})[1]["scores"]
-    best = [name for _, name in sorted(zip(scores, made), reverse=True)]
-    page = studio.go("gallery")
-
-    def cards():
-        sources = page.locator(".card img").evaluate_all("all => all.map((one) => one.src)")
-        return [next(name for name in made if name in source) for source in sources]
-
-    page.locator(".card").nth(2).wait_for()
-    for rating, shown in (("good", made[1:2]), ("poor", made[:1]), ("any", made[:2]), ("none", made[2:]), ("", made)):
-        with page.expect_response(lambda one: "/makar/v1/assets?" in one.url or one.url.endswith("/assets")):
-            page.get_by_label("Rating").select_option(rating)
-        page.get_by_text(str(len(shown)), exact=True).wait_for()
-        assert cards() == shown, rating
-    page.get_by_label("Order").select_option("all")
-    page.get_by_text("3; image: learned from 1 pairs of 1 person").wait_for()
-    assert cards() == best and best[0] != made[0]
-    assert studio.violations() == [] and studio.overflow() <= 0
-    page.get_by_label("Order").select_option("mine")
-    page.get_by_label("Your name").fill("nobody")
-    page.get_by_role("button", name="Go on").click()
-    page.get_by_text("not ordered").wait_for()
-    assert cards() == made
-    # That there is nothing to learn from is an answer of 400, which the browser itself writes down.
-    assert all("400" in words for words in studio.said)
-    studio.said.clear()
-    page.get_by_label("Order").select_option("")
-    page.get_by_text("3", exact=True).wait_for()
 
 
 def test_a_folder_that_was_brought_is_picked_again_and_deleted(studio, server):
