@@ -312,10 +312,19 @@ def test_vectors_are_those_of_the_model_in_both_forms(client, place, monkeypatch
             client.embeddings.create(**{"model": "finder", **fields})
 
 
-def test_texts_are_judged_by_patterns_in_thirteen_categories(client):
-    made = client.moderations.create(input=["What a nice day.", "I will kill you, you pathetic loser!"])
-    assert made.model == "makar-patterns" and [one.flagged for one in made.results] == [False, True]
+def test_texts_are_judged_by_patterns_and_a_small_classifier_in_thirteen_categories(client):
+    said = [
+        "What a nice day.",
+        "I will kill you, you pathetic loser!",
+        "These people are scum and I hate every one of them.",
+    ]
+    made = client.moderations.create(input=said)
+    assert made.model == "makar-small" and [one.flagged for one in made.results] == [False, True, True]
     assert made.results[1].categories.harassment_threatening and made.results[1].category_scores.harassment == 1.0
+    assert 0.5 <= made.results[2].category_scores.hate < 1.0, "a probability, and no pattern"
+    alone = client.moderations.create(input=said, model="makar-patterns")
+    assert alone.model == "makar-patterns" and [one.flagged for one in alone.results] == [False, True, False]
+    assert client.moderations.create(input=said[0], model="omni-moderation-latest").model == "makar-small"
     assert len(PATTERNS) == 13
     with pytest.raises(openai.BadRequestError, match="no classes"):
         client.moderations.create(input="x", model="talker")

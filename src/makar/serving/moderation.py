@@ -1,9 +1,10 @@
-"""POST /v1/moderations: the thirteen categories of OpenAI, by patterns, or by a classifier of your own.
+"""POST /v1/moderations: the thirteen categories of OpenAI, by patterns and a small classifier, or by a classifier of your own.
 
-Decisions. (1) Without a model plain patterns of English words decide, one list a category. They find what is said in so many words and
-nothing else, score 0 or 1, and need no data and no network; they are a net with wide meshes and say so by their name, ``makar-patterns``.
-(2) With the name of a saved classifier (recipe ``classify``) whose classes are called like categories, the probabilities are its own; a
-class of another name flags nothing. (3) Pictures are not looked at and refused.
+Decisions. (1) Without a model, or as ``makar-small``, the greater of two scores holds: that of plain patterns of English words, one list a
+category, which find what is said in so many words and score 0 or 1; and for hate, harassment and illicit requests that of the classifier
+of ``small_moderator``. As ``makar-patterns`` the patterns are alone. (2) With the name of a saved classifier (recipe ``classify``) whose
+classes are called like categories, the probabilities are its own; a class of another name flags nothing. (3) Pictures are not looked at
+and refused.
 
 Source: https://platform.openai.com/docs/guides/moderation (the categories and what they mean).
 """
@@ -17,6 +18,7 @@ from typing import Any
 from fastapi import Request, Response
 
 from makar.errors import UnsupportedError
+from makar.serving import small_moderator
 from makar.serving.bodies import ignored_header, read_fields, read_json
 from makar.serving.front import answer, attended, front_of, leased, new_id
 from makar.serving.text_fields import ModerationFields, listed_texts
@@ -93,14 +95,22 @@ def result_of(scores: dict[str, float]) -> dict[str, Any]:
     }
 
 
+def scores_of_both(text: str) -> dict[str, float]:
+    """Return for every category what the patterns say, or the small classifier where that says more."""
+    found = scores_by_patterns(text)
+    return found | {name: max(found[name], score) for name, score in small_moderator.scores_of(text).items()}
+
+
 async def moderations(request: Request) -> Response:
     """Judge texts."""
     fields, ignored = read_fields(ModerationFields, await read_json(request))
-    texts, name = listed_texts(fields.input), PATTERNS_NAME
-    if fields.model is None or fields.model == PATTERNS_NAME or fields.model.startswith(("omni-", "text-moderation")):
-        scores = await asyncio.to_thread(lambda: [scores_by_patterns(text) for text in texts])
+    texts, name = listed_texts(fields.input), small_moderator.NAME if fields.model is None else fields.model
+    if name.startswith(("omni-", "text-moderation")):
+        name = small_moderator.NAME
+    if name in (PATTERNS_NAME, small_moderator.NAME):
+        score = scores_by_patterns if name == PATTERNS_NAME else scores_of_both
+        scores = await asyncio.to_thread(lambda: [score(text) for text in texts])
     else:
-        name = fields.model
         scores = await attended(request, _scores_by_model(request, name, texts))
     results = [result_of(one) for one in scores]
     return answer({"id": new_id("modr-"), "model": name, "results": results}, ignored_header(ignored))

@@ -16,7 +16,9 @@ class ModerationFields(Config):
     kind: ClassVar[str] = ""
 
     input: Any = setting(meaning="a text, or a list of texts")
-    model: str | None = setting(None, meaning="a saved classifier whose classes are categories; none takes patterns")
+    model: str | None = setting(
+        None, meaning="makar-small (none is it too), makar-patterns, or a saved classifier whose classes are categories"
+    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
