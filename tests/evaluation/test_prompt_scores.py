@@ -66,6 +66,9 @@ def test_a_gain_is_measured_row_by_row():
     gain = one.gain_over(two)
     assert gain.value == 0.5 and 0.3 < gain.low < 0.5 < gain.high < 0.7
     assert two.gain_over(two).low == two.gain_over(two).high == 0.0
+    few = [PromptScore(prompt=PROMPT, right=right, seconds=0) for right in ((True,), (False,))]
+    gain = few[0].gain_over(few[1])
+    assert (gain.value, gain.low, gain.high) == (1.0, -1.0, 1.0), "one row shows nothing"
     with pytest.raises(DataError):
         one.gain_over(PromptScore(prompt=PROMPT, right=(), seconds=0))
     with pytest.raises(UsageError):

@@ -117,6 +117,29 @@ def test_a_call_of_a_tool_is_in_the_shape_of_openai():
     assert len({call["function"]["name"] for call in calls}) == 2
 
 
+def test_parameters_of_tools_may_refer_to_definitions_of_their_own():
+    def tool(name, kind):
+        place = {
+            "type": "object",
+            "properties": {"x": {"type": kind}},
+            "required": ["x"],
+            "additionalProperties": False,
+        }
+        listed = {"type": "array", "items": {"$ref": "#/$defs/Place"}, "minItems": 1, "maxItems": 1}
+        properties = {"to": {"$ref": "#/$defs/Place"}, "by": listed}
+        closed = {"required": ["to", "by"], "additionalProperties": False, "$defs": {"Place": place}}
+        return {"name": name, "parameters": {"type": "object", "properties": properties, **closed}}
+
+    codec = codec_of(ByteCodecConfig())
+    for tools in ([tool("go", "boolean")], [tool("go", "boolean"), tool("come", "null")]):
+        form = make_form("tools", tools)
+        for seed in range(4):
+            call = json.loads(form.finish(written(form, codec, seed=seed)))[0]["function"]
+            arguments = json.loads(call["arguments"])
+            kind = bool if call["name"] == "go" else type(None)
+            assert type(arguments["to"]["x"]) is type(arguments["by"][0]["x"]) is kind
+
+
 @pytest.mark.parametrize(
     "kind, value, words",
     [

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import makar
+<<<<<<< HEAD
 from makar.codecs.chat_config import PAIRS, ChatCodecConfig
 from makar.codecs.codec import fit_codec
 from makar.codecs.text_config import ByteCodecConfig
@@ -17,6 +18,10 @@ from makar.families.conversation.feedback_config import RewardConfig
 from makar.families.conversation.reward_family import RewardFamily
 from makar.families.transformer.config import TransformerConfig
 from makar.generation.prompt_file import read_prompt
+=======
+from makar.errors import DataError, UsageError
+from makar.generation.prompt_file import parse_prompt, read_prompt
+>>>>>>> fix_langb
 from makar.generation.text_likelihood import TextLikelihood
 from makar.generation.zero_shot import Example, Guidance, Labeller
 from tests.cli.conftest import models, place  # noqa: F401  the small models of the shell's tests
@@ -53,6 +58,14 @@ def test_calibration_takes_away_what_the_model_likes_anyway():
     assert pmi.shares("rain")["good"] == pytest.approx(0.5)
     assert contextual.shares("the sun")["good"] == pytest.approx(100 / 101)
     assert plain.shares("the sun")["good"] == pytest.approx(10 / 11)
+
+
+def test_the_other_places_of_the_prompt_hold_what_is_told():
+    head = b'+++\n[variables]\ntext = "it"\ntopic = { meaning = "what", default = "any" }\n+++\n{{topic}} Text: {{text}}\n{{topic}}:'
+    for way in ("contextual", "pmi"):
+        one, toy = labeller(Guidance(prompt=parse_prompt(head, name="told"), calibration=way))
+        one.shares("rain", {"topic": "weather", "text": "rain"})
+        assert toy.asked and all("weather" in asked and "any" not in asked for asked in toy.asked)
 
 
 EXAMPLES = tuple(

@@ -263,6 +263,15 @@ def test_a_command_gets_a_copy_of_a_folder(tmp_path):
     assert run_command(command, folder=tmp_path, files={"a.py": b"X = 5"}).output == "5\n"
 
 
+def test_what_is_not_copied_makes_no_folder_too_large(tmp_path, monkeypatch):
+    monkeypatch.setattr(run, "LARGEST_GIVEN_BYTES", 10)
+    (tmp_path / ".venv" / "lib").mkdir(parents=True)
+    (tmp_path / ".venv" / "lib" / "large").write_bytes(bytes(100))
+    (tmp_path / "a.py").write_text("X = 1", encoding="utf-8")
+    command = ["python", "-c", "import os; print(sorted(os.listdir()))"]
+    assert run_command(command, folder=tmp_path).output == "['a.py']\n"
+
+
 def test_wrong_requests_are_refused(tmp_path, monkeypatch):
     with pytest.raises(UsageError, match="no program"):
         run_command(["no-such-program"])

@@ -24,6 +24,9 @@ from makar.generation.text_likelihood import TextLikelihood
 from makar.generation.zero_shot import Guidance, Labeller
 
 MOST_LABELS = 20
+LEAST_COMPARED = 8
+"""Rows below which the spread of a difference says nothing."""
+
 TEXTS = ("text", "question", "sentence", "input", "prompt", "message", "content", "document")
 ANSWERS = ("label", "answer", "expected", "target", "output", "label_name")
 
@@ -56,11 +59,13 @@ class PromptScore:
         return share_interval(sum(self.right), len(self.right))
 
     def gain_over(self, other: "PromptScore") -> Interval:
-        """Return the difference of the shares on the rows that both answered."""
+        """Return the difference of the shares on the rows that both answered; of too few rows it may be anything."""
         rows = min(len(self.right), len(other.right))
         if not rows:
             raise DataError("no row was answered by both prompts", expected="more time", do="--for 5m")
         mine, theirs = (np.array(one.right[:rows], float) for one in (self, other))
+        if rows < LEAST_COMPARED:
+            return Interval(float(np.mean(mine - theirs)), -1.0, 1.0)
         return mean_interval(mine - theirs)
 
 
@@ -146,7 +151,7 @@ class PromptJudge:
 
     def _label(self, labeller: Labeller, prompt: PromptFile, case: Case) -> str:
         place = prompt.open_variables({})[0]
-        shares = labeller.shares(case.values[place])
+        shares = labeller.shares(case.values[place], case.values)
         return max(shares, key=lambda label: shares[label])
 
     def _written(self, prompt: PromptFile, case: Case) -> str:

@@ -35,20 +35,41 @@ def check_tools(tools: Any) -> list[dict[str, Any]]:
 
 
 def tool_schema(tools: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the JSON Schema of a call: the name of one tool with arguments that its parameters allow."""
+    """Return the JSON Schema of a call: the name of one tool with arguments that its parameters allow.
+
+    The parameters stand in definitions of their own, and what refers to a place in them refers to where that is now.
+    """
     calls = [
         {
             "type": "object",
             "properties": {
                 "name": {"const": tool["name"]},
-                "arguments": tool.get("parameters") or {"type": "object", "additionalProperties": False},
+                "arguments": {"$ref": f"#/$defs/{number}"},
             },
             "required": ["name", "arguments"],
             "additionalProperties": False,
         }
-        for tool in tools
+        for number, tool in enumerate(tools)
     ]
-    return calls[0] if len(calls) == 1 else {"anyOf": calls}
+    without = {"type": "object", "additionalProperties": False}
+    given = {
+        str(number): _moved(tool.get("parameters") or without, f"#/$defs/{number}") for number, tool in enumerate(tools)
+    }
+    return {**(calls[0] if len(calls) == 1 else {"anyOf": calls}), "$defs": given}
+
+
+def _moved(schema: Any, root: str) -> Any:
+    """Return a schema that stands at another place, with its references to itself."""
+    if isinstance(schema, list):
+        return [_moved(inner, root) for inner in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        key: root + inner[1:]
+        if key == "$ref" and isinstance(inner, str) and inner.startswith("#")
+        else _moved(inner, root)
+        for key, inner in schema.items()
+    }
 
 
 def tool_calls_of(text: str) -> list[dict[str, Any]]:

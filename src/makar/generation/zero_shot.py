@@ -16,7 +16,7 @@ nothing needs a second model. The most similar stands last, next to the text.
 """
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -98,22 +98,27 @@ class Labeller:
         self._vectors = _Vectors([one.text for one in guidance.examples]) if guidance.examples else None
         self._order = self._fixed_order() if guidance.pick != "similar" else None
 
-    def shares(self, text: str) -> dict[str, float]:
-        """Return the share of each label, together 1."""
-        examples = self._chosen(text)
-        logits = self._asked(text, examples)
+    def shares(self, text: str, values: Mapping[str, str] | None = None) -> dict[str, float]:
+        """Return the share of each label, together 1.
+
+        Args:
+            text: The text.
+            values: What stands in the other places of the prompt; ``None`` leaves them their defaults.
+        """
+        examples, around = self._chosen(text), dict(values or {})
+        logits = self._asked(text, examples, around)
         if self._guidance.calibration == "contextual":
-            empty = [_normal(self._asked(nothing, examples)) for nothing in NOTHING]
+            empty = [_normal(self._asked(nothing, examples, around)) for nothing in NOTHING]
             logits = logits - np.log(np.mean(np.exp(empty), axis=0))
         elif self._guidance.calibration == "pmi":
-            end = self._guidance.prompt.fill({self._place: ""}, examples=()).text.rsplit("\n", 1)[-1]
+            end = self._guidance.prompt.fill({**around, self._place: ""}, examples=()).text.rsplit("\n", 1)[-1]
             logits = logits - self._label_logits(end)
         return dict(zip(self._labels, map(float, np.exp(_normal(logits)))))
 
-    def _asked(self, text: str, examples: Sequence[Example]) -> np.ndarray:
+    def _asked(self, text: str, examples: Sequence[Example], around: Mapping[str, str]) -> np.ndarray:
         solved = tuple({self._place: one.text, ANSWER: one.label} for one in examples)
         shown = solved or self._guidance.prompt.examples
-        return self._label_logits(self._guidance.prompt.fill({self._place: text}, examples=shown).text)
+        return self._label_logits(self._guidance.prompt.fill({**around, self._place: text}, examples=shown).text)
 
     def _label_logits(self, before: str) -> np.ndarray:
         space = "" if before[-1:].isspace() else " "

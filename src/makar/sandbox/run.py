@@ -27,6 +27,9 @@ from makar.errors import DataError, MakarError, UsageError
 from makar.sandbox.limits import Limits
 
 LARGEST_GIVEN_BYTES = 64 << 20
+LEFT_OUT = (".git", "__pycache__", ".venv", ".tox", ".mypy_cache", ".ruff_cache", ".pytest_cache")
+"""Names of what no program in the sandbox needs of a folder."""
+
 _LAUNCH = "import sys; sys.path.insert(0, sys.argv.pop(1)); from makar.sandbox.launcher import main; main()"
 _PATH = "/usr/local/bin:/usr/bin:/bin"
 
@@ -166,14 +169,14 @@ def _give(given: Path, folder: Path | None, files: Mapping[str, bytes]) -> None:
     if folder is None:
         given.mkdir()
     else:
-        size = sum(path.lstat().st_size for path in folder.rglob("*") if not path.is_dir())
+        size = _given_bytes(folder)
         if size > LARGEST_GIVEN_BYTES:
             raise DataError(
                 f"{folder} holds {size >> 20} MB",
                 expected=f"at most {LARGEST_GIVEN_BYTES >> 20} MB to be copied into the sandbox",
                 do="name a smaller folder",
             )
-        shutil.copytree(folder, given, symlinks=True, ignore=shutil.ignore_patterns(".git", "__pycache__", ".venv"))
+        shutil.copytree(folder, given, symlinks=True, ignore=shutil.ignore_patterns(*LEFT_OUT))
     for name, content in files.items():
         place = given / name
         if not place.resolve().is_relative_to(given.resolve()):
@@ -183,6 +186,15 @@ def _give(given: Path, folder: Path | None, files: Mapping[str, bytes]) -> None:
     for path in (given, *given.rglob("*")):
         if not path.is_symlink():
             path.chmod(path.stat().st_mode | (0o755 if path.is_dir() else 0o644))
+
+
+def _given_bytes(folder: Path) -> int:
+    """Return the bytes of what is copied."""
+    total = 0
+    for above, names, files in os.walk(folder):
+        names[:] = [name for name in names if name not in LEFT_OUT]
+        total += sum((Path(above) / name).lstat().st_size for name in files if name not in LEFT_OUT)
+    return total
 
 
 def _run(job: dict[str, Any], limits: Limits, stdin: bytes) -> Outcome:

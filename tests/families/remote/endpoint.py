@@ -98,6 +98,11 @@ class Endpoint(http.server.BaseHTTPRequestHandler):
             "empty": (b"data: [DONE]\n\n", "text/event-stream"),
             "odd": (_event({"choices": [{"delta": {"content": 3}}], "model": "odd"}), "text/event-stream"),
             "list": (_event([1, 2]), "text/event-stream"),
+            "thinks": (
+                _event({"choices": [{"delta": {"reasoning_content": "Well"}}], "model": "m"})
+                + _event({"choices": [{"delta": {}, "finish_reason": "length"}], "model": "m"}),
+                "text/event-stream",
+            ),
             "filtered": (
                 _event({"choices": [{"delta": {}, "finish_reason": "content_filter"}], "model": "m"}),
                 "text/event-stream",

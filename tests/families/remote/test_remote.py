@@ -113,6 +113,7 @@ def test_the_pace_is_kept_from_one_request_to_the_next(server):
         ("odd", "what is no answer"),
         ("list", "what is no answer"),
         ("filtered", "a refusal by its filter"),
+        ("thinks", "tokens before it answered"),
     ],
 )
 def test_what_goes_wrong_is_said(name, words, server):

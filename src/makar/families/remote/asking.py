@@ -85,6 +85,12 @@ def ask(
         raise _nonsense(config, str(error)) from error
     if not length and usage.finish in ("", "content_filter"):
         raise _nonsense(config, "a refusal by its filter" if usage.finish else "nothing")
+    if not length and usage.finish == "length":
+        raise RemoteError(
+            f"{config.name} used all {options.max_tokens} tokens before it answered: it thinks first",
+            expected="room for its thoughts and for an answer",
+            do=f"--max-tokens {8 * options.max_tokens}",
+        )
 
 
 def key_of(config: RemoteConfig) -> str:
