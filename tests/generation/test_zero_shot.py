@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 import makar
-<<<<<<< HEAD
 from makar.codecs.chat_config import PAIRS, ChatCodecConfig
 from makar.codecs.codec import fit_codec
 from makar.codecs.text_config import ByteCodecConfig
@@ -17,11 +16,7 @@ from makar.families.conversation.config import ChatConfig
 from makar.families.conversation.feedback_config import RewardConfig
 from makar.families.conversation.reward_family import RewardFamily
 from makar.families.transformer.config import TransformerConfig
-from makar.generation.prompt_file import read_prompt
-=======
-from makar.errors import DataError, UsageError
 from makar.generation.prompt_file import parse_prompt, read_prompt
->>>>>>> fix_langb
 from makar.generation.text_likelihood import TextLikelihood
 from makar.generation.zero_shot import Example, Guidance, Labeller
 from tests.cli.conftest import models, place  # noqa: F401  the small models of the shell's tests
