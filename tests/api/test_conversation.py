@@ -1,12 +1,18 @@
 """From a table of conversations to a model that answers: from nothing, from a model of text, and what is refused."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
 import makar
 from makar.api.promotion import weigh
+from makar.codecs.pretrained_text_config import PretrainedTextCodecConfig
 from makar.errors import UnsupportedError
+from makar.families.conversation.config import ChatConfig
+from makar.families.pretrained.text_config import PretrainedTextConfig
+from makar.recipe import Stage
+from makar.recipes.conversation import grown_stage
 from tests.cli.small_models import TEXT_SETTINGS, write_texts
 
 SMALL = ["stages.0.family.decoder.depth=1", "stages.0.optimisation.batch_size=4"]
@@ -164,6 +170,14 @@ def test_a_judge_cannot_be_taught_to_talk(folder):
         makar.train(folder / "talks.jsonl", steps=1, from_model="judge", output="wrong")
     with pytest.raises(UnsupportedError, match="begins from a saved model"):
         makar.train(folder / "pairs.jsonl", steps=1, recipe="dpo", output="wrong")
+
+
+def test_of_a_checkpoint_as_it_came_the_way_is_named():
+    checkpoint = Stage(name="model", codec=PretrainedTextCodecConfig(), family=PretrainedTextConfig(base="0" * 64))
+    origin = SimpleNamespace(parent=SimpleNamespace(name="qwen"), model=checkpoint)
+    with pytest.raises(UnsupportedError, match="cannot be taught to talk") as caught:
+        grown_stage(origin, ChatConfig(), makes="conversation")
+    assert "makar import" in caught.value.do
 
 
 def test_other_data_is_refused(folder):

@@ -204,6 +204,12 @@ def test_a_text_goes_on_from_text_or_tokens_with_echo_and_likelihoods(client):
     assert usual.usage.completion_tokens == 16
 
 
+def test_a_prompt_longer_than_the_context_is_said_to_be_cut(client):
+    for prompt, cut in (("Hello", None), ("Hello" * 200, "true")):
+        raw = client.completions.with_raw_response.create(model="talker", prompt=prompt, max_tokens=1, seed=0)
+        assert raw.headers.get("x-makar-cut") == cut
+
+
 def test_a_suffix_asks_to_fill_the_hole(client, place, monkeypatch, tmp_path):
     before, after = FILE.split("    b = a + 1\n")
     made = client.completions.create(model="coder", prompt=before, suffix=after, max_tokens=12, temperature=0)

@@ -13,6 +13,7 @@ from makar.families.conversation.config import ChatConfig, SpeakingConfig, decod
 from makar.families.conversation.feedback_config import DpoConfig, RewardConfig
 from makar.families.conversation.policy_config import GRPO, PPO, PolicyConfig
 from makar.families.family_config import FamilyConfig
+from makar.families.pretrained.text_config import PretrainedTextConfig
 from makar.recipe import PARENT, OptimisationConfig, Origin, Recipe, Stage, gentle
 from makar.recipes.text import text_family_for
 from makar.tensor_spec import TARGET, TensorSpec
@@ -188,7 +189,9 @@ def grown_stage(origin: Origin, family: SpeakingConfig, *, makes: str) -> Stage:
         raise UnsupportedError(
             f'"{origin.parent.name}" is of family "{model.family.kind}", which cannot be taught to talk',
             expected="a model of text or of conversations",
-            do="makar train TEXT -o WRITER, and then --from WRITER",
+            do="makar import FOLDER -o NAME, where its layout is one of ours, and then --from NAME"
+            if isinstance(model.family, PretrainedTextConfig)
+            else "makar train TEXT -o WRITER, and then --from WRITER",
         )
     if decoder.adapter is not None:
         # What is learned beside a network has no place in an adapter, and says so.

@@ -16,7 +16,7 @@ from makar.serving.front import DONE, answer, attended, begun, front_of, leased,
 from makar.serving.keeping import CREATE, Keeping
 from makar.serving.places import Place
 from makar.serving.process import Event, Process
-from makar.serving.texts import Written, completion_likelihoods, followed, said_of, text_ask, usage_of
+from makar.serving.texts import Written, completion_likelihoods, followed, left_out_headers, said_of, text_ask, usage_of
 
 USUAL_TOKENS = 16
 """Longest answer where nothing is said, as of OpenAI."""
@@ -77,8 +77,8 @@ class Completing:
         shown = tuple(prompt if isinstance(prompt, str) else "" for prompt in self.prompts for _ in range(fields.n))
         return Keeping(model=place.name, kind=CREATE, prompts=shown, shows_manifest=fields.manifest)
 
-    async def whole(self) -> Event:
-        """Return the answer as one object."""
+    async def whole(self) -> tuple[Event, list[Written]]:
+        """Return the answer as one object, and its texts."""
         front, texts = front_of(self.request), list[Written]()
         async with leased(front, self.fields.model) as (place, process):
             async for _, _, texts in followed(  # noqa: B007  the last is the whole
@@ -89,7 +89,7 @@ class Completing:
         choices = [self._choice(number, text) for number, text in enumerate(texts)]
         usage = usage_of(texts, each=self.fields.n)
         head = {**self.head, "system_fingerprint": fingerprint}
-        return {**head, "choices": choices, "usage": usage, "makar": said_of(texts)}
+        return {**head, "choices": choices, "usage": usage, "makar": said_of(texts)}, texts
 
     def _choice(self, number: int, text: Written) -> Event:
         before = text.begun.get("text", "") if self.fields.echo else ""
@@ -156,4 +156,5 @@ async def completions(request: Request) -> Response:
     completing, headers = Completing(request, fields), ignored_header(ignored)
     if fields.stream:
         return await begun(request, completing.pieces(), headers)
-    return answer(await attended(request, completing.whole()), headers)
+    found, texts = await attended(request, completing.whole())
+    return answer(found, headers | left_out_headers(texts))

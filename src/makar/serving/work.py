@@ -148,7 +148,9 @@ def _complete(model: Model, ask: Ask) -> Iterator[Event]:
     request = _request(model, {**ask, "options": ask["options"] | {"max_tokens": 1}} if is_nothing else ask)
     prompt = ask["prompt"] if isinstance(ask["prompt"], str) else np.array(ask["prompt"], np.int64)
     (read,) = read_prompts(prompt, request.codec, request.family)
-    begun: Event = {"prompt_tokens": prompt_length([read]), "left_out": 0, "is_cut": False}
+    config, length = request.artifact.family_config, prompt_length([read])
+    context = config.context if isinstance(config, HasContext) else 0
+    begun: Event = {"prompt_tokens": length, "left_out": 0, "is_cut": bool(context) and length > context}
     if ask["echo"]:
         begun["text"] = prompt if isinstance(prompt, str) else request.codec.decode({TARGET: prompt})
         if ask["likelihoods"] is not None and read.tokens is not None:
