@@ -28,9 +28,7 @@ from makar.families.conversation.speaking import SpeakingFamily, as_talking
 from makar.families.conversation.verifiable import judgement_of
 from makar.families.family import Family
 from makar.families.transformer.family import TransformerFamily
-from makar.families.transformer.options import TextOptions
 from makar.generation.generate import generate
-from makar.nn.threads import threads_for
 from makar.tensor_spec import ANSWER, LEARNED, REJECTED, REJECTED_LEARNED, TARGET
 
 ALLOWED_LOSS = 0.02
@@ -119,7 +117,7 @@ def weigh(material: Material, old: Artifact) -> Promotion:
     new_family = writing(material.artifact)
     old_family = as_talking(writing(old), new_family.config) if isinstance(new_family, SpeakingFamily) else writing(old)
     _check_tokens(material, old)
-    checks = [_goal(material, new_family, old_family), _perplexity(material, new_family, old)]
+    checks = [_goal(material, new_family, old, old_family), _perplexity(material, new_family, old)]
     checks.append(_memorisation(material, old))
     return Promotion(new=material.artifact.name, old=old.name, checks=tuple(checks))
 
@@ -153,7 +151,7 @@ def _tokens(codec: Any, text: str) -> np.ndarray:
     return np.asarray(codec.encode_text(text))
 
 
-def _goal(material: Material, new: Family, old_family: Family) -> Check:
+def _goal(material: Material, new: Family, old: Artifact, old_family: Family) -> Check:
     store, codec, config = material.held_out, material.codec, new.config
     if isinstance(config, PolicyConfig) and ANSWER in store.columns:
         if config.reward == MODEL:
@@ -170,8 +168,11 @@ def _goal(material: Material, new: Family, old_family: Family) -> Check:
         right = [
             texts_of(torch.from_numpy(np.asarray(store.columns[ANSWER][int(row)]).copy())[None])[0] for row in rows
         ]
-        # Asked by their families: a model of text has no tokens of roles but as one that talks, which the tuning began from.
-        sides = [_likeliest(family, codec, prompts, longest=config.longest_answer) for family in (new, old_family)]
+        options = {"max_tokens": config.longest_answer, "temperature": 0.0}
+        # A model of text knows no tokens of roles: it goes on from the words of a prompt.
+        words = prompts if _knows(old, codec) else [codec.decode({TARGET: prompt}) for prompt in prompts]
+        asked = ((material.artifact, prompts), (old, words))
+        sides = [_said(artifact, each, options, material.seed) for artifact, each in asked]
         earned = [
             np.array([judgement_of(config)(text, wanted) for text, wanted in zip(texts, right)]) for texts in sides
         ]
@@ -239,7 +240,7 @@ def _memorisation(material: Material, old: Artifact) -> Check:
     shares = []
     for artifact in (material.artifact, old):
         # A model of text knows no tokens of roles: it writes what comes to it.
-        knows = artifact.codec().spec[TARGET].vocabulary == material.codec.spec[TARGET].vocabulary
+        knows = _knows(artifact, material.codec)
         limits = {"max_tokens": SAMPLE_TOKENS}
         texts = _said(artifact, prompts if knows else None, limits, material.seed, count=count)
         # An empty answer keeps its place beside the other model's answer to the same prompt.
@@ -250,23 +251,22 @@ def _memorisation(material: Material, old: Artifact) -> Check:
     return Check(name=name, wanted=NOT_WORSE, gain=gain, unit="share")
 
 
+def _knows(artifact: Artifact, codec: Any) -> bool:
+    """Return whether a model knows every token of a codec whose text is cut as its own is."""
+    return bool(artifact.codec().spec[TARGET].vocabulary == codec.spec[TARGET].vocabulary)
+
+
 def _said(
-    artifact: Artifact, prompts: Sequence[np.ndarray] | None, options: Mapping[str, float], seed: int, *, count: int = 1
+    artifact: Artifact,
+    prompts: Sequence[np.ndarray] | Sequence[str] | None,
+    options: Mapping[str, float],
+    seed: int,
+    *,
+    count: int = 1,
 ) -> list[str]:
     asked = None if prompts is None else list(prompts)
     made = generate(artifact, prompts=asked, count=1 if asked else count, seed=seed, options=dict(options))
     return [asset.new_text for asset in made]
-
-
-def _likeliest(family: Family, codec: Any, prompts: Sequence[np.ndarray], *, longest: int) -> list[str]:
-    """Return what a model answers to prompts, likeliest token after likeliest token, up to so many tokens."""
-    options = TextOptions(temperature=0.0, top_p=1.0, max_tokens=longest)
-    given = [{TARGET: torch.from_numpy(prompt)} for prompt in prompts]
-    answers: list[list[np.ndarray]] = [[np.zeros(0, np.int64)] for _ in prompts]
-    with threads_for(family.config.computed_weights()):
-        for index, slots, _ in family.sampler(codec).sample(options, given, [0] * len(prompts)):
-            answers[index].append(np.asarray(slots[TARGET]))
-    return [codec.decode({TARGET: np.concatenate(answer)}) for answer in answers]
 
 
 def _window_nats(families: Sequence[Family], codec: Any, store: Store) -> tuple[list[np.ndarray], np.ndarray]:
