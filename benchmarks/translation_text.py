@@ -3,8 +3,9 @@
 Run: python benchmarks/translation_text.py [--minutes 60] [--seeds 0] [--rows FILE] [--joeynmt PYTHON]
 
 ``--joeynmt`` is the interpreter of an environment of its own in which joeynmt 2.3 is installed (python -m venv, pip install joeynmt
-importlib_metadata "sentencepiece<0.2.1"); without it only ours is measured. The peer has 4 + 4 layers of width 128, 4 heads, 8,000 joint byte pairs, dropout 0.3 and beams of 5; it
-is stopped when the minutes are over, and the best of its checkpoints is tested. Runs that are in ``--rows`` already are not made again.
+importlib_metadata "sentencepiece<0.2.1"); without it only ours is measured. The peer has 4 + 4 layers of width 128, 4 heads, 8,000 joint
+byte pairs, dropout 0.3 and beams of 5; it is stopped when the minutes are over, and the best of its checkpoints is tested. Runs that are
+in ``--rows`` already are not made again.
 Ends with 1 where ours is below 33, or not 1 above the peer.
 """
 
