@@ -119,6 +119,8 @@ def test_music_is_made_and_parts_are_written_to_one_that_stays(server, tmp_path)
     assert made["type"] == "audio/midi" and made["medium"] == "music" and made["seed"] == 2
     status, headers, file = request(server.address, f"/makar/v1/assets/{made['asset']}/content")
     assert file[:4] == b"MThd" and headers["content-disposition"].endswith('.mid"')
+    status, _, refused = request(server.address, "/makar/v1/music", {**body, "controls": {"player": "fluidsynth"}})
+    assert status == 400 and b"a player over HTTP" in refused
     again = got(server, "/makar/v1/music", body)
     assert content_of(server, again["asset"]) == file
     place = tmp_path / "it.mid"
