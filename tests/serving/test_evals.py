@@ -123,7 +123,32 @@ def test_answers_of_a_model_are_those_of_the_chat(client):
         client.evals.runs.create(made.id, data_source={**source, "model": "nobody"})
 
 
-def test_a_conversation_in_an_item_may_hold_a_call_without_words(client):
+@pytest.fixture
+def evals(tmp_path):
+    """Return evaluations of no server, one of them with one criterion."""
+    made = Evals(
+        Shelf(tmp_path / "evals", kind="eval_"),
+        runs=Shelf(tmp_path / "runs", kind="evalrun_"),
+        files=Shelf(tmp_path / "files", kind="file-"),
+        folder=tmp_path / "results",
+    )
+    made.kept.put(made.kept.new_id(), {"testing_criteria": [SAME]})
+    return made
+
+
+def begun(evals, source):
+    """Begin a run of the one evaluation; return its id."""
+    name = evals.runs.new_id()
+    evals.begin({"id": name, "eval_id": evals.kept.names()[0], "status": "queued", "data_source": source})
+    return name
+
+
+async def worked(evals):
+    while await evals._step():
+        pass
+
+
+def test_a_conversation_in_an_item_may_hold_a_call_without_words(evals, monkeypatch):
     call = {"id": "1", "type": "function", "function": {"name": "look", "arguments": "{}"}}
     turns = [
         {"role": "user", "content": "Where?"},
@@ -133,41 +158,33 @@ def test_a_conversation_in_an_item_may_hold_a_call_without_words(client):
     source = {
         "type": "completions",
         "model": "talker",
-        "source": {"type": "file_content", "content": [{"item": {"answer": "x", "turns": turns}}]},
+        "source": {"type": "file_content", "content": [{"item": {"answer": "yes", "turns": turns}}]},
         "input_messages": {"type": "item_reference", "item_reference": "item.turns"},
-        "sampling_params": {"max_completion_tokens": 5, "seed": 3},
     }
-    made = create(client, SAME)
-    done = ended(client, client.evals.runs.create(made.id, data_source=source))
-    (item,) = client.evals.runs.output_items.list(done.id, eval_id=made.id).data
-    assert done.status == "completed" and item.status == "fail"
-    assert [one.content for one in item.sample.input] == ["Where?", "", "here"]
+    name, asked = begun(evals, source), []
+    chat = {"choices": [{"finish_reason": "stop", "message": {"role": "assistant", "content": "yes"}}], "usage": {}}
+
+    async def app(scope, receive, send):
+        asked.append(json.loads((await receive())["body"])["messages"])
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": json.dumps(chat).encode()})
+
+    monkeypatch.setattr(evals, "_app", app)
+    asyncio.run(worked(evals))
+    (result,) = evals.results(name)
+    assert evals.runs.get(name)["status"] == "completed" and result["status"] == "pass" and asked == [turns]
+    assert [one["content"] for one in result["sample"]["input"]] == ["Where?", "", "here"]
 
 
-def test_a_run_that_fails_for_an_unforeseen_reason_lets_the_next_be_worked_on(tmp_path, monkeypatch):
-    evals = Evals(
-        Shelf(tmp_path / "evals", kind="eval_"),
-        runs=Shelf(tmp_path / "runs", kind="evalrun_"),
-        files=Shelf(tmp_path / "files", kind="file-"),
-        folder=tmp_path / "results",
-    )
-    evals.kept.put(evaluation := evals.kept.new_id(), {"testing_criteria": [SAME]})
+def test_a_run_that_fails_for_an_unforeseen_reason_lets_the_next_be_worked_on(evals, monkeypatch):
     source = {"type": "jsonl", "source": {"type": "file_content", "content": ROWS[:1]}}
-    runs = [evals.runs.new_id() for _ in range(2)]
-    for name in runs:
-        evals.begin({"id": name, "eval_id": evaluation, "status": "queued", "data_source": source})
-    real = evals._graded
+    runs, real = [begun(evals, source) for _ in range(2)], evals._graded
 
     async def graded(run, *words):
         return {}["nothing"] if run["id"] == runs[0] else await real(run, *words)
 
     monkeypatch.setattr(evals, "_graded", graded)
-
-    async def work():
-        while await evals._step():
-            pass
-
-    asyncio.run(work())
+    asyncio.run(worked(evals))
     first, second = map(evals.runs.get, runs)
     assert first["status"] == "failed" and "KeyError" in first["error"]["message"] and second["status"] == "completed"
 
