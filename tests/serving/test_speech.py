@@ -181,7 +181,7 @@ def test_speech_is_made_and_played_in_the_studio(server, width):
         assert line.startswith("makar generate voices") and "--set label=bob" in line and "--set pitch=2" in line
         page.get_by_role("link", name="Use these settings").click()
         page.wait_for_function("document.querySelector('makar-create input[placeholder=\"0\"]')?.value === '2'")
-        assert page.get_by_label("Voice").input_value() == "bob"
+        assert page.get_by_label("Voice", exact=True).input_value() == "bob"
         studio.close()
         assert studio.said == []
 
