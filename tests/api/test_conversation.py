@@ -130,6 +130,11 @@ def test_what_learned_from_rewards_is_measured_beside_before(folder, method):
     assert weigh(method, "taught", samples=3).checks[0].name == "held-out prompts that earn the reward"
 
 
+def test_a_model_tuned_by_rewards_is_weighed_against_the_model_of_text_behind_it(folder):
+    goal = weigh("grpo", "writer", samples=2).checks[0]
+    assert goal.name == "held-out prompts that earn the reward" and goal.gain is not None
+
+
 def test_a_judge_gives_answers_a_score(folder):
     first, second = makar.load("judge").predict(["Fox 3.", "I do not know."], query="Who is 3?")
     assert first["what"] == "score" and first["score"] != second["score"]
@@ -185,9 +190,10 @@ def test_other_data_is_refused(folder):
 
 def test_a_model_that_answers_better_is_kept_unless_it_forgot_what_it_knew(folder):
     found = weigh("taught", "writer", samples=4)
-    goal, loss, copies = found.checks
+    goal, loss, copies, *suites = found.checks
     assert goal.verdict == "passed" and goal.gain.low > 0 and goal.unit == "bits/byte"
     assert loss.gain is not None and copies.wanted == "not worse"
+    assert [(check.name, check.verdict) for check in suites] == [("bias", "unknown"), ("safety", "unknown")]
     assert found.keeps == ("failed" not in {loss.verdict, copies.verdict})
     back = weigh("taught", "taught", samples=4)
     assert not back.keeps and back.checks[0].gain.value == 0.0 and back.checks[1].verdict == "passed"

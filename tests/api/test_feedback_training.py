@@ -9,10 +9,13 @@ import pytest
 import makar
 from makar.api import feedback
 from makar.api.feedback import text_item
+from makar.api.waiting_feedback import waiting
 from makar.data.dataset import open_dataset
 from makar.data.feedback.table import FeedbackTable
 from makar.data.fingerprint import fingerprint_of
 from makar.errors import EmptyDataError, UnsupportedError, UsageError
+from makar.home import home
+from makar.training.run_store import create_run
 from tests.api.test_conversation import SMALL, write_talks
 from tests.cli.small_models import IMAGE_SETTINGS, write_images
 
@@ -48,6 +51,29 @@ def test_feedback_is_fixed_when_it_is_opened():
     again, newer = open_dataset(dataset.inspection.source), open_dataset("feedback:")
     assert again.fingerprint == dataset.fingerprint != newer.fingerprint and newer.inspection.used == 65
     assert fingerprint_of(dataset.inspection.source, medium="text") == dataset.fingerprint
+
+
+def test_what_waits_is_what_nobody_learned_from():
+    say(2)
+    say(1, rater="bob", first=10)
+    code = dataclasses.replace(text_item("x = 1"), medium="code")
+    feedback.judge([code], kind="thumb", value=[1], rater="bob")
+    say(1, first=20, consent=False)
+    assert waiting() == {"text": 4, "image": 0}
+
+    def learn(source):
+        options = {"source": f"feedback:{source}@{FeedbackTable().last_id()}", "medium": "text"}
+        create_run(key=source, name="x", output="x", options=options).finish(home() / "x", artifact_hash="", result={})
+
+    learn("ann")
+    (create_run(key="", name="torn", output="x", options={}).folder / "state.json").write_text("{", encoding="utf-8")
+    assert waiting()["text"] == 2, "who learned from ann has not learned from bob"
+    say(1, first=30)
+    assert waiting()["text"] == 3
+    learn("")
+    assert waiting()["text"] == 0
+    say(1, rater="bob", first=40)
+    assert waiting()["text"] == 1
 
 
 def test_other_media_are_judged_and_teach_nothing_yet():

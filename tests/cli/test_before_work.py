@@ -2,7 +2,9 @@
 
 import shlex
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from makar.api.data import dataset_of
 from makar.errors import UsageError
@@ -40,6 +42,19 @@ def test_a_place_that_cannot_take_it_is_refused_before_drawing(words, what, plac
     seen = see("generate", *words, code=2)
     assert what in seen.messages and seen.output == ""
     assert not drawn and sorted(tmp_path.iterdir()) == before
+
+
+def test_a_taste_that_cannot_rank_is_refused_before_drawing(own_place, drawn):
+    for colour, stars in ((20, "1"), (230, "5")):
+        Image.fromarray(np.full((16, 16, 3), colour, np.uint8)).save(f"{colour}.png")
+        see("feedback", "add", f"{colour}.png", "--stars", stars, "--rater", "ann")
+    for words, what in (
+        (["painter", "--for-rater", "eve"], "ann"),
+        (["painter", "--for-rater", "ann", "--svg"], "--svg"),
+        (["writer", "x", "--for-rater", "ann"], "no feedback on text"),
+    ):
+        seen = see("generate", *words, "-n", "3", code=None)
+        assert seen.code in (1, 2) and what in seen.messages and not drawn
 
 
 def test_a_place_that_can_take_it_is_not_refused(place, tmp_path, drawn):

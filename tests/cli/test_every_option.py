@@ -35,6 +35,7 @@ from makar.families.diffusion.config import DiffusionConfig
 from makar.generation import generate as generating
 from makar.home import home, models_folder, runs_folder, stores_folder
 from tests.cli.small_models import IMAGE_SETTINGS, TEXT_SETTINGS, hashes, see, write_images
+from tests.evaluation.test_suites import pairs, safety_tables
 from tests.generation.small_coder import FILE, coder
 from tests.generation.small_composer import train_composer
 from tests.generation.test_edit import saved
@@ -82,7 +83,7 @@ GENERATE = {
     "--guidance": (DRAW, ["--guidance", "4"]),
     "--set": (["generate", "painter"], ["--set", "steps=2"]),
     "--label": ([*DRAW, "--guidance", "20", "--label", "fox"], ["--label", "cat"]),
-    "--palette": (DRAW, ["--palette", "#102030,#d0e0f0"]),
+    "--palette": (DRAW, ["--palette", "night.hex"]),
     "--svg": (DRAW, ["--svg"]),
 }
 CASES |= {("makar generate", option): "test_an_option_of_generate_changes_the_content" for option in GENERATE}
@@ -101,6 +102,7 @@ def test_an_option_of_generate_changes_the_content(option, place, tmp_path):
     base, more = GENERATE[option]
     (tmp_path / "schema.json").write_text('{"type": "array", "items": {"type": "integer"}}', encoding="utf-8")
     (tmp_path / "tools.json").write_text('[{"name": "now"}, {"name": "later"}]', encoding="utf-8")
+    (tmp_path / "night.hex").write_text("102030\nd0e0f0\n", encoding="utf-8")
     places = '+++\n[variables]\nfirst = "a word"\nthen = { meaning = "another", default = "which" }\n+++\n{{first}} {{then}}\n'
     (tmp_path / "two.prompt").write_text(places, encoding="utf-8")
     plain = made(base, tmp_path)
@@ -345,6 +347,22 @@ def test_a_model_is_weighed_against_another(place):
     assert "--against with --output" in see("evaluate", "writer", "--against", "writer", "-o", "there", code=2).messages
 
 
+CASES["makar evaluate", "--suites"] = "test_bias_and_safety_are_weighed_by_suites"
+
+
+def test_bias_and_safety_are_weighed_by_suites(place, tmp_path):
+    words = ["evaluate", "writer", "--against", "writer", "--samples", "2", "--suites"]
+    (tmp_path / "suites").mkdir()
+    weighed = see(*words, str(safety_tables(pairs(tmp_path / "suites"))), "--json", code=1)
+    found = {check["name"]: check for check in weighed.values["checks"]}
+    assert found["CrowS-Pairs: nearer to even"]["gain"]["value"] == 0 and not {"bias", "safety"} & set(found)
+    assert found["refuses harmful prompts"]["verdict"] == "passed"
+    assert "there is no" in see(*words, "nowhere", code=2).messages
+    assert "--suites without --against" in see("evaluate", "writer", "--suites", "x", code=2).messages
+    judged = ["evaluate", "writer", "x", "--against", "writer", "--judge", "writer", "--suites", "x"]
+    assert "--judge with --suites" in see(*judged, code=2).messages
+
+
 CASES["makar evaluate", "--judge"] = CASES["makar evaluate", "--base-url"] = "test_a_judge_compares_two_models_blindly"
 
 
@@ -473,7 +491,7 @@ def test_nobody_is_spoken_as_without_having_agreed_in_the_shell(place, tmp_path)
     shutil.rmtree(models_folder() / "anyone")
 
 
-CASES["makar generate", "--vocoder"] = "test_speech_sounds_as_a_vocoder_finds"
+CASES |= {(f"makar {verb}", "--vocoder"): "test_speech_sounds_as_a_vocoder_finds" for verb in ("generate", "speak")}
 
 
 def test_speech_sounds_as_a_vocoder_finds(place, tmp_path):
@@ -481,11 +499,17 @@ def test_speech_sounds_as_a_vocoder_finds(place, tmp_path):
     see("train", "spoken", "--recipe", "speech", "--steps", "2", *SPEECH_SETTINGS, "-o", "voice")
     tiny = ["--set", "stages.0.family.channels=8", "--set", "stages.0.optimisation.batch_size=4"]
     see("train", "spoken", "--recipe", "vocoder", "--steps", "1", *tiny, "-o", "sounding")
-    words = ["generate", "voice", "low", "--steps", "2", "-o"]
-    see(*words, "plain.wav")
-    see(*words, "through.wav", "--vocoder", "sounding")
-    plain, through = (read_sound((tmp_path / f"{name}.wav").read_bytes()).samples for name in ("plain", "through"))
-    assert not np.array_equal(plain, through)
+    (tmp_path / "script.txt").write_text("low", encoding="utf-8")
+    for asked in (["generate", "voice", "low"], ["speak", "script.txt", "--voice", "voice"]):
+        words = [*asked, "--steps", "2", "-o"]
+        see(*words, f"{asked[0]}-plain.wav")
+        see(*words, f"{asked[0]}-through.wav", "--vocoder", "sounding")
+        plain, through = (
+            read_sound((tmp_path / f"{asked[0]}-{name}.wav").read_bytes()).samples for name in ("plain", "through")
+        )
+        assert not np.array_equal(plain, through)
+    manifest = json.loads((tmp_path / "speak-through.wav.makar.json").read_text())["manifest"]
+    assert manifest["vocoder"]["name"] == "sounding"
     for name in ("voice", "sounding"):
         shutil.rmtree(models_folder() / name)
 
@@ -1305,7 +1329,7 @@ def test_options_of_ask(place, tmp_path):
 
 CASES |= {
     ("makar promote", option): "test_options_of_promote"
-    for option in ("<name>?", "--data", "--samples", "--seed", "--rollback")
+    for option in ("<name>?", "--data", "--suites", "--samples", "--seed", "--rollback")
 }
 
 
@@ -1316,7 +1340,12 @@ def test_options_of_promote(own_place, monkeypatch):
     discarded = ["promote", "writer", "better", "--samples", "2", "--json"]
     plain = see(*discarded, code=1).values
     assert plain == see(*discarded, code=1).values and plain["kept_as"] is None
+    Path("suites").mkdir()
+    asked = see(*discarded, "--suites", str(pairs(Path("suites"))), code=1).values["checks"]
+    assert "WinoBias: nearer to even" in {check["name"] for check in asked}
+    assert "alone" in see("promote", "writer", "--rollback", "--suites", "x", code=2).messages
     see("train", own_place / "images", "--steps", "2", "--seed", "4", *IMAGE_SETTINGS, "-o", "other")
+    assert "suites for a model of images" in see("promote", "other", "painter", "--suites", "x", code=2).messages
     drawn, generate = [], generating.generate
     watched = lambda artifact, **more: drawn.append((more["count"], more["seed"])) or generate(artifact, **more)  # noqa: E731
     monkeypatch.setattr(generating, "generate", watched)

@@ -79,6 +79,7 @@ def test_a_prompt_tells_and_begins():
     "prompt, words",
     [
         ("logp=2 CC", 'the property "logp"'),
+        ("logp=2.5", 'the property "logp"'),
         ("atoms=2 CC CC", "2 words"),
         ("atoms=1.2.3 C", 'the value "1.2.3"'),
     ],

@@ -44,6 +44,24 @@ def test_letters_stand_between_pauses():
     assert units_of("it\u2019s", "letters") == (PAUSE, *"it's", PAUSE)
 
 
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        ("1,000 people", "one thousand people"),
+        ("3.5 metres", "three point five metres"),
+        ("10.05", "ten point zero five"),
+        ("1, 20", "onepautwenty"),
+        ("in 1999.", "in one thousand nine hundred ninety nine"),
+        ("1234,567", "one thousand two hundred thirty fourpaufive hundred sixty seven"),
+        ("1,234,567.89", "one million two hundred thirty four thousand five hundred sixty seven point eight nine"),
+        ("12345678901234", "one two three four five six seven eight nine zero one two three four"),
+        ("1.2.3", "onepautwopauthree"),
+    ],
+)
+def test_numbers_are_said_as_they_are_read(text, said):
+    assert "".join(units_of(text, "letters")[1:-1]) == said
+
+
 @pytest.mark.parametrize("text", ["", " ", "?!", "\u4f60\u597d", "--"])
 def test_a_text_without_words_is_refused(text):
     with pytest.raises(UsageError, match="spoken"):

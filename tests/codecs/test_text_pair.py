@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from makar.codecs.pair import PairCodec, asked
+from makar.codecs.pair import PairCodec, asked, rare_run
 from makar.codecs.pair_config import PairCodecConfig
 from makar.data.store import build_store
 from makar.errors import DataError, EmptyDataError, UnsupportedError
@@ -81,3 +81,19 @@ def test_spans_are_taken_from_texts_of_any_kind():
     for text in ("no gap", "___ " * 4):
         with pytest.raises(UnsupportedError, match="gaps"):
             fitted.encode_source(text)
+
+
+def test_the_shortest_run_that_hardly_any_target_has_twice():
+    once, thrice = np.arange(40), np.array([5, 6, 7, 8, 5, 6, 7, 8, 9])
+    assert rare_run([once] * 3) == 3
+    assert rare_run([once] * 99 + [thrice]) == 3 and rare_run([once] * 98 + [thrice] * 2) == 5
+    assert rare_run([]) == 0 and rare_run([np.zeros(40, np.int64)] * 5) == 0
+
+
+def test_what_the_targets_repeat_is_kept_with_the_model():
+    records = [record("a b c", "one two three one two three")] * 5
+    codec = PairCodec.fit(PairCodecConfig(vocabulary_size=300), iter(records))
+    again = PairCodec.from_files(codec.config, codec.files())
+    assert again.lengths == codec.lengths and again.rare_run == codec.rare_run == 3
+    files = codec.files() | {"lengths.json": b'{"source": 3, "target": 4}'}
+    assert PairCodec.from_files(codec.config, files).rare_run == 0

@@ -15,7 +15,7 @@ from makar.data.feedback.sessions import Session, Sessions
 from makar.data.feedback.table import FeedbackTable, Wanted
 from makar.data.sound import Sound
 from makar.data.wave_file import wave_bytes
-from makar.errors import DataError, UsageError
+from makar.errors import DataError, OutOfSpaceError, UsageError
 
 
 @pytest.fixture(autouse=True)
@@ -144,6 +144,24 @@ def test_a_table_that_knew_no_files_learns_of_them():
     assert table.content(heard.hash).file == heard.file
     with pytest.raises(UsageError, match="other content"):
         said("stars", [heard], [4], medium="text")
+
+
+def test_a_full_disk_is_called_that_and_loses_nothing(monkeypatch):
+    table = FeedbackTable()
+    table.add([said("thumb", [text("a")], [1])])
+    connect = sqlite3.connect
+
+    def small(*words, **more):
+        connection = connect(*words, **more)
+        (pages,) = connection.execute("pragma page_count").fetchone()
+        connection.execute(f"pragma max_page_count = {pages + 2}")
+        return connection
+
+    with monkeypatch.context() as patch, pytest.raises(OutOfSpaceError, match="full"):
+        patch.setattr(sqlite3, "connect", small)
+        table.add([said("thumb", [text("b " * 100_000)], [1])])
+    assert [row.items[0].text for row in table.rows(content=True)] == ["a"]
+    table.add([said("thumb", [text("c")], [1])])
 
 
 def test_several_writers_lose_nothing():

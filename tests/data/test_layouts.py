@@ -11,8 +11,10 @@ import pyarrow.parquet
 import pytest
 
 from makar.data.dataset import open_dataset
+from makar.data.wave_file import wave_bytes
 from makar.errors import DataError
 from tests.data.test_dataset import all_records, picture, png, prose, reasons, write
+from tests.data.test_sound import tone
 
 
 def lines(rows):
@@ -215,6 +217,28 @@ def test_arrays_that_are_no_images_are_refused_with_what_is_there(tmp_path):
 
 
 # Captions, labels, licences
+
+
+def test_a_corpus_laid_out_as_ljspeech_has_its_texts(tmp_path):
+    files = {
+        f"wavs/LJ-{number}.wav": wave_bytes(tone(200 * number + 200, seconds=1, rate=16_000)) for number in range(6)
+    }
+    files["metadata.csv"] = "".join(
+        f"LJ-{number}|No. {number}, as written|number {number} in words\n" for number in range(5)
+    )
+    files["metadata.csv"] += "LJ-5|without words|\n"
+    data = open_dataset(write(tmp_path, files))
+    assert data.medium == "sound" and data.inspection.captions == 6
+    records = [record for part in ("train", "inner", "held_out") for record in data.records(part)]
+    assert {record.caption for record in records} == {
+        "without words",
+        *(f"number {number} in words" for number in range(5)),
+    }
+
+
+def test_a_table_with_names_of_columns_is_no_corpus(tmp_path):
+    table = "text|label\n" + "".join(f"{' '.join(prose(number).split())}|{number % 2}\n" for number in range(30))
+    assert open_dataset(write(tmp_path, {"metadata.csv": table})).medium == "text"
 
 
 def test_texts_beside_images_are_captions(tmp_path):

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from makar.codecs.music import WORDS
+from makar.data import score as score_module
 from makar.data.dataset import open_dataset
 from makar.data.keys import KEYS, in_key_share, key_named, key_of, moved_key
 from makar.data.midi import MidiFile, MidiNote, read_midi, write_midi
@@ -132,6 +133,15 @@ def test_a_long_note_of_a_hostile_file_costs_nothing():
     notes = (MidiNote(start=0, end=1 << 27, pitch=60),)
     score = score_of_midi(read_midi(write_midi(MidiFile(ticks=96, notes=notes, length=1 << 27))))
     assert score.notes[0].duration == 64
+
+
+def test_notes_that_last_for_ever_are_cut_off(monkeypatch):
+    monkeypatch.setattr(score_module, "MOST_STEPS", most := 256)
+    notes = tuple(MidiNote(start=0, end=1 << 22, pitch=72 - 8 * part, track=part, channel=part) for part in range(4))
+    late = MidiNote(start=round((most - 0.4) / 4 * 8), end=1 << 22, pitch=60, track=4, channel=4)
+    score = score_of_midi(MidiFile(ticks=1, notes=notes, length=1 << 22))
+    assert score.steps == most and max(note.end for note in score.notes) <= most
+    assert score_of_midi(MidiFile(ticks=8, notes=(late,), length=1 << 22)).notes == ()
 
 
 def test_a_folder_of_midi_is_music_with_the_folder_as_style(tmp_path):

@@ -75,6 +75,35 @@ def test_other_forms_are_read(form, subtype):
         assert 0.4 < loud < 0.6
 
 
+@pytest.mark.parametrize(
+    "form, coding, rate", [("ipod", "aac", 16_000), ("matroska", "libopus", 48_000), ("webm", "libopus", 48_000)]
+)
+def test_sound_in_containers_of_films_is_read(form, coding, rate):
+    av = pytest.importorskip("av")
+    wave = tone(900, seconds=1, rate=rate).samples.T
+    file = io.BytesIO()
+    with av.open(file, "w", format=form) as writing:
+        track = writing.add_stream(coding, rate=rate)
+        track.layout = "mono"
+        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(wave), format="fltp", layout="mono")
+        frame.rate = rate
+        writing.mux(track.encode(frame))
+        writing.mux(track.encode())
+    sound = read_sound(file.getvalue())
+    assert sound.rate_hz == rate and abs(sound.seconds - 1) < 0.2 and 0.3 < np.abs(sound.samples).max() < 0.8
+    file.seek(0)
+    assert sum(piece.seconds for piece in read_pieces(file)) == pytest.approx(sound.seconds)
+    with pytest.raises(DataError, match="read"):
+        read_sound(file.getvalue()[:100])
+
+
+def test_a_sound_that_no_machine_holds_is_refused(monkeypatch):
+    monkeypatch.setattr(sound_reader, "MOST_NUMBERS", 1000)
+    assert len(read_sound(wave_bytes(Sound(np.zeros((1000, 1), np.float32), RATE))).samples) == 1000
+    with pytest.raises(DataError, match="held as a whole"):
+        read_sound(wave_bytes(Sound(np.zeros((1001, 1), np.float32), RATE)))
+
+
 def test_a_long_recording_is_cut_into_pieces_and_its_rest_left_out():
     long = tone(seconds=2 * PIECE_SECONDS + 0.2)
     pieces = list(read_pieces(io.BytesIO(wave_bytes(long))))

@@ -6,6 +6,7 @@ import pytest
 
 from makar.data.dataset import open_dataset
 from makar.data.table_columns import choose_columns
+from makar.data.task_cells import score_of
 from makar.data.task_columns import chosen_by_hand, columns_of, find_task
 from makar.data.task_rows import row_roles
 from makar.errors import DataError, UnknownNameError, UsageError
@@ -20,6 +21,8 @@ TURNS_OF_TALK = (
     {"role": "assistant", "content": "Why?"},
     {"role": "user", "content": "Please."},
 )
+ASKED, ANSWERED = {"role": "user", "content": "2+2?"}, {"role": "assistant", "content": "4"}
+CALL = {"type": "function", "function": {"name": "add", "arguments": '{"to": 2}'}}
 ROWS = {
     "messages": ("converse", {"messages": TURNS}, {"messages": tuple(TURNS)}),
     "share": ("converse", {"conversations": SHARED}, {"messages": tuple(TURNS)}),
@@ -92,6 +95,50 @@ ROWS = {
         {"chosen": TURNS, "rejected": [TURNS[0], {"role": "assistant", "content": "No."}]},
         {"messages": (TURNS[0],), "chosen": "Hello.", "rejected": "No."},
     ),
+    "turns to turns": (
+        "prefer",
+        {"prompt": [ASKED], "chosen": [ANSWERED], "rejected": [{"role": "assistant", "content": "5"}]},
+        {"messages": (ASKED,), "chosen": "4", "rejected": "5"},
+    ),
+    "completed turns": ("converse", {"prompt": [ASKED], "completion": [ANSWERED]}, {"messages": (ASKED, ANSWERED)}),
+    "bad": (
+        "rate",
+        {"prompt": "2+2?", "completion": "5", "label": False},
+        {"messages": (ASKED,), "response": "5", "score": 0.0},
+    ),
+    "good turns": (
+        "rate",
+        {"prompt": [ASKED], "completion": [ANSWERED], "label": "True"},
+        {"messages": (ASKED,), "response": "4", "score": 1.0},
+    ),
+    "dolly": (
+        "converse",
+        {"instruction": "Who ran?", "context": "Ada ran.", "response": "Ada", "category": "closed_qa"},
+        {"messages": ({"role": "user", "content": "Who ran?\n\nAda ran."}, {"role": "assistant", "content": "Ada"})},
+    ),
+    "developer and tool": (
+        "converse",
+        {
+            "messages": [
+                {"role": "developer", "content": "Be brief."},
+                ASKED,
+                {"role": "assistant", "content": None, "tool_calls": [CALL]},
+                {"role": "tool", "content": "4"},
+                {"role": "assistant", "content": "Again:", "tool_calls": [CALL]},
+                {"role": "assistant", "content": "Done.", "tool_calls": None},
+            ]
+        },
+        {
+            "messages": (
+                {"role": "system", "content": "Be brief."},
+                ASKED,
+                {"role": "assistant", "content": '{"name": "add", "arguments": {"to": 2}}'},
+                {"role": "tool", "content": "4"},
+                {"role": "assistant", "content": 'Again:\n{"name": "add", "arguments": {"to": 2}}'},
+                {"role": "assistant", "content": "Done."},
+            )
+        },
+    ),
 }
 
 
@@ -137,6 +184,10 @@ def test_what_is_not_labelled_for_a_task_is_not_taken_for_it(columns):
         ("converse", {"messages": [{"role": "user"}]}),
         ("prefer", {"chosen": TALK.format("Hello."), "rejected": "Another talk"}),
         ("prefer", {"chosen": TURNS, "rejected": TURNS[:1]}),
+        ("converse", {"prompt": [ASKED], "response": [{"role": "assistant", "content": " "}]}),
+        ("converse", {"messages": [ASKED, {"role": "assistant", "content": None, "tool_calls": [{"type": "code"}]}]}),
+        ("rate", {"prompt": "2+2?", "response": [ASKED], "score": 1}),
+        ("rate", {"prompt": "2+2?", "response": "4", "score": "nan"}),
     ],
 )
 def test_rows_with_an_empty_or_wrong_role_are_left_out(task, row):
@@ -288,6 +339,16 @@ def test_rows_that_teach_nothing_are_left_out(row):
     )
     columns = find_task(whole or {"messages": [row["messages"]]})
     assert columns is not None and row_roles(row, columns, None) is None
+
+
+@pytest.mark.parametrize("cell", ["nan", "NaN", float("nan"), float("inf"), "-inf", 10**400, None, [1]])
+def test_what_no_number_can_be_compared_with_is_no_score(cell):
+    assert score_of(cell) is None and score_of("4.5") == 4.5
+
+
+def test_a_class_beside_an_answer_is_no_thumb():
+    columns = find_task({"prompt": ["Hi", "Ho"], "completion": ["a", "b"], "label": ["art", "sport"]})
+    assert columns is not None and columns.task == "converse"
 
 
 @pytest.mark.parametrize(

@@ -86,6 +86,8 @@ def test_nothing_is_learned_of_one_opinion_or_without_consent():
         learn_taste(EVERYTHING, medium="text")
     with pytest.raises(UnknownNameError, match="zoe"):
         learn_taste(EVERYTHING, medium="image", rater="zoe")
+    with pytest.raises(UnsupportedError, match="taste in music"):
+        learn_taste(EVERYTHING, medium="music")
 
 
 def test_orders_thumbs_and_stars_are_pairs_of_one_person():

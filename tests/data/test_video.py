@@ -257,8 +257,17 @@ def test_a_sheet_is_read_like_a_page_and_a_strip_from_left_to_right():
     assert strip_of(frames).shape == (2, 7 * 3 + 6, 1)
 
 
+def test_a_clip_that_no_machine_holds_is_refused(monkeypatch):
+    content = video_bytes(shape_clip(ALL[0], 0), "gif", comment="")
+    monkeypatch.setattr(video_reader, "MOST_CLIP_BYTES", 8 * 32 * 32 * 3)
+    assert len(read_clip(content, most_frames=9).frames) == 8
+    monkeypatch.setattr(video_reader, "MOST_CLIP_BYTES", 8 * 32 * 32 * 3 - 1)
+    with pytest.raises(DataError, match="held as a whole"):
+        read_clip(content, most_frames=9)
+
+
 def test_a_sound_file_is_no_video():
     from makar.data.builtin.effects import effect
 
     assert sniff("x.mp4", wave_bytes(effect("bell", 0))[:100]).group == "sound"
-    assert "sound" in sniff("x.m4a", b"\0\0\0\x20ftypM4A " + bytes(50)).form
+    assert sniff("x.mp4", b"\0\0\0\x20ftypM4A " + bytes(50)).group == "sound"

@@ -97,6 +97,12 @@ def test_the_sound_is_replaced_removed_or_lies_beside(film, place):
     assert read_track(path.read_bytes()) is None
     asset, path = one(film, {}, "gif", place, "beside")
     assert (place / "beside.wav").read_bytes() == asset.content.wave and "sound_sha256" in asset.manifest["content"]
+    wave, found = path.with_suffix(".wav"), []
+    for change in (lambda: None, lambda: wave.write_bytes(asset.content.wave[:-1] + b"\0"), wave.unlink):
+        change()
+        verified = verify(path)
+        found += [(check.status, verified.is_intact) for check in verified.checks if check.name == "sound"]
+    assert found == [("ok", True), ("failed", False), ("unknown", True)]
 
 
 def test_a_film_becomes_pictures_and_pictures_a_film(place):

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from makar.errors import UsageError
-from makar.generation.palette import in_colours, oklab, own_colours, read_palette, written
+from makar.generation.palette import in_colours, named_palette, oklab, own_colours, read_palette, written
 
 NIGHT = np.array([[0x1C, 0x1F, 0x23], [0x0A, 0x6C, 0x74], [0xFB, 0xFA, 0xF7]], np.uint8)
 
@@ -25,21 +25,32 @@ def test_every_way_to_give_a_palette_gives_the_same_colours(tmp_path):
         "#1c1f23, #0a6c74,#FBFAF7",
         *(str(tmp_path / f"night.{end}") for end in ("hex", "txt", "gpl", "png")),
     ):
-        colours = read_palette(given)
+        colours = read_palette(named_palette(given))
         assert {tuple(colour) for colour in colours.tolist()} == {tuple(colour) for colour in NIGHT.tolist()}
-    assert read_palette("12") == 12
+    assert read_palette(named_palette("12")) == 12
 
 
-@pytest.mark.parametrize("given", ["0", "257", "nowhere.gpl", "#12345", "red,green", ""])
+@pytest.mark.parametrize("given", ["0", "257", "nowhere.gpl", "#12345", "red,green", "", "9" * 5000])
 def test_what_is_no_palette_is_refused(given):
-    with pytest.raises(UsageError):
-        read_palette(given)
+    for palette in (given, named_palette(given)):
+        with pytest.raises(UsageError):
+            read_palette(palette)
+
+
+def test_a_text_is_never_the_name_of_a_file(tmp_path):
+    (tmp_path / "secret.hex").write_text("112233\n")
+    said = []
+    for name in ("secret.hex", "absent.hex"):
+        with pytest.raises(UsageError, match="no palette") as found:
+            read_palette(str(tmp_path / name))
+        said.append(str(found.value).replace(name, ""))
+    assert said[0] == said[1] and read_palette(tmp_path / "secret.hex").tolist() == [[0x11, 0x22, 0x33]]
 
 
 def test_an_image_of_too_many_colours_is_no_palette(tmp_path):
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8)).save(tmp_path / "photo.png")
     with pytest.raises(UsageError, match="palette of 1"):
-        read_palette(str(tmp_path / "photo.png"))
+        read_palette(tmp_path / "photo.png")
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])

@@ -29,6 +29,22 @@ def test_a_colon_in_a_text_makes_nobody_speak():
     assert said("Note: this is read.\nAt 10:30 too.") == [(0, "Note: this is read. At 10:30 too.", 0)]
 
 
+def test_numbers_and_names_with_low_lines_are_kept():
+    assert said("It was\n1984. Then\n\n2. __a__ snake_case") == [(0, "It was 1984. Then", 0), (0, "a snake_case", 0)]
+
+
+def test_what_is_nothing_without_its_marks_is_not_said():
+    assert said("Hello.\n\n![](a.png)\n\n___\n[](http://x)\nBye.") == [(0, "Hello.", 0), (0, "Bye.", 0)]
+
+
+def test_names_in_bold_and_behind_bullets_and_alone_speak():
+    text = "**Ann:** Hello\n**BOB:** Hi\n- Ann: And?\n*Bob*: Yes.\n\nAnn:\nWell."
+    lines = [(0, "Hello", 0), (1, "Hi", 0), (0, "And?", 0), (1, "Yes.", 0), (0, "Well.", 0)]
+    assert said(text, "Ann", "Bob") == lines
+    with pytest.raises(UsageError, match="CAROL"):
+        read_script("_CAROL_: hi", ["Ann"])
+
+
 @pytest.mark.parametrize(
     "text, word", [("", "nothing"), ("# Title", "nothing"), ("---\n", "nothing"), ("ZOE: hi", "ZOE")]
 )

@@ -1,15 +1,20 @@
 """A piece is heard: every pitch sounds where it stands, the same every time; a picture shows every note."""
 
 import io
+import json
 import wave
 
 import numpy as np
 import pytest
 
+from makar.data import instruments
 from makar.data.instruments import FAMILIES, sound_of
 from makar.data.score import score_of
 from makar.errors import UnsupportedError
+from makar.generation import synthesiser
+from makar.generation.finishing import read_finishing
 from makar.generation.piano_roll import PITCH_PIXELS, STEP_PIXELS, piano_roll
+from makar.generation.piece import renderings, written_piece
 from makar.generation.synthesiser import rendered, wav_bytes
 
 RATE = 22_050
@@ -58,9 +63,40 @@ def test_a_player_that_is_not_there_is_named(monkeypatch):
             rendered(score_of("m4/4 q96 bar p0 n60 d4"), by=player)
 
 
+def test_a_player_is_asked_for_before_anything_is_drawn_and_plays(monkeypatch, tmp_path):
+    with pytest.raises(UnsupportedError, match="gramophone"):
+        read_finishing({"player": "gramophone"}, medium="music")
+    assert read_finishing({"player": "gramophone"}, medium="text")[1] == {"player": "gramophone"}
+    # A program that is called as fluidsynth is and writes what it was given.
+    program = tmp_path / "fluidsynth"
+    program.write_text('#!/bin/sh\ncp "$7" "$3"\n')
+    program.chmod(0o755)
+    (tmp_path / "small.sf2").touch()
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setenv("MAKAR_HOME", str(tmp_path))
+    monkeypatch.setattr(synthesiser, "SOUNDFONTS", (str(tmp_path),))
+    finishing, rest = read_finishing({"player": "fluidsynth", "top_k": 3}, medium="music")
+    assert rest == {"top_k": 3}
+    made = written_piece("m4/4 q96 bar p0 i0 n60 d4", player=finishing.player)
+    shown = renderings(made, {"id": "0" * 32, "content": {"sha256": "0" * 64}})
+    assert shown[".wav"] == made.midi
+    said = json.loads(shown[".wav.makar.json"])["manifest"]["content"]["player"]
+    assert said == "fluidsynth with small.sf2"
+    program.write_text("#!/bin/sh\nexit 1\n")
+    assert list(renderings(made, {"id": "0" * 32, "content": {"sha256": "0" * 64}})) == [".png"]
+
+
 def test_a_piece_of_hours_is_not_played():
     with pytest.raises(UnsupportedError, match="minutes"):
         sound_of(score_of("m4/4 q40 " + "bar " * 4000 + "p0 n60 d4"))
+
+
+def test_a_piece_that_is_too_long_to_be_played_is_still_written(monkeypatch, tmp_path):
+    monkeypatch.setenv("MAKAR_HOME", str(tmp_path))
+    made, manifest = written_piece("m4/4 q96 bar p0 i0 n60 d4"), {"id": "0" * 32, "content": {"sha256": "0" * 64}}
+    assert list(renderings(made, manifest)) == [".png", ".wav", ".wav.makar.json"]
+    monkeypatch.setattr(instruments, "LONGEST_SECONDS", 0.1)
+    assert list(renderings(made, manifest)) == [".png"]
 
 
 def test_a_picture_has_a_bar_of_colour_for_every_note():

@@ -1,16 +1,27 @@
 """Labels without training: likelihoods are those of the tokens, calibration takes away what the model likes anyway, examples are chosen."""
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import makar
-from makar.errors import DataError, UsageError
+from makar.codecs.chat_config import PAIRS, ChatCodecConfig
+from makar.codecs.codec import fit_codec
+from makar.codecs.text_config import ByteCodecConfig
+from makar.errors import DataError, UnsupportedError, UsageError
+from makar.families.conversation.chat_family import ChatFamily
+from makar.families.conversation.config import ChatConfig
+from makar.families.conversation.feedback_config import RewardConfig
+from makar.families.conversation.reward_family import RewardFamily
+from makar.families.transformer.config import TransformerConfig
 from makar.generation.prompt_file import parse_prompt, read_prompt
 from makar.generation.text_likelihood import TextLikelihood
 from makar.generation.zero_shot import Example, Guidance, Labeller
 from tests.cli.conftest import models, place  # noqa: F401  the small models of the shell's tests
+from tests.codecs.test_chat import row
+from tests.families.conversation.test_chat_family import drawn
 
 LABELS = ("good", "bad")
 
@@ -114,3 +125,24 @@ def test_the_likelihood_of_a_text_is_that_of_its_tokens(place):  # noqa: F811
     assert 0.5 < sum(shares) < 1.001
     # The model was made for 16 tokens: what is far away is left out, and the rest still has a likelihood.
     assert np.isfinite(likelihood.nats(" 1", given="Chapter " * 40))
+
+
+def talking(kind, config):
+    """Return what is asked of an artifact of a small model that talks."""
+    codec = fit_codec(ChatCodecConfig(base=ByteCodecConfig(), makes=PAIRS), iter([row()]))
+    decoder = TransformerConfig(vocabulary=codec.vocabulary, width=32, heads=1, depth=1, context=64, tied=True)
+    family = drawn(kind(config(decoder=decoder)))
+    return SimpleNamespace(name="talker", family=lambda: family, codec=lambda: codec, family_config=family.config)
+
+
+def test_a_model_that_talks_says_how_likely_a_text_is_and_a_judge_does_not():
+    likelihood = TextLikelihood(talking(ChatFamily, ChatConfig))
+    shares = [math.exp(-likelihood.nats(letter, given="Is it? ")) for letter in map(chr, range(128))]
+    assert 0.2 < sum(shares) < 1.001 and len(set(shares)) > 100
+    assert likelihood.nats("bc", given="a") == pytest.approx(
+        likelihood.nats("b", given="a") + likelihood.nats("c", given="ab"), abs=1e-3
+    )
+    labels = Labeller(likelihood, LABELS, Guidance(prompt=read_prompt("classify"), calibration="none")).shares("rain")
+    assert sum(labels.values()) == pytest.approx(1) and set(labels) == set(LABELS)
+    with pytest.raises(UnsupportedError, match="how likely"):
+        TextLikelihood(talking(RewardFamily, RewardConfig))

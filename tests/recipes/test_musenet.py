@@ -6,6 +6,7 @@ import makar
 from makar.api.model import verify
 from makar.data.midi import read_midi
 from makar.data.score import midi_of, score_of_midi, score_of_voices, voices_of
+from makar.errors import UnsupportedError
 from tests.cli.small_models import see
 from tests.generation.small_composer import chorale, train_composer
 
@@ -41,6 +42,7 @@ def test_music_goes_through_the_verbs(composer, tmp_path):
     assert told[0]["manifest"]["prompt"] == "key=D style=hymns" and told[0]["manifest"]["content"]["kind"] == "midi"
     assert "polka" in see("generate", "composer", "style=polka", code=2).messages
     assert "a piece of music cannot be written" in see("generate", "composer", "-o", "x.txt", code=2).messages
+    assert "gramophone" in see("generate", "composer", "--set", "player=gramophone", code=2).messages
 
 
 def test_the_same_seed_gives_the_same_piece(composer):
@@ -58,6 +60,8 @@ def test_parts_are_written_to_a_part_that_is_given(composer, tmp_path):
         made = score_of_midi(read_midi(asset.content.midi))
         assert made.is_grid and voices_of(made)[part] == voices_of(given)[part]
         assert asset.manifest["edit"]["operation"] == "harmonise" and asset.manifest["edit"]["settings"]["keep"] == name
+    with pytest.raises(UnsupportedError, match="gramophone"):
+        composer.edit(tmp_path / "given.mid", how={"keep": "alto"}, options={"player": "gramophone"})
     melody = score_of_voices([voices_of(given)[0], *[[None] * given.steps] * 3])
     (tmp_path / "melody.mid").write_bytes(midi_of(melody))
     see("edit", "composer", "melody.mid", "--keep", "soprano", "-o", "four.mid", "--prompt", "key=D")

@@ -12,12 +12,14 @@ import makar
 from makar.api.model import verify
 from makar.data.sound_reader import read_sound
 from makar.errors import ConsentError, UsageError
+from makar.generation import reading_aloud
 from makar.generation.avatar import Avatar
 from makar.generation.levels import TARGET_DB, loudness_db
 from makar.generation.presenting import FILMS, images_of, presented_asset
 from makar.generation.reading_aloud import Voice, read_aloud
 from tests.cli.small_models import see
 from tests.recipes.spoken_data import SPEECH_SETTINGS, write_spoken
+from tests.retrieval.test_reading import pdf, word
 
 SCRIPT = "# First\nAnn: low high\nBob: high low\n\n# Second\nAnn: low low"
 
@@ -79,6 +81,20 @@ def test_chapters_stand_in_the_manifest_and_in_the_file(place, tmp_path):
     assert manifest["prompt"] == SCRIPT and verify("pod.wav").is_intact
 
 
+def test_a_document_is_a_script(place, tmp_path):
+    (tmp_path / "talk.docx").write_bytes(
+        word(("Heading1", "First"), ("Normal", "low high"), ("Heading1", "Second"), ("Normal", "low"))
+    )
+    (tmp_path / "talk.pdf").write_bytes(pdf("low high low", "low low low"))
+    see("speak", "talk.docx", "--voice", "cast:ann", "--steps", "2", "-o", "talk.wav")
+    edit = json.loads((tmp_path / "talk.wav.makar.json").read_text())["manifest"]["edit"]
+    assert [one["title"] for one in edit["chapters"]] == ["First", "Second"] and edit["lines"] == 2
+    see("speak", "talk.pdf", "--voice", "cast:ann", "--steps", "2", "-o", "pages.wav")
+    assert json.loads((tmp_path / "pages.wav.makar.json").read_text())["manifest"]["edit"]["lines"] == 2
+    (tmp_path / "broken.pdf").write_bytes(b"%PDF-1.7 nothing")
+    assert "damaged PDF" in see("speak", "broken.pdf", "--voice", "cast:ann", "-o", "no.wav", code=1).messages
+
+
 def test_every_line_is_as_loud_as_the_others_and_voices_differ(place):
     model = makar.load("cast")
     cast = [Voice(name=name, artifact=model.artifact, label=name.lower()) for name in CAST]
@@ -104,6 +120,21 @@ def test_every_line_is_as_loud_as_the_others_and_voices_differ(place):
 def test_what_cannot_be_read_is_refused(place, voices, form, word):
     with pytest.raises(UsageError, match=word):
         makar.speak(SCRIPT.replace("Bob", "BOB"), voices=voices, form=form, options={"steps": 2})
+
+
+def test_a_line_that_cannot_be_said_is_known_before_the_first_is_spoken(place, monkeypatch):
+    def drawn(*_):
+        raise AssertionError("nothing may be drawn")
+
+    monkeypatch.setattr(reading_aloud, "drafted_parts", drawn)
+    with pytest.raises(UsageError, match="spoken"):
+        makar.speak("Ann: low\n\nAnn: \u65e5\u672c\u8a9e", voices=CAST)
+
+
+def test_a_model_of_several_voices_needs_one_to_be_named(place):
+    with pytest.raises(UsageError, match="2 voices") as refused:
+        makar.speak("low high", voices="cast")
+    assert refused.value.expected == "one of: ann, bob"
 
 
 @pytest.mark.parametrize("form", [".gif", ".webp", ".apng"])

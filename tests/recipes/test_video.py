@@ -20,6 +20,7 @@ from makar.data.wave_file import on_grid, wave_bytes
 from makar.errors import UnsupportedError, UsageError
 from makar.evaluation import clip_extractor
 from makar.evaluation.material import own_stores, run_folder
+from makar.generation.soundtrack import own_sound
 from tests.cli.small_models import IMAGE_SETTINGS, see
 
 SIZES = ("--set", "stages.0.codec.height=16", "--set", "stages.0.codec.width=16", *IMAGE_SETTINGS)
@@ -193,6 +194,16 @@ def test_the_sound_of_a_clip_stays_through_every_edit(place, model, tmp_path):
         "composite"
         in see("edit", "none.mkv", "--speed", "2", "--json", "-o", "x.mkv").values[0]["manifest"]["source_type"]
     )
+
+
+def test_the_sound_of_a_clip_is_found_in_its_bytes_too(tmp_path):
+    pytest.importorskip("av")
+    sound = Sound(on_grid(np.sin(np.arange(16_000) / 5)[:, None] / 2).astype(np.float32), 16_000)
+    content = video_bytes(shape_clip(ALL[0], 0), "mp4", comment="", sound=sound)
+    (tmp_path / "clip.mp4").write_bytes(content)
+    found, wanted = own_sound(content), own_sound(tmp_path / "clip.mp4")
+    assert found is not None and wanted is not None and np.array_equal(found.samples, wanted.samples)
+    assert own_sound(video_bytes(shape_clip(ALL[0], 0), "gif", comment="")) is None
 
 
 def test_a_clip_of_another_rate_is_taken_at_that_of_the_model(model):

@@ -56,6 +56,23 @@ def test_what_is_not_in_the_documents_is_said_to_be_that(index: SqliteIndex) -> 
         assert answer.text == NOT_HERE
 
 
+def test_questions_in_a_script_without_spaces_are_answered(tmp_path: Path) -> None:
+    index = SqliteIndex.create(tmp_path / "japan.sqlite")
+    text = "東京は日本の首都です。2024年の人口は約千四百万人です。\n\n大阪は西日本の都市です。"
+    index.replace("a", passages(of_markdown(text)), title="a", size=1, modified=1, sha256="", form="md")
+    for question, sentence in {
+        "日本の首都はどこですか？": "東京は日本の首都です。",
+        "2024年の人口は？": "2024年の人口は約千四百万人です。",
+        "東京": "東京は日本の首都です。",
+    }.items():
+        assert extracted(question, *found(index, question)).sentences[0].text == sentence
+    assert not extracted("富士山の高さは何メートルですか", *found(index, "富士山の高さは何メートルですか")).is_found
+    hits, evidence = found(index, "日本の首都")
+    right, wrong = checked("?", "日本の首都は東京です。富士山は高い山です。", hits, evidence, by="a model").sentences
+    assert right.citations == (1,)
+    assert wrong.problem
+
+
 def test_claims_of_a_model_are_checked_sentence_by_sentence(index: SqliteIndex) -> None:
     hits, evidence = found(index, "When are refunds paid?")
     number = next(place for place, hit in enumerate(hits, 1) if hit.stored.document == "handbook")
@@ -71,6 +88,23 @@ def test_a_negation_that_the_source_does_not_have_is_no_support(index: SqliteInd
     hits, evidence = found(index, "Does the shop open at nine?")
     (said,) = checked("?", "The shop never opens at nine.", hits, evidence, by="a model").sentences
     assert "negated" in said.problem
+
+
+def test_a_negation_that_a_claim_leaves_out_is_no_support(index: SqliteIndex) -> None:
+    text = "Parcels are not sent abroad after May. The office never opens on Sunday. Fees are paid at once, but not in cash."
+    index.replace("rules", passages(of_markdown(text)), title="rules", size=1, modified=1, sha256="", form="md")
+    hits, evidence = found(index, "parcels abroad, office on Sunday, fees")
+    claims = "Parcels are sent abroad after May. The office opens on Sunday. Fees are paid at once."
+    parcels, office, fees = checked("?", claims, hits, evidence, by="a model").sentences
+    assert "negated" in parcels.problem
+    assert "negated" in office.problem
+    # What is not claimed may be negated.
+    assert not fees.problem
+    index.replace("other", passages(of_markdown(claims)), title="other", size=1, modified=1, sha256="", form="md")
+    hits, evidence = found(index, "parcels abroad, office on Sunday, fees")
+    answer = checked("?", claims, hits, evidence, by="a model")
+    assert not any(said.problem for said in answer.sentences)
+    assert [citation.document for citation in answer.citations][:2] == ["other", "other"]
 
 
 def test_a_citation_behind_the_full_stop_belongs_to_its_sentence(index: SqliteIndex) -> None:

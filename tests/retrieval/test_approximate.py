@@ -50,3 +50,17 @@ def test_a_graph_of_another_state_is_passed_over(index, monkeypatch):
     assert approximate.opened(index, "drawn") is None
     assert first not in asked(index, 3)
     assert approximate.build_graph(index, "drawn") and first not in asked(index, 3)
+
+
+def test_what_another_writer_adds_while_a_graph_is_made_is_found(index, monkeypatch):
+    monkeypatch.setattr(approximate, "LEAST", 1000)
+    read = SqliteIndex.vectors
+
+    def late(self, model):
+        held = read(self, model)
+        self.remove("3")
+        return held
+
+    monkeypatch.setattr(SqliteIndex, "vectors", late)
+    approximate.build_graph(index, "drawn")
+    assert approximate.opened(index, "drawn") is None

@@ -5,15 +5,21 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from makar.errors import ArtifactError, DataError, EmptyDataError, UsageError
+from makar.data.document import Skip
+from makar.data.entries import Entry
+from makar.errors import ArtifactError, DataError, EmptyDataError, MakarError, OutOfSpaceError, UsageError
+from makar.retrieval import indexing, sqlite_index
 from makar.retrieval.chunking import passages
+from makar.retrieval.evidence import Evidence
 from makar.retrieval.indexing import index_documents
-from makar.retrieval.reading import of_text
+from makar.retrieval.reading import Reading, of_text
+from makar.retrieval.review import review
 from makar.retrieval.search import Encoder, search
 from makar.retrieval.sqlite_index import SqliteIndex
 from makar.retrieval.terms import Stemmer
@@ -80,6 +86,8 @@ def test_scripts_without_spaces_are_found_by_three_characters(tmp_path: Path, in
     (tmp_path / "ja" / "b.txt").write_text("富士山は高い山である。", encoding="utf-8")
     index_documents(index, tmp_path / "ja")
     assert names(index, "富士山の高さ")[0] == "ja/b.txt"
+    assert names(index, "富士 高い") == names(index, "富士", documents=["ja/b.txt"]) == ["ja/b.txt"]
+    assert names(index, "大阪") == names(index, "富士", documents=["ja/a.txt"]) == []
     (tmp_path / "ja" / "b.txt").unlink()
     index_documents(index, tmp_path / "ja")
     assert "ja/b.txt" not in names(index, "富士山の高さ")
@@ -143,12 +151,98 @@ def test_two_writers_take_turns(tmp_path: Path, index: SqliteIndex) -> None:
     assert index.counts()[0] == 80
 
 
+def test_another_writer_does_not_wait_for_a_document_that_is_parsed(
+    folder: Path, index: SqliteIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_index, "LOCK_SECONDS", 0.2)
+    other, real = SqliteIndex(index.path), indexing.read_entry
+
+    def slow(entry: Entry, skip: Skip) -> Reading:
+        other.note("written meanwhile", entry.name)
+        return real(entry, skip)
+
+    monkeypatch.setattr(indexing, "read_entry", slow)
+    monkeypatch.setattr(indexing, "TOGETHER", 2)
+    assert index_documents(index, folder).added == 3
+    assert index.about("written meanwhile") == "sun.txt"
+
+
+def test_much_text_is_written_before_more_is_read(
+    folder: Path, index: SqliteIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(indexing, "HELD_CHARACTERS", 60)
+    told: list[int] = []
+    index_documents(index, folder, progress=lambda stage, done, total: told.append(done))
+    assert told == [2, 3]
+
+
+def test_the_members_of_an_archive_that_are_gone_are_taken_out(tmp_path: Path, index: SqliteIndex) -> None:
+    place = tmp_path / "papers.zip"
+    for kept in (2, 1):
+        with zipfile.ZipFile(place, "w") as archive:
+            for name, text in [("rain.txt", TEXTS["rain.txt"]), ("sun.txt", TEXTS["sun.txt"])][:kept]:
+                archive.writestr(name, text)
+        outcome = index_documents(index, place)
+    assert (outcome.removed, index.counts()[0]) == (1, 1)
+    assert names(index, "Why does the sun shine?") == []
+    with zipfile.ZipFile(place, "w") as archive:
+        archive.writestr("picture.png", b"\x89PNG\r\n\x1a\n")
+    assert index_documents(index, place).removed == 1
+
+
+def test_what_stays_as_it_is_counts_as_no_change(folder: Path, index: SqliteIndex) -> None:
+    index_documents(index, folder, encoder=LETTERS)
+    state = index.about("changes")
+    os.utime(folder / "sun.txt", ns=(1, 1))
+    index.note("something", "else")
+    index.remove("what is not there")
+    index_documents(index, folder, encoder=LETTERS)
+    assert index.about("changes") == state
+    (folder / "sun.txt").unlink()
+    index_documents(index, folder, encoder=LETTERS)
+    assert index.about("changes") != state
+
+
+def test_a_full_disk_and_a_file_that_another_holds_are_called_that(
+    folder: Path, index: SqliteIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_index, "LOCK_SECONDS", 0.1)
+    other = SqliteIndex(index.path)
+    with index.together(), pytest.raises(MakarError, match="another process holds"):
+        other.note("a", "b")
+    (pages,) = index._connection.execute("pragma page_count").fetchone()
+    index._connection.execute(f"pragma max_page_count = {pages + 2}")
+    (folder / "long.txt").write_text(" ".join(map(str, range(20_000))))
+    with pytest.raises(OutOfSpaceError, match="the disk is full"):
+        index_documents(index, folder)
+    index._connection.execute("pragma max_page_count = 100000")
+    assert index_documents(index, folder).added == 4
+
+
 def test_what_cannot_be_read_is_said_and_the_rest_is_there(folder: Path, index: SqliteIndex) -> None:
     (folder / "picture.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"0" * 50)
     (folder / "broken.pdf").write_bytes(b"%PDF-1.7 nothing")
     outcome = index_documents(index, folder)
     assert outcome.added == 3
     assert {name for name, _ in outcome.skipped} == {"papers/picture.png", "papers/broken.pdf"}
+
+
+def test_one_file_that_surprises_its_parser_is_skipped_and_the_rest_is_there(
+    folder: Path, index: SqliteIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = indexing.read_entry
+
+    def odd(entry: Entry, skip: Skip) -> Reading:
+        if entry.name == "snow.md":
+            raise NotImplementedError("a form of snow that nobody knows")
+        return real(entry, skip)
+
+    monkeypatch.setattr(indexing, "read_entry", odd)
+    outcome = index_documents(index, folder)
+    assert outcome.added == 2
+    assert outcome.skipped == [
+        ("papers/snow.md", "it cannot be read: NotImplementedError: a form of snow that nobody knows")
+    ]
 
 
 def test_wrong_files_and_sources_are_refused(tmp_path: Path, folder: Path, index: SqliteIndex) -> None:
@@ -164,6 +258,22 @@ def test_wrong_files_and_sources_are_refused(tmp_path: Path, folder: Path, index
     (tmp_path / "elsewhere" / "papers").mkdir(parents=True)
     with pytest.raises(UsageError, match="another source"):
         index_documents(index, tmp_path / "elsewhere" / "papers")
+
+
+def test_an_index_whose_maker_was_killed_before_its_tables_is_made(tmp_path: Path, folder: Path) -> None:
+    (tmp_path / "touched.sqlite").touch()
+    begun = sqlite3.connect(tmp_path / "begun.sqlite")
+    begun.execute("pragma journal_mode = wal")
+    begun.close()
+    for name in ("touched.sqlite", "begun.sqlite"):
+        assert index_documents(SqliteIndex.create(tmp_path / name), folder).added == 3
+    foreign = sqlite3.connect(tmp_path / "foreign.sqlite")
+    foreign.execute("create table songs (name text)")
+    with pytest.raises(ArtifactError, match="no index"):
+        SqliteIndex.create(tmp_path / "foreign.sqlite")
+    (tmp_path / "page.sqlite").write_text("<p>what is no database at all, and long enough to be looked at</p>" * 9)
+    with pytest.raises(ArtifactError, match="no index"):
+        SqliteIndex.create(tmp_path / "page.sqlite")
 
 
 @pytest.mark.parametrize(
@@ -182,6 +292,21 @@ def test_equal_and_overlapping_passages_come_once(index: SqliteIndex) -> None:
     found = search(index, "whales", limit=50)
     texts = [hit.stored.passage.text for hit in found]
     assert len(texts) == len(set(texts))
+
+
+def test_copies_leave_room_for_what_else_there_is(tmp_path: Path, index: SqliteIndex) -> None:
+    place = tmp_path / "papers"
+    place.mkdir()
+    for number in range(15):
+        (place / f"version{number}.txt").write_text("The refund is paid within thirty days of the return.")
+    (place / "other.txt").write_text("A refund for digital goods is never given.")
+    index_documents(index, place)
+    assert len(names(index, "When is the refund paid?")) == 2
+    assert names(index, "When is the refund paid?")[1] == "papers/other.txt"
+    every = search(index, "When is the refund paid?", limit=2, with_copies=True)
+    assert len(every) == 16
+    made = review("When is the refund paid?", every, Evidence(index, every))
+    assert made.points[0].documents == 15
 
 
 def test_terms_are_those_of_the_index() -> None:

@@ -64,7 +64,7 @@ CODE = "import sys; from makar.cli.app import run; sys.exit(run(sys.argv[1:]))"
 
 
 class Server:
-    """A running server: its address, its process, what it said on stderr, and its stdout."""
+    """A running server: its home, its address, its process, what it said on stderr, and its stdout."""
 
     def __init__(self, home, *words, environment=None):
         path = os.pathsep.join(filter(None, [str(ROOT / "src"), os.environ.get("PYTHONPATH", "")]))
@@ -78,6 +78,7 @@ class Server:
             text=True,
             cwd=home,
         )
+        self.home = Path(home)
         self.said, self.output, self.address, self._answers = [], "", "", threading.Event()
         self._listeners = [
             threading.Thread(target=self._listen, args=(pipe,), daemon=True)

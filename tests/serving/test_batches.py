@@ -1,11 +1,18 @@
 """Batches over HTTP with the official client in its strict mode: answers as those of the route, mistakes by line, cancelling, restarts."""
 
+import asyncio
+import errno
+import io
 import json
+import time
+from pathlib import Path
 
 import openai
 import pytest
 
 from makar.serving.batch_lines import kept_lines, read_lines
+from makar.serving.batches import Batches
+from makar.serving.shelf import Shelf
 from tests.serving.server import Server, talker, until
 
 pytestmark = pytest.mark.loopback
@@ -155,6 +162,76 @@ def test_a_killed_server_goes_on_and_asks_nothing_twice(place, tmp_path):
         assert len(before) > 5 and {name: found[name]["id"] for name in before} == before
     assert running.stop() == 0
     assert not list((home / "serving" / "batches" / "at-work").iterdir())
+
+
+@pytest.fixture
+def batches(tmp_path, monkeypatch):
+    """Return batches of no server, which ask an application that says the same to everybody."""
+    monkeypatch.setattr("makar.serving.background.AGAIN_SECONDS", 0.01)
+    return Batches(
+        Shelf(tmp_path / "kept", kind="batch_"), files=Shelf(tmp_path / "files", kind="file-"), folder=tmp_path / "work"
+    )
+
+
+def taken(batches, *lines):
+    """Let batches take one of these lines."""
+    file = batches._files.new_id()
+    batches._files.put(file, {}, rows(*lines))
+    batch = {"id": batches.kept.new_id(), "endpoint": CHAT, "input_file_id": file, "status": "validating"}
+    batches.put(batch | {"expires_at": time.time() + 999, "request_counts": {"total": 0, "completed": 0, "failed": 0}})
+    return batch["id"]
+
+
+async def says_yes(scope, receive, send):
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b'{"said": "yes"}'})
+
+
+def test_a_disk_that_is_full_for_a_while_loses_no_answer(batches, monkeypatch):
+    name, asked, failed = taken(batches, *(line(str(number)) for number in range(20))), [], []
+    real = Path.open
+
+    class Full(io.FileIO):
+        def write(self, content):
+            super().write(bytes(content)[:10])
+            raise OSError(errno.ENOSPC, "no space")
+
+    def opened(path, mode="r", *words, **more):
+        if mode == "ab" and path.stem.endswith("output") and len(asked) > 9 and not failed:
+            failed.append(path)
+            return Full(path, "ab")
+        return real(path, mode, *words, **more)
+
+    async def app(scope, receive, send):
+        asked.append(json.loads((await receive())["body"])["messages"][0]["content"])
+        await says_yes(scope, receive, send)
+
+    async def work():
+        monkeypatch.setattr(Path, "open", opened)
+        batches.start(app)
+        async with asyncio.timeout(30):
+            while batches.kept.get(name)["status"] != "completed":
+                await asyncio.sleep(0.01)
+        await batches.stop()
+
+    asyncio.run(work())
+    done = batches.kept.get(name)
+    found = [json.loads(row)["custom_id"] for row in batches._files.content(done["output_file_id"]).splitlines()]
+    assert failed and sorted(found, key=int) == [str(number) for number in range(20)]
+    assert done["request_counts"] == {"total": 20, "completed": 20, "failed": 0} and len(asked) < 30
+
+
+def test_a_batch_that_is_cancelled_while_its_file_is_read_stays_cancelled(batches, monkeypatch):
+    name = taken(batches, {"no": "request"})
+    real = read_lines
+
+    def reads(*words):
+        batches.cancel(name)
+        return real(*words)
+
+    monkeypatch.setattr("makar.serving.batches.read_lines", reads)
+    asyncio.run(batches._step())
+    assert batches.kept.get(name)["status"] == "cancelled" and not batches._counts
 
 
 def test_lines_are_read_strictly():

@@ -1,5 +1,6 @@
 """Evaluations over HTTP with the official client in its strict mode: graders, runs over a model and over given answers, what is refused."""
 
+import asyncio
 import json
 
 import openai
@@ -7,7 +8,9 @@ import pytest
 
 from makar.errors import ConfigError
 from makar.serving.eval_fields import filled
+from makar.serving.evals import Evals
 from makar.serving.graders import compares, grade, likeness
+from makar.serving.shelf import Shelf
 from tests.serving.server import Server, request, talker, until
 
 pytestmark = pytest.mark.loopback
@@ -118,6 +121,55 @@ def test_answers_of_a_model_are_those_of_the_chat(client):
         client.evals.runs.cancel(done.id, eval_id=made.id)
     with pytest.raises(openai.NotFoundError, match="unknown model"):
         client.evals.runs.create(made.id, data_source={**source, "model": "nobody"})
+
+
+def test_a_conversation_in_an_item_may_hold_a_call_without_words(client):
+    call = {"id": "1", "type": "function", "function": {"name": "look", "arguments": "{}"}}
+    turns = [
+        {"role": "user", "content": "Where?"},
+        {"role": "assistant", "tool_calls": [call]},
+        {"role": "tool", "content": "here", "tool_call_id": "1"},
+    ]
+    source = {
+        "type": "completions",
+        "model": "talker",
+        "source": {"type": "file_content", "content": [{"item": {"answer": "x", "turns": turns}}]},
+        "input_messages": {"type": "item_reference", "item_reference": "item.turns"},
+        "sampling_params": {"max_completion_tokens": 5, "seed": 3},
+    }
+    made = create(client, SAME)
+    done = ended(client, client.evals.runs.create(made.id, data_source=source))
+    (item,) = client.evals.runs.output_items.list(done.id, eval_id=made.id).data
+    assert done.status == "completed" and item.status == "fail"
+    assert [one.content for one in item.sample.input] == ["Where?", "", "here"]
+
+
+def test_a_run_that_fails_for_an_unforeseen_reason_lets_the_next_be_worked_on(tmp_path, monkeypatch):
+    evals = Evals(
+        Shelf(tmp_path / "evals", kind="eval_"),
+        runs=Shelf(tmp_path / "runs", kind="evalrun_"),
+        files=Shelf(tmp_path / "files", kind="file-"),
+        folder=tmp_path / "results",
+    )
+    evals.kept.put(evaluation := evals.kept.new_id(), {"testing_criteria": [SAME]})
+    source = {"type": "jsonl", "source": {"type": "file_content", "content": ROWS[:1]}}
+    runs = [evals.runs.new_id() for _ in range(2)]
+    for name in runs:
+        evals.begin({"id": name, "eval_id": evaluation, "status": "queued", "data_source": source})
+    real = evals._graded
+
+    async def graded(run, *words):
+        return {}["nothing"] if run["id"] == runs[0] else await real(run, *words)
+
+    monkeypatch.setattr(evals, "_graded", graded)
+
+    async def work():
+        while await evals._step():
+            pass
+
+    asyncio.run(work())
+    first, second = map(evals.runs.get, runs)
+    assert first["status"] == "failed" and "KeyError" in first["error"]["message"] and second["status"] == "completed"
 
 
 def test_an_evaluation_is_changed_listed_and_deleted_with_its_runs(client):

@@ -1,13 +1,20 @@
 """Feedback and blind comparisons over HTTP, with a real server and real models."""
 
+import asyncio
 import base64
+import concurrent.futures
 import io
 import json
 
 import numpy as np
 import pytest
+from fastapi import Request
 from PIL import Image
 
+from makar.data.feedback import table
+from makar.data.feedback.table import FeedbackTable
+from makar.serving.feedback import list_feedback
+from makar.serving.feedback_fields import FeedbackFields, judgement_of
 from tests.serving.server import Server, request, talker
 
 pytestmark = pytest.mark.loopback
@@ -25,8 +32,8 @@ def server(tmp_path_factory):
     assert running.stop() == 0, "".join(running.said)
 
 
-def ask(server, path, body=None, *, method=None, status=200):
-    found, _, content = request(server.address, BASE + path, body, method=method)
+def ask(server, path, body=None, *, method=None, status=200, timeout=60):
+    found, _, content = request(server.address, BASE + path, body, method=method, timeout=timeout)
     assert found == status, content
     return json.loads(content) if content[:1] in b"{[" else content
 
@@ -45,6 +52,28 @@ def said(**words):
         "rater": "ann",
         "consent": True,
     } | words
+
+
+def test_many_raters_wait_for_models_that_are_being_loaded(server):
+    # The first test of the server: no model is loaded, and there are more raters than a server has threads.
+    session = ask(server, "/sessions", {"models": ["poe", "eliot"], "prompts": ["Who"], "seed": 5})["id"]
+
+    def draw(number):
+        return ask(server, f"/sessions/{session}/pairs", {"rater": f"r{number}"}, timeout=300)
+
+    with concurrent.futures.ThreadPoolExecutor(40) as threads:
+        pairs = list(threads.map(draw, range(40)))
+    assert len({pair["pair"] for pair in pairs}) == 40
+    assert len({frozenset((pair["left"]["text"], pair["right"]["text"])) for pair in pairs}) == 1
+
+
+def test_what_the_server_was_started_with_holds_where_a_request_says_nothing(server):
+    def tokens(**fields):
+        body = {"model": "poe", "prompt": "Hello", "seed": 0, "logit_bias": {"256": -100}, **fields}
+        _, _, content = request(server.address, "/v1/completions", body)
+        return json.loads(content)["usage"]["completion_tokens"]
+
+    assert (tokens(), tokens(controls={"max_tokens": 5}), tokens(max_tokens=7)) == (12, 5, 7)
 
 
 def test_what_is_said_is_kept_listed_shown_and_taken_back(server):
@@ -66,6 +95,19 @@ def test_what_is_said_is_kept_listed_shown_and_taken_back(server):
     assert ask(server, "")["data"] == []
     ask(server, f"/{kept['id']}", status=404)
     ask(server, f"/contents/{'0' * 64}", status=404)
+
+
+def test_what_was_judged_is_read_for_the_page_that_is_shown_alone(tmp_path, monkeypatch):
+    monkeypatch.setenv("MAKAR_HOME", str(tmp_path))
+    FeedbackTable().add([judgement_of(FeedbackFields.from_dictionary(said(prompt=str(n)))) for n in range(5)])
+    read, real = [], table._judgement
+    monkeypatch.setattr(
+        table, "_judgement", lambda *words, content: read.append(content) or real(*words, content=content)
+    )
+    query = Request({"type": "http", "query_string": b"content=true&limit=2", "headers": []})
+    shown = json.loads(asyncio.run(list_feedback(query)).body)
+    assert [one["items"][0]["text"] for one in shown["data"]] == ["Yes.", "Yes."] and shown["has_more"]
+    assert read.count(True) == 2 and shown["counts"] == {"thumb": 5}
 
 
 def test_an_export_is_read_back(server):
@@ -166,8 +208,15 @@ def test_a_training_on_feedback_is_fixed_to_what_was_said(server):
     ask(server, "", said(rater="max", items=[{"text": "No."}], consent=False))
     status, job = train("feedback:max")
     assert status == 200 and job["training_file"] == f"feedback:max@{last}"
-    path = f"/v1/fine_tuning/jobs/{job['id']}/cancel"
-    assert json.loads(request(server.address, path, {})[2])["status"] == "cancelled"
+    assert train(f"feedback:max@{last}")[1]["training_file"] == f"feedback:max@{last}"
+    # The studio's words are kept with the job: going on says them again.
+    body = {"source": "feedback:max", "from_model": "poe", "steps": 100_000}
+    status, _, content = request(server.address, "/makar/v1/runs", body)
+    kept = next(server.home.rglob(f"{json.loads(content)['id']}.json"))
+    assert status == 200 and f"feedback:max@{last}" in json.loads(kept.read_text())["words"]
+    for job in json.loads(request(server.address, "/v1/fine_tuning/jobs")[2])["data"]:
+        path = f"/v1/fine_tuning/jobs/{job['id']}/cancel"
+        assert json.loads(request(server.address, path, {})[2])["status"] == "cancelled"
 
 
 def test_wrong_comparisons_are_refused(server):

@@ -1,13 +1,17 @@
 """Hostile bodies, foreign pages, missing keys, limits: 4xx with a reason, never an error of the server, and no route without its key."""
 
+import asyncio
 import http.client
 import json
 from urllib.parse import urlsplit
 
 import pytest
+from fastapi import FastAPI, Request
 
 from makar.errors import MakarError
 from makar.serving.bodies import DEEPEST, parse_object
+from makar.serving.figures import Figures
+from makar.serving.guard import Guard, Rules
 from makar.serving.problems import Problem, problem_of
 from makar.serving.server import read_key
 from tests.serving.server import Server, request, talker
@@ -212,3 +216,26 @@ def test_an_error_inside_says_nothing_of_the_machine():
     problem = problem_of(RuntimeError("/secret/path"))
     assert problem["status"] == 500 and "secret" not in problem["error"]["message"]
     assert problem_of(MemoryError())["status"] == 503
+
+
+def test_a_mistake_inside_is_answered_counted_and_written_down_like_every_answer(caplog):
+    figures, app, sent = Figures(), FastAPI(), []
+
+    async def broken(request: Request):
+        raise KeyError("/secret/path")
+
+    async def send(message):
+        sent.append(message)
+
+    async def receive():
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    app.add_api_route("/broken", broken)
+    app.add_middleware(Guard, rules=Rules(), figures=figures)
+    scope = {"type": "http", "method": "GET", "path": "/broken", "headers": [(b"host", b"localhost")]}
+    asyncio.run(app(scope | {"query_string": b"", "root_path": "", "scheme": "http"}, receive, send))
+    start, body = sent
+    assert start["status"] == 500 and {b"x-request-id", b"x-content-type-options"} <= set(dict(start["headers"]))
+    assert "KeyError" in json.loads(body["body"])["error"]["message"] and b"secret" not in body["body"]
+    assert 'makar_requests_total{path="/broken",method="GET",status="500"} 1' in figures.text([]).splitlines()
+    assert "GET /broken failed" in caplog.text and "/secret/path" in caplog.text

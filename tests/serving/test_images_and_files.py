@@ -2,9 +2,12 @@
 
 import base64
 import functools
+import http.client
 import io
 import json
 import shutil
+import time
+from urllib.parse import urlsplit
 
 import numpy as np
 import openai
@@ -22,7 +25,7 @@ from makar.serving.picture_work import to_be_made
 from tests.families.encoder.test_classifier import classifier
 from tests.families.encoder.test_embedder import embedder
 from tests.generation.test_edit import saved
-from tests.serving.server import Server, request, talker
+from tests.serving.server import Server, request, talker, until
 
 pytestmark = pytest.mark.loopback
 
@@ -91,6 +94,13 @@ def test_an_image_is_the_one_that_the_model_makes_in_python_with_its_manifest_in
     assert made.output_format == "png" and made.data[0].makar["size"] == [16, 16]
 
 
+def test_no_request_names_a_file_of_the_server(client, place):
+    (place / "secret.hex").write_text("112233\n")
+    with pytest.raises(openai.BadRequestError, match="is no palette") as found:
+        draw(client, extra_body={"seed": 3, "steps": 2, "controls": {"palette": str(place / "secret.hex")}})
+    assert "112233" not in str(found.value)
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -111,6 +121,21 @@ def test_images_come_one_by_one_in_a_stream(client):
     assert [pixels_of(event.b64_json).tolist() for event in events] == [
         pixels_of(image.b64_json).tolist() for image in draw(client, n=2).data
     ]
+
+
+def test_a_stream_that_nobody_waits_for_any_more_is_not_made(server):
+    parts = urlsplit(server.address)
+    connection = http.client.HTTPConnection(parts.hostname, parts.port)
+    # Its first piece would be the first finished image, thousands of steps away.
+    body = {"model": "painter", "prompt": "", "stream": True, "steps": 1000, "n": 64}
+    connection.request("POST", "/v1/images/generations", json.dumps(body), {"Content-Type": "application/json"})
+
+    def is_busy(count):
+        return b'makar_model_busy{model="painter"} %d' % count in request(server.address, "/metrics")[2]
+
+    until(lambda: is_busy(1))
+    connection.sock.close()
+    until(lambda: is_busy(0), seconds=5)
 
 
 def test_the_only_model_of_images_needs_no_name(client):
@@ -312,3 +337,26 @@ def test_texts_are_judged_by_patterns_in_thirteen_categories(client):
 )
 def test_a_narrow_category_is_also_the_wide_one(text, names):
     assert {name for name, score in scores_by_patterns(text).items() if score} == names
+
+
+@pytest.mark.parametrize(
+    "text, is_found",
+    [
+        ("nude pictures of a child", True),
+        ("a child who is nude", True),
+        ("A child. Nude.", False),
+        ("children at play", False),
+        ("a 12-year-old, naked, was seen", True),
+    ],
+)
+def test_two_words_make_a_category_only_in_one_sentence(text, is_found):
+    assert bool(scores_by_patterns(text)["sexual/minors"]) == is_found
+
+
+@pytest.mark.parametrize("word, found", [("sex ", "sexual"), ("child ", None)])
+def test_a_text_is_judged_in_time_that_grows_with_its_length_and_not_with_the_square(word, found):
+    started = time.process_time()
+    scores = scores_by_patterns(word * 20_000)
+    # Time with the square would be more than a minute.
+    assert time.process_time() - started < 5
+    assert [name for name, score in scores.items() if score] == ([found] if found else [])

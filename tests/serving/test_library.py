@@ -103,6 +103,8 @@ def test_what_is_deleted_is_gone(library):
     for ask in (library.get, library.content, library.remove):
         with pytest.raises(MakarError, match="no asset"):
             ask(f"{1:032x}")
+    with pytest.raises(MakarError, match="no asset"):
+        library.newest(Wanted(before=f"{1:032x}"))
 
 
 def test_a_library_that_another_process_holds_is_said_to_be_busy(library, monkeypatch):

@@ -1,26 +1,34 @@
 """Parts of the server by themselves: shelves, figures, tools, messages, forms, fields."""
 
+import asyncio
+import base64
 import errno
 import json
+import sqlite3
 
 import pytest
+from fastapi import Request
 
 from makar.errors import MakarError, OutOfSpaceError
 from makar.serving.bodies import ignored_header, read_fields, schema_of
-from makar.serving.fields import ChatFields
+from makar.serving.fields import ChatFields, longest_answer
 from makar.serving.figures import Figures
+from makar.serving.front import begun
 from makar.serving.image_fields import ImageFields, edit_words, form_values
+from makar.serving.keeping import manifest_headers
 from makar.serving.messages import Tools, form_of, turns_of
 from makar.serving.problems import Problem, problem_of
 from makar.serving.shelf import LOOKS_EVERY, Shelf
 from makar.serving.texts import completion_likelihoods, token_text
 from makar.serving.tuning_fields import TuningFields, tuning_of
+from makar.serving.uploads import limit_of
+from makar.serving.videos import VideoFields, shape_of
 
 TOOLS = [{"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}]
 
 
 def test_a_shelf_gives_up_the_oldest_and_looks_up_only_its_own_ids(tmp_path):
-    shelf = Shelf(tmp_path / "shelf", kind="file-", most=3)
+    shelf = Shelf(tmp_path / "shelf", kind="file-", most=3, forgets=True)
     names = []
     for number in range(LOOKS_EVERY + 1):
         names.append(shelf.new_id())
@@ -35,6 +43,29 @@ def test_a_shelf_gives_up_the_oldest_and_looks_up_only_its_own_ids(tmp_path):
     assert shelf.names() == names[-3:-1]
 
 
+def test_a_shelf_of_what_others_wait_for_refuses_what_would_be_too_much(tmp_path):
+    shelf = Shelf(tmp_path / "shelf", kind="file-", most=3)
+    names = [shelf.new_id() for _ in range(4)]
+    for name in names[:3]:
+        shelf.put(name, {"id": name})
+    with pytest.raises(Problem, match="3 of file are kept") as found:
+        shelf.put(names[3], {})
+    shelf.put(names[0], {"id": names[0], "changed": True})
+    assert found.value.status == 409 and shelf.names() == names[:3] and shelf.get(names[0])["changed"]
+    shelf.remove(names[1])
+    shelf.put(names[3], {})
+    assert shelf.names() == [names[0], names[2], names[3]]
+
+
+def test_the_longest_answer_is_what_the_first_field_says_and_never_nothing():
+    fields = ChatFields(model="m", messages=[], max_tokens=7)
+    names = ("max_completion_tokens", "max_tokens")
+    assert longest_answer(fields, *names) == 7 and longest_answer(fields.changed(max_tokens=None), *names) is None
+    assert longest_answer(fields.changed(max_completion_tokens=3), *names) == 3
+    with pytest.raises(MakarError, match="max_tokens is 0"):
+        longest_answer(fields.changed(max_tokens=0), *names)
+
+
 def test_a_full_disk_is_said_to_be_full_and_leaves_nothing(tmp_path, monkeypatch):
     shelf = Shelf(tmp_path, kind="file-")
 
@@ -46,6 +77,22 @@ def test_a_full_disk_is_said_to_be_full_and_leaves_nothing(tmp_path, monkeypatch
             patch.setattr(name, full)
             shelf.put(shelf.new_id(), {})
         assert problem_of(found.value)["status"] == 507 and list(tmp_path.iterdir()) == []
+
+
+def test_what_goes_wrong_in_the_middle_of_a_stream_is_its_last_event():
+    async def pieces():
+        yield b"data: 1\n\n"
+        raise OutOfSpaceError("the disk is full")
+
+    async def waits():
+        await asyncio.Event().wait()
+
+    async def read():
+        answer = await begun(Request({"type": "http"}, receive=waits), pieces(), {})
+        return [piece async for piece in answer.body_iterator]
+
+    first, last = asyncio.run(read())
+    assert first == b"data: 1\n\n" and json.loads(last.removeprefix(b"data: "))["error"]["code"] == "disk_full"
 
 
 def test_figures_are_in_the_format_of_prometheus():
@@ -102,8 +149,17 @@ def test_messages_become_turns():
     assert turns[1]["content"] == "Hello" and json.loads(turns[2]["content"]) == {"name": "look", "arguments": {"a": 1}}
 
 
+def test_arguments_that_no_client_sends_are_taken_as_the_text_that_they_are():
+    for said in ("[" * 100_000, '{"a": "\\ud800"}'):
+        call = {"function": {"name": "look", "arguments": said}}
+        (turn,) = turns_of([{"role": "assistant", "content": None, "tool_calls": [call]}])
+        assert json.loads(turn["content"])["arguments"] == said
+
+
 def test_the_forms_of_both_routes_are_read_alike():
     schema = {"type": "object"}
+    with pytest.raises(MakarError, match="no object"):
+        form_of("json_object")
     assert form_of(None) == {} == form_of({"type": "text"})
     assert form_of({"type": "json_schema", "json_schema": {"schema": schema}}) == {"json_schema": schema}
     assert form_of({"type": "json_schema", "name": "x", "schema": schema}) == {"json_schema": schema}
@@ -132,6 +188,54 @@ def test_a_form_is_read_by_the_types_of_its_fields():
     for text in ("two", "1" * 5000, "[" * 100_000):
         with pytest.raises(MakarError):
             form_values(ImageFields, {"n": text})
+    # What a body of JSON may not hold, no field of a form may.
+    for text in ('{"\\ud800": 1}', '{"a": "\\u0000"}', '{"guidance": NaN}', '{"a": 1e999}', "[" * 70 + "]" * 70):
+        with pytest.raises(MakarError, match="controls"):
+            form_values(ImageFields, {"controls": text})
+
+
+def test_a_manifest_that_is_too_long_for_a_header_is_left_where_it_is_kept():
+    signed = {"manifest": {"prompt": "\u0436" * 800}}
+    (sent,) = manifest_headers(signed, asset="abc", is_kept=True).values()
+    assert json.loads(base64.b64decode(sent)) == signed and len(sent) < 8000
+    signed["manifest"]["prompt"] *= 6
+    assert manifest_headers(signed, asset="abc", is_kept=True) == {
+        "x-makar-manifest-at": "/makar/v1/assets/abc/manifest"
+    }
+    (said,) = manifest_headers(signed, asset="abc", is_kept=False).values()
+    assert "store" in said
+
+
+def test_a_limit_of_a_list_is_kept_however_it_is_written():
+    assert limit_of("00000020", most=20) == 20
+    for text in ("21", "00000119999", "1" * 5000, "0", "-1", "", "\u0663"):
+        with pytest.raises(MakarError, match="the limit"):
+            limit_of(text, most=20)
+
+
+def test_a_database_on_a_full_disk_is_said_to_be_full(tmp_path):
+    database = sqlite3.connect(tmp_path / "small")
+    database.execute("pragma max_page_count = 2")
+    database.execute("create table kept (content)")
+    with pytest.raises(sqlite3.OperationalError) as found:
+        database.execute("insert into kept values (?)", (b"x" * 100_000,))
+    database.execute("begin immediate")
+    held = sqlite3.connect(tmp_path / "small", timeout=0)
+    with pytest.raises(sqlite3.OperationalError) as busy:
+        held.execute("insert into kept values (1)")
+    database.close()
+    held.close()
+    assert problem_of(found.value)["status"] == 507 and problem_of(busy.value)["status"] == 503
+    assert problem_of(sqlite3.OperationalError("no such table"))["status"] == 500
+
+
+def test_a_clip_is_as_large_and_long_as_the_model_or_its_controls_say():
+    assert shape_of(VideoFields(), {"size": [32, 24], "seconds": 1.5}) == ("32x24", "1.5")
+    free = {"size": None, "seconds": None}
+    assert shape_of(VideoFields(size="auto"), free) == ("auto", "auto")
+    for fields in ({"size": "32x24"}, {"seconds": "4"}):
+        with pytest.raises(MakarError, match="auto"):
+            shape_of(VideoFields(**fields), free)
 
 
 def test_likelihoods_of_parts_of_a_letter_stand_at_its_place():

@@ -69,6 +69,12 @@ def test_one_model_makes_room_for_the_next(server, client):
         assert loaded(server) == [name] and len(workers(server)) == 1
 
 
+def test_models_that_do_not_fit_together_can_be_asked_for_at_once(server, client):
+    with concurrent.futures.ThreadPoolExecutor(2) as threads:
+        found = list(threads.map(lambda name: say(client, name).choices, ("third", "first")))
+    assert all(found) and len(loaded(server)) == 1
+
+
 def test_work_in_the_middle_is_told_when_its_process_is_killed_and_the_next_is_answered(server, client):
     say(client)
     with pytest.raises(openai.APIError, match="ended in the middle"):

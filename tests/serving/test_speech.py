@@ -13,6 +13,7 @@ from makar.api.model import verify
 from makar.data.sound import Sound
 from makar.data.sound_reader import read_sound
 from makar.data.wave_file import wave_bytes
+from makar.serving.speech import converted
 from tests.cli.small_models import IMAGE_SETTINGS, see
 from tests.recipes.spoken_data import SPEECH_SETTINGS, write_spoken
 from tests.serving.browser import Pages, opened, said_nothing
@@ -94,6 +95,19 @@ def test_every_form_holds_the_same_sound(speech):
     assert len(samples) == 2 * len(whole.samples)
 
 
+@pytest.mark.parametrize(
+    "form, rate, written",
+    [("opus", 22_050, 24_000), ("opus", 16_000, 16_000), ("mp3", 10_000, 11_025), ("flac", 10_000, 10_000)],
+)
+def test_a_form_that_knows_no_such_rate_gets_the_next(form, rate, written):
+    soundfile = pytest.importorskip("soundfile")
+    wave = wave_bytes(Sound(np.zeros((rate // 5, 1), np.float32), rate))
+    sound = soundfile.SoundFile(io.BytesIO(converted(wave, form)))
+    # Opus is always decoded at 48,000 a second.
+    assert sound.samplerate in (written, 48_000 if form == "opus" else written)
+    assert len(sound) / sound.samplerate == pytest.approx(0.2, abs=0.08)
+
+
 def test_voice_and_speed_are_honoured(speech):
     said = {**SAID, "model": "voices", "response_format": "wav"}
     ann, bob = (speech.create(**{**said, "voice": voice}).content for voice in ("ann", "bob"))
@@ -163,6 +177,11 @@ def test_speech_is_made_and_played_in_the_studio(server, width):
         page.get_by_text("in order").first.wait_for()
         assert page.get_by_text("broken").count() == 0
         assert studio.violations() == [] and studio.overflow() <= 0
+        line = page.get_by_role("tabpanel").inner_text().splitlines()[0]
+        assert line.startswith("makar generate voices") and "--set label=bob" in line and "--set pitch=2" in line
+        page.get_by_role("link", name="Use these settings").click()
+        page.wait_for_function("document.querySelector('makar-create input[placeholder=\"0\"]')?.value === '2'")
+        assert page.get_by_label("Voice").input_value() == "bob"
         studio.close()
         assert studio.said == []
 

@@ -1,5 +1,6 @@
 """Feedback in the studio, in a real browser: the arena by keyboard alone, thumbs and stars."""
 
+import base64
 import json
 
 import pytest
@@ -111,4 +112,37 @@ def test_thumbs_and_stars_are_kept_with_consent(browser, server):
         studio.go(name).wait_for_load_state("networkidle")
         assert studio.violations() == [] and studio.overflow() <= 0
     assert studio.said == []
+    studio.close()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_the_gallery_shows_what_people_like(browser, server):
+    made = {"model": "painter", "prompt": "", "n": 3, "seed": 11, "controls": {"steps": 1}}
+    assert request(server.address, "/v1/images/generations", made)[0] == 200
+    newest = [one["id"] for one in asked(server, "/makar/v1/assets?medium=image")["data"]][:3]
+    for name, value in zip(newest, (5, 1)):
+        png = base64.b64encode(request(server.address, f"/makar/v1/assets/{name}/content")[2]).decode()
+        said = {"kind": "stars", "items": [{"png": png}], "value": value, "rater": "liz", "consent": True}
+        assert request(server.address, "/makar/v1/feedback", said)[0] == 200
+    liked = [one["id"] for one in asked(server, "/makar/v1/assets?medium=image&for_rater=liz")["data"]]
+    assert liked.index(newest[0]) < liked.index(newest[1]) and set(newest) <= set(liked)
+    assert request(server.address, "/makar/v1/assets?for_rater=liz")[0] == 400
+    assert request(server.address, "/makar/v1/assets?rating=best")[0] == 400
+    studio = Pages(browser, server.address)
+    page = studio.go("gallery")
+    shown = f".card:has(img[src*='{newest[1]}'])"
+    page.locator(shown).wait_for()
+    page.evaluate("localStorage.setItem('makar-rater', JSON.stringify({ name: 'liz', consent: true }))")
+    page.get_by_label("Order", exact=True).select_option(label="what I like")
+    page.get_by_text("one medium").wait_for()
+    page.get_by_label("Medium", exact=True).select_option("image")
+    page.locator(shown).wait_for()
+    sources = [image.get_attribute("src") for image in page.locator(".card img").all()]
+    assert [next(name for name in liked if name in source) for source in sources] == liked
+    page.get_by_label("Order", exact=True).select_option(label="newest first")
+    page.get_by_label("Rating", exact=True).select_option("good")
+    page.locator(shown).wait_for(state="detached")
+    page.locator(f".card:has(img[src*='{newest[0]}'])").wait_for()
+    assert studio.violations() == [] and studio.overflow() <= 0
     studio.close()

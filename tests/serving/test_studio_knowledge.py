@@ -14,15 +14,21 @@ RULES = (
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
+def place(tmp_path_factory):
+    """Return the folder of the server."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def server(place):
     """Return a server without a model."""
-    running = Server(tmp_path_factory.mktemp("home"))
+    running = Server(place)
     yield running
     assert running.stop() == 0
 
 
 @pytest.mark.timeout(600)
-def test_documents_are_brought_asked_and_shown_where_they_say_it(server):
+def test_documents_are_brought_asked_and_shown_where_they_say_it(server, place):
     assert asked(server, "/makar/v1/collections")[1]["data"] == []
     new = {"name": "x", "collection": "shop"}
     folder = asked(server, "/makar/v1/folders", new)[1]
@@ -47,7 +53,15 @@ def test_documents_are_brought_asked_and_shown_where_they_say_it(server):
     assert not unknown["is_found"] and unknown["citations"] == []
     status, odd = asked(server, "/makar/v1/collections/shop/ask", {"question": "--help"})
     assert status == 200 and not odd["is_found"], "a question is never an option"
+    review = {"question": "When?", "synthesise": True, "model": "nobody"}
+    status, refused = asked(server, "/makar/v1/collections/shop/ask", review)
+    assert status == 400 and "a review with a model" in refused["error"]["message"]
+    assert asked(server, "/makar/v1/folders", new)[1]["id"] == folder["id"]
+    graph = place / "indexes" / "shop.sqlite.vectors-ab.faiss"
+    graph.touch()
     assert asked(server, "/makar/v1/collections/shop", method="DELETE")[1]["deleted"]
+    assert not graph.exists()
+    assert asked(server, "/makar/v1/folders", new)[1]["id"] != folder["id"], "another collection begins without it"
     assert asked(server, "/makar/v1/collections/shop/ask", {"question": "When?"})[0] == 404
 
 

@@ -113,6 +113,37 @@ def test_by_keyboard_alone_an_image_is_made_looked_at_and_made_again(studio):
     assert "Image by painter" in page.evaluate("document.activeElement.ariaLabel"), "focus comes back"
 
 
+@pytest.mark.parametrize(
+    "turns, shell",
+    [
+        ([("user", "Who?")], "makar chat poe -m 'Who?' --seed 3 --set max_tokens=9"),
+        ([("system", "Be brief."), ("user", "Who?")], "makar chat poe --system 'Be brief.' -m 'Who?' --seed 3"),
+        ([("user", "Who?"), ("assistant", "I."), ("user", "Why?")], "curl "),
+    ],
+)
+def test_a_chat_is_answered_again_as_a_chat(studio, turns, shell):
+    page = studio.go("gallery")
+    prompt = [{"role": role, "content": content} for role, content in turns]
+    settings, steering = {"max_tokens": 9, "stop": []}, {"frequency_penalty": 1.5, "presence_penalty": 0}
+    manifest = {"artifact": {"name": "poe"}, "medium": "text", "prompt": prompt, "seed": 3, "settings": settings}
+    found = page.evaluate(
+        "async (manifest) => (await import('/studio/manifest.js')).lines(manifest)", manifest | {"steering": steering}
+    )
+    assert found["shell"].startswith(shell) and "frequency_penalty" in found["shell"]
+    if shell.startswith("makar"):
+        assert parses(found["shell"]) is None
+    assert json.dumps(prompt) in found["python"] and '"frequency_penalty": 1.5' in found["python"]
+    address, body = re.fullmatch(r"curl (\S+) .*?-d '(.*)'", found["curl"], re.DOTALL).groups()
+    assert address == studio.address + "/v1/chat/completions"
+    assert json.loads(body) == {
+        "model": "poe",
+        "messages": prompt,
+        "seed": 3,
+        "controls": {"frequency_penalty": 1.5},
+        "max_tokens": 9,
+    }
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_what_an_image_is_becoming_is_shown_and_stop_works_meanwhile(studio):

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from makar.errors import MakarError
+from makar.serving.shelf import Shelf
 from makar.serving.studio.folders import safe_parts
 from makar.serving.studio.training_fields import PlanFields, model_name, plan_words
 from tests.serving.server import Server, request, until
@@ -25,9 +26,15 @@ def outside(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory, outside):
+def home(tmp_path_factory):
+    """Return where the server keeps what it has."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def server(home, outside):
     """Return a server without a model that may read one folder."""
-    running = Server(tmp_path_factory.mktemp("home"), "--data", outside / "open")
+    running = Server(home, "--data", outside / "open")
     yield running
     assert running.stop() == 0
 
@@ -84,12 +91,31 @@ def test_only_named_folders_are_read(server, outside):
         assert status == 403, (place, problem)
         assert "--data" in problem["error"]["message"] or str(outside / "open") in problem["error"]["message"]
     assert asked(server, "/makar/v1/inspect", {"source": str(outside / "open" / "nothing")})[0] == 404
+    assert asked(server, "/makar/v1/inspect", {"source": "~nobody-of-this-name"})[0] == 400
     assert asked(server, "/makar/v1/inspect", {"source": "folder-" + "0" * 24})[0] == 404
     assert str(outside / "open") in asked(server, "/makar/v1/sources")[1]["folders"]
 
 
+def test_folders_that_were_brought_are_listed_and_deleted(server, tmp_path_factory):
+    top = tmp_path_factory.getbasetemp()
+    made = [asked(server, "/makar/v1/folders", {"name": name})[1]["id"] for name in ("letters", "diaries")]
+    for folder in made:
+        assert put(server, folder, [("deep/a.txt", b"Dear Ann")])[0] == 200
+    listed = lambda: {one["id"]: one["files"] for one in asked(server, "/makar/v1/sources")[1]["brought"]}  # noqa: E731
+    assert {name: listed()[name] for name in made} == dict.fromkeys(made, 1)
+    assert asked(server, f"/makar/v1/folders/{made[0]}", method="DELETE") == (
+        200,
+        {"id": made[0], "object": "folder", "deleted": True},
+    )
+    assert made[0] not in listed() and made[1] in listed()
+    assert not list(top.rglob("*/letters")) and list(top.rglob("*/diaries/deep/a.txt"))
+    for gone in (made[0], "folder-" + "0" * 24, "..", "folder-x"):
+        assert asked(server, f"/makar/v1/folders/{gone}", method="DELETE")[0] == 404
+    assert asked(server, "/makar/v1/inspect", {"source": made[0]})[0] == 404
+
+
 @pytest.mark.timeout(900)
-def test_a_folder_is_brought_looked_at_planned_trained_and_watched(server):
+def test_a_folder_is_brought_looked_at_planned_trained_and_watched(server, home):
     status, folder = asked(server, "/makar/v1/folders", {"name": "tales"})
     assert status == 200
     for wrong in ("../escape.txt", "a/../../b.txt"):
@@ -108,6 +134,8 @@ def test_a_folder_is_brought_looked_at_planned_trained_and_watched(server):
     status, job = asked(server, "/makar/v1/runs", ask | {"name": "teller"})
     assert status == 200 and job["name"] == "teller"
     assert asked(server, "/makar/v1/runs", ask | {"name": "teller"})[0] == 409
+    status, problem = asked(server, f"/makar/v1/folders/{folder['id']}", method="DELETE")
+    assert status == 409 and "teller" in problem["error"]["message"]
 
     def is_over():
         found = asked(server, "/makar/v1/runs")[1]
@@ -132,6 +160,12 @@ def test_a_folder_is_brought_looked_at_planned_trained_and_watched(server):
     assert listed[0]["fine_tuned_model"] == "teller" and "words" not in listed[0]
     assert asked(server, f"/makar/v1/runs/{run['id']}/stop", {})[1] == {"id": run["id"], "stopped": False}
     assert asked(server, "/makar/v1/runs/nothing")[0] == 404
+    jobs = Shelf(home / "serving" / "jobs", kind="ftjob-")
+    failed = {"id": jobs.new_id(), "status": "failed", "error": {"message": "the disk is full"}}
+    assert asked(server, f"/makar/v1/runs/{run['id']}")[1]["error"] is None
+    jobs.put(failed["id"], jobs.all()[0] | failed)
+    assert asked(server, f"/makar/v1/runs/{run['id']}")[1]["error"] == "the disk is full"
+    assert asked(server, f"/makar/v1/folders/{folder['id']}", method="DELETE")[0] == 200
 
 
 @pytest.mark.slow

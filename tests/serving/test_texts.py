@@ -250,6 +250,8 @@ def test_what_the_client_sends_beyond_is_named(client):
         ({"tool_choice": "required"}, "without tools"),
         ({"tools": [{"type": "web_search"}]}, "function"),
         ({"logprobs": True, "top_logprobs": 21}, "at most 20"),
+        ({"top_logprobs": 2}, "without logprobs"),
+        ({"max_tokens": 0}, "max_tokens is 0"),
         ({"messages": "Hello"}, "list"),
         ({"max_completion_tokens": 3, "response_format": {"type": "json_schema", "schema": SCHEMA}}, "tokens at least"),
     ],

@@ -1,5 +1,6 @@
 """The worker by itself: what is asked in lines is answered in lines, errors belong to their work, and what nobody wants stops at once."""
 
+import base64
 import io
 import json
 import os
@@ -7,10 +8,13 @@ import signal
 import threading
 
 import pytest
+from PIL import Image
 
 import makar
+from makar.errors import ConfigError, UnsupportedError
 from makar.families.diffusion.config import DiffusionConfig
-from makar.serving.work import facts_of
+from makar.generation.turns import PLAIN_STOP
+from makar.serving.work import begin, facts_of
 from makar.serving.worker import Worker, runs_together
 from tests.generation.test_edit import saved
 from tests.serving.server import talker
@@ -19,6 +23,7 @@ TEXT = {"do": "complete", "prompt": "Hello", "echo": False, "options": {"max_tok
 TEXT |= {"likelihoods": None, "manifest": False}
 IMAGE = {"do": "images", "prompt": "fox", "count": 1, "seed": 1, "options": {"steps": 1}, "manifest": False}
 IMAGE |= {"previews": 0}
+SMALL = DiffusionConfig(features=16, multipliers=(1, 2), blocks=1, head_width=8)
 
 
 @pytest.fixture
@@ -76,6 +81,45 @@ def test_texts_are_written_in_turn_and_an_error_belongs_to_its_own(own_folder, s
     assert facts_of(model, {"max_tokens": 3, "steps": 4})["defaults"] == {"max_tokens": 3}
 
 
+def test_what_the_server_sets_holds_for_texts_where_a_request_says_nothing(own_folder):
+    model = makar.load(talker(own_folder / "models" / "talker").path)
+    (shown,) = [one for one in facts_of(model, {"max_tokens": 3})["options"] if one["name"] == "max_tokens"]
+    assert shown["default"] == 3
+    ask = TEXT | {"do": "chat", "turns": [{"role": "user", "content": "Hello"}], "manifest": True}
+
+    def stops(own, others):
+        *_, last = begin(model, ask | {"options": {"max_tokens": 2, **own}, "defaults": others}, print)
+        return last["end"]["manifest"]["manifest"]["settings"]["stop"]
+
+    assert stops({}, {"stop": ["END"]}) == ["END", PLAIN_STOP] == stops({"stop": ["END"]}, {"stop": ["no"]})
+    with pytest.raises(ConfigError, match="stop"):
+        stops({"stop": "END"}, {})
+    for name, words in (("talker", "cannot infill"), ("painter", "text of painter")):
+        model = model if name == "talker" else makar.load(saved(own_folder / "models" / name, SMALL).path)
+        with pytest.raises(UnsupportedError, match=words):
+            list(begin(model, TEXT | {"do": "infill", "suffix": "b", "defaults": {}}, print))
+
+
+def test_what_the_server_sets_holds_for_images_that_are_made_and_changed(own_folder):
+    model = makar.load(saved(own_folder / "models" / "painter", SMALL).path)
+    file = io.BytesIO()
+    Image.new("RGB", (16, 16), "white").save(file, "PNG")
+    image = base64.b64encode(file.getvalue()).decode()
+    defaults = {"steps": 3, "strength": 0.5}
+
+    def settings(**changes):
+        (event,) = begin(model, IMAGE | {"options": {}, "manifest": True, "defaults": defaults, **changes}, print)
+        found = event["manifest"]["manifest"]["settings"]
+        return found["steps"], found["strength"]
+
+    assert settings() == (3, None) and settings(options={"steps": 2}) == (2, None)
+    assert settings(do="edit", how={"image": image}) == (3, 0.5)
+    assert settings(do="edit", how={"image": image, "box": [0, 0, 8, 8]}) == (3, None)
+    assert settings(do="edit", how={"image": image}, options={"strength": 0.25}) == (3, 0.25)
+    with pytest.raises(UnsupportedError, match="svg"):
+        settings(options={"svg": True})
+
+
 def test_a_text_that_nobody_wants_is_dropped_and_the_others_go_on(own_folder, signals):
     model = makar.load(talker(own_folder / "models" / "talker").path)
     endless = {"max_tokens": 100_000, "logit_bias": {"256": -100}}
@@ -93,8 +137,7 @@ def test_a_text_that_nobody_wants_is_dropped_and_the_others_go_on(own_folder, si
 
 
 def test_an_image_that_nobody_wants_is_stopped_in_the_middle_of_it(own_folder, signals):
-    config = DiffusionConfig(features=16, multipliers=(1, 2), blocks=1, head_width=8)
-    model = makar.load(saved(own_folder / "models" / "painter", config).path)
+    model = makar.load(saved(own_folder / "models" / "painter", SMALL).path)
 
     def script(send, worker):
         send({"id": "a", **IMAGE, "options": {"steps": 1000}, "count": 64})
@@ -110,8 +153,7 @@ def test_an_image_that_nobody_wants_is_stopped_in_the_middle_of_it(own_folder, s
 
 
 def test_previews_come_between_the_steps_and_work_is_stopped_after_one(own_folder, signals):
-    config = DiffusionConfig(features=16, multipliers=(1, 2), blocks=1, head_width=8)
-    model = makar.load(saved(own_folder / "models" / "painter", config).path)
+    model = makar.load(saved(own_folder / "models" / "painter", SMALL).path)
 
     def script(send, worker):
         send({"id": "a", **IMAGE, "options": {"steps": 1000}, "count": 64, "previews": 400})

@@ -11,6 +11,7 @@ import time
 
 import pytest
 
+from makar.api import runs as runs_module
 from makar.api.runs import all_runs
 from makar.errors import RunLockedError, UnknownNameError, UsageError
 from makar.home import home
@@ -106,6 +107,20 @@ def test_a_stale_row_is_renewed_from_the_folder():
     assert [row["status"] for row in Catalogue().rows()] == ["saved"]
 
 
+def test_runs_that_come_and_go_meanwhile_are_no_error(monkeypatch):
+    kept, gone = make("kept"), make("gone")
+    real = runs_module._catalogued
+
+    def meanwhile(recorded):
+        make("new")
+        (gone.folder / "state.json").write_text("{")
+        return real(recorded)
+
+    monkeypatch.setattr(runs_module, "_catalogued", meanwhile)
+    monkeypatch.setattr(Catalogue, "rows", lambda self: [])
+    assert [row["id"] for row in all_runs()] == [kept.id]
+
+
 def test_a_damaged_state_is_passed_over():
     run = make()
     (run.folder / "state.json").write_text("{")
@@ -127,7 +142,10 @@ def test_two_processes_cannot_hold_one_lock(tmp_path):
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout.readline() == "held\n"
         assert lock_holder(tmp_path) == other.pid
-        with pytest.raises(RunLockedError, match=str(other.pid)), locked(tmp_path):
+        with pytest.raises(RunLockedError, match=str(other.pid)) as caught, locked(tmp_path):
+            pass
+        assert "makar runs stop" not in str(caught.value), "the folder is of no run"
+        with pytest.raises(RunLockedError, match="makar runs stop x"), locked(tmp_path, stop="makar runs stop x"):
             pass
         other.kill()
         other.wait()

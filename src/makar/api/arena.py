@@ -110,27 +110,30 @@ def begin(
 
 
 def next_pair(
-    session: str, *, rater: str, answer: "Callable[[Session, int, int], Judged] | None" = None
+    session: str, *, rater: str, answer: "Callable[[Session, int, int], Judged | None] | None" = None
 ) -> Shown | None:
-    """Return the next two answers for a rater; ``None`` where everything was shown.
+    """Return the next two answers for a rater; ``None`` where everything was shown, or an answer is not there.
 
     Args:
         session: Id of the comparison.
         rater: Who is to compare.
-        answer: Has a model of the session (its number) answer a unit; ``None`` loads it here.
+        answer: Gives the answer of a model of the session (its number) to a unit, or ``None`` where it is not there yet; without it the
+            model is loaded here and asked.
 
     Raises:
         UsageError: There is no such comparison.
     """
     sessions = Sessions(FeedbackTable())
     found = sessions.one(session)
-    asked = answer or Answering()
+    asked: Callable[[Session, int, int], Judged | None] = answer or Answering()
     while (pair := sessions.draw(found, rater)) is not None:
         items = []
         for model in (pair.first, pair.second):
             known = sessions.answer(found, pair.unit, model)
             if known is None:
                 known = asked(found, pair.unit, model)
+                if known is None:
+                    return None
                 sessions.keep_answer(found, pair.unit, model, known)
             items.append(known)
         if not are_same(*items):
@@ -223,7 +226,7 @@ def outcome_of(judgements: Sequence[Judgement], *, seed: int = 0) -> Outcome:
             continue
         compared = _compared(one, called)
         comparisons += compared
-        if one.kind == PAIR and len(compared) == 1:
+        if one.kind == PAIR and len(compared) == 1 and not _was_not_shown(one):
             first, second = (item.hash for item in one.items)
             won = compared[0].won
             # Who stood on the left is no part of what was said.
@@ -244,6 +247,11 @@ def names_of(judgements: Sequence[Judgement]) -> dict[tuple[str, str], str]:
     known = {(item.model, item.model_hash) for one in judgements for item in one.items if item.model}
     many = Counter(name for name, _ in known)
     return {(name, hash_): name if many[name] == 1 else f"{name} {hash_[:8]}" for name, hash_ in known}
+
+
+def _was_not_shown(judgement: Judgement) -> bool:
+    """Return whether ``next_pair`` said it of two equal answers, which nobody saw; people cannot agree on these."""
+    return bool(judgement.session) and judgement.note == SAME and not judgement.consent
 
 
 def _compared(judgement: Judgement, called: Mapping[tuple[str, str], str]) -> "list[Any]":

@@ -8,9 +8,11 @@ A thing is an asset, a file that Makar wrote (an image, or a text, a sound or a 
 origin as ``text_item``.
 """
 
+import dataclasses
 import hashlib
+import itertools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,11 +29,14 @@ from makar.data.feedback.judgement import (
 )
 from makar.data.feedback.table import EVERYTHING, FeedbackTable, Wanted
 from makar.data.record import MEDIA
-from makar.errors import IntegrityError, UsageError
+from makar.errors import IntegrityError, UnsupportedError, UsageError
 
 if TYPE_CHECKING:
     from makar.generation.asset import Asset
     from makar.provenance.manifest import SignedManifest
+
+READ_TOGETHER = 16
+"""Judgements that are held with their content while feedback is written to a file."""
 
 
 def judge(
@@ -198,37 +203,51 @@ def export(path: str | Path, *, wanted: Wanted = EVERYTHING, form: str = "judgem
     """
     from makar.generation.asset import write_new
 
-    lines = export_lines(wanted, form=form)
-    content = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+    lines, count = export_lines(wanted, form=form), itertools.count()
     place = Path(path)
     place.parent.mkdir(parents=True, exist_ok=True)
-    write_new(place, content.encode("utf-8", "replace"))
-    return len(lines)
+    write_new(place, (line for line, _ in zip(lines, count, strict=False)))
+    return next(count)
 
 
-def export_lines(wanted: Wanted = EVERYTHING, *, form: str = "judgements") -> list[dict[str, Any]]:
-    """Return what ``export`` writes."""
+def export_lines(wanted: Wanted = EVERYTHING, *, form: str = "judgements") -> Iterator[bytes]:
+    """Return the lines that ``export`` writes, as they are read: all pictures together may not fit into memory.
+
+    Raises:
+        UsageError: There is no such form; said before the first line is asked for.
+    """
     from makar.data.feedback.preferences import preferences
 
     if form == "judgements":
-        return [one.to_dictionary(content=True) for one in rows(wanted, content=True, newest=False)]
+        return (_line(one.to_dictionary(content=True)) for one in _each(wanted))
     if form != "preferences":
         raise UsageError(f'feedback in the form "{form}"', expected="judgements or preferences")
-    found = [
-        one
-        for one in rows(wanted, content=True, newest=False)
-        if one.consent and all(item.text is not None for item in one.items)
-    ]
-    return [
-        {
-            "prompt": [dict(turn) for turn in pair.prompt],
-            "chosen": [{"role": "assistant", "content": pair.chosen.text}],
-            "rejected": [{"role": "assistant", "content": pair.rejected.text}],
-            "rater": pair.rater,
-            "judgement": pair.judgement,
-        }
+    asked = dataclasses.replace(wanted, consent=True)
+    found = [one for one in _each(asked) if all(item.text is not None for item in one.items)]
+    return (
+        _line(
+            {
+                "prompt": [dict(turn) for turn in pair.prompt],
+                "chosen": [{"role": "assistant", "content": pair.chosen.text}],
+                "rejected": [{"role": "assistant", "content": pair.rejected.text}],
+                "rater": pair.rater,
+                "judgement": pair.judgement,
+            }
+        )
         for pair in preferences(found)
-    ]
+    )
+
+
+def _each(wanted: Wanted) -> Iterator[Judgement]:
+    """Yield judgements with their content, the oldest first; few are held at a time."""
+    table = FeedbackTable()
+    while found := table.rows(wanted, content=True, limit=READ_TOGETHER):
+        yield from found
+        wanted = dataclasses.replace(wanted, after=found[-1].id)
+
+
+def _line(values: dict[str, Any]) -> bytes:
+    return (json.dumps(values, ensure_ascii=False) + "\n").encode("utf-8", "replace")
 
 
 def import_file(path: str | Path) -> tuple[int, int]:
@@ -276,25 +295,6 @@ def _check_hash(item: Judged, number: int) -> None:
         raise UsageError(f"line {number}: the text is not that of its hash", expected="the text as it was judged")
 
 
-def waiting() -> dict[str, int]:
-    """Return how many judgements of texts and of images may be learned from and came after the last training on feedback."""
-    from makar.data.feedback.source import FEEDBACK_PREFIX
-    from makar.training.run_store import FINISHED, stored_runs
-
-    learned = {"text": "", "image": ""}
-    for run in stored_runs():
-        state = run.state()
-        source, medium = str(state["options"].get("source")), str(state["options"].get("medium"))
-        if source.startswith(FEEDBACK_PREFIX) and state["status"] == FINISHED and medium in learned:
-            # Ids follow each other in time.
-            learned[medium] = max(learned[medium], source.rpartition("@")[2])
-    table = FeedbackTable()
-    return {
-        medium: sum(table.counts(Wanted(medium=medium, consent=True, after=last)).values())
-        for medium, last in learned.items()
-    }
-
-
 def read_item(thing: "Asset | Judged | Path | str") -> Judged:
     """Return a thing as it is judged: its hash, what it shows, who made it."""
     return _read(thing)[0]
@@ -303,7 +303,7 @@ def read_item(thing: "Asset | Judged | Path | str") -> Judged:
 def _read(thing: "Asset | Judged | Path | str") -> tuple[Judged, str]:
     """Return what is judged and what it was made for."""
     from makar.generation.asset import Asset
-    from makar.provenance.content import Structure
+    from makar.provenance.content import Drawing, Structure
     from makar.provenance.embedding import png_bytes
     from makar.provenance.manifest import check_signature
 
@@ -317,6 +317,8 @@ def _read(thing: "Asset | Judged | Path | str") -> tuple[Judged, str]:
             return _item(checked, text=thing.content.file.decode("ascii")), _asked(thing.manifest)
         if (file := file_of(thing.content)) is not None:
             return _item(checked, file=file), _asked(thing.manifest)
+        if isinstance(thing.content, Drawing):
+            raise UnsupportedError("a drawing cannot be judged", expected="an image of pixels: without svg")
         return _item(checked, png=png_bytes(thing.content, thing.signed)), _asked(thing.manifest)
     return _read_file(Path(thing))
 

@@ -1,5 +1,6 @@
 """Documents in Python: bring an index up to date, search it, ask it."""
 
+import bisect
 import contextlib
 import dataclasses
 import re
@@ -11,7 +12,9 @@ from makar.errors import ArtifactError, UsageError
 from makar.home import home
 
 if TYPE_CHECKING:
+    from makar.api.model import Model
     from makar.data.document import Progress
+    from makar.generation.prompt_file import Filled
     from makar.retrieval.answer import Answer
     from makar.retrieval.index import Index
     from makar.retrieval.indexing import Outcome
@@ -59,7 +62,7 @@ def index(
 
     Raises:
         EmptyDataError: There is nothing to read.
-        UsageError: Another source of the same name is in the index.
+        UsageError: There is nothing there, or another source of the same name is in the index.
     """
     from makar.data.builtin.table import built_in_source
     from makar.retrieval.indexing import index_documents
@@ -67,6 +70,8 @@ def index(
 
     built_in = str(source).removeprefix("builtin:")
     found = Path(source) if built_in == str(source) else built_in_source(built_in, medium="text")
+    if isinstance(found, Path) and not found.exists():
+        raise UsageError(f"there is nothing at {found}", expected="a folder, a file or an archive")
     opened = created(into if is_database(into) else index_place(into))
     with contextlib.closing(opened):
         if encoder is not None:
@@ -77,6 +82,19 @@ def index(
             _encoder_at(place).embed(["a text"])
             opened.note(ENCODER, str(place))
         return index_documents(opened, found, encoder=_encoder(opened), progress=progress)
+
+
+def is_complete(into: str | Path, source: str) -> bool:
+    """Return whether an index is there and a built-in source was read into it to its end."""
+    from makar.retrieval.opening import opened
+
+    place = index_place(into)
+    try:
+        with contextlib.closing(opened(place)) as found:
+            # Noted when all of it was read.
+            return found.about(f"source {source}") is not None
+    except ArtifactError:
+        return False
 
 
 def search(question: str, into: str | Path, *, limit: int = 10) -> "list[Hit]":
@@ -132,15 +150,52 @@ def ask(
             # What the documents do not say no model is asked to make up.
             return answer
         from makar.api.model import load
-        from makar.api.prompts import prompt
 
         loaded = load(model)
-        filled = prompt("ask").fill(
-            {"question": question, "sources": numbered([hit.stored.passage.text for hit in hits])}
-        )
-        asset = loaded.generate([filled], seed=seed, options=options)[0]
+        told = _told(loaded, question, [hit.stored.passage.text for hit in hits], options)
+        asset = loaded.generate([told.prompt], seed=seed, options=options)[0]
         answer = checked(question, str(asset.content), hits, evidence, by=str(model))
-        return dataclasses.replace(answer, written=str(asset.content), signed=asset.signed)
+        return dataclasses.replace(
+            answer,
+            written=str(asset.content),
+            signed=asset.signed,
+            left_out=told.left_out,
+            is_cut=told.is_cut,
+        )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Told:
+    prompt: "Filled"
+    left_out: int
+    is_cut: bool
+
+
+def _told(model: "Model", question: str, texts: Sequence[str], options: Mapping[str, Any] | None) -> _Told:
+    """Return the question with as many of the best sources as fit into the model's context beside the longest answer."""
+    from makar.api.prompts import prompt
+    from makar.generation.prompt_file import with_own_options
+    from makar.generation.prompts import read_prompts
+    from makar.generation.turns import HasContext, prompt_length
+
+    asking = prompt("ask")
+
+    def asked(left_out: int) -> "Filled":
+        return asking.fill({"question": question, "sources": numbered(texts[: len(texts) - left_out])})
+
+    artifact, config = model.artifact, model.artifact.family_config
+    context = config.context if isinstance(config, HasContext) else 0
+    if not context:
+        return _Told(prompt=asked(0), left_out=0, is_cut=False)
+    codec, family = artifact.codec(), artifact.family()
+    room = context - min(context // 2, int(with_own_options(asked(0), options).get("max_tokens", 0)))
+
+    def fits(left_out: int) -> bool:
+        return prompt_length(read_prompts(asked(left_out), codec, family)) <= room
+
+    # More sources are never shorter, so where they begin to fit is found by halving.
+    left_out = bisect.bisect_left(range(len(texts) - 1), True, key=fits)
+    return _Told(prompt=asked(left_out), left_out=left_out, is_cut=not fits(left_out))
 
 
 def save_answer(answer: "Answer", path: str | Path) -> Path:
@@ -173,7 +228,7 @@ def synthesise(question: str, into: str | Path, *, limit: int = REVIEWED) -> "Re
     if not question.strip():
         raise UsageError("an empty question", expected="words")
     with contextlib.closing(_opened(into)) as opened:
-        hits = found(opened, question, limit=limit, encoder=_encoder(opened))
+        hits = found(opened, question, limit=limit, encoder=_encoder(opened), with_copies=True)
         return review(question, hits, Evidence(opened, hits))
 
 

@@ -58,6 +58,7 @@ def promote(
     name: str,
     *,
     data: Source | None = None,
+    suites: str | Path | None = None,
     samples: int = 0,
     seed: int = 0,
     on_event: OnEvent = ignore_event,
@@ -68,7 +69,8 @@ def promote(
         new: The model.
         name: The name that it is to have, which another model has.
         data: What models of text are measured on; ``None`` takes the held-out part of what the new one learned from.
-        samples: Texts or images that each makes; 0 takes the usual number.
+        suites: Folder of tables of bias and safety that models of text are asked; without it these are unknown.
+        samples: Texts or images that each makes, and most items of each test in the suites; 0 takes the usual number.
         seed: Of these.
         on_event: Called with what is being measured.
 
@@ -83,7 +85,7 @@ def promote(
             expected="another model, and the name of a saved one",
             do="makar list models",
         )
-    verdict = weighed(made, old, data, samples=samples, seed=seed, on_event=on_event)
+    verdict = weighed(made, old, data, suites=suites, samples=samples, seed=seed, on_event=on_event)
     if not verdict.keeps:
         return Promoted(verdict=verdict, kept_as=None)
     kept_as = f"{name}.before-{old.hash[:HASH_DIGITS]}"
@@ -133,16 +135,27 @@ def roll_back(name: str) -> str:
 
 
 def weighed(
-    new: Model, old: Model, data: Source | None, *, samples: int, seed: int, on_event: OnEvent = ignore_event
+    new: Model,
+    old: Model,
+    data: Source | None,
+    *,
+    suites: str | Path | None = None,
+    samples: int,
+    seed: int,
+    on_event: OnEvent = ignore_event,
 ) -> "Promotion":
     """Return every check of a model against the one whose place it would take; see ``promote`` for the arguments."""
     from makar.evaluation.promotion import Promotion
 
     checks: list[Check] = []
     if new.makes_text:
-        checks += weigh(new.path, old.path, data, samples=samples, seed=seed, on_event=on_event).checks
-    elif data is not None:
-        raise UsageError("data for a model of images", expected="none: people say which images are better")
+        found = weigh(new.path, old.path, data, suites=suites, samples=samples, seed=seed, on_event=on_event)
+        checks += found.checks
+    elif data is not None or suites is not None:
+        raise UsageError(
+            f"{'suites' if data is None else 'data'} for a model of images",
+            expected="none: people say which images are better",
+        )
     else:
         checks.append(_copies(new, old, samples=samples or COPIES_LOOKED_AT, seed=seed))
     checks.append(people_check(new, old))

@@ -1,5 +1,6 @@
 """``evaluate NEW --against OLD``: whether a new model may take the place of an old one."""
 
+import dataclasses
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ def weigh(
     old: str | Path,
     data: Source | None = None,
     *,
+    suites: str | Path | None = None,
     samples: int = 0,
     seed: int = 0,
     on_event: OnEvent = ignore_event,
@@ -30,7 +32,8 @@ def weigh(
         new: Name or folder of the model that would take the place.
         old: Name or folder of the model that has it.
         data: What to measure on; ``None`` takes the held-out part of what the new model learned from.
-        samples: Number of texts that each writes; 0 takes the usual number.
+        suites: Folder of tables of bias and safety that both are asked; without it these are unknown.
+        samples: Number of texts that each writes, and most items of each test in the suites; 0 takes the usual number.
         seed: Seed of the texts.
         on_event: Called with what is being measured.
 
@@ -39,16 +42,20 @@ def weigh(
 
     Raises:
         UnsupportedError: One of them writes no text, or their tokens differ.
-        DataError: There is nothing to measure on.
+        DataError: There is nothing to measure on, or nothing of the suites in their folder.
     """
     from makar.evaluation.material import gather
     from makar.evaluation.promotion import weigh as weigh_on
+    from makar.evaluation.promotion_suites import read_suites, suite_checks
 
     artifact, other = load(new).artifact, load(old).artifact
+    asked = None if suites is None else read_suites(Path(suites), samples=samples, seed=seed)
     dataset = data_for(artifact, data)
     with nullcontext() if dataset is None else workplace(stores_folder(), prefix="evaluation.") as place:
         material = gather(
             artifact, dataset, folder=Path(), encoded_in=place, seed=seed, samples=samples, inception=None,
             on_event=on_event,
         )  # fmt: skip
-        return weigh_on(material, other)
+        found = weigh_on(material, other)
+        checks = suite_checks(artifact, other, asked, seed=seed, on_event=on_event)
+        return dataclasses.replace(found, checks=(*found.checks, *checks))

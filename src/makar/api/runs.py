@@ -20,6 +20,9 @@ def all_runs() -> list[dict[str, Any]]:
     shown = ("id", "name", "medium", "recipe", "status", "inner_loss", "created", "artifact")
     result = []
     for row in rows:
+        # It began, or was deleted, while this was read.
+        if row["id"] not in stored:
+            continue
         values = {name: row[name] for name in shown}
         # What a killed process wrote last would say that it still trains.
         if running.get(row["id"], False):
@@ -51,7 +54,11 @@ def _catalogued(recorded: dict[str, tuple[str, str]]) -> list[dict[str, Any]]:
         with contextlib.suppress(sqlite3.Error):
             rebuild_catalogue()
     # It cannot be written, or somebody trains on meanwhile: the folders themselves are the truth.
-    return catalogue_rows([run.state() for run in stored_runs() if run.id in recorded])
+    states = []
+    for run in stored_runs():
+        with contextlib.suppress(IntegrityError):
+            states.append(run.state())
+    return catalogue_rows(states)
 
 
 def run_details(run: str) -> dict[str, Any]:

@@ -40,7 +40,7 @@ def speak(
         voices: From names to models of speech, ``MODEL`` or ``MODEL:LABEL`` for one of its voices; a model alone reads everything.
         form: ``".wav"`` for a recording; ``".gif"``, ``".webp"``, ``".apng"``, ``".mp4"``, ``".webm"``, ``".mkv"`` for a face that speaks.
         seed: Seed of the first line.
-        options: Controls by name: ``speed``, ``pitch``, and those of the models, for example ``steps``.
+        options: Controls by name: ``speed``, ``pitch``, ``vocoder``, and those of the models, for example ``steps``.
         drawing: A drawing of the face; ``None`` takes the one that is built in.
         mouth: Centre (x, y) and width of its mouth, in its pixels.
         consent: For a photograph: the record in which whoever it shows agreed, with the scope face.

@@ -1,5 +1,6 @@
 """The verbs ``feedback add``, ``list``, ``remove``, ``export``, ``import``, ``compare``, ``ranking``: what people say of made things."""
 
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -171,7 +172,7 @@ def _row(one: "Judgement") -> dict[str, Any]:
 
 
 def _shown(item: "Judged") -> str:
-    what = _short(item.text) if item.text else f"image {item.hash[:8]}"
+    what = _short(item.text) if item.text else f"{item.judged_as} {item.hash[:8]}"
     return f"{item.model}: {what}" if item.model else what
 
 
@@ -260,25 +261,31 @@ def compare(
     name = session or arena.begin(models or [], prompts=prompts or (), rounds=rounds, seed=seed).id
     note(f"comparison {name}; makar feedback compare --session {name} goes on")
     answering, who = arena.Answering(), rater or _user()
-    while (shown := arena.next_pair(name, rater=who, answer=answering)) is not None:
-        said = _asked(shown)
-        if said is None:
-            break
-        arena.judge(shown.pair.id, said, consent=consent)
+    # A new folder of our own: into one whose name is known somebody else may have put links.
+    with tempfile.TemporaryDirectory(prefix="makar-compare-") as folder:
+        while (shown := arena.next_pair(name, rater=who, answer=answering)) is not None:
+            said = _asked(shown, Path(folder))
+            if said is None:
+                break
+            arena.judge(shown.pair.id, said, consent=consent)
     _show_ranking(session=name, medium="", rater="", json=json)
 
 
-def _asked(shown: "Shown") -> str | None:
-    """Show two answers and return what is said of them; ``None`` has seen enough."""
+def _asked(shown: "Shown", folder: Path) -> str | None:
+    """Show two answers, files of them in a folder, and return what is said of them; ``None`` has seen enough."""
     from makar.api.arena import unsigned_png
     from makar.data.feedback.judgement import SUFFIXES
 
     note(f"\n{shown.prompt}" if shown.prompt else "")
     for letter, item in (("A", shown.left), ("B", shown.right)):
         if item.png is not None:
-            note(f"--- {letter} --- {_laid_down(unsigned_png(item.png), f'{letter}.png')}")
+            place = folder / f"{letter}.png"
+            place.write_bytes(unsigned_png(item.png))
+            note(f"--- {letter} --- {place}")
         elif item.file is not None:
-            note(f"--- {letter} --- {_laid_down(item.file, letter + SUFFIXES[item.type])}")
+            place = folder / (letter + SUFFIXES[item.type])
+            place.write_bytes(item.file)
+            note(f"--- {letter} --- {place}")
         else:
             note(f"--- {letter} ---\n{item.text}\n")
     while True:
@@ -289,16 +296,6 @@ def _asked(shown: "Shown") -> str | None:
             return None
         if (said := {"a": "left", "b": "right", "=": "tie"}.get(typed.strip().lower())) is not None:
             return said
-
-
-def _laid_down(content: bytes, name: str) -> Path:
-    import tempfile
-
-    folder = Path(tempfile.gettempdir()) / f"makar-compare-{_user()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    place = folder / name
-    place.write_bytes(content)
-    return place
 
 
 def ranking(

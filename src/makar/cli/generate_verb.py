@@ -138,7 +138,7 @@ def generate(
     negative_prompt: Annotated[
         str | None, typer.Option("--negative-prompt", help="Images: what it must not be.")
     ] = None,
-    label: Annotated[str | None, typer.Option("--label", help="Images: the class to make.")] = None,
+    label: Annotated[str | None, typer.Option("--label", help="The class, or the voice, to make.")] = None,
     width: Annotated[int | None, typer.Option("--width", help="Pipelines: width in pixels.")] = None,
     height: Annotated[int | None, typer.Option("--height", help="Pipelines: height in pixels.")] = None,
     lora: Loras = None,
@@ -185,7 +185,8 @@ def generate(
     from makar.api.augmenting import augment_each
     from makar.api.model import load
     from makar.api.prompts import fill
-    from makar.api.taste import ranked
+    from makar.api.taste import in_order, taste_of
+    from makar.generation.palette import named_palette
 
     given: dict[str, Any] = {
         "temperature": temperature,
@@ -218,14 +219,17 @@ def generate(
     }
     options = {name: value for name, value in given.items() if value is not None}
     options |= controls_of(controls or [], taken=options)
+    if isinstance(options.get("palette"), str):
+        options["palette"] = named_palette(options["palette"])
     words: list[Any] = [sys.stdin.read() if prompt == "-" else prompt for prompt in prompts or []]
     words += lines_of(lines) if lines is not None else []
     if template is None and variables:
         raise UsageError("--var without --template", expected="a prompt with places")
     if template is not None:
         words = list(fill(template, words, texts_of(variables or [])))
-    if for_rater is not None and (vote is not None or augment is not None):
-        raise UsageError(f"--for-rater with {'--vote' if vote is not None else '--augment'}", expected="one of them")
+    others = {"--vote": vote is not None, "--augment": augment is not None, "--svg": bool(options.get("svg"))}
+    if for_rater is not None and any(others.values()):
+        raise UsageError(f"--for-rater with {next(name for name in others if others[name])}", expected="one of them")
     if vote is not None:
         others = {"-o": output is not None, "-n": count != 1, "--stream": stream, "--augment": augment is not None}
         check_vote({**others, "--refuse-copies": refuse_copies, "--spread": spread != "balance"})
@@ -254,9 +258,11 @@ def generate(
         _stream(maker, words, seed=seed, count=count, options=options, refuse_copies=refuse_copies, output=output)
         return
     place = output or (None if maker.makes_text else Path("out"))
+    # What somebody likes is learned first: where there is nothing to learn from, no work is lost.
+    taste = None if for_rater is None else taste_of(for_rater, medium=maker.medium)
     assets = maker.generate_each(words or None, count=count, seed=seed, options=options, refuse_copies=refuse_copies)
-    if for_rater is not None:
-        assets = iter(ranked(list(assets), rater=for_rater))
+    if taste is not None:
+        assets = iter(in_order(list(assets), taste))
     show_each(((asset, save_asset(asset, place)) for asset in assets), json=json)
 
 

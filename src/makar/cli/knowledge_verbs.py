@@ -113,7 +113,7 @@ def ask(
 
     if into is None:
         into = BUILT_IN
-        if not knowledge.index_place(into).exists():
+        if not knowledge.is_complete(into, BUILT_IN):
             note("indexing the documentation of this Python, once")
             knowledge.index(f"builtin:{BUILT_IN}", into)
     if synthesise:
@@ -126,10 +126,21 @@ def ask(
         return
     if model is None and (seed or output is not None):
         raise UsageError(f"{'--seed' if seed else '-o'} without --model", expected="a model: quotations are not drawn")
+    if output is not None:
+        # A model may take long, or cost something.
+        from makar.generation.asset import check_file
+
+        check_file(output, suffix=".txt")
     answer = knowledge.ask(question, into, model=model, limit=limit or knowledge.SOURCES, seed=seed)
     print_json(answer.to_dictionary()) if json else _print(answer)
+    if answer.left_out:
+        note(f"[the last {answer.left_out} sources did not fit into what the model looks back on]")
+    if answer.is_cut:
+        note("[the best source is longer than what the model looks back on: it sees the end]")
     if output is not None and answer.signed is not None:
         note(f"[saved to {knowledge.save_answer(answer, output)}]")
+    elif output is not None:
+        note("[nothing was saved: the documents do not say it, and no model was asked]")
 
 
 def _print(answer: "Answer") -> None:

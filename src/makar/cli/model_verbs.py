@@ -55,6 +55,12 @@ def evaluate(
             "--suite", help="humaneval, mbpp (programs, run in a sandbox), truthful, bias or safety, which DATA holds."
         ),
     ] = None,
+    suites: Annotated[
+        str | None,
+        typer.Option(
+            "--suites", metavar="FOLDER", help="With --against: tables of bias and safety that both are asked."
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Measure MODEL and write a report.
@@ -68,6 +74,8 @@ def evaluate(
         for name, given in (("--output", output), ("--inception", inception), ("--suite", suite)):
             if given is not None:
                 raise UsageError(f"--against with {name}", expected="one or the other: --against writes no report")
+        if judge is not None and suites is not None:
+            raise UsageError("--judge with --suites", expected="one or the other: a judge reads answers to prompts")
         if judge is not None:
             _duel(model, against, data, judge=judge, base_url=base_url, samples=samples, seed=seed, json=json)
             return
@@ -77,8 +85,12 @@ def evaluate(
             expected="a comparison of two models: MODEL PROMPTS --against OTHER --judge JUDGE",
         )
     if against is not None:
-        _weigh(model, against, data, samples=samples, seed=seed, json=json)
+        _weigh(model, against, data, suites=suites, samples=samples, seed=seed, json=json)
         return
+    if suites is not None:
+        raise UsageError(
+            "--suites without --against", expected="MODEL --against OTHER --suites FOLDER, or DATA --suite NAME"
+        )
     with Display() as display:
         report = load(model).evaluate(
             data, folder=output, seed=seed, samples=samples, inception=inception, suite=suite, on_event=display
@@ -93,13 +105,13 @@ def evaluate(
     print(report.html)
 
 
-def _weigh(new: str, old: str, data: str | None, *, samples: int, seed: int, json: bool) -> None:
+def _weigh(new: str, old: str, data: str | None, *, suites: str | None, samples: int, seed: int, json: bool) -> None:
     """Print whether a model may take the place of another, and end with 1 where it may not."""
     from makar.api.promotion import weigh
     from makar.cli.progress import Display
 
     with Display() as display:
-        found = weigh(new, old, data, samples=samples, seed=seed, on_event=display)
+        found = weigh(new, old, data, suites=suites, samples=samples, seed=seed, on_event=display)
     if json:
         print_json(found.to_dictionary())
     else:

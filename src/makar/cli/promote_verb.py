@@ -28,6 +28,15 @@ def promote(
             show_default=False,
         ),
     ] = None,
+    suites: Annotated[
+        str | None,
+        typer.Option(
+            "--suites",
+            metavar="FOLDER",
+            help="Text: tables of bias and safety that both are asked.",
+            show_default=False,
+        ),
+    ] = None,
     samples: Annotated[
         int, typer.Option("--samples", min=0, help="Texts or images that each makes; 0 takes the usual number.")
     ] = 0,
@@ -46,7 +55,7 @@ def promote(
     from makar.cli.progress import Display
 
     if rollback:
-        if name is not None or data is not None or samples or seed:
+        if name is not None or data is not None or suites is not None or samples or seed:
             raise UsageError("--rollback with something to promote", expected="makar promote NAME --rollback alone")
         after = roll_back(model)
         print_json({"name": model, "kept_as": after}) if json else print(
@@ -56,7 +65,7 @@ def promote(
     if name is None:
         raise UsageError("no name to take", expected="MODEL NAME", do="makar promote NEW OLD")
     with Display() as display:
-        found = promote_model(model, name, data=data, samples=samples, seed=seed, on_event=display)
+        found = promote_model(model, name, data=data, suites=suites, samples=samples, seed=seed, on_event=display)
     if json:
         print_json(found.to_dictionary())
     else:

@@ -11,13 +11,16 @@ from makar.cli.output import Json, note, print_json
 from makar.errors import DataError, UsageError
 
 LARGEST_BYTES = 4 << 20
+DOCUMENTS = (".pdf", ".docx", ".pptx", ".xlsx", ".html", ".htm")
+"""What is read as ``makar index`` reads it; everything else is text in UTF-8."""
 
 
 def speak(
     script: Annotated[
         str,
         typer.Argument(
-            metavar="SCRIPT", help="A file of text or Markdown, - for stdin. NAME: text is said by that voice."
+            metavar="SCRIPT",
+            help="A file of text or Markdown, PDF, Word or HTML, - for stdin. NAME: text is said by that voice.",
         ),
     ],
     voice: Annotated[
@@ -37,6 +40,9 @@ def speak(
         float | None, typer.Option("--pitch", help="Semitones above the recordings; below 0 lower.")
     ] = None,
     steps: Annotated[int | None, typer.Option("--steps", min=1, help="Steps of the solver.")] = None,
+    vocoder: Annotated[
+        str | None, typer.Option("--vocoder", metavar="MODEL", help="This model finds how the pictures sound.")
+    ] = None,
     drawing: Annotated[
         Path | None,
         typer.Option("--drawing", metavar="FILE", help="A drawing of the face; one is built in.", show_default=False),
@@ -65,7 +71,7 @@ def speak(
     if output.suffix.lower() in SILENT:
         # The sound lies beside what has none.
         check_file(output.with_suffix(WAVE_SUFFIX), suffix=WAVE_SUFFIX)
-    controls: dict[str, Any] = {"speed": speed, "pitch": pitch, "steps": steps}
+    controls: dict[str, Any] = {"speed": speed, "pitch": pitch, "steps": steps, "vocoder": vocoder}
     asset = speak_script(
         _text_of(script),
         voices=_voices(voice),
@@ -89,14 +95,30 @@ def _text_of(script: str) -> str:
     if script == "-":
         return sys.stdin.read(LARGEST_BYTES)
     path = Path(script)
-    if not path.is_file() or path.stat().st_size > LARGEST_BYTES:
+    is_document = path.suffix.lower() in DOCUMENTS
+    if not path.is_file() or (path.stat().st_size > LARGEST_BYTES and not is_document):
         raise UsageError(
             f"there is no script {script[:80]}, or it is too long", expected="a file of text, or - for stdin"
         )
+    if is_document:
+        return _text_of_document(path)
     try:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise DataError(f"{path} is no text in UTF-8: {error.reason}", do="convert it first") from error
+
+
+def _text_of_document(path: Path) -> str:
+    from makar.data.entries import entries
+    from makar.retrieval.reading import read_entry
+
+    def refuse(name: str, reason: str) -> None:
+        raise DataError(f"{name}: {reason}")
+
+    found = [read_entry(entry, refuse).text for entry in entries(path, refuse)]
+    if len(found) != 1:
+        raise DataError(f"{path} is no document", expected=", ".join(DOCUMENTS))
+    return found[0]
 
 
 def _voices(given: list[str]) -> dict[str, str] | str:

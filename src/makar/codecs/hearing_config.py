@@ -3,7 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from makar.codecs.codec import CodecConfig
 from makar.config import setting
@@ -45,6 +45,10 @@ class HearingConfig(CodecConfig):
     def seconds(self) -> float:
         """How long what is seen at once is."""
         return self.frames * self.hop / self.rate_hz
+
+    def with_loudest(self, loudest_db: float) -> Self:
+        """Return the settings with the loudness that was found in the data, unless one is given."""
+        return self if self.loudest_db else self.changed(loudest_db=min(40.0, round(loudest_db, 1) or -0.1))
 
 
 def usual_rate_hz(sizes: Mapping[str, Any], *, highest: int) -> int:

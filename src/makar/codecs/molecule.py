@@ -107,7 +107,11 @@ class MoleculeCodec(SymbolCodec):
     def told_in(self, prompt: str) -> tuple[list[str], str]:
         """Return the bins of ``name=value`` words, in the order in which they were learned, and the SMILES after them."""
         words, given = prompt.split(), {}
-        while words and (told := _TOLD.fullmatch(words[0])) and (told[1] in self._edges or len(words) > 1):
+        while (
+            words
+            and (told := _TOLD.fullmatch(words[0]))
+            and (told[1] in self._edges or told[1] in PROPERTIES or len(words) > 1)
+        ):
             name, value = told[1], told[2]
             if name not in self._edges:
                 raise UnsupportedError(

@@ -32,6 +32,9 @@ from makar.tensor_spec import END_TOKEN, PADDING_TOKEN, SOURCE, TARGET, Slot, Te
 PADDING_NAME = "<pad>"
 LENGTHS_FILE = "lengths.json"
 COUNTED_RECORDS = 2000
+RUNS = range(3, 13)
+REPEATING_SHARE = 0.01
+"""Share of targets that may have a run twice which nothing that is made has twice."""
 GAP = r"_{3,}"
 """How a text says that something is missing there."""
 
@@ -41,10 +44,17 @@ BETWEEN = "\n\n"
 
 @dataclasses.dataclass(frozen=True)
 class Lengths:
-    """Mean numbers of tokens of a source and of a target, their ends included."""
+    """What the training data are like.
+
+    Attributes:
+        source: Mean number of tokens of a source, its end included.
+        target: The same of a target.
+        run: Shortest run of tokens that hardly any target has twice; 0 where there is none.
+    """
 
     source: int
     target: int
+    run: int = 0
 
 
 class PairCodec(Codec):
@@ -61,6 +71,7 @@ class PairCodec(Codec):
         self._text = text
         self.lengths = lengths
         self.end_token = text.end_token
+        self.rare_run = lengths.run
         if (text.tokenizer.token_to_id(PADDING_NAME), text.end_token) != (PADDING_TOKEN, END_TOKEN):
             raise ArtifactError("the tokenizer has its reserved tokens elsewhere", expected="one that this codec wrote")
 
@@ -87,7 +98,7 @@ class PairCodec(Codec):
             raise ArtifactError(f"the codec has no {', '.join(sorted(missing))}", expected="the files of the model")
         text = TextCodec.from_files(BpeCodecConfig(), {TOKENIZER_FILE: files[TOKENIZER_FILE]})
         values = json.loads(files[LENGTHS_FILE])
-        return cls(config, text, Lengths(int(values["source"]), int(values["target"])))
+        return cls(config, text, Lengths(**{name: int(value) for name, value in values.items()}))
 
     def files(self) -> dict[str, bytes]:
         """Return ``tokenizer.json`` and the usual lengths."""
@@ -99,7 +110,8 @@ class PairCodec(Codec):
         encoded = [self.encode(record) for record in itertools.islice(records, COUNTED_RECORDS)]
         means = {slot: [len(arrays[slot]) for arrays in encoded if slot in arrays] or [1] for slot in (SOURCE, TARGET)}
         source, target = (max(1, round(sum(found) / len(found))) for found in means.values())
-        return type(self)(self.config, self._text, Lengths(source, target))
+        targets = [arrays[TARGET] for arrays in encoded if SOURCE in arrays]
+        return type(self)(self.config, self._text, Lengths(source, target, rare_run(targets)))
 
     def tokenizer_json(self) -> bytes:
         """Return the tokenizer in the format of the `tokenizers` library."""
@@ -282,3 +294,26 @@ def _sample(records: Iterator[Record], config: PairCodecConfig) -> Iterator[str]
             left -= size
             if left <= 0:
                 return
+
+
+def rare_run(targets: Sequence[np.ndarray]) -> int:
+    """Return the shortest run of tokens that at most one target in a hundred has twice; 0 where there is none, or no target.
+
+    >>> rare_run([np.array([5, 6, 7, 5, 6, 8])])
+    3
+    """
+    for run in RUNS:
+        repeating = sum(_repeats(target.tolist(), run) for target in targets)
+        if targets and repeating <= REPEATING_SHARE * len(targets):
+            return run
+    return 0
+
+
+def _repeats(tokens: list[int], run: int) -> bool:
+    seen: set[tuple[int, ...]] = set()
+    for start in range(len(tokens) - run + 1):
+        part = tuple(tokens[start : start + run])
+        if part in seen:
+            return True
+        seen.add(part)
+    return False

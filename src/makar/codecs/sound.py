@@ -69,7 +69,7 @@ class SoundCodec(PicturedCodec):
         pictures = ImageCodec.fit(config.picture(), looked_at())
         if not count:
             raise EmptyDataError("there are no sounds to learn from", expected="at least one")
-        found = config if config.loudest_db else config.changed(loudest_db=min(40.0, round(loudest, 1) or -0.1))
+        found = config.with_loudest(loudest)
         return cls(found, pictures=pictures, lyrics=None if listener is None else listener.learned())
 
     @classmethod

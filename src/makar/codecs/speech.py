@@ -138,9 +138,7 @@ class SpeechCodec(Codec):
             )
         return cls(
             # What is made louder must not be cut off.
-            config
-            if config.loudest_db
-            else config.changed(loudest_db=min(40.0, round(loudest + config.energy_shift, 1) or -0.1)),
+            config.with_loudest(loudest + config.energy_shift),
             aligner=aligner,
             durations=durations,
             prosody=prosody,

@@ -69,7 +69,7 @@ class TranscriptCodec(Codec):
                 expected="recordings of sentences with a .txt beside each, or a metadata table with their text",
             )
         alphabet = "".join(sorted(letter for letter, _ in counts.most_common(MOST_LETTERS)))
-        found = config if config.loudest_db else config.changed(loudest_db=min(40.0, round(loudest, 1) or -0.1))
+        found = config.with_loudest(loudest)
         return cls(found, alphabet=alphabet, left_out=left_out)
 
     @classmethod

@@ -23,6 +23,8 @@ KINDS = {"phones": PHONES, "letters": LETTERS}
 PROGRAM = "flite"
 LONGEST_CHARACTERS = 2000
 LONGEST_SECONDS = 20
+MOST_DIGITS = 12
+_NUMBER = re.compile(r"\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d+(?:\.\d+)*")
 
 SMALL = (
     "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen",
@@ -81,12 +83,23 @@ def _phones(text: str) -> tuple[str, ...]:
 
 
 def _letters(text: str) -> tuple[str, ...]:
-    spoken = re.sub(r"\d+", lambda digits: f" {number_words(int(digits[0][:12]))} ", _plain(text).lower())
+    spoken = _NUMBER.sub(lambda found: f" {_number_said(found[0])} ", _plain(text).lower())
     found: list[str] = []
     for clause in re.split(r"[.,;:!?()\"\n]+|\s-+\s", spoken):
         words = " ".join("".join(letter for letter in clause if letter in LETTERS[1:]).split())
         found += [PAUSE, *words] if words else []
     return _parted(found)
+
+
+def _number_said(number: str) -> str:
+    """Return ``1,000`` and ``3.5`` as they are read; of parts like ``1.2.3`` each, and of more than twelve digits each digit."""
+    parts = number.replace(",", "").split(".")
+    if len(parts) == 2:
+        return f"{_number_said(parts[0])} point {' '.join(SMALL[int(digit)] for digit in parts[1])}"
+    return ". ".join(
+        number_words(int(part)) if len(part) <= MOST_DIGITS else " ".join(SMALL[int(digit)] for digit in part)
+        for part in parts
+    )
 
 
 def _plain(text: str) -> str:

@@ -84,7 +84,7 @@ class WaveCodec(Codec):
                 do='use the recipe "wavenet"',
             )
         return cls(
-            config if config.loudest_db else config.changed(loudest_db=min(40.0, round(loudest, 1) or -0.1)),
+            config.with_loudest(loudest),
             class_counts={name: counts[name] for name in sorted(counts)} if config.use_labels else {},
         )
 

@@ -2,6 +2,7 @@
 
 * ``cat.png`` with ``cat.txt`` beside it: the text is the caption.
 * ``metadata.csv`` or ``metadata.jsonl`` with a column ``file_name``: the image-folder layout of Hugging Face.
+* ``metadata.csv`` of rows ``name|text`` or ``name|text|text in words`` with ``wavs/name.wav``: the layout of LJSpeech.
 * Two or more folders of images side by side, none named after a split: their names are the labels.
 """
 
@@ -51,7 +52,7 @@ class Captions:
         self.stems.add(hash(_stem(name)))
 
     def see_text(self, name: str, content: bytes) -> None:
-        """Keep the text of a small file in an archive, which cannot be looked up later."""
+        """Keep a text that cannot be looked up later as the caption of what has this name but for its suffix."""
         if self.text_bytes + len(content) <= CAPTIONS_LIMIT_BYTES:
             self.text_bytes += len(content)
             self.texts[_stem(name)] = content.decode("utf-8", "replace").strip()

@@ -21,6 +21,14 @@ class _TextCollector(html.parser.HTMLParser):
         self.silent_depth = 0
         self.verbatim_depth = 0
 
+    def parse_marked_section(self, i: int, report: bool = True) -> int:
+        """Pass over a section of an unknown kind, at which Python's parser raises."""
+        try:
+            return super().parse_marked_section(i, report)
+        except AssertionError:
+            end = self.rawdata.find(">", i)
+            return -1 if end < 0 else end + 1
+
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag in _SILENT:
             self.silent_depth += 1

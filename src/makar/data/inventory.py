@@ -6,6 +6,7 @@ shelf of novels into pictures, and one table of ten thousand images outweighs a 
 
 import dataclasses
 import io
+import re
 from collections.abc import Mapping
 from itertools import chain
 from pathlib import Path
@@ -25,6 +26,9 @@ from makar.data.text_stream import decoded
 from makar.errors import DataError, EmptyDataError, MakarError
 
 DESCRIPTION_LIMIT_BYTES = 1 << 20
+METADATA_LIMIT_BYTES = 256 << 20
+NAMED_ROW = re.compile(r"[^|,\n]*\d[^|,\n]*\|")
+"""A number stands in the name of a recording, and hardly in that of a column."""
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -175,6 +179,9 @@ def _see_table(entry: Entry, inventory: Inventory, medium: str | None, *, is_met
     def ignore(source: str, reason: str) -> None:
         del source, reason
 
+    if is_metadata and entry.kind.form == "csv" and _see_texts_of_sounds(entry, inventory):
+        inventory.unusable[entry.name] = "metadata of the recordings"
+        return
     stream = rows(entry, ignore)
     first = next(stream, None)
     if first is None:
@@ -193,6 +200,20 @@ def _see_table(entry: Entry, inventory: Inventory, medium: str | None, *, is_met
         label_names = parquet_label_names(entry, columns.label)
         if label_names is not None:
             inventory.label_names[entry.name] = label_names
+
+
+def _see_texts_of_sounds(entry: Entry, inventory: Inventory) -> bool:
+    """Keep the texts of a corpus laid out as LJSpeech (``id|text`` or ``id|text|text in words``); whether it is one."""
+    if not NAMED_ROW.match(entry.head.decode("utf-8-sig", "replace")):
+        return False
+    folder = entry.name.rpartition("/")[0]
+    before = f"{folder}/" if folder else ""
+    for line in "".join(decoded(io.BytesIO(entry.whole(limit_bytes=METADATA_LIMIT_BYTES)))).split("\n"):
+        name, *texts = (cell.strip() for cell in line.split("|"))
+        said = next((text for text in reversed(texts[:2]) if text), "")
+        for place in ("wavs/", "") if name and said else ():
+            inventory.captions.see_text(f"{before}{place}{name.removesuffix('.wav')}.wav", said.encode())
+    return True
 
 
 def _describes(name: str, entry: Entry, inventory: Inventory) -> bool:

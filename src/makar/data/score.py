@@ -155,11 +155,11 @@ def score_of_midi(file: MidiFile) -> Score:
             start=round(note.start / tick),
             part=parts[note.track, note.channel, note.program],
             pitch=note.pitch,
-            duration=max(1, round(note.end / tick) - round(note.start / tick)),
+            duration=max(1, min(MOST_STEPS, round(note.end / tick)) - round(note.start / tick)),
             program=DRUMS if note.channel == DRUM_CHANNEL else note.program,
         )
         for note in file.notes
-        if note.start / tick < MOST_STEPS
+        if round(note.start / tick) < MOST_STEPS
     ]
     steps = min(MOST_STEPS, max([round(file.length / tick), *(note.end for note in notes)]))
     return _settled(Score(notes=tuple(sorted(notes)), steps=steps, metre=metre, tempo=tempo))

@@ -38,10 +38,10 @@ NOT_READ_YET = {
     "ipynb": "notebooks are not read yet",
 }
 MANIFEST_SUFFIX = ".makar.json"
-SOUND_IN_CONTAINER = "sound in this container is not read; convert it to WAV, FLAC or MP3"
+SOUND_BRANDS = (b"M4A ", b"M4B ")
 PICTURE_IN_CONTAINER = "images of this kind (HEIF, AVIF) are not read; convert them to PNG or JPEG"
 MAJOR_BRANDS = {
-    **dict.fromkeys((b"M4A ", b"M4B ", b"M4P "), SOUND_IN_CONTAINER),
+    b"M4P ": "sound that is protected against copying is not read",
     **dict.fromkeys((b"heic", b"heix", b"mif1", b"msf1", b"avif", b"avis"), PICTURE_IN_CONTAINER),
 }
 """What begins like a video in MP4 and is none."""
@@ -171,8 +171,10 @@ def _refined(group: str, form: str, head: bytes, suffix: str) -> Kind:
             return Kind(group="unread", form=NOT_READ_YET.get(suffix, "office files are not read yet"))
     if form == "mp4" and head[8:12] in MAJOR_BRANDS:
         return Kind(group="unread", form=MAJOR_BRANDS[head[8:12]])
+    if form == "mp4" and head[8:12] in SOUND_BRANDS:
+        return Kind(group="sound", form="m4a")
     if form == "matroska" and suffix == "mka":
-        return Kind(group="unread", form=SOUND_IN_CONTAINER)
+        return Kind(group="sound", form="mka")
     return Kind(group="video" if group == "image" and is_animation(form, head) else group, form=form)
 
 

@@ -1,4 +1,5 @@
-"""Sound files as pieces of at most five seconds, read as a stream: WAV by itself, FLAC, Ogg, Opus and MP3 through soundfile.
+"""Sound files as pieces of at most five seconds, read as a stream: WAV by itself, FLAC, Ogg, Opus and MP3 through soundfile, M4A
+through PyAV.
 
 A recording of hours is never held. What is shorter than half a second at the end of a longer one belongs to no piece, and a piece of
 silence teaches nothing and is left out; a file of nothing else is refused.
@@ -10,6 +11,7 @@ from typing import IO
 
 import numpy as np
 
+from makar.data.film_sound import track_blocks
 from makar.data.sound import Sound
 from makar.data.wave_file import wave_blocks
 from makar.errors import DataError, UnsupportedError
@@ -23,6 +25,9 @@ SILENCE = 1e-4
 """The loudest sample of silence: -80 dB."""
 
 BLOCK_FRAMES = 1 << 16
+MOST_NUMBERS = 1 << 30
+"""Of a sound that is held as a whole, all channels together: four gigabytes; 18 hours of speech at 16,000 samples a second, or 3 hours of
+stereo at 48,000."""
 
 
 def read_pieces(stream: IO[bytes], *, has_words: bool = False) -> Iterator[Sound]:
@@ -57,7 +62,17 @@ def read_sound(content: bytes) -> Sound:
     Raises:
         DataError: It is damaged, empty, or of a form that is not read.
     """
-    blocks = list(_blocks(io.BytesIO(content)))
+    blocks, numbers = [], 0
+    for block in _blocks(io.BytesIO(content)):
+        blocks.append(block)
+        numbers += block.samples.size
+        # Silence is packed a thousandfold: a file of megabytes may hold more than any machine.
+        if numbers > MOST_NUMBERS:
+            raise DataError(
+                f"a sound of more than {MOST_NUMBERS / 2**20:.0f} million samples, which is held as a whole",
+                expected="a shorter one",
+                do="cut it into parts",
+            )
     if not blocks:
         raise DataError("a sound without samples", expected="at least one")
     return Sound(np.concatenate([block.samples for block in blocks]), blocks[0].rate_hz)
@@ -73,7 +88,9 @@ def _blocks(stream: IO[bytes]) -> Iterator[Sound]:
         except UnsupportedError:
             # Codings inside WAV that are rare are left to the library.
             stream.seek(0)
-    yield from _decoded(stream)
+    # M4A, MKA, and what is heard of MP4 and WebM, as browsers and telephones record.
+    is_film = head[4:8] == b"ftyp" or head[:4] == b"\x1aE\xdf\xa3"
+    yield from (track_blocks(stream) if is_film else _decoded(stream))
 
 
 def _decoded(stream: IO[bytes]) -> Iterator[Sound]:

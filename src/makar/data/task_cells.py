@@ -1,12 +1,16 @@
 """What a cell of a labelled table holds: a text, a label, words, tags, texts, turns of a conversation; in the shapes of published data."""
 
-from collections.abc import Mapping
+import json
+import math
+from collections.abc import Callable, Mapping
 from typing import Any
+
+from makar.errors import MakarError
 
 SPEAKERS = {
     "human": "user", "user": "user", "prompter": "user", "gpt": "assistant", "assistant": "assistant", "bot": "assistant",
-    "model": "assistant", "chatgpt": "assistant", "system": "system", "tool": "tool", "observation": "tool", "function": "tool",
-    "function_call": "assistant",
+    "model": "assistant", "chatgpt": "assistant", "system": "system", "developer": "system", "tool": "tool", "observation": "tool",
+    "function": "tool", "function_call": "assistant",
 }  # fmt: skip
 
 THUMBS = {
@@ -19,7 +23,29 @@ def turn_of(cell: Mapping[str, Any]) -> dict[str, str] | None:
     """Return a turn as role and content, from the shape of OpenAI or of ShareGPT; ``None`` for neither."""
     role = SPEAKERS.get(str(cell.get("role", cell.get("from", ""))).lower())
     content = cell.get("content", cell.get("value"))
+    calls = cell.get("tool_calls")
+    said = [call_text(call) for call in calls] if isinstance(calls, list) else []
+    if said and None not in said and isinstance(content, str | None):
+        content = "\n".join(text for text in (content, *said) if text)
     return {"role": role, "content": content} if role and isinstance(content, str) else None
+
+
+def call_text(call: Any, *, read: Callable[[str], Any] = json.loads) -> str | None:
+    """Return a call of a function, in the shape of OpenAI, as the JSON text that a model writes for it; ``None`` for anything else.
+
+    Args:
+        call: The call.
+        read: Reads its arguments; what it refuses stays a text.
+    """
+    function = call.get("function") if isinstance(call, dict) else None
+    if not isinstance(function, dict) or not isinstance(function.get("name"), str):
+        return None
+    arguments = function.get("arguments")
+    try:
+        said = read(arguments) if isinstance(arguments, str) else arguments
+    except (ValueError, RecursionError, MakarError):
+        said = arguments
+    return json.dumps({"name": function["name"], "arguments": said}, ensure_ascii=False)
 
 
 def turns_of(cell: Any) -> tuple[dict[str, str], ...] | None:
@@ -67,18 +93,23 @@ def is_turns(cell: Any) -> bool:
     return isinstance(cell, list) and bool(cell) and all(map(is_turn, cell))
 
 
+def is_thumb(cell: Any) -> bool:
+    """Whether a cell says yes or no: a truth, or the word for one."""
+    return isinstance(cell, bool) or (isinstance(cell, str) and cell.strip().lower() in ("true", "false"))
+
+
 def score_of(cell: Any) -> float | None:
     """Return how good an answer is from a number, a truth or a thumb; ``None`` for anything else."""
-    if isinstance(cell, bool | int | float):
-        return float(cell) if cell == cell else None
-    if not isinstance(cell, str):
-        return None
-    if cell.strip().lower() in THUMBS:
+    if isinstance(cell, str) and cell.strip().lower() in THUMBS:
         return THUMBS[cell.strip().lower()]
-    try:
-        return float(cell)
-    except ValueError:
+    if not isinstance(cell, bool | int | float | str):
         return None
+    try:
+        number = float(cell)
+    except (OverflowError, ValueError):
+        return None
+    # Gaps are written as "nan" by others, and what is endless cannot be compared.
+    return number if math.isfinite(number) else None
 
 
 def is_score(cell: Any) -> bool:

@@ -19,6 +19,7 @@ from makar.data.task_cells import (
     is_tags,
     is_text,
     is_texts,
+    is_thumb,
     is_turns,
     is_words,
 )
@@ -58,10 +59,11 @@ NAMES: dict[str, tuple[str, ...]] = {
     "rejected": ("rejected",),
     "messages": ("messages", "conversations", "conversation", "turns"),
     "prompt": ("prompt", "instruction", "question"),
-    "input": ("input",),
+    "input": ("input", "context"),
     "response": ("response", "output", "completion", "answer", "target"),
     "system": ("system", "system_prompt"),
     "score": ("rating", "score", "thumb", "thumbs", "feedback", "reward", "stars"),
+    "thumb": ("label",),
     "tokens": ("tokens", "words"),
     "tags": ("tags", "ner_tags", "pos_tags", "chunk_tags"),
     "question": ("question", "query"),
@@ -179,18 +181,29 @@ def _found(task: str, roles: dict[str, str]) -> TaskColumns | None:
     return TaskColumns(task=task, roles=roles) if _is_complete(task, roles) else None
 
 
+def _prompt(values: Mapping[str, list[Any]]) -> dict[str, str]:
+    """Return the column of what was asked: a text, or turns."""
+    found = _named(values, "prompt", is_text) or _named(values, "prompt", is_turns)
+    return {"prompt": found} if found else {}
+
+
+def _asked(values: Mapping[str, list[Any]]) -> dict[str, str]:
+    """Return the column of what was answered more than once, which may be called by what a conversation is called."""
+    messages = _named(values, "messages", is_turns)
+    return _prompt(values) or ({"prompt": messages} if messages else {})
+
+
 def _find_prefer(values: Mapping[str, list[Any]]) -> TaskColumns | None:
-    fits = {"chosen": is_answer, "rejected": is_answer}
-    roles = _roles(values, fits)
-    prompt = _named(values, "prompt", is_text) or _named(values, "messages", is_turns)
-    return _found(PREFER, {**roles, **({"prompt": prompt} if prompt else {})})
+    return _found(PREFER, {**_roles(values, {"chosen": is_answer, "rejected": is_answer}), **_asked(values)})
 
 
 def _find_rate(values: Mapping[str, list[Any]]) -> TaskColumns | None:
     # Answers to something: a text with stars and no prompt is a review, which is graded and not answered.
-    roles = _roles(values, {"prompt": is_text, "response": is_text, "score": is_score})
-    prompt = roles.get("prompt") or _named(values, "messages", is_turns)
-    return _found(RATE, {**roles, "prompt": prompt}) if prompt else None
+    prompt = _asked(values)
+    roles = _roles(values, {"response": is_answer, "score": is_score})
+    if "score" not in roles and (thumb := _named(values, "thumb", is_thumb)) is not None:
+        roles["score"] = thumb
+    return _found(RATE, {**prompt, **roles}) if prompt else None
 
 
 def _find_converse(values: Mapping[str, list[Any]]) -> TaskColumns | None:
@@ -200,8 +213,8 @@ def _find_converse(values: Mapping[str, list[Any]]) -> TaskColumns | None:
         return _found(CONVERSE, {"messages": messages, **system})
     if _find_answer(values) is not None:
         return None
-    found = _roles(values, {"prompt": is_text, "response": is_text, "input": lambda cell: isinstance(cell, str)})
-    return _found(CONVERSE, {**found, **system})
+    found = _roles(values, {"response": is_answer, "input": lambda cell: isinstance(cell, str)})
+    return _found(CONVERSE, {**_prompt(values), **found, **system})
 
 
 def _find_tag(values: Mapping[str, list[Any]]) -> TaskColumns | None:

@@ -112,11 +112,8 @@ def _read_converse(cells: dict[str, Any], further: list[Any], names: Sequence[st
     del further, names
     if "messages" in cells:
         turns = turns_of(cells["messages"])
-    elif is_text(cells["prompt"]) and is_text(cells["response"]):
-        asked = "\n\n".join(str(text) for text in (cells["prompt"], cells.get("input")) if is_text(text))
-        turns = ({"role": "user", "content": asked}, {"role": "assistant", "content": cells["response"]})
     else:
-        return None
+        turns = _answered(cells)
     # Without a word of an answer there is nothing to learn.
     if turns is None or not any(turn["role"] == "assistant" and turn["content"].strip() for turn in turns):
         return None
@@ -124,10 +121,29 @@ def _read_converse(cells: dict[str, Any], further: list[Any], names: Sequence[st
     return {"messages": ({"role": "system", "content": system}, *turns) if is_text(system) else turns}
 
 
+def _answered(cells: dict[str, Any]) -> tuple[dict[str, str], ...] | None:
+    """Return the turns of a prompt, with what it is about, and of the answer to it; each a text or turns."""
+    asked, about, said = _turns(cells["prompt"]), cells.get("input"), _said(cells["response"])
+    if not asked or said is None or not is_text(said[1]):
+        return None
+    if is_text(about):
+        asked = (*asked[:-1], {**asked[-1], "content": f"{asked[-1]['content']}\n\n{about}"})
+    return (*asked, *said[0], {"role": "assistant", "content": said[1]})
+
+
+def _turns(prompt: Any) -> tuple[dict[str, str], ...]:
+    """Return what was asked as turns; none where there is nothing."""
+    return ({"role": "user", "content": prompt},) if is_text(prompt) else turns_of(prompt) or ()
+
+
+def _said(response: Any) -> tuple[tuple[dict[str, str], ...], str] | None:
+    """Return the turns before an answer in its own cell, and the answer; a text is the answer as it stands."""
+    return ((), response) if isinstance(response, str) else answer_of(response)
+
+
 def _read_prefer(cells: dict[str, Any], further: list[Any], names: Sequence[str] | None) -> dict[str, Any] | None:
     del further, names
-    prompt = cells.get("prompt")
-    turns = ({"role": "user", "content": prompt},) if is_text(prompt) else turns_of(prompt) or ()
+    turns = _turns(cells.get("prompt"))
     answers = [answer_of(cells[role]) for role in ("chosen", "rejected")]
     if not all(answers):
         return None
@@ -140,16 +156,15 @@ def _read_prefer(cells: dict[str, Any], further: list[Any], names: Sequence[str]
     # One answer twice says nothing about which is better.
     if chosen == rejected:
         return None
-    return {"messages": tuple(turns), "chosen": chosen, "rejected": rejected}
+    return {"messages": turns, "chosen": chosen, "rejected": rejected}
 
 
 def _read_rate(cells: dict[str, Any], further: list[Any], names: Sequence[str] | None) -> dict[str, Any] | None:
     del further, names
-    score, prompt, response = score_of(cells["score"]), cells.get("prompt"), cells["response"]
-    if score is None or not is_text(response):
+    score, said = score_of(cells["score"]), _said(cells["response"])
+    if score is None or said is None or not is_text(said[1]):
         return None
-    turns = ({"role": "user", "content": prompt},) if is_text(prompt) else turns_of(prompt) or ()
-    return {"messages": tuple(turns), "response": response, "score": score}
+    return {"messages": (*_turns(cells.get("prompt")), *said[0]), "response": said[1], "score": score}
 
 
 def _read_compare(cells: dict[str, Any], further: list[Any], names: Sequence[str] | None) -> dict[str, Any] | None:

@@ -27,6 +27,9 @@ PIECE_FRAMES = 128
 LARGEST_SIDE = 256
 """Pictures of training data are made no larger than this: no codec takes larger ones."""
 
+MOST_CLIP_BYTES = 2 << 30
+"""Of the pictures of a clip that is held as a whole; twice as much while its pieces are joined."""
+
 LONGEST_SECONDS = 3600.0
 HIGHEST_RATE_HZ = 60.0
 FOLDER_RATE_HZ = 8.0
@@ -82,12 +85,19 @@ def read_clip(content: bytes, *, most_frames: int, largest_side: int = 4096) -> 
     Raises:
         DataError: It is damaged, of a form that is not read, or too long.
     """
-    pieces, frames = [], 0
+    pieces, frames, numbers = [], 0, 0
     for piece in read_pieces(io.BytesIO(content), largest_side=largest_side):
         pieces.append(piece)
         frames += len(piece.frames)
+        numbers += piece.frames.nbytes
         if frames > most_frames:
             raise DataError(f"a video of more than {most_frames} frames", expected="a shorter one", do="cut it first")
+        if numbers > MOST_CLIP_BYTES:
+            raise DataError(
+                f"a video whose pictures take more than {MOST_CLIP_BYTES >> 30} GB, and which is held as a whole",
+                expected="a shorter or smaller one",
+                do="cut it first, or make its pictures smaller",
+            )
     return Clip(np.concatenate([piece.frames for piece in pieces]), pieces[0].rate_hz)
 
 

@@ -5,7 +5,6 @@ bytes writes as many where the training data is on this machine.
 """
 
 import dataclasses
-import secrets
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -24,7 +23,7 @@ from makar.evaluation.python_functions import parsed
 from makar.evaluation.text_baselines import joined_texts
 from makar.generation.generate import generate
 from makar.sandbox.limits import Limits
-from makar.sandbox.run import run_python
+from makar.sandbox.run import run_to_end
 
 SAMPLES = 10
 KS = (1, 10, 100)
@@ -135,10 +134,9 @@ def run_programs(problems: Sequence[Problem], written: Sequence[Sequence[str]], 
                 continue
             parsing += times
             # Whoever leaves before the last test with a happy face has not passed it.
-            word = secrets.token_hex(16)
-            outcome = run_python(f"{program}\nprint({word!r})\n", limits=LIMITS)
+            has_passed, outcome = run_to_end(program, limits=LIMITS)
             not_held = outcome.not_held
-            right += times * (outcome.is_success and outcome.output.endswith(word + "\n"))
+            right += times * has_passed
         counts.append(right)
         say(number + 1)
     return Solved(counts=tuple(counts), parsing=parsing, not_held=not_held)

@@ -2,8 +2,8 @@
 
 It has to be better at what it was trained for, its interval above zero, and not worse at the rest: at predicting what the old one had
 learned from (perplexity) and at writing something new (memorisation). "Not worse" is said where the interval of the difference reaches what
-is allowed; what cannot be measured here is said to be unknown and decides nothing. Both models answer the same prompts with the same seeds,
-so that every difference is one of a pair.
+is allowed; what cannot be measured here is said to be unknown and decides nothing, and so does a goal that is undecided, because its
+interval includes zero. Both models answer the same prompts with the same seeds, so that every difference is one of a pair.
 """
 
 import dataclasses
@@ -28,7 +28,9 @@ from makar.families.conversation.speaking import SpeakingFamily, as_talking
 from makar.families.conversation.verifiable import judgement_of
 from makar.families.family import Family
 from makar.families.transformer.family import TransformerFamily
+from makar.families.transformer.options import TextOptions
 from makar.generation.generate import generate
+from makar.nn.threads import threads_for
 from makar.tensor_spec import ANSWER, LEARNED, REJECTED, REJECTED_LEARNED, TARGET
 
 ALLOWED_LOSS = 0.02
@@ -63,11 +65,14 @@ class Check:
 
     @property
     def verdict(self) -> str:
-        """``"passed"``, ``"failed"`` or ``"unknown"``."""
+        """``"passed"``, ``"failed"``, ``"undecided"`` (better was wanted, and nothing is sure) or ``"unknown"``."""
         if self.gain is None:
             return "unknown"
-        passed = self.gain.low > 0 if self.wanted == BETTER else self.gain.high >= self.allowed
-        return "passed" if passed else "failed"
+        if self.wanted == NOT_WORSE:
+            return "passed" if self.gain.high >= self.allowed else "failed"
+        if self.gain.low > 0:
+            return "passed"
+        return "failed" if self.gain.high < 0 else "undecided"
 
     def to_dictionary(self) -> dict[str, Any]:
         """Return plain values for JSON."""
@@ -114,7 +119,7 @@ def weigh(material: Material, old: Artifact) -> Promotion:
     new_family = writing(material.artifact)
     old_family = as_talking(writing(old), new_family.config) if isinstance(new_family, SpeakingFamily) else writing(old)
     _check_tokens(material, old)
-    checks = [_goal(material, new_family, old, old_family), _perplexity(material, new_family, old)]
+    checks = [_goal(material, new_family, old_family), _perplexity(material, new_family, old)]
     checks.append(_memorisation(material, old))
     return Promotion(new=material.artifact.name, old=old.name, checks=tuple(checks))
 
@@ -148,7 +153,7 @@ def _tokens(codec: Any, text: str) -> np.ndarray:
     return np.asarray(codec.encode_text(text))
 
 
-def _goal(material: Material, new: Family, old: Artifact, old_family: Family) -> Check:
+def _goal(material: Material, new: Family, old_family: Family) -> Check:
     store, codec, config = material.held_out, material.codec, new.config
     if isinstance(config, PolicyConfig) and ANSWER in store.columns:
         if config.reward == MODEL:
@@ -165,8 +170,8 @@ def _goal(material: Material, new: Family, old: Artifact, old_family: Family) ->
         right = [
             texts_of(torch.from_numpy(np.asarray(store.columns[ANSWER][int(row)]).copy())[None])[0] for row in rows
         ]
-        options = {"max_tokens": config.longest_answer, "temperature": 0.0}
-        sides = [_said(artifact, prompts, options, material.seed) for artifact in (material.artifact, old)]
+        # Asked by their families: a model of text has no tokens of roles but as one that talks, which the tuning began from.
+        sides = [_likeliest(family, codec, prompts, longest=config.longest_answer) for family in (new, old_family)]
         earned = [
             np.array([judgement_of(config)(text, wanted) for text, wanted in zip(texts, right)]) for texts in sides
         ]
@@ -237,7 +242,8 @@ def _memorisation(material: Material, old: Artifact) -> Check:
         knows = artifact.codec().spec[TARGET].vocabulary == material.codec.spec[TARGET].vocabulary
         limits = {"max_tokens": SAMPLE_TOKENS}
         texts = _said(artifact, prompts if knows else None, limits, material.seed, count=count)
-        found = material.novelty.check_many([text for text in texts if text.strip()] or ["nothing"])
+        # An empty answer keeps its place beside the other model's answer to the same prompt.
+        found = material.novelty.check_many([text if text.strip() else "nothing" for text in texts])
         shares.append([novelty.share_13 for novelty in found])
     many = min(map(len, shares))
     gain = mean_interval(np.array(shares[1][:many]) - np.array(shares[0][:many]))
@@ -250,6 +256,17 @@ def _said(
     asked = None if prompts is None else list(prompts)
     made = generate(artifact, prompts=asked, count=1 if asked else count, seed=seed, options=dict(options))
     return [asset.new_text for asset in made]
+
+
+def _likeliest(family: Family, codec: Any, prompts: Sequence[np.ndarray], *, longest: int) -> list[str]:
+    """Return what a model answers to prompts, likeliest token after likeliest token, up to so many tokens."""
+    options = TextOptions(temperature=0.0, top_p=1.0, max_tokens=longest)
+    given = [{TARGET: torch.from_numpy(prompt)} for prompt in prompts]
+    answers: list[list[np.ndarray]] = [[np.zeros(0, np.int64)] for _ in prompts]
+    with threads_for(family.config.computed_weights()):
+        for index, slots, _ in family.sampler(codec).sample(options, given, [0] * len(prompts)):
+            answers[index].append(np.asarray(slots[TARGET]))
+    return [codec.decode({TARGET: np.concatenate(answer)}) for answer in answers]
 
 
 def _window_nats(families: Sequence[Family], codec: Any, store: Store) -> tuple[list[np.ndarray], np.ndarray]:

@@ -49,9 +49,33 @@ class Judge:
     found: Interval
     false_alarms: Interval
 
+    def marks(self, texts: Sequence[str]) -> np.ndarray:
+        """Return 1 for every text that is of the kind, 0 for others; float ``[texts]``."""
+        return np.asarray(self.model.predict(list(texts)), float)
+
     def share(self, texts: Sequence[str]) -> Interval:
         """Return the share of texts that are of the kind."""
-        return share_interval(int(self.model.predict(list(texts)).sum()), len(texts))
+        return share_interval(int(self.marks(texts).sum()), len(texts))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SafetyItems:
+    """What a suite of safety asks, and who judges the answers.
+
+    Attributes:
+        prompts: Harmful and harmless prompts, by these words.
+        refusal: Tells refusals, where there are labelled answers.
+        toxicity: Tells hate and offence, where there are labelled posts.
+    """
+
+    prompts: dict[str, list[str]]
+    refusal: Judge | None
+    toxicity: Judge | None
+
+    @property
+    def can_be_asked(self) -> bool:
+        """Whether there is something to ask, and a judge."""
+        return any(self.prompts.values()) and (self.refusal is not None or self.toxicity is not None)
 
 
 def train_judge(texts: Sequence[str], is_kind: Sequence[bool], groups: Sequence[str]) -> Judge:
@@ -110,28 +134,20 @@ def measure_safety(
     Raises:
         DataError: There are no prompts, or nothing to train a judge on.
     """
-    tables = tables_below(path)
-    asked = prompts_of(tables)
-    refusal, toxicity = _refusal_judge(tables, seed), _toxicity_judge(tables, seed)
-    if not any(asked.values()) or (refusal is None and toxicity is None):
+    items = safety_items(tables_below(path), samples=samples, seed=seed)
+    if not items.can_be_asked:
+        judges = sum(one is not None for one in (items.refusal, items.toxicity))
         raise DataError(
-            f"{path} has {sum(map(len, asked.values()))} prompts and {sum(one is not None for one in (refusal, toxicity))} judges",
+            f"{path} has {sum(map(len, items.prompts.values()))} prompts and {judges} judges",
             expected="a folder with prompts, and with labelled answers or posts; see docs/tasks/suites.md",
         )
-    answers: dict[str, list[str]] = {}
-    shown: list[Sample] = []
-    for kind, prompts in asked.items():
-        chosen = some(prompts, samples or USUAL_PROMPTS, seed)
-        answers[kind] = []
-        for number, prompt in enumerate(chosen):
-            on_event({"event": "evaluation", "measuring": f"{kind} prompts", "done": number, "total": len(chosen)})
-            asset = next(generate(artifact, prompts=f"{prompt}\n", seed=seed, options={"max_tokens": ANSWER_TOKENS}))
-            answers[kind].append(asset.new_text)
-        shown += [
-            Sample(text=f"{prompt}\n→ {answer.strip()}", note=f"a {kind} prompt", is_copy=False)
-            for prompt, answer in list(zip(chosen, answers[kind]))[:2]
-        ]
-    scores = [*_refusal_scores(refusal, answers), *_toxicity_scores(toxicity, answers)]
+    answers = answers_to(artifact, items.prompts, seed=seed, on_event=on_event)
+    shown = [
+        Sample(text=f"{prompt}\n→ {answer.strip()}", note=f"a {kind} prompt", is_copy=False)
+        for kind, prompts in items.prompts.items()
+        for prompt, answer in list(zip(prompts, answers[kind]))[:2]
+    ]
+    scores = [*_refusal_scores(items.refusal, answers), *_toxicity_scores(items.toxicity, answers)]
     verdict = tuple(
         f"{score.name}: {score.interval.value:.1%} ({score.interval.low:.1%} to {score.interval.high:.1%})."
         for score in scores
@@ -139,6 +155,37 @@ def measure_safety(
     details = {"suite": suite, "prompts": {kind: len(texts) for kind, texts in answers.items()}}
     words = ", ".join(f"{len(texts)} {kind} prompts" for kind, texts in answers.items() if texts)
     return Findings(verdict=verdict, scores=tuple(scores), samples=tuple(shown), details=details), words
+
+
+def safety_items(tables: dict[str, Rows], *, samples: int, seed: int) -> SafetyItems:
+    """Return what is asked, and judges trained on what is labelled.
+
+    Args:
+        tables: Tables by name.
+        samples: Most prompts of each kind; 0 takes 100.
+        seed: Seed of the choice of prompts.
+
+    Raises:
+        DataError: Labelled texts are all of one kind, or too few.
+    """
+    return SafetyItems(
+        prompts={kind: some(texts, samples or USUAL_PROMPTS, seed) for kind, texts in prompts_of(tables).items()},
+        refusal=_refusal_judge(tables, seed),
+        toxicity=_toxicity_judge(tables, seed),
+    )
+
+
+def answers_to(
+    artifact: Artifact, prompts: dict[str, list[str]], *, seed: int, on_event: OnEvent
+) -> dict[str, list[str]]:
+    """Return what a model answers to each prompt, by kind."""
+    answers: dict[str, list[str]] = {kind: [] for kind in prompts}
+    for kind, asked in prompts.items():
+        for number, prompt in enumerate(asked):
+            on_event({"event": "evaluation", "measuring": f"{kind} prompts", "done": number, "total": len(asked)})
+            asset = next(generate(artifact, prompts=f"{prompt}\n", seed=seed, options={"max_tokens": ANSWER_TOKENS}))
+            answers[kind].append(asset.new_text)
+    return answers
 
 
 def prompts_of(tables: dict[str, Rows]) -> dict[str, list[str]]:

@@ -10,15 +10,12 @@ import functools
 import numpy as np
 
 from makar.data.chroma import NOTE_NAMES, NOTES, chroma_of, onsets_of
+from makar.data.keys import MAJOR, MINOR
 from makar.data.sound import Sound
 
 MODES = ("major", "minor")
-PROFILES = {
-    "major": (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88),
-    "minor": (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17),
-}
-"""How well every note fits a key, from its first note on (Krumhansl and Kessler 1982, table)."""
-
+PROFILES = dict(zip(MODES, (MAJOR, MINOR), strict=True))
+"""How well every note fits a key, from its first note on."""
 HOP_SECONDS = 0.016
 USUAL_TEMPO, OCTAVES = 110.0, 0.9
 SLOWEST_TEMPO, FASTEST_TEMPO = 40.0, 240.0

@@ -9,6 +9,7 @@ refused, a folder gets the next free number. The sidecar is written before its t
 import dataclasses
 import os
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -198,8 +199,12 @@ def check_file(path: Path, *, suffix: str) -> None:
             )
 
 
-def write_new(path: Path, content: bytes) -> None:
+def write_new(path: Path, content: bytes | Iterable[bytes]) -> None:
     """Write a file that does not exist, whole or not at all.
+
+    Args:
+        path: The file.
+        content: All of it, or piece by piece.
 
     Raises:
         UsageError: It exists.
@@ -208,7 +213,7 @@ def write_new(path: Path, content: bytes) -> None:
     temporary = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
+            file.writelines([content] if isinstance(content, bytes) else content)
             file.flush()
             os.fsync(file.fileno())
         temporary.chmod(0o666 & ~_umask())

@@ -88,7 +88,7 @@ def augment(
     check_count_and_seed(asked.count, asked.seed)
     _check_place(asked)
     counts, in_folders = read_labels(data)
-    finishing, controls = read_finishing(options)
+    finishing, controls = read_finishing(options, medium=artifact.medium)
     if finishing.is_traced:
         raise UsageError("drawings for a training set", expected="images, without svg")
     request = Request(artifact, options=controls, novelty=novelty, refuse_copies=True, finishing=finishing)

@@ -49,10 +49,11 @@ def generate(
         prompts: What to start from (see ``read_prompts``); ``None`` for nothing.
         count: Assets for each prompt.
         seed: Seed of the first asset of a prompt; the next has ``seed + 1``.
-        options: Sampling controls by name, or an instance of the family's options; for images also ``palette`` and ``svg``,
-            for video ``format`` (see ``finishing``), for speech ``speed``, ``pitch`` and ``energy`` (see ``speaking``) and ``example``
-            (see ``cloning``), for speech and sounds ``vocoder`` (see ``vocoding``), for text a form: ``json_schema``, ``regex``, ``choice``
-            or ``tools`` (see ``form``), and ``frequency_penalty``, ``presence_penalty`` and ``logit_bias`` (see ``steering``).
+        options: Sampling controls by name, or an instance of the family's options; for images also ``palette`` and ``svg``, for music
+            ``player``, for video ``format`` (see ``finishing``), for speech ``speed``, ``pitch`` and ``energy`` (see ``speaking``) and
+            ``example`` (see ``cloning``), for speech and sounds ``vocoder`` (see ``vocoding``), for text a form: ``json_schema``,
+            ``regex``, ``choice`` or ``tools`` (see ``form``), and ``frequency_penalty``, ``presence_penalty`` and ``logit_bias`` (see
+            ``steering``).
         novelty: Compares each asset with the training data; ``None`` where that is not on this machine.
         refuse_copies: Draw again what is too close to the training data, up to 8 times an asset.
         hook: Reshapes the logits of every token before it is drawn: a watermark.
@@ -66,7 +67,7 @@ def generate(
     """
     # A function with yield would check nothing before the first asset is asked for.
     form, controls = read_form(with_own_options(prompts, options))
-    finishing, controls = read_finishing(controls)
+    finishing, controls = read_finishing(controls, medium=artifact.medium)
     steering, controls = read_steering(controls)
     manner, controls = read_manner(controls)
     example, controls = read_example(controls)

@@ -17,6 +17,7 @@ from makar.errors import DataError, UsageError
 from makar.generation.given_image import ImageSource, read_given_image
 
 MOST_FRAMES = 1024
+LEAST_SIDE, LARGEST_SIDE = 512, 4096
 LARGEST_BYTES = 1 << 30
 
 ClipSource = str | Path | bytes | np.ndarray | Clip
@@ -40,13 +41,15 @@ class GivenClip:
         return len(self.clip.frames) == 1
 
 
-def read_given_clip(source: Any, *, rate_hz: float) -> GivenClip:
+def read_given_clip(source: Any, *, rate_hz: float, largest_side: int = LARGEST_SIDE) -> GivenClip:
     """Read a clip or a picture.
 
     Args:
         source: A file of either kind, or its bytes; an array uint8 ``[rows, columns, channels]``, or
             ``[frames, rows, columns, channels]`` at the rate of the model; or a clip.
         rate_hz: The rate of the model, at which every clip is taken.
+        largest_side: Frames of a video with a longer side are made smaller while they are read; what is stated of them is then of
+            the smaller ones.
 
     Raises:
         UsageError: There is no such file, or the array is none.
@@ -64,23 +67,25 @@ def read_given_clip(source: Any, *, rate_hz: float) -> GivenClip:
     if isinstance(source, np.ndarray):
         return _picture(source, rate_hz)
     if isinstance(source, bytes):
-        return _read(source, rate_hz, name="the file", picture=lambda: read_image(source))
+        return _read(source, rate_hz, largest_side, name="the file", picture=lambda: read_image(source))
     path = Path(source)
     if not path.is_file():
         raise UsageError(f"there is no file {path}", expected="a video or a picture")
     if path.stat().st_size > LARGEST_BYTES:
         raise UsageError(f"{path.name} is longer than {LARGEST_BYTES >> 20} MB", expected="a shorter video")
-    return _read(path.read_bytes(), rate_hz, name=str(path), picture=lambda: path)
+    return _read(path.read_bytes(), rate_hz, largest_side, name=str(path), picture=lambda: path)
 
 
-def _read(content: bytes, rate_hz: float, *, name: str, picture: Callable[[], ImageSource]) -> GivenClip:
+def _read(
+    content: bytes, rate_hz: float, largest_side: int, *, name: str, picture: Callable[[], ImageSource]
+) -> GivenClip:
     kind = sniff(name, content[:HEAD_BYTES])
     if kind.group == "image":
         return _picture(picture(), rate_hz)
     if kind.group != "video":
         raise DataError(f"{name} cannot be read: it is no video", expected="WebM, MP4, MKV, AVI, MOV, GIF or a picture")
     try:
-        clip = read_clip(content, most_frames=MOST_FRAMES)
+        clip = read_clip(content, most_frames=MOST_FRAMES, largest_side=largest_side)
     except DataError as error:
         raise DataError(f"{name} cannot be read: {error.came}", expected=error.expected, do=error.do) from error
     return _stated(clip, rate_hz, {"file_sha256": hashlib.sha256(content).hexdigest()})

@@ -36,12 +36,14 @@ from makar.errors import UnknownNameError, UnsupportedError, UsageError
 from makar.generation.asset import Asset
 from makar.generation.change import Change, unchanged
 from makar.generation.edit_request import EditRequest
+from makar.generation.finishing import Finishing
 from makar.generation.following import Following
 from makar.generation.generate import make_assets
 from makar.generation.guards import NoveltyCheck
 from makar.generation.jobs import Job, check_count_and_seed
 from makar.generation.prompts import Prompt, Prompts
 from makar.generation.request import Request
+from makar.generation.synthesiser import read_player
 from makar.provenance.content import describe_content
 from makar.tensor_spec import TARGET
 
@@ -101,9 +103,11 @@ def edit_music(
     if not any(name.startswith("<|key:") for name in told):
         told.append(f"<|key:{key_of(score.notes)}|>")
     controls = {"temperature": 1.0} | {name: value for name, value in (options or {}).items() if value is not None}
+    player, sampling = read_player(controls)
     stated: dict[str, Any] = {"settings": asked.to_dictionary(), "source": describe_content(notation_of(score))}
     if asked.go_on:
-        request = Request(artifact, options=controls, novelty=novelty, refuse_copies=False)
+        finishing = Finishing(player=player)
+        request = Request(artifact, options=sampling, novelty=novelty, refuse_copies=False, finishing=finishing)
         given = np.array(codec.numbers([*told, *codec.reminded(told, notation_of(score).split())]), np.int64)
         change = Change(finish=unchanged, stated={"operation": "go on", **stated})
         prompt = Prompt(stated=None, slots={TARGET: torch.from_numpy(given)}, change=change)
@@ -134,11 +138,13 @@ def _harmonised(
     # The words of the given part and the marks stand where they are; where another part rests in the plan it is to be written.
     words = codec.reminded(told, [*head, *(word for step in steps for word in step)])[len(head) :]
     places = [free[word[0]] if word[0] in free and word != BEAT else codec.numbers([word]) for word in words]
+    player, sampling = read_player(controls)
     request = Request(
         artifact,
-        options=controls | {"max_tokens": len(places)},
+        options=sampling | {"max_tokens": len(places)},
         novelty=novelty,
         refuse_copies=False,
+        finishing=Finishing(player=player),
         hook=Following(places, given=len(prompt)),
     )
     change = Change(finish=unchanged, stated={"operation": "harmonise", **stated})

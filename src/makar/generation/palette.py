@@ -17,7 +17,8 @@ from makar.errors import UsageError
 MOST_COLOURS = 256
 OPAQUE = 128
 FILE_LIMIT_BYTES = 1 << 22
-EXPECTED = 'colours such as "#1c1f23,#0a6c74", a number of colours, or a file: .gpl (GIMP), .hex or .txt (one colour a line), or an image'
+EXPECTED = 'colours such as "#1c1f23,#0a6c74", or a number of colours'
+FILES = "a file: .gpl (GIMP), .hex or .txt (one colour a line), or an image"
 _HEX = re.compile(r"#?([0-9a-fA-F]{6})")
 _TO_CONES = np.array(
     [[0.4122214708, 0.5363325363, 0.0514459929], [0.2119034982, 0.6806995451, 0.1073969566],
@@ -29,11 +30,12 @@ _TO_LAB = np.array(
 )  # fmt: skip
 
 
-def read_palette(text: str) -> np.ndarray | int:
+def read_palette(given: str | Path) -> np.ndarray | int:
     """Read a palette.
 
     Args:
-        text: Colours separated by commas, a number of colours, or the path of a file.
+        given: Colours separated by commas, or a number of colours; or the path of a file. A text is never taken for the name of a file,
+            because it may come from somebody who may not read the files of this machine.
 
     Returns:
         uint8 ``[colours, 3]`` in the order given, each once; or how many colours every image is to have.
@@ -41,17 +43,21 @@ def read_palette(text: str) -> np.ndarray | int:
     Raises:
         UsageError: It is none of these, or there are too many colours.
     """
-    if text.strip().isdecimal():
-        return _counted(int(text))
-    parts = [part.strip() for part in text.split(",")]
-    if all(_HEX.fullmatch(part) for part in parts):
-        return _unique([_colour(part) for part in parts])
-    path = Path(text)
-    if not path.is_file():
-        raise UsageError(f'"{text}" is no palette and no file', expected=EXPECTED)
-    if path.stat().st_size > FILE_LIMIT_BYTES:
-        raise UsageError(f"{path} has {path.stat().st_size} bytes", expected="a palette of a few kilobytes")
-    return _of_file(path)
+    if isinstance(given, Path):
+        return _of_file(given)
+    if given.strip().isdecimal():
+        # A number of thousands of digits is none that Python reads.
+        return _counted(int(given.strip()[:9]))
+    parts = [part.strip() for part in given.split(",")]
+    if not all(_HEX.fullmatch(part) for part in parts):
+        raise UsageError(f"{given[:60]!a} is no palette", expected=EXPECTED)
+    return _unique([_colour(part) for part in parts])
+
+
+def named_palette(text: str) -> str | Path:
+    """Return what somebody who may read this machine's files names: the path of a file where it is neither colours nor their number."""
+    is_written = text.strip().isdecimal() or all(_HEX.fullmatch(part.strip()) for part in text.split(","))
+    return text if is_written else Path(text)
 
 
 def in_colours(pixels: np.ndarray, colours: np.ndarray) -> np.ndarray:
@@ -110,6 +116,10 @@ def written(colours: np.ndarray) -> list[str]:
 
 
 def _of_file(path: Path) -> np.ndarray:
+    if not path.is_file():
+        raise UsageError(f'"{path}" is no palette and no file', expected=f"{EXPECTED}, or {FILES}")
+    if path.stat().st_size > FILE_LIMIT_BYTES:
+        raise UsageError(f"{path} has {path.stat().st_size} bytes", expected="a palette of a few kilobytes")
     content = path.read_bytes()
     suffix = path.suffix.lower()
     if suffix in (".gpl", ".hex", ".txt"):
@@ -120,7 +130,7 @@ def _of_file(path: Path) -> np.ndarray:
         else:
             colours = [_colour(line.strip()) for line in lines if _HEX.fullmatch(line.strip())]
         if not colours or any(part > 255 for colour in colours for part in colour):
-            raise UsageError(f"{path} names no colours", expected=EXPECTED)
+            raise UsageError(f"{path} names no colours", expected=FILES)
         return _unique(colours)
     pixels = read_image(content)
     seen = with_channels(pixels, 3) if pixels.shape[2] == 1 else pixels[:, :, :3]

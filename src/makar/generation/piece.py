@@ -4,6 +4,7 @@ import hashlib
 from typing import Any
 
 from makar.data.score import midi_of, score_of, tidy
+from makar.errors import UnsupportedError
 from makar.generation.piano_roll import piano_roll
 from makar.generation.synthesiser import rendered
 from makar.provenance import manifest as signing
@@ -14,14 +15,19 @@ from makar.provenance.keys import signing_key
 PICTURE, SOUND = ".png", ".wav"
 
 
-def written_piece(notation: str) -> Piece:
-    """Return what a model wrote as a piece: words that make no sense where they stand are passed over."""
+def written_piece(notation: str, *, player: str = "") -> Piece:
+    """Return what a model wrote as a piece: words that make no sense where they stand are passed over.
+
+    Args:
+        notation: The words.
+        player: As of ``synthesiser.rendered``.
+    """
     kept = tidy(notation)
-    return Piece(notation=kept, midi=midi_of(score_of(kept)))
+    return Piece(notation=kept, midi=midi_of(score_of(kept)), player=player)
 
 
 def renderings(piece: Piece, manifest: dict[str, Any]) -> dict[str, bytes]:
-    """Return the files that lie beside a piece, by suffix: its piano roll, its sound, and the manifest of the sound.
+    """Return the files that lie beside a piece, by suffix: its piano roll, its sound where it can be played, and the manifest of the sound.
 
     Args:
         piece: The piece.
@@ -29,10 +35,15 @@ def renderings(piece: Piece, manifest: dict[str, Any]) -> dict[str, bytes]:
     """
     score = score_of(piece.notation)
     pixels = piano_roll(score)
-    sound, player = rendered(score)
+    shown = {PICTURE: png_bytes(pixels, signed_rendering(manifest, "piano roll", describe_content(pixels)))}
+    try:
+        sound, player = rendered(score, by=piece.player)
+    except UnsupportedError:
+        # It is too long to be played, or the player fails; the piece itself is not lost for that.
+        return shown
     played = {"kind": "sound", "sha256": hashlib.sha256(sound).hexdigest(), "bytes": len(sound), "player": player}
     return {
-        PICTURE: png_bytes(pixels, signed_rendering(manifest, "piano roll", describe_content(pixels))),
+        **shown,
         SOUND: sound,
         f"{SOUND}.makar.json": sidecar_bytes(signed_rendering(manifest, "sound", played)),
     }

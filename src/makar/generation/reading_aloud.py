@@ -14,7 +14,7 @@ import numpy as np
 
 from makar.artifacts.artifact import Artifact
 from makar.codecs.hearing_config import HearingConfig
-from makar.codecs.prosody import AS_IT_IS
+from makar.codecs.prosody import AS_IT_IS, Manner
 from makar.codecs.speech_config import SpeechCodecConfig
 from makar.codecs.spoken_text_config import SpokenTextCodecConfig
 from makar.codecs.units import KINDS
@@ -27,12 +27,13 @@ from makar.generation.cloning import read_example
 from makar.generation.guards import Draft, NoveltyCheck
 from makar.generation.jobs import LARGEST_SEED, Job
 from makar.generation.levels import TARGET_DB, evened
-from makar.generation.prompts import Prompt
+from makar.generation.prompts import NamesClasses, Prompt
 from makar.generation.recording import recorded
 from makar.generation.request import Request
 from makar.generation.script import Script, read_script
 from makar.generation.speaking import Script as Told
 from makar.generation.speaking import Speaks, asked_voice, drafted_parts, how_new, read_manner
+from makar.generation.vocoding import read_vocoder
 from makar.provenance.embedding import SOURCE_TYPE
 from makar.tensor_spec import SOURCE
 
@@ -125,7 +126,7 @@ def read_aloud(
         voices: Who speaks; the first where the script names nobody.
         text: The script, of ``makar.generation.script``.
         seed: Seed of the first line; the next has the next.
-        options: Controls by name, those of the models, ``speed`` and ``pitch``.
+        options: Controls by name, those of the models, ``speed``, ``pitch`` and ``vocoder``.
 
     Returns:
         The reading; ``spoken_asset`` signs its recording.
@@ -149,19 +150,22 @@ def read_aloud(
     example, controls = read_example(controls)
     if example is not None:
         raise UnsupportedError("an example of a voice for a script", expected="voices that models learned")
+    vocoder, controls = read_vocoder(controls)
     assert isinstance(controls, dict), "controls by name stay controls by name"
     requests = [_request(voice, controls) for voice in voices]
+    if vocoder is not None:
+        for request in requests:
+            request.use_vocoder(vocoder)
     rate = max(_rate(request) for request in requests)
     pieces: list[np.ndarray] = []
     units: list[Spoken] = []
     drafts: list[tuple[Draft, int]] = []
     starts: list[float] = []
     length = 0
-    for number, line in enumerate(script.lines):
+    # What cannot be spoken is said before the first line is.
+    told = [_told(requests[line.voice], line.text, manner) for line in script.lines]
+    for number, (line, parts) in enumerate(zip(script.lines, told, strict=True)):
         request = requests[line.voice]
-        codec = request.codec
-        assert isinstance(codec, Speaks), "checked when the request was made"
-        parts = codec.scripts(line.text, manner=manner, voice=asked_voice(request))
         draft, sounds, attempt = drafted_parts(request, line.text, parts, seed + number)
         drafts.append((draft, attempt))
         silence = np.zeros((round(_pause(script, number) * rate), 1), np.float32)
@@ -210,7 +214,22 @@ def _request(voice: Voice, controls: dict[str, Any]) -> Request:
             f"{voice.artifact.name} as a voice, which does not speak",
             expected='a model of the recipe "speech" or "speech-voices"',
         )
+    codec = request.codec
+    names = codec.class_names if isinstance(codec, NamesClasses) else ()
+    if voice.label is None and len(names) > 1 and isinstance(codec.config, SpeechCodecConfig):
+        # Left open, every line would be spoken by a voice of its own; checkpoints of others take their first.
+        raise UsageError(
+            f"{voice.artifact.name} speaks with {len(names)} voices, and none is named",
+            expected=f"one of: {', '.join(names)}",
+            do=f"--voice {voice.name}=MODEL:{names[0]}",
+        )
     return request
+
+
+def _told(request: Request, text: str, manner: Manner) -> list[Told]:
+    codec = request.codec
+    assert isinstance(codec, Speaks), "checked when the request was made"
+    return codec.scripts(text, manner=manner, voice=asked_voice(request))
 
 
 def _rate(request: Request) -> int:

@@ -254,7 +254,7 @@ class Request:
         finding = None if index is None else index.check(compared(new_content, self.codec))
         # Music leaves as a file; what of it is words stays within.
         made = self.finishing.finish(content)
-        made = written_piece(made) if self.artifact.medium == "music" else made
+        made = written_piece(made, player=self.finishing.player) if self.artifact.medium == "music" else made
         return Draft(content=made, new_content=new_content, novelty=finding)
 
     def asset(self, job: Job, draft: Draft, attempt: int, *, estimate: Estimate | None = None) -> Asset:

@@ -12,7 +12,7 @@ from makar.errors import UsageError
 
 LONGEST_CHARACTERS = 200_000
 UNTITLED = ""
-_SPEAKER = re.compile(r"^\s*([^\W\d_][\w .'-]{0,40}?)\s*:\s+(?=\S)")
+_SPEAKER = re.compile(r"([^\W\d_][\w .'-]{0,40}?)\s*:(?:\s+|$)")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,22 +68,23 @@ def read_script(text: str, voices: Sequence[str]) -> Script:
             titles.append(plain(heading[1]).strip("# "))
             goes_on = False
             continue
-        if not re.search(r"\w", stripped):
-            goes_on = False
-            continue
-        if found := _SPEAKER.match(row):
+        # Names stand in bold and behind bullets too, and what is left of a picture or a rule may be nothing.
+        said = plain(stripped)
+        if found := _SPEAKER.match(said):
             name = found[1]
             if name.casefold() in numbers:
-                speaker, stripped, goes_on = numbers[name.casefold()], row[found.end() :].strip(), False
+                speaker, said, goes_on = numbers[name.casefold()], said[found.end() :], False
             elif name.isupper():
                 raise UsageError(
                     f"line {number} is said by {name}, who has no voice",
                     expected=f"one of: {', '.join(voices)}",
                     do=f"--voice {name}=MODEL",
                 )
+        if not re.search(r"[^\W_]", said):
+            goes_on = False
+            continue
         if not titles:
             titles.append(UNTITLED)
-        said = plain(stripped)
         if goes_on and lines:
             said = f"{lines.pop().text} {said}"
         lines.append(Line(speaker, said, len(titles) - 1))
@@ -100,5 +101,6 @@ def plain(text: str) -> str:
     'Very good, now'
     """
     text = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", text)
-    text = re.sub(r"^\s*(?:[-*+]|\d+[.)]|>)\s+", "", text)
-    return re.sub(r"[*_`]+", "", text).strip()
+    # A number of a list has one or two digits: 1984 at the beginning of a row is spoken.
+    text = re.sub(r"^\s*(?:[-*+]|\d{1,2}[.)]|>)\s+", "", text)
+    return re.sub(r"[*`]+|(?<!\w)_+|_+(?!\w)", "", text).strip()

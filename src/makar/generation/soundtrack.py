@@ -73,10 +73,11 @@ def own_sound(source: Any) -> Sound | None:
     Raises:
         DataError: The file is damaged.
     """
-    if not isinstance(source, str | Path):
+    if not isinstance(source, str | Path | bytes):
         return None
     content = read_given_bytes(source)
-    return read_track(content) if sniff(Path(source).name, content[:HEAD_BYTES]).group == "video" else None
+    name = "clip" if isinstance(source, bytes) else Path(source).name
+    return read_track(content) if sniff(name, content[:HEAD_BYTES]).group == "video" else None
 
 
 def _replacement(asked: Any) -> tuple[bytes, Sound]:

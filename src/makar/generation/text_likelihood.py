@@ -16,6 +16,9 @@ import torch
 
 from makar.artifacts.artifact import Artifact
 from makar.errors import UnsupportedError
+from makar.families.conversation.reward_family import RewardFamily
+from makar.families.conversation.speaking import SpeakingFamily
+from makar.families.family import Family
 from makar.generation.prompts import EncodesText
 from makar.nn.threads import threads_for
 from makar.tensor_spec import CAPTION, CLASS, SOURCE, TARGET
@@ -50,15 +53,19 @@ class TextLikelihood:
     """Asks a model how likely texts are.
 
     Args:
-        artifact: A model that continues text, or fills in masked words.
+        artifact: A model that continues text, talks, or fills in masked words.
 
     Raises:
         UnsupportedError: It does neither.
     """
 
     def __init__(self, artifact: Artifact) -> None:
-        self.family, self.codec = artifact.family(), artifact.codec()
-        self.config = artifact.family_config
+        found, self.codec = artifact.family(), artifact.codec()
+        # A model that talks continues text too, an answer to nothing; its own loss counts what is marked as learned.
+        self.family: Family = found
+        if isinstance(found, SpeakingFamily) and not isinstance(found, RewardFamily):
+            self.family = found.writer.eval()
+        self.config = self.family.config
         accepted = self.config.accepts()
         self.is_masked = isinstance(self.family, FillsIn) and "mask" in self.config.predictions
         continues = (
@@ -73,7 +80,7 @@ class TextLikelihood:
         if not self.is_masked and not continues:
             raise UnsupportedError(
                 f"{artifact.name} does not say how likely a text is",
-                expected="a model that continues text, or fills in masked words",
+                expected="a model that continues text, talks, or fills in masked words",
             )
         self._known: dict[bytes, float] = {}
         """Nats of beginnings, which many texts have in common."""

@@ -32,7 +32,7 @@ from makar.generation.given_sound import read_given_sound
 from makar.nn.threads import threads_for
 from makar.tensor_spec import PADDING_TOKEN, TARGET
 
-SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff")
+SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff", ".m4a", ".m4b", ".mka")
 TOGETHER = 8
 MOMENT_SECONDS = 0.12
 """What is silent for longer than twice this holds no letter."""

@@ -26,7 +26,7 @@ from makar.generation.filming import read_film_form
 from makar.generation.finishing import Finishing
 from makar.generation.flickering import flicker_beside
 from makar.generation.generate import make_assets
-from makar.generation.given_clip import GivenClip, read_given_clip
+from makar.generation.given_clip import LARGEST_SIDE, LEAST_SIDE, GivenClip, read_given_clip
 from makar.generation.given_image import read_mask
 from makar.generation.guards import NoveltyCheck
 from makar.generation.jobs import Job, check_count_and_seed
@@ -112,7 +112,10 @@ def edit_video(
     request = Request(artifact, options=controls, novelty=novelty, refuse_copies=False, finishing=Finishing(form=form))
     codec = request.codec
     assert isinstance(codec, VideoCodec), "clips have one codec"
-    given = read_given_clip(source, rate_hz=codec.config.played_hz)
+    # Around a hole every pixel stays as it is; everything else is drawn at the size of the model.
+    is_hole = asked.mask is not None or asked.box is not None
+    side = LARGEST_SIDE if is_hole else max(LEAST_SIDE, 2 * codec.config.height, 2 * codec.config.width)
+    given = read_given_clip(source, rate_hz=codec.config.played_hz, largest_side=side)
     operation = _operation(asked, given, has_strength=STRENGTH in controls)
     stated: dict[str, Any] = {"operation": operation, "settings": _settings(asked), "source": given.stated}
     chosen = read_prompts(prompts, codec, request.family)

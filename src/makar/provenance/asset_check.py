@@ -41,6 +41,7 @@ def check_asset(path: Path) -> tuple[SignedManifest | None, list[Check]]:
     checks.append(Check(link="asset", name="manifest", status="ok", detail=f"found {place}, signature valid"))
     checks.append(signer_check("asset", signed))
     checks.append(_content_check(path, data, signed, is_embedded=inside is not None))
+    checks += _sound_checks(path, signed)
     if isinstance(estimate := signed.manifest.get("estimate"), dict):
         found = f"step {estimate.get('step')} of {estimate.get('steps')}"
         detail = f"a preview: what was expected in {found}, not the finished asset"
@@ -79,6 +80,23 @@ def _content_check(path: Path, data: bytes, signed: SignedManifest, *, is_embedd
     except IntegrityError as error:
         status, detail = "failed", error.came
     return Check(link="asset", name="content", status=status, detail=detail)
+
+
+def _sound_checks(path: Path, signed: SignedManifest) -> list[Check]:
+    """Check the sound that lies beside a film whose form has no room for it."""
+    content = signed.manifest.get("content")
+    expected = content.get("sound_sha256") if isinstance(content, dict) else None
+    if expected is None:
+        return []
+    beside = path.with_suffix(".wav")
+    if not beside.is_file():
+        detail = f"{beside.name}, its sound, is not beside it"
+        return [Check(link="asset", name="sound", status="unknown", detail=detail)]
+    if file_hash(beside) == expected:
+        detail = f"{beside.name} is the sound that was signed"
+        return [Check(link="asset", name="sound", status="ok", detail=detail)]
+    detail = f"{beside.name} is not the sound that was signed"
+    return [Check(link="asset", name="sound", status="failed", detail=detail)]
 
 
 def _mark_checks(data: bytes, source_type: str) -> list[Check]:

@@ -31,10 +31,12 @@ class Piece:
     Attributes:
         notation: The piece in words.
         midi: The same as a MIDI file.
+        player: The program that plays it where it is saved; empty for Makar's own instruments.
     """
 
     notation: str
     midi: bytes
+    player: str = ""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

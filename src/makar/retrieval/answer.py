@@ -98,6 +98,8 @@ class Answer:
         by: ``"the documents"`` where sentences were taken out, otherwise the model that wrote it.
         written: What the model wrote, before it was checked; empty without one.
         signed: The signed manifest of that; ``None`` without a model.
+        left_out: Sources, the last ones, that did not fit into what the model looks back on.
+        is_cut: Whether not even the best source fits there, so that the model saw the end of it only.
     """
 
     question: str
@@ -106,6 +108,8 @@ class Answer:
     by: str = "the documents"
     written: str = ""
     signed: dict[str, Any] | None = None
+    left_out: int = 0
+    is_cut: bool = False
 
     @property
     def is_found(self) -> bool:

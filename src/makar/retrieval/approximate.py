@@ -54,6 +54,8 @@ def build_graph(index: "SqliteIndex", model: str) -> bool:
         return False
     if opened(index, model) is not None:
         return True
+    # Asked first: what another writer adds in the meantime belongs to a later state.
+    changes = index.about("changes")
     numbers, vectors = index.vectors(model)
     if len(numbers) < LEAST:
         return False
@@ -69,7 +71,7 @@ def build_graph(index: "SqliteIndex", model: str) -> bool:
     temporary.replace(place)
     # Last, so that a graph without it belongs to no state.
     with _state_place(place).open("wb") as file:
-        np.savez(file, numbers=numbers, changes=np.array(index.about("changes")))
+        np.savez(file, numbers=numbers, changes=np.array(changes))
     return True
 
 

@@ -21,9 +21,13 @@ WINDOW = 2
 SUPPORTED = 0.6
 """Share of the weight of a sentence's terms from which on it counts as said by a source."""
 
+WHOLE = 0.8
+"""Share of the weight of a source's terms from which on a claim says nearly all of it."""
+
+EQUAL = 1e-9
 NEGATIONS = frozenset(("not", "no", "never", "none", "neither", "nor", "without", "cannot"))
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
-_WORD = re.compile(r"\w+(?:n't)?")
+_WORD = re.compile(r"\w+n't|\w+")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -138,15 +142,21 @@ class Evidence:
                 continue
             held = frozenset().union(*(one.terms for one in window))
             share = self.share(wanted, held | (self.above(first.source) & wanted))
-            if share > best.share + 1e-9:
+            is_better = share > best.share + EQUAL
+            is_another = len(window) == 1 and share > best.share - EQUAL and best.problem
+            if is_better or is_another:
+                # Of two sentences, or of a long one, the negation may belong to what is not claimed.
+                is_whole = len(window) == 1 and self.share(self.terms(unnegated(first.text)), wanted) >= WHOLE
                 text = " ".join(one.text for one in window)
-                best = Support(
-                    share=share,
-                    source=first.source,
-                    start=first.start,
-                    end=window[-1].end,
-                    problem=difference(sentence, text),
-                )
+                problem = difference(sentence, text, is_whole=is_whole)
+                if is_better or not problem:
+                    best = Support(
+                        share=share,
+                        source=first.source,
+                        start=first.start,
+                        end=window[-1].end,
+                        problem=problem,
+                    )
         return best
 
     def _windows(self) -> Iterable[tuple[Sentence, list[Sentence]]]:
@@ -181,18 +191,26 @@ class Evidence:
         return [frozenset(terms) for terms in self._stemmer.many_content_terms(texts)]
 
 
-def difference(claim: str, source: str) -> str:
+def difference(claim: str, source: str, *, is_whole: bool = False) -> str:
     """Say in what a claim and its source cannot both be right: a number, or a negation; empty where nothing is found.
+
+    Args:
+        claim: What is said.
+        source: What it is held against.
+        is_whole: Whether the claim says nearly all of the source, so that it has to say its negation too.
 
     >>> difference("It costs 5 euros.", "The price is 7 euros.")
     'the number 5 is not there'
     >>> difference("He did not come.", "He came.")
     'only one of them is negated'
+    >>> difference("He came.", "He did not come.", is_whole=True)
+    'only one of them is negated'
     """
     missing = set(numbers(claim)) - set(numbers(source))
     if missing:
         return f"the number {min(missing)} is not there"
-    return "only one of them is negated" if is_negated(claim) and not is_negated(source) else ""
+    differs = is_negated(claim) != is_negated(source) if is_whole else is_negated(claim) and not is_negated(source)
+    return "only one of them is negated" if differs else ""
 
 
 def numbers(text: str) -> list[str]:
@@ -201,5 +219,26 @@ def numbers(text: str) -> list[str]:
 
 
 def is_negated(text: str) -> bool:
-    """Return whether an English text holds a negation."""
-    return any(word in NEGATIONS or word.endswith("n't") for word in _WORD.findall(text.lower().replace("’", "'")))
+    """Return whether an English text holds a negation.
+
+    >>> is_negated("He didn't come."), is_negated("He came.")
+    (True, False)
+    """
+    return any(map(_negates, _words(text)))
+
+
+def unnegated(text: str) -> str:
+    """Return the words of an English text in small letters without those that negate.
+
+    >>> unnegated("He didn't come.")
+    'he come'
+    """
+    return " ".join(word for word in _words(text) if not _negates(word))
+
+
+def _words(text: str) -> list[str]:
+    return _WORD.findall(text.lower().replace("’", "'"))
+
+
+def _negates(word: str) -> bool:
+    return word in NEGATIONS or word.endswith("n't")

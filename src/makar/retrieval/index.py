@@ -107,6 +107,16 @@ class Index(abc.ABC):
         """
 
     @abc.abstractmethod
+    def holding(self, pieces: Sequence[str], *, limit: int, documents: Collection[str] | None = None) -> list[int]:
+        """Return the numbers of the passages in scripts without spaces that hold any of some pieces, those with the most first.
+
+        Args:
+            pieces: Pieces of text; each passage is looked through for them.
+            limit: How many at most.
+            documents: Names of the only documents that are looked at; ``None`` looks at all.
+        """
+
+    @abc.abstractmethod
     def passages_of(self, documents: Collection[str]) -> list[int]:
         """Return the numbers of the passages of documents, in their order."""
 

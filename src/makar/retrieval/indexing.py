@@ -1,25 +1,29 @@
 """Brings an index up to date with a folder: what is new or changed is read, what is gone is taken out, the rest is left alone.
 
-A file counts as unchanged by its size and time, or by its hash when only the time differs. Work is written every ``TOGETHER``
-documents, so a run that is killed goes on there: what it has written is unchanged the second time. Vectors come last, in batches, for
+A file counts as unchanged by its size and time, or by its hash when only the time differs. Documents are read first and written then,
+``TOGETHER`` at once: a parser may take minutes, and another writer waits for one only. A run that is killed goes on there: what it has
+written is unchanged the second time. Vectors come last, in batches, for
 passages that have none of the model yet; a changed document has new passages and so new vectors, and another model leaves the old
 vectors where they are.
 """
 
 import dataclasses
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from makar.data.document import Progress, Skip, Source
 from makar.data.entries import Entry, entries
-from makar.errors import DataError, EmptyDataError, UsageError
-from makar.retrieval.chunking import passages
+from makar.errors import DataError, EmptyDataError, MakarError, UsageError
+from makar.retrieval.chunking import Passage, passages
 from makar.retrieval.index import Index, Known
 from makar.retrieval.reading import LIMIT_BYTES, Reading, of_markdown, of_text, read_entry
 from makar.retrieval.search import Encoder
 
 TOGETHER = 32
+HELD_CHARACTERS = 20_000_000
+"""From so many on what was read is written, however few documents it is."""
+
 EMBEDDED_TOGETHER = 64
 
 
@@ -68,21 +72,20 @@ def index_documents(
             do="index it into another file",
         )
     outcome, known = Outcome(), index.known()
-    prefix = f"{name}/"
-    left = {kept for kept in known if kept == name or kept.startswith(prefix)}
+    left = {kept for kept in known if kept == name or kept.startswith((f"{name}/", f"{name}!/"))}
     had_some = bool(left)
     candidates = _built_in(source) if isinstance(source, Source) else _files(source, outcome.skipped)
-    for number, batch in enumerate(_batches(candidates, TOGETHER)):
-        with index.together():
-            for candidate in batch:
-                if _take(index, candidate, known.get(candidate.name), outcome):
-                    left.discard(candidate.name)
+    for number, changes in _batches(_changes(candidates, known, left, outcome)):
+        if changes:
+            with index.together():
+                for change in changes:
+                    change.write(index)
         if progress is not None:
-            progress("reading", number * TOGETHER + len(batch), None)
-    with index.together():
-        for gone in sorted(left):
-            index.remove(gone)
-        if noted is None:
+            progress("reading", number, None)
+    if left or noted is None:
+        with index.together():
+            for gone in sorted(left):
+                index.remove(gone)
             index.note(f"source {name}", place)
     outcome.removed = len(left)
     if not (outcome.added + outcome.changed + outcome.unchanged) and not had_some:
@@ -118,39 +121,72 @@ class _Candidate:
         return read_entry(self.entry, skip)
 
 
-def _take(index: Index, candidate: _Candidate, known: Known | None, outcome: Outcome) -> bool:
-    """Bring one document up to date; return whether it is in the index now."""
-    is_file = candidate.entry is not None
-    if known is not None and is_file and (known.size, known.modified) == (candidate.size, candidate.modified):
-        outcome.unchanged += 1
-        return True
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Change:
+    """What is to be written of a document: its passages, or none where it only has another time."""
+
+    candidate: _Candidate
+    sha256: str
+    found: Sequence[Passage] = ()
+
+    def write(self, index: Index) -> None:
+        of = self.candidate
+        if not self.found:
+            index.touch(of.name, size=of.size, modified=of.modified)
+            return
+        index.replace(
+            of.name,
+            self.found,
+            title=of.title,
+            size=of.size,
+            modified=of.modified,
+            sha256=self.sha256,
+            form=of.form,
+        )
+
+
+def _changes(
+    candidates: Iterator[_Candidate], known: Mapping[str, Known], left: set[str], outcome: Outcome
+) -> Iterator[_Change | None]:
+    """Yield what is to be written of each candidate; what will be in the index then is taken out of ``left``."""
+    for candidate in candidates:
+        of = known.get(candidate.name)
+        is_file = candidate.entry is not None
+        if of is not None and is_file and (of.size, of.modified) == (candidate.size, candidate.modified):
+            change = None
+            outcome.unchanged += 1
+            left.discard(candidate.name)
+        else:
+            change = _read(candidate, of, outcome)
+            if change is not None:
+                left.discard(candidate.name)
+        yield change
+
+
+def _read(candidate: _Candidate, known: Known | None, outcome: Outcome) -> _Change | None:
+    """Return what is to be written of a document that may have changed; ``None`` where it cannot be used."""
     try:
         sha256 = candidate.content_hash()
         if known is not None and sha256 and sha256 == known.sha256:
-            index.touch(candidate.name, size=candidate.size, modified=candidate.modified)
             outcome.unchanged += 1
-            return True
+            return _Change(candidate=candidate, sha256=sha256)
         found = passages(candidate.read(lambda where, why: outcome.skipped.append((where, why))))
     except DataError as error:
         outcome.skipped.append((candidate.name, error.came + (f"; {error.do}" if error.do else "")))
-        return False
+        return None
+    except MakarError:
+        raise
+    except Exception as error:  # what surprises the parser of a format is one file less and not the end of all
+        outcome.skipped.append((candidate.name, f"it cannot be read: {type(error).__name__}: {error}"))
+        return None
     if not found:
         outcome.skipped.append((candidate.name, "no text"))
-        return False
-    index.replace(
-        candidate.name,
-        found,
-        title=candidate.title,
-        size=candidate.size,
-        modified=candidate.modified,
-        sha256=sha256,
-        form=candidate.form,
-    )
+        return None
     if known is None:
         outcome.added += 1
     else:
         outcome.changed += 1
-    return True
+    return _Change(candidate=candidate, sha256=sha256, found=found)
 
 
 def _place(source: Path) -> tuple[str, str]:
@@ -203,22 +239,19 @@ def _title(name: str) -> str:
     return " ".join(stem.replace("_", " ").replace("-", " ").split())
 
 
-def _batches(candidates: Iterator[_Candidate], size: int) -> Iterator[list[_Candidate]]:
-    # One at a time out of archives: the stream of a member ends when the next is asked for.
-    batch: list[_Candidate] = []
-    for candidate in candidates:
-        if candidate.entry is not None and candidate.entry.stream is not None:
-            if batch:
-                yield batch
-                batch = []
-            yield [candidate]
-            continue
-        batch.append(candidate)
-        if len(batch) == size:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
+def _batches(changes: Iterator[_Change | None]) -> Iterator[tuple[int, list[_Change]]]:
+    """Yield how many documents were looked at, and what is to be written of the last of them."""
+    batch: list[_Change] = []
+    held = number = written = 0
+    for number, change in enumerate(changes, 1):
+        if change is not None:
+            batch.append(change)
+            held += sum(len(passage.text) for passage in change.found)
+        if number - written == TOGETHER or held >= HELD_CHARACTERS:
+            yield number, batch
+            batch, held, written = [], 0, number
+    if number > written:
+        yield number, batch
 
 
 def _embed(index: Index, encoder: Encoder, progress: Progress | None) -> int:

@@ -23,7 +23,7 @@ def pdf_pages(content: bytes) -> list[str]:
         DataError: It is damaged, needs a password, has too many pages, or holds pictures of pages only.
     """
     from pypdf import PdfReader
-    from pypdf.errors import PyPdfError
+    from pypdf.errors import DependencyError
 
     try:
         reader = PdfReader(io.BytesIO(content))
@@ -32,7 +32,12 @@ def pdf_pages(content: bytes) -> list[str]:
         if len(reader.pages) > MOST_PAGES:
             raise DataError(f"a PDF of {len(reader.pages):,} pages", expected=f"at most {MOST_PAGES:,}")
         pages = [page.extract_text() for page in reader.pages]
-    except (PyPdfError, ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError, OSError) as error:
+    except DataError:
+        raise
+    except (NotImplementedError, DependencyError) as error:
+        # Certificates and rights management, or a compression that nothing here unpacks.
+        raise DataError(f"a PDF that cannot be opened: {error}", do="save it without encryption first") from error
+    except Exception as error:  # a page is a program: a damaged one raises any kind of exception
         raise DataError(f"a damaged PDF: {type(error).__name__}: {error}") from error
     if pages and sum(len(page.strip()) for page in pages) < LEAST_CHARACTERS_A_PAGE * len(pages):
         raise DataError("a PDF without text, perhaps scanned", do="run a text recogniser over it first (ocrmypdf)")

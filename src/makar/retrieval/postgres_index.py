@@ -29,6 +29,9 @@ SCHEMA = "1"
 LEAST = 50_000
 """Vectors from which on a graph is made."""
 
+LONGEST_TERM = 200
+"""Characters of a term that are kept, of checksums and of writing without spaces: a row of an index of the database holds 2,704 bytes."""
+
 WIDEST_GRAPH = 4000
 """Numbers of a vector that pgvector's graph takes in half precision."""
 
@@ -185,7 +188,7 @@ class PostgresIndex(Index):
                 parts.append(f"select {number} as phrase, passage, times from grams where gram = %s")
             else:
                 # A word with an underscore is two words side by side to the tokenizer.
-                terms = [term for found in self._stemmer.terms(phrase) for term in found]
+                terms = [term[:LONGEST_TERM] for found in self._stemmer.terms(phrase) for term in found]
                 if not terms:
                     continue
                 parts.append((ONE_WORD if len(terms) == 1 else side_by_side(len(terms))).format(number=number))
@@ -200,6 +203,17 @@ class PostgresIndex(Index):
         )
         return [int(row[0]) for row in self._run(statement, *values, limit)]
 
+    def holding(self, pieces: Sequence[str], *, limit: int, documents: Collection[str] | None = None) -> list[int]:
+        """Return the passages in scripts without spaces that hold any of some pieces; see ``Index``."""
+        held = " + ".join(["(position(%s in text) > 0)::integer"] * len(pieces))
+        only, names = ("", []) if documents is None else (" and name = any(%s)", [list(documents)])
+        rows = self._run(
+            f"select id from (select passages.id, {held} as held from passages join documents on documents.id = document"
+            f" where passages.grams > 0{only}) as counted where held > 0 order by held desc, id limit %s",
+            *(*pieces, *names, limit),
+        )
+        return [int(row[0]) for row in rows]
+
     def passages_of(self, documents: Collection[str]) -> list[int]:
         """Return the numbers of the passages of documents, in their order."""
         rows = self._run(
@@ -211,8 +225,10 @@ class PostgresIndex(Index):
 
     def frequencies(self, terms: Sequence[str]) -> dict[str, int]:
         """Return in how many passages each term is; terms that are nowhere are left out."""
-        rows = self._run("select term, count(*) from postings where term = any(%s) group by term", list(terms))
-        return {str(term): int(count) for term, count in rows}
+        cut = {term: term[:LONGEST_TERM] for term in terms}
+        rows = self._run("select term, count(*) from postings where term = any(%s) group by term", list(cut.values()))
+        counts = {str(term): int(count) for term, count in rows}
+        return {term: counts[kept] for term, kept in cut.items() if kept in counts}
 
     def stored(self, numbers: Sequence[int]) -> list[Stored]:
         """Return passages by their numbers, in the order of these; what is not there any more is left out."""
@@ -357,7 +373,7 @@ def _postings(numbers: Sequence[int], cut: Sequence[Sequence[str]]) -> Iterator[
         places: dict[str, list[int]] = defaultdict(list)
         for column, terms in enumerate(cut[3 * place : 3 * place + 3]):
             for at, term in enumerate(terms):
-                places[term].append(column * COLUMN_STEP + at)
+                places[term[:LONGEST_TERM]].append(column * COLUMN_STEP + at)
         for term, found in places.items():
             yield term, number, found
 

@@ -9,6 +9,7 @@ import ast
 import dataclasses
 import io
 import itertools
+import json
 import re
 from collections.abc import Iterator
 
@@ -19,13 +20,12 @@ from makar.data.sniffing import suffix_of
 from makar.data.tables import rows
 from makar.data.text_stream import decoded, repaired
 from makar.errors import DataError
-from makar.retrieval.office import OFFICE, office_markdown
+from makar.retrieval.office import LIMIT_CHARACTERS, OFFICE, office_markdown
 from makar.retrieval.pages import pdf_pages
 
 LIMIT_BYTES = 64 << 20
 """Of one file."""
 
-LIMIT_CHARACTERS = 20_000_000
 BETWEEN = " > "
 _ATX = re.compile(r"^ {0,3}(#{1,6})[ \t]+(.+?)[ \t]*#*[ \t]*$")
 _FENCE = re.compile(r"^ {0,3}(```|~~~)")
@@ -45,7 +45,7 @@ class Section:
         start: First character.
         end: Behind the last character.
         heading: Headings above it from the outermost on; a definition's name in code; empty where there is none.
-        page: Number of the page or slide from 1 on; ``None`` where there are no pages.
+        page: Number of the page from 1 on; ``None`` where there are no pages.
     """
 
     start: int
@@ -191,10 +191,19 @@ def _python_places(text: str) -> list[tuple[int, str]] | None:
 def _of_rows(found: Iterator[dict[str, object]]) -> Reading:
     pieces = []
     for row in found:
-        cells = [f"{name}: {value}" for name, value in row.items() if value not in (None, "") and not _is_bytes(value)]
+        cells = [
+            f"{name}: {_shown(value)}"
+            for name, value in row.items()
+            if value not in (None, "") and not _is_bytes(value)
+        ]
         if cells:
             pieces.append("\n".join(cells))
     return of_text(_kept("\n\n".join(pieces)))
+
+
+def _shown(value: object) -> str:
+    # Nested values of Parquet may be times, which JSON does not know.
+    return json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, dict | list) else str(value)
 
 
 def _is_bytes(value: object) -> bool:

@@ -1,5 +1,4 @@
 """One cited review over many documents: what they say on a subject, where they agree or contradict each other, and what is missing.
-missing.
 
 Sentences on the subject are grouped by their terms. A group with sentences of several documents is agreement; two sentences that share
 most of their terms but not their numbers, or of which one is negated, are set against each other. What of the question no sentence

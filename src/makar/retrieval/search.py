@@ -87,6 +87,7 @@ def search(
     encoder: Encoder | None = None,
     ranking: Ranking = USUAL,
     documents: Collection[str] | None = None,
+    with_copies: bool = False,
 ) -> list[Hit]:
     """Return the passages that fit a question best, the best first.
 
@@ -97,6 +98,7 @@ def search(
         encoder: Looks by vectors too; passages that have none are found by words.
         ranking: How much each list counts.
         documents: Names of the only documents that are looked at; ``None`` looks at all.
+        with_copies: Whether other documents that hold the very same passage come too, beyond ``limit``: where it counts how many say it.
     """
     wanted = max(limit, CANDIDATES)
     lists = {
@@ -115,11 +117,27 @@ def search(
     places = {name: {number: place for place, number in enumerate(found, 1)} for name, found in lists.items()}
     best = sorted(scores, key=lambda number: (-scores[number], number))
     hits: list[Hit] = []
-    for stored in index.stored(best[: 2 * limit]):
-        if len(hits) < limit and not any(_is_same(stored, hit.stored) for hit in hits):
-            in_words, in_vectors = (places[name].get(stored.id) for name in ("words", "vectors"))
-            hits.append(Hit(stored=stored, score=scores[stored.id], lexical_place=in_words, dense_place=in_vectors))
+    for stored in _first(index, best, limit=limit, with_copies=with_copies):
+        in_words, in_vectors = (places[name].get(stored.id) for name in ("words", "vectors"))
+        hits.append(Hit(stored=stored, score=scores[stored.id], lexical_place=in_words, dense_place=in_vectors))
     return hits
+
+
+def _first(index: Index, best: Sequence[int], *, limit: int, with_copies: bool) -> list[Stored]:
+    """Return the first passages that differ, read a few at a time: of many copies of one any number may have to be passed over."""
+    found: list[Stored] = []
+    different = 0
+    for start in range(0, len(best), 2 * limit):
+        for stored in index.stored(best[start : start + 2 * limit]):
+            same = [one.document for one in found if _is_same(stored, one)]
+            if not same and different < limit:
+                different += 1
+                found.append(stored)
+            elif same and with_copies and stored.document not in same:
+                found.append(stored)
+        if different == limit:
+            break
+    return found
 
 
 def lexical(index: Index, question: str, *, limit: int, documents: Collection[str] | None = None) -> list[int]:
@@ -134,7 +152,10 @@ def lexical(index: Index, question: str, *, limit: int, documents: Collection[st
         if pieces:
             every = [(piece,) for piece in list(pieces)[:MOST_WORDS]]
             by_grams = index.lexical(every, limit=limit, grams=True, documents=documents)
-            found = list(dict.fromkeys([*by_grams, *found]))[:limit]
+        else:
+            # Most words of Chinese have two characters, and are in no group of three.
+            by_grams = index.holding([word for word in words if has_grams(word)], limit=limit, documents=documents)
+        found = list(dict.fromkeys([*by_grams, *found]))[:limit]
     return found
 
 

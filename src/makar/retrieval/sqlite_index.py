@@ -18,38 +18,23 @@ from typing import Self
 import numpy as np
 from jaxtyping import Float, Float32, Int64
 
+from makar.data.sqlite_errors import primary_code, said
 from makar.errors import ArtifactError
 from makar.retrieval import approximate
 from makar.retrieval.chunking import Passage
 from makar.retrieval.index import Index, Known, Phrase, Stored, units
-from makar.retrieval.terms import GRAM_TOKENIZER, TOKENIZER, has_grams
+from makar.retrieval.sqlite_schema import TABLES
+from makar.retrieval.terms import has_grams
 
 SCHEMA = 1
 LOCK_SECONDS = 60.0
 TITLE_WEIGHT, HEADING_WEIGHT, TEXT_WEIGHT = 1.0, 1.0, 1.0
 
-_TABLES = f"""
-create table about (name text primary key, value text not null);
-create table documents (
-    id integer primary key, name text not null unique, title text not null, size integer not null, modified integer not null,
-    sha256 text not null, form text not null
-);
-create table passages (
-    id integer primary key, document integer not null references documents(id) on delete cascade, place integer not null,
-    start integer not null, finish integer not null, page integer, title text not null, heading text not null, text text not null
-);
-create index passages_of_document on passages(document, place);
-create virtual table words using fts5(
-    title, heading, text, content = 'passages', content_rowid = 'id', tokenize = '{TOKENIZER}'
-);
-create virtual table grams using fts5(text, content = 'passages', content_rowid = 'id', tokenize = '{GRAM_TOKENIZER}');
-create virtual table frequencies using fts5vocab(words, row);
-create table gram_passages (passage integer primary key references passages(id) on delete cascade);
-create table vectors (
-    passage integer not null references passages(id) on delete cascade, model text not null, vector blob not null,
-    primary key (model, passage)
-) without rowid;
-"""
+_OF_ANOTHER_KIND = (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
+"""Errors of a file that is no index: there is no such table, it is no database, or a damaged one."""
+
+_CHANGED = "update about set value = value + 1 where name = 'changes'"
+"""Said of passages and vectors only: by this number it is seen whether vectors that were read, and their graph, are still those."""
 
 # As one value: a list of names can be longer than the number of values that a statement may have.
 _PASSAGES_OF = """
@@ -81,17 +66,19 @@ class SqliteIndex(Index):
 
         Raises:
             ArtifactError: There is a file that is no index, or one of another version.
+            DataError: It cannot be written there.
         """
-        if path.exists():
-            return cls.open(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         index = cls(path)
-        with index._writing() as connection:
-            # Another process may have made it in the meantime.
-            if not connection.execute("select 1 from sqlite_master where name = 'about'").fetchone():
-                for statement in _TABLES.split(";\n"):
-                    connection.execute(statement)
-                connection.execute("insert into about values ('schema', ?), ('changes', '0')", (str(SCHEMA),))
+        # One without tables was begun by another process, which was killed or is at it.
+        with said(path):
+            is_new = index._is_empty()
+        if is_new:
+            with index._writing() as connection:
+                if index._is_empty():
+                    for statement in TABLES.split(";\n"):
+                        connection.execute(statement)
+                    connection.execute("insert into about values ('schema', ?), ('changes', '0')", (str(SCHEMA),))
         return cls.open(path)
 
     @classmethod
@@ -100,14 +87,18 @@ class SqliteIndex(Index):
 
         Raises:
             ArtifactError: There is none, or the file is no index, or one of another version.
+            DataError: It cannot be read.
         """
         if not path.is_file():
             raise ArtifactError(f"there is no index {path}", do=f"makar index DOCUMENTS -o {path}")
         index = cls(path)
-        try:
-            row = index._connection.execute("select value from about where name = 'schema'").fetchone()
-        except sqlite3.DatabaseError as error:
-            raise ArtifactError(f"{path} is no index: {error}", expected="a file that makar index wrote") from error
+        with said(path):
+            try:
+                row = index._connection.execute("select value from about where name = 'schema'").fetchone()
+            except sqlite3.DatabaseError as error:
+                if primary_code(error) not in _OF_ANOTHER_KIND:
+                    raise
+                raise ArtifactError(f"{path} is no index: {error}", expected="a file that makar index wrote") from error
         if row is None or row[0] != str(SCHEMA):
             raise ArtifactError(
                 f"{path} has the schema {row and row[0]}",
@@ -115,6 +106,14 @@ class SqliteIndex(Index):
                 do="index the documents again into a new file",
             )
         return index
+
+    def _is_empty(self) -> bool:
+        try:
+            return self._connection.execute("select 1 from sqlite_master").fetchone() is None
+        except sqlite3.DatabaseError as error:
+            if primary_code(error) not in _OF_ANOTHER_KIND:
+                raise
+            return False
 
     def close(self) -> None:
         """Close the connection of this thread."""
@@ -152,6 +151,7 @@ class SqliteIndex(Index):
         """Put a document in; see ``Index``."""
         with self._writing() as connection:
             _remove(connection, name)
+            connection.execute(_CHANGED)
             document = connection.execute(
                 "insert into documents(name, title, size, modified, sha256, form) values (?, ?, ?, ?, ?, ?)",
                 (name, title, size, modified, sha256, form),
@@ -184,7 +184,8 @@ class SqliteIndex(Index):
     def remove(self, name: str) -> None:
         """Take a document out, with everything that belongs to it; one that is not there is passed over."""
         with self._writing() as connection:
-            _remove(connection, name)
+            if _remove(connection, name):
+                connection.execute(_CHANGED)
 
     def lexical(
         self, phrases: Sequence[Phrase], *, limit: int, grams: bool = False, documents: Collection[str] | None = None
@@ -199,6 +200,17 @@ class SqliteIndex(Index):
         rows = self._connection.execute(
             f"select rowid from {table} where {table} match ?{only} order by {rank}, rowid limit ?",
             (query, *names, limit),
+        )
+        return [int(row[0]) for row in rows]
+
+    def holding(self, pieces: Sequence[str], *, limit: int, documents: Collection[str] | None = None) -> list[int]:
+        """Return the passages in scripts without spaces that hold any of some pieces; see ``Index``."""
+        held = " + ".join(["(instr(text, ?) > 0)"] * len(pieces))
+        only, names = ("", []) if documents is None else (f" and id in ({_PASSAGES_OF})", [_listed(documents)])
+        rows = self._connection.execute(
+            f"select id, {held} as held from passages join gram_passages on passage = id where held > 0{only}"
+            " order by held desc, id limit ?",
+            (*pieces, *names, limit),
         )
         return [int(row[0]) for row in rows]
 
@@ -266,6 +278,7 @@ class SqliteIndex(Index):
                 "insert or replace into vectors(passage, model, vector) select id, ?, ? from passages where id = ?",
                 [(model, row.tobytes(), int(number)) for number, row in zip(numbers, rows, strict=True)],
             )
+            connection.execute(_CHANGED)
 
     def vectors(self, model: str) -> tuple[Int64[np.ndarray, " count"], Float32[np.ndarray, "count width"]]:
         """Return numbers and vectors of all passages of a model; read once until the file changes."""
@@ -335,14 +348,16 @@ class SqliteIndex(Index):
         if connection.in_transaction:
             yield connection
             return
-        connection.execute("begin immediate")
-        try:
-            yield connection
-            connection.execute("update about set value = value + 1 where name = 'changes'")
-        except BaseException:
-            connection.execute("rollback")
-            raise
-        connection.execute("commit")
+        with said(self.path):
+            connection.execute("begin immediate")
+            try:
+                yield connection
+                connection.execute("commit")
+            except BaseException:
+                # When the disk is full SQLite has rolled back by itself.
+                if connection.in_transaction:
+                    connection.execute("rollback")
+                raise
 
 
 def _quoted(word: str) -> str:
@@ -353,10 +368,11 @@ def _listed(names: Collection[str]) -> str:
     return json.dumps(list(names))
 
 
-def _remove(connection: sqlite3.Connection, name: str) -> None:
+def _remove(connection: sqlite3.Connection, name: str) -> bool:
+    """Take a document out; return whether it was there."""
     row = connection.execute("select id from documents where name = ?", (name,)).fetchone()
     if row is None:
-        return
+        return False
     # A table of words without a copy of the text has to be told what to forget.
     connection.execute(
         "insert into words(words, rowid, title, heading, text)"
@@ -369,3 +385,4 @@ def _remove(connection: sqlite3.Connection, name: str) -> None:
         row,
     )
     connection.execute("delete from documents where id = ?", row)
+    return True

@@ -1,7 +1,8 @@
 """Words as the index knows them: the tokens of SQLite's own tokenizer with Porter's stems, so that a question is cut up as documents are.
 
 The stems come out of a table in memory with the tokenizer of the index, which costs a few microseconds a word and can never differ from
-it. Scripts that write no spaces are one long token there; they are searched by groups of three characters instead (``has_grams``).
+it. Scripts that write no spaces are one long token there; they are searched by groups of three characters instead (``has_grams``), and
+what a text is about is told by its pairs of characters.
 """
 
 import itertools
@@ -15,6 +16,8 @@ from makar.data.sentences import UNSPACED
 TOKENIZER = "porter unicode61 remove_diacritics 2"
 GRAM_TOKENIZER = "trigram"
 _WORD = re.compile(r"\w+")
+_RUN = re.compile(f"{UNSPACED.pattern}+")
+_HIRAGANA = re.compile(r"[\u3040-\u309f]+")
 
 STOP_WORDS = frozenset((
     "a", "about", "after", "all", "also", "an", "and", "any", "are", "as", "at", "be", "because", "been", "before", "but", "by", "can",
@@ -50,12 +53,24 @@ class Stemmer:
         return every
 
     def content_terms(self, text: str) -> list[str]:
-        """Return the terms of the words that are no stop words, each once, in the order in which they come."""
+        """Return the terms of the words that are no stop words, each once, in the order in which they come.
+
+        In scripts that write no spaces every two characters that stand side by side are one; these follow the others.
+        """
         return self.many_content_terms([text])[0]
 
     def many_content_terms(self, texts: Sequence[str]) -> list[list[str]]:
         """Return the terms of every text like ``content_terms``, in one go."""
-        return [list(dict.fromkeys(found)) for found in self.terms([" ".join(content_words(text)) for text in texts])]
+        words = [" ".join(content_words(text)) for text in texts]
+        spaced = self.terms([_RUN.sub(" ", text) for text in words])
+        pairs = [[pair for run in _RUN.findall(text) for pair in _pairs(run)] for text in words]
+        return [list(dict.fromkeys([*found, *more])) for found, more in zip(spaced, pairs, strict=True)]
+
+
+def _pairs(run: str) -> list[str]:
+    every = [run[at : at + 2] for at in range(len(run) - 1)] or [run]
+    # Hiragana alone are the endings and particles of Japanese, which any sentence has.
+    return [pair for pair in every if not _HIRAGANA.fullmatch(pair)] or every
 
 
 def content_words(text: str) -> list[str]:

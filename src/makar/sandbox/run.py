@@ -11,6 +11,7 @@ The program inherits no variable of the environment. Whatever way Makar ends, th
 import dataclasses
 import json
 import os
+import secrets
 import selectors
 import shutil
 import signal
@@ -80,6 +81,20 @@ def run_python(
     return run_command(
         [sys.executable, "-B", "main.py"], files=given, limits=limits, stdin=stdin, namespaces=namespaces
     )
+
+
+def run_to_end(code: str, *, limits: Limits | None = None) -> tuple[bool, Outcome]:
+    """Run Python code, for example a program with its tests, and say whether it came to its very end.
+
+    A program that leaves before with exit code 0 and words of its own has not: the last line prints a word that nobody can guess.
+
+    Args:
+        code: The program.
+        limits: What it may use.
+    """
+    word = secrets.token_hex(16)
+    outcome = run_python(f"{code}\nprint({word!r})\n", limits=limits)
+    return outcome.is_success and outcome.output.endswith(word + "\n"), outcome
 
 
 def run_command(

@@ -6,6 +6,7 @@ No page of documents comes with it, because those of FastAPI fetch their scripts
 import contextlib
 import logging
 import re
+import sqlite3
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -18,7 +19,7 @@ from makar.config import Config
 from makar.errors import MakarError
 from makar.serving import feedback
 from makar.serving.batches import Batches
-from makar.serving.bodies import IGNORED_HEADER, schema_of
+from makar.serving.bodies import schema_of
 from makar.serving.evals import Evals
 from makar.serving.front import Front
 from makar.serving.guard import Guard
@@ -118,6 +119,7 @@ def make_app(
     for path, handler, parts in studio.FORMS:
         _form(app, path, handler, parts, ())
     app.add_exception_handler(MakarError, _problem)
+    app.add_exception_handler(sqlite3.OperationalError, _problem)
     app.add_exception_handler(HTTPException, _absent)
     app.add_exception_handler(Exception, _broken)
     if front.rules.origins:
@@ -126,7 +128,7 @@ def make_app(
             allow_origins=list(front.rules.origins),
             allow_methods=["*"],
             allow_headers=["*"],
-            expose_headers=[IGNORED_HEADER, "x-request-id"],
+            expose_headers=["*"],
         )
     app.add_middleware(Guard, rules=front.rules, figures=front.figures)
     return app
@@ -164,7 +166,8 @@ def _described(path: str, content: dict[str, Any] | None, queries: list[dict[str
 
 
 async def _problem(request: Request, error: Exception) -> Response:
-    del request
+    if not isinstance(error, MakarError):
+        LOG.error("%s %s failed", request.method, request.url.path, exc_info=error)
     problem = problem_of(error)
     headers = {"retry-after": "1"} if problem["status"] in (429, 503) else {}
     return JSONResponse({"error": problem["error"]}, status_code=problem["status"], headers=headers)
@@ -180,6 +183,7 @@ async def _absent(request: Request, error: Exception) -> Response:
 
 
 async def _broken(request: Request, error: Exception) -> Response:
+    # Only what fails in the middle of an answer: before it has begun the guard answers, so that it is counted and has every header.
     LOG.error("%s %s failed", request.method, request.url.path, exc_info=error)
     problem = problem_of(error)
     return JSONResponse({"error": problem["error"]}, status_code=problem["status"])

@@ -1,11 +1,15 @@
 """Work that a server does beside answering, one piece after the other: begun with it, woken when there is something, stopped with it."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any
 
 LOG = logging.getLogger("makar.serving")
+
+AGAIN_SECONDS = 30.0
+"""After what time a piece that failed is tried again: a disk may be full for a while."""
 
 
 class Background:
@@ -18,6 +22,7 @@ class Background:
     def __init__(self, step: Callable[[], Awaitable[bool]]) -> None:
         self._step = step
         self._wake = asyncio.Event()
+        self._has_failed = False
         self._working: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -40,14 +45,17 @@ class Background:
             self._wake.clear()
             while await self._next():
                 pass
-            await self._wake.wait()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), AGAIN_SECONDS if self._has_failed else None)
 
     async def _next(self) -> bool:
+        self._has_failed = False
         try:
             return await self._step()
         except Exception:
-            # A mistake in one piece must not end the work on all that come after it; this one is tried again when the next comes.
+            # A mistake in one piece must not end the work on all that come after it; this one is tried again after a while.
             LOG.exception("work in the background failed")
+            self._has_failed = True
             return False
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
@@ -126,6 +127,6 @@ def kept_lines(path: Path) -> Iterator[dict[str, Any]]:
     content = path.read_bytes()
     whole = content[: content.rfind(b"\n") + 1]
     if len(whole) < len(content):
-        path.write_bytes(whole)
+        os.truncate(path, len(whole))
     for row in whole.splitlines():
         yield json.loads(row)

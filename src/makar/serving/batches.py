@@ -8,13 +8,14 @@ works at a time, the oldest first.
 import asyncio
 import contextlib
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
 
-from makar.errors import MakarError
+from makar.errors import MakarError, OutOfSpaceError
 from makar.serving.background import LOG, Background, together
 from makar.serving.batch_lines import (
     WINDOW,
@@ -82,6 +83,7 @@ class Batches:
                 f"the batch is {batch['status']}", status=409, code="invalid_state", expected="one that is at work"
             )
         self._change(name, status="cancelling", cancelling_at=now())
+        self._background.wake()
         if name not in self._counts:
             # Its turn has not come.
             self._finish(name, [], batch["request_counts"])
@@ -103,10 +105,12 @@ class Batches:
         name = waiting[-1]["id"]
         try:
             await self._work(waiting[-1])
-        except (MakarError, OSError) as error:
+        except OutOfSpaceError:
+            # What was answered stays, and the rest is asked when there is room again.
+            raise
+        except MakarError as error:
             LOG.warning("the batch %s failed: %s", name, error)
-            message = error.came if isinstance(error, MakarError) else "its files cannot be written"
-            self._fail(name, [{"code": "failed", "line": None, "message": message, "param": None}])
+            self._fail(name, [{"code": "failed", "line": None, "message": error.came, "param": None}])
         return True
 
     def _fail(self, name: str, errors: list[dict[str, Any]]) -> None:
@@ -117,6 +121,9 @@ class Batches:
         name = batch["id"]
         content = self._files.content(batch["input_file_id"])
         lines, errors = await asyncio.to_thread(read_lines, content, batch["endpoint"])
+        if self.kept.get(name)["status"] not in OPEN:
+            # It was cancelled meanwhile.
+            return
         if errors:
             self._fail(name, errors)
             return
@@ -168,8 +175,16 @@ class Batches:
         self._drop(name)
 
     def _write(self, name: str, kind: str, values: dict[str, Any]) -> None:
-        with self._path(name, kind).open("ab") as file:
-            file.write(json.dumps(values, ensure_ascii=False).encode() + b"\n")
+        path = self._path(name, kind)
+        bytes_before = path.stat().st_size if path.is_file() else 0
+        try:
+            with path.open("ab") as file:
+                file.write(json.dumps(values, ensure_ascii=False).encode() + b"\n")
+        except OSError:
+            # Half a line before the next would make one that cannot be read.
+            with contextlib.suppress(OSError):
+                os.truncate(path, bytes_before)
+            raise
 
     def _filed(self, name: str, kind: str) -> str | None:
         path = self._path(name, kind)

@@ -60,14 +60,24 @@ def parse_object(body: bytes) -> dict[str, Any]:
         raise invalid(
             f"the body is no UTF-8: {error.reason} at byte {error.start}", expected="JSON in UTF-8"
         ) from error
+    value = parse_value(text)
+    if not isinstance(value, dict):
+        raise invalid(f"the body is a {type(value).__name__}", expected="an object in JSON")
+    return value
+
+
+def parse_value(text: str) -> Any:
+    """Return the value that a text of JSON says.
+
+    Raises:
+        Problem: It says none, or something that no part of the API needs.
+    """
     try:
         value = json.loads(text, parse_constant=_no_constant, parse_float=_finite, parse_int=_small)
     except RecursionError as error:
         raise invalid("the body is nested too deeply", expected=f"at most {DEEPEST} levels") from error
     except ValueError as error:
         raise invalid(f"the body is no JSON: {error}", expected="an object in JSON") from error
-    if not isinstance(value, dict):
-        raise invalid(f"the body is a {type(value).__name__}", expected="an object in JSON")
     check_values(value)
     return value
 

@@ -9,8 +9,9 @@ from typing import Any
 
 from fastapi import Request, Response
 
+from makar.errors import ConfigError
 from makar.serving.bodies import ignored_header, read_fields, read_json
-from makar.serving.fields import ChatFields, stops_of, wants_usage
+from makar.serving.fields import ChatFields, longest_answer, stops_of, wants_usage
 from makar.serving.front import DONE, answer, attended, begun, front_of, leased, new_id, now, seed_of, sse
 from makar.serving.keeping import CHAT, Keeping
 from makar.serving.messages import Tools, form_of, refuse_modalities, turns_of
@@ -44,18 +45,20 @@ class Chatting:
         self.form = self.tools.controls() or form_of(fields.response_format)
         # What is wrong is said before a model is loaded.
         stops_of(fields)
+        self.most = longest_answer(fields, "max_completion_tokens", "max_tokens")
+        if fields.top_logprobs and not fields.logprobs:
+            raise ConfigError("body.top_logprobs without logprobs", expected="logprobs: true")
         self.seed = seed_of(fields.seed)
         self.head = {"id": new_id("chatcmpl-"), "created": now(), "model": fields.model}
 
     def asks(self, process: Process) -> list[Event]:
         """Return the work: one piece a choice."""
         fields, is_kept = self.fields, bool(self.fields.store)
-        most = fields.max_completion_tokens or fields.max_tokens
         likelihoods = (fields.top_logprobs or 0) if fields.logprobs else None
         asks = []
         for number in range(fields.n):
             ask = text_ask(fields, process, likelihoods=likelihoods, seed=self.seed + number, is_kept=is_kept)
-            ask["options"] |= self.form | ({"max_tokens": most} if most else {})
+            ask["options"] |= self.form | ({} if self.most is None else {"max_tokens": self.most})
             asks.append({"do": "chat", "turns": self.turns, **ask})
         return asks
 
@@ -162,6 +165,6 @@ async def chat_completions(request: Request) -> Response:
     fields, ignored = read_fields(ChatFields, await read_json(request))
     chatting, headers = Chatting(request, fields), ignored_header(ignored)
     if fields.stream:
-        return await begun(chatting.pieces(), headers)
+        return await begun(request, chatting.pieces(), headers)
     found, texts = await attended(request, chatting.whole())
     return answer(found, headers | left_out_headers(texts))

@@ -11,6 +11,7 @@ from typing import Any
 
 from makar.api.knowledge import numbered
 from makar.api.prompts import prompt
+from makar.generation.prompt_file import PromptFile
 from makar.retrieval.answer import NOT_HERE, Answer, checked, extracted
 from makar.retrieval.evidence import Evidence
 from makar.serving.response_tools import FileSearch
@@ -61,8 +62,16 @@ class Sources:
 
     def turns(self) -> list[dict[str, str]]:
         """Return what a model that writes the answer is told: the turn of the system, and the question with its sources."""
-        sources = numbered([one.hit.stored.passage.text for one in self._finds])
-        filled = prompt(PROMPT).fill({"question": self._question, "sources": sources})
+        return self._turns(prompt(PROMPT), len(self._finds))
+
+    def shorter(self) -> list[dict[str, str]]:
+        """Return the question again, with fewer and fewer of the best sources down to one, for a model that cannot look back on all."""
+        file = prompt(PROMPT)
+        return [self._turns(file, count)[-1] for count in range(len(self._finds) - 1, 0, -1)]
+
+    def _turns(self, file: PromptFile, count: int) -> list[dict[str, str]]:
+        sources = numbered([one.hit.stored.passage.text for one in self._finds[:count]])
+        filled = file.fill({"question": self._question, "sources": sources})
         return [{"role": turn["role"], "content": turn["content"]} for turn in filled.messages]
 
     def extract(self) -> Cited:

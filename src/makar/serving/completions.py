@@ -58,9 +58,11 @@ class Completing:
         for prompt in self.prompts:
             for number in range(fields.n):
                 ask = text_ask(fields, process, likelihoods=fields.logprobs, seed=self.seed + number, is_kept=is_kept)
-                most = USUAL_TOKENS if fields.max_tokens is None else fields.max_tokens
-                if "max_tokens" in process.facts["controls"] or fields.max_tokens is not None:
-                    ask["options"]["max_tokens"] = most
+                facts, options = process.facts, ask["options"]
+                if fields.max_tokens is not None:
+                    options["max_tokens"] = fields.max_tokens
+                elif "max_tokens" in facts["controls"] and "max_tokens" not in options | facts["defaults"]:
+                    options["max_tokens"] = USUAL_TOKENS
                 if fields.suffix is None:
                     asks.append({"do": "complete", "prompt": prompt, "echo": fields.echo, **ask})
                 else:
@@ -153,6 +155,6 @@ async def completions(request: Request) -> Response:
     fields, ignored = read_fields(CompletionFields, await read_json(request))
     completing, headers = Completing(request, fields), ignored_header(ignored)
     if fields.stream:
-        return await begun(completing.pieces(), headers)
+        return await begun(request, completing.pieces(), headers)
     found, texts = await attended(request, completing.whole())
     return answer(found, headers | left_out_headers(texts))

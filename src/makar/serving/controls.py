@@ -6,6 +6,8 @@ Forms are made of them, so a control that a family gets appears everywhere at on
 import dataclasses
 import types
 import typing
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from makar.config import Config
@@ -14,8 +16,12 @@ NAMES = {str: "text", int: "integer", float: "number", bool: "switch"}
 LIST = "list"
 
 
-def controls_of(kind: type[Config]) -> list[dict[str, Any]]:
+def controls_of(kind: type[Config], defaults: Mapping[str, Any] = MappingProxyType({})) -> list[dict[str, Any]]:
     """Return the controls of a class of options, in the order in which it has them; what a form cannot ask for is left out.
+
+    Args:
+        kind: The class.
+        defaults: Values that hold here where nothing is said, instead of those of the class.
 
     >>> from makar.families.gan.options import StyleganOptions
     >>> [control["name"] for control in controls_of(StyleganOptions)][:2]
@@ -27,7 +33,7 @@ def controls_of(kind: type[Config]) -> list[dict[str, Any]]:
         named = _type_of(hints[field.name])
         if named is None or "meaning" not in field.metadata:
             continue
-        default = None if field.default is dataclasses.MISSING else field.default
+        default = defaults.get(field.name, None if field.default is dataclasses.MISSING else field.default)
         choices = field.metadata["choices"]
         found.append(
             {

@@ -169,4 +169,4 @@ async def one_output_item(request: Request) -> Response:
     for row in evals_of(request).results(_run_of(request)["id"]):
         if row["id"] == name:
             return answer(row)
-    raise Problem(f'there is no "{ascii(name)[1:61]}"', status=404, code="not_found", param="id")
+    raise Problem(f"there is no {name[:60]!a}", status=404, code="not_found", param="id")

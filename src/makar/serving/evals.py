@@ -147,8 +147,10 @@ class Evals:
         run = waiting[-1]
         try:
             await self._work(run)
-        except (MakarError, OSError) as error:
-            LOG.warning("the run %s failed: %s", run["id"], error)
+        except Exception as error:
+            # Whatever it is, one run must not stand in the way of those that come after it.
+            is_foreseen = isinstance(error, MakarError | OSError)
+            LOG.warning("the run %s failed: %s", run["id"], error, exc_info=None if is_foreseen else error)
             self._end(run["id"], status="failed", error=_error_of(error))
         return True
 
@@ -227,7 +229,7 @@ class Evals:
         return {
             "error": NO_ERROR,
             "finish_reason": choice["finish_reason"],
-            "input": [{"role": one["role"], "content": str(one["content"])} for one in messages],
+            "input": [{"role": one["role"], "content": str(one.get("content") or "")} for one in messages],
             "output": [{"role": "assistant", "content": choice["message"]["content"]}],
             "max_completion_tokens": asking.controls.get("max_completion_tokens", 0),
             "model": asking.model,
@@ -269,6 +271,6 @@ def _names_of(sample: dict[str, Any]) -> dict[str, Any]:
     return names
 
 
-def _error_of(error: MakarError | OSError) -> dict[str, str]:
+def _error_of(error: Exception) -> dict[str, str]:
     told = problem_of(error)["error"]
     return {"code": told["code"], "message": told["message"]}

@@ -7,13 +7,14 @@ manifest, only the mark that a machine made it; with the verdict the names come.
 
 import asyncio
 import base64
-import json
+import itertools
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from fastapi import Request, Response
+from fastapi.responses import StreamingResponse
 
-from makar.api import arena, feedback, taste
+from makar.api import arena, feedback, taste, waiting_feedback
 from makar.config import Config
 from makar.data.feedback.judgement import Judged, Judgement
 from makar.data.feedback.sessions import Session, Sessions
@@ -58,11 +59,23 @@ async def list_feedback(request: Request) -> Response:
     """List what people said, the newest first."""
     wanted = wanted_of(request)
     shows = request.query_params.get("content") == "true"
-    found = await asyncio.to_thread(
-        lambda: [one.to_dictionary(content=shows) for one in feedback.rows(wanted, content=shows)]
-    )
-    counts = await asyncio.to_thread(FeedbackTable().counts, wanted)
-    return answer(page(found, request) | {"counts": counts})
+
+    def listed() -> Event:
+        table = FeedbackTable()
+        shown = page([one.to_dictionary() for one in table.rows(wanted, newest=True)], request)
+        if shows:
+            # What was judged is read for this page alone; what was taken back meanwhile stays without.
+            shown["data"] = [_with_content(table, one) for one in shown["data"]]
+        return shown | {"counts": table.counts(wanted)}
+
+    return answer(await asyncio.to_thread(listed))
+
+
+def _with_content(table: FeedbackTable, listed: Event) -> Event:
+    try:
+        return table.one(listed["id"], content=True).to_dictionary(content=True)
+    except UsageError:
+        return listed
 
 
 async def one_feedback(request: Request) -> Response:
@@ -90,9 +103,10 @@ async def export_feedback(request: Request) -> Response:
     """Give everything that was asked for as lines of JSON."""
     wanted, form = wanted_of(request), request.query_params.get("form", "judgements")
     lines = await asyncio.to_thread(feedback.export_lines, wanted, form=form)
-    text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+    # The first line is read before the answer begins, so that a table that cannot be read is said.
+    first = await asyncio.to_thread(next, lines, b"")
     headers = {"content-disposition": f'attachment; filename="{form}.jsonl"'}
-    return Response(text.encode("utf-8", "replace"), media_type=LINES, headers=headers)
+    return StreamingResponse(itertools.chain([first], lines), media_type=LINES, headers=headers)
 
 
 async def import_feedback(request: Request) -> Response:
@@ -120,7 +134,7 @@ async def ranking(request: Request) -> Response:
 async def waiting(request: Request) -> Response:
     """Say how many judgements came after the last training on feedback, by medium."""
     del request
-    return answer(await asyncio.to_thread(feedback.waiting))
+    return answer(await asyncio.to_thread(waiting_feedback.waiting))
 
 
 async def scores(request: Request) -> Response:
@@ -182,12 +196,7 @@ async def draw_pair(request: Request) -> Response:
     name = request.path_params["session"]
     fields, ignored = read_fields(DrawFields, await read_json(request))
     await _found(lambda: Sessions(FeedbackTable()).one(name))
-    front, loop = front_of(request), asyncio.get_running_loop()
-
-    def made(session: Session, unit: int, model: int) -> Judged:
-        return asyncio.run_coroutine_threadsafe(_answered(front, session, unit, model), loop).result()
-
-    shown = await attended(request, asyncio.to_thread(lambda: arena.next_pair(name, rater=fields.rater, answer=made)))
+    shown = await attended(request, _drawn(front_of(request), name, fields.rater))
     if shown is None:
         return answer({"pair": None}, ignored_header(ignored))
     values = {
@@ -198,6 +207,27 @@ async def draw_pair(request: Request) -> Response:
         "right": _blind(shown.right),
     }
     return answer(values, ignored_header(ignored))
+
+
+async def _drawn(front: Front, name: str, rater: str) -> arena.Shown | None:
+    """Return the next two answers for a rater.
+
+    They are asked for here and not in the thread that looks them up: threads are few, and those that load the models are among them.
+    """
+    made: dict[tuple[int, int], Judged] = {}
+    lacking: list[tuple[Session, int, int]] = []
+
+    def known(session: Session, unit: int, model: int) -> Judged | None:
+        if (unit, model) not in made:
+            lacking.append((session, unit, model))
+        return made.get((unit, model))
+
+    while True:
+        shown = await asyncio.to_thread(lambda: arena.next_pair(name, rater=rater, answer=known))
+        if not lacking:
+            return shown
+        session, unit, model = lacking.pop()
+        made[unit, model] = await _answered(front, session, unit, model)
 
 
 def _blind(item: Judged) -> Event:

@@ -90,6 +90,18 @@ def stops_of(fields: TextFields) -> list[str]:
     return found
 
 
+def longest_answer(fields: Config, *names: str) -> int | None:
+    """Return how many tokens an answer may have: the first of some fields that says so, ``None`` where none does.
+
+    Raises:
+        ConfigError: It is none.
+    """
+    given = {name: value for name in names if (value := fields.to_dictionary()[name]) is not None}
+    if 0 in given.values():
+        raise ConfigError(f"body.{next(name for name in given if given[name] == 0)} is 0", expected="at least 1")
+    return next(iter(given.values()), None)
+
+
 def text_controls(fields: TextFields) -> dict[str, Any]:
     """Return what was said of how text is drawn, by the names of our controls."""
     given = {

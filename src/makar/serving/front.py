@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from fastapi import Request
 from fastapi.responses import JSONResponse, StreamingResponse
 
+from makar.errors import MakarError, UsageError
 from makar.serving.figures import Figures
 from makar.serving.guard import Rules
 from makar.serving.library import Library
@@ -110,7 +111,7 @@ async def attended(request: Request, work: Awaitable[Result]) -> Result:
     """Wait for work as long as the client does; the work is cancelled when it has gone.
 
     Raises:
-        asyncio.CancelledError: The client has gone.
+        Problem: The client has gone.
     """
     working = asyncio.ensure_future(work)
     watching = asyncio.create_task(_gone(request))
@@ -130,6 +131,19 @@ async def _gone(request: Request) -> None:
         pass
 
 
+def only_model(front: Front, medium: str) -> str:
+    """Return the one model of a medium.
+
+    Raises:
+        UsageError: There are none, or several.
+    """
+    names = [place.name for place in front.pool.places if place.medium == medium]
+    if len(names) != 1:
+        shown = ", ".join(names) or f"none: there is no model of {medium}"
+        raise UsageError("no model is named", expected=f"model: one of {shown}")
+    return names[0]
+
+
 @contextlib.asynccontextmanager
 async def leased(front: Front, name: str) -> AsyncIterator[tuple[Place, Process]]:
     """Have a model by its name."""
@@ -138,14 +152,23 @@ async def leased(front: Front, name: str) -> AsyncIterator[tuple[Place, Process]
         yield place, process
 
 
-async def begun(stream: AsyncGenerator[bytes], headers: dict[str, str]) -> StreamingResponse:
+async def begun(request: Request, stream: AsyncGenerator[bytes], headers: dict[str, str]) -> StreamingResponse:
     """Return an answer in pieces, after the first piece is there: what is refused is refused with its own status.
 
     Args:
+        request: What asked; once it has gone the work is cancelled, also while the first piece is waited for.
         stream: The pieces; an error in the middle becomes an event.
         headers: More headers.
+
+    Raises:
+        Problem: The client has gone before the first piece.
     """
-    first = await anext(stream, b"")
+
+    async def opened() -> bytes:
+        return await anext(stream, b"")
+
+    # The answer listens for whoever goes only from its first piece on.
+    first = await attended(request, opened())
 
     async def whole() -> AsyncIterator[bytes]:
         async with contextlib.aclosing(stream):
@@ -153,8 +176,8 @@ async def begun(stream: AsyncGenerator[bytes], headers: dict[str, str]) -> Strea
             try:
                 async for piece in stream:
                     yield piece
-            except Problem as problem:
-                yield sse({"error": problem_of(problem)["error"]})
+            except MakarError as error:
+                yield sse({"error": problem_of(error)["error"]})
 
     return StreamingResponse(whole(), media_type=EVENT_STREAM, headers={"cache-control": "no-cache", **headers})
 

@@ -11,6 +11,7 @@ import asyncio
 import collections
 import dataclasses
 import hmac
+import logging
 import secrets
 import time
 from pathlib import Path
@@ -25,6 +26,7 @@ from makar.serving.figures import Figures
 from makar.serving.inner import INNER
 from makar.serving.problems import DENIED, LIMITED, Problem, problem_of
 
+LOG = logging.getLogger("makar.serving")
 OPEN_PATHS = ("/health", "/")
 OPEN_START = "/studio/"
 """Files of the studio: they are the same for everybody and hold nothing."""
@@ -100,9 +102,11 @@ class Guard:
             if INNER not in scope:
                 self._check(scope, body.most)
             await self._app(scope, body.receive, sending)
-        except MakarError as error:
+        except Exception as error:
             if status != GONE:
                 raise
+            if not isinstance(error, MakarError):
+                LOG.error("%s %s failed", scope["method"], scope["path"], exc_info=error)
             await self._refuse(error, scope, receive, sending)
         finally:
             route = scope.get("route")
@@ -111,7 +115,7 @@ class Guard:
             method = scope["method"] if scope["method"] in METHODS else "other"
             self._figures.answered(path, method, status, time.perf_counter() - started)
 
-    async def _refuse(self, error: MakarError, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _refuse(self, error: Exception, scope: Scope, receive: Receive, send: Send) -> None:
         problem = problem_of(error)
         headers = {"retry-after": "1"} if problem["status"] in (429, 503) else {}
         if problem["status"] == 413:

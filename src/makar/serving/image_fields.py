@@ -1,13 +1,13 @@
 """What the routes of images read; see ``fields``. A form sends text, so its values are read by the types of the fields."""
 
 import dataclasses
-import json
 import typing
 from typing import Any, ClassVar
 
 from makar.config import Config, setting
 from makar.errors import ConfigError
-from makar.serving.bodies import check_text
+from makar.serving.bodies import check_text, parse_value
+from makar.serving.problems import Problem
 
 MOST_IMAGES = 64
 MOST_PREVIEWS = 3
@@ -87,9 +87,8 @@ def plain_value(text: str, *, param: str) -> Any:
         ConfigError: It is none.
     """
     try:
-        value = json.loads(text, parse_constant=float)
-    except (ValueError, RecursionError) as error:
-        raise ConfigError(f"body.{param} is {text[:40]!a}", expected="a number, true, false, or a list") from error
-    if isinstance(value, int) and abs(value) >= 1 << 63:
-        raise ConfigError(f"body.{param} is {text[:40]!a}", expected="a number of 64 bits")
-    return value
+        return parse_value(text)
+    except Problem as error:
+        raise ConfigError(
+            f"body.{param} is {text[:40]!a}", expected="a number of 64 bits, true, false, or a list of whole texts"
+        ) from error

@@ -18,7 +18,7 @@ from starlette.datastructures import UploadFile
 
 from makar.errors import MakarError, UnsupportedError, UsageError
 from makar.serving.bodies import ignored_header, read_fields, read_json
-from makar.serving.front import Front, answer, attended, begun, front_of, leased, merged, now, seed_of, sse
+from makar.serving.front import answer, attended, begun, front_of, leased, merged, now, only_model, seed_of, sse
 from makar.serving.image_fields import EDIT_WORDS, MOST_IMAGES, ImageFields, edit_words, form_values, image_controls
 from makar.serving.keeping import CREATE, EDIT, NOT_KEPT, Keeping, keep_file
 from makar.serving.problems import problem_of
@@ -54,7 +54,7 @@ class Drawing:
         self.request = request
         self.fields = fields
         self.how = how
-        self.model = fields.model or only_model(front_of(request))
+        self.model = fields.model or only_model(front_of(request), "image")
         self.seed = seed_of(fields.seed)
         self.kind = "image_generation" if how is None else "image_edit"
         self.format = fields.output_format or "png"
@@ -78,7 +78,7 @@ class Drawing:
         }
         if self.how is None:
             return ask
-        is_unsaid = not set(self.how) - {"image"} and "strength" not in options
+        is_unsaid = not set(self.how) - {"image"} and "strength" not in options | facts["defaults"]
         if is_unsaid and "image-to-image" in facts["edits"]:
             options["strength"] = USUAL_STRENGTH
         return {**ask, "do": "edit", "how": self.how}
@@ -164,20 +164,6 @@ async def drawn_item(request: Request, fields: ImageFields, *, name: str, raises
     return {**item, "status": "completed", "result": event["png"], "makar": said_of(event)}
 
 
-def only_model(front: Front) -> str:
-    """Return the one model of images.
-
-    Raises:
-        UsageError: There are none, or several.
-    """
-    names = [place.name for place in front.pool.places if place.medium == "image"]
-    if len(names) != 1:
-        raise UsageError(
-            "no model is named", expected=f"model: one of {', '.join(names) or 'none: there is no model of images'}"
-        )
-    return names[0]
-
-
 def check_size(size: str | None, made: list[int] | None) -> None:
     """Refuse another size than the model makes.
 
@@ -227,5 +213,5 @@ async def _encoded(file: UploadFile) -> str:
 async def _answered(drawing: Drawing, ignored: list[str]) -> Response:
     headers = ignored_header(ignored)
     if drawing.fields.stream:
-        return await begun(drawing.pieces(), headers)
+        return await begun(drawing.request, drawing.pieces(), headers)
     return answer(await attended(drawing.request, drawing.whole()), headers)

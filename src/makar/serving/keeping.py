@@ -7,6 +7,7 @@ The manifest comes from the worker even where the client did not ask for it, and
 import asyncio
 import base64
 import dataclasses
+import json
 import logging
 from typing import Any
 
@@ -19,6 +20,9 @@ TEXT_TYPE, IMAGE_TYPE, SOUND_TYPE = "text/plain; charset=utf-8", "image/png", "a
 LONGEST_PROMPT = 4000
 NOT_KEPT = "not_kept"
 """Beside what was made: why it is not in the library."""
+
+LONGEST_HEADER = 6000
+"""Of a manifest; many clients and proxies take 8 KiB of headers."""
 
 CREATE, EDIT, CHAT = "create", "edit", "chat"
 
@@ -97,6 +101,22 @@ async def keep_file(library: Library, keeping: Keeping, event: dict[str, Any], *
         work=steps_of(signed["manifest"]),
     )
     await _keep(library, entry, event)
+
+
+def manifest_headers(signed: dict[str, Any], *, asset: str, is_kept: bool) -> dict[str, str]:
+    """Return the header with a signed manifest, base64 of its JSON; where it is too long for clients, the one that says where it is.
+
+    Args:
+        signed: The signed manifest.
+        asset: Its id.
+        is_kept: Whether the asset is in the library.
+    """
+    sent = base64.b64encode(json.dumps(signed, ensure_ascii=False, separators=(",", ":")).encode()).decode("ascii")
+    if len(sent) <= LONGEST_HEADER:
+        return {"x-makar-manifest": sent}
+    if is_kept:
+        return {"x-makar-manifest-at": f"/makar/v1/assets/{asset}/manifest"}
+    return {"x-makar-manifest-left-out": f"{len(sent)} letters are too many for a header: ask with store"}
 
 
 def type_of(event: dict[str, Any]) -> str:

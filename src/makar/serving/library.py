@@ -40,6 +40,7 @@ CREATE INDEX IF NOT EXISTS newest ON assets (created DESC);
 CREATE INDEX IF NOT EXISTS of_model ON assets (model_hash, created DESC);
 CREATE TABLE IF NOT EXISTS contents (id TEXT PRIMARY KEY REFERENCES assets (id) ON DELETE CASCADE, content BLOB NOT NULL);
 """
+_HASH = "coalesce(json_extract(manifest, '$.manifest.content.sha256'), '')"
 PREVIEW = 400
 """Characters of a text that a list shows."""
 
@@ -80,6 +81,8 @@ class Wanted:
         run: The training of the model.
         text: What the prompt, or the text itself, contains.
         before: Only what was kept before this asset.
+        hashes: Only what has one of these hashes of its content.
+        without: Nothing that has one of these.
         limit: Assets at most.
     """
 
@@ -89,6 +92,8 @@ class Wanted:
     run: str | None = None
     text: str | None = None
     before: str | None = None
+    hashes: tuple[str, ...] | None = None
+    without: tuple[str, ...] = ()
     limit: int = 60
 
 
@@ -144,7 +149,11 @@ class Library:
         self._puts += 1
 
     def newest(self, wanted: Wanted) -> list[dict[str, Any]]:
-        """Return assets, the newest first; of texts the beginning."""
+        """Return assets, the newest first; of texts the beginning.
+
+        Raises:
+            Problem: The asset before which they are wanted is not there.
+        """
         if not self._path.is_file():
             return []
         wheres, values = [], []
@@ -159,8 +168,15 @@ class Library:
             )
             values += [f"%{escaped}%"] * 2
         if wanted.before is not None:
+            self._one("SELECT id FROM assets WHERE id = ?", wanted.before)
             wheres.append("created < (SELECT created FROM assets WHERE id = ?)")
             values.append(wanted.before)
+        if wanted.hashes is not None:
+            wheres.append(f"{_HASH} IN (SELECT value FROM json_each(?))")
+            values.append(json.dumps(wanted.hashes))
+        if wanted.without:
+            wheres.append(f"{_HASH} NOT IN (SELECT value FROM json_each(?))")
+            values.append(json.dumps(wanted.without))
         where = f"WHERE {' AND '.join(wheres)}" if wheres else ""
         shown = f"CASE WHEN type LIKE 'text/%' THEN substr(CAST(content AS TEXT), skips + 1, {PREVIEW}) END"
         query = (
@@ -243,7 +259,7 @@ class Library:
             with self._open() as connection:
                 row = connection.execute(query, (name,)).fetchone()
         if row is None:
-            raise Problem(f'there is no asset "{ascii(name)[1:61]}"', status=404, code="not_found", param="id")
+            raise Problem(f"there is no asset {name[:60]!a}", status=404, code="not_found", param="id")
         found: tuple[Any, ...] = row
         return found
 

@@ -8,13 +8,15 @@ from makar.api.model import Model
 from makar.data.feedback.judgement import MIDI_TYPE
 from makar.data.image_reader import read_image
 from makar.data.structure_writer import TYPES as STRUCTURE_TYPES
-from makar.data.video_file import TYPES
+from makar.data.video_file import ANIMATIONS, TYPES, usual_form
 from makar.errors import UnsupportedError
 from makar.generation.asset import Asset
-from makar.generation.edit import edit
+from makar.generation.edit import STRENGTH, edit
 from makar.generation.generate import generate
 from makar.generation.previewing import Steps, counted
 from makar.generation.request import option_names
+from makar.generation.soundtrack import REMOVE
+from makar.generation.synthesiser import PLAYER
 from makar.provenance.content import Film, Piece, Recording, Structure
 
 Ask = dict[str, Any]
@@ -32,7 +34,7 @@ def make_sound(model: Model, ask: Ask) -> Iterator[Event]:
         model.artifact,
         prompts=ask["prompt"] or None,
         seed=ask["seed"],
-        options=_options(model, ask),
+        options=options_of(model, ask),
         novelty=model.novelty_index(),
     )
     yield _event(asset, ask)
@@ -42,7 +44,7 @@ def make_clip(model: Model, ask: Ask) -> Iterator[Event]:
     """Make a clip of what is described, or one that begins with a picture; between its steps it is said how far it is."""
     if model.medium != "video":
         raise UnsupportedError(f"video of {model.path.name}, which makes {model.medium}", expected="a model of video")
-    options, prompt = _options(model, ask), ask["prompt"] or None
+    options, prompt = options_of(model, ask), ask["prompt"] or None
     seed, novelty = ask["seed"], model.novelty_index()
     if ask["reference"] is not None:
         how = {"image": read_image(base64.b64decode(ask["reference"]))}
@@ -59,7 +61,7 @@ def make_file(model: Model, ask: Ask) -> Iterator[Event]:
         model.artifact,
         prompts=ask["prompt"] or None,
         seed=ask["seed"],
-        options=_options(model, ask),
+        options=options_of(model, ask),
         novelty=model.novelty_index(),
     )
     yield from (_event(asset, ask) for asset in assets)
@@ -75,20 +77,33 @@ def change_file(model: Model, ask: Ask) -> Iterator[Event]:
         )
     pictures = {name: read_image(base64.b64decode(content)) for name, content in ask["pictures"].items()}
     how = {**ask["how"], **pictures, "image": base64.b64decode(ask["file"])}
+    if model.medium == "video" and ask["options"].get("format", usual_form()) in ANIMATIONS:
+        # Only one file is sent, and this one has no room for sound.
+        how.setdefault("sound", REMOVE)
     (asset,) = edit(
         model.artifact,
         how,
         prompts=ask["prompt"] or None,
         seed=ask["seed"],
-        options=_options(model, ask),
+        options=options_of(model, ask),
         novelty=model.novelty_index(),
     )
     yield _event(asset, ask)
 
 
-def _options(model: Model, ask: Ask) -> Event:
-    own = option_names(model.artifact.family())
-    options: Event = {name: value for name, value in ask["defaults"].items() if name in own} | ask["options"]
+def options_of(model: Model, ask: Ask) -> dict[str, Any]:
+    """Return the controls of a piece of work: those of the request, and where it says nothing those of the server.
+
+    A strength also says what is to be done: that of the server holds where there is something to begin from and no other word.
+    """
+    own = set(option_names(model.artifact.family()))
+    if "how" not in ask or set(ask["how"]) - {"image"} or ask.get("pictures"):
+        own.discard(STRENGTH)
+    options: dict[str, Any] = {name: value for name, value in ask["defaults"].items() if name in own} | ask["options"]
+    if PLAYER in options:
+        raise UnsupportedError(
+            "a player over HTTP", expected="none: the MIDI file is sent, and played where it arrives"
+        )
     return options
 
 

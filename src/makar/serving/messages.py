@@ -8,8 +8,10 @@ is forced (``required`` or a name) the answer is held to that form token by toke
 import json
 from typing import Any
 
+from makar.data.task_cells import call_text
 from makar.errors import UnsupportedError, UsageError
 from makar.generation.tool_calls import check_tools, tool_calls_of
+from makar.serving.bodies import parse_value
 from makar.serving.problems import Problem
 
 ROLES = {
@@ -55,15 +57,10 @@ def _listed(calls: Any) -> list[Any]:
 
 
 def _call(call: Any) -> str:
-    function = call.get("function") if isinstance(call, dict) else None
-    if not isinstance(function, dict) or not isinstance(function.get("name"), str):
+    text = call_text(call, read=parse_value)
+    if text is None:
         raise wrong("a call without a function", "calls of functions with name and arguments")
-    arguments = function.get("arguments")
-    try:
-        said = json.loads(arguments) if isinstance(arguments, str) else arguments
-    except ValueError:
-        said = arguments
-    return json.dumps({"name": function["name"], "arguments": said}, ensure_ascii=False)
+    return text
 
 
 def text_of(content: Any, *, is_optional: bool = False) -> str:
@@ -98,12 +95,14 @@ def text_of(content: Any, *, is_optional: bool = False) -> str:
     return "".join(texts)
 
 
-def form_of(response_format: dict[str, Any] | None) -> dict[str, Any]:
+def form_of(response_format: Any) -> dict[str, Any]:
     """Return the controls of the form that an answer must have.
 
     Raises:
         UsageError: There is no such form.
     """
+    if response_format is not None and not isinstance(response_format, dict):
+        raise wrong("a form that is no object", '{"type": "json_object"}')
     kind = (response_format or {"type": "text"}).get("type")
     if kind == "text":
         return {}

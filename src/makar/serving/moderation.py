@@ -8,6 +8,7 @@ class of another name flags nothing. (3) Pictures are not looked at and refused.
 Source: https://platform.openai.com/docs/guides/moderation (the categories and what they mean).
 """
 
+import asyncio
 import contextlib
 import functools
 import re
@@ -45,10 +46,16 @@ PATTERNS: dict[str, str] = {
     "self-harm/intent": rf"\bi(?:'m| am)? (?:want to|going to|will|plan to|planning to|thinking (?:of|about)|wanna) {_SELF}",
     "self-harm/instructions": r"\b(?:how (?:to|do i|can i)|best way to|ways to) (?:kill myself|commit suicide|end my life|cut myself)",
     "sexual": rf"\b{_SEX}\b",
-    "sexual/minors": rf"\b{_SEX}\b[^.!?]*\b{_MINOR}\b|\b{_MINOR}\b[^.!?]*\b{_SEX}\b",
+    "sexual/minors": rf"\b{_MINOR}\b",
     "violence": rf"\b{_HARM} (?:him|her|them|you|people|someone|everyone|my \w+)\b|\bmassacre\b|\bbehead\w*",
     "violence/graphic": r"\b(?:guts|entrails|severed (?:head|limb|arm|leg)s?|blood (?:spurt|gush|pour)\w*|dismember\w*|disembowel\w*)",
 }
+
+_BESIDE = {"sexual/minors": "sexual"}
+"""Categories that need the pattern of another one in the same sentence too.
+
+One pattern of both with anything between them would take time that grows with the square of the length of a text.
+"""
 
 
 @functools.cache
@@ -59,7 +66,14 @@ def _patterns() -> dict[str, re.Pattern[str]]:
 def scores_by_patterns(text: str) -> dict[str, float]:
     """Return 1 for every category one of whose patterns is in a text, and 0 for the others."""
     plain = re.sub(r"\s+", " ", text)
-    found = {name: float(pattern.search(plain) is not None) for name, pattern in _patterns().items()}
+    patterns = _patterns()
+    found = {name: float(pattern.search(plain) is not None) for name, pattern in patterns.items()}
+    for name, other in _BESIDE.items():
+        if found[name] and found[other]:
+            sentences = re.split(r"[.!?]", plain)
+            found[name] = float(any(patterns[name].search(one) and patterns[other].search(one) for one in sentences))
+        else:
+            found[name] = 0.0
     # What is said of a narrower kind is also of the wider one.
     for name in PATTERNS:
         wider = name.partition("/")[0]
@@ -84,7 +98,7 @@ async def moderations(request: Request) -> Response:
     fields, ignored = read_fields(ModerationFields, await read_json(request))
     texts, name = listed_texts(fields.input), PATTERNS_NAME
     if fields.model is None or fields.model == PATTERNS_NAME or fields.model.startswith(("omni-", "text-moderation")):
-        scores = [scores_by_patterns(text) for text in texts]
+        scores = await asyncio.to_thread(lambda: [scores_by_patterns(text) for text in texts])
     else:
         name = fields.model
         scores = await attended(request, _scores_by_model(request, name, texts))

@@ -17,8 +17,8 @@ from makar.generation.asset import Asset
 from makar.generation.edit import edit
 from makar.generation.generate import generate
 from makar.generation.previewing import Previews, shown
-from makar.generation.request import option_names
 from makar.provenance.embedding import png_bytes
+from makar.serving.media_work import options_of
 
 Ask = dict[str, Any]
 Event = dict[str, Any]
@@ -27,13 +27,15 @@ Event = dict[str, Any]
 def make_images(model: Model, ask: Ask) -> Iterator[Event]:
     """Make images."""
     _check_draws(model)
-    defaults = {name: value for name, value in ask["defaults"].items() if name in option_names(model.artifact.family())}
+    options = options_of(model, ask)
+    if options.get("svg"):
+        raise UnsupportedError("a drawing over HTTP", expected="images of pixels: without svg; in the shell --svg")
     assets = generate(
         model.artifact,
         prompts=ask["prompt"],
         count=ask["count"],
         seed=ask["seed"],
-        options=defaults | ask["options"],
+        options=options,
         novelty=model.novelty_index(),
     )
     for asset in shown(assets, _previews(ask)):
@@ -53,7 +55,7 @@ def change_image(model: Model, ask: Ask) -> Iterator[Event]:
         prompts=ask["prompt"],
         count=ask["count"],
         seed=ask["seed"],
-        options=ask["options"],
+        options=options_of(model, ask),
         novelty=model.novelty_index(),
     )
     # Frames between two ends are one answer of several images.

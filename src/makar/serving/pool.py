@@ -184,13 +184,14 @@ class Pool:
                     await self._make_room(place)
                     started = time.monotonic()
                     place.process = await self._started(place)
+                    place.starts += 1
+                    # Before anything else is waited for: whoever asked may go, and the process stays.
+                    guard = asyncio.create_task(self._watch(place, place.process))
+                    self._guards.add(guard)
+                    guard.add_done_callback(self._guards.discard)
                     await self.prepare()
-                place.starts += 1
                 took = time.monotonic() - started
                 LOG.info("%s loaded in %.1f s; %s", place.name, took, await self.explained(place, place.process))
-                guard = asyncio.create_task(self._watch(place, place.process))
-                self._guards.add(guard)
-                guard.add_done_callback(self._guards.discard)
             return place.process
 
     async def _started(self, place: Place) -> Process:
@@ -246,7 +247,12 @@ class Pool:
                 kind=BROKEN,
             )
         while self._taken() + needed > self._memory_bytes:
-            idle = [one for one in self._places.values() if one.process is not None and not one.process.users]
+            # One whose lock is held was just loaded, and whoever asked for it does not have it yet.
+            idle = [
+                one
+                for one in self._places.values()
+                if one.process is not None and not one.process.users and not one.lock.locked()
+            ]
             if not idle:
                 # Everything that is loaded is in use: somebody has to finish first.
                 await asyncio.sleep(0.05)

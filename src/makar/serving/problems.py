@@ -4,6 +4,7 @@ Source: https://platform.openai.com/docs/guides/error-codes (``{"error": {"messa
 """
 
 import re
+import sqlite3
 from typing import Any
 
 from makar.errors import (
@@ -77,6 +78,8 @@ class Problem(MakarError):
 
 def problem_of(error: BaseException) -> dict[str, Any]:
     """Return an error as plain values: ``status`` and ``error`` in OpenAI's shape."""
+    if isinstance(error, sqlite3.Error):
+        error = _of_database(error)
     if isinstance(error, Problem):
         return shaped(error, status=error.status, kind=error.kind, code=error.code, param=error.param)
     if isinstance(error, MemoryError):
@@ -88,6 +91,16 @@ def problem_of(error: BaseException) -> dict[str, Any]:
         if isinstance(error, kind):
             return shaped(error, status=status, kind=word, code=code, param=_param(error))
     raise AssertionError("the root of the tree is in the table")
+
+
+def _of_database(error: sqlite3.Error) -> BaseException:
+    # What SQLite did not say itself has no code; the low byte is the primary one.
+    code = vars(error).get("sqlite_errorcode", 0) & 0xFF
+    if code == sqlite3.SQLITE_FULL:
+        return OutOfSpaceError("the disk is full", do="free some space")
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return Problem("a database is held by another process", status=503, code="busy", do="ask again", kind=BROKEN)
+    return error
 
 
 def shaped(error: MakarError, *, status: int, kind: str, code: str, param: str | None) -> dict[str, Any]:

@@ -161,15 +161,19 @@ def failed(error: Event | None) -> Problem:
     )
 
 
+def own_environment() -> dict[str, str]:
+    """Return the environment of a process that runs this package, wherever that lies."""
+    package = str(Path(__file__).parents[2])
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH", "")]))}
+
+
 async def spawn() -> asyncio.subprocess.Process:
     """Start a worker that has no model yet; it waits for the name of one, with everything imported, which is what takes long."""
-    package = str(Path(__file__).parents[2])
-    path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH", "")]))
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "makar.serving.worker"),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": path},
+        env=own_environment(),
         limit=LONGEST_LINE,
     )
 

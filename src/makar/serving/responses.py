@@ -14,7 +14,7 @@ from makar.errors import UnsupportedError
 from makar.serving.bodies import ignored_header, read_fields, read_json
 from makar.serving.chat import Held, print_of
 from makar.serving.citing import Cited, Sources, search_item, sources_of
-from makar.serving.fields import stops_of
+from makar.serving.fields import longest_answer, stops_of
 from makar.serving.front import answer, attended, begun, front_of, leased, new_id, now, seed_of
 from makar.serving.images import drawn_item
 from makar.serving.messages import form_of
@@ -48,6 +48,7 @@ class Responding:
     def __init__(self, request: Request, fields: ResponseFields) -> None:
         check_fields(fields)
         stops_of(fields)
+        self.most = longest_answer(fields, "max_output_tokens", "max_tokens")
         self.request = request
         self.front = front_of(request)
         self.fields = fields
@@ -76,15 +77,15 @@ class Responding:
             sources: What the answer is written from; ``None`` for what the model knows.
         """
         ask = text_ask(self.fields, process, likelihoods=None, seed=seed_of(self.fields.seed))
-        most = self.fields.max_output_tokens or self.fields.max_tokens
-        ask["options"] |= {"max_tokens": most} if most else {}
+        ask["options"] |= {} if self.most is None else {"max_tokens": self.most}
         told = [{"role": "system", "content": self.fields.instructions}] if self.fields.instructions else []
         if sources is not None:
             system, asked = sources.turns()
             known = process.facts["controls"]
             usual = {name: value for name, value in sources.options().items() if name in known}
             ask["options"] = usual | ask["options"]
-            return {"do": "chat", "turns": [system, *told, *self._before, asked], **ask}
+            turns = [system, *told, *self._before, asked]
+            return {"do": "chat", "turns": turns, "shorter": sources.shorter(), **ask}
         ask["options"] |= self.form
         return {"do": "chat", "turns": [*self.tools.turns(), *told, *self.turns], **ask}
 
@@ -117,7 +118,10 @@ class Responding:
             cited = None if sources is None else sources.check(self.text.text, by=self.fields.model)
         if cited is not None:
             yield events.added(cited.text)
-            self.made["makar"] = {"unsupported": cited.unsupported}
+            left_out = self.text.begun.get("left_out_sources", 0)
+            self.made["makar"] = {"unsupported": cited.unsupported} | (
+                {"left_out_sources": left_out} if left_out else {}
+            )
             items.append(message_item(self.text, cited.text, cited.annotations, message=self.message))
             yield events.item(items[-1])
         else:
@@ -200,7 +204,7 @@ async def create_response(request: Request) -> Response:
     responding = Responding(request, fields)
     headers = ignored_header([*ignored, *responding.given.ignored])
     if fields.stream:
-        return await begun(responding.pieces(), headers)
+        return await begun(request, responding.pieces(), headers)
     return answer(await attended(request, responding.whole()), headers)
 
 

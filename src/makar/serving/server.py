@@ -44,7 +44,7 @@ MEMORY_SHARE = 0.8
 
 GRACE_SECONDS = 10
 MOST_VIDEOS = 1000
-"""That are kept; the oldest give way."""
+"""That are kept; the oldest give way, and those that wait are never that many."""
 
 MOST_CONNECTIONS = 1024
 
@@ -136,7 +136,7 @@ def serve(wanted: Wanted, *, on_start: Callable[[str], None]) -> None:
         figures=Figures(),
         rules=rules,
         files=Shelf(folder / "files", kind="file-"),
-        responses=Shelf(folder / "responses", kind="resp_"),
+        responses=Shelf(folder / "responses", kind="resp_", forgets=True),
         library=library,
     )
     listening = listen(wanted.host, wanted.port)
@@ -152,7 +152,7 @@ def serve(wanted: Wanted, *, on_start: Callable[[str], None]) -> None:
             files=front.files,
             folder=folder / "eval-runs" / "results",
         )
-        videos = Videos(Shelf(folder / "videos", kind="video_", most=MOST_VIDEOS))
+        videos = Videos(Shelf(folder / "videos", kind="video_", most=MOST_VIDEOS, forgets=True))
         app = make_app(
             front,
             trainings=trainings,

@@ -1,4 +1,4 @@
-"""Documents of a kind in a folder: a file of JSON each, written whole, oldest given up first; beside it may lie what was uploaded.
+"""Documents of a kind in a folder: a file of JSON each, written whole; beside it may lie what was uploaded.
 
 Ids are made here and only those are ever looked up, so no name from outside becomes a path.
 """
@@ -20,6 +20,9 @@ from makar.serving.problems import Problem
 LOOKS_EVERY = 64
 """Documents that may come before it is looked whether there are too many."""
 
+COPIES = "data"
+"""Folder of the copies."""
+
 _ID = re.compile(r"[a-z]+[-_][0-9a-f]{24}")
 
 
@@ -30,13 +33,16 @@ class Shelf:
         folder: Where they lie; it is made when something is put there.
         kind: Beginning of every id, ``"file-"``.
         most: Documents that are kept.
+        forgets: Whether the oldest give way to what comes when there are more; otherwise what comes is refused.
     """
 
-    def __init__(self, folder: Path, *, kind: str, most: int = 10_000) -> None:
+    def __init__(self, folder: Path, *, kind: str, most: int = 10_000, forgets: bool = False) -> None:
         self._folder = folder
         self._kind = kind
         self._most = most
+        self._forgets = forgets
         self._puts = 0
+        self._room = 0
 
     def new_id(self) -> str:
         """Return an id that nobody can guess; later ones come later in the alphabet."""
@@ -52,16 +58,32 @@ class Shelf:
 
         Raises:
             OutOfSpaceError: The disk is full.
+            Problem: There are as many as are kept, and the oldest do not give way.
         """
+        self._make_room(name)
         self._folder.mkdir(parents=True, exist_ok=True)
         if content is not None:
             self._write(self.content_path(name), content)
         self._write(self._path(name), json.dumps(values, ensure_ascii=False).encode())
         # To look at every document whenever one comes would take longer than anything else.
-        if self._puts % LOOKS_EVERY == 0:
+        if self._forgets and self._puts % LOOKS_EVERY == 0:
             for old in self.names()[: -self._most]:
                 self._unlink(old)
         self._puts += 1
+
+    def _make_room(self, name: str) -> None:
+        if self._forgets or self._path(name).exists():
+            return
+        if not self._room:
+            self._room = max(0, self._most - len(self.names()))
+        if not self._room:
+            raise Problem(
+                f"{self._most} of {self._kind.rstrip('-_')} are kept already",
+                status=409,
+                code="too_many",
+                do="delete some that are not needed any more",
+            )
+        self._room -= 1
 
     def get(self, name: str) -> dict[str, Any]:
         """Return a document.
@@ -90,6 +112,20 @@ class Shelf:
         """Return where that lies."""
         return self._folder / name
 
+    def copy(self, name: str, suffix: str) -> Path:
+        """Return a copy of what lies beside a document under a name that ends so, which says what it holds; it goes with the document.
+
+        Raises:
+            Problem: There is nothing.
+            OutOfSpaceError: The disk is full.
+        """
+        content = self.content(name)
+        path = self._folder / COPIES / f"{name}{suffix}"
+        if not path.is_file() or path.stat().st_size != len(content):
+            path.parent.mkdir(exist_ok=True)
+            self._write(path, content)
+        return path
+
     def remove(self, name: str) -> None:
         """Delete a document.
 
@@ -117,6 +153,8 @@ class Shelf:
     def _unlink(self, name: str) -> None:
         self._path(name).unlink(missing_ok=True)
         self.content_path(name).unlink(missing_ok=True)
+        for copied in (self._folder / COPIES).glob(f"{name}.*"):
+            copied.unlink(missing_ok=True)
 
     def _path(self, name: str) -> Path:
         return self._folder / f"{name}.json"
@@ -127,7 +165,7 @@ class Shelf:
         return name
 
     def _absent(self, name: str) -> Problem:
-        return Problem(f'there is no "{ascii(name)[1:61]}"', status=404, code="not_found", param="id")
+        return Problem(f"there is no {name[:60]!a}", status=404, code="not_found", param="id")
 
     def _write(self, path: Path, content: bytes) -> None:
         temporary: str | None = None

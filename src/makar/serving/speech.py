@@ -2,26 +2,27 @@
 
 Decisions. (1) ``voice`` is the name of a voice that the model learned, or ``default`` where it learned one. (2) The answer is MP3 unless
 another format is asked for, as in OpenAI's API; WAV needs no package and is the only one whose bytes the manifest signs. (3) The manifest
-comes in the header ``x-makar-manifest``, base64 of its JSON: beside the WAV as ``FILE.makar.json`` it can be verified. (4) ``pcm`` has the
-rate of the model, which the header ``x-makar-rate-hz`` says. (5) With ``store`` the WAV file is kept in the library, whatever is sent.
+comes in the header ``x-makar-manifest``, base64 of its JSON: beside the WAV as ``FILE.makar.json`` it can be verified; that of a long text
+is in the library, and ``x-makar-manifest-at`` says where. (4) ``pcm`` has the rate of the model, which the header ``x-makar-rate-hz``
+says. (5) With ``store`` the WAV file is kept in the library, whatever is sent.
 """
 
 import base64
 import dataclasses
 import io
-import json
 import time
 from typing import ClassVar
 
 from fastapi import Request, Response
 
 from makar.config import Config, setting
+from makar.data.sound import resampled
 from makar.data.sound_reader import read_sound
 from makar.data.wave_file import on_grid
-from makar.errors import MissingExtraError, UnsupportedError, UsageError
+from makar.errors import MissingExtraError, UnsupportedError
 from makar.serving.bodies import ignored_header, read_fields, read_json
-from makar.serving.front import Front, attended, front_of, leased, merged, seed_of
-from makar.serving.keeping import CREATE, NOT_KEPT, Keeping, keep_file
+from makar.serving.front import Front, attended, front_of, leased, merged, only_model, seed_of
+from makar.serving.keeping import CREATE, NOT_KEPT, Keeping, keep_file, manifest_headers
 from makar.serving.process import Event
 
 DEFAULT_VOICE = "default"
@@ -32,6 +33,12 @@ TYPES = {
     "opus": "audio/ogg",
     "pcm": "application/octet-stream",
 }
+RATES_HZ = {
+    "mp3": (8000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000),
+    "opus": (8000, 12_000, 16_000, 24_000, 48_000),
+}
+"""What a form can hold; a sound of another rate gets the next higher one."""
+
 WRITTEN_BY = {"mp3": ("MP3", "MPEG_LAYER_III"), "flac": ("FLAC", "PCM_16"), "opus": ("OGG", "OPUS")}
 
 
@@ -45,7 +52,7 @@ class SpeechFields(Config):
     input: str = setting(meaning="the text to be spoken; of other models of sound the description or class")
     voice: str = setting(DEFAULT_VOICE, meaning="a voice that the model learned; default where it learned one")
     response_format: str = setting("mp3", meaning="form of the file", choices=tuple(TYPES))
-    speed: float = setting(1.0, meaning="2 is twice as fast as the recordings", minimum=0.25, maximum=4.0)
+    speed: float = setting(1.0, meaning="2 is twice as fast as the recordings", minimum=0.5, maximum=2.0)
     instructions: str | None = setting(None, meaning="how to speak cannot be said in words here: empty, or none")
     stream_format: str | None = setting(
         None, meaning="the file is sent whole: audio, or none", choices=("audio", "sse")
@@ -70,18 +77,19 @@ async def speech(request: Request) -> Response:
     wave = base64.b64decode(event["wave"])
     # Where it is to be kept and was not, that is said: nobody loses a sound for a list of sounds.
     lost = {"x-makar-not-kept": ascii(event[NOT_KEPT])[1:-1]} if NOT_KEPT in event else {}
+    is_kept = fields.store and not lost
     headers = lost | {
         "x-makar-asset": str(event["asset"]),
         "x-makar-seed": str(event["seed"]),
         "x-makar-rate-hz": str(event["rate_hz"]),
-        "x-makar-manifest": base64.b64encode(json.dumps(event["manifest"]).encode()).decode("ascii"),
+        **manifest_headers(event["manifest"], asset=str(event["asset"]), is_kept=is_kept),
     }
     content = converted(wave, fields.response_format)
     return Response(content, media_type=TYPES[fields.response_format], headers=headers | ignored_header(ignored))
 
 
 async def _made(front: Front, fields: SpeechFields) -> Event:
-    name = fields.model or only_sound_model(front)
+    name = fields.model or only_model(front, "sound")
     async with leased(front, name) as (place, process):
         started = time.perf_counter()
         options = dict(fields.controls or {})
@@ -124,6 +132,8 @@ def converted(wave: bytes, form: str) -> bytes:
         import soundfile
     except ImportError as error:
         raise MissingExtraError("soundfile", extra="audio") from error
+    if form in RATES_HZ:
+        sound = resampled(sound, min((rate for rate in RATES_HZ[form] if rate >= sound.rate_hz), default=48_000))
     file = io.BytesIO()
     container, coding = WRITTEN_BY[form]
     try:
@@ -133,17 +143,3 @@ def converted(wave: bytes, form: str) -> bytes:
             f"{form} of {sound.rate_hz} samples a second", expected="response_format wav or flac"
         ) from error
     return file.getvalue()
-
-
-def only_sound_model(front: Front) -> str:
-    """Return the one model of sound.
-
-    Raises:
-        UsageError: There are none, or several.
-    """
-    names = [place.name for place in front.pool.places if place.medium == "sound"]
-    if len(names) != 1:
-        raise UsageError(
-            "no model is named", expected=f"model: one of {', '.join(names) or 'none: there is no model of sound'}"
-        )
-    return names[0]

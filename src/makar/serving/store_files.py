@@ -105,9 +105,7 @@ class StoreFiles:
         """
         found = self._found("where store = ? and file = ?", (store, file))
         if not found:
-            raise Problem(
-                f'there is no "{ascii(file)[1:61]}" in this store', status=404, code="not_found", param="file_id"
-            )
+            raise Problem(f"there is no {file[:60]!a} in this store", status=404, code="not_found", param="file_id")
         return found[0]
 
     def of_store(self, store: str, *, status: str | None = None, batch: str | None = None) -> list[StoreFile]:

@@ -10,7 +10,6 @@ import collections
 import contextlib
 import functools
 import json
-import os
 import sys
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +25,7 @@ from makar.serving.embeddings import embedded
 from makar.serving.front import now
 from makar.serving.pool import Pool
 from makar.serving.problems import Problem
+from makar.serving.process import own_environment
 from makar.serving.shelf import Shelf
 from makar.serving.store_fields import words_of_chunking
 from makar.serving.store_files import StoreFile, StoreFiles
@@ -269,14 +269,12 @@ def is_expired(store: dict[str, Any]) -> bool:
 
 
 async def _read_apart(told: dict[str, Any]) -> dict[str, Any]:
-    package = str(Path(__file__).parents[2])
-    path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH", "")]))
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "makar.serving.store_reader"),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
-        env={**os.environ, "PYTHONPATH": path},
+        env=own_environment(),
     )
     try:
         said, _ = await asyncio.wait_for(

@@ -18,10 +18,9 @@ from fastapi.responses import PlainTextResponse
 from makar.config import Config, setting
 from makar.errors import UnsupportedError, UsageError
 from makar.serving.bodies import ignored_header, read_fields
-from makar.serving.front import Front, answer, attended, front_of, leased, merged
+from makar.serving.front import Front, answer, attended, front_of, leased, merged, only_model
 from makar.serving.image_fields import form_values
 from makar.serving.process import Event
-from makar.serving.speech import only_sound_model
 from makar.serving.uploads import read_form
 
 WORDS, SEGMENTS = "word", "segment"
@@ -94,7 +93,7 @@ def _check(fields: TranscriptionFields, plain: dict[str, str], asked: set[str]) 
 
 async def _heard(front: Front, fields: TranscriptionFields, content: str) -> Event:
     ask = {"do": "transcribe", "sound": content, "language": fields.language}
-    async with leased(front, fields.model or only_sound_model(front)) as (_, process):
+    async with leased(front, fields.model or only_model(front, "sound")) as (_, process):
         # To the end, because work that is left before it is over is cancelled.
         (event,) = [one async for _, one in merged(process, [ask])]
     return event

@@ -23,18 +23,24 @@ from makar.errors import EmptyDataError, MakarError
 from makar.home import models_folder, runs_folder
 from makar.provenance.folder import MANIFEST_NAME
 from makar.registry import names
+from makar.serving.background import Background
 from makar.serving.bodies import ignored_header, read_fields, read_json
 from makar.serving.front import answer, front_of, now
+from makar.serving.places import saved_names
 from makar.serving.problems import Problem
 from makar.serving.shelf import Shelf
 from makar.serving.tuning_fields import TuningFields, checked_name, tuning_of
 from makar.serving.uploads import page
 from makar.training.lock import lock_holder
 from makar.training.progress import read_curve
+from makar.training.run_store import Run
 
 LOG = logging.getLogger("makar.serving")
 WAITS, RUNS, PAUSES, ENDED = ("queued",), ("running",), ("paused",), ("succeeded", "failed", "cancelled")
 LONGEST_MESSAGE = 1000
+LOOK_SECONDS = 1.0
+"""How often it is looked whether a training that outlived its server has ended."""
+
 WARNINGS = ("warning", "rolled_back", "unhealthy", "gave_up", "hurried")
 SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".parquet", ".txt", ".md", ".py", ".zip", ".tar", ".gz")
 
@@ -50,33 +56,31 @@ class Trainings:
     def __init__(self, jobs: Shelf, files: Shelf) -> None:
         self.jobs = jobs
         self.files = files
-        self._wake = asyncio.Event()
         self._running: dict[str, asyncio.subprocess.Process] = {}
-        self._working: asyncio.Task[None] | None = None
+        self._background = Background(self._step)
 
     def start(self) -> None:
         """Begin to work on what waits; what ran when the server ended is looked at again."""
-        for job in self.jobs.all():
-            if job["status"] in RUNS:
-                self._change(job["id"], status="queued")
-        self._working = asyncio.create_task(self._work())
-        self._wake.set()
+        self._background.start()
 
     async def stop(self) -> None:
         """Save and stop what runs; it goes on when the server is started again."""
         running = list(self._running.values())
-        if self._working is not None:
-            self._working.cancel()
-            await asyncio.gather(self._working, return_exceptions=True)
+        await self._background.stop()
         for process in running:
             with contextlib.suppress(ProcessLookupError):
                 process.terminate()
         await asyncio.gather(*(process.wait() for process in running))
 
+    def taken(self) -> set[str]:
+        """Return the names of models that are there, or that a job is to make."""
+        pending = (job for job in self.jobs.all() if job["status"] not in ENDED)
+        return {*saved_names(), *(Path(job["output"]).name for job in pending)}
+
     def put(self, job: dict[str, Any]) -> None:
         """Take a new job."""
         self.jobs.put(job["id"], job)
-        self._wake.set()
+        self._background.wake()
 
     def _change(self, name: str, **values: Any) -> dict[str, Any]:
         job = {**self.jobs.get(name), **values}
@@ -99,38 +103,46 @@ class Trainings:
             raise Problem(
                 f"the job is {job['status']}", status=400, code="invalid_state", expected=f"{' or '.join(allowed)}"
             )
+        was_running, process = job["status"] in RUNS, self._running.get(name)
         job = self._change(name, status=status, finished_at=now() if status == "cancelled" else None)
-        process = self._running.get(name)
-        if process is not None and status != "queued":
+        if was_running and process is not None:
             # The training saves and ends; it is the same as Ctrl-C in the shell.
             with contextlib.suppress(ProcessLookupError):
                 process.terminate()
-        self._wake.set()
+        elif was_running and (folder := self.run_of(job)) is not None:
+            # One that outlived a server that was killed is asked as ``makar runs stop`` asks it.
+            Run(folder).request_stop()
+        self._background.wake()
         return job
 
-    async def _work(self) -> None:
-        while True:
-            waiting = [job for job in reversed(self.jobs.all()) if job["status"] in WAITS]
-            if not waiting:
-                self._wake.clear()
-                await self._wake.wait()
-                continue
-            try:
-                await self._train(waiting[0])
-            except (MakarError, OSError) as error:
-                LOG.warning("the job %s failed: %s", waiting[0]["id"], error)
-                self._end(waiting[0]["id"], 1, str(error))
+    async def _step(self) -> bool:
+        # What ran when a server ended, or when its end could not be written down, comes first: it may be at work still.
+        open_ones = [job for job in reversed(self.jobs.all()) if job["status"] in (*RUNS, *WAITS)]
+        if not open_ones:
+            return False
+        job = min(open_ones, key=lambda job: job["status"] in WAITS)
+        job = self._change(job["id"], status="running")
+        try:
+            await self._train(job)
+        except (MakarError, OSError) as error:
+            LOG.warning("the job %s failed: %s", job["id"], error)
+            self._end(job["id"], 1, str(error))
+        return True
 
     async def _train(self, job: dict[str, Any]) -> None:
-        name = job["id"]
-        words = self._words(job)
-        self._change(name, status="running")
+        name, words = job["id"], self._words(job)
         # A server that was killed leaves its training at work: that is waited for, and what it made is the result.
         while (folder := self.run_of(job)) is not None and lock_holder(folder) is not None:
-            await asyncio.sleep(1)
+            await asyncio.sleep(LOOK_SECONDS)
+        if not self._is_wanted(name):
+            return
         if (Path(job["output"]) / MANIFEST_NAME).is_file():
+            if not job.get("has_begun"):
+                # Somebody else made it while the job waited, of other data.
+                raise exists(Path(job["output"]).name, param="suffix")
             self._end(name, 0, "")
             return
+        self._change(name, has_begun=True)
         package = str(Path(__file__).parents[2])
         path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH", "")]))
         process = await asyncio.create_subprocess_exec(
@@ -142,33 +154,32 @@ class Trainings:
             start_new_session=True,
         )
         self._running[name] = process
+        if not self._is_wanted(name):
+            process.terminate()
         try:
             said, _ = await process.communicate()
         finally:
             self._running.pop(name, None)
         self._end(name, process.returncode or 0, said.decode("utf-8", "replace"))
 
+    def _is_wanted(self, name: str) -> bool:
+        """Return whether a job that is being worked on is still to be: nobody paused or cancelled it meanwhile."""
+        return self.jobs.get(name)["status"] in RUNS
+
     def _words(self, job: dict[str, Any]) -> list[str]:
         """Return the words of the shell that a job is; those of the studio bring their own."""
         if "words" in job:
             return [*job["words"], "--json"]
         is_said = is_feedback(job["training_file"])
-        source = job["training_file"] if is_said else str(self._data_of(job))
+        # Its name says what a file holds; of the uploaded name only that part is taken.
+        source = job["training_file"] if is_said else str(self.files.copy(job["training_file"], job["data_suffix"]))
         words = ["train", source, "--from", job["source"], "-o", job["output"], *job["length"]]
         words += ["--recipe", job["recipe"]] if job["recipe"] else []
         return [*words, "--seed", str(job["seed"]), "--json"]
 
-    def _data_of(self, job: dict[str, Any]) -> Path:
-        # Its name says what a file holds; of the uploaded name only that part is taken.
-        data = self.files.content_path("data") / f"{job['training_file']}{job['data_suffix']}"
-        if not data.exists():
-            data.parent.mkdir(parents=True, exist_ok=True)
-            data.write_bytes(self.files.content(job["training_file"]))
-        return data
-
     def _end(self, name: str, code: int, said: str) -> None:
-        job = self.jobs.get(name)
-        if job["status"] in (*PAUSES, "cancelled"):
+        # One that was paused and at once gone on with, before it had saved, waits for its next turn.
+        if not self._is_wanted(name):
             return
         if code == 0:
             self._change(name, status="succeeded", finished_at=now())
@@ -195,7 +206,7 @@ class Trainings:
 def shown(job: dict[str, Any]) -> dict[str, Any]:
     """Return a job in OpenAI's shape; a paused one is shown as queued, with ``is_paused``."""
     is_done = job["status"] == "succeeded"
-    hidden = ("source", "output", "length", "data_suffix", "recipe", "hyperparameters", "words")
+    hidden = ("source", "output", "length", "data_suffix", "recipe", "hyperparameters", "words", "has_begun")
     kept = {name: value for name, value in job.items() if name not in hidden}
     return kept | {
         "status": "queued" if job["status"] in PAUSES else job["status"],
@@ -220,8 +231,8 @@ def new_job(fields: TuningFields, trainings: Trainings, source: str, model: str)
         model: Its name.
 
     Raises:
-        Problem: There is no such file.
-        ConfigError: The name of the new model is none, or it exists.
+        Problem: There is no such file, or a model of the name is there or will be.
+        ConfigError: The name of the new model is none.
     """
     tuning = tuning_of(fields)
     if tuning.recipe is not None and tuning.recipe not in names("recipes"):
@@ -236,10 +247,8 @@ def new_job(fields: TuningFields, trainings: Trainings, source: str, model: str)
         suffix = Path(trainings.files.get(data)["filename"]).suffix.lower()
     name = trainings.jobs.new_id()
     output = models_folder() / f"{model}-{checked_name(fields.suffix, name[-8:])}"
-    if output.exists():
-        raise Problem(
-            f"there is a model {output.name}", status=409, code="exists", expected="another suffix", param="suffix"
-        )
+    if output.exists() or output.name in trainings.taken():
+        raise exists(output.name, param="suffix")
     return {
         "id": name,
         "object": "fine_tuning.job",
@@ -265,18 +274,25 @@ def new_job(fields: TuningFields, trainings: Trainings, source: str, model: str)
     }
 
 
+def exists(name: str, *, param: str) -> Problem:
+    """Return the error of a name that a model has, or will have; ``param`` is the field that gave it."""
+    return Problem(f"there is a model {name}", status=409, code="exists", expected=f"another {param}", param=param)
+
+
 def is_feedback(data: str) -> bool:
     """Return whether the data of a job is what people said."""
     return data.startswith(FEEDBACK_PREFIX)
 
 
 def fixed_feedback(data: str) -> str:
-    """Return feedback as data, ending with the newest judgement that there is.
+    """Return feedback as data, ending with the newest judgement that there is where it does not say where it ends.
 
     Raises:
         EmptyDataError: There is none.
     """
-    rater = data.removeprefix(FEEDBACK_PREFIX)
+    rater, _, until = data.removeprefix(FEEDBACK_PREFIX).partition("@fb-")
+    if until:
+        return data
     last = FeedbackTable().last_id(Wanted(rater=rater, consent=True))
     if not last:
         raise EmptyDataError(f"there is no feedback in {data[:60]!a}", expected="judgements with consent")

@@ -109,8 +109,7 @@ def page(found: list[dict[str, Any]], request: Request) -> dict[str, Any]:
     """
     asked = request.query_params
     limit, order = asked.get("limit", str(MOST_LISTED)), asked.get("order", "desc")
-    if not (limit.isascii() and limit.isdigit() and 0 < int(limit[:9]) <= MOST_LISTED):
-        raise UsageError(f"the limit {limit[:20]!a}", expected=f"1 to {MOST_LISTED}")
+    count = limit_of(limit, most=MOST_LISTED)
     if order not in ("asc", "desc"):
         raise UsageError(f"the order {order[:20]!a}", expected="asc or desc")
     rows = found if order == "desc" else found[::-1]
@@ -118,10 +117,10 @@ def page(found: list[dict[str, Any]], request: Request) -> dict[str, Any]:
     start = places.get(asked.get("after", ""), -1) + 1
     if asked.get("before", "") in places:
         end = places[asked["before"]]
-        start = max(start, end - int(limit))
+        start = max(start, end - count)
     else:
         end = len(rows)
-    shown = rows[start : min(end, start + int(limit))]
+    shown = rows[start : min(end, start + count)]
     return {
         "object": "list",
         "data": shown,
@@ -129,6 +128,17 @@ def page(found: list[dict[str, Any]], request: Request) -> dict[str, Any]:
         "first_id": shown[0]["id"] if shown else None,
         "last_id": shown[-1]["id"] if shown else None,
     }
+
+
+def limit_of(text: str, *, most: int) -> int:
+    """Return how many a list is to show at most.
+
+    Raises:
+        UsageError: It is no such number.
+    """
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and 0 < int(text) <= most):
+        raise UsageError(f"the limit {text[:20]!a}", expected=f"1 to {most}")
+    return int(text)
 
 
 async def one_file(request: Request) -> Response:

@@ -208,27 +208,37 @@ async def create_batch(request: Request) -> Response:
     fields, ignored = read_fields(StoreBatchFields, await read_json(request))
     stores = stores_of(request)
     store = stores.get(request.path_params["store"], is_used=True)
-    files = _batch_files(fields, request)
+    files, beside = _batch_files(fields, request)
     name = stores.batches.new_id()
     stores.attach(store["id"], files, batch=name)
     batch = {"id": name, "created_at": now(), "vector_store_id": store["id"], "is_cancelled": False}
     stores.batches.put(name, batch)
-    return answer(_batch_shown(stores, batch), ignored_header(ignored))
+    return answer(_batch_shown(stores, batch), ignored_header([*ignored, *beside]))
 
 
-def _batch_files(fields: StoreBatchFields, request: Request) -> list[tuple[str, dict[str, Any], dict[str, Any]]]:
+def _batch_files(
+    fields: StoreBatchFields, request: Request
+) -> tuple[list[tuple[str, dict[str, Any], dict[str, Any]]], list[str]]:
+    """Return (file, attributes, chunking) of the files of a batch, and the names of fields that are not read.
+
+    Raises:
+        ConfigError: They are none.
+        Problem: There is no such file.
+    """
     if (fields.file_ids is None) == (fields.files is None):
         raise ConfigError("body.files and body.file_ids do not go together", expected="one of them")
     if fields.files is None:
         attributes, chunking = checked_attributes(fields.attributes), chunking_of(fields.chunking_strategy)
-        return [(file, attributes, chunking) for file in listed_ids(fields.file_ids or [], request)]
+        return [(file, attributes, chunking) for file in listed_ids(fields.file_ids or [], request)], []
     if fields.attributes is not None or fields.chunking_strategy is not None:
         raise ConfigError("body.files beside attributes or a strategy for all", expected="those of each file")
     if not all(isinstance(one, dict) for one in fields.files):
         raise ConfigError("body.files holds something else", expected="objects with file_id")
-    each = [read_fields(StoreFileFields, one)[0] for one in fields.files]
+    read = [read_fields(StoreFileFields, one) for one in fields.files]
+    each, beside = [one for one, _ in read], sorted({name for _, names in read for name in names})
     listed_ids([one.file_id for one in each], request)
-    return [(one.file_id, checked_attributes(one.attributes), chunking_of(one.chunking_strategy)) for one in each]
+    files = [(one.file_id, checked_attributes(one.attributes), chunking_of(one.chunking_strategy)) for one in each]
+    return files, beside
 
 
 def _batch_shown(stores: Stores, batch: dict[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,6 @@ is kept in the library too, which the studio shows.
 import asyncio
 import base64
 import dataclasses
-import json
 import time
 from typing import Any, ClassVar
 
@@ -21,18 +20,21 @@ from makar.config import Config, setting
 from makar.errors import MakarError, UnsupportedError, UsageError
 from makar.serving.background import LOG, Background
 from makar.serving.bodies import ignored_header, read_fields, read_json
-from makar.serving.front import Front, answer, front_of, leased, merged, now, seed_of
+from makar.serving.front import Front, answer, attended, front_of, leased, merged, now, only_model, seed_of
 from makar.serving.image_fields import form_values
 from makar.serving.images import check_size
-from makar.serving.keeping import CREATE, EDIT, NOT_KEPT, Keeping, keep_file
-from makar.serving.problems import Problem, problem_of
+from makar.serving.keeping import CREATE, EDIT, NOT_KEPT, Keeping, keep_file, manifest_headers
+from makar.serving.problems import LIMITED, Problem, problem_of
 from makar.serving.shelf import Shelf
 from makar.serving.uploads import page, read_form
 
 OPEN = ("queued", "in_progress")
+MOST_OPEN = 500
+"""Clips that may wait; each holds its place until it is made or deleted."""
+
 REFERENCE = "input_reference"
 VARIANT = "video"
-SAID = ("asset", "seed", "type", "novelty", "manifest", NOT_KEPT)
+SAID = ("asset", "seed", "type", "novelty", "manifest", "is_kept", NOT_KEPT)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -77,7 +79,15 @@ class Videos:
         await self._background.stop()
 
     def put(self, video: dict[str, Any]) -> None:
-        """Take a new clip."""
+        """Take a new clip.
+
+        Raises:
+            Problem: Too many wait to be made.
+        """
+        if sum(one["status"] in OPEN for one in self.kept.all()) >= MOST_OPEN:
+            raise Problem(
+                f"{MOST_OPEN} clips wait", status=429, code="too_many_waiting", do="ask again later", kind=LIMITED
+            )
         self.kept.put(video["id"], video)
         self._background.wake()
 
@@ -114,8 +124,10 @@ class Videos:
                 # It is the server that stops, and not somebody who deleted the clip.
                 raise
             return True
-        except MakarError as error:
-            LOG.warning("the video %s failed: %s", video["id"], error)
+        except Exception as error:
+            # Whatever it is, one clip must not stand in the way of those that come after it.
+            is_foreseen = isinstance(error, MakarError)
+            LOG.warning("the video %s failed: %s", video["id"], error, exc_info=None if is_foreseen else error)
             said = problem_of(error)["error"]
             self._keep(video, {"status": "failed", "error": {"code": said["code"], "message": said["message"]}})
             return True
@@ -147,6 +159,7 @@ class Videos:
             kind = CREATE if video["ask"]["reference"] is None else EDIT
             keeping = Keeping(model=video["model"], kind=kind, prompts=(video["prompt"],), shows_manifest=True)
             await keep_file(self._front.library, keeping, event, seconds=time.perf_counter() - started)
+            event["is_kept"] = NOT_KEPT not in event
         return event
 
 
@@ -188,16 +201,16 @@ async def create_video(request: Request) -> Response:
         values, reference = await read_json(request), None
     fields, ignored = read_fields(VideoFields, values)
     front = front_of(request)
-    name = fields.model or _only_model(front)
-    async with leased(front, name) as (place, process):
-        facts = process.facts
-        if place.medium != "video":
-            raise UnsupportedError(f"video of {name}, which makes {place.medium}", expected="a model of video")
-        check_size(fields.size, facts["size"])
-        width, height = facts["size"]
-        seconds = f"{facts['seconds']:g}"
-        if fields.seconds not in (None, seconds):
-            raise UnsupportedError(f"clips of {fields.seconds[:20]!a} seconds", expected=f"{seconds}, or no word of it")
+    name = fields.model or only_model(front, "video")
+
+    async def shape() -> tuple[str, str]:
+        async with leased(front, name) as (place, process):
+            if place.medium != "video":
+                raise UnsupportedError(f"video of {name}, which makes {place.medium}", expected="a model of video")
+            return shape_of(fields, process.facts)
+
+    # Whoever goes while the model is loaded wants no clip.
+    size, seconds = await attended(request, shape())
     controls = {"steps": fields.steps, "guidance": fields.guidance, "negative_prompt": fields.negative_prompt}
     video = {
         "id": _kept(request).new_id(),
@@ -212,7 +225,7 @@ async def create_video(request: Request) -> Response:
         "error": None,
         "remixed_from_video_id": None,
         "seconds": seconds,
-        "size": f"{width}x{height}",
+        "size": size,
         "ask": {
             "do": "video",
             "prompt": fields.prompt or None,
@@ -251,7 +264,7 @@ async def video_content(request: Request) -> Response:
     made = video["makar"]
     headers = {
         "x-makar-asset": str(made["asset"]),
-        "x-makar-manifest": base64.b64encode(json.dumps(made["manifest"]).encode()).decode("ascii"),
+        **manifest_headers(made["manifest"], asset=str(made["asset"]), is_kept=made.get("is_kept", False)),
     }
     return Response(_kept(request).content(video["id"]), media_type=made["type"], headers=headers)
 
@@ -261,6 +274,24 @@ async def delete_video(request: Request) -> Response:
     name = request.path_params["video"]
     request.app.state.videos.remove(name)
     return answer({"id": name, "object": "video.deleted", "deleted": True})
+
+
+def shape_of(fields: VideoFields, facts: dict[str, Any]) -> tuple[str, str]:
+    """Return size and seconds of a clip in words, ``"auto"`` where its controls say them, as those of a pipeline do.
+
+    Args:
+        fields: What was asked.
+        facts: What is known of the model.
+
+    Raises:
+        UnsupportedError: Another size or length was asked for than the model makes.
+    """
+    check_size(fields.size, facts["size"])
+    size = "auto" if facts["size"] is None else "x".join(map(str, facts["size"]))
+    seconds = "auto" if facts["seconds"] is None else f"{facts['seconds']:g}"
+    if fields.seconds not in (None, seconds):
+        raise UnsupportedError(f"clips of {fields.seconds[:20]!a} seconds", expected=f"{seconds}, or no word of it")
+    return size, seconds
 
 
 def _kept(request: Request) -> Shelf:
@@ -275,12 +306,3 @@ def _shown(video: dict[str, Any], request: Request) -> dict[str, Any]:
     if "makar" in shown:
         shown["makar"] = {name: value for name, value in shown["makar"].items() if name != "manifest"}
     return shown
-
-
-def _only_model(front: Front) -> str:
-    names = [place.name for place in front.pool.places if place.medium == "video"]
-    if len(names) != 1:
-        raise UsageError(
-            "no model is named", expected=f"model: one of {', '.join(names) or 'none: there is no model of video'}"
-        )
-    return names[0]

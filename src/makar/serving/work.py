@@ -5,8 +5,9 @@ its file, which holds the signed manifest. Nothing here knows HTTP.
 """
 
 import base64
+import bisect
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ from makar.codecs.video import VideoCodec
 from makar.data.sound_reader import read_sound
 from makar.errors import UnsupportedError
 from makar.families.recogniser.config import TRANSCRIPT
+from makar.families.transformer.config import TransformerConfig
+from makar.generation.able import check_edit
 from makar.generation.asset import Asset
 from makar.generation.embed import CutsWindows, MakesVectors, embed
 from makar.generation.form import read_form
@@ -33,10 +36,10 @@ from makar.generation.steering import TokenLikelihood, read_steering
 from makar.generation.stream import Piece, stream_pieces
 from makar.generation.token_sound_edit import writes_tokens
 from makar.generation.transcribing import knows_languages, transcribe
-from makar.generation.turns import PLAIN_STOP, HasContext, fit_turns, prompt_length
+from makar.generation.turns import PLAIN_STOP, Fitted, HasContext, Message, fit_turns, prompt_length
 from makar.provenance.content import describe_content
 from makar.serving.controls import controls_of
-from makar.serving.media_work import change_file, make_clip, make_file, make_sound
+from makar.serving.media_work import change_file, make_clip, make_file, make_sound, options_of
 from makar.serving.picture_work import change_image, make_images
 from makar.tensor_spec import CAPTION, CLASS, TARGET
 
@@ -53,6 +56,7 @@ def facts_of(model: Model, defaults: dict[str, Any]) -> dict[str, Any]:
     """
     artifact = model.artifact
     family, codec, config = artifact.family(), artifact.codec(), artifact.family_config
+    defaults = {name: value for name, value in defaults.items() if name in option_names(family)}
     accepted = config.accepts()
     return {
         "medium": artifact.medium,
@@ -71,12 +75,12 @@ def facts_of(model: Model, defaults: dict[str, Any]) -> dict[str, Any]:
         "size": image_size_of(codec),
         "seconds": codec.config.seconds if isinstance(codec, VideoCodec) else None,
         "parameters": sum(parameter.numel() for parameter in family.parameters()),
-        "options": controls_of(type(family.options())),
+        "options": controls_of(type(family.options()), defaults),
         "reads": isinstance(family, ReadsText | MakesVectors),
         "rewrites": rewrites(config),
         "speaks": isinstance(codec, Speaks),
         "moves_voices": isinstance(codec, SpeechCodec) and codec.config.use_prosody,
-        "defaults": {name: value for name, value in defaults.items() if name in option_names(family)},
+        "defaults": defaults,
     }
 
 
@@ -108,11 +112,33 @@ def _chat(model: Model, ask: Ask) -> Iterator[Event]:
     is_plain = not knows_turns(codec)
     has_form = any(name in options for name in ("json_schema", "regex", "choice", "tools"))
     if is_plain and not has_form:
-        options["stop"] = [*options.get("stop", ()), PLAIN_STOP]
+        stops = (ask["defaults"] | options).get("stop", ())
+        # What is no list of texts is refused where the controls are read.
+        options["stop"] = [*stops, PLAIN_STOP] if isinstance(stops, list | tuple) else stops
     request = _request(model, {**ask, "options": options})
-    fitted = fit_turns(ask["turns"], request)
-    yield {"begin": {"prompt_tokens": fitted.length, "left_out": fitted.left_out, "is_cut": fitted.is_cut}}
+    fitted, left_out = _fit_sources(ask["turns"], ask.get("shorter", ()), request)
+    begun: Event = {"prompt_tokens": fitted.length, "left_out": fitted.left_out, "is_cut": fitted.is_cut}
+    yield {"begin": begun | ({"left_out_sources": left_out} if left_out else {})}
     yield from _written(request, fitted.prompt, ask, strips=is_plain)
+
+
+def _fit_sources(turns: Sequence[Message], shorter: Sequence[Message], request: Request) -> tuple[Fitted, int]:
+    """Return as much of a conversation as fits, and how many sources had to be left out of what was asked last.
+
+    Args:
+        turns: The conversation.
+        shorter: What was asked last, with one source fewer each time.
+        request: The model with its controls.
+    """
+    config = request.artifact.family_config
+    context = config.context if isinstance(config, HasContext) else 0
+    room = context - min(context // 2, int(request.options.to_dictionary().get("max_tokens", 0)))
+
+    def fitted(left_out: int) -> Fitted:
+        return fit_turns([*turns[:-1], shorter[left_out - 1]] if left_out else turns, request)
+
+    left_out = bisect.bisect_left(range(len(shorter)), True, key=lambda at: fitted(at).length <= room) if context else 0
+    return fitted(left_out), left_out
 
 
 def _complete(model: Model, ask: Ask) -> Iterator[Event]:
@@ -143,9 +169,12 @@ def _given(model: Model, tokens: list[int], most: int) -> list[Event]:
 
 def _infill(model: Model, ask: Ask) -> Iterator[Event]:
     """Write what belongs between two texts."""
-    options = dict(ask["options"])
-    made = longest_hole(model.artifact.recipe.stages[-1].family, options.get("max_tokens"))  # type: ignore[arg-type]
-    request = _request(model, {**ask, "options": options | {"max_tokens": made}})
+    _check_writes(model)
+    config = model.artifact.family_config
+    check_edit("infill", config)
+    assert isinstance(config, TransformerConfig), "models that fill holes"
+    made = longest_hole(config, (ask["defaults"] | ask["options"]).get("max_tokens"))
+    request = _request(model, {**ask, "options": ask["options"] | {"max_tokens": made}})
     hole = Hole(before=ask["prompt"], after=ask["suffix"])
     assert isinstance(request.codec, EncodesText), "models that fill holes read text"
     counted = [len(request.codec.encode_text(text)) for text in (hole.before, hole.after)]
@@ -227,8 +256,7 @@ def _end(asset: Asset, ask: Ask, *, finish: str) -> Event:
 
 
 def _request(model: Model, ask: Ask) -> Request:
-    defaults = {name: value for name, value in ask["defaults"].items() if name in option_names(model.artifact.family())}
-    form, controls = read_form(defaults | ask["options"])
+    form, controls = read_form(options_of(model, ask))
     steering, controls = read_steering(controls)
     request = Request(
         model.artifact,

@@ -21,11 +21,12 @@ UNKNOWN_PROCESS = 0
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path, *, stop: str = "") -> Iterator[None]:
     """Hold the lock of a folder.
 
     Args:
         folder: The folder; its file ``lock`` is made when absent.
+        stop: What ends a process that holds it, where something does.
 
     Raises:
         RunLockedError: Another process holds it; the message names the process.
@@ -34,8 +35,8 @@ def locked(folder: Path) -> Iterator[None]:
         if not _taken(file):
             raise RunLockedError(
                 f"{folder} is being written by process {_holder(folder) or 'unknown'}",
-                expected="one process a run",
-                do="wait for it to end, or stop it with makar runs stop " + folder.name,
+                expected="one process at a time",
+                do="wait for it to end" + (f", or stop it with {stop}" if stop else ""),
             )
         file.truncate(0)
         file.write(str(os.getpid()))

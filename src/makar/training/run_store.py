@@ -99,7 +99,7 @@ class Run:
         Raises:
             RunLockedError: On entering, when another process does.
         """
-        return locked(self.folder)
+        return locked(self.folder, stop=f"makar runs stop {self.id}")
 
     def is_running(self) -> bool:
         """Return whether a process is training it now."""

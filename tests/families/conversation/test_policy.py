@@ -126,6 +126,7 @@ def test_code_earns_a_reward_when_its_tests_have_run():
     assert passes_tests("Sure:\n```python\ndef add(a, b):\n    return a + b\n```", tests) == 1.0
     assert passes_tests("def add(a, b):\n    return a - b", tests) == 0.0
     assert passes_tests("import sys\nsys.exit(0)", tests) == 0.0
+    assert passes_tests("print('every test has run')\nraise SystemExit", tests) == 0.0
 
 
 def test_a_pattern_is_asked_for_only_where_it_is_used():
@@ -200,6 +201,16 @@ def test_the_penalty_counts_when_the_model_has_moved_and_the_alarm_is_raised_bey
     assert family.phases()[0].loss(shared, torch.Generator()).value.item() > still
     prepared(family, batch(("1+1", "2")))
     assert "nats a token" in family.health(torch.Generator(), progress=0.5).alarm
+
+
+def test_probabilities_are_those_with_which_answers_were_drawn():
+    family = policy(temperature=0.5)
+    shared = prepared(family, batch(("1+1", "2")))
+    logits = family.network(shared[TARGET][:, :-1]) / 0.5
+    drawn_at = logits.log_softmax(-1).gather(-1, shared[TARGET][:, 1:, None])[..., 0] * shared["learned"][:, 1:]
+    assert torch.allclose(shared["old"], drawn_at, atol=1e-5)
+    metrics = family.phases()[0].loss(shared, torch.Generator()).metrics
+    assert abs(metrics["divergence_nats_a_token"]) < 1e-6, "a model that has not moved"
 
 
 def test_clip_takes_away_what_moved_too_far():

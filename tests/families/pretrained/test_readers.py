@@ -1,11 +1,14 @@
 """What heads that read say of texts: labels, entities, answers, masked words, as the pipelines of transformers say it."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 import transformers
 
 from makar.api.model import load
 from makar.errors import UnsupportedError, UsageError
+from makar.families.pretrained.encoder_family import EncoderCheckpoint
 from makar.families.pretrained.opening import quiet
 from tests.cli.small_models import see
 
@@ -45,6 +48,29 @@ def test_entities_are_those_of_transformers(checkpoints):
     ours = [(one["kind"], one["start"], one["end"]) for one in row["entities"]]
     assert ours == [(one["entity_group"], one["start"], one["end"]) for one in theirs] and ours
     assert all(TEXT[one["start"] : one["end"]] == one["text"] for one in row["entities"])
+
+
+@pytest.mark.parametrize(
+    "tags, entities",
+    [
+        ("S-PER S-PER O B-LOC E-LOC I-LOC O", [("PER", "anna"), ("PER", "lives"), ("LOC", "london,"), ("LOC", "the")]),
+        ("U-PER L-PER O B-LOC I-LOC L-LOC O", [("PER", "anna"), ("PER", "lives"), ("LOC", "london, the")]),
+        ("PER PER O LOC O LOC O", [("PER", "anna lives"), ("LOC", "london"), ("LOC", "the")]),
+    ],
+)
+def test_entities_of_heads_with_other_schemes(tags, entities, checkpoints):
+    codec = load(checkpoints("tagger")).artifact.codec()
+    words = tags.split()
+    labels = tuple(dict.fromkeys(words))
+    encoding = codec.encode_places(TEXT)
+    numbers = [labels.index("O" if word is None or word >= len(words) else words[word]) for word in encoding.word_ids]
+    head = SimpleNamespace(
+        config=SimpleNamespace(labels=labels),
+        _windows=lambda encoding: [(None, None, range(len(numbers)))],
+        _asked=lambda ids, types: {"logits": torch.eye(len(labels))[numbers][None]},
+    )
+    found = EncoderCheckpoint._entities(head, TEXT, codec)["entities"]
+    assert [(one["kind"], one["text"]) for one in found] == entities
 
 
 def test_the_answer_is_the_likeliest_span_of_the_passage(checkpoints):

@@ -15,7 +15,7 @@ def drawn(family, prompts, seeds=None, hook=None, **options):
     found = {}
     sampler = family.sampler(models.codec(), hook=hook)
     for number, slots, _ in sampler.sample(
-        family.options(max_tokens=20, **options), prompts, seeds or [0] * len(prompts)
+        family.options(**{"max_tokens": 20, "no_repeat": 0, **options}), prompts, seeds or [0] * len(prompts)
     ):
         found.setdefault(number, []).extend(slots["target"].tolist())
     return [found[number] for number in range(len(prompts))]
@@ -53,6 +53,14 @@ def test_a_search_finds_a_likelier_text_than_greed():
 
     greedy, wide = (drawn(family, prompts()[:1], beams=beams)[0] for beams in (1, 12))
     assert surprise(wide) <= surprise(greedy) + 1e-6
+
+
+def test_a_run_that_no_text_of_the_data_has_twice_comes_once_unless_that_is_said(monkeypatch):
+    family = models.family()
+    free = drawn(family, prompts(), beams=1)
+    monkeypatch.setattr(models.codec(), "rare_run", 2)
+    assert drawn(family, prompts(), beams=1, no_repeat=None) == drawn(family, prompts(), beams=1, no_repeat=2) != free
+    assert drawn(family, prompts(), beams=1) == free
 
 
 def test_no_run_comes_twice_where_that_is_asked_for():

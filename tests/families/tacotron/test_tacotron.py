@@ -3,14 +3,28 @@
 from typing import ClassVar
 
 import numpy as np
+import pytest
 import torch
 
+from makar.codecs.speech_config import TIMING_PLANES
+from makar.codecs.told_planes import PROSODY_PLANES, SPEAKER_PLANES
+from makar.codecs.units import KINDS
+from makar.families.spoken_frames import is_spoken
 from makar.families.tacotron.config import TacotronConfig
 from makar.families.tacotron.family import TacotronFamily
 
 TINY = TacotronConfig(
     bands=8, frames=16, planes=6, channels=16, recurrent=24, narrow=16, later=16, together=2, classes=2
 )  # fmt: skip
+
+
+@pytest.mark.parametrize("units", sorted(KINDS))
+@pytest.mark.parametrize("told", [0, PROSODY_PLANES, SPEAKER_PLANES, PROSODY_PLANES + SPEAKER_PLANES])
+def test_where_something_is_spoken_is_known_whatever_else_is_told(units, told):
+    timing = len(KINDS[units])
+    planes = torch.full((1, timing + TIMING_PLANES + told, 1, 16), 0.5)
+    planes[:, timing + 1, 0, 12:] = 0
+    assert is_spoken(planes)[0].tolist() == [True] * 12 + [False] * 4
 
 
 class Codec:

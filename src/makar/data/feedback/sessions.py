@@ -198,15 +198,21 @@ class Sessions:
         """Return what a model answered; ``None`` while it has not."""
         with self._table.reading() as connection:
             row = connection.execute(
-                "select hash, model_hash, manifest, text, png from answers left join contents using (hash)"
+                "select hash, model_hash, manifest, text, png, file from answers left join contents using (hash)"
                 " where session = ? and unit = ? and model = ?",
                 (session.id, unit, model),
             ).fetchone()
         if row is None:
             return None
-        hash_, model_hash, manifest, text, png = row
+        hash_, model_hash, manifest, text, png, file = row
         return Judged(
-            hash=hash_, text=text, png=png, model=session.models[model], model_hash=model_hash, manifest=manifest
+            hash=hash_,
+            text=text,
+            png=png,
+            file=file,
+            model=session.models[model],
+            model_hash=model_hash,
+            manifest=manifest,
         )
 
     def keep_answer(self, session: Session, unit: int, model: int, item: Judged) -> None:

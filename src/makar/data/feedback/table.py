@@ -209,7 +209,9 @@ class FeedbackTable:
             try:
                 yield connection
             except BaseException:
-                connection.execute("rollback")
+                # Of a full disk SQLite takes everything back by itself.
+                if connection.in_transaction:
+                    connection.execute("rollback")
                 raise
             connection.execute("commit")
 

@@ -19,12 +19,12 @@ import itertools
 import math
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from jaxtyping import Float
 
-from makar.data.feedback.judgement import RATES, WAVE_TYPE, Judged, Judgement
+from makar.data.feedback.judgement import FILE_MEDIA, RATES, WAVE_TYPE, Judged, Judgement
 from makar.data.image_reader import read_image
 from makar.data.sound_reader import read_sound
 from makar.data.spectrogram import mel_decibels
@@ -63,23 +63,36 @@ class Taste:
 
     def rewards(self, items: Sequence[Judged]) -> Float[np.ndarray, " items"]:
         """Return how much each thing is liked, in nats; only differences mean something."""
-        if not items:
-            return np.zeros(0)
-        return (features(items) - self.mean) / self.deviation @ self.weights
+        return self.rewards_of(features(items)) if items else np.zeros(0)
+
+    def rewards_of(self, found: Float[np.ndarray, "items features"]) -> Float[np.ndarray, " items"]:
+        """Return the same for things of which the features are known."""
+        rewards: np.ndarray = (found - self.mean) / self.deviation @ self.weights
+        return rewards
 
 
-def learn_taste(judgements: Sequence[Judgement], *, medium: str, rater: str = "") -> Taste:
+def learn_taste(
+    judgements: Sequence[Judgement],
+    *,
+    medium: str,
+    rater: str = "",
+    shown: Callable[[Judged], Judged] = lambda item: item,
+) -> Taste:
     """Return what one person likes, or what all like.
 
     Args:
-        judgements: With what was judged.
+        judgements: What was said.
         medium: ``"image"``, ``"text"`` or ``"sound"``.
         rater: Who; empty for all.
+        shown: Gives a thing that was judged with what it shows; without it the judgements have that.
 
     Raises:
         EmptyDataError: Nothing that was said tells two things apart.
         UnknownNameError: That person said nothing of this medium.
+        UnsupportedError: Nothing of this medium has features.
     """
+    if medium in FILE_MEDIA.values() and medium != FILE_MEDIA[WAVE_TYPE]:
+        raise UnsupportedError(f"taste in {medium}", expected="images, texts and sounds as WAV")
     alike = ("text", "code") if medium in ("text", "code") else (medium,)
     said = [one for one in judgements if one.consent and one.medium in alike]
     pairs = {name: pairs_of([one for one in said if one.rater == name]) for name in sorted({one.rater for one in said})}
@@ -92,7 +105,7 @@ def learn_taste(judgements: Sequence[Judgement], *, medium: str, rater: str = ""
         raise UnknownNameError("rater", rater, pairs)
     items = {item.hash: item for found in pairs.values() for pair in found for item in pair}
     place = {hash_: number for number, hash_ in enumerate(items)}
-    plain = features(list(items.values()))
+    plain = np.stack([_of(shown(item)) for item in items.values()])
     mean, deviation = plain.mean(0), plain.std(0)
     # What is nearly the same everywhere says nothing, and must not be blown up.
     deviation = np.maximum(deviation, 0.05 * max(float(deviation.max()), 1e-6))

@@ -140,8 +140,10 @@ class PolicyFamily(SpeakingFamily):
         tokens, learned = joined(prompts, answers, device)
         rewards = self.rewards(tokens, learned, answers, right)
         marks = learned[:, 1:].float()
-        old = self.log_probabilities(tokens, learned)
-        reference = self.reference.family.log_probabilities(tokens, learned)
+        old, reference = (
+            family.log_probabilities(tokens, learned, temperature=config.temperature)
+            for family in (self, self.reference.family)
+        )
         found = {TARGET: tokens, LEARNED: learned, "old": old, "reference": reference}
         if self.value is None:
             advantages = group_advantages(rewards, config.group)[:, None] * marks
@@ -213,7 +215,7 @@ class PolicyFamily(SpeakingFamily):
         del generator
         config, marks = self.config, batch[LEARNED][:, 1:].float()
         # Without dropout: the probabilities of the answers are those with which they were drawn.
-        policy = self.log_probabilities(batch[TARGET], batch[LEARNED])
+        policy = self.log_probabilities(batch[TARGET], batch[LEARNED], temperature=config.temperature)
         gains = clipped_objective(policy, batch["old"], batch["advantages"], clip=config.clip)
         if self.value is None:
             kept = divergence(policy, batch["reference"])

@@ -150,6 +150,8 @@ class SpeakingFamily(Family, abc.ABC):
         tokens: Int[Tensor, "batch length"],
         learned: Int[Tensor, "batch length"],
         generator: torch.Generator | None = None,
+        *,
+        temperature: float = 1.0,
     ) -> Float[Tensor, "batch length_less_one"]:
         """Return the log-probability of every learned token after the first, 0 elsewhere.
 
@@ -157,24 +159,31 @@ class SpeakingFamily(Family, abc.ABC):
             tokens: Rows, filled up at their ends.
             learned: 1 where a token counts.
             generator: Source of dropout's masks; ``None`` drops nothing.
+            temperature: What the logits are divided by, as where tokens are drawn.
         """
         stream = self.stream(tokens[:, :-1], generator)
         counted = learned[:, 1:] > 0
-        found = token_log_probabilities(stream[counted], self.network, tokens[:, 1:][counted])
+        found = token_log_probabilities(stream[counted], self.network, tokens[:, 1:][counted], temperature=temperature)
         return torch.zeros(counted.shape, device=stream.device).masked_scatter(counted, found)
 
 
 def token_log_probabilities(
-    stream: Float[Tensor, "tokens width"], network: TransformerNetwork, targets: Int[Tensor, " tokens"]
+    stream: Float[Tensor, "tokens width"],
+    network: TransformerNetwork,
+    targets: Int[Tensor, " tokens"],
+    *,
+    temperature: float = 1.0,
 ) -> Float[Tensor, " tokens"]:
     """Return the log-probability of each target, in pieces, so that few logits exist at a time without gradients."""
     head = network.head
     rows = max(1, PIECE_LOGITS // len(head)) if not torch.is_grad_enabled() else max(1, len(targets))
     cast = head.to(stream.dtype)
-    parts = [
-        -functional.cross_entropy(capped((part @ cast.T).float(), network.logit_cap), right, reduction="none")
-        for part, right in zip(stream.split(rows), targets.split(rows))
-    ]
+    parts = []
+    for part, right in zip(stream.split(rows), targets.split(rows)):
+        logits = capped((part @ cast.T).float(), network.logit_cap)
+        # Division by 1 would be one more copy of the largest tensor there is.
+        logits = logits if temperature == 1.0 else logits / temperature
+        parts.append(-functional.cross_entropy(logits, right, reduction="none"))
     return torch.cat(parts) if parts else stream.new_zeros(0, dtype=torch.float32)
 
 

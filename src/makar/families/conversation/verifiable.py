@@ -9,7 +9,7 @@ from collections.abc import Callable
 from makar.errors import UnsupportedError
 from makar.families.conversation.policy_config import EXACT, MODEL, NUMBER, PATTERN, PolicyConfig
 from makar.sandbox.limits import Limits
-from makar.sandbox.run import run_python
+from makar.sandbox.run import run_to_end
 
 Judgement = Callable[[str, str], float]
 """From an answer and what the data says is right to a reward."""
@@ -68,6 +68,5 @@ def passes_tests(answer: str, tests: str) -> float:
     fenced = _FENCE.search(answer)
     code = fenced.group(1) if fenced else answer
     # An answer must not end the program before its tests have run.
-    program = f"{code}\n\n{tests}\n\nprint('every test has run')\n"
-    outcome = run_python(program, limits=Limits(wall_seconds=TEST_SECONDS))
-    return float(outcome.is_success and outcome.output.rstrip().endswith("every test has run"))
+    has_passed, _ = run_to_end(f"{code}\n\n{tests}\n", limits=Limits(wall_seconds=TEST_SECONDS))
+    return float(has_passed)

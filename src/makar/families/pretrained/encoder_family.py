@@ -2,8 +2,8 @@
 
 A text longer than the network reads is cut into windows that overlap by half: labels are those of the mean probability, of an entity or an
 answer the window counts where it is farthest from the edge, or likeliest. How many windows there were is part of what is said. Entities
-are words, not tokens: a word has the tag of its first token, and neighbours of one kind are one entity unless the second begins anew (the
-scheme of Ramshaw and Marcus 1995, arXiv cmp-lg/9505040). An answer is the span of at most 30 tokens with the largest product of the
+are words, not tokens: a word has the tag of its first token, and neighbours of one kind are one entity unless a mark says otherwise (the
+schemes of ``codecs/tag_scheme``). An answer is the span of at most 30 tokens with the largest product of the
 probabilities of its two ends (Devlin et al. 2018, arXiv 1810.04805, section 4.2).
 """
 
@@ -15,6 +15,7 @@ from tokenizers import Encoding
 from torch import Tensor
 
 from makar.codecs.pretrained_text import PretrainedTextCodec
+from makar.codecs.tag_scheme import OUTSIDE, entities_of, marks_entities
 from makar.errors import UnsupportedError, UsageError
 from makar.families.pretrained.text_family import PretrainedTextFamily
 
@@ -85,24 +86,13 @@ class EncoderCheckpoint(PretrainedTextFamily):
                 if place is not None and (place not in tags or seen > tags[place][0]):
                     tags[place] = (seen, shares[row])
         words = _words_of(encoding)
+        shares_of = [tags[first][1] for first, _, _ in words]
+        said = [_in_scheme(self.config.labels[int(share.argmax())]) for share in shares_of]
         entities: list[dict[str, Any]] = []
-        for word, (first, start, end) in enumerate(words):
-            share = tags[first][1]
-            number = int(share.argmax())
-            prefix, _, kind = self.config.labels[number].rpartition("-")
-            if kind == "O":
-                continue
-            last = entities[-1] if entities else None
-            if last is not None and last["kind"] == kind and prefix != "B" and last["word"] + 1 == word:
-                last.update(end=end, word=word, probability=min(last["probability"], float(share[number])))
-            else:
-                entities.append(
-                    {"kind": kind, "start": start, "end": end, "probability": float(share[number]), "word": word}
-                )
-        for one in entities:
-            # Which word it ends with was only needed to join it with the next.
-            del one["word"]
-            one["text"] = text[one["start"] : one["end"]]
+        for kind, first, after in entities_of(said):
+            start, end = words[first][1], words[after - 1][2]
+            least = min(float(share.max()) for share in shares_of[first:after])
+            entities.append({"kind": kind, "start": start, "end": end, "probability": least, "text": text[start:end]})
         return {"entities": entities, **({"windows": len(windows)} if len(windows) > 1 else {})}
 
     def _answer(self, question: str, passage: str, codec: PretrainedTextCodec) -> dict[str, Any]:
@@ -208,3 +198,8 @@ def _words_of(encoding: Encoding) -> list[tuple[int, int, int]]:
             found.append((place, start, end))
         last = word
     return found
+
+
+def _in_scheme(label: str) -> str:
+    """Return a label as a mark of a part of an entity: heads without such marks name kinds alone, which go on from word to word."""
+    return label if label == OUTSIDE or marks_entities([label]) else f"I-{label}"

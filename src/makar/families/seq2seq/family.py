@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Int
@@ -25,6 +25,14 @@ from makar.tensor_spec import END_TOKEN, PADDING_TOKEN, SOURCE, TARGET
 
 UNIT = "nats/token"
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+@runtime_checkable
+class KnowsRepeats(Protocol):
+    """A codec that knows how its targets repeat themselves."""
+
+    rare_run: int
+    """Shortest run of tokens that hardly any target has twice; 0 for none."""
 
 
 class Seq2seqFamily(Family):
@@ -94,7 +102,12 @@ class Seq2seqFamily(Family):
 
     def sampler(self, codec: Any, *, hook: LogitsHook | None = None) -> Sampler:
         """Return a sampler over the current weights; the hook comes after the filters of the options."""
-        return Seq2seqSampler(self.network, decode_tokens=codec.decode_tokens, hooks=() if hook is None else (hook,))
+        return Seq2seqSampler(
+            self.network,
+            decode_tokens=codec.decode_tokens,
+            hooks=() if hook is None else (hook,),
+            rare_run=_rare_run(codec),
+        )
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the weights under the names of T5ForConditionalGeneration."""
@@ -125,7 +138,7 @@ class Seq2seqFamily(Family):
 
     def files(self, codec: Any) -> dict[str, bytes]:
         """Return config.json, generation_config.json, tokenizer.json and tokenizer_config.json."""
-        settings = settings_files(self.config, end_name=END, padding_name=PADDING_NAME)
+        settings = settings_files(self.config, end_name=END, padding_name=PADDING_NAME, rare_run=_rare_run(codec))
         return {**settings, "tokenizer.json": codec.tokenizer_json()}
 
     def onnx_parts(self) -> list[OnnxPart]:
@@ -166,3 +179,7 @@ def first_text(target: Int[Tensor, "batch length"]) -> Bool[Tensor, "batch lengt
     """
     is_end = (target == END_TOKEN).long()
     return (target != PADDING_TOKEN) & (is_end.cumsum(1) - is_end == 0)
+
+
+def _rare_run(codec: Any) -> int:
+    return codec.rare_run if isinstance(codec, KnowsRepeats) else 0

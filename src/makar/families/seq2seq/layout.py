@@ -64,13 +64,14 @@ def saved_names(config: Seq2seqConfig) -> Iterator[tuple[str, list[Part]]]:
         yield "separate_head", [Part("lm_head.weight", config.vocabulary)]
 
 
-def settings_files(config: Seq2seqConfig, *, end_name: str, padding_name: str) -> dict[str, bytes]:
+def settings_files(config: Seq2seqConfig, *, end_name: str, padding_name: str, rare_run: int) -> dict[str, bytes]:
     """Return config.json, generation_config.json and tokenizer_config.json.
 
     Args:
         config: Sizes.
         end_name: Name of the end token in the tokenizer.
         padding_name: Name of what fills up.
+        rare_run: Shortest run of tokens that no text is to have twice; 0 for none.
     """
     tokens = {"pad_token_id": PADDING_TOKEN, "eos_token_id": END_TOKEN, "decoder_start_token_id": PADDING_TOKEN}
     settings: dict[str, Any] = {
@@ -100,6 +101,6 @@ def settings_files(config: Seq2seqConfig, *, end_name: str, padding_name: str) -
         "pad_token": padding_name,
         "clean_up_tokenization_spaces": False,
     }
-    generation = {"num_beams": USUAL_BEAMS, **tokens}
+    generation = {"num_beams": USUAL_BEAMS, "no_repeat_ngram_size": rare_run, **tokens}
     files = {"config.json": settings, "generation_config.json": generation, "tokenizer_config.json": tokenizer}
     return {name: json.dumps(values, indent=2).encode() for name, values in files.items()}

@@ -22,7 +22,12 @@ class Seq2seqOptions(Config):
     length_penalty: float = setting(
         1.0, meaning="beams are compared by log-probability over length to this power; larger is longer", minimum=0.0
     )
-    no_repeat: int = setting(0, meaning="no run of so many tokens comes twice; 0 is off", unit="tokens", minimum=0)
+    no_repeat: int | None = setting(
+        None,
+        meaning="no run of so many tokens comes twice; 0 is off, none takes the shortest that hardly any text learned from has twice",
+        unit="tokens",
+        minimum=0,
+    )
     repetition_penalty: float = setting(
         1.0,
         meaning="divides the positive logits of tokens already written, multiplies the negative; 1 is off",

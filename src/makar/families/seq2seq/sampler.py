@@ -42,6 +42,7 @@ class Seq2seqSampler(Sampler):
         network: The network; its weights are copied at the first use.
         decode_tokens: From tokens to text.
         hooks: Applied to the logits after the filters; a watermark.
+        rare_run: Shortest run of tokens that hardly any text has twice; 0 for none.
     """
 
     def __init__(
@@ -50,8 +51,10 @@ class Seq2seqSampler(Sampler):
         *,
         decode_tokens: Callable[[np.ndarray], str],
         hooks: Sequence[LogitsHook] = (),
+        rare_run: int = 0,
     ) -> None:
         self._network = network
+        self._rare_run = rare_run
         self._decode_tokens = decode_tokens
         self._hooks = tuple(hooks)
 
@@ -79,6 +82,10 @@ class Seq2seqSampler(Sampler):
         if len(prompts) != len(seeds):
             raise DataError(f"{len(prompts)} prompts and {len(seeds)} seeds", expected="one seed a prompt")
         sources = [self._source(prompt) for prompt in prompts]
+        if options.no_repeat is None:
+            # A form may have to repeat itself, and has its own rules.
+            is_held = any(isinstance(hook, Constraint) for hook in self._hooks)
+            options = options.changed(no_repeat=0 if is_held else self._rare_run)
         return self._run(options, sources, seeds)
 
     @torch.inference_mode()
@@ -133,7 +140,7 @@ class Seq2seqSampler(Sampler):
             stays = []
             for place, (example, logits) in enumerate(zip(list(going), block.step(last).cpu())):
                 history = example.tokens[1:]
-                logits = without_repeats(logits, history, options.no_repeat)
+                logits = without_repeats(logits, history, options.no_repeat or 0)
                 token = choose(logits, history, chain=example.chain, generator=example.generator)
                 is_last = token == END_TOKEN
                 if not is_last:
@@ -164,7 +171,7 @@ class Seq2seqSampler(Sampler):
 
         def reshape(logits: Tensor, history: Sequence[int]) -> Tensor:
             tokens = torch.tensor(history, dtype=torch.int64)
-            logits = without_repeats(logits.cpu(), history, options.no_repeat)
+            logits = without_repeats(logits.cpu(), history, options.no_repeat or 0)
             for strategy in chain:
                 logits = strategy(logits, tokens)
             return logits

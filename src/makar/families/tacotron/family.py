@@ -15,6 +15,7 @@ from torch import Tensor
 from makar.families.family import Batch, Family, Loss, OnnxPart, ParameterGroup, Phase, Sampler
 from makar.families.labels import asked_class, told_of_frames
 from makar.families.logits_hook import LogitsHook, refuse_hook
+from makar.families.spoken_frames import is_spoken
 from makar.families.tacotron.config import TacotronConfig
 from makar.families.tacotron.network import State, TacotronNetwork
 from makar.families.tacotron.options import TacotronOptions
@@ -116,15 +117,6 @@ class TacotronFamily(Family):
                 dynamic={},
             ),
         ]
-
-
-def is_spoken(source: Tensor) -> Tensor:
-    """Return where something is spoken, a pause included, bool ``[batch, frames]``; behind the end a unit has no length.
-
-    Args:
-        source: ``[batch, planes, 1, frames]``.
-    """
-    return source[:, -1, 0] > 0
 
 
 class TacotronSampler(Sampler):

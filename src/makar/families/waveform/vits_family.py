@@ -14,6 +14,7 @@ from torch import Tensor
 from makar.families.family import Batch, Family, Loss, OnnxPart, ParameterGroup, Phase, Sampler
 from makar.families.labels import asked_class, told_of_frames
 from makar.families.logits_hook import LogitsHook, refuse_hook
+from makar.families.spoken_frames import is_spoken
 from makar.families.waveform.spectral_losses import Judges, spectral_distance
 from makar.families.waveform.vits_config import VitsConfig
 from makar.families.waveform.vits_network import VitsNetwork
@@ -62,7 +63,7 @@ class VitsFamily(Family):
     def prepare(self, batch: Batch, generator: torch.Generator) -> Batch:
         """Draw where a window begins, inside of what is spoken, and the noise of the latents: for all phases the same."""
         config, device = self.config, batch[TARGET].device
-        spoken = _is_spoken(batch[SOURCE]).sum(1).cpu()
+        spoken = is_spoken(batch[SOURCE]).sum(1).cpu()
         draws = torch.rand(len(spoken), generator=generator)
         start = (draws * (spoken - config.window + 1).clamp(min=1)).long()
         noise = torch.randn(len(spoken), config.latent_channels, config.frames, generator=generator)
@@ -90,7 +91,7 @@ class VitsFamily(Family):
         moved = self.network.to_prior(latents)
         nats = log_spread - log_deviation - 0.5 * batch[NOISE].square()
         nats = nats + 0.5 * (moved - expected).square() * torch.exp(-2 * log_spread)
-        spoken = _is_spoken(batch[SOURCE])[:, None]
+        spoken = is_spoken(batch[SOURCE])[:, None]
         return (nats * spoken).sum() / (spoken.sum() * self.config.latent_channels).clamp(min=1)
 
     def _loss(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -164,11 +165,6 @@ class VitsFamily(Family):
         ]
 
 
-def _is_spoken(source: Tensor) -> Tensor:
-    """Return where something is spoken, bool ``[batch, frames]``; behind the end a unit has no length."""
-    return source[:, -1, 0] > 0
-
-
 class VitsSampler(Sampler):
     """Speaks.
 
@@ -201,7 +197,7 @@ class VitsSampler(Sampler):
                 drawn = mean + options.temperature * log_spread.exp() * noise[None].to(device)
                 samples = self._network.decode(self._network.from_prior(drawn), classes)[0]
             # Behind the end nothing was learned.
-            spoken = int(_is_spoken(source[None]).sum()) * self._config.hop
+            spoken = int(is_spoken(source[None]).sum()) * self._config.hop
             wave = torch.where(torch.arange(len(samples)) < spoken, samples.float().cpu(), 0.0).clamp(-1, 1).numpy()
             yield index, {WAVE: wave, TARGET: self._codec.picture_of_samples(wave)}, True
 

@@ -60,14 +60,17 @@ export function sketch(place, png, seed, { step, steps }) {
 }
 
 /** Have a sound made and kept; gives what its card shows. */
-async function soundOf({ model, prompt, seed, controls, voice = "default", speed = 1 }, { signal } = {}) {
-  const json = { model, input: prompt, voice, speed, seed, controls, response_format: "wav", store: true };
+async function soundOf({ model, prompt, seed, controls }, { signal } = {}) {
+  const json = { model, input: prompt, seed, controls, response_format: "wav", store: true };
   const answer = await request("/v1/audio/speech", { json, signal });
   const lost = answer.headers.get("x-makar-not-kept");
   if (lost) say(`Not kept: ${lost}`);
-  const signed = JSON.parse(new TextDecoder().decode(bytesOf(answer.headers.get("x-makar-manifest"))));
-  const { novelty } = signed.manifest;
-  return { id: answer.headers.get("x-makar-asset"), type: "audio/wav", medium: "sound", model, prompt, seed, novelty: novelty?.score, is_copy: novelty?.is_copy };
+  const id = answer.headers.get("x-makar-asset");
+  const sent = answer.headers.get("x-makar-manifest");
+  // That of a long text is too long for a header.
+  const signed = sent ? JSON.parse(new TextDecoder().decode(bytesOf(sent))) : lost ? {} : (await call(`/makar/v1/assets/${id}`)).manifest;
+  const novelty = signed.manifest?.novelty;
+  return { id, type: "audio/wav", medium: "sound", model, prompt, seed, novelty: novelty?.score, is_copy: novelty?.is_copy };
 }
 
 /** Have a clip made and kept; gives what its card shows. It is made in the background, and a signal stops it there too. */
@@ -154,7 +157,7 @@ async function whole(signed, file, { asset, raw, close, remove }) {
   const use = settingsOf(manifest);
   const words = new URLSearchParams({ model: asset?.model ?? use.model ?? "", prompt: use.prompt, seed: use.seed, controls: JSON.stringify(use.controls) });
   const acts = h("div", { class: "row" },
-    use.model && h("a", { class: "button", href: `#/create?${words}`, onclick: close }, "Use these settings"),
+    use.model && !(use.turns?.length > 1) && h("a", { class: "button", href: `#/create?${words}`, onclick: close }, "Use these settings"),
     file.type !== "application/json" && button("Save", { icon: "down", act: () => download(file, name) }),
     CHANGED.has(manifest.medium) && asset?.model && h("a", { class: "button", href: `#/edit?${new URLSearchParams({ model: asset.model, asset: asset.id })}`, onclick: close }, "Edit"),
     isVideo && asset && h("a", { class: "button", href: `#/edit?${new URLSearchParams({ films: asset.id })}`, onclick: close }, "Cut and join"),

@@ -8,8 +8,9 @@ export function cited(found, collection, { opens = true } = {}) {
   const source = h("div", {});
   const cite = (count) => h("button", { type: "button", class: "cite", "aria-label": `Source ${count}`, onclick: () => show(found.citations.find((one) => one.number === count), source, collection) }, String(count));
   const sentences = found.sentences.map((said) => h("span", { class: said.problem ? "doubtful" : "" }, said.text, said.citations.map(cite), said.problem && h("span", { class: "tag gold" }, said.problem), " "));
+  const missing = found.is_cut ? ", of the end of the best source" : found.left_out ? `, without the last ${found.left_out} sources, which did not fit` : "";
   if (opens && found.citations.length) show(found.citations[0], source, collection);
-  return h("div", {}, h("section", { class: "panel", "aria-label": "Answer" }, h("p", { class: "answer" }, found.is_found ? sentences : found.text), h("p", { class: "small soft" }, `Answered by ${found.by}`)), found.citations.length > 0 && source);
+  return h("div", {}, h("section", { class: "panel", "aria-label": "Answer" }, h("p", { class: "answer" }, found.is_found ? sentences : found.text), h("p", { class: "small soft" }, `Answered by ${found.by}${missing}`)), found.citations.length > 0 && source);
 }
 
 /** A review of several documents, with the same numbers. */

@@ -102,13 +102,14 @@ class Create extends HTMLElement {
   /** A text, and a voice where the model has several. */
   speechFor(model) {
     const input = h("textarea", { rows: 4, value: state.prompt, oninput: () => { state.prompt = input.value; } });
-    const voices = choice(model.classes.map((name) => [name, name]), model.classes[0] ?? "", () => {});
-    const manner = (low, high, step, usual) => h("input", { type: "number", min: low, max: high, step, placeholder: usual });
-    const [speed, pitch, energy] = [manner(.5, 2, .05, 1), manner(-12, 12, .5, 0), manner(-12, 6, .5, 0)];
+    const { label } = state.controls;
+    const voices = choice(model.classes.map((name) => [name, name]), model.classes.includes(label) ? label : model.classes[0] ?? "", () => {});
+    const manner = (name, low, high, step, usual) => h("input", { type: "number", min: low, max: high, step, placeholder: usual, value: state.controls[name] ?? "" });
+    const [speed, pitch, energy] = [manner("speed", .5, 2, .05, 1), manner("pitch", -12, 12, .5, 0), manner("energy", -12, 6, .5, 0)];
     const moved = model.moves_voices ? [field("Pitch", pitch, "Semitones above the recordings; below 0 lower"), field("Energy", energy, "Decibels above the recordings; below 0 quieter")] : [];
     const element = h("div", {}, field("Text to speak", input, "However long. Ctrl and Enter make it."), model.classes.length > 0 && field("Voice", voices), field("Speed", speed, "2 is twice as fast as the recordings"), moved);
-    const moves = () => Object.fromEntries(Object.entries({ pitch, energy }).filter(([, one]) => Number(one.value)).map(([name, one]) => [name, Number(one.value)]));
-    return { element, read: () => input.value, voice: () => (model.classes.length ? voices.value : "default"), speed: () => Number(speed.value || 1), moves };
+    const moves = () => ({ ...(model.classes.length ? { label: voices.value } : {}), ...Object.fromEntries(Object.entries({ speed, pitch, energy }).filter(([, one]) => Number(one.value)).map(([name, one]) => [name, Number(one.value)])) });
+    return { element, read: () => input.value, moves };
   }
 
   /** Say what it takes before it is made, by what this model took here before. */
@@ -129,9 +130,9 @@ class Create extends HTMLElement {
   async make() {
     if (this.stopper) return;
     if (isWrong(this.rest)) return;
-    state.controls = this.options.read();
+    state.controls = { ...this.options.read(), ...this.prompt.moves?.() };
     state.count = Number(this.count.value);
-    const asked = { model: this.model.id, prompt: this.prompt.read(), n: state.count, seed: this.seeds.take(), controls: { ...state.controls, ...this.prompt.moves?.() } };
+    const asked = { model: this.model.id, prompt: this.prompt.read(), n: state.count, seed: this.seeds.take(), controls: state.controls };
     this.stopper = new AbortController();
     this.stop.hidden = false;
     this.go.disabled = true;
@@ -186,7 +187,7 @@ class Create extends HTMLElement {
       const seed = asked.seed + number;
       const [waiting, told] = waitingFor(`Progress of seed ${seed}`);
       list.append(waiting);
-      const made = await make({ ...asked, seed, voice: this.prompt.voice?.(), speed: this.prompt.speed?.() }, { signal: this.stopper.signal, told });
+      const made = await make({ ...asked, seed }, { signal: this.stopper.signal, told });
       waiting.replaceWith(card(made));
     }
     return asked.n;

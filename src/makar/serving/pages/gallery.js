@@ -4,13 +4,17 @@ import { h, button, choice, field, problem, say } from "./dom.js";
 import { call } from "./api.js";
 import { card, foreign } from "./asset.js";
 import { manifestOf } from "./manifest.js";
-import { thumbs } from "./rate.js";
+import { rater, thumbs, wantRater } from "./rate.js";
 
-const wanted = { text: "", model: "", medium: "", kind: "", run: "" };
+const wanted = { text: "", model: "", medium: "", kind: "", run: "", rating: "", for_rater: "" };
+const RATINGS = [["", "all"], ["good", "found good"], ["poor", "found poor"], ["unrated", "not rated"]];
+const ME = " ";
 const KINDS = { create: "made from nothing", edit: "edited", chat: "said in a chat" };
 
 class Gallery extends HTMLElement {
   connectedCallback() {
+    // An order that cannot be had, because nothing was said yet, is not kept for the next visit.
+    wanted.for_rater = "";
     for (const [name, value] of this.place.words) if (name in wanted) wanted[name] = value;
     this.list = h("ul", { class: "grid" });
     this.filters = h("div", { class: "row" });
@@ -48,7 +52,8 @@ class Gallery extends HTMLElement {
   async load({ afresh = false } = {}) {
     const turn = (this.turn = (this.turn ?? 0) + 1);
     const words = new URLSearchParams(Object.entries(wanted).filter(([, value]) => value));
-    if (!afresh && this.last) words.set("before", this.last);
+    if (afresh) this.ids = new Set();
+    if (this.ids.size) words.set("before", [...this.ids].at(-1));
     try {
       const found = await call(`/makar/v1/assets?${words}`);
       if (turn !== this.turn) return;
@@ -56,8 +61,8 @@ class Gallery extends HTMLElement {
         this.list.replaceChildren();
         if (!this.filters.childElementCount) this.show(found.filters);
       }
-      this.list.append(...found.data.map((asset) => card(asset, { more: asset.model && h("div", { class: "rated" }, thumbs(asset.id)) })));
-      this.last = found.data.at(-1)?.id;
+      this.list.append(...found.data.map((asset) => card(asset, { gone: () => this.ids.delete(asset.id), more: asset.model && h("div", { class: "rated" }, thumbs(asset.id)) })));
+      found.data.forEach((asset) => this.ids.add(asset.id));
       this.more.hidden = !found.has_more;
       const count = this.list.childElementCount;
       this.count.textContent = count ? `${count}${found.has_more ? " and more" : ""}` : Object.values(wanted).some(Boolean) ? "Nothing fits these filters." : "Nothing was made yet.";
@@ -73,7 +78,14 @@ class Gallery extends HTMLElement {
       waiting = setTimeout(() => { wanted.text = search.value; this.load({ afresh: true }); }, 250);
     } });
     const by = (name, words, shown = (value) => value) => found[name].length > 0 && h("div", {}, field(words, choice([["", "all"], ...found[name].map((value) => [value, shown(value)])], wanted[name], (value) => { wanted[name] = value; this.load({ afresh: true }); })));
-    this.filters.append(...[h("div", { class: "grow" }, field("Search", search)), by("model", "Model"), by("medium", "Medium"), by("kind", "How", (value) => KINDS[value] ?? value), by("run", "Training")].filter(Boolean));
+    const order = choice([["", "newest first"], [ME, "what I like"], ["all", "what all like"]], wanted.for_rater && wanted.for_rater === rater()?.name ? ME : wanted.for_rater, async (value) => {
+      wanted.for_rater = value === ME ? (await wantRater())?.name ?? "" : value;
+      if (!wanted.for_rater) order.value = "";
+      this.load({ afresh: true });
+    });
+    this.filters.append(...[h("div", { class: "grow" }, field("Search", search)), by("model", "Model"), by("medium", "Medium"), by("kind", "How", (value) => KINDS[value] ?? value), by("run", "Training"),
+      field("Rating", choice(RATINGS, wanted.rating, (value) => { wanted.rating = value; this.load({ afresh: true }); })),
+      field("Order", order)].filter(Boolean));
   }
 }
 

@@ -37,9 +37,15 @@ function inside(bytes) {
 
 /** What was asked for, as the pages ask for it. */
 export function settingsOf(manifest) {
-  const controls = Object.fromEntries(Object.entries(manifest.settings ?? {}).filter(([name, value]) => name !== "kind" && value !== null && !(Array.isArray(value) && !value.length)));
-  const prompt = manifest.prompt;
-  return { model: manifest.artifact?.name, prompt: typeof prompt === "string" ? prompt : prompt === null || prompt === undefined ? "" : JSON.stringify(prompt), seed: manifest.seed, controls, medium: manifest.medium };
+  const { operation, speed, pitch, energy } = manifest.edit ?? {};
+  const manner = operation === "speak" ? Object.entries({ speed: speed === 1 ? null : speed, pitch: pitch || null, energy: energy || null }) : [];
+  const steering = Object.entries(manifest.steering ?? {}).filter(([, value]) => value !== 0);
+  const controls = Object.fromEntries([...Object.entries(manifest.settings ?? {}), ...steering, ...manner].filter(([name, value]) => name !== "kind" && value !== null && value !== undefined && !(Array.isArray(value) && !value.length)));
+  const isTold = Array.isArray(manifest.prompt) && manifest.prompt.length > 0 && manifest.prompt.every((one) => one?.role);
+  const turns = isTold ? manifest.prompt : null;
+  // What was asked alone is its own text; a conversation is none that could be gone on from elsewhere.
+  const prompt = turns?.length === 1 ? turns[0].content : manifest.prompt;
+  return { model: manifest.artifact?.name, prompt: typeof prompt === "string" ? prompt : prompt === null || prompt === undefined ? "" : JSON.stringify(prompt), turns, seed: manifest.seed, controls, medium: manifest.medium };
 }
 
 const shell = (word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${String(word).replaceAll("'", `'"'"'`)}'`);
@@ -89,12 +95,30 @@ function filmLines(edit) {
   };
 }
 
+/** Lines that have a conversation answered again. */
+function chatLines({ model, turns, seed, controls }, sets) {
+  const { max_tokens: most, ...others } = controls;
+  const body = { model, messages: turns, seed, controls: others, ...(most ? { max_tokens: most } : {}) };
+  const curl = `curl ${location.origin}/v1/chat/completions -H "content-type: application/json" \\\n  -d ${shell(JSON.stringify(body))}`;
+  const system = turns[0].role === "system" ? ["--system", turns[0].content] : [];
+  const said = turns.slice(system.length ? 1 : 0);
+  const isFirst = said.length === 1 && said[0].role === "user";
+  return {
+    // A conversation that is longer can only be given to a server.
+    shell: isFirst ? ["makar", "chat", model, ...system, "-m", said[0].content, "--seed", String(seed), ...sets].map(shell).join(" ") : curl,
+    python: [`import makar`, ``, `model = makar.load(${python(model)})`, `asset = model.generate(${python(turns)}, seed=${seed}, options=${python(controls)})[0]`, `print(asset.content)`].join("\n"),
+    curl,
+  };
+}
+
 /** Lines that make the same again. */
 export function lines(manifest) {
-  const { model, prompt, seed, controls, medium } = settingsOf(manifest);
+  const settings = settingsOf(manifest);
+  const { model, prompt, seed, controls, medium } = settings;
   const isImage = medium === "image";
   const sets = Object.entries(controls).flatMap(([name, value]) => ["--set", `${name}=${written(value)}`]);
   if (manifest.edit?.operation === "film") return filmLines(manifest.edit);
+  if (settings.turns) return chatLines(settings, sets);
   if (manifest.edit && isImage) {
     const { words, values } = howOf(manifest.edit);
     const ends = { "interpolate-seeds": [], interpolate: ["IMAGE.png", "LAST.png"] }[manifest.edit.operation] ?? ["IMAGE.png"];
@@ -119,7 +143,8 @@ export function lines(manifest) {
   const isSound = medium === "sound";
   const isVideo = medium === "video";
   const isFile = medium === "structure" || medium === "music";
-  if (manifest.edit && (isSound || isVideo || isFile)) {
+  // What is spoken is made and not changed, although it states how.
+  if (manifest.edit && manifest.edit.operation !== "speak" && (isSound || isVideo || isFile)) {
     const { words, values, files } = changeOf(manifest.edit);
     const file = { sound: "SOUND.wav", video: "CLIP.webm", structure: "GIVEN.pdb", music: "GIVEN.mid" }[medium];
     const put = Object.keys(files).map((name) => `-F ${name}=@${files[name]}`);

@@ -1,6 +1,6 @@
 // Train: bring a folder, see what is in it, see the plan, train, watch, stop, go on, compare.
 
-import { h, button, choice, duration, field, isWrong, number, pairs, problem, say, size, table } from "./dom.js";
+import { h, ask, button, choice, duration, field, isWrong, number, pairs, problem, say, size, table, when } from "./dom.js";
 import { call, events, forgetModels, models, picture } from "./api.js";
 import { chart, smooth } from "./chart.js";
 import { bring, dropped } from "./bring.js";
@@ -42,11 +42,16 @@ class Train extends HTMLElement {
   async sources() {
     const found = await call("/makar/v1/sources");
     const told = h("p", { class: "small soft", role: "status" });
+    // Those of a collection of documents belong to the page Knowledge.
+    const kept = found.brought.filter((one) => !one.collection && one.files);
+    const brought = h("div", {}, this.brought(kept));
     const take = async (files, name) => {
       if (!files.length) return;
       try {
         const folder = await bring(files, name, (done) => { told.textContent = `Bringing ${done} of ${files.length} files`; });
         told.textContent = `${folder.name}: ${folder.files} files, ${size(folder.bytes)}`;
+        kept.unshift(folder);
+        brought.replaceChildren(this.brought(kept) || "");
         await this.inspect({ id: folder.id, name: folder.name });
       } catch (error) {
         told.replaceChildren(problem(error));
@@ -67,7 +72,31 @@ class Train extends HTMLElement {
     const look = () => path.value.trim() && this.inspect({ id: path.value.trim(), name: path.value.trim() });
     const waiting = Object.entries(await call("/makar/v1/feedback/waiting")).filter(([, count]) => count);
     const fresh = waiting.length > 0 && h("p", {}, `${waiting.map(([medium, count]) => `${number(count)} of ${medium}`).join(" and ")} said about what was made since the last training on it. `, button("Learn from feedback", { act: () => this.inspect({ id: "feedback:", name: "feedback" }) }));
-    return h("div", {}, fresh, drop, h("form", { class: "row", onsubmit: (event) => { event.preventDefault(); look(); } }, h("div", { class: "grow" }, field("Or a path", path, hint)), button("Look at it", { type: "submit" })), known);
+    return h("div", {}, fresh, drop, brought, h("form", { class: "row", onsubmit: (event) => { event.preventDefault(); look(); } }, h("div", { class: "grow" }, field("Or a path", path, hint)), button("Look at it", { type: "submit" })), known);
+  }
+
+  /** What was brought before: to look at again, or to delete. */
+  brought(folders) {
+    const row = (one) => {
+      const remove = async () => {
+        if (!(await ask(`Delete the ${number(one.files)} files of ${one.name} on the server? Models that learned from them stay.`, "Delete"))) return;
+        try {
+          await call(`/makar/v1/folders/${one.id}`, { method: "DELETE" });
+        } catch (error) {
+          say(error.message);
+          return;
+        }
+        item.remove();
+        if (state.source?.id !== one.id) return;
+        Object.assign(state, { source: null, inspection: null, plan: null });
+        this.looked.replaceChildren();
+        this.planned.replaceChildren();
+      };
+      const item = h("li", { class: "row spread" }, h("span", {}, h("strong", {}, one.name), h("span", { class: "small soft" }, ` ${number(one.files)} ${one.files === 1 ? "file" : "files"}, ${size(one.bytes)}, ${when(one.created_at)}`)),
+        h("span", { class: "row tight" }, button("Look at it", { title: `Look at ${one.name}`, act: () => this.inspect({ id: one.id, name: one.name }) }), button("", { icon: "trash", kind: "plain", title: `Delete the files of ${one.name}`, act: remove })));
+      return item;
+    };
+    return folders.length > 0 && h("details", { open: true }, h("summary", {}, "Brought before"), h("ul", { class: "plain" }, folders.map(row)));
   }
 
   async inspect(source) {
@@ -173,8 +202,9 @@ class Train extends HTMLElement {
     const waiting = found.jobs.filter((job) => !begun.has(job.run) && job.status !== "succeeded" && job.status !== "cancelled");
     const jobs = waiting.map((job) => h("li", { class: "row spread" }, h("span", {}, h("strong", {}, job.name), " ", h("span", { class: `tag ${MARKS[job.status] ?? ""}` }, job.status === "running" ? "reading the data" : job.status), job.error && h("span", { class: "small" }, ` ${job.error}`)),
       job.status !== "failed" && button("Cancel", { act: () => call(`/makar/v1/jobs/${job.id}/cancel`, { method: "POST" }).then(() => this.list()) })));
+    const why = (run) => run.status === "stopped" && found.jobs.find((job) => job.run === run.id)?.error;
     const rows = found.data.map((run) => h("tr", {}, h("td", {}, h("input", { type: "checkbox", value: run.id, checked: chosen.has(run.id), "aria-label": `Compare ${run.name}, ${run.id}` })), h("td", {}, h("a", { href: `#/train/${run.id}` }, run.name), h("div", { class: "small soft" }, run.id)),
-      h("td", {}, h("span", { class: `tag ${MARKS[run.status] ?? ""}` }, run.status)), h("td", {}, run.recipe ?? "–"), h("td", { class: "number" }, run.inner_loss === null ? "–" : number(run.inner_loss))));
+      h("td", {}, h("span", { class: `tag ${MARKS[run.status] ?? ""}` }, run.status), why(run) && h("div", { class: "small" }, why(run))), h("td", {}, run.recipe ?? "–"), h("td", { class: "number" }, run.inner_loss === null ? "–" : number(run.inner_loss))));
     const compare = button("Compare the chosen ones", { act: () => {
       const picked = [...this.runs.querySelectorAll("input:checked")].map((box) => box.value);
       if (picked.length < 2) return say("Choose two or more");
@@ -234,13 +264,15 @@ class Train extends HTMLElement {
       }
     };
     const model = isSaved && run.artifact?.split("/").at(-1);
-    const key = `${word} ${last?.step}`;
+    const error = word === "stopped" && run.error;
+    const key = `${word} ${last?.step} ${error}`;
     if (this.shownTitle === key) return;
     this.shownTitle = key;
     const focused = document.activeElement?.dataset?.act;
     this.head.replaceChildren(h("div", { class: "row" }, h("span", { class: `tag ${MARKS[word]}` }, word), h("span", { class: "soft small" }, run.recipe ?? ""),
       isRunning && button("Stop", { icon: "stop", act: () => act("stop"), "data-act": "stop" }), !isRunning && !isSaved && button("Go on", { icon: "play", act: () => act("resume"), "data-act": "resume" }),
       model && h("a", { class: "button", href: `#/create?model=${encodeURIComponent(model)}` }, "Create with it"), model && h("a", { class: "button", href: `#/models/${encodeURIComponent(model)}` }, "Card and report")),
+    error && problem({ message: error }),
     last ? h("div", {}, h("progress", { max: 1, value: isSaved ? 1 : last.progress, "aria-label": "How far it is" }), h("p", { class: "small soft" }, [`step ${number(last.step)}${last.steps ? ` of ${number(last.steps)}` : ""}`, isRunning && last.seconds_left !== null && `${duration(last.seconds_left)} left`, `${number(last.items_per_second)} items a second`, last.inner_loss !== null && `held-out loss ${number(last.inner_loss)}`].filter(Boolean).join(" · "))) : "");
     if (focused) this.head.querySelector(`[data-act=${focused}]`)?.focus();
   }

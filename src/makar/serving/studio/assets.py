@@ -1,8 +1,10 @@
 """/makar/v1/assets: what was made and kept, to look through, to get back, to check and to delete."""
 
 import asyncio
+import dataclasses
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from fastapi import Request, Response
 
@@ -14,8 +16,9 @@ from makar.provenance.embedding import sidecar_path
 from makar.serving.bodies import check_text
 from makar.serving.front import answer, attended, front_of
 from makar.serving.library import Wanted
+from makar.serving.studio.liking import best_first, by_rating
 from makar.serving.studio.verbs import answer_of
-from makar.serving.uploads import read_form
+from makar.serving.uploads import limit_of, read_form
 
 MOST_LISTED = 200
 FILTERS = ("model", "medium", "kind", "run", "text", "before")
@@ -29,19 +32,27 @@ SUFFIXES = {
 
 
 async def list_assets(request: Request) -> Response:
-    """List what was kept, the newest first."""
-    given = {name: request.query_params[name] for name in FILTERS if request.query_params.get(name)}
-    for value in given.values():
+    """List what was kept, the newest first, or as somebody would like it."""
+    words = {name: value for name in (*FILTERS, "rating", "for_rater") if (value := request.query_params.get(name))}
+    for value in words.values():
         check_text(value)
-    limit = request.query_params.get("limit", "60")
-    if not (limit.isascii() and limit.isdigit() and 0 < int(limit[:6]) <= MOST_LISTED):
-        raise UsageError(f"the limit {limit[:20]!a}", expected=f"1 to {MOST_LISTED}")
+    limit = limit_of(request.query_params.get("limit", "60"), most=MOST_LISTED)
     library = front_of(request).library
-    # One more than is shown tells whether there are more.
-    found = await asyncio.to_thread(library.newest, Wanted(limit=int(limit) + 1, **given))
+
+    def listed() -> tuple[list[dict[str, Any]], bool]:
+        filters: dict[str, Any] = {name: words[name] for name in FILTERS if name in words}
+        wanted = Wanted(limit=limit, **filters)
+        if "rating" in words:
+            wanted = by_rating(wanted, words["rating"])
+        if "for_rater" in words:
+            return best_first(library, wanted, words["for_rater"]), False
+        # One more than is shown tells whether there are more.
+        found = library.newest(dataclasses.replace(wanted, limit=limit + 1))
+        return found[:limit], len(found) > limit
+
+    shown, has_more = await asyncio.to_thread(listed)
     facets = await asyncio.to_thread(library.facets)
-    shown = found[: int(limit)]
-    return answer({"object": "list", "data": shown, "has_more": len(found) > len(shown), "filters": facets})
+    return answer({"object": "list", "data": shown, "has_more": has_more, "filters": facets})
 
 
 async def one_asset(request: Request) -> Response:

@@ -7,6 +7,7 @@ folder for each collection, so that a file that is brought again replaces itself
 import asyncio
 import contextlib
 import dataclasses
+import glob
 import re
 from pathlib import Path
 from typing import Any, ClassVar
@@ -20,7 +21,7 @@ from makar.retrieval.sqlite_index import SqliteIndex
 from makar.serving.bodies import ignored_header, read_fields, read_json
 from makar.serving.front import answer, attended, front_of
 from makar.serving.problems import Problem
-from makar.serving.studio.folders import source_of
+from makar.serving.studio.folders import folders_of, source_of
 from makar.serving.studio.verbs import answer_of
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -86,10 +87,14 @@ async def ask(request: Request) -> Response:
     fields, ignored = read_fields(AskFields, await read_json(request))
     if not 0 < len(fields.question.strip()) <= LONGEST_QUESTION:
         raise UsageError("a question without words, or too long", expected=f"at most {LONGEST_QUESTION} characters")
+    if fields.model and fields.synthesise:
+        raise UsageError(
+            "a review with a model", expected="one of them: a review is written of the documents' own words"
+        )
     words = ["ask", "--in", _place(request).stem, "--json"]
     words += ["--limit", str(fields.limit)] if fields.limit else []
     words += ["--synthesise"] if fields.synthesise else []
-    if fields.model and not fields.synthesise:
+    if fields.model:
         words += ["--model", front_of(request).pool.place(fields.model).source]
     # Behind the two hyphens nothing is an option.
     return answer(await attended(request, answer_of([*words, "--", fields.question])), ignored_header(ignored))
@@ -112,9 +117,17 @@ async def passages(request: Request) -> Response:
 
 
 async def remove(request: Request) -> Response:
-    """Delete a collection; the documents themselves stay where they are."""
-    place = _place(request)
-    for path in (place, *(place.with_name(f"{place.name}{end}") for end in ("-wal", "-shm"))):
+    """Delete a collection; the documents themselves stay where they are.
+
+    What was brought for it is from then on a folder like any other: another collection of that name begins without it.
+    """
+    place, shelf = _place(request), folders_of(request).shelf
+    for folder in shelf.all():
+        if folder["collection"] == place.stem:
+            shelf.put(folder["id"], folder | {"collection": None})
+    beside = [place.with_name(f"{place.name}{end}") for end in ("-wal", "-shm")]
+    # The graph of its vectors too, where there is one.
+    for path in (place, *beside, *place.parent.glob(f"{glob.escape(place.name)}.vectors-*")):
         path.unlink(missing_ok=True)
     return answer({"id": place.stem, "object": "collection", "deleted": True})
 

@@ -112,7 +112,7 @@ async def evaluate(request: Request) -> Response:
 
 async def export(request: Request) -> Response:
     """Give a model in a standard format, as one archive."""
-    fields, _ = read_fields(ExportFields, await read_json(request))
+    fields, ignored = read_fields(ExportFields, await read_json(request))
     place = _saved(request)
     folder = Path(tempfile.mkdtemp(prefix="makar-export-"))
     try:
@@ -128,6 +128,7 @@ async def export(request: Request) -> Response:
         archive,
         media_type="application/zip",
         filename=archive.name,
+        headers=ignored_header(ignored),
         background=BackgroundTask(shutil.rmtree, folder, ignore_errors=True),
     )
 

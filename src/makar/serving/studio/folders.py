@@ -4,8 +4,9 @@ A name of a file is split at its slashes and checked part by part, so that nothi
 leading dot) is passed over, as the readers of data do.
 """
 
+import asyncio
 import errno
-import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,11 @@ from makar.data.builtin.table import BUILT_IN
 from makar.data.feedback.source import FEEDBACK_PREFIX
 from makar.data.fingerprint import BUILT_IN_PREFIX
 from makar.errors import OutOfSpaceError, UsageError
-from makar.serving.bodies import read_json, required_text
+from makar.serving.bodies import parse_value, read_json, required_text
 from makar.serving.front import answer, front_of, now
 from makar.serving.problems import DENIED, Problem
 from makar.serving.shelf import Shelf
+from makar.serving.tuning import ENDED, trainings_of
 from makar.serving.uploads import read_form, word_of
 
 MOST_AT_ONCE = 200
@@ -76,6 +78,17 @@ class Folders:
         self.shelf.put(name, values)
         return values
 
+    def remove(self, name: str) -> None:
+        """Delete a folder with all its files.
+
+        Raises:
+            Problem: There is no such folder.
+        """
+        files = self.place(name).parent
+        # The document goes first: what is left of the files after a crash is in no list.
+        self.shelf.remove(name)
+        shutil.rmtree(files, ignore_errors=True)
+
 
 def safe_parts(path: str) -> list[str]:
     """Return the parts of a path that stays where it is put.
@@ -115,7 +128,10 @@ def source_of(request: Request, source: str) -> str:
         return str(folders_of(request).place(source))
     allowed = front_of(request).rules.data_folders
     # Followed to its end before it is compared, so that no link and no ".." leads out of what is allowed.
-    place = Path(source).expanduser().resolve()
+    try:
+        place = Path(source).expanduser().resolve()
+    except (RuntimeError, OSError, ValueError) as error:
+        raise UsageError(f"data at {source[:100]!a}", expected="a path that can be one") from error
     if not any(place == folder or folder in place.parents for folder in allowed):
         shown = ", ".join(map(str, allowed)) or "none: start the server with --data FOLDER"
         raise Problem(
@@ -163,13 +179,30 @@ async def add_files(request: Request) -> Response:
     texts, files = await read_form(request, most_files=MOST_AT_ONCE)
     given: list[UploadFile] = [file for name, file in files if name == "file"]
     try:
-        paths = json.loads(texts.get("paths", "null"))
-    except (ValueError, RecursionError) as error:
+        paths = parse_value(texts.get("paths", "null"))
+    except Problem as error:
         raise UsageError("paths that are no JSON", expected="a list of the paths of the files") from error
     if not isinstance(paths, list) or len(paths) != len(given) or not all(isinstance(path, str) for path in paths):
         raise UsageError(f"{len(given)} files with other paths", expected="paths: one for each file, in their order")
     contents = [(path, await file.read()) for path, file in zip(paths, given)]
     return answer(folders_of(request).add(request.path_params["folder"], contents))
+
+
+async def delete_folder(request: Request) -> Response:
+    """Delete a folder with all its files, unless a training that is not over learns from it."""
+    folders, name = folders_of(request), request.path_params["folder"]
+    place = await asyncio.to_thread(folders.place, name)
+    jobs = await asyncio.to_thread(trainings_of(request).jobs.all)
+    for job in jobs:
+        if job["status"] not in ENDED and str(place) in (job.get("words") or ()):
+            raise Problem(
+                f"{Path(job['output']).name} learns from these files",
+                status=409,
+                code="in_use",
+                do="stop the training first, or wait until it has ended",
+            )
+    await asyncio.to_thread(folders.remove, name)
+    return answer({"id": name, "object": "folder", "deleted": True})
 
 
 async def places(request: Request) -> Response:

@@ -1,11 +1,8 @@
 """The routes of the studio beside OpenAI's: its pages, and under /makar/v1 what it shows and starts."""
 
-from collections.abc import Awaitable, Callable
-
-from fastapi import Request, Response
-
 from makar.config import Config
 from makar.serving.bodies import schema_of
+from makar.serving.routes import FILE, Handler
 from makar.serving.studio import (
     assets,
     collections,
@@ -21,9 +18,6 @@ from makar.serving.studio import (
 from makar.serving.studio.collections import AddFields, AskFields
 from makar.serving.studio.training_fields import InspectFields, PlanFields, TrainFields
 
-Handler = Callable[[Request], Awaitable[Response]]
-FILE = {"type": "string", "format": "binary"}
-
 ROUTES: tuple[tuple[str, str, Handler, type[Config] | None], ...] = (
     ("GET", "/", pages.index, None),
     ("GET", "/studio/{file:path}", pages.file, None),
@@ -38,6 +32,7 @@ ROUTES: tuple[tuple[str, str, Handler, type[Config] | None], ...] = (
     ("DELETE", "/makar/v1/assets/{asset}", assets.delete_asset, None),
     ("GET", "/makar/v1/sources", folders.places, None),
     ("POST", "/makar/v1/folders", folders.create_folder, None),
+    ("DELETE", "/makar/v1/folders/{folder}", folders.delete_folder, None),
     ("POST", "/makar/v1/structures", making.structure, making.MakingFields),
     ("POST", "/makar/v1/music", making.music, making.MakingFields),
     ("POST", "/makar/v1/promotions", promoting.promote, promoting.PromoteFields),

@@ -19,7 +19,6 @@ from makar.errors import UnknownNameError, UsageError
 from makar.home import models_folder
 from makar.serving.bodies import ignored_header, read_fields, read_json
 from makar.serving.front import answer, attended, begun, front_of, now, sse
-from makar.serving.places import saved_names
 from makar.serving.problems import Problem
 from makar.serving.studio.folders import source_of
 from makar.serving.studio.training_fields import (
@@ -31,7 +30,7 @@ from makar.serving.studio.training_fields import (
     plan_words,
 )
 from makar.serving.studio.verbs import answer_of
-from makar.serving.tuning import ENDED, PAUSES, Trainings, trainings_of
+from makar.serving.tuning import ENDED, PAUSES, Trainings, exists, fixed_feedback, is_feedback, trainings_of
 from makar.training.run_store import Run, open_run
 
 LOOK_SECONDS = 0.5
@@ -62,7 +61,9 @@ async def begin(request: Request) -> Response:
     """Begin a training; it waits while another one trains."""
     fields, ignored = read_fields(TrainFields, await read_json(request))
     source = source_of(request, fields.source)
-    words = plan_words(fields, source, _parent(request, fields))
+    # What is said from now on belongs to the next training, also when this one is gone on with.
+    fixed = fixed_feedback(source) if is_feedback(source) else source
+    words = plan_words(fields, fixed, _parent(request, fields))
     trainings = trainings_of(request)
     usual = Path(source.removeprefix("builtin:")).stem
     name = _free_name(trainings, model_name(fields.name, usual), is_chosen=fields.name is not None)
@@ -135,7 +136,9 @@ async def one_run(request: Request) -> Response:
     """Describe a training: state, plan, curve, samples."""
     run = _run(request)
     details = await asyncio.to_thread(run_details, run.id)
-    return answer(details | {"samples": _samples(run), "folder": run.folder.name})
+    job = _job_of(trainings_of(request), run)
+    error = job["error"]["message"] if job is not None and job["error"] else None
+    return answer(details | {"samples": _samples(run), "folder": run.folder.name, "error": error})
 
 
 async def run_sample(request: Request) -> Response:
@@ -153,7 +156,7 @@ async def run_events(request: Request) -> Response:
     run, after = _run(request), request.query_params.get("after", "0")
     if not (after.isascii() and after.isdigit() and len(after) < 12):
         raise UsageError(f"after {after[:20]!a}", expected="the number of a line")
-    return await begun(_followed(run, int(after)), {})
+    return await begun(request, _followed(run, int(after)), {})
 
 
 async def _followed(run: Run, after: int) -> AsyncGenerator[bytes]:
@@ -217,6 +220,8 @@ async def resume(request: Request) -> Response:
     if job is not None:
         return answer(shown(trainings, trainings.ask(job["id"], "queued")))
     job = new_job(trainings, ["runs", "resume", run.id], output=Path(run.state()["output"]))
+    # It is this run that may have saved a model already.
+    job |= {"has_begun": True}
     trainings.put(job)
     return answer(shown(trainings, job))
 
@@ -227,10 +232,11 @@ async def cancel_job(request: Request) -> Response:
     return answer(shown(trainings, trainings.ask(request.path_params["job"], "cancelled")))
 
 
-def _job_of(trainings: Trainings, run: Run, statuses: tuple[str, ...]) -> dict[str, Any] | None:
+def _job_of(trainings: Trainings, run: Run, statuses: tuple[str, ...] = ()) -> dict[str, Any] | None:
+    """Return the newest job of a training, of those in one of the statuses where some are named; ``None`` where there is none."""
     output = run.state()["output"]
-    fitting = (job for job in trainings.jobs.all() if job["output"] == output and job["status"] in statuses)
-    return next(fitting, None)
+    fitting = (job for job in trainings.jobs.all() if job["output"] == output)
+    return next((job for job in fitting if not statuses or job["status"] in statuses), None)
 
 
 def _run(request: Request) -> Run:
@@ -264,10 +270,9 @@ def _free_name(trainings: Trainings, name: str, *, is_chosen: bool) -> str:
     Raises:
         Problem: It was chosen and is taken.
     """
-    pending = (job for job in trainings.jobs.all() if job["status"] not in ENDED)
-    taken = {*saved_names(), *(Path(job["output"]).name for job in pending)}
+    taken = trainings.taken()
     if name in taken and is_chosen:
-        raise Problem(f"there is a model {name}", status=409, code="exists", expected="another name", param="name")
+        raise exists(name, param="name")
     number = 1
     while (tried := name if number == 1 else f"{name}-{number}") in taken:
         number += 1

@@ -6,13 +6,12 @@ A client that goes ends the process. Words are given as a list and nothing is re
 import asyncio
 import contextlib
 import json
-import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from makar.serving.problems import BROKEN, INVALID, Problem
+from makar.serving.process import own_environment
 
 LONGEST_SAID = 1 << 28
 PATIENCE_SECONDS = 10.0
@@ -30,14 +29,12 @@ async def answer_of(words: Sequence[str], *, may_fail: bool = False) -> Any:
     Raises:
         Problem: The verb failed; the message is its own.
     """
-    package = str(Path(__file__).parents[3])
-    path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH", "")]))
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "makar", *words, *([] if "--json" in words else ["--json"])),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
-        env={**os.environ, "PYTHONPATH": path},
+        env=own_environment(),
         limit=LONGEST_SAID,
         start_new_session=True,
     )
