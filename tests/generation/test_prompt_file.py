@@ -125,6 +125,7 @@ def test_a_prompt_is_written_as_it_is_read():
         "review",
         "reason",
         "classify",
+        "ask",
     ],
 )
 def test_built_in_prompts_say_what_they_are_for_and_carry_their_values(name):
