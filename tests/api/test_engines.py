@@ -12,13 +12,22 @@ import torch
 import makar
 from makar.api.engines import use_engine
 from makar.artifacts.engine_file import RECORD, engine_file
+from makar.artifacts.save import save_artifact
+from makar.codecs.chat_config import ChatCodecConfig
+from makar.codecs.codec import fit_codec
+from makar.codecs.text_config import ByteCodecConfig
+from makar.data.record import Record
 from makar.errors import MakarError, MissingExtraError, UnknownNameError, UnsupportedError
+from makar.families.conversation.config import ChatConfig
+from makar.families.family import build_family
 from makar.families.transformer import llama_reader
+from makar.families.transformer.config import TransformerConfig
 from makar.families.transformer.decoder import DecoderShape, pack_weights
 from makar.families.transformer.layouts import transformers_settings
 from makar.families.transformer.openvino_reader import OpenVinoReaders
 from makar.families.transformer.reading import WeightsReader
 from makar.home import home
+from makar.recipe import Recipe, Stage
 from makar.tensor_spec import TARGET
 from tests.serving.server import talker
 
@@ -51,6 +60,28 @@ def model(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MAKAR_HOME", str(folder))
         yield makar.load(talker(folder / "talker", context=256).path)
+
+
+def chatty(place):
+    """Save a small model that talks and has learned nothing."""
+    said = ({"role": "user", "content": "Hello"}, {"role": "assistant", "content": "And you?"})
+    record = Record(
+        id="0" * 16, medium="text", content="Hello", document="d", source="s", split="train", roles={"messages": said}
+    )
+    codec = ChatCodecConfig(base=ByteCodecConfig())
+    fitted = fit_codec(codec, iter([record]))
+    config = ChatConfig(decoder=TransformerConfig(context=256, depth=1, width=16, heads=2)).bound_to(fitted.spec)
+    family = build_family(config)
+    generator = torch.Generator().manual_seed(0)
+    family.initialise(generator)
+    with torch.no_grad():
+        for parameter in family.parameters():
+            parameter.add_(0.3 * torch.randn(parameter.shape, generator=generator))
+    recipe = Recipe(
+        name="chat", medium="text", summary="for tests", stages=(Stage(name="model", codec=codec, family=config),)
+    )
+    data = {"fingerprint": "ab" * 32, "name": "notes"}
+    return save_artifact(place, recipe=recipe, codec=fitted, family=family, training={"run": ""}, data=data)
 
 
 def network_logits(model, tokens):
@@ -95,6 +126,19 @@ def test_every_engine_has_the_numbers_and_the_text_of_the_network(engine, model)
         assert asset.new_text == greedy(model, prompt)
         stated = asset.manifest.get("computing", {})
         assert stated.get("engine") == (None if engine == "torch" else engine)
+
+
+@pytest.mark.parametrize("engine", BESIDE)
+def test_a_model_that_talks_is_computed_too(engine, tmp_path, monkeypatch):
+    monkeypatch.setenv("MAKAR_HOME", str(tmp_path))
+    model = makar.load(chatty(tmp_path / "chatty").path)
+    assert engine in model.artifact.family_config.engines
+    own = model.generate("Hello", options=GREEDY)[0].content
+    use_engine(model, engine)
+    (asset,) = model.generate("Hello", options=GREEDY)
+    assert asset.content == own and asset.manifest["computing"]["engine"] == engine
+    use_engine(model, "torch")
+    assert "computing" not in model.generate("Hello", options=GREEDY)[0].manifest
 
 
 @pytest.mark.parametrize("engine", BESIDE)

@@ -11,10 +11,13 @@ import gguf
 from makar.artifacts import export_gguf
 from makar.artifacts.export import export_artifact
 from makar.artifacts.save import save_artifact
+from makar.codecs.chat_config import ChatCodecConfig
 from makar.codecs.codec import fit_codec
 from makar.codecs.text_config import BpeCodecConfig, ByteCodecConfig, CharacterCodecConfig
 from makar.data.record import Record
 from makar.errors import ArtifactError, UnsupportedError
+from makar.families.conversation.config import ChatConfig
+from makar.families.conversation.feedback_config import RewardConfig
 from makar.families.family import build_family
 from makar.families.transformer.config import TransformerConfig
 from makar.nn.rotary import rotary_frequencies
@@ -110,6 +113,35 @@ def test_rows_are_in_the_order_in_which_llama_cpp_rotates(saved, tmp_path):
         assert np.allclose(turned, there)
     usual, scaled = (rotary_frequencies(8, base=10000.0, scaling=one).numpy() for one in ((), scaling))
     assert np.allclose(usual / tensors["rope_freqs.weight"], scaled) and not np.allclose(usual, scaled)
+
+
+def test_a_model_that_talks_is_there_with_its_roles_and_its_template(tmp_path):
+    said = ({"role": "user", "content": TEXT[:40]}, {"role": "assistant", "content": TEXT[40:90]})
+    record = Record(
+        id="0" * 16, medium="text", content=TEXT, document="d", source="s", split="train", roles={"messages": said}
+    )
+    codec = ChatCodecConfig(base=BpeCodecConfig(vocabulary_size=300))
+    fitted = fit_codec(codec, iter([record]))
+    config = ChatConfig(decoder=TransformerConfig(**SHAPE)).bound_to(fitted.spec)
+    family = build_family(config)
+    family.initialise(torch.Generator().manual_seed(0))
+    recipe = Recipe(
+        name="chat", medium="text", summary="for tests", stages=(Stage(name="model", codec=codec, family=config),)
+    )
+    artifact = save_artifact(
+        tmp_path / "model", recipe=recipe, codec=fitted, family=family, training={"run": ""}, data=DATA
+    )
+    export_artifact(artifact, tmp_path / "gguf", to="gguf")
+    reader = gguf.GGUFReader(tmp_path / "gguf" / export_gguf.FILE_NAME)
+    assert value(reader, "general.architecture") == "qwen3"
+    names, types = value(reader, "tokenizer.ggml.tokens"), value(reader, "tokenizer.ggml.token_type")
+    assert len(names) == value(reader, "qwen3.vocab_size") == fitted.vocabulary
+    roles = {name: kind for name, kind in zip(names, types) if name in [f"<|{role}|>" for role in fitted.turns.roles]}
+    assert len(roles) == 4 and set(roles.values()) == {export_gguf.CONTROL}
+    assert value(reader, "tokenizer.chat_template") == fitted.chat_template
+    assert value(reader, "tokenizer.ggml.eos_token_id") == fitted.end_token
+    assert not value(reader, "tokenizer.ggml.add_bos_token")
+    assert export_gguf.writer_of(RewardConfig()) is None, "a judge writes nothing"
 
 
 @pytest.mark.parametrize("codec", [CharacterCodecConfig(), ByteCodecConfig()])

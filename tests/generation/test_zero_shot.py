@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import makar
+from makar.api.labels import label
 from makar.codecs.chat_config import PAIRS, ChatCodecConfig
 from makar.codecs.codec import fit_codec
 from makar.codecs.text_config import ByteCodecConfig
@@ -125,6 +126,18 @@ def test_the_likelihood_of_a_text_is_that_of_its_tokens(place):  # noqa: F811
     assert 0.5 < sum(shares) < 1.001
     # The model was made for 16 tokens: what is far away is left out, and the rest still has a likelihood.
     assert np.isfinite(likelihood.nats(" 1", given="Chapter " * 40))
+
+
+def test_what_is_not_read_of_a_long_text_is_said(place):  # noqa: F811
+    model = makar.load("writer")
+    context, codec = model.artifact.family_config.context, model.artifact.codec()
+    long, few = "To be or not to be. " * context, {"max_tokens": 2}
+    unread = len(codec.encode_text(long)) - context // 2
+    assert model.generate(long, options=few)[0].manifest["unread_tokens"] == unread
+    assert "unread_tokens" not in model.generate("To be", options=few)[0].manifest
+    first, second = label(model, [long, "To be"], labels=["good", "bad"])
+    # The prompt around it is longer than the 16 tokens that this model looks back.
+    assert first["left_out_tokens"] > second["left_out_tokens"] + unread - context
 
 
 def talking(kind, config):

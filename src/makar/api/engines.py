@@ -8,6 +8,7 @@ from makar.errors import UnknownNameError, UnsupportedError
 if TYPE_CHECKING:
     from makar.api.model import Model
     from makar.artifacts.artifact import Artifact
+    from makar.families.family import Family
     from makar.families.transformer.family import TransformerFamily
     from makar.families.transformer.reading import EngineReaders
 
@@ -21,7 +22,7 @@ def use_engine(model: "Model", name: str, *, precision: str = "float32") -> None
     so a text is the same up to ties; the same seed gives the same text on the same engine.
 
     Args:
-        model: A model of text that Makar saved, for llama.cpp of layout mainstream, or an adapter of one.
+        model: A model of text or conversations that Makar saved, for llama.cpp of layout mainstream, or an adapter of one.
         name: ``"llama.cpp"``, ``"openvino"``, or ``"torch"`` for Makar's own code again.
         precision: The arithmetic that is made ready; others are when they are asked for.
 
@@ -36,18 +37,27 @@ def use_engine(model: "Model", name: str, *, precision: str = "float32") -> None
 
     if name not in ENGINES:
         raise UnknownNameError("engine", name, ENGINES)
-    family = model.artifact.family()
+    family = _writer(model.artifact)
     if name == "torch":
         if isinstance(family, TransformerFamily):
             family.use_engine(None)
         return
     if not isinstance(family, TransformerFamily):
         raise UnsupportedError(
-            f"a model of {family.config.kind} on the engine {name}", expected="a model of text that Makar saved"
+            f"a model of {family.config.kind} on the engine {name}",
+            expected="a model of text or conversations that Makar saved",
         )
     family.use_engine(
         _llama_cpp(model.artifact, precision) if name == "llama.cpp" else _openvino(family, precision=precision)
     )
+
+
+def _writer(artifact: "Artifact") -> "Family":
+    """Return what computes the tokens of a model: of one that talks its decoder."""
+    from makar.families.conversation.speaking import SpeakingFamily
+
+    family = artifact.family()
+    return family.writer if isinstance(family, SpeakingFamily) and family.config.writes else family
 
 
 def _llama_cpp(artifact: "Artifact", precision: str) -> "EngineReaders":

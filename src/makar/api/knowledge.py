@@ -176,7 +176,8 @@ def _told(model: "Model", question: str, texts: Sequence[str], options: Mapping[
     from makar.api.prompts import prompt
     from makar.generation.prompt_file import with_own_options
     from makar.generation.prompts import read_prompts
-    from makar.generation.turns import HasContext, prompt_length
+    from makar.generation.reach import HasContext
+    from makar.generation.turns import prompt_length
 
     asking = prompt("ask")
 

@@ -1,11 +1,12 @@
 """``export --to gguf``: one file that llama.cpp and the programs around it open, read back and compared before it is accepted.
 
-Decisions. (1) Only models of text of layout ``mainstream`` have a form there: ``qwen3``, ``qwen2`` or ``llama``, by what their
-attention has. (2) Weights are written in float32, exactly, or in float16, bfloat16 or int8 (``Q8_0``: blocks of 32 with a scale each);
-vectors stay float32, and rows that no blocks divide become float16, as ``llama-quantize`` has it. For ``llama`` the rows of queries
-and keys stand in the other order that llama.cpp rotates them in. (3) The vocabulary has to be pairs of bytes whose words are cut in a way
-that llama.cpp knows by name; every other would be cut differently there, without a word, so it is refused. A file for an engine that is
-given tokens (``write_gguf`` without a vocabulary) says that it has none and holds a model of any vocabulary.
+Decisions. (1) Only models of text and of conversations of layout ``mainstream`` have a form there: ``qwen3``, ``qwen2`` or ``llama``, by
+what their attention has; the chat template of one that talks goes with it. (2) Weights are written in float32, exactly, or in float16,
+bfloat16 or int8 (``Q8_0``: blocks of 32 with a scale each); vectors stay float32, and rows that no blocks divide become float16, as
+``llama-quantize`` has it. For ``llama`` the rows of queries and keys stand in the other order that llama.cpp rotates them in. (3) The
+vocabulary has to be pairs of bytes whose words are cut in a way that llama.cpp knows by name; every other would be cut differently there,
+without a word, so it is refused. A file for an engine that is given tokens (``write_gguf`` without a vocabulary) says that it has none
+and holds a model of any vocabulary.
 
 Source: the GGUF format of llama.cpp (docs/gguf.md of ggml), written and read by its package ``gguf``.
 """
@@ -22,9 +23,11 @@ from torch import Tensor
 
 from makar.artifacts.artifact import CARD_NAME, Artifact, read_plain
 from makar.artifacts.folders import new_folder, write_file
+from makar.codecs.chat import ChatCodec
 from makar.codecs.pretrained_text import PretrainedTextCodec
 from makar.codecs.text import TextCodec
 from makar.errors import ArtifactError, MissingExtraError, UnknownNameError, UnsupportedError
+from makar.families.conversation.config import writer_of
 from makar.families.transformer.config import TransformerConfig
 from makar.families.transformer.layouts import architecture_of
 from makar.nn.rotary import rotary_frequencies
@@ -85,7 +88,7 @@ def export_gguf(artifact: Artifact, folder: Path, *, precision: str = "float32")
         raise UnknownNameError("precision", precision, PRECISIONS)
     mainstream_config(artifact)
     codec = artifact.codec()
-    assert isinstance(codec, TextCodec | PretrainedTextCodec), "a decoder of text has one of these codecs"
+    assert isinstance(codec, TextCodec | PretrainedTextCodec | ChatCodec), "a decoder of text has one of these codecs"
     vocabulary = vocabulary_of(codec)
     with new_folder(folder, replaces=None) as building:
         write_gguf(building / FILE_NAME, artifact, vocabulary, precision=precision)
@@ -100,11 +103,11 @@ def mainstream_config(artifact: Artifact) -> TransformerConfig:
     Raises:
         UnsupportedError: It has none.
     """
-    config = artifact.family_config
-    if not isinstance(config, TransformerConfig) or config.layout != "mainstream":
-        layout = config.layout if isinstance(config, TransformerConfig) else config.kind
+    config = writer_of(artifact.family_config)
+    if config is None or config.layout != "mainstream":
+        layout = artifact.family_config.kind if config is None else config.layout
         raise UnsupportedError(
-            f"a model of {layout} has no form in GGUF", expected="a model of text, layout mainstream"
+            f"a model of {layout} has no form in GGUF", expected="a model of text or conversations, layout mainstream"
         )
     return config
 
@@ -130,13 +133,14 @@ def write_gguf(path: Path, artifact: Artifact, vocabulary: Vocabulary | None, *,
     _check(path, vocabulary, tensors, precision)
 
 
-def vocabulary_of(codec: TextCodec | PretrainedTextCodec) -> Vocabulary:
+def vocabulary_of(codec: TextCodec | PretrainedTextCodec | ChatCodec) -> Vocabulary:
     """Return the vocabulary of a codec.
 
     Raises:
         UnsupportedError: llama.cpp would read text as other tokens.
     """
-    tokenizer: Tokenizer = codec.tokenizer
+    # The tokens of the roles were added to the tokenizer of what is said.
+    tokenizer: Tokenizer = (codec.text if isinstance(codec, ChatCodec) else codec).tokenizer
     stated = json.loads(tokenizer.to_str())
     model, cut = stated["model"], _cut_of(stated.get("pre_tokenizer"))
     merges = [pair if isinstance(pair, str) else " ".join(pair) for pair in model.get("merges") or ()]
@@ -240,10 +244,12 @@ def _add_vocabulary(writer: Any, vocabulary: Vocabulary, codec: Any) -> None:
     writer.add_token_list(vocabulary.tokens)
     writer.add_token_types(vocabulary.types)
     writer.add_token_merges(vocabulary.merges)
-    writer.add_bos_token_id(codec.begin_token)
+    text = codec.text if isinstance(codec, ChatCodec) else codec
+    writer.add_bos_token_id(text.begin_token)
     writer.add_eos_token_id(codec.end_token)
-    writer.add_add_bos_token(len(codec.encode_text("")) > 0 or isinstance(codec, TextCodec))
-    template = codec.token_names().get("chat_template")
+    # Nothing stands before the token of a role; a text begins where another one ends.
+    writer.add_add_bos_token(len(text.encode_text("")) > 0 or isinstance(codec, TextCodec))
+    template = codec.chat_template if isinstance(codec, ChatCodec) else codec.token_names().get("chat_template")
     if template is not None:
         writer.add_chat_template(template)
 

@@ -13,7 +13,7 @@ import typer
 from makar.cli.completion import model_names
 from makar.cli.consented import agreed_example
 from makar.cli.engine import Engine, take_engine
-from makar.cli.output import Json, edit_remarks, note, print_json
+from makar.cli.output import Json, note, print_json, remarks_of
 from makar.cli.values import controls_of, lines_of, texts_of
 from makar.cli.voting import answer_of_most, check_vote
 from makar.errors import UsageError
@@ -370,7 +370,7 @@ def _note(asset: "Asset", path: Path | None) -> None:
     parts = [f"saved to {path}"] if path else []
     if asset.novelty is not None:
         parts.append(_novelty_text(asset.novelty))
-    parts += edit_remarks(asset.manifest.get("edit", {}))
+    parts += remarks_of(asset.manifest)
     if parts:
         note("[" + "; ".join(parts) + "]")
 

@@ -73,8 +73,14 @@ def note(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def edit_remarks(edit: dict[str, Any]) -> list[str]:
-    """Return what a person is told of an edit: how it flickers, and what had to fit; of many pictures of a film with the first."""
+def remarks_of(manifest: Mapping[str, Any]) -> list[str]:
+    """Return what a person is told of an asset: what of its prompt was not read, how an edit flickers, and what had to fit.
+
+    Of many pictures of a film the last is told with the first.
+    """
+    unread, edit = manifest.get("unread_tokens"), manifest.get("edit", {})
+    if unread:
+        return [f"the prompt is longer than the model looks back: its first {unread:,} tokens were not read"]
     told = edit.get("flicker")
     flicker = [f"flicker {told['made']:.4f}, of what was given {told['given']:.4f}"] if told else []
     return flicker + ([] if edit.get("frame") else list(edit.get("remarks", [])))

@@ -107,6 +107,10 @@ def predict(
     for row in rows:
         if "windows" in row and "segments" in row:
             note(f"{row['input']}: {row['seconds']:.0f} seconds, heard in {row['windows']} windows")
+        if "left_out_tokens" in row:
+            note(
+                f"{row['input'][:60]}: longer than the model looks back; {row['left_out_tokens']:,} tokens were not read"
+            )
     if write_captions:
         written = sum(row["written"] for row in rows)
         kept = len(rows) - written

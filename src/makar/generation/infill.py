@@ -17,10 +17,11 @@ from makar.errors import UnsupportedError, UsageError
 from makar.families.transformer.config import TransformerConfig
 from makar.generation.able import check_edit
 from makar.generation.change import Change, unchanged
+from makar.generation.finished_example import shown_text
 from makar.generation.hole import Hole
 from makar.generation.jobs import Job
 from makar.generation.prompts import Prompt
-from makar.generation.request import Request, shown_text
+from makar.generation.request import Request
 from makar.tensor_spec import TARGET
 
 MADE_SHARE = 0.25

@@ -12,8 +12,8 @@ from makar.codecs.codec import Codec
 from makar.config import Config
 from makar.errors import UnsupportedError
 from makar.families.family import Family
+from makar.generation.finished_example import Slots, decode_example, join_slots
 from makar.generation.prompts import read_prompts
-from makar.generation.request import Slots, decode_example, join_slots
 
 IMAGES, CLIPS = 8, 4
 LIMITS = {"max_tokens": 48, "steps": 10}

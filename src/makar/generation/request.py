@@ -24,6 +24,7 @@ from makar.families.family import Family, Sampler
 from makar.families.logits_hook import Constraint, LogitsHook
 from makar.generation.asset import Asset
 from makar.generation.filming import filmed
+from makar.generation.finished_example import Slots, decode_example, join_slots
 from makar.generation.finishing import Finishing
 from makar.generation.form import Form, refuse_stops
 from makar.generation.form_constraint import FormConstraint
@@ -40,7 +41,8 @@ from makar.generation.jobs import Job
 from makar.generation.modelling import modelled
 from makar.generation.piece import written_piece
 from makar.generation.previewing import Previews, Steps, watched
-from makar.generation.prompts import EncodesPrompts, Prompt
+from makar.generation.prompts import Prompt
+from makar.generation.reach import unread_tokens
 from makar.generation.recording import compared, recorded
 from makar.generation.steering import Likelihoods, Steered, Steering
 from makar.generation.vocoding import Vocoder, played_by
@@ -56,13 +58,8 @@ from makar.version import VERSION
 GUARDS: tuple[Guard, ...] = ()
 """Guards that look at every draft of every medium, in order; safety filters go here."""
 
-SHOWN_TEXT = "text"
-"""Slot of a sampler of text that holds what is to be shown, as UTF-8 bytes: a stop text can end inside the last token."""
-
 STATED = "stated"
 """Slot with what a sampler has to say of an example in its manifest, as bytes of JSON."""
-
-Slots = dict[str, np.ndarray]
 
 
 @runtime_checkable
@@ -300,6 +297,8 @@ class Request:
             statement["computing"] = self.family.computing
         if job.prompt.origin is not None:
             statement["template"] = dict(job.prompt.origin)
+        if unread := unread_tokens(job.prompt, self.family.config, self.options):
+            statement["unread_tokens"] = unread
         if self.constraint is not None:
             statement["form"] = self.constraint.form.stated
         if not self.steering.does_nothing:
@@ -358,42 +357,6 @@ def running_batch(artifact: Artifact) -> AbstractContextManager[None]:
 def option_names(family: Family) -> set[str]:
     """Return the names of the sampling controls that a family honours."""
     return {field.name for field in dataclasses.fields(family.options)}
-
-
-def decode_example(codec: Codec, prompt: Prompt, slots: Slots) -> tuple[Any, Any]:
-    """Return (whole content, what the model made of it) of one finished example."""
-    given = prompt.tokens
-    if SHOWN_TEXT in slots:
-        new_text = shown_text(slots)
-        if prompt.is_answered:
-            return new_text, new_text
-        # What is only read, such as a text to translate, is no part of what is written.
-        before = "" if given is None else prompt.stated
-        if given is not None and (not isinstance(prompt.stated, str) or isinstance(codec, EncodesPrompts)):
-            before = codec.decode({TARGET: given})
-        return before + new_text, new_text
-    if given is None:
-        decode = None if prompt.change is None else prompt.change.decode
-        content = (decode or codec.decode)(slots)
-        return content, content
-    whole = codec.decode({**slots, TARGET: np.concatenate([given, slots[TARGET]])})
-    before = codec.decode({TARGET: given})
-    # Tokens of the prompt can be half a character, which the first new token completes; then the new part begins before it.
-    length = next((i for i, (a, b) in enumerate(zip(before, whole)) if a != b), min(len(before), len(whole)))
-    return whole, whole[length:]
-
-
-def shown_text(slots: Slots) -> str:
-    """Return the text that a sampler says is to be shown."""
-    return slots[SHOWN_TEXT].astype(np.uint8).tobytes().decode("utf-8", "replace")
-
-
-def join_slots(parts: list[Slots]) -> Slots:
-    """Join what a streaming sampler gave piece by piece along the first axis."""
-    if len(parts) == 1:
-        return parts[0]
-    names = dict.fromkeys(name for part in parts for name in part)
-    return {name: np.concatenate([part[name] for part in parts if name in part]) for name in names}
 
 
 def _name_of(hook: LogitsHook) -> str:

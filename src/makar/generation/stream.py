@@ -19,13 +19,14 @@ from makar.data.record import WRITTEN
 from makar.errors import UnsupportedError, UsageError
 from makar.families.logits_hook import LogitsHook
 from makar.generation.asset import Asset
+from makar.generation.finished_example import SHOWN_TEXT, shown_text
 from makar.generation.form import read_form
 from makar.generation.generate import make_assets
 from makar.generation.guards import NoveltyCheck
 from makar.generation.jobs import Job, make_jobs
 from makar.generation.prompt_file import with_own_options
 from makar.generation.prompts import EncodesText, Prompts, read_prompts
-from makar.generation.request import SHOWN_TEXT, Request, shown_text
+from makar.generation.request import Request
 from makar.generation.steering import TokenLikelihood, read_steering
 from makar.tensor_spec import TARGET
 

@@ -84,6 +84,8 @@ class TextLikelihood:
             )
         self._known: dict[bytes, float] = {}
         """Nats of beginnings, which many texts have in common."""
+        self.left_out = 0
+        """Most tokens at the beginning of a text that were not read; set it to 0 to count anew."""
 
     @torch.no_grad()
     def nats(self, text: str, *, given: str = "") -> float:
@@ -111,6 +113,7 @@ class TextLikelihood:
             start = np.array([] if whole[0] == first else [first], np.int64)
             longest = self.config.window_length
             left_out = max(0, len(start) + len(whole) - longest)
+            self.left_out = max(self.left_out, left_out)
             if left_out:
                 whole, common = whole[left_out:], max(0, common - left_out)
             row = np.concatenate([start, whole])

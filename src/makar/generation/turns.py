@@ -9,23 +9,15 @@ conversation that begins earlier is never shorter.
 import bisect
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Protocol, runtime_checkable
 
 from makar.generation.prompts import Prompt, Prompts, knows_turns, read_prompts
+from makar.generation.reach import HasContext
 from makar.generation.request import Request
 
 SYSTEM, USER, ASSISTANT, TOOL = "system", "user", "assistant", "tool"
 NAMES = {USER: "User", ASSISTANT: "Assistant", TOOL: "Tool"}
 PLAIN_STOP = "\nUser:"
 Message = Mapping[str, str]
-
-
-@runtime_checkable
-class HasContext(Protocol):
-    """A configuration that says how many positions a model was made for; 0 is any number."""
-
-    @property
-    def context(self) -> int: ...
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

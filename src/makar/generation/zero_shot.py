@@ -173,7 +173,8 @@ def label_texts(
         seed: Seed of the choice of examples.
 
     Yields:
-        One dictionary a text: ``input``, ``what``, ``label``, ``probability``, ``probabilities``.
+        One dictionary a text: ``input``, ``what``, ``label``, ``probability``, ``probabilities``; where prompt and text are
+        longer than the model looks back ``left_out_tokens``, how many at the beginning were not read.
 
     Raises:
         UnsupportedError: The model does not say how likely a text is.
@@ -182,15 +183,17 @@ def label_texts(
     """
     listed = [part.strip() for part in labels.split(",")] if isinstance(labels, str) else list(labels)
     asked = Guidance(prompt=read_prompt(PROMPT)) if guidance is None else guidance
-    labeller = Labeller(TextLikelihood(artifact), listed, asked, seed=seed)
+    likelihood = TextLikelihood(artifact)
+    labeller = Labeller(likelihood, listed, asked, seed=seed)
     texts = list(given_texts(inputs))
     if not texts:
         raise EmptyDataError("there is no text to look at", expected="a text, a file, or a folder that has some")
-    return _rows(labeller, texts)
+    return _rows(labeller, likelihood, texts)
 
 
-def _rows(labeller: Labeller, texts: list[tuple[str, str]]) -> Iterator[dict[str, Any]]:
+def _rows(labeller: Labeller, likelihood: TextLikelihood, texts: list[tuple[str, str]]) -> Iterator[dict[str, Any]]:
     for name, text in texts:
+        likelihood.left_out = 0
         shares = labeller.shares(text)
         label = max(shares, key=lambda one: shares[one])
         yield {
@@ -199,7 +202,7 @@ def _rows(labeller: Labeller, texts: list[tuple[str, str]]) -> Iterator[dict[str
             "label": label,
             "probability": shares[label],
             "probabilities": shares,
-        }
+        } | ({"left_out_tokens": likelihood.left_out} if likelihood.left_out else {})
 
 
 class _Vectors:

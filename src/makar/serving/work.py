@@ -30,13 +30,14 @@ from makar.generation.hole import Hole
 from makar.generation.infill import fill_stepwise, filled_job, longest_hole
 from makar.generation.predict_text import ReadsText
 from makar.generation.prompts import EncodesText, NamesClasses, Prompts, knows_turns, read_prompts, rewrites
+from makar.generation.reach import HasContext
 from makar.generation.request import Request, option_names
 from makar.generation.speaking import Speaks
 from makar.generation.steering import TokenLikelihood, read_steering
 from makar.generation.stream import Piece, stream_pieces
 from makar.generation.token_sound_edit import writes_tokens
 from makar.generation.transcribing import knows_languages, transcribe
-from makar.generation.turns import PLAIN_STOP, Fitted, HasContext, Message, fit_turns, prompt_length
+from makar.generation.turns import PLAIN_STOP, Fitted, Message, fit_turns, prompt_length
 from makar.provenance.content import describe_content
 from makar.serving.controls import controls_of
 from makar.serving.media_work import change_file, make_clip, make_file, make_sound, options_of

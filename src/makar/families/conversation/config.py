@@ -27,10 +27,18 @@ class SpeakingConfig(FamilyConfig):
     passes: ClassVar[float] = 1.0
     """Times that the network computes a row, counted as a forward and backward pass."""
 
+    writes: ClassVar[bool] = True
+    """Whether it says something; a judge of answers does not."""
+
     decoder: TransformerConfig = setting(meaning="the network", factory=TransformerConfig)
     usual: int = setting(
         USUAL, meaning="usual length of a row, from which memory and speed are estimated", unit="tokens", minimum=1
     )
+
+    @property
+    def engines(self) -> tuple[str, ...]:
+        """What runs the network, where it is one that writes."""
+        return self.decoder.engines if self.writes else (self.engine,)
 
     @property
     def rows(self) -> tuple[str, ...]:
@@ -115,3 +123,8 @@ def decoder_of(family: FamilyConfig) -> TransformerConfig | None:
     if isinstance(family, TransformerConfig):
         return family
     return family.decoder if isinstance(family, SpeakingConfig) else None
+
+
+def writer_of(family: FamilyConfig) -> TransformerConfig | None:
+    """Return the network of a model that writes text or answers, ``None`` where it is another kind of model, a judge of answers too."""
+    return None if isinstance(family, SpeakingConfig) and not family.writes else decoder_of(family)

@@ -53,6 +53,7 @@ class RewardConfig(SpeakingConfig):
     kind: ClassVar[str] = "reward"
     target: ClassVar[str] = "makar.families.conversation.reward_family:RewardFamily"
     predictions: ClassVar[tuple[str, ...]] = ("score",)
+    writes: ClassVar[bool] = False
 
     decoder: TransformerConfig = setting(meaning="the network", factory=lambda: TransformerConfig(tied=True))
     objective: str = setting(PAIRS, meaning="what it learns from", choices=(PAIRS, SCORES))
