@@ -64,6 +64,7 @@ CONTROL_GROUNDS = {
     "mix_from": {"mix_seed": 5},
     "beams": {"temperature": 0.0},
     "length_penalty": {"temperature": 0.0},
+    "no_repeat": {"no_repeat": 0},
 }
 """By control: other controls that it needs to matter."""
 

@@ -156,7 +156,7 @@ def test_a_clip_is_changed_as_the_verb_edit_does_and_kept(server):
         ({"from_second": 5, "to_second": 1}, {}, "hole"),
         ({"from_second": float("inf")}, {}, "hole"),
         ({"to_second": float("inf")}, {}, "hole"),
-        ({"from_second": float("nan")}, {}, "at least 0"),
+        ({"from_second": float("nan")}, {}, "a number of 64 bits"),
     ],
 )
 def test_a_change_that_cannot_be_made_is_refused_and_no_name_of_a_file_is_read(server, how, more, word):
