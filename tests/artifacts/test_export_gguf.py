@@ -131,7 +131,7 @@ def test_a_model_that_talks_is_there_with_its_roles_and_its_template(tmp_path):
     artifact = save_artifact(
         tmp_path / "model", recipe=recipe, codec=fitted, family=family, training={"run": ""}, data=DATA
     )
-    export_artifact(artifact, tmp_path / "gguf", to="gguf")
+    export_artifact(artifact, folder=tmp_path / "gguf", to="gguf")
     reader = gguf.GGUFReader(tmp_path / "gguf" / export_gguf.FILE_NAME)
     assert value(reader, "general.architecture") == "qwen3"
     names, types = value(reader, "tokenizer.ggml.tokens"), value(reader, "tokenizer.ggml.token_type")
