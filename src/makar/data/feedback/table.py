@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from makar.data.feedback.judgement import ID, Judged, Judgement, turns_from
-from makar.errors import DataError, MakarError, OutOfSpaceError, UsageError
+from makar.data.sqlite_errors import said
+from makar.errors import DataError, UsageError
 from makar.home import home
 
 SCHEMA = 2
@@ -193,7 +194,7 @@ class FeedbackTable:
     @contextlib.contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """Have a connection."""
-        with _said(self.path), contextlib.closing(self._connected()) as connection:
+        with said(self.path), contextlib.closing(self._connected()) as connection:
             yield connection
 
     @contextlib.contextmanager
@@ -204,7 +205,7 @@ class FeedbackTable:
             OutOfSpaceError: The disk is full.
             MakarError: Another process does not let go of the table.
         """
-        with _said(self.path), contextlib.closing(self._connected()) as connection:
+        with said(self.path), contextlib.closing(self._connected()) as connection:
             connection.execute("begin immediate")
             try:
                 yield connection
@@ -314,23 +315,3 @@ def _judgement(connection: sqlite3.Connection, row: tuple[Any, ...], *, content:
 
 def _version(connection: sqlite3.Connection) -> int:
     return int(connection.execute("pragma user_version").fetchone()[0])
-
-
-@contextlib.contextmanager
-def _said(path: Path) -> Iterator[None]:
-    """Turn errors of SQLite into ours."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        try:
-            # The low byte is the primary code; extended codes add to it.
-            code = error.sqlite_errorcode & 0xFF
-        except AttributeError:  # raised by the module and not by SQLite
-            code = 0
-        if code == sqlite3.SQLITE_FULL:
-            raise OutOfSpaceError(f"the disk is full while writing {path}", do="free some space") from error
-        if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-            raise MakarError(f"another process holds {path}", do="try again when it has finished") from error
-        if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-            raise DataError(f"{path} is damaged: {error}", do="put a copy in its place, or move it away") from error
-        raise DataError(f"{path} cannot be used: {error}", do="look at its permissions") from error
