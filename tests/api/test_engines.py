@@ -62,7 +62,7 @@ def model(tmp_path_factory):
         yield makar.load(talker(folder / "talker", context=256).path)
 
 
-def chatty(place):
+def chatty(place, *, context=256):
     """Save a small model that talks and has learned nothing."""
     said = ({"role": "user", "content": "Hello"}, {"role": "assistant", "content": "And you?"})
     record = Record(
@@ -70,7 +70,7 @@ def chatty(place):
     )
     codec = ChatCodecConfig(base=ByteCodecConfig())
     fitted = fit_codec(codec, iter([record]))
-    config = ChatConfig(decoder=TransformerConfig(context=256, depth=1, width=16, heads=2)).bound_to(fitted.spec)
+    config = ChatConfig(decoder=TransformerConfig(context=context, depth=1, width=16, heads=2)).bound_to(fitted.spec)
     family = build_family(config)
     generator = torch.Generator().manual_seed(0)
     family.initialise(generator)

@@ -2,6 +2,7 @@
 
 from makar.api import knowledge
 from makar.api.model import Model
+from tests.api.test_engines import chatty
 from tests.serving.server import talker
 
 QUESTION = "When is a refund paid?"
@@ -41,3 +42,5 @@ def test_the_best_sources_that_fit_are_what_a_model_is_told(own_folder, monkeypa
     assert text.startswith("You answer questions") and "[1]" in text and "[3]" not in text and len(text) <= 1580
     answer, text = told(monkeypatch, talker(own_folder / "narrow", context=128).path, options)
     assert answer.left_out == 2 and answer.is_cut and "[1]" in text and "[2]" not in text
+    answer, text = told(monkeypatch, chatty(own_folder / "chatty", context=1600).path, options)
+    assert answer.left_out == 1 and not answer.is_cut

@@ -6,7 +6,7 @@ import pytest
 from makar.codecs.pair import PairCodec, asked, rare_run
 from makar.codecs.pair_config import PairCodecConfig
 from makar.data.store import build_store
-from makar.errors import DataError, EmptyDataError, UnsupportedError
+from makar.errors import ArtifactError, DataError, EmptyDataError, UnsupportedError
 from tests.families.seq2seq.models import PAIRS, codec, record
 
 
@@ -97,3 +97,9 @@ def test_what_the_targets_repeat_is_kept_with_the_model():
     assert again.lengths == codec.lengths and again.rare_run == codec.rare_run == 3
     files = codec.files() | {"lengths.json": b'{"source": 3, "target": 4}'}
     assert PairCodec.from_files(codec.config, files).rare_run == 0
+
+
+@pytest.mark.parametrize("damaged", [b"{", b"[]", b'{"source": 3}', b'{"source": "x", "target": 2}', b"\xff"])
+def test_damaged_lengths_say_what_was_expected(damaged):
+    with pytest.raises(ArtifactError, match="source, target and run"):
+        PairCodec.from_files(codec().config, codec().files() | {"lengths.json": damaged})

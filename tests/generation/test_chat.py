@@ -17,6 +17,7 @@ from makar.generation.chat import Chat
 from makar.generation.transcript import read_transcript, transcript_text
 from makar.generation.turns import plain_form
 from makar.recipe import Recipe, Stage
+from tests.api.test_engines import chatty
 
 OPTIONS = {"max_tokens": 12, "temperature": 1.0, "top_p": 1.0}
 TURNS = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hello"}]
@@ -96,6 +97,16 @@ def test_the_oldest_turns_are_left_out_when_the_context_is_full_and_the_system_p
     assert prompt.startswith("Be brief.\n\nUser: Number") and "Number 0" not in prompt and "Number 4" in prompt
     assert len(prompt) + OPTIONS["max_tokens"] <= 128
     assert not talk.is_cut
+    assert talk.reply("very long " * 40) and talk.is_cut and talk.left_out == 10
+
+
+def test_a_model_that_knows_turns_leaves_out_the_oldest_too(own_folder):
+    talk = Chat(chatty(own_folder / "chatty", context=128), options=OPTIONS)
+    for number in range(5):
+        talk.reply(f"Number {number} of some questions")
+    asked = talk.answers[-1].manifest["prompt"]
+    assert talk.left_out > 0 and talk.left_out % 2 == 0 and not talk.is_cut
+    assert "Number 4" in str(asked) and "Number 0" not in str(asked)
     assert talk.reply("very long " * 40) and talk.is_cut and talk.left_out == 10
 
 

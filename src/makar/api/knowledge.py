@@ -176,7 +176,7 @@ def _told(model: "Model", question: str, texts: Sequence[str], options: Mapping[
     from makar.api.prompts import prompt
     from makar.generation.prompt_file import with_own_options
     from makar.generation.prompts import read_prompts
-    from makar.generation.reach import HasContext
+    from makar.generation.reach import context_of
     from makar.generation.turns import prompt_length
 
     asking = prompt("ask")
@@ -184,8 +184,7 @@ def _told(model: "Model", question: str, texts: Sequence[str], options: Mapping[
     def asked(left_out: int) -> "Filled":
         return asking.fill({"question": question, "sources": numbered(texts[: len(texts) - left_out])})
 
-    artifact, config = model.artifact, model.artifact.family_config
-    context = config.context if isinstance(config, HasContext) else 0
+    artifact, context = model.artifact, context_of(model.artifact.family_config)
     if not context:
         return _Told(prompt=asked(0), left_out=0, is_cut=False)
     codec, family = artifact.codec(), artifact.family()

@@ -79,11 +79,10 @@ def remarks_of(manifest: Mapping[str, Any]) -> list[str]:
     Of many pictures of a film the last is told with the first.
     """
     unread, edit = manifest.get("unread_tokens"), manifest.get("edit", {})
-    if unread:
-        return [f"the prompt is longer than the model looks back: its first {unread:,} tokens were not read"]
+    beyond = [f"the prompt is longer than the model looks back: its first {unread:,} tokens were not read"]
     told = edit.get("flicker")
     flicker = [f"flicker {told['made']:.4f}, of what was given {told['given']:.4f}"] if told else []
-    return flicker + ([] if edit.get("frame") else list(edit.get("remarks", [])))
+    return (beyond if unread else []) + flicker + ([] if edit.get("frame") else list(edit.get("remarks", [])))
 
 
 def text_of(value: Any) -> str:

@@ -90,6 +90,9 @@ def predict(
         guidance = guidance_of(examples, shots=shots, pick=pick, calibration=calibration, template=template)
         found = label(loaded, inputs, labels=labels, guidance=guidance, seed=seed)
         print_json(found) if json else print_table("", found)
+        for row in found:
+            if left_out := row.get("left_out_tokens"):
+                note(f"{row['input'][:60]}: longer than the model looks back; {left_out:,} tokens were not read")
         return
     if asked := [name for name, value in ways.items() if value != WAYS[name]]:
         raise UsageError(f"--{asked[0]} without --labels of texts", expected="texts, and labels to tell apart")
@@ -107,10 +110,6 @@ def predict(
     for row in rows:
         if "windows" in row and "segments" in row:
             note(f"{row['input']}: {row['seconds']:.0f} seconds, heard in {row['windows']} windows")
-        if "left_out_tokens" in row:
-            note(
-                f"{row['input'][:60]}: longer than the model looks back; {row['left_out_tokens']:,} tokens were not read"
-            )
     if write_captions:
         written = sum(row["written"] for row in rows)
         kept = len(rows) - written

@@ -97,8 +97,13 @@ class PairCodec(Codec):
         if missing := {TOKENIZER_FILE, LENGTHS_FILE} - set(files):
             raise ArtifactError(f"the codec has no {', '.join(sorted(missing))}", expected="the files of the model")
         text = TextCodec.from_files(BpeCodecConfig(), {TOKENIZER_FILE: files[TOKENIZER_FILE]})
-        values = json.loads(files[LENGTHS_FILE])
-        return cls(config, text, Lengths(**{name: int(value) for name, value in values.items()}))
+        try:
+            values = json.loads(files[LENGTHS_FILE])
+            lengths = Lengths(int(values["source"]), int(values["target"]), int(values.get("run", 0)))
+        except (ValueError, TypeError, LookupError, AttributeError) as error:
+            expected = "the numbers source, target and run, as training writes them"
+            raise ArtifactError(f"{LENGTHS_FILE} is damaged", expected=expected) from error
+        return cls(config, text, lengths)
 
     def files(self) -> dict[str, bytes]:
         """Return ``tokenizer.json`` and the usual lengths."""

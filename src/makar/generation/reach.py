@@ -16,6 +16,12 @@ class HasContext(Protocol):
     def context(self) -> int: ...
 
 
+def context_of(config: FamilyConfig) -> int:
+    """Return how many positions a model was made for, one that talks too; 0 where it is any number."""
+    network = decoder_of(config) or config
+    return network.context if isinstance(network, HasContext) else 0
+
+
 def unread_tokens(prompt: Prompt, config: FamilyConfig, options: Config) -> int:
     """Return how many tokens at the beginning of a prompt a model does not see, 0 where it looks back as far.
 
@@ -26,9 +32,8 @@ def unread_tokens(prompt: Prompt, config: FamilyConfig, options: Config) -> int:
         config: Of the model.
         options: Its controls; ``stretch`` makes it look back farther.
     """
-    network = decoder_of(config) or config
-    tokens = prompt.tokens
-    if tokens is None or not isinstance(network, HasContext) or not network.context:
+    tokens, context = prompt.tokens, context_of(config)
+    if tokens is None or not context:
         return 0
-    context = int(network.context * float(options.to_dictionary().get("stretch", 1.0)))
+    context = int(context * float(options.to_dictionary().get("stretch", 1.0)))
     return len(tokens) - max(1, context // 2) if len(tokens) > context else 0

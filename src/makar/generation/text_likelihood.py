@@ -16,7 +16,6 @@ import torch
 
 from makar.artifacts.artifact import Artifact
 from makar.errors import UnsupportedError
-from makar.families.conversation.reward_family import RewardFamily
 from makar.families.conversation.speaking import SpeakingFamily
 from makar.families.family import Family
 from makar.generation.prompts import EncodesText
@@ -63,7 +62,7 @@ class TextLikelihood:
         found, self.codec = artifact.family(), artifact.codec()
         # A model that talks continues text too, an answer to nothing; its own loss counts what is marked as learned.
         self.family: Family = found
-        if isinstance(found, SpeakingFamily) and not isinstance(found, RewardFamily):
+        if isinstance(found, SpeakingFamily) and found.config.writes:
             self.family = found.writer.eval()
         self.config = self.family.config
         accepted = self.config.accepts()

@@ -11,7 +11,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 
 from makar.generation.prompts import Prompt, Prompts, knows_turns, read_prompts
-from makar.generation.reach import HasContext
+from makar.generation.reach import context_of
 from makar.generation.request import Request
 
 SYSTEM, USER, ASSISTANT, TOOL = "system", "user", "assistant", "tool"
@@ -47,8 +47,7 @@ def fit_turns(turns: Sequence[Message], request: Request) -> Fitted:
     Raises:
         UnsupportedError: The conversation cannot be put to this model.
     """
-    config, codec = request.artifact.family_config, request.codec
-    context = config.context if isinstance(config, HasContext) else 0
+    codec, context = request.codec, context_of(request.artifact.family_config)
     told = [turn for turn in turns if turn["role"] == SYSTEM]
     spoken = [turn for turn in turns if turn["role"] != SYSTEM]
     is_known = knows_turns(codec)

@@ -7,8 +7,11 @@ size of a member is checked before it is unpacked and again while it is, the tex
 
 import datetime
 import io
+import lzma
 import re
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator
 from xml.etree import ElementTree
 
@@ -23,6 +26,12 @@ WORD = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 DRAWING = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
 SHEET = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 BREAKS = {f"{WORD}tab": "\t", f"{WORD}br": "\n", f"{WORD}cr": "\n", f"{DRAWING}br": "\n"}
+DAMAGE = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError),
+    *(ElementTree.ParseError, LookupError, ValueError, OverflowError, RuntimeError),
+)
+"""What damaged documents raise: no archive, no XML, a part that is absent, no number; an encrypted one is a RuntimeError."""
+
 _LEVEL = re.compile(r"(?:heading|ü?berschrift|titre|t[íi]?tulo)\s*(\d)", re.IGNORECASE)
 DATES = frozenset((*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)))
 """Numbers of the formats of dates and times that every Excel has."""
@@ -51,9 +60,7 @@ def office_markdown(content: bytes, *, form: str) -> str:
                 pieces.append(piece)
     except DataError:
         raise
-    except (
-        Exception
-    ) as error:  # damaged archives and trees raise any kind of exception, of zlib and of codecs among them
+    except DAMAGE as error:
         raise DataError(f"a damaged or encrypted .{form}: {error}") from error
     return "\n\n".join(pieces)
 

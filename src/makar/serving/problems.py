@@ -7,6 +7,7 @@ import re
 import sqlite3
 from typing import Any
 
+from makar.data.sqlite_errors import primary_code
 from makar.errors import (
     ArtifactError,
     ConfigError,
@@ -94,8 +95,7 @@ def problem_of(error: BaseException) -> dict[str, Any]:
 
 
 def _of_database(error: sqlite3.Error) -> BaseException:
-    # What SQLite did not say itself has no code; the low byte is the primary one.
-    code = vars(error).get("sqlite_errorcode", 0) & 0xFF
+    code = primary_code(error)
     if code == sqlite3.SQLITE_FULL:
         return OutOfSpaceError("the disk is full", do="free some space")
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):

@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import json
 import logging
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,7 @@ from makar.serving.bodies import ignored_header, read_fields, read_json
 from makar.serving.front import answer, front_of, now
 from makar.serving.places import saved_names
 from makar.serving.problems import Problem
+from makar.serving.process import own_environment
 from makar.serving.shelf import Shelf
 from makar.serving.tuning_fields import TuningFields, checked_name, tuning_of
 from makar.serving.uploads import page
@@ -143,14 +143,12 @@ class Trainings:
             self._end(name, 0, "")
             return
         self._change(name, has_begun=True)
-        package = str(Path(__file__).parents[2])
-        path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH", "")]))
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "makar", *words),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
-            env={**os.environ, "PYTHONPATH": path},
+            env=own_environment(),
             start_new_session=True,
         )
         self._running[name] = process
