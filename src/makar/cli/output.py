@@ -79,10 +79,12 @@ def remarks_of(manifest: Mapping[str, Any]) -> list[str]:
     Of many pictures of a film the last is told with the first.
     """
     unread, edit = manifest.get("unread_tokens"), manifest.get("edit", {})
-    beyond = [f"the prompt is longer than the model looks back: its first {unread:,} tokens were not read"]
+    beyond = []
+    if unread:
+        beyond = [f"the prompt is longer than the model looks back: its first {unread:,} tokens were not read"]
     told = edit.get("flicker")
     flicker = [f"flicker {told['made']:.4f}, of what was given {told['given']:.4f}"] if told else []
-    return (beyond if unread else []) + flicker + ([] if edit.get("frame") else list(edit.get("remarks", [])))
+    return beyond + flicker + ([] if edit.get("frame") else list(edit.get("remarks", [])))
 
 
 def text_of(value: Any) -> str:

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from makar.data.sqlite_errors import primary_code
 from makar.errors import OutOfSpaceError
 from makar.serving.problems import BROKEN, Problem
 
@@ -274,7 +275,7 @@ class Library:
                 with connection:
                     yield connection
             except sqlite3.DatabaseError as error:
-                if "full" in str(error):
+                if primary_code(error) == sqlite3.SQLITE_FULL:
                     raise OutOfSpaceError("the disk is full", do="free some space") from error
                 raise Problem(
                     f"the library cannot be used: {error}", status=503, code="library_busy", do="ask again", kind=BROKEN
