@@ -162,8 +162,8 @@ def peer(
     seconds = time.monotonic() - begin
     if not (folder / "model" / "best.ckpt").exists():
         sys.exit(f"the peer has no checkpoint: {(folder / 'log.txt').read_text()[-3000:]}")
-    command = [python, "-m", "joeynmt", "test", str(folder / "config.yaml"), "-o", str(folder / "out")]
-    timed([*command, "--ckpt", str(folder / "model" / "best.ckpt")], folder=folder)
+    # It takes best.ckpt by itself.
+    timed([python, "-m", "joeynmt", "test", str(folder / "config.yaml"), "-o", str(folder / "out")], folder=folder)
     texts = (folder / "out.test").read_text(encoding="utf-8").split("\n")[: len(test)]
     return {**bleu(texts, test), "seconds": round(seconds, 1)}
 

@@ -59,6 +59,7 @@ class Slot:
         rate_hz: Positions a second along the first axis, for media in time.
         optional: In a family: it works without this slot.
         usual: In a codec: about the mean of the size that varies, where it is known; plans count with it.
+        shared: In a codec: about the share of its tokens that stand in ``SOURCE`` too, where it is known.
         frames: Of clips, whose first axis holds the channels of all frames one after the other: how many there are.
     """
 
@@ -71,6 +72,7 @@ class Slot:
     rate_hz: float | None = None
     optional: bool = False
     usual: int | None = None
+    shared: float | None = None
     frames: int = 1
 
 

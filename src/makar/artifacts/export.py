@@ -98,8 +98,8 @@ def _export_transformers(artifact: Artifact, folder: Path) -> None:
     names = [name for name in artifact.manifest["files"] if not _is_always_written(name)]
     if TRANSFORMERS_CONFIG not in names:
         raise UnsupportedError(
-            f"a model of family {artifact.header['family']['kind']} has no form in transformers",
-            expected="a model of text",
+            f"{artifact.name}, of family {artifact.header['family']['kind']}, has no form in transformers",
+            expected="a model of text, and one that rewrites without taking tokens over (--set stages.0.family.copies=false)",
             do=f"makar export {artifact.name} --to onnx",
         )
     with new_folder(folder, replaces=None) as building:

@@ -50,11 +50,13 @@ class Lengths:
         source: Mean number of tokens of a source, its end included.
         target: The same of a target.
         run: Shortest run of tokens that hardly any target has twice; 0 where there is none.
+        shared: Share of the tokens of targets that stand in their sources too.
     """
 
     source: int
     target: int
     run: int = 0
+    shared: float = 0.0
 
 
 class PairCodec(Codec):
@@ -99,7 +101,12 @@ class PairCodec(Codec):
         text = TextCodec.from_files(BpeCodecConfig(), {TOKENIZER_FILE: files[TOKENIZER_FILE]})
         try:
             values = json.loads(files[LENGTHS_FILE])
-            lengths = Lengths(int(values["source"]), int(values["target"]), int(values.get("run", 0)))
+            lengths = Lengths(
+                int(values["source"]),
+                int(values["target"]),
+                int(values.get("run", 0)),
+                float(values.get("shared", 0.0)),
+            )
         except (ValueError, TypeError, LookupError, AttributeError) as error:
             expected = "the numbers source, target and run, as training writes them"
             raise ArtifactError(f"{LENGTHS_FILE} is damaged", expected=expected) from error
@@ -115,8 +122,10 @@ class PairCodec(Codec):
         encoded = [self.encode(record) for record in itertools.islice(records, COUNTED_RECORDS)]
         means = {slot: [len(arrays[slot]) for arrays in encoded if slot in arrays] or [1] for slot in (SOURCE, TARGET)}
         source, target = (max(1, round(sum(found) / len(found))) for found in means.values())
-        targets = [arrays[TARGET] for arrays in encoded if SOURCE in arrays]
-        return type(self)(self.config, self._text, Lengths(source, target, rare_run(targets)))
+        pairs = [(arrays[SOURCE], arrays[TARGET]) for arrays in encoded if SOURCE in arrays]
+        targets = [target for _, target in pairs]
+        lengths = Lengths(source, target, rare_run(targets), shared_part(pairs))
+        return type(self)(self.config, self._text, lengths)
 
     def tokenizer_json(self) -> bytes:
         """Return the tokenizer in the format of the `tokenizers` library."""
@@ -127,12 +136,15 @@ class PairCodec(Codec):
         """Tokens of source and target; of spans of the target alone."""
         vocabulary = self._text.vocabulary
 
-        def slot(usual: int | None) -> Slot:
-            return Slot(kind="tokens", axes=("length",), sizes=(None,), vocabulary=vocabulary, usual=usual)
+        def slot(usual: int | None, shared: float | None = None) -> Slot:
+            return Slot(
+                kind="tokens", axes=("length",), sizes=(None,), vocabulary=vocabulary, usual=usual, shared=shared
+            )
 
         if self.config.task == SPANS:
             return TensorSpec({TARGET: slot(None)})
-        return TensorSpec({SOURCE: slot(self.lengths.source), TARGET: slot(self.lengths.target)})
+        lengths = self.lengths
+        return TensorSpec({SOURCE: slot(lengths.source), TARGET: slot(lengths.target, lengths.shared)})
 
     def encode(self, record: Record) -> dict[str, np.ndarray]:
         """Return the tokens of both texts, or of one; nothing where the record is not labelled for the task."""
@@ -312,6 +324,17 @@ def rare_run(targets: Sequence[np.ndarray]) -> int:
         if targets and repeating <= REPEATING_SHARE * len(targets):
             return run
     return 0
+
+
+def shared_part(pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> float:
+    """Return the share of the tokens of all targets that stand in their sources too, ends left out; 0 without targets.
+
+    >>> shared_part([(np.array([5, 6, 7, 1]), np.array([6, 6, 9, 1]))])
+    0.6666666666666666
+    """
+    told = [target[target != END_TOKEN] for _, target in pairs]
+    standing = sum(int(np.isin(target, source).sum()) for target, (source, _) in zip(told, pairs))
+    return standing / max(1, sum(map(len, told)))
 
 
 def _repeats(tokens: list[int], run: int) -> bool:

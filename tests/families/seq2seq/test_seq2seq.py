@@ -19,8 +19,12 @@ def padded(rows):
     return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
 
 
-def test_what_fills_up_changes_nothing():
-    family, rows = models.family(), models.sources()
+both = pytest.mark.parametrize("copies", [True, False])
+
+
+@both
+def test_what_fills_up_changes_nothing(copies):
+    family, rows = models.family(copies=copies), models.sources()
     begun = torch.tensor([[0, 7, 9]])
     alone = [family.network(row[None], begun) for row in rows]
     together = family.network(torch.nn.functional.pad(padded(rows), (0, 4)), begun.expand(3, -1))
@@ -34,8 +38,9 @@ def test_a_position_sees_nothing_of_those_after_it():
     assert torch.equal(first[:, :2], second[:, :2]) and not torch.equal(first[:, 2], second[:, 2])
 
 
-def test_writing_with_what_was_kept_gives_the_logits_of_the_whole():
-    family, rows = models.family(), models.sources()
+@both
+def test_writing_with_what_was_kept_gives_the_logits_of_the_whole(copies):
+    family, rows = models.family(copies=copies), models.sources()
     begun = torch.tensor([[0, 7, 9, 20, 21], [0, 3, 3, 8, 1], [0, 250, 4, 5, 6]]).repeat(1, 14)
     block = Writer(family.network).begin(rows, beginnings=1)
     with torch.no_grad():
@@ -45,8 +50,9 @@ def test_writing_with_what_was_kept_gives_the_logits_of_the_whole():
     assert torch.allclose(whole, steps, atol=1e-4)
 
 
-def test_the_loss_is_the_mean_surprise_at_the_first_text_of_a_row():
-    family, rows = models.family(), models.sources()
+@both
+def test_the_loss_is_the_mean_surprise_at_the_first_text_of_a_row(copies):
+    family, rows = models.family(copies=copies), models.sources()
     target = torch.tensor([[5, 6, 1, 7, 1], [5, 1, 0, 0, 0], [9, 9, 9, 9, 9]])
     loss = family.validation_loss({"source": padded(rows), "target": target}, torch.Generator())
     begun = torch.nn.functional.pad(target, (1, 0))[:, :-1]
@@ -65,8 +71,9 @@ def test_smoothing_is_learned_and_not_judged():
     assert learned[0] == pytest.approx(judged[0], abs=1e-6) and judged[0] == judged[1] and learned[0] != learned[1]
 
 
-def test_a_pair_is_learned_by_heart():
-    family = Seq2seqFamily(models.family().config.changed(dropout=0.0, smoothing=0.0))
+@both
+def test_a_pair_is_learned_by_heart(copies):
+    family = Seq2seqFamily(models.family(copies=copies).config.changed(dropout=0.0, smoothing=0.0))
     family.initialise(torch.Generator().manual_seed(0))
     arrays = [models.codec().encode(models.record(*pair)) for pair in models.PAIRS]
     batch = {name: padded([torch.from_numpy(row[name].astype("int64")) for row in arrays]) for name in arrays[0]}
@@ -119,7 +126,8 @@ def test_tensors_of_another_size_are_refused():
 @pytest.mark.parametrize("tied", [True, False])
 def test_transformers_computes_the_same_logits_and_the_same_text(tied, tmp_path):
     transformers = pytest.importorskip("transformers")
-    family, codec = models.family(tied=tied, norm_epsilon=1e-5, buckets=16, farthest=40), models.codec()
+    codec = models.codec()
+    family = models.family(tied=tied, norm_epsilon=1e-5, buckets=16, farthest=40, copies=False)
     for name, content in family.files(codec).items():
         (tmp_path / name).write_bytes(content)
     save_file(family.tensors(), tmp_path / "model.safetensors", metadata={"format": "pt"})
@@ -138,6 +146,47 @@ def test_transformers_computes_the_same_logits_and_the_same_text(tied, tmp_path)
     _, slots, _ = next(family.sampler(codec).sample(options, [{"source": models.sources()[0]}], [0]))
     assert slots["target"].tolist() == [token for token in text[0].tolist()[1:] if token != 1]
     assert json.loads((tmp_path / "config.json").read_text())["num_layers"] == family.config.encoder_depth
+
+
+def test_copying_gives_tokens_of_the_source_what_the_output_layer_does_not():
+    plain, copying = models.family(copies=False), models.family(copies=True)
+    copying.begin_from(plain, [])
+    (source, *_), begun = models.sources(), torch.tensor([[0, 7, 9]])
+    with torch.no_grad():
+        written, mixed = (made.network(source[None], begun).softmax(-1)[0] for made in (plain, copying))
+    stands = torch.zeros(written.shape[1], dtype=torch.bool).index_fill(0, source, True)
+    assert torch.allclose(mixed.sum(-1), torch.ones(3), atol=1e-5)
+    share = mixed[:, ~stands] / written[:, ~stands]
+    assert torch.allclose(share, share[:, :1].expand_as(share), rtol=1e-3) and (share < 0.99).all()
+    assert (mixed[:, stands].sum(-1) > written[:, stands].sum(-1)).all()
+
+
+def test_what_copies_or_not_begins_from_the_other():
+    plain, copying = models.family(copies=False), models.family(seed=1, copies=True)
+    before = copying.tensors()["copying.keys.weight"]
+    copying.begin_from(plain, [])
+    taken, given = copying.tensors(), plain.tensors()
+    assert torch.equal(taken["copying.keys.weight"], before)
+    assert all(torch.equal(taken[name], tensor) for name, tensor in given.items()) and len(taken) == len(given) + 4
+    back = models.family(seed=2, copies=False)
+    back.begin_from(copying, [])
+    assert all(torch.equal(tensor, given[name]) for name, tensor in back.tensors().items())
+
+
+def test_a_model_that_copies_does_not_say_that_it_is_t5():
+    assert set(models.family(copies=True).files(models.codec())) == {"tokenizer.json"}
+    assert "config.json" in models.family(copies=False).files(models.codec())
+
+
+def test_where_much_stands_in_the_source_it_is_copied():
+    (pair, *_) = models.PAIRS
+    far, near = (
+        Seq2seqConfig().bound_to(models.codec().counted(iter([models.record(*texts)])).spec)
+        for texts in (("xyz", pair[1]), (pair[0], pair[0]))
+    )
+    assert (far.copies, near.copies) == (False, True)
+    assert Seq2seqConfig(copies=False).bound_to(models.codec().spec).copies is False
+    assert near.parameter_count() == sum(parameter.numel() for parameter in Seq2seqFamily(near).parameters())
 
 
 def test_attention_starts_as_blunt_as_that_of_others():

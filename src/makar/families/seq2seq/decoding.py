@@ -46,6 +46,7 @@ class Writer:
         scale = torch.ones(3 * width, 1, device=network.embeddings.device)
         scale[:width] = QUERY_SCALE
         self.head = network.head.detach().T.contiguous()
+        self.copying = network.copying
         self.layers = []
         for block in network.decoder:
             get = block.get_parameter
@@ -70,8 +71,7 @@ class Writer:
         device = self.network.embeddings.device
         tokens = torch.nn.utils.rnn.pad_sequence(sources, batch_first=True, padding_value=PADDING_TOKEN).to(device)
         exists = tokens != PADDING_TOKEN
-        states = self.network.read(tokens, exists)
-        return Block(self, states, seen(exists), beginnings)
+        return Block(self, self.network.read(tokens, exists), tokens, beginnings)
 
 
 class Block:
@@ -80,7 +80,7 @@ class Block:
     Args:
         writer: The decoder.
         states: What was read.
-        masked: What is added to the scores at it.
+        source: The tokens of it, filled up at the end.
         beginnings: Rows of each example.
     """
 
@@ -88,14 +88,16 @@ class Block:
         self,
         writer: Writer,
         states: Float[Tensor, "examples others width"],
-        masked: Float[Tensor, "examples 1 1 others"],
+        source: Int[Tensor, "examples others"],
         beginnings: int,
     ) -> None:
         self._writer = writer
         self._beginnings = beginnings
-        self._masked = masked
+        self._source = source
+        self._masked = seen(source != PADDING_TOKEN)
+        self._copied = None if writer.copying is None else writer.copying.keys(states)
         heads, width = writer.config.heads, writer.config.width
-        examples, others = masked.shape[0], masked.shape[-1]
+        examples, others = source.shape
         self._sources = []
         for layer in writer.layers:
             both = (states @ layer.read).view(examples, others, 2, heads, width // heads)
@@ -132,7 +134,20 @@ class Block:
             gate, plain = (normed @ layer.expand).chunk(2, -1)
             x = x + (functional.silu(gate) * plain) @ layer.contract
         self._length = end
-        return rms_norm(x, epsilon=config.norm_epsilon) @ writer.head
+        stream = rms_norm(x, epsilon=config.norm_epsilon)
+        logits = stream @ writer.head
+        if writer.copying is None or self._copied is None:
+            return logits
+        # The rows of an example are positions that look at the same source.
+        by_example = (examples, self._beginnings, -1)
+        mixed = writer.copying.mixed(
+            logits.view(by_example),
+            stream.view(by_example),
+            self._copied,
+            self._source,
+            self._source != PADDING_TOKEN,
+        )
+        return mixed.flatten(0, 1)
 
     def reorder(self, rows: Int[Tensor, " rows"]) -> None:
         """Let each row go on from what another one of its example has written."""
@@ -144,7 +159,9 @@ class Block:
         device = self._masked.device
         chosen = torch.tensor(examples, device=device)
         rows = (chosen[:, None] * self._beginnings + torch.arange(self._beginnings, device=device)).flatten()
-        self._masked = self._masked[chosen]
+        self._masked, self._source = self._masked[chosen], self._source[chosen]
+        if self._copied is not None:
+            self._copied = self._copied[chosen]
         self._sources = [(keys[chosen], values[chosen]) for keys, values in self._sources]
         self._written = [written.index_select(1, rows) for written in self._written]
 

@@ -1,7 +1,7 @@
 """The encoder-decoder transformer as a family: one phase, pairs of texts or spans of one, saved so that `transformers` opens it."""
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import torch
@@ -14,7 +14,7 @@ from makar.errors import ConfigError, TensorMismatchError
 from makar.families.family import Batch, Family, Loss, OnnxPart, ParameterGroup, Phase, Sampler, unfit_tensors
 from makar.families.logits_hook import LogitsHook
 from makar.families.seq2seq.config import SPANS, Seq2seqConfig
-from makar.families.seq2seq.layout import saved_names, settings_files
+from makar.families.seq2seq.layout import COPYING, saved_names, settings_files
 from makar.families.seq2seq.network import Seq2seqNetwork
 from makar.families.seq2seq.onnx import DecoderLogits, EncoderStates
 from makar.families.seq2seq.options import Seq2seqOptions
@@ -60,12 +60,20 @@ class Seq2seqFamily(Family):
         """Draw every weight."""
         self.network.initialise(generator)
 
+    def begin_from(self, parent: Family, batches: Iterable[Batch]) -> None:
+        """Take over every tensor of the parent; what only one of the two has for copying is new, or left behind."""
+        del batches
+        own, theirs = self.tensors(), parent.tensors()
+        kept = {name: tensor for name, tensor in theirs.items() if name in own or not name.startswith(COPYING)}
+        new = {name: tensor for name, tensor in own.items() if name not in theirs and name.startswith(COPYING)}
+        self.load_tensors(kept | new)
+
     def phases(self) -> list[Phase]:
         """Return the one phase: every parameter minimises the surprise at what is to be written."""
         matrices: list[nn.Parameter] = []
         others: list[nn.Parameter] = []
         for name, parameter in self.network.named_parameters():
-            is_matrix = name.startswith(("encoder.", "decoder.")) and parameter.ndim == 2
+            is_matrix = name.startswith(("encoder.", "decoder.", "copying.")) and parameter.ndim == 2
             (matrices if is_matrix else others).append(parameter)
         groups = [ParameterGroup(parameters=matrices), ParameterGroup(parameters=others, weight_decay=0.0)]
         return [Phase(name="rewriting", groups=groups, loss=self._loss)]
@@ -97,7 +105,13 @@ class Seq2seqFamily(Family):
         exists = source != PADDING_TOKEN
         states = self.network.read(source, exists, dtype=PRECISIONS[self.precision], generator=generator)
         stream = self.network.write(states, exists, begun, generator=generator)
-        value = linear_cross_entropy(stream[counted], self.network.head, target[counted], smoothing=smoothing)
+        beside = None
+        if self.network.copying is not None:
+            left, found = self.network.copying.beside(stream, states, source, target, exists)
+            beside = left[counted], found[counted]
+        value = linear_cross_entropy(
+            stream[counted], self.network.head, target[counted], smoothing=smoothing, beside=beside
+        )
         return Loss(value=value, count=int(counted.sum()), unit=UNIT)
 
     def sampler(self, codec: Any, *, hook: LogitsHook | None = None) -> Sampler:
@@ -137,9 +151,13 @@ class Seq2seqFamily(Family):
             parameters[name].copy_(torch.cat(pieces))
 
     def files(self, codec: Any) -> dict[str, bytes]:
-        """Return config.json, generation_config.json, tokenizer.json and tokenizer_config.json."""
+        """Return tokenizer.json and, where the network is of T5's shape, what `transformers` wants to know of it."""
+        tokenizer = {"tokenizer.json": codec.tokenizer_json()}
+        if self.config.copies:
+            # Other programs would leave the copying out and write something else.
+            return tokenizer
         settings = settings_files(self.config, end_name=END, padding_name=PADDING_NAME, rare_run=_rare_run(codec))
-        return {**settings, "tokenizer.json": codec.tokenizer_json()}
+        return {**settings, **tokenizer}
 
     def onnx_parts(self) -> list[OnnxPart]:
         """Return the encoder, from tokens to states, and the decoder, from states and tokens to logits."""

@@ -14,6 +14,8 @@ from makar.families.seq2seq.network import QUERY_SCALE
 from makar.tensor_spec import END_TOKEN, PADDING_TOKEN
 
 USUAL_BEAMS = 5
+COPYING = "copying."
+"""How the names of what T5 does not have begin."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,6 +64,10 @@ def saved_names(config: Seq2seqConfig) -> Iterator[tuple[str, list[Part]]]:
         yield f"{side}_gain", [Part(f"{side}.final_layer_norm.weight", width)]
     if not config.tied:
         yield "separate_head", [Part("lm_head.weight", config.vocabulary)]
+    if config.copies:
+        rows = {"queries.weight": width, "keys.weight": width, "gate": width, "offset": 1}
+        for name, count in rows.items():
+            yield f"{COPYING}{name}", [Part(f"{COPYING}{name}", count)]
 
 
 def settings_files(config: Seq2seqConfig, *, end_name: str, padding_name: str, rare_run: int) -> dict[str, bytes]:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from makar.families.seq2seq.config import Seq2seqConfig
+from makar.families.seq2seq.copying import RARELY, Copying
 from makar.families.seq2seq.positions import DistanceBias
 from makar.nn.dropout import dropped
 from makar.nn.linear import Linear
@@ -160,6 +161,7 @@ class Seq2seqNetwork(nn.Module):
         self.encoder_gain = nn.Parameter(torch.ones(config.width))
         self.decoder_gain = nn.Parameter(torch.ones(config.width))
         self.separate_head = None if config.tied else nn.Parameter(torch.empty(config.vocabulary, config.width))
+        self.copying = Copying(config.width) if config.copies else None
 
     @torch.no_grad()
     def initialise(self, generator: torch.Generator) -> None:
@@ -167,8 +169,10 @@ class Seq2seqNetwork(nn.Module):
         for name, parameter in self.named_parameters():
             if name.endswith("gain"):
                 parameter.fill_(1.0)
-            elif name.endswith(("output.weight", "table")):
+            elif name.endswith(("output.weight", "table", "copying.gate")):
                 parameter.zero_()
+            elif name == "copying.offset":
+                parameter.fill_(RARELY)
             elif name == "embeddings":
                 parameter.normal_(std=1.0, generator=generator)
             elif name == "separate_head":
@@ -238,8 +242,21 @@ class Seq2seqNetwork(nn.Module):
         self, source: Int[Tensor, "batch others"], begun: Int[Tensor, "batch length"]
     ) -> Float[Tensor, "batch length vocabulary"]:
         """Return the logits of the next token at every position of what was written, float32."""
+        return self.logits(self.read(source, source != PADDING_TOKEN), source, begun)
+
+    def logits(
+        self,
+        states: Float[Tensor, "batch others width"],
+        source: Int[Tensor, "batch others"],
+        begun: Int[Tensor, "batch length"],
+    ) -> Float[Tensor, "batch length vocabulary"]:
+        """Return the logits of the next token, given the states of a source and its tokens."""
         exists = source != PADDING_TOKEN
-        return self.write(self.read(source, exists), exists, begun) @ self.head.T
+        stream = self.write(states, exists, begun)
+        logits = stream @ self.head.T
+        if self.copying is None:
+            return logits
+        return self.copying.mixed(logits, stream, self.copying.keys(states), source, exists)
 
     def _added(self, distances: Tensor, masked: Tensor, dtype: torch.dtype) -> Tensor:
         return (distances + masked).to(dtype).flatten(0, 1)

@@ -33,4 +33,4 @@ class DecoderLogits(nn.Module):
         begun: Int[Tensor, "batch length"],
     ) -> Float[Tensor, "batch length vocabulary"]:
         """Return the logits, float32."""
-        return self.network.write(states, source != PADDING_TOKEN, begun) @ self.network.head.T
+        return self.network.logits(states, source, begun)
