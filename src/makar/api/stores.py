@@ -39,7 +39,7 @@ SPLITS: tuple[Split, ...] = ("train", "inner", "held_out")
 WAIT_SECONDS = 0.5
 TOGETHER = 64
 """Records encoded in one call, so that a codec with a network computes in batches."""
-FITTING = "2"
+FITTING = "3"
 """Counts changes to what codecs find in the same data: stores that were made before the last one are made anew."""
 
 LARGE_BYTES = 1 << 28
