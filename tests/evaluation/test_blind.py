@@ -89,7 +89,9 @@ def test_a_comparison_that_is_stopped_keeps_what_was_judged(monkeypatch):
         compare(FIRST, FIRST, PROMPTS, judge=lambda *pair: None)
 
 
-@pytest.mark.parametrize("won, keeps", [([1.0] * 12, True), ([1.0, 0.0] * 6, False), ([0.5] * 12, False)])
+@pytest.mark.parametrize(
+    "won, keeps", [([1.0] * 12, True), ([1.0, 0.0] * 6, False), ([0.5] * 12, False), ([1.0], False), ([1.0] * 3, False)]
+)
 def test_the_whole_interval_has_to_lie_above_one_half(won, keeps):
     duels = tuple(Duel(prompt="p", new="a", old="bb", won=one, new_was_left=True) for one in won)
     assert BlindComparison(new="n", old="o", judge="j", duels=duels).keeps == keeps

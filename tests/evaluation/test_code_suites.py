@@ -3,6 +3,7 @@
 import gzip
 import itertools
 import json
+from types import SimpleNamespace
 
 import pytest
 
@@ -97,6 +98,25 @@ def test_a_report_of_a_suite(tmp_path, monkeypatch):
         evaluate_suite(model, "mbpp", file, folder=tmp_path / "x", samples=-1)
     with pytest.raises(UsageError, match="its file"):
         Model(model).evaluate(suite="mbpp")
+
+
+def test_the_program_is_read_out_of_the_answer_of_a_model_that_talks(tmp_path, monkeypatch):
+    asked = []
+
+    def generate(artifact, *, prompts, count, seed, options):
+        asked.append(options)
+        return [
+            SimpleNamespace(new_text="Sure:\n```python\ndef double(x):\n    return 2 * x\n```\nDone.")
+            for _ in range(count)
+        ]
+
+    monkeypatch.setattr(code_suites, "generate", generate)
+    monkeypatch.setattr(code_suites, "answers", lambda codec, config: True)
+    model = coder(tmp_path / "model", steps=1, context=32)
+    report = Model(model).evaluate(
+        write(tmp_path / "h.jsonl", HUMANEVAL), suite="humaneval", folder=tmp_path / "report", samples=2
+    )
+    assert report.values["scores"]["pass_at_1"]["value"] == 1.0 and all("stop" not in options for options in asked)
 
 
 def test_a_model_of_images_writes_no_programs(tmp_path):

@@ -110,6 +110,17 @@ def test_a_model_that_knows_turns_leaves_out_the_oldest_too(own_folder):
     assert talk.reply("very long " * 40) and talk.is_cut and talk.left_out == 10
 
 
+def test_a_stretched_context_holds_more_turns(own_folder):
+    talker, long = chatty(own_folder / "chatty", context=128), "some questions " * 3
+    left = []
+    for stretch in (1.0, 8.0):
+        talk = Chat(talker, options={**OPTIONS, "stretch": stretch})
+        for number in range(3):
+            talk.reply(f"Number {number} of {long}")
+        left.append(talk.left_out)
+    assert left[0] > 0 and left[1] == 0
+
+
 def test_an_answer_that_is_broken_off_stays_as_far_as_it_came(artifact):
     talk = Chat(artifact, options={**OPTIONS, "max_tokens": 60})
     pieces = talk.say("Hello")

@@ -84,6 +84,8 @@ def test_a_choice_is_one_of_the_choices():
     codec = codec_of(CharacterCodecConfig())
     form = make_form("choice", "yes, no (not yet), n.o|x")
     assert {written(form, codec, seed=seed) for seed in range(12)} == {"yes", "no (not yet)", "n.o|x"}
+    arrows = make_form("choice", ["<b>", "a > b", "->"])
+    assert {written(arrows, codec_of(ByteCodecConfig()), seed=seed) for seed in range(12)} == {"<b>", "a > b", "->"}
 
 
 def test_greedy_and_penalised_texts_have_the_form_too():

@@ -80,6 +80,9 @@ def test_what_repeats_the_rest_is_cut_away():
     hole = find_hole("a\n  b\n\n  c\nd\n", line="2")
     assert hole.trimmed("  x\n  c\nd\n") == "  x\n" and hole.trimmed("  x\n") == "  x\n" and hole.trimmed("  c\n") == ""
     assert hole.trimmed("  x  c\n") == "  x  c\n", "only whole lines repeat whole lines"
+    following = Hole(before="", after="    return s\n", whole_lines=True)
+    assert following.trimmed("    return s * w\n") == "    return s * w\n", "it only begins like the next line"
+    assert following.trimmed("    x\n    return s\n") == "    x\n"
     assert Hole(before="f(", after=") + 1\n").trimmed("x) + 1\ny") == "x"
     assert Hole(before="f(", after=")\n").trimmed("g(x)") == "g(x)", "one bracket is no repetition"
 

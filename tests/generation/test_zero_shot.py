@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
 import makar
 from makar.api.labels import label
@@ -16,6 +17,7 @@ from makar.families.conversation.chat_family import ChatFamily
 from makar.families.conversation.config import ChatConfig
 from makar.families.conversation.feedback_config import RewardConfig
 from makar.families.conversation.reward_family import RewardFamily
+from makar.families.family import Loss
 from makar.families.transformer.config import TransformerConfig
 from makar.generation.prompt_file import parse_prompt, read_prompt
 from makar.generation.text_likelihood import TextLikelihood
@@ -146,6 +148,19 @@ def talking(kind, config):
     decoder = TransformerConfig(vocabulary=codec.vocabulary, width=32, heads=1, depth=1, context=64, tied=True)
     family = drawn(kind(config(decoder=decoder)))
     return SimpleNamespace(name="talker", family=lambda: family, codec=lambda: codec, family_config=family.config)
+
+
+def test_rows_go_where_the_model_is():
+    likelihood = TextLikelihood(talking(ChatFamily, ChatConfig))
+    seen = []
+
+    class Elsewhere(torch.nn.Linear):
+        def validation_loss(self, batch, generator):
+            seen.append(batch["target"].device.type)
+            return Loss(value=torch.zeros(()), count=1, unit="nats/token")
+
+    likelihood.family = Elsewhere(1, 1, device="meta")
+    assert likelihood._row_nats(np.array([1, 2, 3])) == 0.0 and seen == ["meta"]
 
 
 def test_a_model_that_talks_says_how_likely_a_text_is_and_a_judge_does_not():

@@ -14,7 +14,7 @@ import numpy as np
 
 from makar.artifacts.artifact import Artifact
 from makar.errors import EmptyDataError, UnsupportedError
-from makar.evaluation.bootstrap import Interval, mean_interval
+from makar.evaluation.bootstrap import Interval, share_interval
 from makar.evaluation.material import OnEvent
 from makar.generation.generate import generate
 
@@ -62,7 +62,8 @@ class BlindComparison:
     @property
     def win_rate(self) -> Interval:
         """Share of the prompts that the new model won, even ones half."""
-        return mean_interval(np.array([duel.won for duel in self.duels]))
+        # Of few pairs Wilson's interval is wide, where resampling knows no other outcome than those it saw.
+        return share_interval(sum(duel.won for duel in self.duels), len(self.duels))
 
     @property
     def keeps(self) -> bool:
@@ -74,14 +75,14 @@ class BlindComparison:
         """Share of the shown pairs that the left answer won: about one half of a judge who does not mind the place."""
         shown = [duel for duel in self.duels if duel.new_was_left is not None]
         won = [duel.won if duel.new_was_left else 1 - duel.won for duel in shown]
-        return mean_interval(np.array(won)) if shown else None
+        return share_interval(sum(won), len(won)) if won else None
 
     @property
     def longer_rate(self) -> Interval | None:
         """Share of the pairs of different length that the longer answer won."""
         pairs = [duel for duel in self.duels if len(duel.new) != len(duel.old)]
         won = [duel.won if len(duel.new) > len(duel.old) else 1 - duel.won for duel in pairs]
-        return mean_interval(np.array(won)) if pairs else None
+        return share_interval(sum(won), len(won)) if won else None
 
     def to_dictionary(self) -> dict[str, Any]:
         """Return plain values for JSON."""

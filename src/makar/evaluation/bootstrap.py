@@ -94,8 +94,8 @@ def repeated_interval(values: Sequence[float]) -> Interval:
     return Interval(mean, mean - half, mean + half)
 
 
-def share_interval(hits: int, items: int) -> Interval:
-    """Return the share of hits among items with Wilson's interval, which is sound at 0 and 1 too."""
+def share_interval(hits: float, items: int) -> Interval:
+    """Return the share of hits among items with Wilson's interval, which is sound at 0 and 1 too; a half of a hit counts as one."""
     if items == 0:
         return Interval(0.0, 0.0, 1.0)
     share = hits / items

@@ -8,6 +8,7 @@ import dataclasses
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -21,13 +22,17 @@ from makar.evaluation.pass_at_k import mean_pass_at_k
 from makar.evaluation.programming_problems import Problem, read_problems
 from makar.evaluation.python_functions import parsed
 from makar.evaluation.text_baselines import joined_texts
+from makar.families.conversation.verifiable import code_in
 from makar.generation.generate import generate
+from makar.generation.prompts import answers
 from makar.sandbox.limits import Limits
 from makar.sandbox.run import run_to_end
 
 SAMPLES = 10
 KS = (1, 10, 100)
 TOKENS, NGRAM_BYTES, NGRAM_TRAINING_BYTES = 200, 500, 4 << 20
+ANSWER_TOKENS = 1024
+"""Of a model that talks, which explains besides."""
 ONE, SEVERAL = 0.2, 0.8
 """Temperature of one sample a problem, and of several (Chen et al. 2021, section 3.3)."""
 
@@ -73,12 +78,15 @@ def measure_suite(
     def say(what: str, done: int) -> None:
         on_event({"event": "evaluation", "measuring": what, "done": done, "total": len(problems)})
 
+    # What answers says more than the program: it is not stopped, and its code is read out of the answer.
+    talks = answers(artifact.codec(), artifact.family_config)
     written = []
     for number, problem in enumerate(problems):
         say("writing programs", number)
-        options = {"max_tokens": TOKENS, "temperature": temperature, "stop": problem.stop}
+        options: dict[str, Any] = {"temperature": temperature}
+        options |= {"max_tokens": ANSWER_TOKENS} if talks else {"max_tokens": TOKENS, "stop": problem.stop}
         assets = generate(artifact, prompts=problem.prompt, count=count, seed=seed, options=options)
-        written.append([asset.new_text for asset in assets])
+        written.append([code_in(asset.new_text) if talks else asset.new_text for asset in assets])
     solved = run_programs(problems, written, lambda done: say("running programs", done))
     baseline = _ngram_solved(artifact, problems, count, seed, temperature)
     ks = [k for k in KS if k <= count]

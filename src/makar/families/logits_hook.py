@@ -36,6 +36,11 @@ class Constraint(LogitsHook, Protocol):
     UnsupportedError.
     """
 
+    says_all: bool
+    """Whether it says at every place what may be written, as a form does; otherwise it only steers."""
+    follows: bool
+    """Whether it follows one text from its beginning to its end, so that a search among several cannot use it."""
+
     def begin(self) -> LogitsHook:
         """Return the hook of one example; it is called once for every token that is drawn, in their order."""
         ...

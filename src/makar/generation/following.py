@@ -17,6 +17,8 @@ class Following:
         given: Tokens of the prompt, which are not drawn.
     """
 
+    says_all = follows = True
+
     def __init__(self, places: Sequence[Sequence[int]], *, given: int) -> None:
         self._places = places
         self._given = given

@@ -134,7 +134,8 @@ def refuse_stops(form: Form, options: Config) -> None:
 
 
 def _literal(text: str) -> str:
-    return re.sub(r"([^\w\s])", r"\\\1", text, flags=re.ASCII) if text.isascii() else re.escape(text)
+    # In Rust's expressions \< and \> are edges of words.
+    return re.sub(r"([^\w\s<>])", r"\\\1", text, flags=re.ASCII) if text.isascii() else re.escape(text)
 
 
 def _json_of(value: Any, what: str) -> Any:

@@ -56,6 +56,8 @@ class FormConstraint:
         DataError: The form needs more tokens.
     """
 
+    says_all = follows = True
+
     def __init__(self, form: Form, codec: Codec, *, limit: int) -> None:
         if not isinstance(codec, SpellsTokens):
             raise UnsupportedError(f"a {form.kind} of a model that writes no text", expected="a model of text or code")

@@ -28,6 +28,8 @@ class Given:
         tokens: The text, without what it begins with.
     """
 
+    says_all = follows = True
+
     def __init__(self, tokens: Sequence[int]) -> None:
         self._tokens = list(tokens)
 

@@ -42,11 +42,12 @@ class Hole:
         """
         if self.whole_lines:
             line = next((line for line in lines_of(self.after) if line.strip()), "").rstrip("\r\n")
-            place = ("\n" + middle).find("\n" + line) if line else -1
+            found = re.search(rf"^{re.escape(line)}\r?$", middle, re.MULTILINE) if line else None
         else:
             line = lines_of(self.after)[0].rstrip("\r\n") if self.after else ""
-            place = middle.find(line) if len(line.strip()) >= SHORTEST_REPEATED else -1
-        return middle if place < 0 else middle[:place]
+            is_telling = len(line.strip()) >= SHORTEST_REPEATED
+            found = re.search(rf"{re.escape(line)}\r?$", middle, re.MULTILINE) if is_telling else None
+        return middle if found is None else middle[: found.start()]
 
     def filled(self, middle: str) -> str:
         """Return the whole text with something in the hole; whole lines stay whole."""

@@ -22,6 +22,11 @@ def context_of(config: FamilyConfig) -> int:
     return network.context if isinstance(network, HasContext) else 0
 
 
+def reach_of(config: FamilyConfig, options: Config) -> int:
+    """Return how many positions a model looks back on with some controls, of which ``stretch`` counts; 0 where it is any number."""
+    return int(context_of(config) * float(options.to_dictionary().get("stretch", 1.0)))
+
+
 def unread_tokens(prompt: Prompt, config: FamilyConfig, options: Config) -> int:
     """Return how many tokens at the beginning of a prompt a model does not see, 0 where it looks back as far.
 
@@ -30,10 +35,9 @@ def unread_tokens(prompt: Prompt, config: FamilyConfig, options: Config) -> int:
     Args:
         prompt: What is to be gone on with.
         config: Of the model.
-        options: Its controls; ``stretch`` makes it look back farther.
+        options: Its controls.
     """
-    tokens, context = prompt.tokens, context_of(config)
+    tokens, context = prompt.tokens, reach_of(config, options)
     if tokens is None or not context:
         return 0
-    context = int(context * float(options.to_dictionary().get("stretch", 1.0)))
     return len(tokens) - max(1, context // 2) if len(tokens) > context else 0

@@ -154,6 +154,16 @@ class Steered:
         self.within = within
         self.likelihoods = likelihoods
 
+    @property
+    def says_all(self) -> bool:
+        """Whether the form within does."""
+        return self.within is not None and self.within.says_all
+
+    @property
+    def follows(self) -> bool:
+        """Whether there is a form within, or a record, which is of one text."""
+        return self.within is not None or self.likelihoods is not None
+
     def begin(self) -> LogitsHook:
         """Return the hook of one text."""
         return _OneText(self)

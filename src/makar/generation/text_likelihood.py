@@ -134,6 +134,7 @@ class TextLikelihood:
         if key not in self._known:
             if len(self._known) > 4096:
                 self._known.clear()
-            loss = self.family.validation_loss({TARGET: torch.from_numpy(row)[None]}, torch.Generator())
+            device = next((weight.device for weight in self.family.parameters()), torch.device("cpu"))
+            loss = self.family.validation_loss({TARGET: torch.from_numpy(row)[None].to(device)}, torch.Generator())
             self._known[key] = float(loss.value) * loss.count
         return self._known[key]

@@ -26,7 +26,7 @@ def check_tools(tools: Any) -> list[dict[str, Any]]:
     for tool in found:
         if not isinstance(tool, dict) or not isinstance(tool.get("name"), str) or not tool["name"]:
             raise UsageError(f"the tool {tool!r}", expected="a function with a name")
-        if not isinstance(tool.get("parameters", {}), dict):
+        if not isinstance(tool.get("parameters") or {}, dict):
             raise UsageError(f'the parameters of "{tool["name"]}"', expected="a JSON Schema of an object")
     names = [tool["name"] for tool in found]
     if len(set(names)) < len(names):

@@ -11,7 +11,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 
 from makar.generation.prompts import Prompt, Prompts, knows_turns, read_prompts
-from makar.generation.reach import context_of
+from makar.generation.reach import reach_of
 from makar.generation.request import Request
 
 SYSTEM, USER, ASSISTANT, TOOL = "system", "user", "assistant", "tool"
@@ -47,7 +47,7 @@ def fit_turns(turns: Sequence[Message], request: Request) -> Fitted:
     Raises:
         UnsupportedError: The conversation cannot be put to this model.
     """
-    codec, context = request.codec, context_of(request.artifact.family_config)
+    codec, context = request.codec, reach_of(request.artifact.family_config, request.options)
     told = [turn for turn in turns if turn["role"] == SYSTEM]
     spoken = [turn for turn in turns if turn["role"] != SYSTEM]
     is_known = knows_turns(codec)

@@ -105,7 +105,8 @@ def _of_pairs(name: str, codec: PairCodecConfig, *, summary: str, origin: Origin
     if model.family.learns == SPANS:
         # What it has learned is no end in itself and may be forgotten: it is trained on at full speed, with pairs of usual number.
         rate = model.optimisation.changed(batch_size=PAIRS_A_STEP, weight_decay=0.1)
-    copies = None if model.family.learns == SPANS else model.family.copies
+    # A model from before there was copying has none.
+    copies = None if model.family.learns == SPANS else bool(model.family.copies)
     family = model.family.changed(learns=PAIRS, copies=copies, dropout=max(0.1, model.family.dropout), smoothing=0.1)
     stage = stage.changed(codec=codec.changed(**kept), family=family, optimisation=rate)
     return made.changed(name=name, summary=summary, stages=(stage,), grows=True)

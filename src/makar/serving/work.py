@@ -30,7 +30,7 @@ from makar.generation.hole import Hole
 from makar.generation.infill import fill_stepwise, filled_job, longest_hole
 from makar.generation.predict_text import ReadsText
 from makar.generation.prompts import EncodesText, NamesClasses, Prompts, knows_turns, read_prompts, rewrites
-from makar.generation.reach import context_of
+from makar.generation.reach import context_of, reach_of
 from makar.generation.request import Request, option_names
 from makar.generation.speaking import Speaks
 from makar.generation.steering import TokenLikelihood, read_steering
@@ -131,7 +131,7 @@ def _fit_sources(turns: Sequence[Message], shorter: Sequence[Message], request: 
         shorter: What was asked last, with one source fewer each time.
         request: The model with its controls.
     """
-    context = context_of(request.artifact.family_config)
+    context = reach_of(request.artifact.family_config, request.options)
     room = context - min(context // 2, int(request.options.to_dictionary().get("max_tokens", 0)))
 
     def fitted(left_out: int) -> Fitted:
@@ -148,7 +148,7 @@ def _complete(model: Model, ask: Ask) -> Iterator[Event]:
     request = _request(model, {**ask, "options": ask["options"] | {"max_tokens": 1}} if is_nothing else ask)
     prompt = ask["prompt"] if isinstance(ask["prompt"], str) else np.array(ask["prompt"], np.int64)
     (read,) = read_prompts(prompt, request.codec, request.family)
-    context, length = context_of(request.artifact.family_config), prompt_length([read])
+    context, length = reach_of(request.artifact.family_config, request.options), prompt_length([read])
     begun: Event = {"prompt_tokens": length, "left_out": 0, "is_cut": bool(context) and length > context}
     if ask["echo"]:
         begun["text"] = prompt if isinstance(prompt, str) else request.codec.decode({TARGET: prompt})

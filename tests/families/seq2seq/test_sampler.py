@@ -1,5 +1,7 @@
 """Texts from other texts: alike alone and among others, searched for, drawn, streamed, and refused where something is wrong."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ import torch
 from makar.errors import ConfigError, DataError, UnsupportedError
 from makar.families.seq2seq import sampler as module
 from makar.families.seq2seq.sampler import without_repeats
+from makar.generation.steering import Likelihoods, Steered, Steering
 from tests.families.seq2seq import models
 
 
@@ -40,6 +43,19 @@ def test_one_beginning_is_the_likeliest_token_after_the_likeliest_token():
     while len(tokens) <= 20 and tokens[-1] != 1:
         tokens.append(int(family.network(source[None], torch.tensor([tokens]))[0, -1].argmax()))
     assert drawn(family, prompts()[:1], beams=1)[0] == [token for token in tokens[1:] if token != 1]
+
+
+def test_penalties_steer_a_search_and_are_no_form():
+    family = models.family()
+    (free, *_) = drawn(family, prompts()[:1], no_repeat=None)
+    often = Counter(free).most_common(1)[0][0]
+    steered = Steered(Steering(logit_bias=((often, -50.0),)), within=None, likelihoods=None)
+    assert not steered.says_all and not steered.follows
+    (kept, *_) = drawn(family, prompts()[:1], hook=steered, no_repeat=None)
+    assert often in free and often not in kept
+    recorded = Steered(Steering(), within=None, likelihoods=Likelihoods(1))
+    with pytest.raises(UnsupportedError, match="several beginnings"):
+        drawn(family, prompts()[:1], hook=recorded)
 
 
 def test_a_search_finds_a_likelier_text_than_greed():

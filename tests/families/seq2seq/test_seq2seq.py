@@ -7,11 +7,14 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from makar.codecs.pair_config import PairCodecConfig
 from makar.errors import ConfigError, TensorMismatchError
-from makar.families.seq2seq.config import Seq2seqConfig
+from makar.families.seq2seq.config import PAIRS, SPANS, Seq2seqConfig
 from makar.families.seq2seq.decoding import Writer
 from makar.families.seq2seq.family import Seq2seqFamily, first_text
 from makar.families.seq2seq.positions import distance_buckets
+from makar.recipe import OptimisationConfig, Origin, Parent, Recipe, Stage
+from makar.recipes.rewriting import rewrite
 from tests.families.seq2seq import models
 
 
@@ -171,6 +174,18 @@ def test_what_copies_or_not_begins_from_the_other():
     back = models.family(seed=2, copies=False)
     back.begin_from(copying, [])
     assert all(torch.equal(tensor, given[name]) for name, tensor in back.tensors().items())
+
+
+def test_a_model_from_before_there_was_copying_stays_as_it_is():
+    for learns, copies in ((PAIRS, False), (SPANS, None)):
+        config = Seq2seqConfig(learns=learns, vocabulary=300, marks=40)
+        codec = PairCodecConfig(task="rewrite" if learns == PAIRS else SPANS, vocabulary_size=300, marks=40)
+        stage = Stage(name="model", codec=codec, family=config, optimisation=OptimisationConfig())
+        recipe = Recipe(name="t5", medium="text", summary="s", expected="", stages=(stage,))
+        origin = Origin(
+            parent=Parent(name="old", hash="0" * 64), recipe=recipe, plain_spec=lambda stage: models.codec().spec
+        )
+        assert rewrite(origin).stages[-1].family.copies is copies
 
 
 def test_a_model_that_copies_does_not_say_that_it_is_t5():

@@ -1,6 +1,7 @@
 """The running batch: guesses, company, the moment of joining and blocks that are kept change speed and never the text."""
 
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,6 +9,8 @@ import torch
 
 from makar.errors import DataError
 from makar.families.transformer import decoding_batch
+from makar.families.transformer import sampler as sampler_module
+from makar.families.transformer.cache import KeyValueCache
 from makar.families.transformer.decoder import pack_weights
 from makar.families.transformer.decoding_batch import BLOCK, DecodingBatch, Writing
 from makar.families.transformer.options import TextOptions
@@ -134,6 +137,62 @@ def test_a_request_that_is_dropped_leaves_and_one_that_fails_harms_no_other() ->
     dropped.close()
     alone = continuations(make_sampler(example), DRAWN, [[1], [2], [3]], [4, 5, 6])
     assert continuations(make_sampler(example, shared=shared, slots=2), DRAWN, [[1], [2], [3]], [4, 5, 6]) == alone
+
+
+def resident() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="only Linux says what a process has in memory")
+def test_places_that_no_text_has_reached_take_no_memory() -> None:
+    before = resident()
+    cache = KeyValueCache(depth=2, slots=4, heads=4, capacity=1 << 16, head_width=64)
+    assert 2 * cache.layers[0].nbytes == 1 << 30 and resident() - before < 1 << 26
+    assert not cache.keys(1)[3, :, :8].any()
+
+
+def test_a_long_context_leaves_room_for_fewer_texts_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    example, room = make_example("mainstream", context=96), sampler_module.psutil.virtual_memory()
+    sampler = make_sampler(example, shared=SharedDecoding(), slots=4)
+    shape = sampler.shape
+    each = 8 * shape.depth * shape.key_value_heads * shape.head_width * 96
+    texts = continuations(make_sampler(example), GREEDY, [[1], [2], [3]], [0, 0, 0])
+    monkeypatch.setattr(sampler_module.psutil, "virtual_memory", lambda: room._replace(total=4 * each))
+    assert continuations(sampler, GREEDY, [[1], [2], [3]], [0, 0, 0]) == texts
+    assert sampler._batch(GREEDY, slots=4)._reader.slots == 2
+
+
+def test_a_batch_of_another_stretch_in_which_nobody_writes_is_let_go() -> None:
+    example, shared = make_example("mainstream", context=96), SharedDecoding()
+    for stretch in (1.0, 1.5, 2.0):
+        for _ in shared.follow(("float32", stretch), lambda: batch_of(example), [writing_of([1, 2], limit=3)]):
+            pass
+    assert list(shared._batches) == [("float32", 2.0)]
+
+
+def test_after_an_error_every_text_is_read_anew_and_ends_as_it_would_have() -> None:
+    example = make_example("mainstream", context=512)
+    prompts = [[*range(1, 140), 7], [*range(1, 140), 9]]
+    alone = [written(batch_of(example), writing_of(prompt, limit=12)) for prompt in prompts]
+    batch = batch_of(example, slots=2, guesses=0)
+    texts = [writing_of(prompt, limit=12) for prompt in prompts]
+    reader = batch._reader
+    read, asked = reader.read, []
+
+    def failing(tokens: list[int], slot: int) -> torch.Tensor:
+        asked.append(slot)
+        if len(asked) == 3:
+            raise MemoryError
+        return read(tokens, slot)
+
+    reader.read = failing  # type: ignore[method-assign]
+    for text in texts:
+        batch.join(text)
+    with pytest.raises(MemoryError):
+        batch.step()
+    while batch.is_busy:
+        batch.step()
+    assert [text.tokens[len(prompt) :] for text, prompt in zip(texts, prompts)] == alone
 
 
 def test_a_stretched_context_holds_more_and_the_plain_one_is_refused_nothing() -> None:

@@ -63,10 +63,18 @@ def last_number(text: str) -> float | None:
     return float(numbers[-1].replace(",", "")) if numbers else None
 
 
+def code_in(answer: str) -> str:
+    """Return the code of an answer: its first fenced block, or all of it.
+
+    >>> code_in("Sure:\\n```python\\nx = 1\\n```\\nDone."), code_in("x = 1")
+    ('x = 1\\n', 'x = 1')
+    """
+    fenced = _FENCE.search(answer)
+    return fenced.group(1) if fenced else answer
+
+
 def passes_tests(answer: str, tests: str) -> float:
     """Return 1 where the code of an answer, or of its first fenced block, runs and passes the tests, in the sandbox."""
-    fenced = _FENCE.search(answer)
-    code = fenced.group(1) if fenced else answer
     # An answer must not end the program before its tests have run.
-    has_passed, _ = run_to_end(f"{code}\n\n{tests}\n", limits=Limits(wall_seconds=TEST_SECONDS))
+    has_passed, _ = run_to_end(f"{code_in(answer)}\n\n{tests}\n", limits=Limits(wall_seconds=TEST_SECONDS))
     return float(has_passed)

@@ -84,7 +84,7 @@ class Seq2seqSampler(Sampler):
         sources = [self._source(prompt) for prompt in prompts]
         if options.no_repeat is None:
             # A form may have to repeat itself, and has its own rules.
-            is_held = any(isinstance(hook, Constraint) for hook in self._hooks)
+            is_held = any(isinstance(hook, Constraint) and hook.says_all for hook in self._hooks)
             options = options.changed(no_repeat=0 if is_held else self._rare_run)
         return self._run(options, sources, seeds)
 
@@ -160,9 +160,11 @@ class Seq2seqSampler(Sampler):
             going = [going[place] for place in stays]
 
     def _reshaping(self, options: Seq2seqOptions) -> Callable[[Tensor, Sequence[int]], Tensor] | None:
-        if any(isinstance(hook, Constraint) for hook in self._hooks):
+        if any(isinstance(hook, Constraint) and hook.follows for hook in self._hooks):
             raise UnsupportedError(
-                "a form while several beginnings are tried", expected="one beginning", do="--set beams=1"
+                "a form, or likelihoods of tokens, while several beginnings are tried",
+                expected="one beginning",
+                do="--set beams=1",
             )
         # Greedy choice is the last of the chain, and a search chooses by itself.
         chain = strategies(options, self._hooks)[:-1]

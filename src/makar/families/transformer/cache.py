@@ -36,20 +36,28 @@ class KeyValueCache:
     ) -> None:
         self.capacity = capacity
         self.lengths = [0] * slots
-        self.memory = torch.zeros(depth, slots, 2, heads, capacity, head_width, device=device, dtype=dtype)
+        sizes = (slots, 2, heads, capacity, head_width)
+        is_plain = torch.device(device).type == "cpu" and dtype == torch.float32
+        # NumPy asks the system for zeros, so that places which no text has reached take no memory; torch writes them all.
+        self.layers = [
+            torch.from_numpy(np.zeros(sizes, np.float32))
+            if is_plain
+            else torch.zeros(sizes, device=device, dtype=dtype)
+            for _ in range(depth)
+        ]
         self.arrays: list[list[np.ndarray]] = []
         """For the CPU: by layer and slot, the same memory as [2 * heads, capacity, head width]."""
-        if self.memory.device.type == "cpu" and dtype == torch.float32:
-            joined = self.memory.view(depth, slots, 2 * heads, capacity, head_width).numpy()
-            self.arrays = [[joined[layer, slot] for slot in range(slots)] for layer in range(depth)]
+        if is_plain:
+            joined = [layer.view(slots, 2 * heads, capacity, head_width).numpy() for layer in self.layers]
+            self.arrays = [[layer[slot] for slot in range(slots)] for layer in joined]
 
     def keys(self, layer: int) -> Float[Tensor, "slots heads capacity head_width"]:
         """Return the keys of a layer as a view."""
-        return self.memory[layer, :, 0]
+        return self.layers[layer][:, 0]
 
     def values(self, layer: int) -> Float[Tensor, "slots heads capacity head_width"]:
         """Return the values of a layer as a view."""
-        return self.memory[layer, :, 1]
+        return self.layers[layer][:, 1]
 
     def remaining(self, slot: int) -> int:
         """Return how many positions a slot still has."""

@@ -162,6 +162,18 @@ class DecodingBatch:
     @torch.inference_mode()
     def step(self) -> list[Writing]:
         """Choose at least one token for every text that has a slot, and return these texts; the finished ones leave."""
+        try:
+            return self._step()
+        except BaseException:
+            # Nobody knows what stands where now: every text is read anew.
+            self._waiting.extendleft(reversed([one for one in self._active if not one.is_finished]))
+            self._active = []
+            self._free = list(range(self._reader.slots))
+            self._blocks = [[] for _ in self._free]
+            self._reader.lengths[:] = [0] * self._reader.slots
+            raise
+
+    def _step(self) -> list[Writing]:
         stepping = [writing for writing in self._active if self._remaining(writing)]
         full = [writing for writing in self._active if not self._remaining(writing)]
         if stepping:

@@ -129,8 +129,8 @@ class TransformerFamily(Family):
 
     def sampler(self, codec: Any, *, hook: LogitsHook | None = None) -> Sampler:
         """Return a sampler over a copy of the current weights; the hook comes after the filters of the options."""
-        # A constraint says itself what may be written.
-        kept_back = codec.never_drawn if isinstance(codec, KeepsBack) and not isinstance(hook, Constraint) else ()
+        is_told = isinstance(hook, Constraint) and hook.says_all
+        kept_back = codec.never_drawn if isinstance(codec, KeepsBack) and not is_told else ()
         never = [Never((*self.config.infill_tokens[:3], *kept_back))] if self.config.infill_tokens or kept_back else []
         shape = DecoderShape.from_transformers(transformers_settings(self.config, tokens={}))
         sampler = TransformerSampler(

@@ -126,7 +126,8 @@ class RememberingSampler(Sampler):
             device=self._device,
         )
         if before is not None:
-            self._cache.memory[..., : before.capacity, :] = before.memory
+            for new, old in zip(self._cache.layers, before.layers, strict=True):
+                new[..., : before.capacity, :] = old
         return self._cache
 
 

@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import psutil
+import torch
 from torch import Tensor
 
 from makar.errors import DataError, UnsupportedError
@@ -32,6 +34,8 @@ TEXT = "text"
 """Slot of the sampler's output with the text of the new tokens, as UTF-8 bytes; it ends before a stop text, tokens may not."""
 
 POSITIONS_STEP = 1024
+CACHE_SHARE = 0.5
+"""Share of the memory that keys and values of texts at once may take: where they could take more, fewer texts are written at once."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -175,6 +179,9 @@ class TransformerSampler(Sampler):
         context = int(self.shape.context_length * options.stretch)
         capacity = context if longest is None else min(context, longest)
         weights = self.weights(options.precision, positions=capacity, stretch=options.stretch)
+        shape = self.shape
+        each = 8 * shape.depth * shape.key_value_heads * shape.head_width * capacity
+        slots = max(1, min(slots, _room(weights.embedding.device) // each))
         return DecodingBatch(WeightsReader(weights, slots=slots, capacity=capacity), guesses=self._pace.guesses)
 
     def _prompt_tokens(self, prompt: Batch) -> list[int]:
@@ -189,6 +196,14 @@ class TransformerSampler(Sampler):
         if len(tokens) and not 0 <= int(tokens.min()) <= int(tokens.max()) < self.shape.vocabulary:
             raise DataError("a prompt has tokens outside the vocabulary", expected=f"0 to {self.shape.vocabulary - 1}")
         return [int(token) for token in tokens] or [self.begin_token]
+
+
+def _room(device: torch.device) -> int:
+    """Return the bytes that keys and values of all texts may take."""
+    if device.type == "cuda":
+        # There all places are taken at once.
+        return int(CACHE_SHARE * torch.cuda.mem_get_info(device)[0])
+    return int(CACHE_SHARE * psutil.virtual_memory().total)
 
 
 def _piece(tokens: list[int], text: str) -> dict[str, np.ndarray]:

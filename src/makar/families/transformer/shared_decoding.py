@@ -34,6 +34,8 @@ class SharedDecoding:
         with self._lock:
             batch = self._batches.get(kind)
             if batch is None:
+                # One of another kind in which nobody writes gives its memory back.
+                self._batches = {other: one for other, one in self._batches.items() if one.is_busy}
                 batch = self._batches[kind] = make()
             for writing in writings:
                 batch.join(writing)
