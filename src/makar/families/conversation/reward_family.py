@@ -55,7 +55,6 @@ class RewardFamily(SpeakingFamily):
 
     options: ClassVar[type[Config]] = JudgeOptions
     creates: ClassVar[bool] = False
-    concurrent: ClassVar[bool] = True
 
     def __init__(self, config: RewardConfig) -> None:
         super().__init__(config)
@@ -292,7 +291,7 @@ class _MixedNumbers(nn.Module):
 
 
 def _weighed(stream: Tensor, family: RewardFamily) -> Tensor:
-    gain = family.network.final_gain
+    gain = family.token_scores.gain
     return (stream.float() * (family.score[0] if gain is None else family.score[0] * gain)).sum(-1)
 
 
