@@ -113,7 +113,9 @@ def rating(origin: Origin | None = None) -> Recipe:
 
 def _judge(name: str, *, objective: str, origin: Origin | None) -> Recipe:
     # On the 2,312 pairs of hh a table of runs alone tells 0.63 right, the network alone 0.54 (docs/log.md, 2026-11-29).
-    family = RewardConfig(objective=objective, grams=JUDGED_GRAMS)
+    # What a checkpoint has read says more than runs, and without them others open the judge.
+    is_foreign = origin is not None and isinstance(decoder_of(origin.model.family), PretrainedTextConfig)
+    family = RewardConfig(objective=objective, grams=0 if is_foreign else JUDGED_GRAMS)
     learned = "pairs of which one is preferred" if objective == PAIRS else "answers with a score or a thumb"
     summary = f"a judge that gives an answer a score, learned from {learned}"
     if origin is not None:
@@ -201,9 +203,7 @@ def grown_stage(origin: Origin, family: SpeakingConfig, *, makes: str) -> Stage:
     codec = ChatCodecConfig(base=base, makes=makes, longest=max(LONGEST, decoder.context))
     if isinstance(decoder, PretrainedTextConfig):
         # It gets no tokens, and its positions may be all that it has rows for.
-        codec = codec.changed(
-            longest=min(decoder.context or LONGEST_FOREIGN, LONGEST_FOREIGN), template=PLAIN_TEMPLATE
-        )
+        codec = codec.changed(longest=min(decoder.context or LONGEST_FOREIGN, LONGEST_FOREIGN), template=PLAIN_TEMPLATE)
     else:
         decoder = decoder.changed(context=codec.longest)
     stage = Stage(

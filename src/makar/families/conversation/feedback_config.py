@@ -12,6 +12,7 @@ from makar.families.adapter_config import AdapterConfig
 from makar.families.conversation.config import ChatConfig, SpeakingConfig
 from makar.families.decoder_config import DecoderConfig
 from makar.families.family_config import FamilyConfig
+from makar.families.pretrained.text_config import PretrainedTextConfig
 from makar.families.transformer.config import TransformerConfig
 from makar.tensor_spec import LEARNED, REJECTED, REJECTED_LEARNED, SCORE, TARGET, Slot, TensorSpec
 
@@ -81,12 +82,14 @@ class RewardConfig(SpeakingConfig):
         return (LEARNED, REJECTED_LEARNED) if self.objective == PAIRS else (LEARNED,)
 
     def with_adapter(self, adapter: AdapterConfig) -> Self:
-        """Refuse: what is learned beside the network has no place in an adapter.
+        """Return a copy that learns an adapter of a checkpoint, in which PEFT has a place for the score; none for runs.
 
         Raises:
-            UnsupportedError: Always.
+            UnsupportedError: It judges with a network of ours, or with runs beside.
         """
-        return FamilyConfig.with_adapter(self, adapter)
+        if self.grams or not isinstance(self.decoder, PretrainedTextConfig):
+            return FamilyConfig.with_adapter(self, adapter)
+        return super().with_adapter(adapter)
 
     def check(self) -> None:
         """Check the fields, and that the network has no output layer of its own: a judge writes nothing."""

@@ -258,6 +258,7 @@ class _Mute:
     """Stands for a codec where a machine is measured and nobody reads what is written."""
 
     end_token = 0
+    end_tokens = (0,)
     begin_token = 0
 
     def decode_tokens(self, tokens: np.ndarray) -> str:

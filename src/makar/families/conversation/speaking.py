@@ -1,8 +1,8 @@
 """What every model that talks can do: sample an answer, save itself so that `transformers` opens it, and begin from a model of text.
 
-The network is the decoder transformer of ``families/transformer``, or a checkpoint of transformers (``families/pretrained``); ``token_scores``
-asks either. A model of text becomes one that talks by four more tokens, those of the roles: their rows of the embeddings and of the output
-layer begin as the mean of the others, with a little noise so that they differ. A checkpoint gets no tokens and writes turns as text.
+The network is the decoder transformer of ``families/transformer``, or a checkpoint of transformers (``families/pretrained``), and either
+is asked through ``token_scores``. A model of text becomes one that talks by four more tokens, those of the roles: their rows of the
+embeddings and of the output layer begin as the mean of the others, with a little noise so that they differ. A checkpoint gets no tokens.
 """
 
 import abc

@@ -1,4 +1,4 @@
-"""What a network says of the tokens of rows: its stream, the surprise at some of them, their log-probabilities. Of our networks and others'.
+"""What a network, ours or one of others, says of the tokens of rows: its stream, the surprise at some of them, log-probabilities.
 
 Objectives are written over these three and know nothing else of the network, so answers, preferences and rewards are learned over a decoder
 of ours and over any checkpoint of transformers alike.

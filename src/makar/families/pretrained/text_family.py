@@ -1,13 +1,13 @@
 """A checkpoint of transformers as a family: it samples, predicts and is measured as it came, and what continues text learns.
 
 The network is that of transformers; as it came, and under an adapter, its tensors stay in their folder and are none of the family's own.
-Where all of its weights are learned they are, and the folder is needed no more (``text_whole``). What the head of a checkpoint is not for is
-refused with the name of its class. A network of mainstream layout becomes one of ours, with fast decoding, by ``makar import``.
+Where all of its weights are learned they are, and the folder is needed no more (``text_whole``). What the head of a checkpoint is not for
+is refused with the name of its class. A network of mainstream layout becomes one of ours, with fast decoding, by ``makar import``.
 """
 
 import contextlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -29,7 +29,13 @@ from makar.families.pretrained.text_opening import TURNED_TYPES, checkpoint_of, 
 from makar.families.pretrained.text_options import AnswerOptions
 from makar.families.pretrained.text_places import logits_at, stream_of
 from makar.families.pretrained.text_sampler import Answering, PretrainedTextSampler
-from makar.families.pretrained.text_whole import as_whole, empty_network, every_tensor, stated_folder
+from makar.families.pretrained.text_whole import (
+    as_whole,
+    classifier_settings,
+    empty_network,
+    every_tensor,
+    stated_folder,
+)
 from makar.families.transformer.adapted import peft_settings
 from makar.families.transformer.options import TextOptions
 from makar.nn.device import working_device
@@ -247,6 +253,20 @@ class CausalCheckpoint(PretrainedTextFamily):
             files[ADAPTER_SETTINGS] = peft_settings(config.adapter, names=names, is_turned=is_turned)
         return files | {"tokenizer.json": codec.tokenizer_json()}
 
+    def judging_files(self, files: Mapping[str, bytes], *, filling: int) -> dict[str, bytes]:
+        """Return some files as those of a classifier with one number, ``score``, where transformers has one over this network.
+
+        Args:
+            files: What ``files`` gives.
+            filling: Token that fills rows up, which ends none.
+        """
+        changes: dict[str, dict[str, Any]] = {
+            ADAPTER_SETTINGS: {"task_type": "SEQ_CLS", "modules_to_save": ["score"]},
+            "config.json": classifier_settings(self.folder) | {"pad_token_id": filling},
+        }
+        changed = {name: json.loads(files[name]) | values for name, values in changes.items() if name in files}
+        return {name: json.dumps(values, indent=2).encode() for name, values in changed.items()}
+
     @torch.no_grad()
     def add_adapters(self, adapters: Sequence[AdapterFile]) -> None:
         """Add adapters to the weights."""
@@ -299,7 +319,6 @@ class CausalCheckpoint(PretrainedTextFamily):
             logits = self.network(input_ids=tokens[:, :-1], use_cache=False)["logits"]
         value = F.cross_entropy(logits.float().flatten(0, 1), tokens[:, 1:].flatten())
         return Loss(value=value, count=tokens[:, 1:].numel(), unit=UNIT)
-
 
     def _arithmetic(self) -> torch.autocast:
         return torch.autocast(self.network.device.type, dtype=torch.bfloat16, enabled=self._product == "bfloat16")

@@ -168,9 +168,7 @@ def complete_settings(folder: CheckpointFolder) -> dict[str, Any]:
     return found
 
 
-def open_network(
-    folder: CheckpointFolder, *, precision: str, learns: bool = False
-) -> tuple[Any, tuple[str, ...]]:
+def open_network(folder: CheckpointFolder, *, precision: str, learns: bool = False) -> tuple[Any, tuple[str, ...]]:
     """Open the network of a folder that was checked.
 
     Args:
@@ -282,12 +280,8 @@ def task_of(folder: CheckpointFolder) -> str:
     Raises:
         UnsupportedError: Something else, or it is unknown to this transformers.
     """
-    transformers()
-    from transformers.models.auto import modeling_auto
-
-    for task, table in TABLES.items():
-        classes = getattr(modeling_auto, table).get(folder.model_type)
-        if folder.architecture in ((classes,) if isinstance(classes, str) else classes or ()):
+    for task in TABLES:
+        if folder.architecture in classes_of(folder, task):
             return task
     heads = "causal, masked and seq2seq language models, classifiers, taggers, models that find answers"
     if folder.model_type not in _known_types():
@@ -297,6 +291,15 @@ def task_of(folder: CheckpointFolder) -> str:
             do="get a newer transformers; code that comes with a model is not run",
         )
     raise UnsupportedError(f"{folder.path} is a {folder.architecture}", expected=heads)
+
+
+def classes_of(folder: CheckpointFolder, task: str) -> tuple[str, ...]:
+    """Return the classes of transformers that do a task with a network of the type of a folder."""
+    transformers()
+    from transformers.models.auto import modeling_auto
+
+    classes = getattr(modeling_auto, TABLES[task]).get(folder.model_type)
+    return (classes,) if isinstance(classes, str) else tuple(classes or ())
 
 
 def _known_types() -> Any:

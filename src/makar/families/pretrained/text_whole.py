@@ -17,6 +17,7 @@ from makar.families.pretrained.text_config import CAUSAL, PretrainedTextConfig
 from makar.families.pretrained.text_opening import (
     OPENING_ERRORS,
     checkpoint_of,
+    classes_of,
     kept_settings,
     learning_settings,
     quiet_transformers,
@@ -89,6 +90,13 @@ def empty_network(config: PretrainedTextConfig) -> Any:
     with torch.random.fork_rng(devices=[]):
         network = _built(folder)
     return network.float().eval()
+
+
+def classifier_settings(folder: CheckpointFolder) -> dict[str, Any]:
+    """Return what ``config.json`` says of a network that gives one number; without a class where transformers has none."""
+    classes = classes_of(folder, "classification")
+    named = {"architectures": [classes[0]]} if classes else {}
+    return {**named, "num_labels": 1, "id2label": {"0": "score"}, "label2id": {"score": 0}}
 
 
 def every_tensor(network: nn.Module) -> dict[str, Tensor]:
