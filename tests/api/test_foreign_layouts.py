@@ -32,7 +32,9 @@ def folder(tmp_path_factory):
         {"messages": [{"role": "user", "content": one}, {"role": "assistant", "content": two}]} for one, two, _ in asked
     ]
     pairs = [{"prompt": one, "chosen": two, "rejected": three} for one, two, three in asked]
-    thumbs = [{"prompt": one, "response": two, "thumb": "up" if at % 2 else "down"} for at, (one, two, _) in enumerate(asked)]
+    thumbs = [
+        {"prompt": one, "response": two, "thumb": "up" if at % 2 else "down"} for at, (one, two, _) in enumerate(asked)
+    ]
     for name, rows in (("talks", talks), ("pairs", pairs), ("thumbs", thumbs)):
         (place / f"{name}.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
     return place

@@ -48,10 +48,7 @@ SHOWN_ELSEWHERE = {
         ("pretrained-text", name): "families/pretrained/test_text_checkpoints.py"
         for name in ("base", "architecture", "task", "vocabulary", "context", "weights", "labels")
     },
-    **{
-        ("pretrained-text", name): "families/conversation/test_over_checkpoints.py"
-        for name in ("width", "network")
-    },
+    **{("pretrained-text", name): "families/conversation/test_over_checkpoints.py" for name in ("width", "network")},
     ("turns", "template"): "families/conversation/test_over_checkpoints.py",
     **{
         ("pretrained-text", name): "families/pretrained/test_text_adapters.py"

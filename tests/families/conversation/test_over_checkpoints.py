@@ -50,7 +50,9 @@ def opened(folders):
 def codec_of(artifact, makes):
     """Return the codec of conversations over the tokenizer of a checkpoint."""
     config = ChatCodecConfig(
-        base=PretrainedTextCodecConfig(vocabulary=artifact.family_config.vocabulary), makes=makes, template=PLAIN_TEMPLATE
+        base=PretrainedTextCodecConfig(vocabulary=artifact.family_config.vocabulary),
+        makes=makes,
+        template=PLAIN_TEMPLATE,
     )
     return ChatCodec.from_files(config, artifact.codec().files())
 
