@@ -38,7 +38,7 @@ CHAT_TEMPLATE = (
 """How a conversation is written, for transformers and others: the token of the role, what is said, the end token."""
 
 PLAIN_TEMPLATE = (
-    "{% for message in messages %}"
+    "{{ bos_token }}{% for message in messages %}"
     "{% if message['role'] == 'system' %}{{ message['content'] + '\n\n' }}"
     "{% else %}{{ message['role'].title() + ':\n' + message['content'] }}"
     "{{ '<|endoftext|>\n\n' if message['role'] == 'assistant' else '\n\n' }}{% endif %}"

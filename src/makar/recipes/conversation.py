@@ -196,7 +196,7 @@ def grown_stage(origin: Origin, family: SpeakingConfig, *, makes: str) -> Stage:
         )
     if decoder.adapter is not None:
         # What is learned beside a network has no place in an adapter, and says so.
-        family.with_adapter(decoder.adapter)
+        family.with_decoder(decoder.changed(adapter=None)).with_adapter(decoder.adapter)
     optimisation = gentle(model).changed(
         batch_size=max(4, TOKENS_A_STEP // family.usual), accumulate=1, average_share=0.0, gradient_clip=1.0
     )
@@ -217,8 +217,8 @@ def grown_stage(origin: Origin, family: SpeakingConfig, *, makes: str) -> Stage:
 
 
 DO_INSTEAD = {
-    "pretrained-text": "a checkpoint that writes a text from a text learns nothing here; take one that continues text "
-    "(GPT-2, Llama, Gemma ...), or learn pairs of texts from nothing: makar train PAIRS"
+    "pretrained-text": "take a checkpoint that continues text (GPT-2, Llama, Gemma ...); pairs of texts are learned from nothing: "
+    "makar train PAIRS"
 }
 """By kind of family: what is possible where it cannot be taught to talk."""
 

@@ -1,4 +1,4 @@
-"""Answers, preferences, scores and rewards over checkpoints of a layout that is not ours: losses are those of transformers and of the papers."""
+"""Answers, preferences, scores, rewards over checkpoints whose layout is not ours: losses are those of transformers and of papers."""
 
 import math
 

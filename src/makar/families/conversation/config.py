@@ -5,7 +5,7 @@ are drawn whole, like lengths together, so that nothing is attended to across co
 """
 
 import dataclasses
-from typing import ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from makar.config import setting
 from makar.errors import ConfigError
@@ -90,6 +90,10 @@ class SpeakingConfig(FamilyConfig):
     def frozen_bytes(self) -> float:
         """Return the memory of the model that an adapter changes."""
         return self.decoder.frozen_bytes()
+
+    def memory_plan(self, device: str, free_bytes: int) -> dict[str, Any]:
+        """Return how the network would compute on this machine, where that is chosen to fit."""
+        return self.decoder.memory_plan(device, free_bytes)
 
     def computed_weights(self) -> int:
         """Return the weights of the whole model."""

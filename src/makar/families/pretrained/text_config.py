@@ -173,7 +173,9 @@ class PretrainedTextConfig(DecoderConfig):
         return max(WEIGHT_BYTES, FROZEN_BYTES[self.adapter.bits]) * self.weights
 
     def memory_plan(self, device: str, free_bytes: int) -> dict[str, Any]:
-        """Return the number format that fits into the memory there is."""
+        """Return the number format that fits into the memory there is; weights that learn stay exact."""
+        if self.network:
+            return {"device": device, "precision": "float32"}
         return {"device": device, "precision": fitting_precision(self.weights, device=device, free_bytes=free_bytes)}
 
 

@@ -227,15 +227,12 @@ class CausalCheckpoint(PretrainedTextFamily):
         if self.config.adapter is None:
             return self
         whole = CausalCheckpoint(as_whole(self.config.changed(adapter=None, recompute=False)))
-        base = CausalCheckpoint(self.config.changed(adapter=None, recompute=False))
-        changed = {name: module for name, module in self.network.named_modules() if isinstance(module, AdaptedModule)}
-        with torch.no_grad():
-            for name, module, is_turned in layers_in_blocks(base.network):
-                if name in changed:
-                    weight = changed[name].inner.weight
-                    assert isinstance(module.weight, Tensor), "a layer has a weight"
-                    module.weight.copy_(weight.T if is_turned else weight)
-        whole.load_tensors(every_tensor(base.network))
+        turned = {name for name, _, is_turned in layers_in_blocks(whole.network) if is_turned}
+        found = {**dict(self.network.named_parameters()), **dict(self.network.named_buffers())}
+        for name, module in self.network.named_modules():
+            if isinstance(module, AdaptedModule):
+                found[f"{name}.weight"] = module.inner.weight.T if name in turned else module.inner.weight
+        whole.load_tensors({name: found[name] for name in whole.tensors()})
         return whole.eval()
 
     def files(self, codec: Any) -> dict[str, bytes]:
