@@ -238,3 +238,36 @@ def test_a_whole_network_counts_its_weights_and_a_forged_one_is_found(opened):
         build_family(config.changed(architecture="GPTNeoXForSequenceClassification"))
     with pytest.raises(ConfigError, match="weights that are learned themselves"):
         config.changed(adapter=adapter_of("lora", base=config.base))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_loss_of_dpo_is_that_of_trl(folders, opened, tmp_path):
+    trl = pytest.importorskip("trl", reason="TRL is the yardstick where it is installed")
+    peft = pytest.importorskip("peft", reason="the extra transformers is not installed")
+    import datasets
+
+    artifact = opened["neox"]
+    family = moved(DpoFamily(DpoConfig(decoder=adapted(artifact), beta=0.3))).eval()
+    batch = pairs_of(codec_of(artifact, PAIRS))
+    rows = [{"prompt": "a", "chosen": "b", "rejected": "c"}]
+    trainer = trl.DPOTrainer(
+        model=transformers.AutoModelForCausalLM.from_pretrained(folders["neox"]),
+        args=trl.DPOConfig(output_dir=str(tmp_path), beta=0.3, report_to=[], bf16=False, use_cpu=True),
+        train_dataset=datasets.Dataset.from_list(rows),
+        processing_class=transformers.AutoTokenizer.from_pretrained(folders["neox"], pad_token="<|endoftext|>"),
+        peft_config=peft.LoraConfig(
+            r=16, lora_alpha=32, target_modules=list(artifact.family_config.linears), task_type="CAUSAL_LM"
+        ),
+    )
+    found = peft.set_peft_model_state_dict(trainer.model, family.tensors())
+    assert not found.unexpected_keys
+    width = max(batch[TARGET].shape[1], batch[REJECTED].shape[1])
+    given, marks = (
+        torch.cat([torch.nn.functional.pad(batch[slot], (0, width - batch[slot].shape[1])) for slot in slots])
+        for slots in ((TARGET, REJECTED), (LEARNED, REJECTED_LEARNED))
+    )
+    asked = {"input_ids": given, "attention_mask": torch.ones_like(given), "completion_mask": marks}
+    with torch.no_grad():
+        right = float(trainer.compute_loss(trainer.model.eval(), asked))
+    ours = float(family.validation_loss(batch, torch.Generator()).value)
+    assert abs(ours - right) < 1e-4 < abs(ours - math.log(2))

@@ -26,6 +26,11 @@ class ChatFamily(SpeakingFamily):
     def __init__(self, config: ChatConfig, *, writer: Writer | None = None) -> None:
         super().__init__(config, writer=writer)
 
+    @property
+    def concurrent(self) -> bool:  # type: ignore[override]  # of each network its own
+        """Whether several threads may compute losses at once; those of transformers are not made for it."""
+        return self.writer.concurrent
+
     def phases(self) -> list[Phase]:
         """Return the one phase: every parameter minimises the surprise at the answers."""
         return [Phase(name="answers", groups=self.groups(), loss=self._loss)]

@@ -27,6 +27,7 @@ from makar.families.family import Batch, Family, Loss, OnnxPart, ParameterGroup,
 from makar.families.logits_hook import LogitsHook, refuse_hook
 from makar.families.pretrained.text_adapter import PEFT_PREFIX
 from makar.families.pretrained.text_family import CausalCheckpoint
+from makar.families.transformer.family import TransformerFamily
 from makar.nn.token_grams import TokenGrams
 from makar.tensor_spec import LEARNED, SCORE, TARGET
 
@@ -68,6 +69,11 @@ class RewardFamily(SpeakingFamily):
             else None
         )
         self.register_buffer("gram_share", torch.full((), EVEN if config.grams else 0.0))
+
+    @property
+    def concurrent(self) -> bool:  # type: ignore[override]  # of each network its own
+        """Whether several threads may compute losses at once; those of transformers are not made for it."""
+        return self.writer.concurrent
 
     def initialise(self, generator: torch.Generator) -> None:
         """Draw every weight."""
@@ -238,12 +244,14 @@ class RewardFamily(SpeakingFamily):
     def files(self, codec: Any) -> dict[str, bytes]:
         """Return the files of transformers, those of a classifier with one number."""
         files = super().files(codec)
+        if self.grams is not None or (
+            isinstance(self.writer, TransformerFamily) and self.writer.config.layout != "mainstream"
+        ):
+            # transformers has no classifier of the compact layout, and none that a table votes beside.
+            return {name: content for name, content in files.items() if name.startswith("tokenizer")}
         if isinstance(self.writer, CausalCheckpoint):
             return files | self.writer.judging_files(files, filling=codec.turns.filling)
         settings = json.loads(files["config.json"])
-        if self.writer.config.layout != "mainstream" or self.grams is not None:
-            # transformers has no classifier of the compact layout, and none that a table votes beside.
-            return {name: content for name, content in files.items() if name.startswith("tokenizer")}
         # What fills rows up must be no token that ends one: transformers reads the number at the last token that is no filling.
         filling = codec.turns.filling
         settings |= {

@@ -73,11 +73,6 @@ class SpeakingFamily(Family, abc.ABC):
     def precision(self, name: str) -> None:
         self.writer.precision = name
 
-    @property
-    def concurrent(self) -> bool:  # type: ignore[override]  # of each network its own
-        """Whether several threads may compute losses at once; those of transformers are not made for it."""
-        return self.writer.concurrent
-
     def initialise(self, generator: torch.Generator) -> None:
         """Draw every weight."""
         self.writer.initialise(generator)
