@@ -63,7 +63,7 @@ def their_logits(network):
         return network.eval()(torch.arange(5, 25)[None]).logits
 
 
-def test_a_checkpoint_is_taught_to_answer_by_an_adapter_and_tuned_by_preferences(folder):
+def test_a_checkpoint_is_taught_to_answer_by_an_adapter(folder):
     run = trained(folder, "talks.jsonl", "talker", from_model=folder / "neox", adapter="lora")
     talker = run.model
     planned = makar.plan(folder / "talks.jsonl", steps=3, from_model=folder / "neox", adapter="lora", settings=SMALL)
@@ -77,13 +77,18 @@ def test_a_checkpoint_is_taught_to_answer_by_an_adapter_and_tuned_by_preferences
     assert (logits_of(talker) - their_logits(theirs)).abs().max() < 1e-4
     talk = talker.chat(options={"max_tokens": 4})
     assert talk.reply("Who is 3?") is not None and talk.messages[-1]["role"] == "assistant"
-    scores = talker.evaluate(folder=folder / "report", samples=2).to_dictionary()["scores"]
+    scores = talker.evaluate(folder=folder / "report", samples=1).to_dictionary()["scores"]
     assert scores["answer_loss"]["value"] < scores["answer_loss"]["baselines"]["neox, before"]["value"]
+
+
+@pytest.mark.slow
+def test_an_adapter_is_trained_on_by_preferences_beside_what_it_was(folder):
+    trained(folder, "talks.jsonl", "talker-2", from_model=folder / "neox", adapter="qlora")
     # Trained on without --adapter it is the same adapter, now by preferences, and the reference is what it was.
-    kind = trained(folder, "pairs.jsonl", "kind", from_model="talker").model
+    kind = trained(folder, "pairs.jsonl", "kind", from_model="talker-2").model
     assert kind.artifact.recipe.name == "dpo" and kind.artifact.family_config.decoder.adapter is not None
     scores = kind.evaluate(folder=folder / "report-2", samples=2).to_dictionary()["scores"]
-    assert "talker, before" in scores["answer_loss"]["baselines"] and scores["moved"]["value"] != 0
+    assert "talker-2, before" in scores["answer_loss"]["baselines"] and scores["moved"]["value"] != 0
     assert makar.verify("kind").is_intact
 
 

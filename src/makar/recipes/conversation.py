@@ -203,7 +203,8 @@ def grown_stage(origin: Origin, family: SpeakingConfig, *, makes: str) -> Stage:
     codec = ChatCodecConfig(base=base, makes=makes, longest=max(LONGEST, decoder.context))
     if isinstance(decoder, PretrainedTextConfig):
         # It gets no tokens, and its positions may be all that it has rows for.
-        codec = codec.changed(longest=min(decoder.context or LONGEST_FOREIGN, LONGEST_FOREIGN), template=PLAIN_TEMPLATE)
+        template = model.codec.template if isinstance(model.codec, ChatCodecConfig) else PLAIN_TEMPLATE
+        codec = codec.changed(longest=min(decoder.context or LONGEST_FOREIGN, LONGEST_FOREIGN), template=template)
     else:
         decoder = decoder.changed(context=codec.longest)
     stage = Stage(
