@@ -133,7 +133,7 @@ def test_thumbs_teach_a_judge_and_the_judge_tunes(folder):
     judge.export(folder / "judge-whole", to="transformers")
     theirs = transformers.AutoModelForSequenceClassification.from_pretrained(folder / "judge-whole").eval()
     assert theirs.config.num_labels == 1
-    tiny = ["stages.0.family.group=2", "stages.0.family.longest_answer=3", "stages.0.family.recompute=true"][:2]
+    tiny = ["stages.0.family.group=2", "stages.0.family.longest_answer=3", "stages.0.family.decoder.recompute=true"]
     for method, adapter in (("grpo", "qlora"), ("ppo", None)):
         model = trained(
             folder, "talks.jsonl", method, from_model=folder / "neox", adapter=adapter, recipe=method,
