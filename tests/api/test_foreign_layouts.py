@@ -13,6 +13,7 @@ import transformers
 
 import makar
 from makar.api.promotion import weigh
+from makar.cli.tables import print_plan
 from makar.errors import UnsupportedError
 from tests.cli.small_models import write_texts
 from tests.families.pretrained import tiny_checkpoints
@@ -63,11 +64,14 @@ def their_logits(network):
         return network.eval()(torch.arange(5, 25)[None]).logits
 
 
-def test_a_checkpoint_is_taught_to_answer_by_an_adapter(folder):
+def test_a_checkpoint_is_taught_to_answer_by_an_adapter(folder, capsys):
     run = trained(folder, "talks.jsonl", "talker", from_model=folder / "neox", adapter="lora")
     talker = run.model
     planned = makar.plan(folder / "talks.jsonl", steps=3, from_model=folder / "neox", adapter="lora", settings=SMALL)
     assert planned.predicted["memory_bytes"] > planned.recipe.stages[0].family.frozen_bytes() > 0
+    print_plan("talks", planned.to_dictionary())
+    shown = capsys.readouterr().out
+    assert "weights of the checkpoint" in shown and "memory" in shown
     assert planned.predicted["parameters"] == sum(one.numel() for one in talker.artifact.family().parameters())
     theirs = peft.PeftModel.from_pretrained(
         transformers.AutoModelForCausalLM.from_pretrained(folder / "neox"), str(talker.path)
