@@ -93,7 +93,7 @@ def native_config(folder: CheckpointFolder) -> TransformerConfig:
         raise UnsupportedError(
             f"{folder.path} is a {folder.architecture}, which our network does not compute",
             expected=", ".join(CLASSES),
-            do=f"use it as it is: makar generate {folder.path}",
+            do=f"use it as it is: makar generate {folder.path}, makar train DATA --from {folder.path}",
         )
     try:
         shape = DecoderShape.from_transformers(complete_settings(folder))
@@ -101,7 +101,7 @@ def native_config(folder: CheckpointFolder) -> TransformerConfig:
         raise UnsupportedError(
             f"{folder.path} is a {folder.architecture}, but {error.came}",
             expected=error.expected,
-            do=f"use it as it is: makar generate {folder.path}",
+            do=f"use it as it is: makar generate {folder.path}, makar train DATA --from {folder.path}",
         ) from error
     is_usual = shape.head_width * shape.heads == shape.width
     return TransformerConfig(

@@ -110,7 +110,7 @@ def _said(material: Material, artifact: Artifact, prompts: list[np.ndarray], lim
 
 
 def _artifact_before(material: Material) -> Artifact | None:
-    """Return the model before, where it is on this machine, knows the same tokens."""
+    """Return the model before, where it is on this machine and knows the same tokens."""
     found = artifact_before(material)
     try:
         if found is None or found.codec().spec[TARGET].vocabulary != material.codec.spec[TARGET].vocabulary:
