@@ -12,7 +12,7 @@ import transformers
 
 from makar.artifacts.load import load_artifact
 from makar.codecs.chat import ChatCodec
-from makar.codecs.chat_config import PAIRS, PLAIN_TEMPLATE, PROMPTS, ChatCodecConfig
+from makar.codecs.chat_config import CONVERSATION, PAIRS, PLAIN_TEMPLATE, PROMPTS, ChatCodecConfig
 from makar.codecs.pretrained_text_config import PretrainedTextCodecConfig
 from makar.errors import ArtifactError, ConfigError, IntegrityError, UnsupportedError
 from makar.families.adapter_config import adapter_of
@@ -27,7 +27,7 @@ from makar.families.family import build_family
 from makar.families.pretrained.text_family import CausalCheckpoint
 from makar.families.pretrained.text_whole import as_whole
 from makar.tensor_spec import ANSWER, LEARNED, REJECTED, REJECTED_LEARNED, TARGET
-from tests.codecs.test_chat import row
+from tests.codecs.test_chat import TURNS, row
 from tests.families.pretrained import tiny_checkpoints
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
@@ -154,6 +154,9 @@ def test_a_checkpoint_without_a_template_writes_turns_as_text_and_with_its_own_e
     tokens = codec.encode_turns([{"role": "system", "content": "Be kind."}, *QUESTION])
     assert codec.text.tokenizer.decode(tokens.tolist()) == "Be kind.\n\nUser:\nWho?\n\nAssistant:\n"
     assert codec.vocabulary == opened["opt"].family_config.vocabulary and codec.end_token in codec.end_tokens
+    slots = codec_of(opened["opt"], CONVERSATION).encode(row(messages=TURNS))
+    assert codec.decode_tokens(slots[TARGET][slots[LEARNED] > 0]) == "Here.\n2"
+    assert (slots[TARGET][slots[LEARNED] > 0] == codec.end_token).sum() == 2
     assert codec_of(opened["neox"], PAIRS).chat_template == tiny_checkpoints.TEMPLATE
     assert "<|endoftext|>" in codec.chat_template
 
