@@ -153,7 +153,18 @@ def test_preferences_are_learned_over_a_talker_and_over_an_adapter(folder, tmp_p
         again.model.artifact.family_config.decoder.adapter
         == makar.load("talker").artifact.family_config.decoder.adapter
     )
-    for recipe, data in (("grpo", "talks.jsonl"), ("reward", "pairs.jsonl")):
+    tiny = ["stages.0.family.group=2", "stages.0.family.longest_answer=2", "stages.0.optimisation.batch_size=2"]
+    earner = makar.train(
+        folder / "talks.jsonl",
+        steps=1,
+        output="earner",
+        from_model="talker-2",
+        adapter="lora",
+        recipe="grpo",
+        settings=tiny,
+    )
+    assert earner.model.artifact.family_config.tensors_name.startswith("adapter")
+    for recipe, data in (("ppo", "talks.jsonl"), ("reward", "pairs.jsonl")):
         with pytest.raises(UnsupportedError, match="an adapter"):
             makar.train(folder / data, steps=1, output="none", from_model="talker", recipe=recipe)
 

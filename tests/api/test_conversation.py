@@ -172,12 +172,13 @@ def test_a_judge_cannot_be_taught_to_talk(folder):
         makar.train(folder / "pairs.jsonl", steps=1, recipe="dpo", output="wrong")
 
 
-def test_of_a_checkpoint_as_it_came_the_way_is_named():
-    checkpoint = Stage(name="model", codec=PretrainedTextCodecConfig(), family=PretrainedTextConfig(base="0" * 64))
-    origin = SimpleNamespace(parent=SimpleNamespace(name="qwen"), model=checkpoint)
-    with pytest.raises(UnsupportedError, match="cannot be taught to talk") as caught:
+def test_of_a_checkpoint_that_does_not_continue_text_the_way_is_named():
+    family = PretrainedTextConfig(base="0" * 64, task="seq2seq")
+    checkpoint = Stage(name="model", codec=PretrainedTextCodecConfig(), family=family)
+    origin = SimpleNamespace(parent=SimpleNamespace(name="t5"), model=checkpoint)
+    with pytest.raises(UnsupportedError, match="writes a text from a text") as caught:
         grown_stage(origin, ChatConfig(), makes="conversation")
-    assert "makar import" in caught.value.do
+    assert "continues text" in caught.value.do
 
 
 def test_other_data_is_refused(folder):

@@ -48,6 +48,8 @@ SHOWN_ELSEWHERE = {
         ("pretrained-text", name): "families/pretrained/test_text_checkpoints.py"
         for name in ("base", "architecture", "task", "vocabulary", "context", "weights", "labels")
     },
+    **{("pretrained-text", name): "families/conversation/test_over_checkpoints.py" for name in ("width", "network")},
+    ("turns", "template"): "families/conversation/test_over_checkpoints.py",
     **{
         ("pretrained-text", name): "families/pretrained/test_text_adapters.py"
         for name in ("linears", "inputs", "outputs", "adapter", "recompute")

@@ -124,8 +124,8 @@ def _take_part(run: StoredRun, name: str, *, stores: Path, parent: str | None) -
     family = build_family(stage.family)
     if parent is not None and stage.begins == PARENT:
         family.attach(open_parent(parent).family(stage, device=plan.device))
-        if isinstance(family, PolicyFamily):
-            hand_judge(family, data.codec)
+    if isinstance(family, PolicyFamily):
+        hand_judge(family, data.codec)
     budget = Budget(math.inf if plan.seconds is None else plan.seconds)
     # The first process decides when to stop; a signal that came to all must not end this one before.
     with stop_on_signal() as asked:

@@ -15,7 +15,7 @@ from makar.errors import InterruptedRunError
 from makar.families.conversation.policy_family import PolicyFamily
 from makar.families.family import Family, build_family
 from makar.planning import plain_codec
-from makar.recipe import KEPT, NOTHING, PARENT, Recipe, Stage
+from makar.recipe import BASE, KEPT, NOTHING, PARENT, Recipe, Stage
 from makar.tensor_spec import TensorSpec
 from makar.training.progress import Watch
 from makar.training.trainer import TrainingData
@@ -42,10 +42,12 @@ class Material:
     def family(self, stage: Stage, *, device: str) -> Family:
         """Return the family of a stage, with the parent beside it where it begins from that."""
         family = build_family(stage.family)
-        if self.parent is not None and stage.begins == PARENT:
+        if self.parent is None:
+            return family
+        if stage.begins == PARENT:
             family.attach(self.parent.family(stage, device=device))
-            if isinstance(family, PolicyFamily):
-                hand_judge(family, self.parent.codec(stage))
+        if isinstance(family, PolicyFamily) and stage.begins in (PARENT, BASE):
+            hand_judge(family, self.parent.codec(stage))
         return family
 
     def folder(self, stage: Stage, trained: Trained) -> Path:

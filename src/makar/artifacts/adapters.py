@@ -49,14 +49,12 @@ def adapters_for(artifact: Artifact, texts: Sequence[str]) -> list[AdapterFile]:
     """
     config = artifact.family_config
     decoder = decoder_of(config)
-    checkpoint = config if isinstance(config, PretrainedTextConfig) else None
-    own = decoder.adapter if decoder is not None else None if checkpoint is None else checkpoint.adapter
-    if decoder is None and checkpoint is None:
+    if decoder is None:
         raise UnsupportedError(
             f'an adapter for {artifact.name}, a model of family "{config.kind}"',
-            expected="a decoder of text, a checkpoint of transformers or a pipeline of diffusers",
+            expected="a decoder of text, a checkpoint that continues text or a pipeline of diffusers",
         )
-    if own is not None:
+    if decoder.adapter is not None:
         raise UnsupportedError(
             f'another adapter on top of "{artifact.name}", which is one itself',
             expected="the model that both were learned from",

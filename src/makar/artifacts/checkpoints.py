@@ -15,8 +15,11 @@ from makar.families.pretrained.sound_config import SpeakerConfig
 from makar.families.pretrained.sound_opening import describe_sound, files_of, sound_task
 from makar.families.pretrained.text_opening import describe_checkpoint, tokenizer_files
 from makar.provenance.pipelines import UNKNOWN, hashed_files, pipeline_statement, remember_pipeline
-from makar.recipe import Recipe, Stage
+from makar.recipe import OptimisationConfig, Recipe, Stage
 from makar.version import VERSION
+
+LEARNING_RATE = 1e-4
+"""From which training on goes down to a third (``makar.recipe.gentle``): weights of others were learned with less still."""
 
 
 def open_checkpoint_folder(folder: Path) -> Artifact:
@@ -68,7 +71,8 @@ def _of_text(folder: Path) -> tuple[Stage, int]:
     """Return codec and family of a checkpoint of text, and its weights."""
     config = describe_checkpoint(folder)
     codec = PretrainedTextCodecConfig(vocabulary=config.vocabulary)
-    return Stage(name="text", codec=codec, family=config), config.weights
+    optimisation = OptimisationConfig(learning_rate=LEARNING_RATE)
+    return Stage(name="text", codec=codec, family=config, optimisation=optimisation), config.weights
 
 
 def _of_sound(folder: Path) -> tuple[Stage, int]:

@@ -104,8 +104,8 @@ def mainstream_config(artifact: Artifact) -> TransformerConfig:
         UnsupportedError: It has none.
     """
     config = writer_of(artifact.family_config)
-    if config is None or config.layout != "mainstream":
-        layout = artifact.family_config.kind if config is None else config.layout
+    if not isinstance(config, TransformerConfig) or config.layout != "mainstream":
+        layout = config.layout if isinstance(config, TransformerConfig) else (config or artifact.family_config).kind
         raise UnsupportedError(
             f"a model of {layout} has no form in GGUF", expected="a model of text or conversations, layout mainstream"
         )

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from makar.artifacts.artifact import CODEC_FOLDER, SCHEMA, Artifact
+from makar.artifacts.checkpoints import LEARNING_RATE
 from makar.artifacts.save import utc_now, write_artifact
 from makar.artifacts.tensors import read_tensors
 from makar.codecs.codec import load_codec
@@ -28,8 +29,6 @@ from makar.version import VERSION
 
 CLASSES = ("Qwen3ForCausalLM", "Qwen2ForCausalLM", "LlamaForCausalLM", "MistralForCausalLM")
 MEDIUM = "text"
-LEARNING_RATE = 1e-4
-"""From which training on goes down to a third (``makar.recipe.gentle``): weights of others were learned with less still."""
 HEAD = "lm_head.weight"
 BUFFER = "rotary_emb.inv_freq"
 """Older folders hold the frequencies too, which follow from the settings."""
@@ -94,7 +93,7 @@ def native_config(folder: CheckpointFolder) -> TransformerConfig:
         raise UnsupportedError(
             f"{folder.path} is a {folder.architecture}, which our network does not compute",
             expected=", ".join(CLASSES),
-            do=f"use it as it is: makar generate {folder.path}",
+            do=f"use it as it is: makar generate {folder.path}, makar train DATA --from {folder.path}",
         )
     try:
         shape = DecoderShape.from_transformers(complete_settings(folder))
@@ -102,7 +101,7 @@ def native_config(folder: CheckpointFolder) -> TransformerConfig:
         raise UnsupportedError(
             f"{folder.path} is a {folder.architecture}, but {error.came}",
             expected=error.expected,
-            do=f"use it as it is: makar generate {folder.path}",
+            do=f"use it as it is: makar generate {folder.path}, makar train DATA --from {folder.path}",
         ) from error
     is_usual = shape.head_width * shape.heads == shape.width
     return TransformerConfig(

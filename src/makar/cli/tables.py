@@ -74,9 +74,11 @@ def print_plan(name: str, values: Mapping[str, Any]) -> None:
 
 
 def _memory_plan(found: Mapping[str, Any]) -> dict[str, str]:
-    """Return how a pretrained pipeline is made to fit, in words; nothing for our own models."""
+    """Return how a model of others is made to fit, in words; nothing for our own models."""
     if not found:
         return {}
+    if "offload" not in found:
+        return {"weights of the checkpoint": found["precision"]}
     given_up = [name.replace("_", " ") for name in ("vae_tiling", "attention_slicing") if found[name]]
     waits = f"offload by {found['offload']}" if found["offload"] != "none" else "no offload"
     return {"to make images": ", ".join([found["precision"], *given_up, waits, size_text(found["needed_bytes"])])}

@@ -55,7 +55,7 @@ class ChatCodec(Codec):
         self.config: ChatCodecConfig = config
         self.text = text
         self.counted_rows = dict(counted)
-        self.turns = turns_of(text)
+        self.turns = turns_of(text, config.template)
         self._special = np.array(self.turns.special, np.int64)
 
     @classmethod

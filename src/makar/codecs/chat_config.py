@@ -37,6 +37,15 @@ CHAT_TEMPLATE = (
 )
 """How a conversation is written, for transformers and others: the token of the role, what is said, the end token."""
 
+PLAIN_TEMPLATE = (
+    "{{ bos_token }}{% for message in messages %}"
+    "{% if message['role'] == 'system' %}{{ message['content'] + '\n\n' }}"
+    "{% else %}{{ message['role'].title() + ':\n' + message['content'] }}"
+    "{{ '<|endoftext|>\n\n' if message['role'] == 'assistant' else '\n\n' }}{% endif %}"
+    "{% endfor %}{% if add_generation_prompt %}{{ 'Assistant:\n' }}{% endif %}"
+)
+"""How a conversation is written where a network has neither a template nor rows for more tokens: names on lines of their own."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ChatCodecConfig(CodecConfig):
@@ -54,6 +63,9 @@ class ChatCodecConfig(CodecConfig):
         unit="tokens",
         minimum=8,
         maximum=1 << 20,
+    )
+    template: str = setting(
+        "", meaning="chat template for a tokenizer that came without one and gets no tokens; empty: a token a role"
     )
 
     def check(self) -> None:

@@ -144,7 +144,7 @@ class TemplateTurns(Turns):
 
     def prompt(self, messages: Sequence[Message]) -> np.ndarray:
         """Return what the template makes of the turns."""
-        return self.text.encode_turns(messages)
+        return self.text.encode_turns(messages, template=self.chat_template)
 
     def conversation(self, messages: Sequence[Message]) -> tuple[np.ndarray, np.ndarray]:
         """Return a conversation up to its last answer; the answers that stand in it as they would be written are marked."""
@@ -163,10 +163,17 @@ class TemplateTurns(Turns):
         return whole, marks
 
 
-def turns_of(text: TextTokens) -> Turns:
-    """Return how a codec of text writes turns: by its chat template where it has one."""
+def turns_of(text: TextTokens, template: str = "") -> Turns:
+    """Return how a codec of text writes turns: by its chat template where it has one.
+
+    Args:
+        text: The codec.
+        template: For a tokenizer of others without a template of its own; its end token stands there under the name of ours.
+    """
     if isinstance(text, PretrainedTextCodec) and text.special.chat_template is not None:
         return TemplateTurns(text, text.special.chat_template)
+    if isinstance(text, PretrainedTextCodec) and template:
+        return TemplateTurns(text, template.replace(END_NAME, str(text.tokenizer.id_to_token(text.end_token))))
     return RoleTurns(text)
 
 

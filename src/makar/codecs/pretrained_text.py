@@ -205,14 +205,19 @@ class PretrainedTextCodec(Codec):
         self.tokenizer.encode_special_tokens = not with_masks
         return self.tokenizer.encode(text, second, add_special_tokens=True)
 
-    def encode_turns(self, messages: Sequence[Mapping[str, str]]) -> np.ndarray:
+    def encode_turns(self, messages: Sequence[Mapping[str, str]], *, template: str | None = None) -> np.ndarray:
         """Return the tokens of a conversation up to where the next answer begins, int64 ``[length]``, by the chat template.
+
+        Args:
+            messages: Turns with ``role`` and ``content``.
+            template: Another template; ``None`` is that of the checkpoint.
 
         Raises:
             UnsupportedError: There is no template, it takes no such turns, or a turn holds the name of a special token.
         """
         special = self.special
-        if special.chat_template is None:
+        template = template or special.chat_template
+        if template is None:
             raise UnsupportedError("turns for a model without a chat template", expected="plain text")
         for turn in messages:
             found = next((name for name in self.special_names() if name in turn["content"]), None)
@@ -220,7 +225,7 @@ class PretrainedTextCodec(Codec):
                 raise UnsupportedError(
                     f'the turn of {turn["role"]} holds "{found}", which steers this model', expected="other text"
                 )
-        return self.encode_template(render_turns(special.chat_template, messages, special.texts))
+        return self.encode_template(render_turns(template, messages, special.texts))
 
     def encode_template(self, text: str) -> np.ndarray:
         """Return the tokens of a rendered chat template, int64 ``[length]``: the names of special tokens are those tokens."""

@@ -10,6 +10,7 @@ import dataclasses
 import numpy as np
 import torch
 
+from makar.artifacts.artifact import Artifact
 from makar.artifacts.load import load_artifact
 from makar.errors import MakarError, UnsupportedError
 from makar.evaluation.answers import AnswerNats, chosen_rows, measure_answers, padded, prompts_of
@@ -31,6 +32,7 @@ from makar.families.transformer.start import LARGEST_VOCABULARY, count_pairs, fo
 from makar.generation.generate import generate
 from makar.nn.threads import threads_for
 from makar.provenance.chain import find_artifact
+from makar.provenance.pipelines import pipeline_folder
 from makar.tensor_spec import LEARNED, TARGET
 
 SAMPLES = 16
@@ -120,14 +122,25 @@ def answer_scores(own: AnswerNats, baselines: dict[str, AnswerNats]) -> tuple[Sc
     )
 
 
+def artifact_before(material: Material) -> Artifact | None:
+    """Return what the training began from, a model or a checkpoint; ``None`` where it began from nothing or from what is not here."""
+    parent = material.artifact.recipe.parent
+    if parent is None:
+        return None
+    place = find_artifact(parent.hash, parent.name) or pipeline_folder(parent.hash)
+    try:
+        return None if place is None else load_artifact(place)
+    except MakarError:
+        return None  # moved, changed or removed since: then there is nothing to compare with
+
+
 def model_before(material: Material) -> tuple[str, SpeakingFamily] | None:
     """Return name and family of what the training began from; ``None`` where it began from nothing or from what is not here."""
-    parent = material.artifact.recipe.parent
-    place = None if parent is None else find_artifact(parent.hash, parent.name)
-    if parent is None or place is None:
+    artifact, parent = artifact_before(material), material.artifact.recipe.parent
+    if artifact is None or parent is None:
         return None
     try:
-        found = load_artifact(place).family()
+        found = artifact.family()
     except MakarError:
         return None  # moved, changed or removed since: then there is nothing to compare with
     family = build_family(material.artifact.family_config)

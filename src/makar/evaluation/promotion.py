@@ -19,12 +19,13 @@ from makar.data.store import Store
 from makar.errors import DataError, UnsupportedError
 from makar.evaluation.answers import chosen_rows, measure_answers, prompts_of
 from makar.evaluation.bootstrap import Interval, mean_interval, ratio_interval
-from makar.evaluation.likelihood import measure_likelihood
+from makar.evaluation.likelihood import Window, measure_likelihood
 from makar.evaluation.material import Material, gather
 from makar.families.conversation.policy_config import MODEL, PolicyConfig
 from makar.families.conversation.policy_family import texts_of
 from makar.families.conversation.reward_family import RewardFamily
-from makar.families.conversation.speaking import SpeakingFamily, as_talking
+from makar.families.conversation.speaking import SpeakingFamily, as_talking, writer_in
+from makar.families.conversation.token_scores import Writer
 from makar.families.conversation.verifiable import judgement_of
 from makar.families.family import Family
 from makar.families.transformer.family import TransformerFamily
@@ -122,14 +123,14 @@ def weigh(material: Material, old: Artifact) -> Promotion:
     return Promotion(new=material.artifact.name, old=old.name, checks=tuple(checks))
 
 
-def writing(artifact: Artifact) -> TransformerFamily | SpeakingFamily:
+def writing(artifact: Artifact) -> Writer | SpeakingFamily:
     """Return the family of a model that writes text, in evaluation mode.
 
     Raises:
         UnsupportedError: It writes none.
     """
     family = artifact.family()
-    if not isinstance(family, TransformerFamily | SpeakingFamily) or isinstance(family, RewardFamily):
+    if not isinstance(family, Writer | SpeakingFamily) or isinstance(family, RewardFamily):
         raise UnsupportedError(
             f'"{artifact.name}" is of family "{family.config.kind}"', expected="two models of text or conversations"
         )
@@ -271,15 +272,29 @@ def _said(
 
 def _window_nats(families: Sequence[Family], codec: Any, store: Store) -> tuple[list[np.ndarray], np.ndarray]:
     """Return the nats that each family needs for the same windows of text, and the bytes of those."""
-    plain = [family.writer if isinstance(family, SpeakingFamily) else family for family in families]
-    configs = [family.config for family in plain if isinstance(family, TransformerFamily)]
+    plain = [writer_in(family) for family in families]
+    if not all(isinstance(family, TransformerFamily) for family in plain):
+        lengths = {family.config.window_length for family in plain}
+        if len(lengths) > 1:
+            raise UnsupportedError(
+                f"windows of {' and '.join(map(str, sorted(lengths)))} tokens",
+                expected="the model that the new one began from",
+            )
+        found = [measure_likelihood(family, codec, store).windows for family in plain]
+    else:
+        found = _windows_of_one_length(plain, codec, store)
+    nats = [np.array([window.nats for window in windows]) for windows in found]
+    return nats, np.array([window.bytes for window in found[0]])
+
+
+def _windows_of_one_length(families: Sequence[Family], codec: Any, store: Store) -> list[tuple[Window, ...]]:
+    configs = [family.config for family in families if isinstance(family, TransformerFamily)]
     context = min(config.context for config in configs)
     found = []
-    for family, config in zip(plain, configs, strict=True):
+    for family, config in zip(families, configs, strict=True):
         # No weight depends on the context, and windows of one length can be compared.
         same = TransformerFamily(config.changed(context=context))
         same.load_tensors(family.tensors())
         device = next(family.parameters()).device
         found.append(measure_likelihood(same.to(device).eval(), codec, store).windows)
-    nats = [np.array([window.nats for window in windows]) for windows in found]
-    return nats, np.array([window.bytes for window in found[0]])
+    return found

@@ -13,11 +13,10 @@ import torch
 
 from makar.artifacts.artifact import Artifact
 from makar.artifacts.judges import judge_here
-from makar.artifacts.load import load_artifact
 from makar.errors import MakarError, UnsupportedError
 from makar.evaluation.answers import chosen_rows
 from makar.evaluation.bootstrap import Interval, mean_interval, share_interval
-from makar.evaluation.chat import model_before
+from makar.evaluation.chat import artifact_before, model_before
 from makar.evaluation.findings import Findings, Sample, Score
 from makar.evaluation.material import Material
 from makar.families.conversation.policy_config import MODEL, PolicyConfig
@@ -26,7 +25,6 @@ from makar.families.conversation.policy_losses import divergence
 from makar.families.conversation.reward_family import RewardFamily
 from makar.families.conversation.verifiable import exact, judgement_of, same_number
 from makar.generation.generate import generate
-from makar.provenance.chain import find_artifact
 from makar.tensor_spec import ANSWER, TARGET
 
 MOST_PROMPTS = 300
@@ -113,13 +111,11 @@ def _said(material: Material, artifact: Artifact, prompts: list[np.ndarray], lim
 
 def _artifact_before(material: Material) -> Artifact | None:
     """Return the model before, where it is on this machine and knows the same tokens."""
-    parent = material.artifact.recipe.parent
-    place = None if parent is None else find_artifact(parent.hash, parent.name)
-    if place is None:
-        return None
+    found = artifact_before(material)
     try:
-        found = load_artifact(place)
-        return found if found.codec().spec[TARGET].vocabulary == material.codec.spec[TARGET].vocabulary else None
+        if found is None or found.codec().spec[TARGET].vocabulary != material.codec.spec[TARGET].vocabulary:
+            return None
+        return found
     except MakarError:
         return None  # moved, changed or removed since: then there is nothing to compare with
 

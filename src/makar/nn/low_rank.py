@@ -155,6 +155,11 @@ class AdaptedLinear(nn.Module):
             result = result * self._lengthening(first.detach(), second.detach()).to(x.dtype)
         return result.view(*x.shape[:-1], -1)
 
+    def plain(self, x: Float[Tensor, "... columns"]) -> Float[Tensor, "... rows"]:
+        """Return what the frozen layer alone makes, without gradients."""
+        with torch.no_grad():
+            return self.frozen.product(x.reshape(-1, x.shape[-1])).view(*x.shape[:-1], -1)
+
     def _spread(self) -> Float[Tensor, "rows all_ranks"]:
         """Return every B times the factor in the rows of its part and the columns of its own A; zeros elsewhere."""
         rank, count = self.change.rank, len(self.first)

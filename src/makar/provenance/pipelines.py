@@ -95,6 +95,13 @@ def known_pipeline(digest: str) -> SignedManifest | None:
     return found if found.hash == digest and found.manifest.get("type") == "pipeline" else None
 
 
+def pipeline_folder(digest: str) -> Path | None:
+    """Return the folder of the statement with this hash, ``None`` where this machine does not have it any more."""
+    statement = known_pipeline(digest)
+    place = None if statement is None else known_place("artifact", str(statement.manifest["content"]))
+    return None if place is None or not Path(place).is_dir() else Path(place)
+
+
 def pipeline_problems(statement: Mapping[str, Any]) -> tuple[Path | None, list[str]]:
     """Compare the folder of a statement with it.
 

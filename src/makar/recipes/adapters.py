@@ -10,10 +10,11 @@ Source: Hu et al. 2021, arXiv 2106.09685; Ruiz et al. 2023, arXiv 2208.12242.
 from makar.codecs.prompted_image_config import PromptedImageCodecConfig
 from makar.errors import UnsupportedError
 from makar.families.adapter_config import adapter_of
-from makar.families.conversation.config import decoder_of
+from makar.families.conversation.config import SpeakingConfig, decoder_of
 from makar.families.family_config import FamilyConfig
 from makar.families.pretrained.config import PretrainedConfig
 from makar.families.pretrained.text_config import PretrainedTextConfig
+from makar.families.transformer.config import TransformerConfig
 from makar.recipe import BASE, PARENT, OptimisationConfig, Origin, Recipe, Stage
 from makar.tensor_spec import TensorSpec
 
@@ -86,17 +87,20 @@ def adapted(recipe: Recipe, origin: Origin, kind: str) -> Recipe:
     *earlier, stage = recipe.stages
     adapter = adapter_of(kind, base=origin.parent.hash)
     before, after = decoder_of(origin.model.family), decoder_of(stage.family)
-    is_checkpoint_adapter = (
-        isinstance(origin.model.family, PretrainedTextConfig) and origin.model.family.adapter is not None
-    )
-    if is_checkpoint_adapter or (before is not None and before.adapter is not None):
+    if isinstance(before, PretrainedTextConfig) and before.network:
+        raise UnsupportedError(
+            f'an adapter of "{origin.parent.name}", a checkpoint all of whose weights were learned',
+            expected="the folder of a checkpoint",
+            do=f"makar export {origin.parent.name} FOLDER --to transformers, and --from FOLDER --adapter {kind}",
+        )
+    if before is not None and before.adapter is not None:
         raise UnsupportedError(
             f'"{origin.parent.name}" is an adapter already',
             expected="a model of its own weights",
             do=f"without --adapter it is trained on; makar export {origin.parent.name} FOLDER --to transformers and makar import "
             "FOLDER -o NAME make a whole model of it",
         )
-    if before is not None and after is not None and before.vocabulary < after.vocabulary:
+    if before is not None and isinstance(after, TransformerConfig) and before.vocabulary < after.vocabulary:
         # Tokens that the base has no rows for: those of the roles.
         adapter = adapter.changed(whole=("embed_tokens",) if after.tied else ("embed_tokens", "lm_head"))
     family = stage.family.with_adapter(adapter)
@@ -113,6 +117,29 @@ def adapted(recipe: Recipe, origin: Origin, kind: str) -> Recipe:
     return recipe.changed(
         stages=(*earlier, changed), summary=f"{recipe.summary}, by an adapter ({kind})", expected="", grown=True
     )
+
+
+def owned(recipe: Recipe) -> Recipe:
+    """Return a recipe that begins from a checkpoint of others as one that learns all of its weights; any other as it is.
+
+    Args:
+        recipe: The recipe.
+    """
+    *earlier, stage = recipe.stages
+    network = decoder_of(stage.family)
+    if not isinstance(network, PretrainedTextConfig) or network.learns:
+        return recipe
+    # Asked of the network itself, which costs seconds and is wanted here alone.
+    from makar.families.pretrained.text_whole import as_whole
+
+    whole = as_whole(network)
+    family = stage.family.with_decoder(whole) if isinstance(stage.family, SpeakingConfig) else whole
+    optimisation = stage.optimisation
+    if family is whole:
+        batch_size = max(1, TOKENS_A_STEP // whole.window_length)
+        optimisation = optimisation.changed(batch_size=batch_size, gradient_clip=1.0)
+    made: Recipe = recipe.changed(stages=(*earlier, stage.changed(family=family, optimisation=optimisation)))
+    return made
 
 
 def size_adapter(

@@ -4,7 +4,7 @@ A recipe that begins from a model of text or of conversations keeps its network 
 missing, and moves the weights gently (``makar.recipe.GENTLE_RATE``).
 """
 
-from makar.codecs.chat_config import CONVERSATION, PAIRS, PROMPTS, SCORES, ChatCodecConfig
+from makar.codecs.chat_config import CONVERSATION, PAIRS, PLAIN_TEMPLATE, PROMPTS, SCORES, ChatCodecConfig
 from makar.codecs.codec import CodecConfig
 from makar.codecs.pretrained_text_config import PretrainedTextCodecConfig
 from makar.codecs.text_config import BpeCodecConfig, ByteCodecConfig, CharacterCodecConfig
@@ -13,7 +13,7 @@ from makar.families.conversation.config import ChatConfig, SpeakingConfig, decod
 from makar.families.conversation.feedback_config import DpoConfig, RewardConfig
 from makar.families.conversation.policy_config import GRPO, PPO, PolicyConfig
 from makar.families.family_config import FamilyConfig
-from makar.families.pretrained.text_config import PretrainedTextConfig
+from makar.families.pretrained.text_config import MEANINGS, PretrainedTextConfig
 from makar.recipe import PARENT, OptimisationConfig, Origin, Recipe, Stage, gentle
 from makar.recipes.text import text_family_for
 from makar.tensor_spec import TARGET, TensorSpec
@@ -32,8 +32,9 @@ JUDGED_GRAMS = 2
 RUNS_RATE = 3e-3
 """Learning rate of these runs, also where the network begins from a model and moves gently."""
 
-LONGEST = 512
-"""Tokens of a row where the model that a training begins from has seen no longer ones."""
+LONGEST, LONGEST_FOREIGN = 512, 2048
+"""Tokens of a row where the model that a training begins from has seen no longer ones; and of one that goes over a checkpoint, which may
+have seen a hundred thousand."""
 
 
 def chat(origin: Origin | None = None) -> Recipe:
@@ -112,7 +113,9 @@ def rating(origin: Origin | None = None) -> Recipe:
 
 def _judge(name: str, *, objective: str, origin: Origin | None) -> Recipe:
     # On the 2,312 pairs of hh a table of runs alone tells 0.63 right, the network alone 0.54 (docs/log.md, 2026-11-29).
-    family = RewardConfig(objective=objective, grams=JUDGED_GRAMS)
+    # What a checkpoint has read says more than runs, and without them others open the judge.
+    is_foreign = origin is not None and isinstance(decoder_of(origin.model.family), PretrainedTextConfig)
+    family = RewardConfig(objective=objective, grams=0 if is_foreign else JUDGED_GRAMS)
     learned = "pairs of which one is preferred" if objective == PAIRS else "answers with a score or a thumb"
     summary = f"a judge that gives an answer a score, learned from {learned}"
     if origin is not None:
@@ -187,27 +190,43 @@ def grown_stage(origin: Origin, family: SpeakingConfig, *, makes: str) -> Stage:
     is_judge = isinstance(model.family, RewardConfig) and not isinstance(family, RewardConfig)
     if decoder is None or base is None or is_judge:
         raise UnsupportedError(
-            f'"{origin.parent.name}" is of family "{model.family.kind}", which cannot be taught to talk',
-            expected="a model of text or of conversations",
-            do="makar import FOLDER -o NAME, where its layout is one of ours, and then --from NAME"
-            if isinstance(model.family, PretrainedTextConfig)
-            else "makar train TEXT -o WRITER, and then --from WRITER",
+            f'"{origin.parent.name}" is of family "{model.family.kind}"{_for(model.family)}, which cannot be taught to talk',
+            expected="a model that continues text or of conversations",
+            do=DO_INSTEAD.get(model.family.kind, "makar train TEXT -o WRITER, and then --from WRITER"),
         )
     if decoder.adapter is not None:
         # What is learned beside a network has no place in an adapter, and says so.
-        family.with_adapter(decoder.adapter)
+        family.with_decoder(decoder.changed(adapter=None)).with_adapter(decoder.adapter)
     optimisation = gentle(model).changed(
         batch_size=max(4, TOKENS_A_STEP // family.usual), accumulate=1, average_share=0.0, gradient_clip=1.0
     )
     codec = ChatCodecConfig(base=base, makes=makes, longest=max(LONGEST, decoder.context))
+    if isinstance(decoder, PretrainedTextConfig):
+        # It gets no tokens, and its positions may be all that it has rows for.
+        template = model.codec.template if isinstance(model.codec, ChatCodecConfig) else PLAIN_TEMPLATE
+        codec = codec.changed(longest=min(decoder.context or LONGEST_FOREIGN, LONGEST_FOREIGN), template=template)
+    else:
+        decoder = decoder.changed(context=codec.longest)
     stage = Stage(
         name=model.name,
         codec=codec,
-        family=family.with_decoder(decoder.changed(context=max(LONGEST, decoder.context))),
+        family=family.with_decoder(decoder),
         optimisation=optimisation,
         begins=PARENT,
     )
     return stage.changed(family=stage.family.bound_to(origin.plain_spec(stage)))
+
+
+DO_INSTEAD = {
+    "pretrained-text": "take a checkpoint that continues text (GPT-2, Llama, Gemma ...); pairs of texts are learned from nothing: "
+    "makar train PAIRS"
+}
+"""By kind of family: what is possible where it cannot be taught to talk."""
+
+
+def _for(family: FamilyConfig) -> str:
+    """Return what a checkpoint of others is for, in words."""
+    return f" and {MEANINGS[family.task]}" if isinstance(family, PretrainedTextConfig) else ""
 
 
 def text_codec_of(codec: CodecConfig) -> CodecConfig | None:

@@ -7,8 +7,9 @@ where one is asked for.
 from makar import registry
 from makar.config import with_settings
 from makar.errors import UnsupportedError, UsageError
+from makar.families.conversation.config import decoder_of
 from makar.recipe import Origin, Recipe, check_rows, check_task, continued
-from makar.recipes.adapters import adapted
+from makar.recipes.adapters import adapted, owned
 from makar.recipes.for_task import grown_recipe_for, reading_for
 
 PIPELINE_ADAPTER = "lora"
@@ -43,6 +44,8 @@ def grown_recipe(
     recipe = _begun(origin, name=name, adapter=adapter, medium=medium, task=task)
     if adapter is not None and not is_pipeline:
         recipe = adapted(recipe, origin, adapter)
+    elif adapter is None:
+        recipe = owned(recipe)
     media = {medium for stage in recipe.stages for medium in stage.codec.content_media}
     if medium not in media:
         raise UnsupportedError(
@@ -65,12 +68,11 @@ def _begun(origin: Origin, *, name: str | None, adapter: str | None, medium: str
         recipe: Recipe = function(origin)
         return recipe
     if chosen == origin.recipe.name:
-        if not origin.model.family.parameter_count() and adapter is None:
+        if not origin.model.family.parameter_count() and adapter is None and decoder_of(origin.model.family) is None:
             raise UnsupportedError(
                 f'"{origin.parent.name}" is somebody else\'s model, which is not trained on as a whole',
-                expected="an adapter of it" + ("" if origin.recipe.medium == "image" else ", or a model of ours"),
-                do="--adapter lora"
-                + ("" if origin.recipe.medium == "image" else "; or makar import FOLDER -o NAME, and --from NAME"),
+                expected="an adapter of it" if origin.recipe.medium == "image" else "a checkpoint that continues text",
+                do="--adapter lora" if origin.recipe.medium == "image" else "",
             )
         return continued(origin)
     recipes = [registry.load("recipes", other)() for other in registry.names("recipes")]

@@ -154,6 +154,45 @@ def gemma():
     return transformers.Gemma3ForCausalLM(config), tokenizer
 
 
+def neox():
+    """Return GPT-NeoX's shape, with a template for chats: a layout that is not brought in."""
+    tokenizer = byte_tokenizer(template=TEMPLATE)
+    config = transformers.GPTNeoXConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=WIDTH,
+        intermediate_size=24,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        max_position_embeddings=4 * CONTEXT,
+        bos_token_id=tokenizer.eos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        attention_dropout=0.1,
+        hidden_dropout=0.1,
+    )
+    tokenizer.model_max_length = 4 * CONTEXT
+    return transformers.GPTNeoXForCausalLM(config), tokenizer
+
+
+def opt():
+    """Return OPT's shape: embeddings narrower than the stream, positions of its own, no template for chats."""
+    tokenizer = byte_tokenizer(begin="</s>")
+    config = transformers.OPTConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=WIDTH,
+        word_embed_proj_dim=8,
+        ffn_dim=24,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        max_position_embeddings=4 * CONTEXT,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=1,
+        do_layer_norm_before=True,
+    )
+    tokenizer.model_max_length = 4 * CONTEXT
+    return transformers.OPTForCausalLM(config), tokenizer
+
+
 def bert(kind, **changes):
     """Return BERT with a head."""
     tokenizer = word_tokenizer()

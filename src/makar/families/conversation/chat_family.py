@@ -5,15 +5,13 @@ conversations, like lengths together; of rows of alpaca, batches of 16, about 3 
 so packing several into one row, and a mask against attending across, would gain no more than that.
 """
 
-from typing import ClassVar
-
 import torch
 from torch import Tensor
 
 from makar.families.conversation.config import ChatConfig
 from makar.families.conversation.speaking import UNIT, SpeakingFamily
+from makar.families.conversation.token_scores import Writer
 from makar.families.family import Batch, Loss, Phase
-from makar.nn.cross_entropy import linear_cross_entropy
 from makar.tensor_spec import LEARNED, TARGET
 
 
@@ -22,12 +20,16 @@ class ChatFamily(SpeakingFamily):
 
     Args:
         config: Sizes, with the vocabulary known.
+        writer: The network, where it is there already.
     """
 
-    concurrent: ClassVar[bool] = True
+    def __init__(self, config: ChatConfig, *, writer: Writer | None = None) -> None:
+        super().__init__(config, writer=writer)
 
-    def __init__(self, config: ChatConfig) -> None:
-        super().__init__(config)
+    @property
+    def concurrent(self) -> bool:  # type: ignore[override]  # of each network its own
+        """Whether several threads may compute losses at once; those of transformers are not made for it."""
+        return self.writer.concurrent
 
     def phases(self) -> list[Phase]:
         """Return the one phase: every parameter minimises the surprise at the answers."""
@@ -52,11 +54,5 @@ def answer_loss(family: SpeakingFamily, tokens: Tensor, learned: Tensor, generat
         learned: int64 ``[batch, length]``, 1 where a token counts.
         generator: Source of dropout's masks; ``None`` drops nothing.
     """
-    stream = family.stream(tokens[:, :-1], generator)
-    counted = learned[:, 1:] > 0
-    count = int(counted.sum())
-    if not count:
-        return Loss(value=stream.sum() * 0.0 + family.network.head.sum() * 0.0, count=1, unit=UNIT)
-    network = family.network
-    value = linear_cross_entropy(stream[counted], network.head, tokens[:, 1:][counted], cap=network.logit_cap)
-    return Loss(value=value, count=count, unit=UNIT)
+    value, count = family.token_scores.surprise(tokens, learned, generator)
+    return Loss(value=value, count=max(1, count), unit=UNIT)

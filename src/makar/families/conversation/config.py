@@ -5,12 +5,14 @@ are drawn whole, like lengths together, so that nothing is attended to across co
 """
 
 import dataclasses
-from typing import ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from makar.config import setting
 from makar.errors import ConfigError
 from makar.families.adapter_config import AdapterConfig
+from makar.families.decoder_config import DecoderConfig
 from makar.families.family_config import FamilyConfig
+from makar.families.pretrained.text_config import CAUSAL, PretrainedTextConfig
 from makar.families.transformer.config import TransformerConfig
 from makar.tensor_spec import LEARNED, TARGET, Slot, TensorSpec
 
@@ -30,7 +32,7 @@ class SpeakingConfig(FamilyConfig):
     writes: ClassVar[bool] = True
     """Whether it says something; a judge of answers does not."""
 
-    decoder: TransformerConfig = setting(meaning="the network", factory=TransformerConfig)
+    decoder: DecoderConfig = setting(meaning="the network", factory=TransformerConfig)
     usual: int = setting(
         USUAL, meaning="usual length of a row, from which memory and speed are estimated", unit="tokens", minimum=1
     )
@@ -38,7 +40,7 @@ class SpeakingConfig(FamilyConfig):
     @property
     def engines(self) -> tuple[str, ...]:
         """What runs the network, where it is one that writes."""
-        return self.decoder.engines if self.writes else (self.engine,)
+        return self.decoder.engines if self.writes else self.decoder.engines[:1]
 
     @property
     def rows(self) -> tuple[str, ...]:
@@ -72,7 +74,7 @@ class SpeakingConfig(FamilyConfig):
         slot = made[TARGET]
         return self.changed(decoder=self.decoder.changed(vocabulary=slot.vocabulary), usual=slot.usual or self.usual)
 
-    def with_decoder(self, decoder: TransformerConfig) -> Self:
+    def with_decoder(self, decoder: DecoderConfig) -> Self:
         """Return a copy with another network."""
         return self.changed(decoder=decoder)
 
@@ -89,6 +91,10 @@ class SpeakingConfig(FamilyConfig):
         """Return the memory of the model that an adapter changes."""
         return self.decoder.frozen_bytes()
 
+    def memory_plan(self, device: str, free_bytes: int) -> dict[str, Any]:
+        """Return how the network would compute on this machine, where that is chosen to fit."""
+        return self.decoder.memory_plan(device, free_bytes)
+
     def computed_weights(self) -> int:
         """Return the weights of the whole model."""
         return self.parameter_count() - self.decoder.parameter_count() + self.decoder.computed_weights()
@@ -103,11 +109,11 @@ class SpeakingConfig(FamilyConfig):
 
     def training_operations(self) -> float:
         """Return operations a token, forward and backward, of all rows of an example."""
-        return self.passes * len(self.rows) * self.decoder.changed(context=self.usual).training_operations()
+        return self.passes * len(self.rows) * self.decoder.seen_at(self.usual).training_operations()
 
     def activation_bytes(self) -> float:
         """Return the bytes that training keeps for one example."""
-        return len(self.rows) * self.decoder.changed(context=self.usual).activation_bytes()
+        return len(self.rows) * self.decoder.seen_at(self.usual).activation_bytes()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -118,13 +124,15 @@ class ChatConfig(SpeakingConfig):
     target: ClassVar[str] = "makar.families.conversation.chat_family:ChatFamily"
 
 
-def decoder_of(family: FamilyConfig) -> TransformerConfig | None:
+def decoder_of(family: FamilyConfig) -> DecoderConfig | None:
     """Return the network of a model of text or of conversations, ``None`` where it is another kind of model."""
-    if isinstance(family, TransformerConfig):
-        return family
-    return family.decoder if isinstance(family, SpeakingConfig) else None
+    if isinstance(family, SpeakingConfig):
+        return family.decoder
+    if isinstance(family, PretrainedTextConfig):
+        return family if family.task == CAUSAL else None
+    return family if isinstance(family, TransformerConfig) else None
 
 
-def writer_of(family: FamilyConfig) -> TransformerConfig | None:
+def writer_of(family: FamilyConfig) -> DecoderConfig | None:
     """Return the network of a model that writes text or answers, ``None`` where it is another kind of model, a judge of answers too."""
     return None if isinstance(family, SpeakingConfig) and not family.writes else decoder_of(family)

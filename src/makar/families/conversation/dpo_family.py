@@ -11,6 +11,7 @@ Source: Rafailov et al. 2023, arXiv 2305.18290.
 """
 
 import hashlib
+from contextlib import nullcontext
 
 import torch
 from jaxtyping import Float
@@ -21,8 +22,9 @@ from makar.families.conversation.chat_family import ChatFamily
 from makar.families.conversation.config import ChatConfig
 from makar.families.conversation.feedback_config import DpoConfig
 from makar.families.conversation.preference import AnswerLogProbabilities, dpo_loss
-from makar.families.conversation.speaking import SpeakingFamily
-from makar.families.family import Batch, Loss, Phase
+from makar.families.conversation.speaking import SpeakingFamily, over_checkpoint, writer_in
+from makar.families.family import Batch, Family, Loss, Phase
+from makar.families.pretrained.text_family import CausalCheckpoint
 from makar.tensor_spec import LEARNED, REJECTED, REJECTED_LEARNED, TARGET
 
 UNIT = "nats/pair"
@@ -33,15 +35,22 @@ class Reference:
     """The model that a training began from, asked once about every answer.
 
     Args:
-        config: Sizes.
-        parent: The model.
+        family: The model; the one that learns itself, where that steps back to be asked.
+        is_itself: Whether it is.
     """
 
-    def __init__(self, config: ChatConfig, parent: "SpeakingFamily | torch.nn.Module", *, device: torch.device) -> None:
-        self.family = ChatFamily(config)
-        self.family.begin_from(parent, [])  # type: ignore[arg-type]
-        self.family.to(device).eval().requires_grad_(False)
+    def __init__(self, family: SpeakingFamily, *, is_itself: bool = False) -> None:
+        # It may be the one that learns, which asks it and must not become a part of itself.
+        self.family = family
+        self._is_itself = is_itself
         self._known: dict[bytes, float] = {}
+
+    def log_probabilities(self, tokens: Tensor, learned: Tensor, *, temperature: float = 1.0) -> Tensor:
+        """Return the log-probability of every learned token; see ``TokenScores``."""
+        writer = self.family.writer
+        back = writer.stepped_back() if self._is_itself and isinstance(writer, CausalCheckpoint) else nullcontext()
+        with torch.no_grad(), back:
+            return self.family.log_probabilities(tokens, learned, temperature=temperature)
 
     def answers(self, tokens: Tensor, learned: Tensor) -> Float[Tensor, " rows"]:
         """Return the log-probability of the answer of every row."""
@@ -54,9 +63,26 @@ class Reference:
         row = torch.stack([tokens[:length], learned[:length]])
         key = hashlib.blake2b(row.cpu().numpy().tobytes(), digest_size=16).digest()
         if key not in self._known:
-            with torch.no_grad():
-                self._known[key] = float(self.family.log_probabilities(row[:1], row[1:]).sum())
+            self._known[key] = float(self.log_probabilities(row[:1], row[1:]).sum())
         return self._known[key]
+
+
+def reference_of(family: SpeakingFamily, parent: Family) -> Reference:
+    """Return the model that one began from, as one to compare with.
+
+    Args:
+        family: The one that learns.
+        parent: What stands beside it; itself, where it steps back.
+    """
+    if parent is family and family.config.decoder.steps_back:
+        return Reference(family, is_itself=True)
+    writer = writer_in(parent)
+    if isinstance(writer, CausalCheckpoint):
+        # It knows every token already, so no second copy of it is needed.
+        return Reference(over_checkpoint(writer, usual=family.config.usual))
+    before = ChatFamily(ChatConfig(decoder=family.config.decoder, usual=family.config.usual))
+    before.begin_from(parent, [])
+    return Reference(before.to(family.device).eval().requires_grad_(False))
 
 
 class DpoFamily(SpeakingFamily):
@@ -79,11 +105,10 @@ class DpoFamily(SpeakingFamily):
             ConfigError: There is none beside this one.
         """
         if self._reference is None:
-            if self.parent is None:
+            itself = self if self.config.decoder.steps_back else None
+            if (parent := self.parent or itself) is None:
                 raise ConfigError("there is no model to compare with", expected="a training --from MODEL")
-            teacher = self.config.teacher()
-            assert isinstance(teacher, ChatConfig), "that is what is compared with"
-            self._reference = Reference(teacher, self.parent, device=self.network.embeddings.device)
+            self._reference = reference_of(self, parent)
         return self._reference
 
     def phases(self) -> list[Phase]:

@@ -10,7 +10,9 @@ from makar.config import setting
 from makar.errors import ConfigError
 from makar.families.adapter_config import AdapterConfig
 from makar.families.conversation.config import ChatConfig, SpeakingConfig
+from makar.families.decoder_config import DecoderConfig
 from makar.families.family_config import FamilyConfig
+from makar.families.pretrained.text_config import PretrainedTextConfig
 from makar.families.transformer.config import TransformerConfig
 from makar.tensor_spec import LEARNED, REJECTED, REJECTED_LEARNED, SCORE, TARGET, Slot, TensorSpec
 
@@ -41,9 +43,9 @@ class DpoConfig(SpeakingConfig):
         """Where the answers are."""
         return (LEARNED, REJECTED_LEARNED)
 
-    def teacher(self) -> FamilyConfig:
-        """Return the model that it begins from, which it is compared with."""
-        return ChatConfig(decoder=self.decoder, usual=self.usual)
+    def teacher(self) -> FamilyConfig | None:
+        """Return the model that it begins from, which it is compared with; none where the network itself steps back."""
+        return None if self.decoder.steps_back else ChatConfig(decoder=self.decoder, usual=self.usual)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -55,7 +57,7 @@ class RewardConfig(SpeakingConfig):
     predictions: ClassVar[tuple[str, ...]] = ("score",)
     writes: ClassVar[bool] = False
 
-    decoder: TransformerConfig = setting(meaning="the network", factory=lambda: TransformerConfig(tied=True))
+    decoder: DecoderConfig = setting(meaning="the network", factory=lambda: TransformerConfig(tied=True))
     objective: str = setting(PAIRS, meaning="what it learns from", choices=(PAIRS, SCORES))
     grams: int = setting(
         0,
@@ -80,17 +82,19 @@ class RewardConfig(SpeakingConfig):
         return (LEARNED, REJECTED_LEARNED) if self.objective == PAIRS else (LEARNED,)
 
     def with_adapter(self, adapter: AdapterConfig) -> Self:
-        """Refuse: what is learned beside the network has no place in an adapter.
+        """Return a copy that learns an adapter of a checkpoint, in which PEFT has a place for the score; none for runs.
 
         Raises:
-            UnsupportedError: Always.
+            UnsupportedError: It judges with a network of ours, or with runs beside.
         """
-        return FamilyConfig.with_adapter(self, adapter)
+        if self.grams or not isinstance(self.decoder, PretrainedTextConfig):
+            return FamilyConfig.with_adapter(self, adapter)
+        return super().with_adapter(adapter)
 
     def check(self) -> None:
         """Check the fields, and that the network has no output layer of its own: a judge writes nothing."""
         super().check()
-        if not self.decoder.tied:
+        if self.decoder != self.decoder.judging():
             raise ConfigError("the network of a judge has an output layer", expected="decoder.tied true")
 
     def accepts(self) -> TensorSpec:
@@ -105,9 +109,9 @@ class RewardConfig(SpeakingConfig):
         mine, theirs = ((config.grams, config.gram_rows, config.decoder.vocabulary) for config in (self, other))
         return mine == theirs
 
-    def with_decoder(self, decoder: TransformerConfig) -> Self:
+    def with_decoder(self, decoder: DecoderConfig) -> Self:
         """Return a copy with another network, without its output layer."""
-        return self.changed(decoder=decoder.changed(tied=True))
+        return self.changed(decoder=decoder.judging())
 
     def parameter_count(self) -> int:
         """Return the exact number of trainable parameters: those of the network, the weights of the score, and the table of runs."""

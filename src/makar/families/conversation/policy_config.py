@@ -69,12 +69,14 @@ class PolicyConfig(SpeakingConfig):
     )
 
     def with_adapter(self, adapter: AdapterConfig) -> Self:
-        """Refuse: what is learned beside the network has no place in an adapter.
+        """Return a copy that learns an adapter; of a head of values it has no place for.
 
         Raises:
-            UnsupportedError: Always.
+            UnsupportedError: There is such a head.
         """
-        return FamilyConfig.with_adapter(self, adapter)
+        if self.method == PPO:
+            return FamilyConfig.with_adapter(self, adapter)
+        return super().with_adapter(adapter)
 
     def check(self) -> None:
         """Check the fields, and the pattern where it is needed."""
@@ -106,9 +108,9 @@ class PolicyConfig(SpeakingConfig):
         right = Slot(kind="tokens", axes=("bytes",), sizes=(None,), vocabulary=256)
         return TensorSpec({**super().accepts().slots, ANSWER: right})
 
-    def teacher(self) -> FamilyConfig:
-        """Return the model that it begins from, which it must not leave too far."""
-        return ChatConfig(decoder=self.decoder, usual=self.usual)
+    def teacher(self) -> FamilyConfig | None:
+        """Return the model that it begins from, which it must not leave too far; none where the network itself steps back."""
+        return None if self.decoder.steps_back else ChatConfig(decoder=self.decoder, usual=self.usual)
 
     def parameter_count(self) -> int:
         """Return the exact number of trainable parameters: those of the network, and of PPO the head of values."""

@@ -23,8 +23,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from makar.errors import TensorMismatchError, UnsupportedError
-from makar.families.conversation.config import ChatConfig
-from makar.families.conversation.dpo_family import Reference
+from makar.families.conversation.dpo_family import Reference, reference_of
 from makar.families.conversation.policy_config import MODEL, PPO, PolicyConfig
 from makar.families.conversation.policy_losses import (
     clipped_objective,
@@ -142,7 +141,7 @@ class PolicyFamily(SpeakingFamily):
         marks = learned[:, 1:].float()
         old, reference = (
             family.log_probabilities(tokens, learned, temperature=config.temperature)
-            for family in (self, self.reference.family)
+            for family in (self, self.reference)
         )
         found = {TARGET: tokens, LEARNED: learned, "old": old, "reference": reference}
         if self.value is None:
@@ -203,10 +202,7 @@ class PolicyFamily(SpeakingFamily):
     def reference(self) -> Reference:
         """The model that the training began from; this one as it is now where there is none beside it."""
         if self._reference is None:
-            teacher = self.config.teacher()
-            assert isinstance(teacher, ChatConfig), "that is what is compared with"
-            parent = self if self.parent is None else self.parent
-            self._reference = Reference(teacher, parent, device=self.network.embeddings.device)
+            self._reference = reference_of(self, self.parent or self)
         return self._reference
 
     # --- losses -------------------------------------------------------------------------------------------------------------------
@@ -262,6 +258,7 @@ class _Mute:
     """Stands for a codec where a machine is measured and nobody reads what is written."""
 
     end_token = 0
+    end_tokens = (0,)
     begin_token = 0
 
     def decode_tokens(self, tokens: np.ndarray) -> str:

@@ -25,6 +25,9 @@ from makar.families.conversation.preference import bradley_terry_loss
 from makar.families.conversation.speaking import SpeakingFamily
 from makar.families.family import Batch, Family, Loss, OnnxPart, ParameterGroup, Phase, Sampler, unfit_tensors
 from makar.families.logits_hook import LogitsHook, refuse_hook
+from makar.families.pretrained.text_adapter import PEFT_PREFIX
+from makar.families.pretrained.text_family import CausalCheckpoint
+from makar.families.transformer.family import TransformerFamily
 from makar.nn.token_grams import TokenGrams
 from makar.tensor_spec import LEARNED, SCORE, TARGET
 
@@ -55,7 +58,6 @@ class RewardFamily(SpeakingFamily):
 
     options: ClassVar[type[Config]] = JudgeOptions
     creates: ClassVar[bool] = False
-    concurrent: ClassVar[bool] = True
 
     def __init__(self, config: RewardConfig) -> None:
         super().__init__(config)
@@ -67,6 +69,11 @@ class RewardFamily(SpeakingFamily):
             else None
         )
         self.register_buffer("gram_share", torch.full((), EVEN if config.grams else 0.0))
+
+    @property
+    def concurrent(self) -> bool:  # type: ignore[override]  # of each network its own
+        """Whether several threads may compute losses at once; those of transformers are not made for it."""
+        return self.writer.concurrent
 
     def initialise(self, generator: torch.Generator) -> None:
         """Draw every weight."""
@@ -86,6 +93,15 @@ class RewardFamily(SpeakingFamily):
                 if self.grams is not None and parent.grams is not None and self.config.shares_runs(parent.config):
                     self.grams.table.copy_(parent.grams.table)
                     self.gram_share.copy_(parent.gram_share)
+
+    def merged(self) -> "RewardFamily":
+        """Return a judge of its own weights that gives the same numbers."""
+        whole = super().merged()
+        assert isinstance(whole, RewardFamily), "a judge merged is one"
+        if whole is not self:
+            with torch.no_grad():
+                whole.score.copy_(self.score)
+        return whole
 
     def phases(self) -> list[Phase]:
         """Return the one phase."""
@@ -222,15 +238,20 @@ class RewardFamily(SpeakingFamily):
 
     def _own_tensors(self) -> dict[str, Tensor]:
         table = {} if self.grams is None else {GRAMS_NAME: self.grams.table.detach(), SHARE_NAME: self.gram_share}
-        return {SCORE_NAME: self.score.detach(), **table}
+        prefix = PEFT_PREFIX if self.config.decoder.adapter is not None else ""
+        return {prefix + SCORE_NAME: self.score.detach(), **table}
 
     def files(self, codec: Any) -> dict[str, bytes]:
         """Return the files of transformers, those of a classifier with one number."""
         files = super().files(codec)
-        settings = json.loads(files["config.json"])
-        if self.config.decoder.layout != "mainstream" or self.grams is not None:
+        if self.grams is not None or (
+            isinstance(self.writer, TransformerFamily) and self.writer.config.layout != "mainstream"
+        ):
             # transformers has no classifier of the compact layout, and none that a table votes beside.
             return {name: content for name, content in files.items() if name.startswith("tokenizer")}
+        if isinstance(self.writer, CausalCheckpoint):
+            return files | self.writer.judging_files(files, filling=codec.turns.filling)
+        settings = json.loads(files["config.json"])
         # What fills rows up must be no token that ends one: transformers reads the number at the last token that is no filling.
         filling = codec.turns.filling
         settings |= {
@@ -292,7 +313,7 @@ class _MixedNumbers(nn.Module):
 
 
 def _weighed(stream: Tensor, family: RewardFamily) -> Tensor:
-    gain = family.network.final_gain
+    gain = family.token_scores.gain
     return (stream.float() * (family.score[0] if gain is None else family.score[0] * gain)).sum(-1)
 
 

@@ -1,7 +1,8 @@
 """What every model that talks can do: sample an answer, save itself so that `transformers` opens it, and begin from a model of text.
 
-The network is the decoder transformer of ``families/transformer``. A model of text becomes one that talks by four more tokens, those of the
-roles: their rows of the embeddings and of the output layer begin as the mean of the others, with a little noise so that they differ.
+The network is the decoder transformer of ``families/transformer``, or a checkpoint of transformers (``families/pretrained``), and either
+is asked through ``token_scores``. A model of text becomes one that talks by four more tokens, those of the roles: their rows of the
+embeddings and of the output layer begin as the mean of the others, with a little noise so that they differ. A checkpoint gets no tokens.
 """
 
 import abc
@@ -12,19 +13,18 @@ from typing import Any, ClassVar
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.nn import functional
 
 from makar.config import Config
 from makar.families.adapter_files import AdapterFile
 from makar.families.conversation.config import ChatConfig, SpeakingConfig, decoder_of
-from makar.families.family import Batch, Family, OnnxPart, ParameterGroup, Sampler
+from makar.families.conversation.token_scores import TokenScores, Writer, scores_of
+from makar.families.family import Batch, Family, OnnxPart, ParameterGroup, Sampler, build_family
 from makar.families.logits_hook import LogitsHook
-from makar.families.transformer.family import PRECISIONS, TransformerFamily
-from makar.families.transformer.network import TransformerNetwork
+from makar.families.pretrained.text_family import CausalCheckpoint
+from makar.families.transformer.family import TransformerFamily
 from makar.families.transformer.new_rows import with_new_rows
 from makar.families.transformer.objective import parameter_groups
 from makar.families.transformer.options import TextOptions
-from makar.nn.cross_entropy import PIECE_LOGITS, capped
 from makar.registry import resolve
 
 UNIT = "nats/token"
@@ -33,23 +33,36 @@ CHAT_FAMILY = ChatConfig.target
 
 
 class SpeakingFamily(Family, abc.ABC):
-    """A decoder transformer over conversations.
+    """A decoder over conversations.
 
     Args:
         config: Sizes, with the vocabulary known.
+        writer: The network, where it is there already; by default that of the configuration is built.
     """
 
     options: ClassVar[type[Config]] = TextOptions
 
-    def __init__(self, config: SpeakingConfig) -> None:
+    def __init__(self, config: SpeakingConfig, *, writer: Writer | None = None) -> None:
         super().__init__()
         self.config: SpeakingConfig = config
-        self.writer = TransformerFamily(config.decoder)
+        built = build_family(config.decoder) if writer is None else writer
+        assert isinstance(built, Writer), "decoders are of these families"
+        self.writer: Writer = built
 
     @property
-    def network(self) -> TransformerNetwork:
-        """The network."""
+    def network(self) -> Any:
+        """The network: a ``TransformerNetwork``, or one of transformers."""
         return self.writer.network
+
+    @property
+    def token_scores(self) -> TokenScores:
+        """Who is asked about the tokens of rows."""
+        return scores_of(self.writer)
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return self.token_scores.device
 
     @property
     def precision(self) -> str:
@@ -59,11 +72,6 @@ class SpeakingFamily(Family, abc.ABC):
     @precision.setter
     def precision(self, name: str) -> None:
         self.writer.precision = name
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """Type of matrix products."""
-        return PRECISIONS[self.precision]
 
     def initialise(self, generator: torch.Generator) -> None:
         """Draw every weight."""
@@ -76,6 +84,9 @@ class SpeakingFamily(Family, abc.ABC):
             TensorMismatchError: The parent is of other sizes.
         """
         del batches
+        if isinstance(self.writer, CausalCheckpoint):
+            self.writer.begin_from(writer_in(parent), [])
+            return
         theirs = decoder_of(parent.config)
         if self.config.decoder.adapter is not None and (theirs is None or theirs.adapter is None):
             # The parent is the base itself, which the network has already; the adapter begins as it was drawn.
@@ -94,24 +105,26 @@ class SpeakingFamily(Family, abc.ABC):
 
     def merged(self) -> "SpeakingFamily":
         """Return a model of its own weights that computes the same."""
-        decoder = self.config.decoder
-        if decoder.adapter is None:
+        if self.config.decoder.adapter is None:
             return self
-        config = self.config.with_decoder(decoder.changed(adapter=None))
+        writer = self.writer.merged()
+        config = self.config.with_decoder(writer.config)
         whole: SpeakingFamily = resolve(config.target)(config)
-        whole.writer.load_tensors(self.network.saved_tensors())
+        whole.writer.load_tensors(writer.tensors())
         return whole.eval()
 
     def groups(self) -> list[ParameterGroup]:
         """Return the parameters of the network: matrices, which decay, and others."""
-        return parameter_groups(self.network)
+        return self.writer.groups() if isinstance(self.writer, CausalCheckpoint) else parameter_groups(self.network)
 
     def sampler(self, codec: Any, *, hook: LogitsHook | None = None) -> Sampler:
         """Return a sampler of answers over a copy of the current weights."""
         return self.writer.sampler(codec, hook=hook)
 
     def conversation_sampler(self, codec: Any) -> Sampler:
-        """Return a sampler for one conversation, which does not read again what it has read."""
+        """Return a sampler for one conversation, which does not read again what it has read, where the network is ours."""
+        if isinstance(self.writer, CausalCheckpoint):
+            return self.writer.sampler(codec)
         return self.writer.conversation_sampler(codec)
 
     def tensors(self) -> dict[str, Tensor]:
@@ -142,8 +155,8 @@ class SpeakingFamily(Family, abc.ABC):
     def stream(
         self, tokens: Int[Tensor, "batch length"], generator: torch.Generator | None
     ) -> Float[Tensor, "batch length width"]:
-        """Return the normed stream after the last block."""
-        return self.network.stream(tokens, dtype=self.dtype, generator=generator)
+        """Return the stream before the output layer."""
+        return self.token_scores.stream(tokens, generator)
 
     def log_probabilities(
         self,
@@ -153,43 +166,18 @@ class SpeakingFamily(Family, abc.ABC):
         *,
         temperature: float = 1.0,
     ) -> Float[Tensor, "batch length_less_one"]:
-        """Return the log-probability of every learned token after the first, 0 elsewhere.
-
-        Args:
-            tokens: Rows, filled up at their ends.
-            learned: 1 where a token counts.
-            generator: Source of dropout's masks; ``None`` drops nothing.
-            temperature: What the logits are divided by, as where tokens are drawn.
-        """
-        stream = self.stream(tokens[:, :-1], generator)
-        counted = learned[:, 1:] > 0
-        found = token_log_probabilities(stream[counted], self.network, tokens[:, 1:][counted], temperature=temperature)
-        return torch.zeros(counted.shape, device=stream.device).masked_scatter(counted, found)
+        """Return the log-probability of every learned token after the first, 0 elsewhere; see ``TokenScores``."""
+        return self.token_scores.log_probabilities(tokens, learned, generator, temperature=temperature)
 
 
-def token_log_probabilities(
-    stream: Float[Tensor, "tokens width"],
-    network: TransformerNetwork,
-    targets: Int[Tensor, " tokens"],
-    *,
-    temperature: float = 1.0,
-) -> Float[Tensor, " tokens"]:
-    """Return the log-probability of each target, in pieces, so that few logits exist at a time without gradients."""
-    head = network.head
-    rows = max(1, PIECE_LOGITS // len(head)) if not torch.is_grad_enabled() else max(1, len(targets))
-    cast = head.to(stream.dtype)
-    parts = []
-    for part, right in zip(stream.split(rows), targets.split(rows)):
-        logits = capped((part @ cast.T).float(), network.logit_cap)
-        # Division by 1 would be one more copy of the largest tensor there is.
-        logits = logits if temperature == 1.0 else logits / temperature
-        parts.append(-functional.cross_entropy(logits, right, reduction="none"))
-    return torch.cat(parts) if parts else stream.new_zeros(0, dtype=torch.float32)
+def writer_in(parent: Family) -> Family:
+    """Return the network of a model: of one that talks its decoder."""
+    return parent.writer if isinstance(parent, SpeakingFamily) else parent
 
 
 def network_tensors(parent: Family) -> dict[str, Tensor]:
     """Return the tensors of a model's decoder under their saved names."""
-    return parent.writer.tensors() if isinstance(parent, SpeakingFamily) else parent.tensors()
+    return writer_in(parent).tensors()
 
 
 def marked_mean(values: Float[Tensor, "batch length"], marks: Tensor) -> Float[Tensor, ""]:
@@ -206,8 +194,16 @@ def as_talking(found: Family, config: SpeakingConfig) -> "SpeakingFamily":
     """
     if isinstance(found, SpeakingFamily):
         return found
+    if isinstance(found, CausalCheckpoint):
+        return over_checkpoint(found, usual=config.usual)
     assert isinstance(found, TransformerFamily), "asked for models of text"
     decoder = found.config.changed(vocabulary=config.decoder.vocabulary)
     family: SpeakingFamily = resolve(CHAT_FAMILY)(ChatConfig(decoder=decoder, usual=config.usual))
     family.begin_from(found, [])
     return family.to(found.network.embeddings.device).eval()
+
+
+def over_checkpoint(found: CausalCheckpoint, *, usual: int) -> "SpeakingFamily":
+    """Return a checkpoint of text as one that talks: it is the same network, which writes turns as text."""
+    family: SpeakingFamily = resolve(CHAT_FAMILY)(ChatConfig(decoder=found.config, usual=usual), writer=found)
+    return family.eval()

@@ -25,11 +25,15 @@ class AdaptedModule(nn.Module):
     Args:
         inner: The layer without bias.
         bias: What is added to its result.
+
+    Attributes:
+        is_plain: Whether the change is left out for now.
     """
 
     def __init__(self, inner: AdaptedLinear, bias: Tensor | None) -> None:
         super().__init__()
         self.inner = inner
+        self.is_plain = False
         self.bias: Tensor | None
         self.register_buffer("bias", bias, persistent=False)
 
@@ -38,7 +42,7 @@ class AdaptedModule(nn.Module):
         dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else x.dtype
         # The way back is written out, so types are settled here and not operation by operation.
         with torch.autocast(kind, enabled=False):
-            result: Tensor = self.inner(x.to(dtype))
+            result: Tensor = self.inner.plain(x.to(dtype)) if self.is_plain else self.inner(x.to(dtype))
         return result if self.bias is None else result + self.bias.to(dtype)
 
 

@@ -2,8 +2,8 @@
 
 The configuration names the folder by the hash of its content and never by a path: where it is on this machine stands in the private
 ledger. What follows from the folder is compared with it when it is opened, so that a forged configuration is found. Nothing of it is
-trained as it came: an adapter of it is learned (``adapter``), or a network of mainstream layout is brought in with ``makar import`` and
-is then one of ours.
+trained as it came: an adapter of it is learned (``adapter``), or all of its weights (``network``), which are then those of a model that
+needs the folder no more.
 """
 
 import dataclasses
@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal, Self
 from makar.config import setting
 from makar.errors import ConfigError
 from makar.families.adapter_config import ADAPTER_FILE, FROZEN_BYTES, AdapterConfig
-from makar.families.family_config import FamilyConfig
+from makar.families.decoder_config import DecoderConfig
 from makar.tensor_spec import SOURCE, TARGET, Slot, TensorSpec
 
 CAUSAL, SEQ2SEQ = "causal", "seq2seq"
@@ -34,7 +34,7 @@ WEIGHT_BYTES = 4.0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class PretrainedTextConfig(FamilyConfig):
+class PretrainedTextConfig(DecoderConfig):
     """A checkpoint of transformers."""
 
     kind: ClassVar[str] = "pretrained-text"
@@ -53,7 +53,11 @@ class PretrainedTextConfig(FamilyConfig):
     linears: tuple[str, ...] = setting((), meaning="names of the layers in the blocks, which an adapter may change")
     inputs: tuple[int, ...] = setting((), meaning="inputs of the layers of each of these names, summed over the blocks")
     outputs: tuple[int, ...] = setting((), meaning="outputs of them")
+    width: int = setting(0, meaning="numbers of its stream at a position", minimum=0)
     adapter: AdapterConfig | None = setting(None, meaning="what is learned over the checkpoint; none learns nothing")
+    network: str = setting(
+        "", meaning="its config.json, where all of its weights are learned and kept; empty: they stay in the folder"
+    )
     recompute: bool = setting(
         False, meaning="whether blocks are computed again on the way back: less memory for a third more time"
     )
@@ -61,6 +65,8 @@ class PretrainedTextConfig(FamilyConfig):
     def check(self) -> None:
         """Check the fields, and that the layers that an adapter changes are there."""
         super().check()
+        if self.adapter is not None and self.network:
+            raise ConfigError("an adapter of weights that are learned themselves", expected="adapter, or network")
         if self.adapter is not None:
             self.adapter.chosen(self.linear_sizes())
             if self.adapter.whole:
@@ -80,6 +86,24 @@ class PretrainedTextConfig(FamilyConfig):
             return super().with_adapter(adapter)
         return self.changed(adapter=adapter.changed(base=self.base))
 
+    def seen_at(self, usual: int) -> Self:
+        """Return a copy whose windows are usual rows."""
+        return self.changed(context=usual)
+
+    def judging(self) -> Self:
+        """Return itself: its output layer is not trained by a judge, and its folder keeps it."""
+        return self
+
+    @property
+    def steps_back(self) -> bool:
+        """An adapter computes without its changes."""
+        return self.adapter is not None
+
+    @property
+    def learns(self) -> bool:
+        """Whether anything is learned of it: an adapter, or all of its weights."""
+        return self.adapter is not None or bool(self.network)
+
     @property
     def window_length(self) -> int:
         """Positions that a text is measured with at a time."""
@@ -93,6 +117,8 @@ class PretrainedTextConfig(FamilyConfig):
     @property
     def tensors_name(self) -> str:
         """A checkpoint as it came has no tensors of its own: they stay in its folder."""
+        if self.network:
+            return super().tensors_name
         return "" if self.adapter is None else ADAPTER_FILE
 
     def accepts(self) -> TensorSpec:
@@ -113,37 +139,43 @@ class PretrainedTextConfig(FamilyConfig):
         return self.changed(adapter=self.adapter.scaled_to(parameters, self.linear_sizes()))
 
     def parameter_count(self) -> int:
-        """Return 0, nothing of it is trained; or the parameters of the adapter."""
+        """Return 0, nothing of it is trained; or the parameters of the adapter, or all."""
+        if self.network:
+            return self.weights
         return 0 if self.adapter is None else self.adapter.parameter_count(self.linear_sizes())
 
     def computed_weights(self) -> int:
         """Return the weights of the network."""
-        return self.weights + self.parameter_count()
+        return self.weights + (0 if self.network else self.parameter_count())
 
     def training_operations(self) -> float:
-        """Return the operations of a token forward, and with an adapter of the way back through what is frozen."""
+        """Return the operations of a token forward, and where anything is learned of the way back through what is frozen or not."""
+        if self.network:
+            return (8.0 if self.recompute else 6.0) * self.weights
         if self.adapter is None:
             return 2.0 * self.weights
         return (6.0 if self.recompute else 4.0) * self.weights + 6.0 * self.parameter_count()
 
     def activation_bytes(self) -> float:
-        """Return an estimate of what a window takes: the logits of its positions, and with an adapter what its layers keep."""
+        """Return an estimate of what a window takes: the logits of its positions, and where it learns what its layers keep."""
         logits = WEIGHT_BYTES * self.window_length * max(1, self.vocabulary)
-        if self.adapter is None:
+        if not self.learns:
             return logits
         kept = sum(self.inputs) + sum(self.outputs)
         # The logits and their gradient twice over, as transformers computes them.
         return 3.0 * logits + WEIGHT_BYTES * self.window_length * kept / (4.0 if self.recompute else 1.0)
 
     def frozen_bytes(self) -> float:
-        """Return the memory of the network itself."""
+        """Return the memory of the network itself; where its weights are learned, of the one that they began from, which lies beside."""
         if self.adapter is None:
             return WEIGHT_BYTES * self.weights
         # It is opened as a whole before its layers are put into 4 bits.
         return max(WEIGHT_BYTES, FROZEN_BYTES[self.adapter.bits]) * self.weights
 
     def memory_plan(self, device: str, free_bytes: int) -> dict[str, Any]:
-        """Return the number format that fits into the memory there is."""
+        """Return the number format that fits into the memory there is; weights that learn stay exact."""
+        if self.network:
+            return {"device": device, "precision": "float32"}
         return {"device": device, "precision": fitting_precision(self.weights, device=device, free_bytes=free_bytes)}
 
 

@@ -1,15 +1,18 @@
-"""A checkpoint of transformers as a family: it samples, predicts and is measured as it came, and what continues text learns adapters.
+"""A checkpoint of transformers as a family: it samples, predicts and is measured as it came, and what continues text learns.
 
-The network is that of transformers; its tensors stay in their folder and are none of the family's own, which are those of an adapter
-alone. What the head of a checkpoint is not for is refused with the name of its class. A network of mainstream layout becomes one of ours,
-with training and fast decoding, by ``makar import``.
+The network is that of transformers; as it came, and under an adapter, its tensors stay in their folder and are none of the family's own.
+Where all of its weights are learned they are, and the folder is needed no more (``text_whole``). What the head of a checkpoint is not for
+is refused with the name of its class. A network of mainstream layout becomes one of ours, with fast decoding, by ``makar import``.
 """
 
-from collections.abc import Iterator, Sequence
+import contextlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from makar.codecs.pretrained_text import PretrainedTextCodec
@@ -20,11 +23,19 @@ from makar.families.family import Batch, Family, Loss, OnnxPart, ParameterGroup,
 from makar.families.logits_hook import LogitsHook, refuse_hook
 from makar.families.pretrained.checkpoint_folder import CheckpointFolder
 from makar.families.pretrained.memory import free_bytes_of
-from makar.families.pretrained.text_adapter import adapt, layers_in_blocks
+from makar.families.pretrained.text_adapter import AdaptedModule, adapt, layers_in_blocks
 from makar.families.pretrained.text_config import CAUSAL, MEANINGS, SEQ2SEQ, PretrainedTextConfig, fitting_precision
 from makar.families.pretrained.text_opening import TURNED_TYPES, checkpoint_of, open_network
 from makar.families.pretrained.text_options import AnswerOptions
+from makar.families.pretrained.text_places import logits_at, stream_of
 from makar.families.pretrained.text_sampler import Answering, PretrainedTextSampler
+from makar.families.pretrained.text_whole import (
+    as_whole,
+    classifier_settings,
+    empty_network,
+    every_tensor,
+    stated_folder,
+)
 from makar.families.transformer.adapted import peft_settings
 from makar.families.transformer.options import TextOptions
 from makar.nn.device import working_device
@@ -50,10 +61,17 @@ class PretrainedTextFamily(Family):
     def __init__(self, config: PretrainedTextConfig) -> None:
         super().__init__()
         self.config: PretrainedTextConfig = config
-        self.folder: CheckpointFolder = checkpoint_of(config)
+        self._unused: tuple[str, ...] = ()
+        if config.network:
+            # Weights that learn stay exact; products may be halved.
+            self.folder: CheckpointFolder = stated_folder(config)
+            self._precision = "float32"
+            self.network = empty_network(config)
+            return
+        self.folder = checkpoint_of(config)
         device = working_device().type
         self._precision = fitting_precision(config.weights, device=device, free_bytes=free_bytes_of(device))
-        network, self._unused = open_network(self.folder, precision=self._precision)
+        network, self._unused = open_network(self.folder, precision=self._precision, learns=config.learns)
         self.network = network
 
     @property
@@ -69,8 +87,8 @@ class PretrainedTextFamily(Family):
         """Refuse: a checkpoint as it came learns nothing."""
         raise UnsupportedError(
             f"a {self.config.architecture} as it came has nothing to learn",
-            expected="an adapter of it, or a model of ours",
-            do="--adapter lora; or makar import FOLDER -o NAME, where its layout is known, and train --from NAME",
+            expected="a checkpoint that continues text: an adapter of it, or all of its weights, can be learned",
+            do=f"makar train DATA --from {self.folder.path.name} [--adapter lora]",
         )
 
     def validation_loss(self, batch: Batch, generator: torch.Generator) -> Loss:
@@ -108,7 +126,7 @@ class CausalCheckpoint(PretrainedTextFamily):
     """A checkpoint that continues text: GPT-2, Llama, Qwen, Gemma, Mistral and those after them; or an adapter of one.
 
     Args:
-        config: Names the folder by its hash.
+        config: Names the folder by its hash, or holds its settings where all of its weights learn.
     """
 
     def __init__(self, config: PretrainedTextConfig) -> None:
@@ -118,8 +136,8 @@ class CausalCheckpoint(PretrainedTextFamily):
         self._product = "float32"
         if config.adapter is not None:
             self._learned = adapt(self.network, config.adapter, config.adapter.chosen(config.linear_sizes()))
-            if config.recompute:
-                self.network.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        if config.learns and config.recompute:
+            self.network.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
 
     @property
     def computing(self) -> dict[str, Any]:
@@ -144,25 +162,107 @@ class CausalCheckpoint(PretrainedTextFamily):
         for layer in self._layers():
             layer.initialise(generator)
 
+    def begin_from(self, parent: Family, batches: Iterable[Batch]) -> None:
+        """Take over the weights of a checkpoint, or what an adapter has learned; over its own base an adapter begins as it was drawn.
+
+        Raises:
+            TensorMismatchError: The parent is of other sizes.
+        """
+        del batches
+        assert isinstance(parent, CausalCheckpoint), "begins from a checkpoint"
+        if self.config.network:
+            self.load_tensors(every_tensor(parent.network))
+        elif parent.config.adapter is not None:
+            self.load_tensors(parent.tensors())
+
+    def groups(self) -> list[ParameterGroup]:
+        """Return what learns: of an adapter everything alike; of a whole network matrices of the blocks, which decay, and others."""
+        if self.config.adapter is not None:
+            return [ParameterGroup(parameters=list(self._learned.values()))]
+        matrices: list[nn.Parameter] = []
+        others: list[nn.Parameter] = []
+        for name, parameter in self.network.named_parameters():
+            in_block = parameter.ndim > 1 and any(part.isdigit() for part in name.split("."))
+            (matrices if in_block else others).append(parameter)
+        return [ParameterGroup(parameters=matrices), ParameterGroup(parameters=others, weight_decay=0.0)]
+
     def phases(self) -> list[Phase]:
-        """Return the one phase of an adapter: it minimises the next-token loss."""
-        if self.config.adapter is None:
+        """Return the one phase of what learns: it minimises the next-token loss."""
+        if not self.config.learns:
             return super().phases()
-        groups = [ParameterGroup(parameters=list(self._learned.values()))]
-        return [Phase(name="next_token", groups=groups, loss=self._loss)]
+        return [Phase(name="next_token", groups=self.groups(), loss=self._loss)]
+
+    def stream(self, tokens: Int[Tensor, "batch length"]) -> Float[Tensor, "batch length width"]:
+        """Return the stream before the output layer."""
+        with self._arithmetic():
+            return stream_of(self.network, tokens)
+
+    def logits_at(
+        self, tokens: Int[Tensor, "batch length"], places: Bool[Tensor, "batch length"]
+    ) -> Float[Tensor, "places vocabulary"]:
+        """Return the logits of the next token at some places, float32."""
+        with self._arithmetic():
+            return logits_at(self.network, tokens, places)
+
+    @contextlib.contextmanager
+    def stepped_back(self) -> Iterator[None]:
+        """Compute what the checkpoint did before the adapter learned, for a while."""
+        changed = [module for module in self.network.modules() if isinstance(module, AdaptedModule)]
+        for module in changed:
+            module.is_plain = True
+        try:
+            yield
+        finally:
+            for module in changed:
+                module.is_plain = False
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return what an adapter has learned, as PEFT names it; the others stay in their folder."""
+        """Return what an adapter has learned, as PEFT names it, or all weights that learn; the others stay in their folder."""
+        if self.config.network:
+            return every_tensor(self.network)
         return {name: value.detach() for name, value in self._learned.items()}
 
-    def files(self, codec: PretrainedTextCodec) -> dict[str, bytes]:
-        """Return the settings by which PEFT opens an adapter, and the tokenizer that it was learned over."""
-        adapter, config = self.config.adapter, self.config
-        if adapter is None:
+    def merged(self) -> "CausalCheckpoint":
+        """Return a model of its own weights that computes the same: those of the base with the changes of the adapter in them."""
+        if self.config.adapter is None:
+            return self
+        whole = CausalCheckpoint(as_whole(self.config.changed(adapter=None, recompute=False)))
+        turned = {name for name, _, is_turned in layers_in_blocks(whole.network) if is_turned}
+        found = {**dict(self.network.named_parameters()), **dict(self.network.named_buffers())}
+        for name, module in self.network.named_modules():
+            if isinstance(module, AdaptedModule):
+                found[f"{name}.weight"] = module.inner.weight.T if name in turned else module.inner.weight
+        whole.load_tensors({name: found[name] for name in whole.tensors()})
+        return whole.eval()
+
+    def files(self, codec: Any) -> dict[str, bytes]:
+        """Return the settings by which PEFT opens an adapter, or those of a whole network, and the tokenizer that it was learned over."""
+        config = self.config
+        if not config.learns:
             return {}
-        is_turned = self.folder.model_type in TURNED_TYPES
-        settings = peft_settings(adapter, names=adapter.chosen(config.linear_sizes()), is_turned=is_turned)
-        return {ADAPTER_SETTINGS: settings, "tokenizer.json": codec.tokenizer_json()}
+        named: dict[str, dict[str, Any]] = {"tokenizer_config.json": self._tokenizer_settings(codec)}
+        if config.network:
+            named["config.json"] = json.loads(config.network) | {**codec.token_numbers(), "dtype": "float32"}
+            named["generation_config.json"] = {"do_sample": True, **codec.token_numbers()}
+        files = {name: json.dumps(values, indent=2).encode() for name, values in named.items()}
+        if config.adapter is not None:
+            names, is_turned = config.adapter.chosen(config.linear_sizes()), self.folder.model_type in TURNED_TYPES
+            files[ADAPTER_SETTINGS] = peft_settings(config.adapter, names=names, is_turned=is_turned)
+        return files | {"tokenizer.json": codec.tokenizer_json()}
+
+    def judging_files(self, files: Mapping[str, bytes], *, filling: int) -> dict[str, bytes]:
+        """Return some files as those of a classifier with one number, ``score``, where transformers has one over this network.
+
+        Args:
+            files: What ``files`` gives.
+            filling: Token that fills rows up, which ends none.
+        """
+        changes: dict[str, dict[str, Any]] = {
+            ADAPTER_SETTINGS: {"task_type": "SEQ_CLS", "modules_to_save": ["score"]},
+            "config.json": classifier_settings(self.folder) | {"pad_token_id": filling},
+        }
+        changed = {name: json.loads(files[name]) | values for name, values in changes.items() if name in files}
+        return {name: json.dumps(values, indent=2).encode() for name, values in changed.items()}
 
     @torch.no_grad()
     def add_adapters(self, adapters: Sequence[AdapterFile]) -> None:
@@ -179,7 +279,17 @@ class CausalCheckpoint(PretrainedTextFamily):
     def _layers(self) -> Iterator[AdaptedLinear]:
         return (module for module in self.network.modules() if isinstance(module, AdaptedLinear))
 
-    def sampler(self, codec: PretrainedTextCodec, *, hook: LogitsHook | None = None) -> Sampler:
+    def _tokenizer_settings(self, codec: Any) -> dict[str, Any]:
+        """Return the file by which transformers opens the tokenizer as it is, chat template and all."""
+        limit = {"model_max_length": self.config.context} if self.config.context else {}
+        return {
+            "tokenizer_class": "PreTrainedTokenizerFast",
+            **limit,
+            **codec.token_names(),
+            "clean_up_tokenization_spaces": False,
+        }
+
+    def sampler(self, codec: Any, *, hook: LogitsHook | None = None) -> Sampler:
         """Return a sampler of continuations; the hook comes after the filters of the options."""
         return PretrainedTextSampler(
             self.network,
@@ -202,10 +312,13 @@ class CausalCheckpoint(PretrainedTextFamily):
     def _surprise(self, batch: Batch) -> Loss:
         device = self.network.device
         tokens = batch[TARGET].to(device)
-        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=self._product == "bfloat16"):
+        with self._arithmetic():
             logits = self.network(input_ids=tokens[:, :-1], use_cache=False)["logits"]
         value = F.cross_entropy(logits.float().flatten(0, 1), tokens[:, 1:].flatten())
         return Loss(value=value, count=tokens[:, 1:].numel(), unit=UNIT)
+
+    def _arithmetic(self) -> torch.autocast:
+        return torch.autocast(self.network.device.type, dtype=torch.bfloat16, enabled=self._product == "bfloat16")
 
 
 class AnsweringCheckpoint(PretrainedTextFamily):

@@ -35,7 +35,11 @@ LEGACY_FIELDS = frozenset({"rope_theta", "rope_scaling", "num_labels", "torch_dt
 REFUSED_FIELDS = frozenset(
     {"auto_map", "attn_implementation", "_attn_implementation", "dtype", "torch_dtype", "transformers_version"}
 )
+OWN_FIELDS = ("adapter", "recompute", "network")
+"""Fields of a configuration that do not follow from the folder."""
 CONTEXT_FIELDS = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "seq_length", "max_sequence_length")
+WIDTH_FIELDS = ("word_embed_proj_dim", "hidden_size", "n_embd", "d_model", "dim")
+"""Numbers of the stream before the output layer; OPT's first name is that of networks that narrow it there."""
 OFFSET_TYPES = ("roberta", "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl", "camembert", "longformer", "xmod")
 """Types whose positions begin behind the number of the padding token, so that the last ones are never used."""
 TURNED_TYPES = ("gpt2", "openai-gpt", "imagegpt")
@@ -86,8 +90,8 @@ def describe_checkpoint(folder: Path) -> PretrainedTextConfig:
         UnsupportedError: It is no network for text; the message says what it is.
     """
     looked = read_checkpoint(folder)
-    task = _task(looked)
-    settings = _settings(looked)
+    task = task_of(looked)
+    settings = settings_of(looked)
     stated = settings.to_dict()
     labels = stated.get("id2label") if task in ("classification", "tagging") else None
     vocabulary = stated.get("vocab_size")
@@ -99,6 +103,7 @@ def describe_checkpoint(folder: Path) -> PretrainedTextConfig:
         vocabulary=vocabulary if isinstance(vocabulary, int) else 0,
         context=_context(looked, stated),
         weights=weights_of(looked),
+        width=next((int(stated[name]) for name in WIDTH_FIELDS if isinstance(stated.get(name), int)), 0),
         labels=tuple(str(labels[number]) for number in sorted(labels)) if labels else (),
         linears=tuple(linears),
         inputs=tuple(one for one, _ in linears.values()),
@@ -146,7 +151,9 @@ def checkpoint_of(
             do="get the one that it was made from",
         )
     ours, theirs = config.to_dictionary(), described.to_dictionary()
-    if wrong := [name for name in ours if ours[name] != theirs[name] and name not in ("adapter", "recompute")]:
+    # What was learned before widths were noted says 0.
+    free = {*OWN_FIELDS, *(() if ours.get("width") else ("width",))}
+    if wrong := [name for name in ours if ours[name] != theirs[name] and name not in free]:
         raise IntegrityError(
             f"the configuration says of its base {wrong[0]} {ours[wrong[0]]!r}",
             expected=repr(theirs[wrong[0]]),
@@ -157,16 +164,17 @@ def checkpoint_of(
 
 def complete_settings(folder: CheckpointFolder) -> dict[str, Any]:
     """Return the settings of a folder with the values that its class has where the folder says nothing."""
-    found: dict[str, Any] = _settings(folder).to_dict()
+    found: dict[str, Any] = settings_of(folder).to_dict()
     return found
 
 
-def open_network(folder: CheckpointFolder, *, precision: str) -> tuple[Any, tuple[str, ...]]:
+def open_network(folder: CheckpointFolder, *, precision: str, learns: bool = False) -> tuple[Any, tuple[str, ...]]:
     """Open the network of a folder that was checked.
 
     Args:
         folder: The folder.
         precision: Number format of the weights.
+        learns: Whether anything is learned over it.
 
     Returns:
         The network, ready to be asked, and the names of tensors of the folder that it has no place for.
@@ -182,7 +190,7 @@ def open_network(folder: CheckpointFolder, *, precision: str) -> tuple[Any, tupl
         with quiet_transformers():
             network, found = kind.from_pretrained(
                 str(folder.path),
-                config=_settings(folder),
+                config=learning_settings(folder) if learns else settings_of(folder),
                 dtype=getattr(torch, precision),
                 use_safetensors=True,
                 local_files_only=True,
@@ -219,7 +227,7 @@ def open_tokenizer(folder: CheckpointFolder) -> Any:
     try:
         with quiet_transformers():
             return transformers().AutoTokenizer.from_pretrained(
-                str(folder.path), config=_settings(folder), local_files_only=True, trust_remote_code=False
+                str(folder.path), config=settings_of(folder), local_files_only=True, trust_remote_code=False
             )
     except OPENING_ERRORS as error:
         raise ArtifactError(
@@ -266,13 +274,14 @@ def _ends(folder: CheckpointFolder, end: int | None, separator: int | None, padd
     return tuple(found)
 
 
-def _task(folder: CheckpointFolder) -> str:
-    transformers()
-    from transformers.models.auto import modeling_auto
+def task_of(folder: CheckpointFolder) -> str:
+    """Return what the class of a folder is for, one of ``TABLES``.
 
-    for task, table in TABLES.items():
-        classes = getattr(modeling_auto, table).get(folder.model_type)
-        if folder.architecture in ((classes,) if isinstance(classes, str) else classes or ()):
+    Raises:
+        UnsupportedError: Something else, or it is unknown to this transformers.
+    """
+    for task in TABLES:
+        if folder.architecture in classes_of(folder, task):
             return task
     heads = "causal, masked and seq2seq language models, classifiers, taggers, models that find answers"
     if folder.model_type not in _known_types():
@@ -284,31 +293,70 @@ def _task(folder: CheckpointFolder) -> str:
     raise UnsupportedError(f"{folder.path} is a {folder.architecture}", expected=heads)
 
 
+def classes_of(folder: CheckpointFolder, task: str) -> tuple[str, ...]:
+    """Return the classes of transformers that do a task with a network of the type of a folder."""
+    transformers()
+    from transformers.models.auto import modeling_auto
+
+    classes = getattr(modeling_auto, TABLES[task]).get(folder.model_type)
+    return (classes,) if isinstance(classes, str) else tuple(classes or ())
+
+
 def _known_types() -> Any:
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
     return CONFIG_MAPPING
 
 
-def _settings(folder: CheckpointFolder) -> Any:
-    """Return the configuration of transformers, of the fields that its class states."""
-    known, name = _known_types(), FORMER_TYPES.get(folder.model_type, folder.model_type)
-    if name not in known:
-        raise UnsupportedError(
-            f'the type "{folder.model_type}" is not known to this transformers', expected="a known one"
-        )
-    kind = known[name]
+def settings_of(folder: CheckpointFolder) -> Any:
+    """Return the configuration of transformers, of the fields that its class states.
+
+    Raises:
+        UnsupportedError: This transformers does not know the type.
+        ArtifactError: The settings contradict each other.
+    """
     from huggingface_hub.errors import StrictDataclassError
 
-    fields = set(inspect.signature(kind.__init__).parameters) | set(kind.attribute_map) | LEGACY_FIELDS
-    if dataclasses.is_dataclass(kind):
-        fields |= {field.name for field in dataclasses.fields(kind)}
-    kept = {name: _plain(value) for name, value in folder.settings.items() if name in fields - REFUSED_FIELDS}
+    kind, kept = _kind_of(folder), kept_settings(folder)
     try:
         with quiet_transformers():
             return kind.from_dict(kept)
     except (*OPENING_ERRORS, StrictDataclassError) as error:
         raise ArtifactError(f"the settings of {folder.path} do not fit together: {error}", do="get it again") from error
+
+
+def learning_settings(folder: CheckpointFolder) -> Any:
+    """Return the configuration of a network that learns: nothing is dropped.
+
+    Probabilities of answers are compared with those that they were drawn with, and with those of the model before.
+    """
+    settings = settings_of(folder)
+    for name, value in settings.to_dict().items():
+        if "drop" in name and isinstance(value, float):
+            setattr(settings, name, 0.0)
+    return settings
+
+
+def kept_settings(folder: CheckpointFolder) -> dict[str, Any]:
+    """Return what a folder states of the fields of its class.
+
+    Raises:
+        UnsupportedError: This transformers does not know the type.
+    """
+    kind = _kind_of(folder)
+    fields = set(inspect.signature(kind.__init__).parameters) | set(kind.attribute_map) | LEGACY_FIELDS
+    if dataclasses.is_dataclass(kind):
+        fields |= {field.name for field in dataclasses.fields(kind)}
+    return {name: _plain(value) for name, value in folder.settings.items() if name in fields - REFUSED_FIELDS}
+
+
+def _kind_of(folder: CheckpointFolder) -> Any:
+    known, name = _known_types(), FORMER_TYPES.get(folder.model_type, folder.model_type)
+    if name not in known:
+        raise UnsupportedError(
+            f'the type "{folder.model_type}" is not known to this transformers', expected="a known one"
+        )
+    return known[name]
 
 
 def _plain(value: Any) -> Any:

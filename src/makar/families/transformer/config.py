@@ -15,7 +15,7 @@ from typing import ClassVar, Literal, Self
 from makar.config import setting
 from makar.errors import ConfigError
 from makar.families.adapter_config import ADAPTER_FILE, FROZEN_BYTES, AdapterConfig
-from makar.families.family_config import FamilyConfig
+from makar.families.decoder_config import DecoderConfig
 from makar.tensor_spec import TARGET, Slot, TensorSpec
 
 LARGEST_CONTEXT = 1 << 20
@@ -29,7 +29,7 @@ FAR_BEYOND = 8
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class TransformerConfig(FamilyConfig):
+class TransformerConfig(DecoderConfig):
     """A decoder transformer: predicts each token from those before it."""
 
     kind: ClassVar[str] = "transformer"
@@ -126,6 +126,14 @@ class TransformerConfig(FamilyConfig):
     def edits(self) -> tuple[str, ...]:
         """Filling a hole, where that was learned."""
         return ("infill",) if self.infill_share else ()
+
+    def seen_at(self, usual: int) -> Self:
+        """Return a copy whose context is that of usual rows."""
+        return self.changed(context=usual)
+
+    def judging(self) -> Self:
+        """Return a copy that shares its embeddings, so that there is no output layer."""
+        return self.changed(tied=True)
 
     @property
     def window_length(self) -> int:
