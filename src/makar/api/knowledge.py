@@ -4,18 +4,21 @@ import bisect
 import contextlib
 import dataclasses
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from makar.errors import ArtifactError, UsageError
 from makar.home import home
+from makar.training.progress import ignore_event
 
 if TYPE_CHECKING:
     from makar.api.model import Model
     from makar.data.document import Progress
+    from makar.evaluation.report import Report
     from makar.generation.prompt_file import Filled
     from makar.retrieval.answer import Answer
+    from makar.retrieval.evidence import Evidence
     from makar.retrieval.index import Index
     from makar.retrieval.indexing import Outcome
     from makar.retrieval.review import Review
@@ -132,16 +135,13 @@ def ask(
         ArtifactError: There is no such index.
         UsageError: The question is empty, or controls are given without a model.
     """
-    from makar.retrieval.answer import checked, extracted
+    from makar.retrieval.answer import extracted
     from makar.retrieval.evidence import Evidence
     from makar.retrieval.search import search as found
 
     if not question.strip():
         raise UsageError("an empty question", expected="words")
-    if options and model is None:
-        raise UsageError(
-            f"the controls {', '.join(options)} without a model", expected="a model that writes the answer"
-        )
+    _check_options(model, options)
     with contextlib.closing(_opened(into)) as opened:
         hits = found(opened, question, limit=limit, encoder=_encoder(opened))
         evidence = Evidence(opened, hits)
@@ -151,17 +151,105 @@ def ask(
             return answer
         from makar.api.model import load
 
+        return _written(load(model), question, hits, evidence, name=str(model), seed=seed, options=options)
+
+
+def evaluate(
+    questions: str | Path,
+    into: str | Path,
+    *,
+    model: str | Path | None = None,
+    limit: int = SOURCES,
+    seed: int = 0,
+    options: Mapping[str, Any] | None = None,
+    folder: str | Path | None = None,
+    on_event: Callable[[dict[str, Any]], None] = ignore_event,
+) -> "Report":
+    """Measure an index on questions whose answers are known, without a judge: recall, nDCG, MRR, citations, F1 of answers, silence.
+
+    Args:
+        questions: A table of them, as ``makar.evaluation.labelled_questions`` describes it.
+        into: The index.
+        model: What writes the answers; without one the sentences of the documents are the answers.
+        limit: Passages that an answer is taken from.
+        seed: Seed of the model's draws.
+        options: Controls of the model.
+        folder: Where the report goes; ``None`` makes ``report-NAME`` in the current folder.
+        on_event: Called with what is being measured.
+
+    Raises:
+        ArtifactError: There is no such index.
+        DataError: The table is none of questions, or names documents of which none is in the index.
+        UsageError: There is no such file, or controls are given without a model.
+    """
+    from makar.evaluation.document_answers import counted, facts_of, measure_answers
+    from makar.evaluation.labelled_questions import read_questions
+    from makar.evaluation.report import write_report
+
+    _check_options(model, options)
+    asked, unused = read_questions(questions)
+    write = None
+    if model is not None:
+        from makar.api.model import load
+
         loaded = load(model)
-        told = _told(loaded, question, [hit.stored.passage.text for hit in hits], options)
-        asset = loaded.generate([told.prompt], seed=seed, options=options)[0]
-        answer = checked(question, str(asset.content), hits, evidence, by=str(model))
-        return dataclasses.replace(
-            answer,
-            written=str(asset.content),
-            signed=asset.signed,
-            left_out=told.left_out,
-            is_cut=told.is_cut,
+
+        def write(question: str, hits: "Sequence[Hit]", evidence: "Evidence") -> "Answer":
+            return _written(loaded, question, hits, evidence, name=str(model), seed=seed, options=options)
+
+    file, name = Path(questions), _name_of(into)
+    with contextlib.closing(_opened(into)) as opened:
+        encoder = _encoder(opened)
+        findings = measure_answers(opened, asked, encoder=encoder, write=write, limit=limit, on_event=on_event)
+        if unused:
+            note = f"Columns of {file.name} that were not used: {', '.join(unused)}."
+            findings = dataclasses.replace(findings, verdict=(*findings.verdict, note))
+        facts = facts_of(
+            opened,
+            name=name,
+            encoder="" if encoder is None else encoder.name,
+            by="the documents" if model is None else str(model),
+            measured_on=f"{counted(findings.details)} of {file.name}",
+            file=file,
         )
+    return write_report(facts, findings, Path(f"report-{name}") if folder is None else Path(folder))
+
+
+def _name_of(into: str | Path) -> str:
+    from makar.retrieval.opening import is_database
+
+    return str(into).rpartition("#")[2] if is_database(into) else index_place(into).stem
+
+
+def _check_options(model: str | Path | None, options: Mapping[str, Any] | None) -> None:
+    if options and model is None:
+        raise UsageError(
+            f"the controls {', '.join(options)} without a model", expected="a model that writes the answer"
+        )
+
+
+def _written(
+    model: "Model",
+    question: str,
+    hits: "Sequence[Hit]",
+    evidence: "Evidence",
+    *,
+    name: str,
+    seed: int,
+    options: Mapping[str, Any] | None,
+) -> "Answer":
+    """Return what a model writes of passages, checked against them."""
+    from makar.retrieval.answer import checked
+
+    told = _told(model, question, [hit.stored.passage.text for hit in hits], options)
+    asset = model.generate([told.prompt], seed=seed, options=options)[0]
+    return dataclasses.replace(
+        checked(question, str(asset.content), hits, evidence, by=name),
+        written=str(asset.content),
+        signed=asset.signed,
+        left_out=told.left_out,
+        is_cut=told.is_cut,
+    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

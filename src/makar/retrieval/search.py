@@ -159,6 +159,12 @@ def lexical(index: Index, question: str, *, limit: int, documents: Collection[st
     return found
 
 
+def any_word(index: Index, question: str, *, limit: int) -> list[Stored]:
+    """Return the passages that hold any word of a question, stop words too, as anybody would ask FTS5: what the search is measured by."""
+    words = list(dict.fromkeys(words_of(question)))[:MOST_WORDS]
+    return index.stored(index.lexical([(word,) for word in words], limit=limit)) if words else []
+
+
 def neighbours(index: Index, question: str, *, limit: int, documents: Collection[str] | None = None) -> list[int]:
     """Return the numbers of passages in which words of the question stand side by side, one of them no stop word, the best first."""
     pairs = sorted(neighbouring(" ".join(words_of(question)[:MOST_WORDS])))
