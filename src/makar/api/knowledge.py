@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from makar.api.embedders import choose_embedder, embedder_of
 from makar.errors import ArtifactError, UsageError
 from makar.home import home
 from makar.training.progress import ignore_event
@@ -22,10 +23,9 @@ if TYPE_CHECKING:
     from makar.retrieval.index import Index
     from makar.retrieval.indexing import Outcome
     from makar.retrieval.review import Review
-    from makar.retrieval.search import Encoder, Hit
+    from makar.retrieval.search import Hit
 
 SUFFIX = ".sqlite"
-ENCODER = "encoder"
 SOURCES = 6
 """Passages that an answer is taken from."""
 
@@ -53,6 +53,8 @@ def index(
     into: str | Path,
     *,
     encoder: str | Path | None = None,
+    base_url: str | None = None,
+    change_encoder: bool = False,
     progress: "Progress | None" = None,
 ) -> "Outcome":
     """Bring an index up to date with documents: what is new or changed is read, what is gone is taken out.
@@ -60,12 +62,16 @@ def index(
     Args:
         source: A folder, a file, an archive, or ``builtin:python-docs``.
         into: The index, by its name, its file, or ``postgresql://HOST/DATABASE#NAME``; it is made where there is none.
-        encoder: A model of the recipe ``embed``, by which passages are found too from then on; ``None`` keeps what the index has.
+        encoder: What makes vectors, by which passages are found too from then on: a model of the recipe ``embed``, the folder of a sentence
+            encoder, or ``openai:NAME``; ``None`` keeps what the index has.
+        base_url: For ``openai:NAME``: the address of the endpoint; ``None`` for that of OpenAI.
+        change_encoder: Whether the encoder may take the place of another one; every passage then gets another vector.
         progress: Called with the stage, what is done and the total (``None`` when unknown).
 
     Raises:
         EmptyDataError: There is nothing to read.
-        UsageError: There is nothing there, or another source of the same name is in the index.
+        UsageError: There is nothing there, another source of the same name is in the index, or an address is given without an encoder.
+        ArtifactError: The vectors of the index are of another encoder.
     """
     from makar.data.builtin.table import built_in_source
     from makar.retrieval.indexing import index_documents
@@ -75,16 +81,16 @@ def index(
     found = Path(source) if built_in == str(source) else built_in_source(built_in, medium="text")
     if isinstance(found, Path) and not found.exists():
         raise UsageError(f"there is nothing at {found}", expected="a folder, a file or an archive")
+    if encoder is None and (base_url is not None or change_encoder):
+        raise UsageError("an address or a change without an encoder", expected="encoder, or --encoder in the shell")
     opened = created(into if is_database(into) else index_place(into))
     with contextlib.closing(opened):
-        if encoder is not None:
-            from makar.artifacts.load import find_model
-
-            place = find_model(encoder).resolve()
-            # A model that makes no vectors is refused here: noted, it would be in the way of every later call.
-            _encoder_at(place).embed(["a text"])
-            opened.note(ENCODER, str(place))
-        return index_documents(opened, found, encoder=_encoder(opened), progress=progress)
+        chosen = (
+            embedder_of(opened)
+            if encoder is None
+            else choose_embedder(opened, encoder, base_url=base_url, changes=change_encoder)
+        )
+        return index_documents(opened, found, encoder=chosen, progress=progress)
 
 
 def is_complete(into: str | Path, source: str) -> bool:
@@ -109,7 +115,7 @@ def search(question: str, into: str | Path, *, limit: int = 10) -> "list[Hit]":
     from makar.retrieval.search import search as found
 
     with contextlib.closing(_opened(into)) as opened:
-        return found(opened, question, limit=limit, encoder=_encoder(opened))
+        return found(opened, question, limit=limit, encoder=embedder_of(opened))
 
 
 def ask(
@@ -143,7 +149,7 @@ def ask(
         raise UsageError("an empty question", expected="words")
     _check_options(model, options)
     with contextlib.closing(_opened(into)) as opened:
-        hits = found(opened, question, limit=limit, encoder=_encoder(opened))
+        hits = found(opened, question, limit=limit, encoder=embedder_of(opened))
         evidence = Evidence(opened, hits)
         answer = extracted(question, hits, evidence)
         if model is None or not answer.is_found:
@@ -199,7 +205,7 @@ def evaluate(
 
     file, name = Path(questions), _name_of(into)
     with contextlib.closing(_opened(into)) as opened:
-        encoder = _encoder(opened)
+        encoder = embedder_of(opened)
         findings = measure_answers(opened, asked, encoder=encoder, write=write, limit=limit, on_event=on_event)
         if unused:
             note = f"Columns of {file.name} that were not used: {', '.join(unused)}."
@@ -316,34 +322,8 @@ def synthesise(question: str, into: str | Path, *, limit: int = REVIEWED) -> "Re
     if not question.strip():
         raise UsageError("an empty question", expected="words")
     with contextlib.closing(_opened(into)) as opened:
-        hits = found(opened, question, limit=limit, encoder=_encoder(opened), with_copies=True)
+        hits = found(opened, question, limit=limit, encoder=embedder_of(opened), with_copies=True)
         return review(question, hits, Evidence(opened, hits))
-
-
-def _encoder(index: "Index") -> "Encoder | None":
-    """Return what compares texts in an index; ``None`` where words alone do.
-
-    Raises:
-        ArtifactError: The model is gone.
-    """
-    place = index.about(ENCODER)
-    if place is None:
-        return None
-    if not Path(place).is_dir():
-        raise ArtifactError(
-            f"the encoder of this index is gone: {place}",
-            do="makar index DOCUMENTS -o INDEX --encoder MODEL names another one",
-        )
-    return _encoder_at(Path(place))
-
-
-def _encoder_at(place: Path) -> "Encoder":
-    from makar.api.model import load
-    from makar.retrieval.search import Encoder
-
-    model = load(place)
-    # The name holds the identity of the weights: vectors of others are never compared with these.
-    return Encoder(name=f"{place.name} {model.artifact.hash[:16]}", embed=model.embed)
 
 
 def _opened(into: str | Path) -> "Index":

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from makar.cli.completion import model_names
+from makar.cli.generate_verb import BaseUrl
 from makar.cli.output import Json, note, print_json
 from makar.cli.tables import print_report
 from makar.errors import UsageError
@@ -45,10 +46,17 @@ def index(
         typer.Option(
             "--encoder",
             metavar="MODEL",
-            help="Find by meaning too, with this model of the recipe embed; kept for later calls.",
+            help="Find by meaning too: a model of the recipe embed, the folder of a sentence encoder, or openai:NAME.",
             autocompletion=model_names,
         ),
     ] = None,
+    base_url: BaseUrl = None,
+    change_encoder: Annotated[
+        bool,
+        typer.Option(
+            "--change-encoder", help="With --encoder: let it take the place of another, with all vectors anew."
+        ),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Make documents searchable, or bring their index up to date.
@@ -64,7 +72,14 @@ def index(
     rows = []
     for source in documents:
         with Display() as display:
-            outcome = bring_up_to_date(source, output, encoder=encoder, progress=display.reading)
+            outcome = bring_up_to_date(
+                source,
+                output,
+                encoder=encoder,
+                base_url=base_url,
+                change_encoder=change_encoder,
+                progress=display.reading,
+            )
         rows.append({"source": source, **dataclasses.asdict(outcome)})
     if json:
         print_json(rows)

@@ -50,11 +50,13 @@ class Encoder:
 
     Attributes:
         name: Its name and hash: vectors of another are never compared with its own.
-        embed: From texts to vectors.
+        embed: From texts that are looked through to vectors.
+        embed_question: From questions to vectors; ``None`` reads them as what is looked through.
     """
 
     name: str
     embed: Embed
+    embed_question: Embed | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -179,7 +181,7 @@ def dense(
 
 
 def _unit(encoder: Encoder, text: str) -> Float[np.ndarray, " width"]:
-    vector = np.asarray(encoder.embed([text]), np.float32)[0]
+    vector = np.asarray((encoder.embed_question or encoder.embed)([text]), np.float32)[0]
     unit: np.ndarray = vector / max(float(np.linalg.norm(vector)), 1e-12)
     return unit
 

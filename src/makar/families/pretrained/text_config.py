@@ -15,8 +15,14 @@ from makar.families.adapter_config import ADAPTER_FILE, FROZEN_BYTES, AdapterCon
 from makar.families.family_config import FamilyConfig
 from makar.tensor_spec import SOURCE, TARGET, Slot, TensorSpec
 
-CAUSAL, SEQ2SEQ = "causal", "seq2seq"
-PREDICTS = {"masked": "mask", "classification": "label", "tagging": "entities", "answers": "answer"}
+CAUSAL, SEQ2SEQ, VECTORS = "causal", "seq2seq", "vectors"
+PREDICTS = {
+    "masked": "mask",
+    "classification": "label",
+    "tagging": "entities",
+    "answers": "answer",
+    VECTORS: "vector",
+}
 """By task of an encoder: what ``predict`` says of a text."""
 TASKS = (CAUSAL, SEQ2SEQ, *PREDICTS)
 MEANINGS = {
@@ -26,6 +32,7 @@ MEANINGS = {
     "classification": "says the label of a text",
     "tagging": "marks entities in a text",
     "answers": "finds answers in a text",
+    VECTORS: "makes vectors of texts",
 }
 """By task: what such a checkpoint does, for messages."""
 MOST_WINDOW = 1024
@@ -50,6 +57,7 @@ class PretrainedTextConfig(FamilyConfig):
     context: int = setting(0, meaning="positions that it was made for; 0 is any number", unit="tokens", minimum=0)
     weights: int = setting(0, meaning="weights of the network", minimum=0)
     labels: tuple[str, ...] = setting((), meaning="names of what a classifier or a tagger tells apart")
+    width: int = setting(0, meaning="numbers of a vector of a text, where it makes such", minimum=0)
     linears: tuple[str, ...] = setting((), meaning="names of the layers in the blocks, which an adapter may change")
     inputs: tuple[int, ...] = setting((), meaning="inputs of the layers of each of these names, summed over the blocks")
     outputs: tuple[int, ...] = setting((), meaning="outputs of them")

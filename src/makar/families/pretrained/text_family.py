@@ -5,6 +5,7 @@ alone. What the head of a checkpoint is not for is refused with the name of its 
 with training and fast decoding, by ``makar import``.
 """
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
@@ -21,7 +22,14 @@ from makar.families.logits_hook import LogitsHook, refuse_hook
 from makar.families.pretrained.checkpoint_folder import CheckpointFolder
 from makar.families.pretrained.memory import free_bytes_of
 from makar.families.pretrained.text_adapter import adapt, layers_in_blocks
-from makar.families.pretrained.text_config import CAUSAL, MEANINGS, SEQ2SEQ, PretrainedTextConfig, fitting_precision
+from makar.families.pretrained.text_config import (
+    CAUSAL,
+    MEANINGS,
+    SEQ2SEQ,
+    VECTORS,
+    PretrainedTextConfig,
+    fitting_precision,
+)
 from makar.families.pretrained.text_opening import TURNED_TYPES, checkpoint_of, open_network
 from makar.families.pretrained.text_options import AnswerOptions
 from makar.families.pretrained.text_sampler import Answering, PretrainedTextSampler
@@ -50,7 +58,8 @@ class PretrainedTextFamily(Family):
     def __init__(self, config: PretrainedTextConfig) -> None:
         super().__init__()
         self.config: PretrainedTextConfig = config
-        self.folder: CheckpointFolder = checkpoint_of(config)
+        # A sentence encoder is opened without the head that its folder may name.
+        self.folder: CheckpointFolder = dataclasses.replace(checkpoint_of(config), architecture=config.architecture)
         device = working_device().type
         self._precision = fitting_precision(config.weights, device=device, free_bytes=free_bytes_of(device))
         network, self._unused = open_network(self.folder, precision=self._precision)
@@ -236,8 +245,9 @@ class AnsweringCheckpoint(PretrainedTextFamily):
 def text_family_of(config: PretrainedTextConfig) -> PretrainedTextFamily:
     """Return the family of a checkpoint: what its head is for decides which."""
     from makar.families.pretrained.encoder_family import EncoderCheckpoint
+    from makar.families.pretrained.sentence_family import VectorCheckpoint
 
-    kinds = {CAUSAL: CausalCheckpoint, SEQ2SEQ: AnsweringCheckpoint}
+    kinds = {CAUSAL: CausalCheckpoint, SEQ2SEQ: AnsweringCheckpoint, VECTORS: VectorCheckpoint}
     return kinds.get(config.task, EncoderCheckpoint)(config)
 
 
