@@ -144,8 +144,12 @@ def read_layout(folder: Path) -> SentenceLayout:
     if not isinstance(prompts, dict) or not all(isinstance(one, str) for one in [*prompts.values(), usual]):
         raise ArtifactError(f"{PROMPTS_NAME} has prompts that are no texts", do="get the model again")
     read = _table(folder / TOKENS_NAME)
-    if "text" not in (read.get("modality_config") or {"text": {}}):
-        raise UnsupportedError(f"{folder} reads no text", expected="a sentence encoder of text")
+    reads = list(read.get("modality_config") or {"text": {}})
+    if "text" not in reads or "message" in reads:
+        raise UnsupportedError(
+            f"{folder} reads {' and '.join(map(str, reads))}",
+            expected="text as it is: none that is put into a chat template first, and no other medium alone",
+        )
     return SentenceLayout(
         pooling=pooling,
         layers=tuple(layers),
