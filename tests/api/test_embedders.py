@@ -16,6 +16,7 @@ from makar.api import knowledge
 from makar.api.model import load
 from makar.errors import ArtifactError, RemoteError, UnsupportedError, UsageError
 from makar.families.pretrained.opening import quiet
+from makar.retrieval.embedder import MADE_BY, kept_under
 from makar.retrieval.sqlite_index import SqliteIndex
 from tests.families.pretrained.tiny_checkpoints import save
 from tests.serving.server import Server, request, until
@@ -51,8 +52,7 @@ def papers(tmp_path):
 def kept(index):
     """Return the vectors of an index by document."""
     with contextlib.closing(SqliteIndex.open(index)) as opened:
-        name = opened.about("vectors made by")
-        numbers, vectors = opened.vectors(name)
+        numbers, vectors = opened.vectors(kept_under(opened, opened.about(MADE_BY)))
         return {
             stored.document: vector for stored, vector in zip(opened.stored(numbers.tolist()), vectors, strict=True)
         }
@@ -129,6 +129,9 @@ def test_an_endpoint_gives_the_vectors_and_is_known_by_them(encoder, papers, tmp
             )
         with pytest.raises(ArtifactError, match="something else of the same text"):
             knowledge.search(QUESTION, index)
+        # Agreed to, no vector from before is left.
+        again = {"encoder": "openai:meaning", "base_url": address, "change_encoder": True}
+        assert knowledge.index(papers, index, **again).embedded == 3 and len(knowledge.search(QUESTION, index)) == 3
         store_of_sentences(server)
     finally:
         assert server.stop() == 0

@@ -54,9 +54,9 @@ def test_figures_are_those_of_a_count_by_hand(index):
     scores, found = measured(
         index,
         # Names are found by their ends.
-        LabelledQuestion(question="When is a refund paid?", answers=("within 30 days",), documents={"refunds.md": 1}),
-        LabelledQuestion(question="Where was the director born?", answers=("London",), documents={"people.txt": 1}),
-        LabelledQuestion(question="What is closed?", answers=("the shop",), documents={"papers/hours.txt": 1}),
+        LabelledQuestion(question="When is a refund paid?", answers=("within 30 days",), documents={"refunds.md": 1.0}),
+        LabelledQuestion(question="Where was the director born?", answers=("London",), documents={"people.txt": 1.0}),
+        LabelledQuestion(question="What is closed?", answers=("the shop",), documents={"papers/hours.txt": 1.0}),
         LabelledQuestion(question="How heavy is Jupiter?", is_answered=False),
         LabelledQuestion(question="Who is the director?", is_answered=False),
     )
@@ -80,7 +80,7 @@ def test_places_are_held_by_passages_and_citations_that_lead_there(index):
     born = Place(document="people.txt", start=start, end=len(text))
     name = Place(words="the director is called Ada Byron")
     questions = [
-        LabelledQuestion(question="Where was she born?", documents={"people.txt": 1}, places=(born,)),
+        LabelledQuestion(question="Where was she born?", documents={"people.txt": 1.0}, places=(born,)),
         LabelledQuestion(question="Who is the director?", places=(name,)),
     ]
     scores, _ = measured(index, *questions)
@@ -90,7 +90,7 @@ def test_places_are_held_by_passages_and_citations_that_lead_there(index):
     # The right document is not enough where the place is known.
     wrong = Place(document="people.txt", start=0, end=len("The director"))
     scores, _ = measured(
-        index, LabelledQuestion(question="Where was she born?", documents={"people.txt": 1}, places=(wrong,))
+        index, LabelledQuestion(question="Where was she born?", documents={"people.txt": 1.0}, places=(wrong,))
     )
     assert scores["citation_recall"].interval.value == 0 and scores["document_recall_at_1"].interval.value == 1
     assert ANY_WORD in dict(scores["document_mrr"].baselines)
@@ -116,7 +116,7 @@ def test_vectors_are_compared_with_words_alone_and_a_model_with_the_documents_ow
     rows = index.without_vectors("letters", limit=9)
     index.add_vectors("letters", [row[0] for row in rows], letters.embed([row[1] for row in rows]))
     question = LabelledQuestion(
-        question="When is a refund paid?", answers=("within 30 days",), documents={"refunds.md": 1}
+        question="When is a refund paid?", answers=("within 30 days",), documents={"refunds.md": 1.0}
     )
 
     def write(asked, hits, evidence):
@@ -130,12 +130,12 @@ def test_vectors_are_compared_with_words_alone_and_a_model_with_the_documents_ow
 
 
 def test_documents_that_are_not_there_are_told_or_refused(index):
-    known = LabelledQuestion(question="When is a refund paid?", documents={"refunds.md": 1})
-    scores, found = measured(index, known, LabelledQuestion(question="What is a fox?", documents={"fox.txt": 1}))
+    known = LabelledQuestion(question="When is a refund paid?", documents={"refunds.md": 1.0})
+    scores, found = measured(index, known, LabelledQuestion(question="What is a fox?", documents={"fox.txt": 1.0}))
     assert scores["document_recall_at_5"].interval.value == 0.5 and found.details["missing_documents"] == ["fox.txt"]
     assert any("fox.txt" in line for line in found.verdict)
     with pytest.raises(DataError, match="none of the 1 documents"):
-        measured(index, LabelledQuestion(question="What is a fox?", documents={"fox.txt": 1}))
+        measured(index, LabelledQuestion(question="What is a fox?", documents={"fox.txt": 1.0}))
     index.replace("more/refunds.md", passages(of_text("Another.")), title="", size=0, modified=0, sha256="", form="txt")
     with pytest.raises(DataError, match="2 documents"):
         measured(index, known)

@@ -82,11 +82,13 @@ class _Checked:
 
     def __init__(self, index: "Index", model: "Model") -> None:
         from makar.families.remote.config import RemoteConfig
+        from makar.retrieval.embedder import kept_under
         from makar.retrieval.search import Encoder
 
         self._index, self._model = index, model
         self._is_known = not isinstance(model.artifact.family_config, RemoteConfig)
-        self.encoder = Encoder(name=name_of(model), embed=self._passages, embed_question=self._questions)
+        name = kept_under(index, name_of(model))
+        self.encoder = Encoder(name=name, embed=self._passages, embed_question=self._questions)
 
     def _passages(self, texts: Sequence[str]) -> np.ndarray:
         return self._made(texts, "passage")
@@ -102,6 +104,6 @@ class _Checked:
             return embed(self._model.artifact, texts, purpose=purpose).values
         # In the same request, so that it costs one text and no further wait.
         made = embed(self._model.artifact, [PROBE, *texts], purpose=purpose).values
-        check_embedder(self._index, self.encoder.name, made[0])
+        check_embedder(self._index, name_of(self._model), made[0])
         self._is_known = True
         return made[1:]

@@ -4,6 +4,7 @@ Kept are its name, which holds the hash of its weights, or of name and address o
 text, ``PROBE``: what is served under a name may change, and its answers tell.
 """
 
+import hashlib
 import json
 
 import numpy as np
@@ -75,3 +76,13 @@ def note_embedder(
     with index.together():
         index.note(MADE_BY, name)
         index.note(PROBED, json.dumps([] if probe is None else [round(float(one), 5) for one in probe]))
+
+
+def kept_under(index: Index, name: str) -> str:
+    """Return what the vectors of an index are kept under.
+
+    For an endpoint that is its name with a hash of what was noted of it: where another model answers under the same name, and that was
+    agreed to, the vectors from before are not taken for its own.
+    """
+    probed = index.about(PROBED) or "[]"
+    return name if probed == "[]" else f"{name} {hashlib.sha256(probed.encode()).hexdigest()[:8]}"
