@@ -13,16 +13,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from makar.errors import DataError
-from makar.evaluation.bootstrap import Interval, mean_interval
+from makar.evaluation.bootstrap import Interval
 from makar.evaluation.citations import Asked, answer_f1, citation_hits, citation_scores
+from makar.evaluation.document_finding import DOCUMENT, PASSAGE, finding_scores
 from makar.evaluation.facts import Facts
 from makar.evaluation.findings import Findings, Score, Table
 from makar.evaluation.labelled_questions import LabelledQuestion
 from makar.evaluation.material import OnEvent
-from makar.evaluation.ranking import gain_of_names, recall_of_names, reciprocal_rank
+from makar.evaluation.paired_scores import Differences, note_differences, paired_score
 from makar.evaluation.text_answers import nearest_sentences
 from makar.retrieval.answer import NOT_HERE, Answer, Citation, Said, extracted
 from makar.retrieval.evidence import Evidence
@@ -32,33 +31,12 @@ from makar.retrieval.search import Encoder, Hit, any_word, search
 FOUND = 30
 """Passages that are looked through for what is right."""
 
-FIRSTS = (1, 5, 10)
 SHOWN = 20
 ANY_WORD, WORDS_ALONE = "any word (FTS5)", "without vectors"
 NEAREST, EXTRACTED = "nearest sentence", "the documents' own sentences"
-DOCUMENT, PASSAGE = "document", "passage"
-MEASURES: dict[str, tuple[str, str, Callable[[Sequence[str], dict[str, float]], float]]] = {
-    **{
-        f"recall_at_{first}": (
-            f"recall@{first}",
-            f"Share of what holds an answer that is among the first {first}, in the mean over questions.",
-            lambda found, grades, first=first: recall_of_names(found, grades, first=first),  # type: ignore[misc]
-        )
-        for first in FIRSTS
-    },
-    "ndcg_at_10": (
-        "nDCG@10",
-        "The earlier what holds an answer stands, the more it counts; 1 is the best order.",
-        gain_of_names,
-    ),
-    "mrr": ("MRR", "1 / place of the first that holds an answer, in the mean over questions.", reciprocal_rank),
-}
 
 Write = Callable[[str, Sequence[Hit], Evidence], Answer]
 """From a question and what was found to an answer."""
-
-Differences = dict[str, dict[str, dict[str, float]]]
-"""By figure and by what it is compared with: the interval of the difference, paired by question."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -100,11 +78,9 @@ def measure_answers(
     _add_nearest(rows)
     scores: list[Score] = []
     differences: Differences = {}
-    for level, chosen in (
-        (DOCUMENT, [row for row in rows if row.question.documents]),
-        (PASSAGE, [row for row in rows if row.question.places]),
-    ):
-        scores += _found(level, chosen, differences)
+    found = {side: [row.found[side] for row in rows] for side in rows[0].found}
+    for level in (DOCUMENT, PASSAGE):
+        scores += finding_scores(level, questions, found, differences)
     scores += _answered(rows, differences, is_written=write is not None)
     counts = {
         "questions": len(rows),
@@ -204,37 +180,6 @@ def _add_nearest(rows: Sequence[_Row]) -> None:
         row.answers[NEAREST] = Answer(question=row.question.question, sentences=sentences, citations=citations)
 
 
-def _found(level: str, rows: Sequence[_Row], differences: Differences) -> list[Score]:
-    """Return how well documents or passages are found."""
-    if not rows:
-        return []
-    ranked = {side: [_ranked(level, row.question, row.found[side]) for row in rows] for side in rows[0].found}
-    scores = []
-    for key, (name, meaning, measure) in MEASURES.items():
-        values = {side: np.array([measure(*one) for one in every]) for side, every in ranked.items()}
-        scores.append(_score(f"{level}_{key}", f"{level.capitalize()}s: {name}", meaning, values, differences))
-    return scores
-
-
-def _ranked(level: str, question: LabelledQuestion, found: Sequence[Stored]) -> tuple[list[str], dict[str, float]]:
-    """Return names in the order in which they were found, and the grades of what is right."""
-    if level == DOCUMENT:
-        return list(dict.fromkeys(stored.document for stored in found)), dict(question.documents)
-    left, names, grades = dict(enumerate(question.places)), [], dict[str, float]()
-    for number, stored in enumerate(found):
-        passage = stored.passage
-        held = [
-            key for key, place in left.items() if place.is_in(stored.document, passage.start, passage.end, passage.text)
-        ]
-        names.append(f"passage {number}")
-        if held:
-            # Several places in one passage are found at once, and count once.
-            grades[names[-1]] = 1.0
-        for key in held:
-            del left[key]
-    return names, grades | {f"missing {key}": 1.0 for key in left}
-
-
 def _answered(rows: Sequence[_Row], differences: Differences, *, is_written: bool) -> list[Score]:
     """Return how good the answers are."""
     sides = {side: [_as_asked(row, row.answers[side]) for row in rows] for side in rows[0].answers}
@@ -258,16 +203,16 @@ def _answered(rows: Sequence[_Row], differences: Differences, *, is_written: boo
             scores.append(Score(key=full, name=name, interval=own, better="higher", meaning=meaning, baselines=beside))
     located = [number for number, row in enumerate(rows) if sides[""][number].is_located]
     hits = {side: citation_hits([asked[number] for number in located]) for side, asked in sides.items()}
-    _compare("citation_recall", hits, differences)
+    note_differences("citation_recall", hits, differences)
     told = [number for number, row in enumerate(rows) if row.question.is_answered and row.question.answers]
     if told:
         whole = {side: answer_f1([asked[number] for number in told]) for side, asked in sides.items()}
         meaning = "Words in common with the right answer, in the mean over questions; no answer counts 0."
-        scores.append(_score("answer_f1", "F1 of answers", meaning, whole, differences))
+        scores.append(paired_score("answer_f1", "F1 of answers", meaning, whole, differences))
         if not is_written:
             # One sentence against one: more of them hold more of any answer, and more besides.
             firsts = whole | {"": answer_f1([_first_sentence(sides[""][number]) for number in told])}
-            scores.append(_score("first_sentence_f1", "F1 of the first sentence", meaning, firsts, differences))
+            scores.append(paired_score("first_sentence_f1", "F1 of the first sentence", meaning, firsts, differences))
     return scores
 
 
@@ -284,32 +229,6 @@ def _as_asked(row: _Row, answer: Answer) -> Asked:
 
 def _first_sentence(asked: Asked) -> Asked:
     return dataclasses.replace(asked, answer=dataclasses.replace(asked.answer, sentences=asked.answer.sentences[:1]))
-
-
-def _score(
-    key: str,
-    name: str,
-    meaning: str,
-    values: dict[str, np.ndarray],
-    differences: Differences,
-) -> Score:
-    """Return a figure beside the same of others, and note the differences, paired by question."""
-    _compare(key, values, differences)
-    return Score(
-        key=key,
-        name=name,
-        interval=mean_interval(values[""]),
-        better="higher",
-        meaning=meaning,
-        baselines=tuple((side, mean_interval(one)) for side, one in values.items() if side),
-    )
-
-
-def _compare(key: str, values: dict[str, np.ndarray], differences: Differences) -> None:
-    if len(values[""]):
-        differences[key] = {
-            side: mean_interval(values[""] - one).to_dictionary() for side, one in values.items() if side
-        }
 
 
 def _sentences(scores: Sequence[Score], differences: Differences, missing: Sequence[str]) -> tuple[str, ...]:

@@ -88,8 +88,8 @@ def embed(artifact: Artifact, texts: Sequence[str], *, purpose: Purpose = "text"
         if not text.strip():
             raise UsageError(f"text {number} of {len(texts)} is empty", expected="at least one word in each")
     if isinstance(family, AsksForVectors):
-        found, tokens = family.asked_vectors(texts) if texts else (np.zeros((0, 0), np.float32), 0)
-        return Vectors(_of_length_1(found), np.ones(len(texts), np.int64), tokens)
+        asked, count = family.asked_vectors(texts) if texts else (np.zeros((0, 0), np.float32), 0)
+        return Vectors(_of_length_1(asked), np.ones(len(texts), np.int64), count)
     assert isinstance(family, MakesVectors) and cut is not None, "what makes vectors"
     parts = [cut(text) for text in texts]
     windows = np.array([len(part) for part in parts], np.int64)

@@ -22,7 +22,7 @@ from makar.families.recogniser.config import TRANSCRIPT
 from makar.families.transformer.config import TransformerConfig
 from makar.generation.able import check_edit
 from makar.generation.asset import Asset
-from makar.generation.embed import embed
+from makar.generation.embed import MakesVectors, embed
 from makar.generation.form import read_form
 from makar.generation.form_constraint import SpellsTokens
 from makar.generation.given_tokens import given_likelihoods
