@@ -155,6 +155,13 @@ def test_a_question_and_what_is_looked_through_are_read_with_their_prompts(sente
         purpose: embed(artifact, ["fox in london"], purpose=purpose).values
         for purpose in ("text", "question", "passage")
     }
+    # Where a question has no prompt of its own, it has that of any text.
+    (folder / "config_sentence_transformers.json").write_text(
+        json.dumps({"prompts": {"other": "anna "}, "default_prompt_name": "other"})
+    )
+    np.testing.assert_array_equal(
+        embed(makar.load(folder).artifact, ["fox in london"], purpose="question").values, plain["text"]
+    )
     (folder / "config_sentence_transformers.json").unlink()
     bare = makar.load(folder)
     for purpose, before in (("text", "anna "), ("question", "where does "), ("passage", "the rain ")):

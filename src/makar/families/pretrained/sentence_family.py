@@ -5,6 +5,7 @@ is not needed. Two things differ: every vector has length 1, and a text that is 
 windows, whose vectors are averaged.
 """
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from makar.codecs.pretrained_text import PretrainedTextCodec
-from makar.errors import ArtifactError
+from makar.errors import ArtifactError, UnsupportedError
 from makar.families.pretrained.sentence_layout import DENSE_WEIGHTS, Layer, read_layout
 from makar.families.pretrained.text_config import PretrainedTextConfig
 from makar.families.pretrained.text_family import PretrainedTextFamily
@@ -37,10 +38,16 @@ class VectorCheckpoint(PretrainedTextFamily):
 
     Raises:
         ArtifactError: The folder is not on this machine, another one, or its layers do not fit together.
+        UnsupportedError: The network cannot tell what only fills a row up.
     """
 
     def __init__(self, config: PretrainedTextConfig) -> None:
         super().__init__(config)
+        if "attention_mask" not in inspect.signature(self.network.forward).parameters:
+            raise UnsupportedError(
+                f"a {config.architecture} reads what only fills rows up like everything else",
+                expected="a network that takes an attention mask",
+            )
         self.layout = read_layout(self.folder.path)
         self.vector_width, self.padding_token = config.width, NOTHING
         opened = [_opened(self.folder.path / layer.folder / DENSE_WEIGHTS, layer) for layer in self.layout.layers]

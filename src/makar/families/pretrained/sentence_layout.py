@@ -34,8 +34,8 @@ ACTIVATIONS = {
     "torch.nn.modules.activation.ReLU": "ReLU",
     "torch.nn.modules.activation.GELU": "GELU",
 }
-PASSAGES = ("document", "passage", "corpus")
-"""Names of the prompt of what is looked through, the first that there is counts."""
+QUESTION, PASSAGES = "query", ("document", "passage", "corpus")
+"""Names of the prompts of a question and of what is looked through, of which the first that there is counts."""
 ANEW = "save it anew with a version of sentence-transformers from 2 on"
 
 
@@ -96,9 +96,9 @@ class SentenceLayout:
         return min(self.width or width, width)
 
     def before(self, *, is_question: bool, is_passage: bool) -> str:
-        """Return what is put before a text: a question, what is looked through, or neither."""
-        names = ("query",) if is_question else PASSAGES if is_passage else (self.usual_prompt,)
-        return next((self.prompts[name] for name in names if name in self.prompts), "")
+        """Return what is put before a text: a question, what is looked through, or neither, as is done where there is no own prompt."""
+        names = (QUESTION,) if is_question else PASSAGES if is_passage else ()
+        return next((self.prompts[name] for name in (*names, self.usual_prompt) if name in self.prompts), "")
 
 
 def is_sentence_folder(folder: Path) -> bool:

@@ -301,14 +301,17 @@ def _task(folder: CheckpointFolder) -> str:
 
 
 def _headless(folder: CheckpointFolder) -> tuple[str, ...]:
-    """Return the classes without a head of the type of a folder, the one that it names first; none where it reads no text."""
+    """Return the classes without a head of the type of a folder, the one that it names first; none where it does more than read a text."""
     from transformers.models.auto import modeling_auto
 
     encoders = modeling_auto.MODEL_FOR_TEXT_ENCODING_MAPPING_NAMES
     reads = (encoders, *(getattr(modeling_auto, TABLES[task]) for task in ("masked", CAUSAL)))
     if not any(folder.model_type in table for table in reads):
         return ()
-    found = encoders.get(folder.model_type) or modeling_auto.MODEL_MAPPING_NAMES.get(folder.model_type) or ()
+    found = encoders.get(folder.model_type)
+    if not found and not _settings(folder).is_encoder_decoder:
+        found = modeling_auto.MODEL_MAPPING_NAMES.get(folder.model_type)
+    found = found or ()
     classes = (found,) if isinstance(found, str) else tuple(found)
     return tuple(sorted(classes, key=lambda name: name != folder.architecture))
 
