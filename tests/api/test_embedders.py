@@ -139,6 +139,27 @@ def test_an_endpoint_gives_the_vectors_and_is_known_by_them(encoder, papers, tmp
         knowledge.index(papers, tmp_path / "none.sqlite", encoder="openai:meaning", base_url=address)
 
 
+@pytest.mark.slow
+@pytest.mark.loopback
+@pytest.mark.timeout(600)
+def test_a_server_hands_on_the_vectors_of_an_endpoint(encoder, tmp_path):
+    behind = Server(encoder.parents[1])
+    front = Server(tmp_path, "openai:meaning", "--base-url", behind.address + "/v1")
+    try:
+        found = []
+        for server in (behind, front):
+            status, _, content = request(
+                server.address, "/v1/embeddings", {"model": "meaning", "input": ["rain", "fox"]}
+            )
+            assert status == 200, content
+            found.append(json.loads(content))
+        own, handed_on = ([row["embedding"] for row in one["data"]] for one in found)
+        np.testing.assert_allclose(own, handed_on, atol=1e-6)
+        assert found[0]["usage"] == found[1]["usage"]
+    finally:
+        assert front.stop() == 0 and behind.stop() == 0
+
+
 def store_of_sentences(server):
     """Search a vector store of the server by the sentence encoder."""
 
