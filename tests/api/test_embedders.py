@@ -103,6 +103,7 @@ def test_an_index_takes_no_vectors_of_another_encoder(encoder, papers, tmp_path)
         knowledge.index(papers, index, change_encoder=True)
 
 
+@pytest.mark.slow
 @pytest.mark.loopback
 @pytest.mark.timeout(600)
 def test_an_endpoint_gives_the_vectors_and_is_known_by_them(encoder, papers, tmp_path):
