@@ -177,8 +177,18 @@ def nonsense(config: RemoteConfig, what: str, *, expected: str = CHAT) -> Remote
     )
 
 
-def in_words(error: Any, config: RemoteConfig, options: RemoteOptions, *, expected: str = CHAT) -> RemoteError:
-    """Return what the client says of a failure as an error with what to do."""
+def in_words(
+    error: Any, config: RemoteConfig, options: RemoteOptions, *, expected: str = CHAT, has_controls: bool = True
+) -> RemoteError:
+    """Return what the client says of a failure as an error with what to do.
+
+    Args:
+        error: Of the client.
+        config: Which model, and where.
+        options: Controls and patience.
+        expected: What should have been answered.
+        has_controls: Whether whoever asked can set controls.
+    """
     import openai
 
     said = str(error.message)[:SHOWN]
@@ -186,7 +196,7 @@ def in_words(error: Any, config: RemoteConfig, options: RemoteOptions, *, expect
     if isinstance(error, openai.APITimeoutError):
         return RemoteError(
             f"{place} was silent for {options.timeout_seconds:g} s, {options.retries + 1} times",
-            do="--set timeout_seconds=300, or ask later",
+            do="--set timeout_seconds=300, or ask later" if has_controls else "ask later",
         )
     if isinstance(error, openai.APIConnectionError):
         return RemoteError(
@@ -205,13 +215,18 @@ def in_words(error: Any, config: RemoteConfig, options: RemoteOptions, *, expect
     if isinstance(error, openai.RateLimitError):
         return RemoteError(
             f"{place} limits the rate, {options.retries + 1} times: {said}",
-            do="--set requests_per_minute=10, or ask later; an account without credit is told the same",
+            do=("--set requests_per_minute=10, or ask later" if has_controls else "ask later")
+            + "; an account without credit is told the same",
         )
     if isinstance(error, openai.BadRequestError | openai.UnprocessableEntityError):
         return RemoteError(
             f"{place} cannot honour the request: {said}",
-            expected="controls that this model knows",
-            do="leave controls out; --set sends_seed=false where the seed is refused",
+            expected="controls that this model knows"
+            if has_controls
+            else "a model that makes vectors, of texts of this length",
+            do="leave controls out; --set sends_seed=false where the seed is refused"
+            if has_controls
+            else "name another",
         )
     if isinstance(error, openai.APIStatusError):
         return RemoteError(f"{place} broke, {options.retries + 1} times: {error.status_code} {said}", do="ask later")

@@ -56,7 +56,7 @@ class RemoteFamily(Family):
         Raises:
             RemoteError: The endpoint does not answer, or with what are no vectors.
         """
-        return asked_vectors(self.config, texts, options=self.options())
+        return asked_vectors(self.config, texts)
 
     def tensors(self) -> dict[str, Tensor]:
         """Return nothing."""

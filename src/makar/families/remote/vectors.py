@@ -22,11 +22,14 @@ TOGETHER = 32
 MOST_CHARACTERS = 200_000
 """Of all texts of a request; those of OpenAI have 300,000 tokens at most."""
 
+PATIENCE = RemoteOptions(timeout_seconds=180.0)
+"""A server on one's own machine may have to load its model first."""
+
 VECTORS = "one vector a text, as OpenAI describes embeddings"
 
 
 def asked_vectors(
-    config: RemoteConfig, texts: Sequence[str], *, options: RemoteOptions
+    config: RemoteConfig, texts: Sequence[str], *, options: RemoteOptions = PATIENCE
 ) -> tuple[Float32[np.ndarray, "texts width"], int]:
     """Return the vectors of texts as an endpoint gives them, and how many tokens it says that it read.
 
@@ -53,7 +56,7 @@ def asked_vectors(
                 found += [np.array(row.embedding, np.float32) for row in rows]
                 tokens += 0 if made.usage is None else int(made.usage.prompt_tokens)
     except openai.APIError as error:
-        raise in_words(error, config, options, expected=VECTORS) from error
+        raise in_words(error, config, options, expected=VECTORS, has_controls=False) from error
     except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
         raise nonsense(config, str(error), expected=VECTORS) from error
     shapes = {row.shape for row in found}
