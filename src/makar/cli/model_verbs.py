@@ -7,6 +7,7 @@ import typer
 
 from makar.cli.generate_verb import BaseUrl, ModelName
 from makar.cli.output import Json, note, print_json, print_table
+from makar.cli.tables import print_report
 from makar.errors import UsageError
 
 if TYPE_CHECKING:
