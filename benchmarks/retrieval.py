@@ -13,8 +13,6 @@ above 0, and 50 ms for 95 % of the questions. It ends with 1 where one is missed
 import argparse
 import gzip
 import json
-import math
-import re
 import sys
 import tempfile
 import time
@@ -24,9 +22,10 @@ from pathlib import Path
 import numpy as np
 from measure import data_folder, machine, write_result
 
+from makar.evaluation.ranking import gain_of_names
 from makar.retrieval.chunking import passages
 from makar.retrieval.reading import of_text
-from makar.retrieval.search import Encoder, search
+from makar.retrieval.search import Encoder, any_word, search
 from makar.retrieval.sqlite_index import SqliteIndex
 
 FIRST = 30
@@ -53,9 +52,7 @@ def made(path: Path, documents: list[tuple[str, str, str]], encoder: Encoder | N
 
 def plain(index: SqliteIndex, question: str) -> list[str]:
     """Return documents by any word of the question, as anybody would ask FTS5."""
-    words = dict.fromkeys(re.findall(r"\w+", question))
-    found = index.lexical([(word,) for word in words], limit=FIRST)
-    return list(dict.fromkeys(stored.document for stored in index.stored(found)))
+    return list(dict.fromkeys(stored.document for stored in any_word(index, question, limit=FIRST)))
 
 
 def ours(encoder: Encoder | None = None) -> Find:
@@ -89,12 +86,8 @@ def gains(index: SqliteIndex, questions: dict[str, str], judged: dict[str, dict[
     found = []
     for name, question in questions.items():
         grades = judged.get(name, {})
-        best = sorted(grades.values(), reverse=True)[:10]
-        ideal = sum(grade / math.log2(place + 2) for place, grade in enumerate(best))
-        if ideal:
-            names = find(index, question)[:10]
-            reached = sum(grades.get(one, 0) / math.log2(place + 2) for place, one in enumerate(names))
-            found.append(reached / ideal)
+        if any(grades.values()):
+            found.append(gain_of_names(find(index, question), grades))
     return np.array(found)
 
 

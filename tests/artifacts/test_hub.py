@@ -40,7 +40,7 @@ class Hub(http.server.BaseHTTPRequestHandler):
                 body = json.dumps(rows).encode()
             self._send(body, "application/json")
         elif path.startswith(f"/fox/small/resolve/{REVISION}/"):
-            self._send(Hub.files[path.rsplit("/", 1)[1]], "application/octet-stream")
+            self._send(Hub.files[path.partition(f"{REVISION}/")[2]], "application/octet-stream")
         else:
             self.send_response(404)
             self.send_header("X-Error-Code", "RepoNotFound")
@@ -88,6 +88,21 @@ def test_a_model_is_fetched_once_without_code_and_pickles(hub):
     assert kept == {name: hub.files[name] for name in ("config.json", "model.safetensors")}
     count = len(hub.asked)
     assert fetch_checkpoint("fox/small", endpoint=hub.address) == folder and len(hub.asked) == count
+
+
+@pytest.mark.loopback
+def test_how_a_sentence_encoder_makes_vectors_comes_along_and_what_other_programs_need_does_not(hub):
+    hub.files |= {"modules.json": b"[]", "1_Pooling/config.json": b"{}", "2_Dense/model.safetensors": b"weights"}
+    hub.files |= {"2_Dense/pytorch_model.bin": b"a pickle", "onnx/config.json": b"{}", "onnx/model.onnx": b"graph"}
+    folder = fetch_checkpoint("fox/small", endpoint=hub.address)
+    kept = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    below = {"1_Pooling/config.json", "2_Dense/model.safetensors"}
+    assert {name for name in kept if not name.startswith(".")} == {
+        "config.json",
+        "model.safetensors",
+        "modules.json",
+        *below,
+    }
 
 
 @pytest.mark.loopback

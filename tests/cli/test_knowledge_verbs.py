@@ -104,3 +104,26 @@ def test_wrong_use_is_explained(papers: Path, capsys: pytest.CaptureFixture[str]
     assert run(["index", str(papers / "missing"), "-o", "x"]) == 2
     assert not index_place("x").exists()
     assert run(["index", str(papers), "-o", "a b"]) == 2
+
+
+def test_an_index_is_measured_on_questions_whose_answers_are_known(
+    papers: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said(capsys, "index", papers, "-o", "rules")
+    questions = tmp_path / "questions.csv"
+    questions.write_text(
+        "question,answer,document,answerable,who\nWhen is a refund paid?,within 30 days,rules.md,,me\n"
+        "Where was the director born?,London,people.txt,,me\nHow heavy is Jupiter?,,,false,me\n"
+    )
+    told = ["ask", "--evaluate", questions, "--in", "rules", "-o", tmp_path / "report"]
+    found = json.loads(said(capsys, *told, "--json"))
+    assert found["scores"]["document_mrr"]["value"] == 1 and found["scores"]["silence"]["value"] == 1
+    assert found["index"] == "rules" and "any word (FTS5)" in found["scores"]["document_mrr"]["baselines"]
+    out = said(capsys, *told)
+    assert "Silence: 1.000" in out and "not used: who" in out
+    page = (tmp_path / "report" / "report.html").read_text()
+    assert "An index of documents" in page and "How new it is" not in page and "this index" in page
+    assert run(["ask", "What?", "--evaluate", str(questions), "--in", "rules"]) == 2
+    assert run(["ask", "--evaluate", str(questions), "--in", "rules", "--synthesise"]) == 2
+    assert run(["ask", "--in", "rules"]) == 2
+    assert "makar ask" in capsys.readouterr().err

@@ -4,25 +4,28 @@ import bisect
 import contextlib
 import dataclasses
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from makar.api.embedders import choose_embedder, embedder_of
 from makar.errors import ArtifactError, UsageError
 from makar.home import home
+from makar.training.progress import ignore_event
 
 if TYPE_CHECKING:
     from makar.api.model import Model
     from makar.data.document import Progress
+    from makar.evaluation.report import Report
     from makar.generation.prompt_file import Filled
     from makar.retrieval.answer import Answer
+    from makar.retrieval.evidence import Evidence
     from makar.retrieval.index import Index
     from makar.retrieval.indexing import Outcome
     from makar.retrieval.review import Review
-    from makar.retrieval.search import Encoder, Hit
+    from makar.retrieval.search import Hit
 
 SUFFIX = ".sqlite"
-ENCODER = "encoder"
 SOURCES = 6
 """Passages that an answer is taken from."""
 
@@ -50,6 +53,8 @@ def index(
     into: str | Path,
     *,
     encoder: str | Path | None = None,
+    base_url: str | None = None,
+    change_encoder: bool = False,
     progress: "Progress | None" = None,
 ) -> "Outcome":
     """Bring an index up to date with documents: what is new or changed is read, what is gone is taken out.
@@ -57,12 +62,16 @@ def index(
     Args:
         source: A folder, a file, an archive, or ``builtin:python-docs``.
         into: The index, by its name, its file, or ``postgresql://HOST/DATABASE#NAME``; it is made where there is none.
-        encoder: A model of the recipe ``embed``, by which passages are found too from then on; ``None`` keeps what the index has.
+        encoder: What makes vectors, by which passages are found too from then on: a model of the recipe ``embed``, the folder of a sentence
+            encoder, or ``openai:NAME``; ``None`` keeps what the index has.
+        base_url: For ``openai:NAME``: the address of the endpoint; ``None`` for that of OpenAI.
+        change_encoder: Whether the encoder may take the place of another one; every passage then gets another vector.
         progress: Called with the stage, what is done and the total (``None`` when unknown).
 
     Raises:
         EmptyDataError: There is nothing to read.
-        UsageError: There is nothing there, or another source of the same name is in the index.
+        UsageError: There is nothing there, another source of the same name is in the index, or an address is given without an encoder.
+        ArtifactError: The vectors of the index are of another encoder.
     """
     from makar.data.builtin.table import built_in_source
     from makar.retrieval.indexing import index_documents
@@ -72,16 +81,16 @@ def index(
     found = Path(source) if built_in == str(source) else built_in_source(built_in, medium="text")
     if isinstance(found, Path) and not found.exists():
         raise UsageError(f"there is nothing at {found}", expected="a folder, a file or an archive")
+    if encoder is None and (base_url is not None or change_encoder):
+        raise UsageError("an address or a change without an encoder", expected="encoder, or --encoder in the shell")
     opened = created(into if is_database(into) else index_place(into))
     with contextlib.closing(opened):
-        if encoder is not None:
-            from makar.artifacts.load import find_model
-
-            place = find_model(encoder).resolve()
-            # A model that makes no vectors is refused here: noted, it would be in the way of every later call.
-            _encoder_at(place).embed(["a text"])
-            opened.note(ENCODER, str(place))
-        return index_documents(opened, found, encoder=_encoder(opened), progress=progress)
+        chosen = (
+            embedder_of(opened)
+            if encoder is None
+            else choose_embedder(opened, encoder, base_url=base_url, changes=change_encoder)
+        )
+        return index_documents(opened, found, encoder=chosen, progress=progress)
 
 
 def is_complete(into: str | Path, source: str) -> bool:
@@ -106,7 +115,7 @@ def search(question: str, into: str | Path, *, limit: int = 10) -> "list[Hit]":
     from makar.retrieval.search import search as found
 
     with contextlib.closing(_opened(into)) as opened:
-        return found(opened, question, limit=limit, encoder=_encoder(opened))
+        return found(opened, question, limit=limit, encoder=embedder_of(opened))
 
 
 def ask(
@@ -132,18 +141,15 @@ def ask(
         ArtifactError: There is no such index.
         UsageError: The question is empty, or controls are given without a model.
     """
-    from makar.retrieval.answer import checked, extracted
+    from makar.retrieval.answer import extracted
     from makar.retrieval.evidence import Evidence
     from makar.retrieval.search import search as found
 
     if not question.strip():
         raise UsageError("an empty question", expected="words")
-    if options and model is None:
-        raise UsageError(
-            f"the controls {', '.join(options)} without a model", expected="a model that writes the answer"
-        )
+    _check_options(model, options)
     with contextlib.closing(_opened(into)) as opened:
-        hits = found(opened, question, limit=limit, encoder=_encoder(opened))
+        hits = found(opened, question, limit=limit, encoder=embedder_of(opened))
         evidence = Evidence(opened, hits)
         answer = extracted(question, hits, evidence)
         if model is None or not answer.is_found:
@@ -151,17 +157,105 @@ def ask(
             return answer
         from makar.api.model import load
 
+        return _written(load(model), question, hits, evidence, name=str(model), seed=seed, options=options)
+
+
+def evaluate(
+    questions: str | Path,
+    into: str | Path,
+    *,
+    model: str | Path | None = None,
+    limit: int = SOURCES,
+    seed: int = 0,
+    options: Mapping[str, Any] | None = None,
+    folder: str | Path | None = None,
+    on_event: Callable[[dict[str, Any]], None] = ignore_event,
+) -> "Report":
+    """Measure an index on questions whose answers are known, without a judge: recall, nDCG, MRR, citations, F1 of answers, silence.
+
+    Args:
+        questions: A table of them, as ``makar.evaluation.labelled_questions`` describes it.
+        into: The index.
+        model: What writes the answers; without one the sentences of the documents are the answers.
+        limit: Passages that an answer is taken from.
+        seed: Seed of the model's draws.
+        options: Controls of the model.
+        folder: Where the report goes; ``None`` makes ``report-NAME`` in the current folder.
+        on_event: Called with what is being measured.
+
+    Raises:
+        ArtifactError: There is no such index.
+        DataError: The table is none of questions, or names documents of which none is in the index.
+        UsageError: There is no such file, or controls are given without a model.
+    """
+    from makar.evaluation.document_answers import counted, facts_of, measure_answers
+    from makar.evaluation.labelled_questions import read_questions
+    from makar.evaluation.report import write_report
+
+    _check_options(model, options)
+    asked, unused = read_questions(questions)
+    write = None
+    if model is not None:
+        from makar.api.model import load
+
         loaded = load(model)
-        told = _told(loaded, question, [hit.stored.passage.text for hit in hits], options)
-        asset = loaded.generate([told.prompt], seed=seed, options=options)[0]
-        answer = checked(question, str(asset.content), hits, evidence, by=str(model))
-        return dataclasses.replace(
-            answer,
-            written=str(asset.content),
-            signed=asset.signed,
-            left_out=told.left_out,
-            is_cut=told.is_cut,
+
+        def write(question: str, hits: "Sequence[Hit]", evidence: "Evidence") -> "Answer":
+            return _written(loaded, question, hits, evidence, name=str(model), seed=seed, options=options)
+
+    file, name = Path(questions), _name_of(into)
+    with contextlib.closing(_opened(into)) as opened:
+        encoder = embedder_of(opened)
+        findings = measure_answers(opened, asked, encoder=encoder, write=write, limit=limit, on_event=on_event)
+        if unused:
+            note = f"Columns of {file.name} that were not used: {', '.join(unused)}."
+            findings = dataclasses.replace(findings, verdict=(*findings.verdict, note))
+        facts = facts_of(
+            opened,
+            name=name,
+            encoder="" if encoder is None else encoder.name,
+            by="the documents" if model is None else str(model),
+            measured_on=f"{counted(findings.details)} of {file.name}",
+            file=file,
         )
+    return write_report(facts, findings, Path(f"report-{name}") if folder is None else Path(folder))
+
+
+def _name_of(into: str | Path) -> str:
+    from makar.retrieval.opening import is_database
+
+    return str(into).rpartition("#")[2] if is_database(into) else index_place(into).stem
+
+
+def _check_options(model: str | Path | None, options: Mapping[str, Any] | None) -> None:
+    if options and model is None:
+        raise UsageError(
+            f"the controls {', '.join(options)} without a model", expected="a model that writes the answer"
+        )
+
+
+def _written(
+    model: "Model",
+    question: str,
+    hits: "Sequence[Hit]",
+    evidence: "Evidence",
+    *,
+    name: str,
+    seed: int,
+    options: Mapping[str, Any] | None,
+) -> "Answer":
+    """Return what a model writes of passages, checked against them."""
+    from makar.retrieval.answer import checked
+
+    told = _told(model, question, [hit.stored.passage.text for hit in hits], options)
+    asset = model.generate([told.prompt], seed=seed, options=options)[0]
+    return dataclasses.replace(
+        checked(question, str(asset.content), hits, evidence, by=name),
+        written=str(asset.content),
+        signed=asset.signed,
+        left_out=told.left_out,
+        is_cut=told.is_cut,
+    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -228,34 +322,8 @@ def synthesise(question: str, into: str | Path, *, limit: int = REVIEWED) -> "Re
     if not question.strip():
         raise UsageError("an empty question", expected="words")
     with contextlib.closing(_opened(into)) as opened:
-        hits = found(opened, question, limit=limit, encoder=_encoder(opened), with_copies=True)
+        hits = found(opened, question, limit=limit, encoder=embedder_of(opened), with_copies=True)
         return review(question, hits, Evidence(opened, hits))
-
-
-def _encoder(index: "Index") -> "Encoder | None":
-    """Return what compares texts in an index; ``None`` where words alone do.
-
-    Raises:
-        ArtifactError: The model is gone.
-    """
-    place = index.about(ENCODER)
-    if place is None:
-        return None
-    if not Path(place).is_dir():
-        raise ArtifactError(
-            f"the encoder of this index is gone: {place}",
-            do="makar index DOCUMENTS -o INDEX --encoder MODEL names another one",
-        )
-    return _encoder_at(Path(place))
-
-
-def _encoder_at(place: Path) -> "Encoder":
-    from makar.api.model import load
-    from makar.retrieval.search import Encoder
-
-    model = load(place)
-    # The name holds the identity of the weights: vectors of others are never compared with these.
-    return Encoder(name=f"{place.name} {model.artifact.hash[:16]}", embed=model.embed)
 
 
 def _opened(into: str | Path) -> "Index":

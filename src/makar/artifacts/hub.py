@@ -22,6 +22,8 @@ WITHOUT_OWNER = re.compile(
 """Names from the time before owners."""
 TAKEN = ("*.json", "*.txt", "*.model", "*.spm", "*.jinja", "*.safetensors")
 """At the top of a repository: what a checkpoint is opened from."""
+MODULES = re.compile(r"[0-9]{1,2}_[A-Za-z]{1,40}/(config\.json|model\.safetensors)")
+"""Below it: how a sentence encoder makes its vectors, "1_Pooling" and the like; pickles of these are left where they are."""
 TIMEOUT_SECONDS = 30
 
 
@@ -59,9 +61,7 @@ def fetch_checkpoint(name: str, *, endpoint: str | None = None) -> Path:
     api = HfApi(endpoint=endpoint)
     try:
         stated = api.model_info(name, timeout=TIMEOUT_SECONDS, files_metadata=True)
-        api.snapshot_download(
-            name, revision=stated.sha, local_dir=building, allow_patterns=list(TAKEN), ignore_patterns=["*/*"]
-        )
+        api.snapshot_download(name, revision=stated.sha, local_dir=building, allow_patterns=list(_taken(stated)))
     except errors.RepositoryNotFoundError as error:
         raise ArtifactError(
             f'the hub has no model "{name}" that may be read from here',
@@ -81,11 +81,7 @@ def fetch_checkpoint(name: str, *, endpoint: str | None = None) -> Path:
 
 def _check_whole(folder: Path, stated: Any) -> None:
     """Compare what came with what the hub lists; cut off, the client may hand back what there is."""
-    wanted = {
-        one.rfilename: one.size
-        for one in stated.siblings or ()
-        if "/" not in one.rfilename and any(Path(one.rfilename).match(pattern) for pattern in TAKEN)
-    }
+    wanted = _taken(stated)
     lacking = [
         name
         for name, size in wanted.items()
@@ -99,6 +95,16 @@ def _check_whole(folder: Path, stated: Any) -> None:
             expected="settings, tokenizer and safetensors",
             do="the same command again goes on" if lacking else "choose a checkpoint of transformers",
         )
+
+
+def _taken(stated: Any) -> dict[str, int | None]:
+    """Return the names and sizes of the files of a repository that are fetched."""
+    return {
+        one.rfilename: one.size
+        for one in stated.siblings or ()
+        if MODULES.fullmatch(one.rfilename)
+        or ("/" not in one.rfilename and any(Path(one.rfilename).match(pattern) for pattern in TAKEN))
+    }
 
 
 def _first_line(error: Exception) -> str:

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from makar.cli.completion import model_names
+from makar.cli.generate_verb import BaseUrl
 from makar.cli.output import Json, note, print_json
+from makar.cli.tables import print_report
 from makar.errors import UsageError
 
 if TYPE_CHECKING:
@@ -44,10 +46,17 @@ def index(
         typer.Option(
             "--encoder",
             metavar="MODEL",
-            help="Find by meaning too, with this model of the recipe embed; kept for later calls.",
+            help="Find by meaning too: a model of the recipe embed, the folder of a sentence encoder, or openai:NAME.",
             autocompletion=model_names,
         ),
     ] = None,
+    base_url: BaseUrl = None,
+    change_encoder: Annotated[
+        bool,
+        typer.Option(
+            "--change-encoder", help="With --encoder: let it take the place of another, with all vectors anew."
+        ),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Make documents searchable, or bring their index up to date.
@@ -63,7 +72,14 @@ def index(
     rows = []
     for source in documents:
         with Display() as display:
-            outcome = bring_up_to_date(source, output, encoder=encoder, progress=display.reading)
+            outcome = bring_up_to_date(
+                source,
+                output,
+                encoder=encoder,
+                base_url=base_url,
+                change_encoder=change_encoder,
+                progress=display.reading,
+            )
         rows.append({"source": source, **dataclasses.asdict(outcome)})
     if json:
         print_json(rows)
@@ -78,7 +94,9 @@ def index(
 
 
 def ask(
-    question: Annotated[str, typer.Argument(help="What you want to know.")],
+    question: Annotated[
+        str | None, typer.Argument(help="What you want to know; left out with --evaluate.", show_default=False)
+    ] = None,
     into: Into = None,
     model: Annotated[
         str | None,
@@ -92,6 +110,15 @@ def ask(
     synthesise: Annotated[
         bool, typer.Option("--synthesise", help="A review of what all documents say: agreement, contradictions, gaps.")
     ] = False,
+    evaluate: Annotated[
+        Path | None,
+        typer.Option(
+            "--evaluate",
+            metavar="FILE",
+            help="Measure instead, on a table of questions whose answers are known; -o is the folder of the report.",
+            show_default=False,
+        ),
+    ] = None,
     limit: Annotated[
         int | None, typer.Option("--limit", min=1, max=1000, help="Passages that are looked at.", show_default=False)
     ] = None,
@@ -99,7 +126,11 @@ def ask(
     output: Annotated[
         Path | None,
         typer.Option(
-            "-o", "--output", metavar="FILE", help="With --model: save what it wrote, signed.", show_default=False
+            "-o",
+            "--output",
+            metavar="FILE",
+            help="With --model: save what it wrote; with --evaluate: the report.",
+            show_default=False,
         ),
     ] = None,
     json: Json = False,
@@ -116,6 +147,16 @@ def ask(
         if not knowledge.is_complete(into, BUILT_IN):
             note("indexing the documentation of this Python, once")
             knowledge.index(f"builtin:{BUILT_IN}", into)
+    if evaluate is not None:
+        if question is not None or synthesise:
+            raise UsageError(
+                f"--evaluate with {'a question' if question is not None else '--synthesise'}",
+                expected="one of them: the questions are in the file",
+            )
+        _measure(evaluate, into, model=model, limit=limit, seed=seed, output=output, json=json)
+        return
+    if question is None:
+        raise UsageError("no question", expected='makar ask "QUESTION", or --evaluate FILE')
     if synthesise:
         if model is not None or seed or output is not None:
             raise UsageError(
@@ -141,6 +182,28 @@ def ask(
         note(f"[saved to {knowledge.save_answer(answer, output)}]")
     elif output is not None:
         note("[nothing was saved: the documents do not say it, and no model was asked]")
+
+
+def _measure(
+    questions: Path, into: str, *, model: str | None, limit: int | None, seed: int, output: Path | None, json: bool
+) -> None:
+    """Measure an index and print what was found."""
+    from makar.api import knowledge
+    from makar.cli.progress import Display
+
+    if model is None and seed:
+        raise UsageError("--seed without --model", expected="a model: quotations are not drawn")
+    with Display() as display:
+        report = knowledge.evaluate(
+            questions,
+            into,
+            model=model,
+            limit=limit or knowledge.SOURCES,
+            seed=seed,
+            folder=output,
+            on_event=display,
+        )
+    print_report(report, json=json)
 
 
 def _print(answer: "Answer") -> None:

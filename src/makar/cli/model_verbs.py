@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from makar.cli.generate_verb import BaseUrl, ModelName
-from makar.cli.output import Json, note, print_json, print_table, text_of
+from makar.cli.output import Json, note, print_json, print_table
+from makar.cli.tables import print_report
 from makar.errors import UsageError
 
 if TYPE_CHECKING:
@@ -95,14 +96,7 @@ def evaluate(
         report = load(model).evaluate(
             data, folder=output, seed=seed, samples=samples, inception=inception, suite=suite, on_event=display
         )
-    if json:
-        print_json(report.to_dictionary() | {"html": str(report.html), "json": str(report.json)})
-        return
-    values = report.to_dictionary()
-    for sentence in values["verdict"]:
-        print(sentence)
-    print_table("", [_score_row(name, score) for name, score in (values["scores"] | values["novelty"]).items()])
-    print(report.html)
+    print_report(report, json=json)
 
 
 def _weigh(new: str, old: str, data: str | None, *, suites: str | None, samples: int, seed: int, json: bool) -> None:
@@ -227,18 +221,6 @@ def check_row(check: "Check") -> dict[str, Any]:
         "gain": None if check.gain is None else str(check.gain),
         "unit": check.unit,
         "verdict": f"unknown: {check.why}" if check.gain is None else check.verdict,
-    }
-
-
-def _score_row(name: str, score: dict[str, Any]) -> dict[str, Any]:
-    between = None if score["low"] is None else f"{text_of(score['low'])} to {text_of(score['high'])}"
-    return {
-        "measure": name.replace("_", " "),
-        "value": score["value"],
-        "between": between,
-        "unit": score["unit"] or None,
-        "better": score["better"],
-        "compare with": score["baselines"] or None,
     }
 
 

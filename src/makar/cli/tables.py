@@ -1,12 +1,39 @@
 """The tables of ``inspect`` and ``plan``: what a reader wants first on top, every number beside its name."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from makar.cli.output import duration_text, print_table, text_of
+from makar.cli.output import duration_text, print_json, print_table, text_of
+
+if TYPE_CHECKING:
+    from makar.evaluation.report import Report
 
 MOST_ROWS = 12
 PARTS = ("train", "inner", "held_out")
+
+
+def print_report(report: "Report", *, json: bool) -> None:
+    """Print what was measured: as JSON with the places of its files, or the verdict, a table and the page."""
+    values = report.to_dictionary()
+    if json:
+        print_json(values | {"html": str(report.html), "json": str(report.json)})
+        return
+    for sentence in values["verdict"]:
+        print(sentence)
+    print_table("", [_score_row(name, score) for name, score in (values["scores"] | values["novelty"]).items()])
+    print(report.html)
+
+
+def _score_row(name: str, score: dict[str, Any]) -> dict[str, Any]:
+    between = None if score["low"] is None else f"{text_of(score['low'])} to {text_of(score['high'])}"
+    return {
+        "measure": name.replace("_", " "),
+        "value": score["value"],
+        "between": between,
+        "unit": score["unit"] or None,
+        "better": score["better"],
+        "compare with": score["baselines"] or None,
+    }
 
 
 def print_inspection(values: Mapping[str, Any]) -> None:

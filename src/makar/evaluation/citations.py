@@ -1,8 +1,9 @@
 """How good answers out of documents are, without a judge: do citations lead to the right places, and does the answer say what is right?
 
-* Citation precision: share of the citations that lead into a document that holds the answer; answers without a citation are left
-  out. Citation recall: whether at least one does, of every question that the documents answer. Both are those of Gao et al. 2023 (arXiv
-  2305.14627, section 3) with places that people marked instead of a model that judges entailment.
+* Citation precision: share of the citations that lead into a document that holds the answer, or to the very place where that is known;
+  answers without a citation are left out. Citation recall: whether at least one does, of every question of which it is known where the
+  answer stands. Both are those of Gao et al. 2023 (arXiv 2305.14627, section 3) with places that people marked instead of a model that
+  judges entailment.
 * Answer F1: words in common with the right answer, as SQuAD counts them (Rajpurkar et al. 2016, arXiv 1606.05250, section 6.1), the best of
   several right ones; no answer counts 0.
 * Silence: share of the questions that the documents do not answer of which that is said.
@@ -14,9 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from makar.evaluation.bootstrap import Interval, mean_interval
+from makar.evaluation.bootstrap import Interval, mean_interval, share_interval
+from makar.evaluation.labelled_questions import Place
 from makar.evaluation.rewriting_scores import answer_scores
-from makar.retrieval.answer import Answer
+from makar.retrieval.answer import Answer, Citation
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -25,13 +27,35 @@ class Asked:
 
     Attributes:
         answer: What was answered.
-        right: Right answers.
-        sources: Names of the documents that hold one; empty where none does.
+        right: Right answers; empty where none is stated.
+        sources: Names of the documents that hold one; empty where none does, or where that is not known.
+        places: Where in them, where that is known.
+        is_answered: Whether the documents answer it; ``None`` takes that from whether there are sources.
     """
 
     answer: Answer
     right: tuple[str, ...]
     sources: frozenset[str]
+    places: tuple[Place, ...] = ()
+    is_answered: bool | None = None
+
+    @property
+    def has_answer(self) -> bool:
+        """Whether the documents answer it."""
+        return bool(self.sources) if self.is_answered is None else self.is_answered
+
+    @property
+    def is_located(self) -> bool:
+        """Whether it is known where the answer stands."""
+        return bool(self.sources or self.places)
+
+    def is_right(self, citation: Citation) -> bool:
+        """Return whether a citation leads to a place that holds the answer, or into its document where no place is known."""
+        if self.places:
+            return any(
+                place.is_in(citation.document, citation.start, citation.end, citation.text) for place in self.places
+            )
+        return citation.document in self.sources
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -65,21 +89,25 @@ def citation_scores(asked: Sequence[Asked]) -> CitationScores:
     Args:
         asked: Every question.
     """
-    held = [one for one in asked if one.sources]
-    shares = [
-        np.mean([citation.document in one.sources for citation in one.answer.citations])
-        for one in held
-        if one.answer.citations
+    held = [one for one in asked if one.has_answer]
+    located = [one for one in held if one.is_located]
+    # Answers without a citation are left out: how many there are is told by recall.
+    precision = [
+        np.mean([one.is_right(place) for place in one.answer.citations]) for one in located if one.answer.citations
     ]
-    reached = [any(citation.document in one.sources for citation in one.answer.citations) for one in held]
     return CitationScores(
-        precision=_mean(shares),
-        recall=_mean(reached),
-        f1=_mean(answer_f1(held)),
-        answered=_mean([one.answer.is_found for one in held]),
-        silence=_mean([not one.answer.is_found for one in asked if not one.sources]),
+        precision=_mean(np.array(precision)),
+        recall=_share(citation_hits(located).astype(bool).tolist()),
+        f1=_mean(answer_f1([one for one in held if one.right])),
+        answered=_share([one.answer.is_found for one in held]),
+        silence=_share([not one.answer.is_found for one in asked if not one.has_answer]),
         questions=len(asked),
     )
+
+
+def citation_hits(asked: Sequence[Asked]) -> np.ndarray:
+    """Return for each answer whether a citation leads to what holds the answer, 0 or 1."""
+    return np.array([any(map(one.is_right, one.answer.citations)) for one in asked], np.float64)
 
 
 def answer_f1(asked: Sequence[Asked]) -> np.ndarray:
@@ -91,5 +119,9 @@ def answer_f1(asked: Sequence[Asked]) -> np.ndarray:
     return np.asarray(scores, np.float64)
 
 
-def _mean(values: Sequence[Any] | np.ndarray) -> Interval | None:
-    return mean_interval(np.asarray(values, np.float64)) if len(values) else None
+def _mean(values: np.ndarray) -> Interval | None:
+    return mean_interval(values) if len(values) else None
+
+
+def _share(values: Sequence[bool]) -> Interval | None:
+    return share_interval(sum(values), len(values)) if values else None

@@ -1,7 +1,7 @@
-"""What a report says about a model apart from its measurement: what it learned from, how, at which cost, and the hashes that prove it."""
+"""What a report says about a model or an index apart from its measurement: where it comes from, its cost, and the hashes that prove it."""
 
 import dataclasses
-from typing import Any
+from typing import Any, Literal
 
 from makar.artifacts.artifact import Artifact
 from makar.evaluation.comparison import Comparison, compare
@@ -11,7 +11,7 @@ from makar.evaluation.pictures import curves_png
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Facts:
-    """What is known about a model.
+    """What is known about a model; of an index of documents, which learned nothing, most fields are empty.
 
     Attributes:
         name: Its name.
@@ -26,6 +26,7 @@ class Facts:
         hashes: Pairs of what and its hash.
         curves: The loss curves, ``None`` where the run is not on this machine.
         training: The training facts of the model as they are.
+        subject: ``"model"``, or ``"index"`` for an index of documents.
     """
 
     name: str
@@ -40,11 +41,12 @@ class Facts:
     hashes: tuple[tuple[str, str], ...]
     curves: Picture | None
     training: dict[str, Any]
+    subject: Literal["model", "index"] = "model"
 
     def to_dictionary(self) -> dict[str, Any]:
         """Return plain values for JSON."""
         return {
-            "model": self.name,
+            self.subject: self.name,
             "medium": self.medium,
             "measured_on": self.measured_on,
             "date": self.date,

@@ -10,6 +10,7 @@ What is exactly as similar as the right one counts as more similar, so that a mo
 
 import functools
 import math
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -78,3 +79,34 @@ def gain_at(scores: Float[np.ndarray, " items"], gains: Float[np.ndarray, " item
     best = float(np.sort(gains)[::-1][: len(discounts)] @ discounts)
     own = float(gains[np.argsort(-scores, kind="stable")[: len(discounts)]] @ discounts)
     return own / best if best > 0 else 0.0
+
+
+def gain_of_names(found: Sequence[str], grades: Mapping[str, float], *, first: int = 10) -> float:
+    """Return nDCG of names in the order in which they were found; what has no grade counts 0.
+
+    Args:
+        found: Names, the best first, each once.
+        grades: How good each is, 0 or more; of those that were not found too.
+        first: How many places count.
+
+    Returns:
+        0 to 1; 0 where nothing is good.
+    """
+    best = sorted(grades.values(), reverse=True)[:first]
+    ideal = sum(grade / math.log2(place + 2) for place, grade in enumerate(best))
+    reached = sum(grades.get(name, 0.0) / math.log2(place + 2) for place, name in enumerate(found[:first]))
+    return reached / ideal if ideal > 0 else 0.0
+
+
+def recall_of_names(found: Sequence[str], wanted: Collection[str], *, first: int) -> float:
+    """Return the share of what is wanted that is among the first names; 0 where nothing is wanted."""
+    return len(set(wanted) & set(found[:first])) / len(set(wanted)) if wanted else 0.0
+
+
+def reciprocal_rank(found: Sequence[str], wanted: Collection[str]) -> float:
+    """Return 1 / place of the first wanted name, 0 where none was found (its mean is MRR: Voorhees 1999, TREC-8).
+
+    >>> reciprocal_rank(["a", "b"], {"b"})
+    0.5
+    """
+    return next((1 / place for place, name in enumerate(found, 1) if name in wanted), 0.0)

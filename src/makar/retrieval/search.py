@@ -50,11 +50,13 @@ class Encoder:
 
     Attributes:
         name: Its name and hash: vectors of another are never compared with its own.
-        embed: From texts to vectors.
+        embed: From texts that are looked through to vectors.
+        embed_question: From questions to vectors; ``None`` reads them as what is looked through.
     """
 
     name: str
     embed: Embed
+    embed_question: Embed | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -159,6 +161,12 @@ def lexical(index: Index, question: str, *, limit: int, documents: Collection[st
     return found
 
 
+def any_word(index: Index, question: str, *, limit: int) -> list[Stored]:
+    """Return the passages that hold any word of a question, stop words too, as anybody would ask FTS5: what the search is measured by."""
+    words = list(dict.fromkeys(words_of(question)))[:MOST_WORDS]
+    return index.stored(index.lexical([(word,) for word in words], limit=limit)) if words else []
+
+
 def neighbours(index: Index, question: str, *, limit: int, documents: Collection[str] | None = None) -> list[int]:
     """Return the numbers of passages in which words of the question stand side by side, one of them no stop word, the best first."""
     pairs = sorted(neighbouring(" ".join(words_of(question)[:MOST_WORDS])))
@@ -173,7 +181,7 @@ def dense(
 
 
 def _unit(encoder: Encoder, text: str) -> Float[np.ndarray, " width"]:
-    vector = np.asarray(encoder.embed([text]), np.float32)[0]
+    vector = np.asarray((encoder.embed_question or encoder.embed)([text]), np.float32)[0]
     unit: np.ndarray = vector / max(float(np.linalg.norm(vector)), 1e-12)
     return unit
 

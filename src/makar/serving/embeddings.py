@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from fastapi import Request, Response
@@ -17,6 +17,9 @@ from makar.serving.bodies import ignored_header, read_fields, read_json
 from makar.serving.front import answer, attended, front_of, leased
 from makar.serving.process import Process
 from makar.serving.text_fields import EmbeddingFields, listed_texts
+
+if TYPE_CHECKING:
+    from makar.generation.embed import Purpose
 
 FLOAT_BYTES = 4
 
@@ -40,13 +43,18 @@ class Embedded:
         return np.frombuffer(self.content, "<f4").reshape(-1, self.width).astype(np.float32)
 
 
-async def embedded(process: Process, texts: Sequence[str]) -> Embedded:
+async def embedded(process: Process, texts: Sequence[str], *, purpose: "Purpose" = "text") -> Embedded:
     """Return the vectors of texts.
+
+    Args:
+        process: Holds the model.
+        texts: The texts.
+        purpose: What they are.
 
     Raises:
         Problem: The model makes none.
     """
-    async with contextlib.aclosing(process.do({"do": "embed", "texts": list(texts)})) as events:
+    async with contextlib.aclosing(process.do({"do": "embed", "texts": list(texts), "purpose": purpose})) as events:
         made = await anext(events)
         # Until the work is over it would be cancelled.
         async for _ in events:

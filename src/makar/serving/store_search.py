@@ -110,7 +110,7 @@ async def _found_in(stores: Stores, name: str, wanted: Wanted) -> list[Find]:
     encoders: list[Encoder | None] = [None] * len(wanted.queries)
     if store["embedding_model"] is not None and wanted.ranking.vectors:
         for number, query in enumerate(wanted.queries):
-            encoder, vector = await stores.question_vector(store["embedding_model"], query)
+            encoder, vector = await stores.question_vector(name, store["embedding_model"], query)
             encoders[number] = Encoder(name=encoder, embed=lambda _, vector=vector: vector)  # type: ignore[misc]
     index = stores.index(name)
 

@@ -18,7 +18,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from makar.errors import MakarError
+from makar.errors import ArtifactError, MakarError
+from makar.retrieval.embedder import check_embedder, note_embedder
 from makar.retrieval.sqlite_index import SqliteIndex
 from makar.serving.background import LOG, Background
 from makar.serving.embeddings import embedded
@@ -230,25 +231,37 @@ class Stores:
                 if not rows:
                     return
                 numbers, texts = zip(*rows)
-                vectors = (await embedded(process, texts)).vectors()
-                await self.in_thread(functools.partial(index.add_vectors, name, numbers, vectors))
+                vectors = (await embedded(process, texts, purpose="passage")).vectors()
+                await self.in_thread(functools.partial(_add_vectors, index, name, numbers, vectors))
 
-    async def question_vector(self, model: str, question: str) -> tuple[str, np.ndarray]:
-        """Return the name of an encoder and the vector of a question, ``[1, width]``.
+    async def question_vector(self, store: str, model: str, question: str) -> tuple[str, np.ndarray]:
+        """Return the name of an encoder and the vector of a question to a store, ``[1, width]``.
 
         Raises:
-            Problem: The model is gone, or cannot be loaded.
+            Problem: The model is gone, cannot be loaded, or is not the one that made the vectors of the store.
         """
-        place = self._pool.place(model)
+        place, index = self._pool.place(model), self.index(store)
         async with self._pool.lease(model) as process:
-            made = await embedded(process, [question])
-            return encoder_name(place.name, process.facts), made.vectors()
+            vector = (await embedded(process, [question], purpose="question")).vectors()
+            name = encoder_name(place.name, process.facts)
+        try:
+            await self.in_thread(lambda: check_embedder(index, name))
+        except ArtifactError as error:
+            raise Problem(
+                error.came, status=409, code="embedding_model_changed", do="put the files into a new store"
+            ) from error
+        return name, vector
 
     def searched_files(self, store: str, keeps: Callable[[StoreFile], bool] | None) -> Collection[str] | None:
         """Return the files of a store that a filter lets through; ``None``, which is all of them, without one."""
         if keeps is None:
             return None
         return {row.file for row in self.rows.of_store(store, status="completed") if keeps(row)}
+
+
+def _add_vectors(index: SqliteIndex, name: str, numbers: Sequence[int], vectors: np.ndarray) -> None:
+    note_embedder(index, name)
+    index.add_vectors(name, numbers, vectors)
 
 
 def encoder_name(model: str, facts: dict[str, Any]) -> str:

@@ -22,7 +22,7 @@ from makar.families.recogniser.config import TRANSCRIPT
 from makar.families.transformer.config import TransformerConfig
 from makar.generation.able import check_edit
 from makar.generation.asset import Asset
-from makar.generation.embed import CutsWindows, MakesVectors, embed
+from makar.generation.embed import MakesVectors, embed
 from makar.generation.form import read_form
 from makar.generation.form_constraint import SpellsTokens
 from makar.generation.given_tokens import given_likelihoods
@@ -305,12 +305,9 @@ def _classify(model: Model, ask: Ask) -> Iterator[Event]:
 
 def _embed(model: Model, ask: Ask) -> Iterator[Event]:
     """Give vectors of texts, float32 with the smallest byte first."""
-    made = embed(model.artifact, ask["texts"]).values
-    family, codec = model.artifact.family(), model.artifact.codec()
-    assert isinstance(family, MakesVectors) and isinstance(codec, CutsWindows), "what makes vectors"
-    tokens = sum(int((codec.windows(text) != family.padding_token).sum()) for text in ask["texts"])
-    vectors = base64.b64encode(made.astype("<f4").tobytes()).decode("ascii")
-    yield {"vectors": vectors, "width": made.shape[1], "tokens": tokens}
+    made = embed(model.artifact, ask["texts"], purpose=ask["purpose"])
+    vectors = base64.b64encode(made.values.astype("<f4").tobytes()).decode("ascii")
+    yield {"vectors": vectors, "width": made.values.shape[1], "tokens": made.tokens}
 
 
 KINDS: dict[str, Callable[[Model, Ask], Iterator[Event]]] = {

@@ -1,4 +1,4 @@
-"""A small real server that speaks the public protocol of chat completions, with recorded forms of several companies and with faults.
+"""A small real server that speaks the public protocol of chat completions, as several companies have it, and of embeddings; with faults.
 
 Streams follow the public descriptions: OpenAI (platform.openai.com/docs/api-reference/chat-streaming), Google
 (ai.google.dev/gemini-api/docs/openai) and Anthropic (docs.anthropic.com/en/api/openai-sdk).
@@ -70,6 +70,8 @@ class Endpoint(http.server.BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.server.asked.append((dict(self.headers), body, time.monotonic()))
         name = body["model"]
+        if self.path == "/v1/embeddings":
+            return self._vectors(name, body["input"])
         if self.path != "/v1/chat/completions":
             return self._status(404, {"error": {"message": "Not Found"}})
         if name in STREAMS:
@@ -109,6 +111,27 @@ class Endpoint(http.server.BaseHTTPRequestHandler):
             ),
         }
         return self._send(200, *nonsense[name])
+
+    def _vectors(self, name, texts):
+        """Answer with the lengths of texts and of their first words, or with a fault, again and again."""
+        if name.startswith("busy") and len(self.server.asked) <= int(name.split("-")[1]):
+            return self._status(429, {"error": {"message": "slow down"}}, {"Retry-After": "0.01"})
+        if name == "unknown":
+            return self._status(404, {"error": {"message": "The model `unknown` does not exist"}})
+        if name == "chats":
+            return self._status(400, {"error": {"message": "this model does not support embeddings"}})
+        rows = [[float(len(text)), float(len(text.split()[0])), 1.0] for text in texts]
+        faults = {
+            "few": rows[1:],
+            "uneven": [[*row, 1.0] if at else row for at, row in enumerate(rows)],
+            "zero": [[0.0] * 3 for _ in rows],
+            "words": ["one"] * len(rows),
+            "nested": [[row] for row in rows],
+        }
+        data = [{"object": "embedding", "index": at, "embedding": row} for at, row in enumerate(faults.get(name, rows))]
+        usage = {} if name == "silent" else {"usage": {"prompt_tokens": len(texts), "total_tokens": len(texts)}}
+        # Nothing says that they come in order.
+        self._status(200, {"object": "list", "model": name, "data": data[::-1], **usage})
 
     def _stalling(self):
         yield next(iter(_google("stalls")))

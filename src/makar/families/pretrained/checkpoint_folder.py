@@ -11,6 +11,7 @@ from typing import Any
 
 from makar.errors import ArtifactError, UnsupportedError
 from makar.families.pretrained.folder import PICKLES, shapes_in
+from makar.families.pretrained.sentence_layout import sentence_files
 from makar.provenance.folder import is_safe_name, read_limited
 from makar.provenance.manifest import read_strict_json
 
@@ -97,7 +98,7 @@ def read_checkpoint(folder: Path) -> CheckpointFolder:
         settings=settings,
         model_type=kind,
         architecture=architecture,
-        files=tuple(sorted([*kept, *_weights(folder)])),
+        files=tuple(sorted([*kept, *_weights(folder), *sentence_files(folder)])),
     )
 
 

@@ -16,8 +16,9 @@ from torch import Tensor
 
 from makar.codecs.pretrained_text import PretrainedTextCodec
 from makar.codecs.tag_scheme import OUTSIDE, entities_of, marks_entities
-from makar.errors import UnsupportedError, UsageError
+from makar.errors import UsageError
 from makar.families.pretrained.text_family import PretrainedTextFamily
+from makar.families.pretrained.windows import Window, windows_of
 
 MOST_ANSWER_TOKENS = 30
 SHOWN_WORDS = 5
@@ -159,30 +160,8 @@ class EncoderCheckpoint(PretrainedTextFamily):
             **{name: torch.tensor([row], device=device) for name, row in given.items() if name in known}
         )
 
-    def _windows(
-        self, encoding: Encoding, *, kept: int | None = None
-    ) -> list[tuple[list[int], list[int], list[int | None]]]:
-        """Return ids, types and places in the whole of every window; what begins and ends the whole begins and ends each of them."""
-        ids, types, count = encoding.ids, encoding.type_ids, len(encoding.ids)
-        special = encoding.special_tokens_mask
-        before = next((at for at, mark in enumerate(special) if not mark), 0) if kept is None else kept
-        after = next((at for at, mark in enumerate(reversed(special)) if not mark), 0)
-        limit = self.config.context or count
-        room = limit - before - after
-        if count <= limit:
-            return [(ids, types, list(range(count)))]
-        if room < 2:
-            raise UnsupportedError(
-                f"a question of {before} tokens for a network of {limit} positions", expected="a shorter question"
-            )
-        found = []
-        body = list(range(before, count - after))
-        for start in range(0, len(body), max(1, room // 2)):
-            places = [*range(before), *body[start : start + room], *range(count - after, count)]
-            found.append(([ids[at] for at in places], [types[at] for at in places], list[int | None](places)))
-            if start + room >= len(body):
-                break
-        return found
+    def _windows(self, encoding: Encoding, *, kept: int | None = None) -> list[Window]:
+        return windows_of(encoding, self.config.context, kept=kept)
 
 
 def _words_of(encoding: Encoding) -> list[tuple[int, int, int]]:

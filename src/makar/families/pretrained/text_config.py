@@ -15,8 +15,14 @@ from makar.families.adapter_config import ADAPTER_FILE, FROZEN_BYTES, AdapterCon
 from makar.families.decoder_config import DecoderConfig
 from makar.tensor_spec import SOURCE, TARGET, Slot, TensorSpec
 
-CAUSAL, SEQ2SEQ = "causal", "seq2seq"
-PREDICTS = {"masked": "mask", "classification": "label", "tagging": "entities", "answers": "answer"}
+CAUSAL, SEQ2SEQ, VECTORS = "causal", "seq2seq", "vectors"
+PREDICTS = {
+    "masked": "mask",
+    "classification": "label",
+    "tagging": "entities",
+    "answers": "answer",
+    VECTORS: "vector",
+}
 """By task of an encoder: what ``predict`` says of a text."""
 TASKS = (CAUSAL, SEQ2SEQ, *PREDICTS)
 MEANINGS = {
@@ -26,6 +32,7 @@ MEANINGS = {
     "classification": "says the label of a text",
     "tagging": "marks entities in a text",
     "answers": "finds answers in a text",
+    VECTORS: "makes vectors of texts",
 }
 """By task: what such a checkpoint does, for messages."""
 MOST_WINDOW = 1024
@@ -53,7 +60,9 @@ class PretrainedTextConfig(DecoderConfig):
     linears: tuple[str, ...] = setting((), meaning="names of the layers in the blocks, which an adapter may change")
     inputs: tuple[int, ...] = setting((), meaning="inputs of the layers of each of these names, summed over the blocks")
     outputs: tuple[int, ...] = setting((), meaning="outputs of them")
-    width: int = setting(0, meaning="numbers of its stream at a position", minimum=0)
+    width: int = setting(
+        0, meaning="numbers of its stream at a position, or of the vector of a text where it makes such", minimum=0
+    )
     adapter: AdapterConfig | None = setting(None, meaning="what is learned over the checkpoint; none learns nothing")
     network: str = setting(
         "", meaning="its config.json, where all of its weights are learned and kept; empty: they stay in the folder"

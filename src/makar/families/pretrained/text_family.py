@@ -6,6 +6,7 @@ is refused with the name of its class. A network of mainstream layout becomes on
 """
 
 import contextlib
+import dataclasses
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
@@ -24,7 +25,14 @@ from makar.families.logits_hook import LogitsHook, refuse_hook
 from makar.families.pretrained.checkpoint_folder import CheckpointFolder
 from makar.families.pretrained.memory import free_bytes_of
 from makar.families.pretrained.text_adapter import AdaptedModule, adapt, layers_in_blocks
-from makar.families.pretrained.text_config import CAUSAL, MEANINGS, SEQ2SEQ, PretrainedTextConfig, fitting_precision
+from makar.families.pretrained.text_config import (
+    CAUSAL,
+    MEANINGS,
+    SEQ2SEQ,
+    VECTORS,
+    PretrainedTextConfig,
+    fitting_precision,
+)
 from makar.families.pretrained.text_opening import TURNED_TYPES, checkpoint_of, open_network
 from makar.families.pretrained.text_options import AnswerOptions
 from makar.families.pretrained.text_places import logits_at, stream_of
@@ -68,7 +76,8 @@ class PretrainedTextFamily(Family):
             self._precision = "float32"
             self.network = empty_network(config)
             return
-        self.folder = checkpoint_of(config)
+        # A sentence encoder is opened without the head that its folder may name.
+        self.folder = dataclasses.replace(checkpoint_of(config), architecture=config.architecture)
         device = working_device().type
         self._precision = fitting_precision(config.weights, device=device, free_bytes=free_bytes_of(device))
         network, self._unused = open_network(self.folder, precision=self._precision, learns=config.learns)
@@ -349,8 +358,9 @@ class AnsweringCheckpoint(PretrainedTextFamily):
 def text_family_of(config: PretrainedTextConfig) -> PretrainedTextFamily:
     """Return the family of a checkpoint: what its head is for decides which."""
     from makar.families.pretrained.encoder_family import EncoderCheckpoint
+    from makar.families.pretrained.sentence_family import VectorCheckpoint
 
-    kinds = {CAUSAL: CausalCheckpoint, SEQ2SEQ: AnsweringCheckpoint}
+    kinds = {CAUSAL: CausalCheckpoint, SEQ2SEQ: AnsweringCheckpoint, VECTORS: VectorCheckpoint}
     return kinds.get(config.task, EncoderCheckpoint)(config)
 
 

@@ -17,7 +17,8 @@ from typing import Any, Protocol
 from makar.codecs.pretrained_text import TOKENIZER_FILE, TOKENS_FILE, SpecialTokens
 from makar.errors import ArtifactError, IntegrityError, MissingExtraError, TensorMismatchError, UnsupportedError
 from makar.families.pretrained.checkpoint_folder import CheckpointFolder, is_checkpoint, read_checkpoint, table_of
-from makar.families.pretrained.text_config import CAUSAL, PretrainedTextConfig
+from makar.families.pretrained.sentence_layout import is_sentence_folder, read_layout
+from makar.families.pretrained.text_config import CAUSAL, VECTORS, PretrainedTextConfig
 from makar.provenance.ledger import known_place
 from makar.provenance.pipelines import content_hash, hashed_files
 
@@ -49,6 +50,7 @@ FORMER_TYPES = {"hifigan": "speecht5_hifigan"}
 NO_LIMIT = 1 << 30
 """Tokenizers without a limit state a number far beyond."""
 VOCABULARIES = ("tokenizer.json", "vocab.json", "vocab.txt", "merges.txt")
+POOLER = "pooler."
 OPENING_ERRORS = (OSError, ValueError, TypeError, KeyError, AttributeError, RuntimeError, ImportError)
 
 
@@ -96,14 +98,20 @@ def describe_checkpoint(folder: Path) -> PretrainedTextConfig:
     labels = stated.get("id2label") if task in ("classification", "tagging") else None
     vocabulary = stated.get("vocab_size")
     linears = _linears(looked) if task == CAUSAL else {}
+    context = _context(looked, stated)
+    width = next((int(stated[name]) for name in WIDTH_FIELDS if isinstance(stated.get(name), int)), 0)
+    if task == VECTORS:
+        looked, layout = dataclasses.replace(looked, architecture=_headless(looked)[0]), read_layout(folder)
+        width = layout.width_from(int(settings.hidden_size))
+        context = min(filter(None, (layout.most_tokens, context)), default=0)
     return PretrainedTextConfig(
         base=content_hash(hashed_files(folder, looked.files)),
         architecture=looked.architecture,
         task=task,
         vocabulary=vocabulary if isinstance(vocabulary, int) else 0,
-        context=_context(looked, stated),
+        context=context,
+        width=width,
         weights=weights_of(looked),
-        width=next((int(stated[name]) for name in WIDTH_FIELDS if isinstance(stated.get(name), int)), 0),
         labels=tuple(str(labels[number]) for number in sorted(labels)) if labels else (),
         linears=tuple(linears),
         inputs=tuple(one for one, _ in linears.values()),
@@ -201,7 +209,9 @@ def open_network(folder: CheckpointFolder, *, precision: str, learns: bool = Fal
             f"{folder.path} cannot be opened as a {folder.architecture}: {str(error).strip()}",
             do="get the whole folder again, or a newer transformers",
         ) from error
-    if missing := sorted(found["missing_keys"]):
+    # What BERT puts on its first token is not asked for by whoever takes the vectors of all tokens, and often not saved.
+    missing = sorted(name for name in found["missing_keys"] if not name.startswith(POOLER))
+    if missing:
         shown = ", ".join(missing[:6]) + (" ..." if len(missing) > 6 else "")
         raise TensorMismatchError(
             f"{folder.path} lacks {len(missing)} tensors of a {folder.architecture}: {shown}",
@@ -280,10 +290,16 @@ def task_of(folder: CheckpointFolder) -> str:
     Raises:
         UnsupportedError: Something else, or it is unknown to this transformers.
     """
+    # Whoever says how vectors are made of a network means these, whatever its head is for.
+    headless = _headless(folder)
+    if is_sentence_folder(folder.path) and headless:
+        return VECTORS
     for task in TABLES:
         if folder.architecture in classes_of(folder, task):
             return task
-    heads = "causal, masked and seq2seq language models, classifiers, taggers, models that find answers"
+    if folder.architecture in headless and classes_of(folder, "masked"):
+        return VECTORS
+    heads = "causal, masked and seq2seq language models, classifiers, taggers, models that find answers, encoders"
     if folder.model_type not in _known_types():
         raise UnsupportedError(
             f'{folder.path} is of the type "{folder.model_type}", which this transformers does not know',
@@ -300,6 +316,22 @@ def classes_of(folder: CheckpointFolder, task: str) -> tuple[str, ...]:
 
     classes = getattr(modeling_auto, TABLES[task]).get(folder.model_type)
     return (classes,) if isinstance(classes, str) else tuple(classes or ())
+
+
+def _headless(folder: CheckpointFolder) -> tuple[str, ...]:
+    """Return the classes without a head of the type of a folder, the one that it names first; none where it does more than read a text."""
+    from transformers.models.auto import modeling_auto
+
+    encoders = modeling_auto.MODEL_FOR_TEXT_ENCODING_MAPPING_NAMES
+    reads = (encoders, *(getattr(modeling_auto, TABLES[task]) for task in ("masked", CAUSAL)))
+    if not any(folder.model_type in table for table in reads):
+        return ()
+    found = encoders.get(folder.model_type)
+    if not found and not settings_of(folder).is_encoder_decoder:
+        found = modeling_auto.MODEL_MAPPING_NAMES.get(folder.model_type)
+    found = found or ()
+    classes = (found,) if isinstance(found, str) else tuple(found)
+    return tuple(sorted(classes, key=lambda name: name != folder.architecture))
 
 
 def _known_types() -> Any:

@@ -19,6 +19,7 @@ from makar.families.remote.options import RemoteOptions
 
 LARGEST_ANSWER = 4_000_000
 """Characters."""
+CHAT = "a stream of chat completions, as OpenAI describes it"
 NO_KEY = "none"
 SHOWN = 300
 
@@ -56,18 +57,10 @@ def ask(
         RemoteError: The endpoint is down, slow, refuses, or answers what is no answer; the message says what to do.
         MissingExtraError: The client is absent.
     """
-    if importlib.util.find_spec("openai") is None:
-        raise MissingExtraError("openai", extra="remote")
+    import_client()
     import openai
 
-    client = openai.OpenAI(
-        api_key=key_of(config),
-        base_url=config.base_url,
-        timeout=options.timeout_seconds,
-        max_retries=options.retries,
-        organization=None,
-        project=None,
-    )
+    client = client_of(config, options)
     length = 0
     try:
         with client:
@@ -76,21 +69,45 @@ def ask(
                 piece = _piece(chunk, usage)
                 length += len(piece)
                 if length > LARGEST_ANSWER:
-                    raise _nonsense(config, f"more than {LARGEST_ANSWER} characters")
+                    raise nonsense(config, f"more than {LARGEST_ANSWER} characters")
                 if piece:
                     yield piece
     except openai.APIError as error:
-        raise _in_words(error, config, options) from error
+        raise in_words(error, config, options) from error
     except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
-        raise _nonsense(config, str(error)) from error
+        raise nonsense(config, str(error)) from error
     if not length and usage.finish in ("", "content_filter"):
-        raise _nonsense(config, "a refusal by its filter" if usage.finish else "nothing")
+        raise nonsense(config, "a refusal by its filter" if usage.finish else "nothing")
     if not length and usage.finish == "length":
         raise RemoteError(
             f"{config.name} used all {options.max_tokens} tokens before it answered: it thinks first",
             expected="room for its thoughts and for an answer",
             do=f"--max-tokens {8 * options.max_tokens}",
         )
+
+
+def import_client() -> None:
+    """Make sure that the official client is there.
+
+    Raises:
+        MissingExtraError: It is absent.
+    """
+    if importlib.util.find_spec("openai") is None:
+        raise MissingExtraError("openai", extra="remote")
+
+
+def client_of(config: RemoteConfig, options: RemoteOptions) -> Any:
+    """Return the client for an endpoint, which retries what may be retried."""
+    import openai
+
+    return openai.OpenAI(
+        api_key=key_of(config),
+        base_url=config.base_url,
+        timeout=options.timeout_seconds,
+        max_retries=options.retries,
+        organization=None,
+        project=None,
+    )
 
 
 def key_of(config: RemoteConfig) -> str:
@@ -151,15 +168,27 @@ def _piece(chunk: Any, usage: Usage) -> str:
     return text
 
 
-def _nonsense(config: RemoteConfig, what: str) -> RemoteError:
+def nonsense(config: RemoteConfig, what: str, *, expected: str = CHAT) -> RemoteError:
+    """Return the error of an answer that is none."""
     return RemoteError(
         f"{config.base_url} answered what is no answer: {what[:SHOWN]}",
-        expected="a stream of chat completions, as OpenAI describes it",
+        expected=expected,
         do="check the address: it often ends in /v1",
     )
 
 
-def _in_words(error: Any, config: RemoteConfig, options: RemoteOptions) -> RemoteError:
+def in_words(
+    error: Any, config: RemoteConfig, options: RemoteOptions, *, expected: str = CHAT, has_controls: bool = True
+) -> RemoteError:
+    """Return what the client says of a failure as an error with what to do.
+
+    Args:
+        error: Of the client.
+        config: Which model, and where.
+        options: Controls and patience.
+        expected: What should have been answered.
+        has_controls: Whether whoever asked can set controls.
+    """
     import openai
 
     said = str(error.message)[:SHOWN]
@@ -167,7 +196,7 @@ def _in_words(error: Any, config: RemoteConfig, options: RemoteOptions) -> Remot
     if isinstance(error, openai.APITimeoutError):
         return RemoteError(
             f"{place} was silent for {options.timeout_seconds:g} s, {options.retries + 1} times",
-            do="--set timeout_seconds=300, or ask later",
+            do="--set timeout_seconds=300, or ask later" if has_controls else "ask later",
         )
     if isinstance(error, openai.APIConnectionError):
         return RemoteError(
@@ -186,14 +215,19 @@ def _in_words(error: Any, config: RemoteConfig, options: RemoteOptions) -> Remot
     if isinstance(error, openai.RateLimitError):
         return RemoteError(
             f"{place} limits the rate, {options.retries + 1} times: {said}",
-            do="--set requests_per_minute=10, or ask later; an account without credit is told the same",
+            do=("--set requests_per_minute=10, or ask later" if has_controls else "ask later")
+            + "; an account without credit is told the same",
         )
     if isinstance(error, openai.BadRequestError | openai.UnprocessableEntityError):
         return RemoteError(
             f"{place} cannot honour the request: {said}",
-            expected="controls that this model knows",
-            do="leave controls out; --set sends_seed=false where the seed is refused",
+            expected="controls that this model knows"
+            if has_controls
+            else "a model that makes vectors, of texts of this length",
+            do="leave controls out; --set sends_seed=false where the seed is refused"
+            if has_controls
+            else "name another",
         )
     if isinstance(error, openai.APIStatusError):
         return RemoteError(f"{place} broke, {options.retries + 1} times: {error.status_code} {said}", do="ask later")
-    return _nonsense(config, said)
+    return nonsense(config, said, expected=expected)

@@ -1,8 +1,11 @@
 """A model behind an endpoint as a family: it answers, and nothing of it is here to be trained, measured or exported."""
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
+from jaxtyping import Float32
 from torch import Tensor
 
 from makar.errors import UnsupportedError
@@ -11,6 +14,7 @@ from makar.families.logits_hook import LogitsHook, refuse_hook
 from makar.families.remote.config import RemoteConfig
 from makar.families.remote.options import RemoteOptions
 from makar.families.remote.sampler import Pace, RemoteSampler
+from makar.families.remote.vectors import asked_vectors
 
 
 class RemoteFamily(Family):
@@ -45,6 +49,14 @@ class RemoteFamily(Family):
         """Return what asks it."""
         refuse_hook(hook)
         return RemoteSampler(self.config, codec, self._pace)
+
+    def asked_vectors(self, texts: Sequence[str]) -> tuple[Float32[np.ndarray, "texts width"], int]:
+        """Return vectors of texts and how many tokens were read; of a model that makes such.
+
+        Raises:
+            RemoteError: The endpoint does not answer, or with what are no vectors.
+        """
+        return asked_vectors(self.config, texts)
 
     def tensors(self) -> dict[str, Tensor]:
         """Return nothing."""

@@ -5,7 +5,7 @@ import { call, models } from "./api.js";
 import { bring, dropped } from "./bring.js";
 import { cited, reviewed } from "./cited.js";
 
-const state = { collection: null, question: "", model: "", review: false, encoder: "" };
+const state = { collection: null, question: "", model: "", review: false, encoder: "", change: false };
 
 class Knowledge extends HTMLElement {
   async connectedCallback() {
@@ -37,9 +37,10 @@ class Knowledge extends HTMLElement {
     const told = h("div", { role: "status", class: "small" });
     const name = h("input", { type: "text", value: state.collection ?? "", placeholder: "handbook", pattern: "[A-Za-z0-9][A-Za-z0-9_\\-]*", maxlength: 64 });
     const encoder = choice([["", "words alone"], ...this.models.filter((one) => one.medium === "text").map((one) => [one.id, one.id])], state.encoder, (value) => { state.encoder = value; });
+    const change = h("label", { class: "check" }, h("input", { type: "checkbox", checked: state.change, onchange: (event) => { state.change = event.target.checked; } }), "In the place of another one, with all vectors anew");
     const add = async (source) => {
       told.replaceChildren("Reading …");
-      const json = { source, ...(state.encoder ? { encoder: state.encoder } : {}) };
+      const json = { source, ...(state.encoder ? { encoder: state.encoder, change_encoder: state.change } : {}) };
       const rows = await call(`/makar/v1/collections/${encodeURIComponent(name.value)}`, { json, signal: this.ends.signal });
       const [row] = rows;
       state.collection = name.value;
@@ -68,7 +69,7 @@ class Knowledge extends HTMLElement {
     this.side.replaceChildren(h("h2", {}, "Collections"), this.all.length ? h("ul", { class: "plain" }, this.all.map(entry)) : h("p", { class: "soft" }, "None yet."),
       h("h3", {}, "Add documents"), field("To", name, "A new name makes a new collection"), drop,
       h("form", { class: "row", onsubmit: (event) => { event.preventDefault(); if (path.value) guarded(add)(path.value); } }, h("div", { class: "grow" }, field("Or a path", path)), button("Add", { type: "submit" })),
-      h("details", {}, h("summary", {}, "Found by meaning too"), h("div", {}, field("Encoder", encoder, "A model of the recipe embed; kept from then on"))), told);
+      h("details", {}, h("summary", {}, "Found by meaning too"), h("div", {}, field("Encoder", encoder, "A model that makes vectors; kept from then on"), change)), told);
   }
 
   asking() {

@@ -39,8 +39,9 @@ class AddFields(Config):
         meaning="a folder that was brought, builtin:NAME, or a path inside a folder that the server may read"
     )
     encoder: str | None = setting(
-        None, meaning="a model of the recipe embed, by which passages are found too from then on"
+        None, meaning="a model that makes vectors, by which passages are found too from then on"
     )
+    change_encoder: bool = setting(False, meaning="whether the encoder may take the place of another one")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -78,7 +79,10 @@ async def add(request: Request) -> Response:
     fields, ignored = read_fields(AddFields, await read_json(request))
     words = ["index", source_of(request, fields.source), "-o", _name(request)]
     if fields.encoder:
-        words += ["--encoder", front_of(request).pool.place(fields.encoder).source]
+        place = front_of(request).pool.place(fields.encoder)
+        words += ["--encoder", place.source]
+        words += ["--base-url", place.base_url] if place.base_url else []
+        words += ["--change-encoder"] if fields.change_encoder else []
     return answer(await attended(request, answer_of(words)), ignored_header(ignored))
 
 
