@@ -22,7 +22,7 @@ FLOOR_DB = 60.0
 
 STATES = 2
 ROUNDS = 12
-TOGETHER = 32
+TOGETHER, TOGETHER_FRAMES = 32, 8192
 SMALLEST_DEVIATION = 2.0
 """In decibels: no state is surer than this of what it sounds like."""
 
@@ -168,8 +168,13 @@ def _estimated(
 def _state_ends(parts: list[np.ndarray], orders: list[np.ndarray], aligner: Aligner) -> list[np.ndarray]:
     """Return where every state ends in the likeliest division of each recording."""
     found: list[np.ndarray] = []
-    for start in range(0, len(parts), TOGETHER):
-        found += _searched(parts[start : start + TOGETHER], orders[start : start + TOGETHER], aligner)
+    while len(found) < len(parts):
+        start = len(found)
+        # Words and phones are short, so many of them make as large a table as a few recordings.
+        end = start + TOGETHER
+        while end < len(parts) and (end - start) * len(parts[end]) < TOGETHER_FRAMES:
+            end += 1
+        found += _searched(parts[start:end], orders[start:end], aligner)
     return found
 
 
