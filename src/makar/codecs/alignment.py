@@ -122,9 +122,15 @@ def learned_aligner(
     everywhere = (whole.mean(0), np.maximum(whole.var(0), SMALLEST_DEVIATION**2))
     usual = np.ones(units) if lengths is None else lengths
     ends = [_divided(len(part), np.repeat(usual[order], STATES)) for part, order in zip(parts, orders, strict=True)]
-    for _ in range(ROUNDS):
+    # One unit alone, whose beginning and end are known, has nothing to search for; its states are its halves.
+    open_parts = [number for number, order in enumerate(orders) if len(order) > 1]
+    for _ in range(ROUNDS if open_parts else 0):
         aligner = _estimated(parts, orders, ends, units=units, everywhere=everywhere)
-        ends = _state_ends(parts, orders, aligner)
+        found = _state_ends(
+            [parts[number] for number in open_parts], [orders[number] for number in open_parts], aligner
+        )
+        for number, one in zip(open_parts, found, strict=True):
+            ends[number] = one
     return _estimated(parts, orders, ends, units=units, everywhere=everywhere)
 
 

@@ -39,7 +39,8 @@ _WORDS = {
     "was": "cold;quiet;golden;beautiful;too narrow;ready;strange;worth the journey;rather cheap;full of water;thirty years old;smooth;"
     "unusual;as hard as stone;nearly finished;bright and clear;never large enough;still warm;covered with snow;quite useful",
     "thing": "the sky;the water;that story;the paper;his voice;the weather;the leather;the engine;the forest;the journey;this road;"
-    "the room;the moon;our supper;the music;the other shelf;their cottage;the judgement;the fog;the earth;the television;the vision;the bath",
+    "the room;the moon;our supper;the music;the other shelf;their cottage;the judgement;the fog;the earth;the television;"
+    "the vision;the bath",
     "will": "will;should;could;must;would;might",
     "do": "open the door;go home;join us;wait outside;sing a song;ask for more;leave the ship;read it aloud;cook the rice;hold the wheel;"
     "push the cart;follow the path;teach the class;dig a hole;choose a prize;light the fire;catch the bus;write a letter;feed the birds",
@@ -74,15 +75,24 @@ def sentences(count: int, *, seed: int) -> list[str]:
     (True, 600)
     """
     draw = random.Random(seed)
-    commands = _different(round(count * COMMANDS_SHARE), lambda: " ".join(draw.choice(words) for words in COMMANDS))
-    plain = _different(count - len(commands), lambda: _plain(draw))
-    every = [*commands, *plain]
+    told = commands(round(count * COMMANDS_SHARE), draw=draw)
+    every = [*told, *_different(count - len(told), lambda: _plain(draw))]
     draw.shuffle(every)
     return every
 
 
 MOST_SENTENCES = 20_000
 """There are 30,720 commands and millions of the others."""
+
+
+def commands(count: int, *, draw: random.Random) -> list[str]:
+    """Return different commands.
+
+    Args:
+        count: How many.
+        draw: Source of the draws.
+    """
+    return _different(count, lambda: " ".join(draw.choice(words) for words in COMMANDS))
 
 
 def jsgf() -> str:
