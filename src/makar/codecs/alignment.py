@@ -97,7 +97,12 @@ def features_of(sound: Sound) -> np.ndarray:
 
 
 def learned_aligner(
-    features: list[np.ndarray], sequences: list[np.ndarray], *, units: int, lengths: np.ndarray | None = None
+    features: list[np.ndarray],
+    sequences: list[np.ndarray],
+    *,
+    units: int,
+    lengths: np.ndarray | None = None,
+    halves_alone: bool = False,
 ) -> Aligner:
     """Return an aligner from recordings and the units that are spoken in them.
 
@@ -106,6 +111,7 @@ def learned_aligner(
         sequences: Numbers of its units.
         units: How many different units there are.
         lengths: About how long each of them lasts beside the others, float64 ``[units]``; by default all are alike.
+        halves_alone: Whether the states of one unit alone, whose beginning and end are known, are its halves; else they are searched for.
 
     Raises:
         DataError: No recording is long enough for its text.
@@ -122,8 +128,7 @@ def learned_aligner(
     everywhere = (whole.mean(0), np.maximum(whole.var(0), SMALLEST_DEVIATION**2))
     usual = np.ones(units) if lengths is None else lengths
     ends = [_divided(len(part), np.repeat(usual[order], STATES)) for part, order in zip(parts, orders, strict=True)]
-    # One unit alone, whose beginning and end are known, has nothing to search for; its states are its halves.
-    open_parts = [number for number, order in enumerate(orders) if len(order) > 1]
+    open_parts = [number for number, order in enumerate(orders) if len(order) > 1 or not halves_alone]
     for _ in range(ROUNDS if open_parts else 0):
         aligner = _estimated(parts, orders, ends, units=units, everywhere=everywhere)
         found = _state_ends(

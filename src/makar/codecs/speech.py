@@ -9,7 +9,7 @@ the model and its bands are the channels of it; kept is the picture with the ban
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -126,6 +126,7 @@ class SpeechCodec(Codec):
             [part for one, seen_of in zip(said, features, strict=True) for part in one.parts(seen_of)],
             [span.order for one in said for span in one.spans],
             units=len(numbers),
+            halves_alone=True,
         )
         found: dict[int, np.ndarray] = {}
         for place, (part, one) in enumerate(zip(features, said, strict=True)):
@@ -176,18 +177,22 @@ class SpeechCodec(Codec):
                 prosody=VoicedProsody.from_dictionary(found["prosody"], units=units) if config.use_prosody else None,
                 speakers=SpeakerSpace.from_dictionary(found["speakers"]) if config.use_example else None,
                 class_counts={str(name): int(count) for name, count in found["voices"].items()},
+                left_out=int(found.get("left_out", 0)),
+                given=int(found.get("given", 0)),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ArtifactError(f"{FILE} of the codec cannot be read: {error}", do="get the model again") from error
 
     def files(self) -> dict[str, bytes]:
         """Return what was found in the data."""
-        found = {
+        found: dict[str, Any] = {
             "units": self.config.units,
             "loudest_db": self.config.loudest_db,
             "voices": self.class_counts,
             "durations": self._durations.to_list(),
             "aligner": self._aligner.to_arrays(),
+            "left_out": self._left_out,
+            "given": self._given,
         }
         if self._prosody is not None:
             found["prosody"] = self._prosody.to_dictionary()
