@@ -79,7 +79,7 @@ class VaeFamily(Family):
         """Take the mean image and the deviation of each channel around it from a few batches."""
         total, squares, count = torch.zeros(()), torch.zeros(()), 0
         for batch in islice(batches, STATISTICS_BATCHES):
-            values = batch[TARGET].double()
+            values = self._apart(batch[TARGET]).double()
             count += len(values)
             total, squares = total + values.sum(0), squares + values.square().sum(0)
         if not count:
@@ -95,10 +95,21 @@ class VaeFamily(Family):
         return [Phase(name="bound", groups=groups, loss=self._loss, after_step=self._describe_latest)]
 
     def prepare(self, batch: Batch, generator: torch.Generator) -> Batch:
-        """Pass the batch on, and keep a part of it for the description of training images."""
+        """Pass the batch on, clips as their frames, and keep a part of it for the description of training images."""
+        batch = {**batch, TARGET: self._apart(batch[TARGET])}
         if self.training:
             self._latest = self._seen(batch[TARGET][:DESCRIBED_TOGETHER], generator)
         return batch
+
+    def _apart(self, images: Tensor) -> Tensor:
+        """Return the frames of clips as images, ``[batch * frames, channels, height, width]``; images are what they were."""
+        frames = self.config.frames
+        return images if frames == 1 else images.reshape(len(images) * frames, -1, *images.shape[2:])
+
+    def _together(self, images: Tensor) -> Tensor:
+        """Return images as the frames of clips, ``[batch, frames * channels, height, width]``."""
+        frames = self.config.frames
+        return images if frames == 1 else images.reshape(len(images) // frames, -1, *images.shape[2:])
 
     def _describe_latest(self) -> None:
         """Look at the latest training images as they are seen without noise, every few steps."""
@@ -147,7 +158,7 @@ class VaeFamily(Family):
     def validation_loss(self, batch: Batch, generator: torch.Generator) -> Loss:
         """Return the bound on clean images, in nats an image: reconstruction plus divergence, with nothing weighted."""
         with torch.no_grad():
-            image = self._seen(batch[TARGET], generator)
+            image = self._seen(self._apart(batch[TARGET]), generator)
             reconstruction, divergences = self._bound(image, image, generator)
             value = reconstruction.mean() + pressed_divergence(divergences, free_bits=0.0)
             return self._said(reconstruction, divergences, value=value)
@@ -223,13 +234,13 @@ class VaeFamily(Family):
         """Return the mean latents of images, for a model with latents at one level; with more see ``encode_levels``.
 
         Args:
-            images: -1 to 1; black and white when the likelihood is Bernoulli.
+            images: -1 to 1; black and white when the likelihood is Bernoulli; of clips the channels of all frames, as are the latents.
 
         Raises:
             UnsupportedError: The model has latents at several levels, which do not fit into one grid.
         """
         self._require_one_level()
-        return self.encode_levels(images)[0]
+        return self._together(self.encode_levels(self._apart(images))[0])
 
     def decode(
         self, latents: Float[Tensor, "batch latent_channels rows columns"]
@@ -240,7 +251,7 @@ class VaeFamily(Family):
             UnsupportedError: The model has latents at several levels.
         """
         self._require_one_level()
-        return self.decode_levels([latents])
+        return self._together(self.decode_levels([self._apart(latents)]))
 
     def encode_levels(self, images: Float[Tensor, "batch channels height width"]) -> list[Tensor]:
         """Return the mean latents of every level, ``[batch, channels, rows, columns]``, the coarsest first.
@@ -272,9 +283,18 @@ class VaeFamily(Family):
         self.network.compute_type = _TYPES[self.precision]
 
     def sampler(self, codec: Any, *, hook: LogitsHook | None = None) -> VaeSampler:
-        """Return a sampler over the current weights."""
+        """Return a sampler over the current weights.
+
+        Raises:
+            UnsupportedError: It learned the frames of clips, each for itself, which make no clip.
+        """
         del codec
         refuse_hook(hook)
+        if self.config.frames > 1:
+            raise UnsupportedError(
+                "an autoencoder of single frames makes no clips",
+                expected="the stage after it, which learned how they follow",
+            )
         self._compute()
         return VaeSampler(self.network, seen=self._seen)
 

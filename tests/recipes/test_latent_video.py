@@ -1,0 +1,86 @@
+"""Clips are learned in the latents of an autoencoder of their frames, in one command: people who walk and fight, of real drawings."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import makar
+from makar.codecs.latent import LatentCodec
+from makar.data.clip import Clip
+from makar.data.video_file import video_bytes
+from makar.data.video_reader import read_clip
+from makar.tensor_spec import TARGET
+from tests.cli.small_models import see
+
+FRAMES = 4
+SETTINGS = [
+    word
+    for text in (
+        *(f"stages.0.codec.{name}=16" for name in ("height", "width")), f"stages.0.codec.frames={FRAMES}",
+        *(f"stages.1.codec.base.{name}=16" for name in ("height", "width")), f"stages.1.codec.base.frames={FRAMES}",
+        "stages.0.family.features=16", "stages.1.family.features=16", "stages.1.family.blocks=1",
+    )
+    for word in ("--set", text)
+]  # fmt: skip
+
+
+def drawn(layers, character, action):
+    """Return a clip of 16 pixels: the layers of a person over each other on black."""
+    canvas = np.zeros((8, 64, 64, 3))
+    for name, variant in (("body", character), ("shoes", 0), ("bottomwear", 1), ("topwear", 2), ("hair", character)):
+        layer = layers[name][variant, action].astype(np.float64)
+        alpha = layer[..., 3:] / 255
+        canvas = alpha * layer[..., :3] + (1 - alpha) * canvas
+    small = canvas.reshape(8, 16, 4, 16, 4, 3).mean((2, 4))
+    return Clip(np.rint(small).astype(np.uint8), 8.0)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    data = Path(os.environ.get("MAKAR_DATA", "")) / "sprites_video" / "sprite_layers.npz"
+    if not data.exists():
+        pytest.skip("sprites_video is not here")
+    folder = tmp_path_factory.mktemp("sprites")
+    patch = pytest.MonkeyPatch()
+    patch.setenv("MAKAR_HOME", str(folder / "home"))
+    (folder / "data").mkdir()
+    with np.load(data, allow_pickle=False) as layers:
+        actions = [str(name).replace("_", " ") for name in layers["sequence_names"]]
+        for number in range(24):
+            character, action = number % 6, number % 9
+            file = folder / "data" / f"{number}.apng"
+            file.write_bytes(video_bytes(drawn(layers, character, action), "apng", comment=""))
+            file.with_suffix(".txt").write_text(f"person {character} {actions[action]}", encoding="utf-8")
+    told = see("train", folder / "data", "--recipe", "latent-video-text", "--steps", "12", *SETTINGS, "-o", "walkers")
+    assert "stage video" in told.messages or "video" in told.messages
+    patch.undo()
+    return folder
+
+
+def test_clips_are_made_in_latents_of_their_frames(place, tmp_path):
+    model = makar.load("walkers")
+    codec = model.artifact.codec()
+    assert isinstance(codec, LatentCodec) and codec.spec[TARGET].frames == FRAMES
+    assert codec.spec[TARGET].sizes == (4 * FRAMES, 4, 4) and codec.plain.spec[TARGET].sizes == (3 * FRAMES, 16, 16)
+    see("generate", "walkers", "person 1 walk front", "--seed", "3", "--steps", "2", "-o", "walk.apng")
+    first, again, other = (
+        model.generate("person 1 walk front", seed=seed, options={"steps": 2})[0].content.frames for seed in (3, 3, 4)
+    )
+    assert first.shape == (FRAMES, 16, 16, 3) and np.array_equal(first, again) and not np.array_equal(first, other)
+    assert np.array_equal(read_clip((tmp_path / "walk.apng").read_bytes()).frames[..., :3], first)
+
+
+def test_what_is_known_of_a_clip_stays_and_the_rest_is_made(place, tmp_path):
+    clip = read_clip((place / "data" / "3.apng").read_bytes())
+    model = makar.load("walkers")
+    (gone_on,) = model.edit(place / "data" / "3.apng", go_on=True, options={"steps": 2})
+    known = clip.frames[..., :3]
+    assert np.array_equal(gone_on.content.frames[: len(known)], known)
+    assert len(gone_on.content.frames) == len(known) + FRAMES // 2
+    (boxed,) = model.edit(place / "data" / "3.apng", box=(4, 4, 9, 9), options={"steps": 2})
+    outside = np.ones((16, 16), bool)
+    outside[4:9, 4:9] = False
+    assert np.array_equal(boxed.content.frames[:, outside], known[:, outside])
+    assert not np.array_equal(boxed.content.frames, known)
