@@ -6,6 +6,7 @@ sounds like between its neighbours: Matcha-TTS (Mehta et al. 2023, arXiv 2309.03
 the model and its bands are the channels of it; kept is the picture with the bands as rows, as of any other sound.
 """
 
+import dataclasses
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -24,7 +25,7 @@ from makar.codecs.prosody import AS_IT_IS, Heard, Manner, Track, VoicedProsody, 
 from makar.codecs.speaker import HeardVoice, SpeakerSpace, learned_space, speaker_features
 from makar.codecs.speech_config import SpeechCodecConfig
 from makar.codecs.speech_frames import frame_planes
-from makar.codecs.spoken_record import at_rate, spoken_of, voice_of
+from makar.codecs.spoken_record import NONE_SEEN, Seen, at_rate, spoken_of, voice_of
 from makar.codecs.spoken_units import Spoken
 from makar.codecs.text_parts import halves
 from makar.codecs.units import KINDS, has_phones, units_of
@@ -53,8 +54,7 @@ class SpeechCodec(Codec):
         prosody: How high and loud every unit of every voice is; ``None`` where the model is not told.
         speakers: In which directions speakers lie apart; ``None`` where the model is not told who speaks.
         class_counts: Training recordings of each voice by name; empty where they are not told apart.
-        left_out: Recordings that were seen in fitting and cannot be learned from.
-        given: Those among them whose times were said and not searched for.
+        seen: How many recordings were left out in fitting, and of how many the times were known.
     """
 
     def __init__(
@@ -66,14 +66,12 @@ class SpeechCodec(Codec):
         prosody: VoicedProsody | None = None,
         speakers: SpeakerSpace | None = None,
         class_counts: dict[str, int],
-        left_out: int = 0,
-        given: int = 0,
+        seen: Seen = NONE_SEEN,
     ) -> None:
         self.config: SpeechCodecConfig = config
         self.class_counts = class_counts
         self.class_names = tuple(class_counts)
-        self._aligner, self._durations, self._left_out = aligner, durations, left_out
-        self._given = given
+        self._aligner, self._durations, self._seen = aligner, durations, seen
         self._prosody, self._speakers = prosody, speakers
         self._numbers = {unit: number for number, unit in enumerate(KINDS[config.units])}
         self._voices = {name: number for number, name in enumerate(self.class_names)}
@@ -97,7 +95,7 @@ class SpeechCodec(Codec):
         looks: list[np.ndarray] = []
         voices: list[str] = []
         counts: Counter[str] = Counter()
-        loudest, seen, left_out, given = -RANGE_DB, 0, 0, 0
+        loudest, seen, left_out, given, useless = -RANGE_DB, 0, 0, 0, 0
         for record in records:
             counts[record.label or UNLABELLED] += 1
             seen += 1
@@ -108,6 +106,7 @@ class SpeechCodec(Codec):
                 left_out += 1
                 continue
             given += spoken.is_given
+            useless += config.use_times and record.times is not None and not spoken.is_given
             loudest = max(loudest, float(loudness(record.content, config).max()))
             if len(features) < LEARNED_FROM:
                 features.append(features_of(record.content))
@@ -156,8 +155,7 @@ class SpeechCodec(Codec):
             prosody=prosody,
             speakers=learned_space(looks, voices) if config.use_example else None,
             class_counts={name: counts[name] for name in sorted(counts)} if config.use_labels else {},
-            left_out=left_out,
-            given=given,
+            seen=Seen(left_out=left_out, given=given, useless=useless),
         )
 
     @classmethod
@@ -177,8 +175,7 @@ class SpeechCodec(Codec):
                 prosody=VoicedProsody.from_dictionary(found["prosody"], units=units) if config.use_prosody else None,
                 speakers=SpeakerSpace.from_dictionary(found["speakers"]) if config.use_example else None,
                 class_counts={str(name): int(count) for name, count in found["voices"].items()},
-                left_out=int(found.get("left_out", 0)),
-                given=int(found.get("given", 0)),
+                seen=Seen(**found.get("seen", {})),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ArtifactError(f"{FILE} of the codec cannot be read: {error}", do="get the model again") from error
@@ -191,8 +188,7 @@ class SpeechCodec(Codec):
             "voices": self.class_counts,
             "durations": self._durations.to_list(),
             "aligner": self._aligner.to_arrays(),
-            "left_out": self._left_out,
-            "given": self._given,
+            "seen": dataclasses.asdict(self._seen),
         }
         if self._prosody is not None:
             found["prosody"] = self._prosody.to_dictionary()
@@ -207,10 +203,7 @@ class SpeechCodec(Codec):
 
     def remarks(self) -> tuple[str, ...]:
         """Return how many recordings cannot be learned from, and of how many the times were known."""
-        what = "have no words, are too long, or are too short for their words"
-        given = f"{self._given} recordings came with times: when what is spoken in them was not searched for"
-        left_out = f"{self._left_out} recordings {what} and were left out"
-        return ((left_out,) if self._left_out else ()) + ((given,) if self._given else ())
+        return self._seen.remarks()
 
     def cut(self, records: Iterable[Record]) -> Iterator[Record]:
         """Yield the recordings, and those that are learned from once more as if they were higher or louder."""
@@ -354,8 +347,7 @@ class SpeechCodec(Codec):
             prosody=prosody,
             speakers=self._speakers,
             class_counts={name: counts[name] for name in self.class_names},
-            left_out=self._left_out,
-            given=self._given,
+            seen=self._seen,
         )
 
     def _heard_units(self, record: Record) -> list[Heard]:

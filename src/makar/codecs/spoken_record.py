@@ -1,5 +1,6 @@
 """What a recording says of itself: the units of its words, who speaks, and its sound at the rate of the codec."""
 
+import dataclasses
 from typing import Any
 
 from makar.codecs.image import UNLABELLED
@@ -8,6 +9,33 @@ from makar.codecs.spoken_units import Spoken, spoken_by_text, spoken_by_times
 from makar.data.record import Record
 from makar.data.sound import Sound, resampled
 from makar.errors import UsageError
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Seen:
+    """What was seen of the recordings that a codec was fitted to.
+
+    Attributes:
+        left_out: Recordings that cannot be learned from.
+        given: Those whose times were said, so that nothing was searched for.
+        useless: Those whose times say nothing of the units of the codec.
+    """
+
+    left_out: int = 0
+    given: int = 0
+    useless: int = 0
+
+    def remarks(self) -> tuple[str, ...]:
+        """Return what somebody should know of it."""
+        told = (
+            (self.left_out, "have no words, are too long, or are too short for their words and were left out"),
+            (self.given, "came with times: when what is spoken in them was not searched for"),
+            (self.useless, "came with times of phones, which say nothing of letters: they were searched"),
+        )
+        return tuple(f"{count} recordings {what}" for count, what in told if count)
+
+
+NONE_SEEN = Seen()
 
 
 def voice_of(record: Record, config: SpeechCodecConfig) -> str:

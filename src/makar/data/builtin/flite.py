@@ -4,6 +4,7 @@ Three of its voices draw their sound from models, ``kal16`` joins recorded piece
 learns from 90 sentences and their text alone finds them 11 (``rms``) and 12 (``kal16``) milliseconds from there in the mean.
 """
 
+import re
 import shutil
 import subprocess
 import tempfile
@@ -21,6 +22,7 @@ VOICES = ("rms", "slt", "awb", "kal16")
 """Those that Debian's flite 2.2 carries and that speak any text at 16,000 samples a second."""
 
 SPEAKING_SECONDS = 20
+PHONE = re.compile(r"([a-z]+):(\d+\.\d+)")
 
 
 class Said(NamedTuple):
@@ -28,7 +30,7 @@ class Said(NamedTuple):
 
     Attributes:
         file: A WAV file, 16,000 samples a second.
-        phones: What is spoken in it, with a pause at both ends.
+        phones: What is spoken in it, with a pause at both ends, the last of which ``kal16`` ends sooner than it says.
     """
 
     file: bytes
@@ -77,10 +79,8 @@ def said(text: str, *, voice: str) -> Said:
             content = file.read_bytes()
         except (OSError, subprocess.SubprocessError) as error:
             raise UnsupportedError(f"flite does not speak: {str(error)[:80]}", expected="flite 2.2") from error
-    pairs = [part.rpartition(":") for part in done.stdout.split()]
-    phones = [(name, float(end)) for name, _, end in pairs]
-    if not phones or any(name not in PHONES for name, _ in phones):
+    pairs = [PHONE.fullmatch(part) for part in done.stdout.split()]
+    phones = [(pair[1], float(pair[2])) for pair in pairs if pair is not None and pair[1] in PHONES]
+    if not phones or len(phones) < len(pairs):
         raise UnsupportedError(f"flite prints no phones of {text[:40]!a}", expected="flite 2.2 and English text")
-    # Of joined pieces the last pause ends sooner than planned.
-    seconds = read_sound(content).seconds
-    return Said(content, [(name, min(end, seconds)) for name, end in phones])
+    return Said(content, phones)
