@@ -187,7 +187,8 @@ def _chosen_codec(codec: CodecConfig, dataset: "DataSet", *, recipe: str) -> Cod
                 do=f"use --recipe {RECIPES[dataset.medium]}",
             )
         is_sung = isinstance(codec, SoundCodecConfig) and codec.use_lyrics
-        reads = is_sung or (isinstance(codec, ImageCodecConfig | SoundCodecConfig) and codec.use_captions)
+        described = ImageCodecConfig | SoundCodecConfig | VideoCodecConfig
+        reads = is_sung or (isinstance(codec, described) and codec.use_captions)
         if reads and not inspection.captions:
             raise UnsupportedError(
                 f'recipe "{recipe}" needs {"the words of songs" if is_sung else "captions"}',

@@ -1,6 +1,7 @@
 """Clips are learned in the latents of an autoencoder of their frames, in one command: people who walk and fight, of real drawings."""
 
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from makar.codecs.latent import LatentCodec
 from makar.data.clip import Clip
 from makar.data.video_file import video_bytes
 from makar.data.video_reader import read_clip
+from makar.errors import UnsupportedError
 from makar.tensor_spec import TARGET
 from tests.cli.small_models import see
 
@@ -88,6 +90,21 @@ def test_what_is_known_of_a_clip_stays_and_the_rest_is_made(place):
     # Strength 0 shows what the autoencoder makes of the clip, 1 does not look at it.
     rebuilt, other = (np.abs(made.astype(float) - short.frames).mean() for made in (near, far))
     assert rebuilt < other
+
+
+def test_the_denoiser_is_planned_for_the_latents_of_all_frames(place):
+    first, second = makar.plan(place / "data", recipe="latent-video", steps=2, probe=False).recipe.stages
+    assert first.codec == second.codec.base and (first.family.frames, first.family.channels) == (8, 3)
+    latents = first.family.latents()
+    assert latents.frames == second.family.frames == 8
+    assert (second.family.channels, second.family.height, second.family.width) == latents.sizes == (32, 4, 4)
+
+
+def test_without_captions_nothing_is_trained_before_that_is_said(place, tmp_path):
+    for number in range(4):
+        shutil.copy(place / "data" / f"{number}.apng", tmp_path)
+    with pytest.raises(UnsupportedError, match="needs captions"):
+        makar.plan(tmp_path, recipe="latent-video-text", steps=2, probe=False)
 
 
 @pytest.mark.slow
