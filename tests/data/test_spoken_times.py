@@ -227,6 +227,17 @@ def test_times_of_another_recording_are_refused(tmp_path, labels, text, said):
     assert f"1.tsv {said}" in refused.value.came
 
 
+def test_a_long_recording_is_cut_as_before_and_its_times_are_left_aside(tmp_path):
+    chords = "".join(f"{2 * number} {2 * number + 2} C:maj\n" for number in range(8))
+    files = {"song.wav": wave(16.0), "song.lab": chords, "other.TextGrid": LONG}
+    found = open_dataset(
+        folder_of(tmp_path / "music", files | {f"{n}.wav": wave(1.0, seed=n) for n in (1, 2)})
+    ).inspection
+    assert not found.times and found.used == 3
+    assert any("song.wav is cut into pieces" in sentence for sentence in found.warnings)
+    assert "times of a recording that is not here" in {row["reason"] for row in found.skipped}
+
+
 def test_a_text_may_spell_otherwise_than_its_times(tmp_path):
     labels = "0.1\t0.4\tmister\n0.4\t0.7\tbrown\n0.7\t0.9\tsmiled\n"
     for number, text in enumerate(("Mr. Brown smiled.", "21 smiled.")):

@@ -56,6 +56,11 @@ class SpokenTimes:
         """The words with spaces between; empty where none are known."""
         return " ".join(word.label.strip() for word in self.words if not is_silence(word.label))
 
+    @property
+    def end(self) -> float:
+        """The second at which the last thing is over that is said of the recording."""
+        return max(one.end for one in (*self.phones, *self.words))
+
     def check_length(self, seconds: float) -> None:
         """Refuse times that the recording does not reach.
 
