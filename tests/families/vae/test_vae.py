@@ -324,5 +324,14 @@ def test_every_frame_of_a_clip_is_an_image_of_its_own():
     whole.initialise_from_data([{"target": together}])
     single.initialise_from_data([{"target": clip}])
     assert torch.equal(whole.network.data_mean, single.network.data_mean)
-    with pytest.raises(UnsupportedError, match="single frames"):
-        whole.sampler(None)
+    options, sampler = whole.options(), whole.sampler(None)
+    (_, rebuilt, _), (_, drawn, _) = sampler.sample(options, [{"source": together[0]}, {"source": together[1]}], [1, 2])
+    shown = [
+        slots["target"]
+        for _, slots, _ in single.sampler(None).sample(options, [{"source": one} for one in clip], [1] * 6)
+    ]
+    assert np.allclose(np.concatenate([rebuilt["target"], drawn["target"]]), np.concatenate(shown), atol=1e-6)
+    with pytest.raises(UnsupportedError, match="a clip of shape"):
+        list(sampler.sample(options, [{"source": clip[0]}], [1]))
+    strange = whole.predict({"target": together}, "anomaly", generator())["score"]
+    assert np.allclose(strange, single.predict({"target": clip}, "anomaly", generator())["score"].reshape(2, 3).mean(1))

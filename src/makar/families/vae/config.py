@@ -18,6 +18,7 @@ from makar.tensor_spec import TARGET, Slot, TensorSpec
 FEATURE_STEP = 8
 LARGEST_FEATURES = 768
 MOST_FRAMES = 64
+BETWEEN = ("interpolate", "interpolate-seeds")
 VECTOR_FEATURES = 8
 """Width of the vector for the whole image, in features."""
 
@@ -30,7 +31,6 @@ class VaeConfig(FamilyConfig):
     target: ClassVar[str] = "makar.families.vae.family:VaeFamily"
     item_name: ClassVar[str] = "image"
     batching: ClassVar[Literal["items", "windows"]] = "items"
-    edits: ClassVar[tuple[str, ...]] = ("denoise", "reconstruct", "interpolate", "interpolate-seeds")
     predictions: ClassVar[tuple[str, ...]] = ("anomaly",)
 
     height: int = setting(32, meaning="height of the images", unit="pixels", minimum=4, maximum=256)
@@ -94,6 +94,11 @@ class VaeConfig(FamilyConfig):
                 f"latent_channels are {latent} for {len(self.multipliers)} levels",
                 expected="one number a level, none below 0, the last above 0 where vector_latents is 0",
             )
+
+    @property
+    def edits(self) -> tuple[str, ...]:
+        """What is given is rebuilt and cleaned; between two images there are others, and between the frames of two clips nothing is."""
+        return ("denoise", "reconstruct") if self.frames > 1 else ("denoise", "reconstruct", *BETWEEN)
 
     @property
     def level_widths(self) -> tuple[int, ...]:

@@ -15,10 +15,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from makar.errors import UnsupportedError
-from makar.families.family import Batch, Family, Loss, OnnxPart, ParameterGroup, Phase
+from makar.families.family import Batch, Family, Loss, OnnxPart, ParameterGroup, Phase, Sampler
 from makar.families.logits_hook import LogitsHook, refuse_hook
 from makar.families.vae.config import VaeConfig
 from makar.families.vae.description import error_cells, outlines
+from makar.families.vae.frames_sampler import FramesSampler
 from makar.families.vae.network import SMALLEST_DEVIATION, Decoding, Encoding, Posterior, VaeNetwork
 from makar.families.vae.objective import add_noise, black_and_white, divergence_of_channels, pressed_divergence
 from makar.families.vae.options import VaeOptions
@@ -51,7 +52,6 @@ class VaeFamily(Family):
     """
 
     options: ClassVar[type[VaeOptions]] = VaeOptions
-    edits: ClassVar[tuple[str, ...]] = VaeConfig.edits
     predictions: ClassVar[tuple[str, ...]] = VaeConfig.predictions
     concurrent: ClassVar[bool] = True
 
@@ -202,7 +202,7 @@ class VaeFamily(Family):
         """
         if what not in self.predictions:
             return super().predict(batch, what, generator)
-        image = batch[TARGET]
+        image = self._apart(batch[TARGET])
         draws = ANOMALY_DRAWS if self.config.likelihood == "bernoulli" else 1
         found = {name: torch.zeros(len(image)) for name in ("score", "reconstruction", "divergence")}
         with torch.no_grad():
@@ -213,7 +213,8 @@ class VaeFamily(Family):
                 found["score"] += self._strangeness(seen).cpu() / draws
                 found["reconstruction"] += nats.cpu() / draws
                 found["divergence"] += sum(divergence_of_channels(*level).sum(1).cpu() for level in levels) / draws
-        return {name: value.numpy() for name, value in found.items()}
+        # A clip is as strange as its frames are in the mean.
+        return {name: value.reshape(-1, self.config.frames).mean(1).numpy() for name, value in found.items()}
 
     def _rebuilt(self, seen: Tensor) -> tuple[Tensor, Tensor | None, list[Posterior]]:
         """Return location, log scale and the posteriors of every level when all latents are at their means."""
@@ -282,21 +283,13 @@ class VaeFamily(Family):
     def _compute(self) -> None:
         self.network.compute_type = _TYPES[self.precision]
 
-    def sampler(self, codec: Any, *, hook: LogitsHook | None = None) -> VaeSampler:
-        """Return a sampler over the current weights.
-
-        Raises:
-            UnsupportedError: It learned the frames of clips, each for itself, which make no clip.
-        """
+    def sampler(self, codec: Any, *, hook: LogitsHook | None = None) -> Sampler:
+        """Return a sampler over the current weights."""
         del codec
         refuse_hook(hook)
-        if self.config.frames > 1:
-            raise UnsupportedError(
-                "an autoencoder of single frames makes no clips",
-                expected="the stage after it, which learned how they follow",
-            )
         self._compute()
-        return VaeSampler(self.network, seen=self._seen)
+        images = VaeSampler(self.network, seen=self._seen)
+        return images if self.config.frames == 1 else FramesSampler(images, self.config)
 
     def tensors(self) -> dict[str, Tensor]:
         """Return weights, and the statistics of the data, under the names of the network's parts."""
