@@ -16,7 +16,8 @@ import spoken
 from measure import machine, write_result
 
 from makar.codecs.alignment import features_of, learned_aligner
-from makar.codecs.units import PHONES, units_of
+from makar.codecs.units import units_of
+from makar.data.phones import PHONES
 from makar.data.sound_reader import read_sound
 
 BAR_SECONDS = 0.030

@@ -32,6 +32,7 @@ from measure import machine, timed, write_result
 import makar
 from makar.codecs.pitch import pitches_hz, semitones
 from makar.codecs.prosody import track_of
+from makar.data.builtin.spoken_sentences import jsgf
 from makar.data.sound import Sound, resampled
 from makar.data.sound_reader import read_sound
 
@@ -54,7 +55,7 @@ def recogniser(folder: Path | None, *, is_free: bool = False) -> Any:
     if is_free:
         return Decoder(loglevel="FATAL")
     with tempfile.NamedTemporaryFile("w", suffix=".gram", delete=False) as file:
-        file.write(spoken.grammar_jsgf())
+        file.write(jsgf())
     return Decoder(jsgf=file.name, loglevel="FATAL")
 
 

@@ -10,35 +10,19 @@ import itertools
 import json
 import random
 import re
-import subprocess
 from pathlib import Path
 
 from measure import data_folder
 
+from makar.data.builtin.flite import said
+from makar.data.builtin.spoken_sentences import commands
+
 BOOKS = 40
-GRAMMAR = (
-    ["bin", "lay", "place", "set"], ["blue", "green", "red", "white"], ["at", "by", "in", "with"],
-    ["alpha", "bravo", "charlie", "delta", "echo", "foxtrot", "golf", "hotel", "india", "juliet", "kilo", "lima"],
-    ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"], ["again", "now", "please", "soon"],
-)  # fmt: skip
 
 
 def grammar(count: int, *, seed: int) -> list[str]:
     """Return different commands."""
-    draw = random.Random(seed)
-    found: dict[str, None] = {}
-    while len(found) < count:
-        found[" ".join(draw.choice(words) for words in GRAMMAR)] = None
-    return list(found)
-
-
-def grammar_jsgf() -> str:
-    """Return the grammar as a recogniser reads it."""
-    return (
-        "#JSGF V1.0; grammar commands; public <command> = "
-        + " ".join(f"({' | '.join(words)})" for words in GRAMMAR)
-        + ";"
-    )
+    return commands(count, draw=random.Random(seed))
 
 
 def prose(count: int, *, seed: int) -> list[str]:
@@ -57,9 +41,9 @@ def prose(count: int, *, seed: int) -> list[str]:
 
 def speak(text: str, path: Path, *, voice: str = "rms") -> list[tuple[str, float]]:
     """Write a recording and return (phone, second at which it ends) of all of its phones."""
-    command = ["flite", "-psdur", "-voice", voice, "-t", f" {text}", "-o", str(path)]
-    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    return [(phone, float(end)) for phone, end in (word.split(":") for word in said.split())]
+    spoken = said(text, voice=voice)
+    path.write_bytes(spoken.file)
+    return spoken.phones
 
 
 def corpus(

@@ -28,7 +28,7 @@ from makar.config import with_settings
 from makar.errors import UnsupportedError, UsageError
 from makar.families.family_config import FamilyConfig
 from makar.recipe import KEPT, NOTHING, Origin, Recipe, Stage, check_fit, check_rows, check_task
-from makar.recipes.for_task import RECIPES, reading_for, recipe_for
+from makar.recipes.for_task import RECIPES, reading_for, recipe_for, recipe_of_items
 from makar.recipes.growing import grown_recipe
 from makar.tensor_spec import TARGET, TensorSpec
 from makar.training.data_size import DataSize, estimated_size, text_bytes
@@ -47,21 +47,12 @@ if TYPE_CHECKING:
     from makar.data.dataset import DataSet
     from makar.training.probe import Measurement
 
-LABELLED = {
-    **{"image": "image-class", "sound": "sound-class", "structure": "protein-structure-class"},
-    "video": "video-class",
-}
-CAPTIONED = {"image": "image-text", "sound": "sound-text", "video": "video-text"}
-"""Recipes of media whose items can have a class or a caption."""
-
 LABELLING = (
     *(ImageCodecConfig, SoundCodecConfig, SpeechCodecConfig, VideoCodecConfig, WaveCodecConfig),
     BackboneCodecConfig,
 )
 """Settings of codecs that can learn classes."""
 
-CAPTIONED_SHARE = 0.5
-"""Share of the items that must have a caption for captions to be worth learning."""
 MOST_CLASSES = 1000
 LONGEST_SIDE = 32
 """Of images, in pixels, where the recipe does not ask for more."""
@@ -137,13 +128,16 @@ def choose_recipe(dataset: "DataSet", request: Request) -> Recipe:
             f"--adapter {request.adapter} of nothing", expected="a model that it adapts", do="--from MODEL"
         )
     inspection = dataset.inspection
-    labelled = dataset.medium in LABELLED and _is_labelled(inspection.labels, inspection.used)
-    captioned = dataset.medium in CAPTIONED and inspection.captions >= CAPTIONED_SHARE * max(1, inspection.documents)
+    documents = max(1, inspection.documents)
+    by_items = recipe_of_items(
+        dataset.medium,
+        is_labelled=_is_labelled(inspection.labels, inspection.used),
+        captioned=inspection.captions / documents,
+        timed=inspection.times.get("recordings", 0) / documents,
+    )
     by_task = recipe_for(dataset.medium, dataset.task)
-    by_data = LABELLED[dataset.medium] if labelled else CAPTIONED[dataset.medium] if captioned else by_task
     # What people like is learned by a model that makes it.
-    by_data = by_task if dataset.task else by_data
-    name = request.recipe or by_data
+    name = request.recipe or (by_task if dataset.task else by_items or by_task)
     recipe: Recipe = registry.load("recipes", name)()
     if recipe.grown:
         raise UnsupportedError(f'recipe "{name}" begins from a saved model', expected="one", do="--from MODEL")
@@ -193,7 +187,8 @@ def _chosen_codec(codec: CodecConfig, dataset: "DataSet", *, recipe: str) -> Cod
                 do=f"use --recipe {RECIPES[dataset.medium]}",
             )
         is_sung = isinstance(codec, SoundCodecConfig) and codec.use_lyrics
-        reads = is_sung or (isinstance(codec, ImageCodecConfig | SoundCodecConfig) and codec.use_captions)
+        described = ImageCodecConfig | SoundCodecConfig | VideoCodecConfig
+        reads = is_sung or (isinstance(codec, described) and codec.use_captions)
         if reads and not inspection.captions:
             raise UnsupportedError(
                 f'recipe "{recipe}" needs {"the words of songs" if is_sung else "captions"}',
@@ -201,7 +196,7 @@ def _chosen_codec(codec: CodecConfig, dataset: "DataSet", *, recipe: str) -> Cod
                 do=f"use --recipe {dataset.medium}",
             )
     if isinstance(codec, SpeechCodecConfig | TranscriptCodecConfig):
-        if not inspection.captions:
+        if not inspection.captions and not (isinstance(codec, SpeechCodecConfig) and inspection.times):
             raise UnsupportedError(
                 f'recipe "{recipe}" needs the words of every recording',
                 expected="a .txt beside every recording, or a metadata table with a column of text",

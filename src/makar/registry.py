@@ -135,6 +135,8 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "image-tokens": "makar.recipes.image_tokens:image_tokens",
         "caption": "makar.recipes.caption:caption",
         "latent-diffusion": "makar.recipes.latent_images:latent_diffusion",
+        "latent-video": "makar.recipes.latent_video:latent_video",
+        "latent-video-text": "makar.recipes.latent_video:latent_video_text",
         "distill": "makar.recipes.distill:distill",
         "image-feedback": "makar.recipes.image_feedback:image_feedback",
         "controlnet": "makar.recipes.control:controlnet",

@@ -10,7 +10,8 @@ from makar.codecs.codec import fit_codec
 from makar.codecs.durations import Durations, learned_durations
 from makar.codecs.prosody import Manner
 from makar.codecs.speech_config import SpeechCodecConfig, choose_spoken_codec
-from makar.codecs.units import KINDS, LETTERS, PAUSE, number_words, units_of
+from makar.codecs.units import KINDS, LETTERS, number_words, units_of
+from makar.data.phones import PAUSE
 from makar.data.sound import Sound
 from makar.errors import ArtifactError, ConfigError, DataError, EmptyDataError, UnsupportedError, UsageError
 from tests.codecs.test_sound import record

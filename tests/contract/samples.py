@@ -230,6 +230,8 @@ REPETITIONS = {
         ("image-tokens", 0),
         ("image-tokens", 1),
         ("latent-diffusion", 0),
+        ("latent-video", 1),
+        ("latent-video-text", 0),
     ),
     *(("sound-class", 0), ("musiclm", 3), ("answer", 0), ("rating", 0)),
     ("protein-structure", 0),

@@ -80,7 +80,7 @@ def test_a_song_of_the_data_set_has_style_and_words():
 
 
 def test_without_flite_songs_are_refused_and_the_package_named(monkeypatch):
-    monkeypatch.setattr("makar.data.builtin.songs.shutil.which", lambda program: None)
+    monkeypatch.setattr("shutil.which", lambda program: None)
     with pytest.raises(UnsupportedError, match="flite") as refused:
         open_dataset("builtin:songs")
     assert refused.value.do == "apt-get install flite"

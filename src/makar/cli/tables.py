@@ -63,6 +63,7 @@ def print_inspection(values: Mapping[str, Any]) -> None:
             {"role": role, "column": column} for role, column in values["roles"].items()
         ],
         "pairs": list(_pair_rows(values["pairs"])),
+        "times": _times_rows(values["times"]),
         "captions": [{"documents with a caption": values["captions"]}] if values["captions"] else [],
     }
     for title, rows in sections.items():
@@ -137,6 +138,14 @@ def _statements(stated: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     if rest := stated[MOST_ROWS:]:
         rows.append({"licence": f"{len(rest):,} others", "stated in": "see --json"})
     return rows
+
+
+def _times_rows(times: Mapping[str, int]) -> list[dict[str, Any]]:
+    """Return how many recordings come with times of when what is spoken in them."""
+    if not times:
+        return []
+    kinds = [f"{kind} {times[kind]:,}" for kind in ("phones", "words") if times.get(kind)]
+    return [{"recordings with times beside them": times["recordings"], "of": ", ".join(kinds)}]
 
 
 def _pair_rows(pairs: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -22,7 +22,7 @@ FLOOR_DB = 60.0
 
 STATES = 2
 ROUNDS = 12
-TOGETHER = 32
+TOGETHER, TOGETHER_FRAMES = 32, 8192
 SMALLEST_DEVIATION = 2.0
 """In decibels: no state is surer than this of what it sounds like."""
 
@@ -97,7 +97,12 @@ def features_of(sound: Sound) -> np.ndarray:
 
 
 def learned_aligner(
-    features: list[np.ndarray], sequences: list[np.ndarray], *, units: int, lengths: np.ndarray | None = None
+    features: list[np.ndarray],
+    sequences: list[np.ndarray],
+    *,
+    units: int,
+    lengths: np.ndarray | None = None,
+    halves_alone: bool = False,
 ) -> Aligner:
     """Return an aligner from recordings and the units that are spoken in them.
 
@@ -106,6 +111,7 @@ def learned_aligner(
         sequences: Numbers of its units.
         units: How many different units there are.
         lengths: About how long each of them lasts beside the others, float64 ``[units]``; by default all are alike.
+        halves_alone: Whether the states of one unit alone, whose beginning and end are known, are its halves; else they are searched for.
 
     Raises:
         DataError: No recording is long enough for its text.
@@ -122,9 +128,14 @@ def learned_aligner(
     everywhere = (whole.mean(0), np.maximum(whole.var(0), SMALLEST_DEVIATION**2))
     usual = np.ones(units) if lengths is None else lengths
     ends = [_divided(len(part), np.repeat(usual[order], STATES)) for part, order in zip(parts, orders, strict=True)]
-    for _ in range(ROUNDS):
+    open_parts = [number for number, order in enumerate(orders) if len(order) > 1 or not halves_alone]
+    for _ in range(ROUNDS if open_parts else 0):
         aligner = _estimated(parts, orders, ends, units=units, everywhere=everywhere)
-        ends = _state_ends(parts, orders, aligner)
+        found = _state_ends(
+            [parts[number] for number in open_parts], [orders[number] for number in open_parts], aligner
+        )
+        for number, one in zip(open_parts, found, strict=True):
+            ends[number] = one
     return _estimated(parts, orders, ends, units=units, everywhere=everywhere)
 
 
@@ -168,8 +179,13 @@ def _estimated(
 def _state_ends(parts: list[np.ndarray], orders: list[np.ndarray], aligner: Aligner) -> list[np.ndarray]:
     """Return where every state ends in the likeliest division of each recording."""
     found: list[np.ndarray] = []
-    for start in range(0, len(parts), TOGETHER):
-        found += _searched(parts[start : start + TOGETHER], orders[start : start + TOGETHER], aligner)
+    while len(found) < len(parts):
+        start = len(found)
+        # Words and phones are short, so many of them make as large a table as a few recordings.
+        end = start + TOGETHER
+        while end < len(parts) and (end - start) * len(parts[end]) < TOGETHER_FRAMES:
+            end += 1
+        found += _searched(parts[start:end], orders[start:end], aligner)
     return found
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-PICTURED = ("image", "sound")
+PICTURED = ("image", "sound", "video")
 """Media whose codecs make pictures, which learned codecs work on."""
 
 
@@ -106,7 +106,7 @@ class LearnedCodecConfig(CodecConfig):
         if not set(PICTURED) & set(self.base.content_media):
             raise ConfigError(
                 f'codec "{self.base.kind}" cannot encode {", ".join(PICTURED)}',
-                expected="a codec of images or sounds below the learned one",
+                expected="a codec of images, sounds or videos below the learned one",
             )
 
     @abc.abstractmethod

@@ -243,6 +243,17 @@ class LatentCodec(LearnedCodec):
                 one[TARGET] = self._kept(latents)
         return slots
 
+    def latents_of(self, content: np.ndarray) -> np.ndarray:
+        """Return content as a later stage sees it.
+
+        Args:
+            content: float32 ``[channels, height, width]`` in -1..1, as the base makes it; of a clip the channels of all frames.
+
+        Returns:
+            float32 latents, or int64 tokens, of the sizes that ``spec`` says.
+        """
+        return self.to_model(TARGET, self._kept(self._latents(content[None])[0]))
+
     def encode_caption(self, prompt: str) -> np.ndarray:
         """Return the tokens of a description as the base makes them, int64 ``[length]``.
 

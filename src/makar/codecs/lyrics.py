@@ -16,7 +16,8 @@ import numpy as np
 
 from makar.codecs.alignment import FRAME_SECONDS, Aligner, features_of, learned_aligner
 from makar.codecs.durations import Durations, learned_durations
-from makar.codecs.units import KINDS, LONGEST_CHARACTERS, PAUSE, has_phones, units_of
+from makar.codecs.units import KINDS, LONGEST_CHARACTERS, has_phones, units_of
+from makar.data.phones import PAUSE
 from makar.data.record import Record
 from makar.data.singing import VOWELS
 from makar.errors import DataError, EmptyDataError, UsageError

@@ -15,8 +15,8 @@ from makar.codecs.hearing_config import (
     usual_rate_hz,
 )
 from makar.codecs.image_config import ImageCodecConfig, estimated_slots
-from makar.codecs.units import PHONES
 from makar.config import setting
+from makar.data.phones import PHONES
 from makar.tensor_spec import LYRICS, SOURCE, Slot, TensorSpec
 
 MOST_FRAMES = 256

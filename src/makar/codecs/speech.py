@@ -1,15 +1,16 @@
 """Speech: the picture of a recording, and for every frame of it which unit of the text is spoken in it.
 
-When each unit is spoken is found in the recordings themselves (``makar.codecs.alignment``), and how long one lasts in a new text follows
-from the same recordings (``makar.codecs.durations``). So a model needs to know only what a unit sounds like between its neighbours:
-Matcha-TTS (Mehta et al. 2023, arXiv 2309.03199) with durations from a table. A frame is one place of the model and its bands are the
-channels of it; kept is the picture with the bands as rows, as of any other sound.
+When each unit is spoken is said beside the recordings (``makar.codecs.spoken_units``) or found in them (``makar.codecs.alignment``), and
+how long one lasts in a new text follows from the same recordings (``makar.codecs.durations``). So a model needs to know only what a unit
+sounds like between its neighbours: Matcha-TTS (Mehta et al. 2023, arXiv 2309.03199) with durations from a table. A frame is one place of
+the model and its bands are the channels of it; kept is the picture with the bands as rows, as of any other sound.
 """
 
+import dataclasses
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -24,7 +25,8 @@ from makar.codecs.prosody import AS_IT_IS, Heard, Manner, Track, VoicedProsody, 
 from makar.codecs.speaker import HeardVoice, SpeakerSpace, learned_space, speaker_features
 from makar.codecs.speech_config import SpeechCodecConfig
 from makar.codecs.speech_frames import frame_planes
-from makar.codecs.spoken_record import at_rate, order_of, voice_of
+from makar.codecs.spoken_record import NONE_SEEN, Seen, at_rate, spoken_of, voice_of
+from makar.codecs.spoken_units import Spoken
 from makar.codecs.text_parts import halves
 from makar.codecs.units import KINDS, has_phones, units_of
 from makar.data.record import Record, Records, is_sampled
@@ -52,7 +54,7 @@ class SpeechCodec(Codec):
         prosody: How high and loud every unit of every voice is; ``None`` where the model is not told.
         speakers: In which directions speakers lie apart; ``None`` where the model is not told who speaks.
         class_counts: Training recordings of each voice by name; empty where they are not told apart.
-        left_out: Recordings that were seen in fitting and cannot be learned from.
+        seen: How many recordings were left out in fitting, and of how many the times were known.
     """
 
     def __init__(
@@ -64,12 +66,12 @@ class SpeechCodec(Codec):
         prosody: VoicedProsody | None = None,
         speakers: SpeakerSpace | None = None,
         class_counts: dict[str, int],
-        left_out: int = 0,
+        seen: Seen = NONE_SEEN,
     ) -> None:
         self.config: SpeechCodecConfig = config
         self.class_counts = class_counts
         self.class_names = tuple(class_counts)
-        self._aligner, self._durations, self._left_out = aligner, durations, left_out
+        self._aligner, self._durations, self._seen = aligner, durations, seen
         self._prosody, self._speakers = prosody, speakers
         self._numbers = {unit: number for number, unit in enumerate(KINDS[config.units])}
         self._voices = {name: number for number, name in enumerate(self.class_names)}
@@ -88,25 +90,27 @@ class SpeechCodec(Codec):
             config = config.changed(units="phones" if has_phones() else "letters")
         numbers = {unit: number for number, unit in enumerate(KINDS[config.units])}
         features: list[np.ndarray] = []
-        orders: list[np.ndarray] = []
+        said: list[Spoken] = []
         tracks: list[Track] = []
         looks: list[np.ndarray] = []
         voices: list[str] = []
         counts: Counter[str] = Counter()
-        loudest, seen, left_out = -RANGE_DB, 0, 0
+        loudest, seen, left_out, given, useless = -RANGE_DB, 0, 0, 0, 0
         for record in records:
             counts[record.label or UNLABELLED] += 1
             seen += 1
             if len(features) >= LEARNED_FROM and not is_sampled(seen - 1):
                 continue
-            order = order_of(record, config, numbers)
-            if order is None:
+            spoken = spoken_of(record, config, numbers)
+            if spoken is None:
                 left_out += 1
                 continue
+            given += spoken.is_given
+            useless += config.use_times and record.times is not None and not spoken.is_given
             loudest = max(loudest, float(loudness(record.content, config).max()))
             if len(features) < LEARNED_FROM:
                 features.append(features_of(record.content))
-                orders.append(order)
+                said.append(spoken)
                 voices.append(voice_of(record, config))
                 if config.use_prosody or config.use_example:
                     tracks.append(track_of(record.content))
@@ -117,18 +121,25 @@ class SpeechCodec(Codec):
                 f"none of {seen} sounds comes with words that are spoken in it and is at most {config.seconds:.1f} seconds long",
                 expected="recordings of sentences with a .txt beside each, or a metadata table with their text",
             )
-        aligner = learned_aligner(features, orders, units=len(numbers))
-        spoken: dict[int, np.ndarray] = {}
-        for place, (part, order) in enumerate(zip(features, orders, strict=True)):
+        aligner = learned_aligner(
+            [part for one, seen_of in zip(said, features, strict=True) for part in one.parts(seen_of)],
+            [span.order for one in said for span in one.spans],
+            units=len(numbers),
+            halves_alone=True,
+        )
+        found: dict[int, np.ndarray] = {}
+        for place, (part, one) in enumerate(zip(features, said, strict=True)):
             try:
-                spoken[place] = aligner.ends(part, order)
+                found[place] = one.ends(aligner, part)
             except DataError:
                 left_out += 1
-        kept = [orders[place] for place in spoken]
-        durations = learned_durations(kept, [np.diff(ends, prepend=0) for ends in spoken.values()], units=len(numbers))
+        kept = {place: said[place].order for place in found}
+        durations = learned_durations(
+            list(kept.values()), [np.diff(ends, prepend=0) for ends in found.values()], units=len(numbers)
+        )
         prosody = None
         if config.use_prosody:
-            heard = [tracks[place].heard(orders[place], ends, voices[place]) for place, ends in spoken.items()]
+            heard = [tracks[place].heard(kept[place], ends, voices[place]) for place, ends in found.items()]
             prosody = learned_voices(heard, units=len(numbers), shift=config.pitch_shift)
         if config.use_labels and (set(counts) == {UNLABELLED} or len(counts) > MOST_CLASSES):
             raise ConfigError(
@@ -144,7 +155,7 @@ class SpeechCodec(Codec):
             prosody=prosody,
             speakers=learned_space(looks, voices) if config.use_example else None,
             class_counts={name: counts[name] for name in sorted(counts)} if config.use_labels else {},
-            left_out=left_out,
+            seen=Seen(left_out=left_out, given=given, useless=useless),
         )
 
     @classmethod
@@ -164,18 +175,20 @@ class SpeechCodec(Codec):
                 prosody=VoicedProsody.from_dictionary(found["prosody"], units=units) if config.use_prosody else None,
                 speakers=SpeakerSpace.from_dictionary(found["speakers"]) if config.use_example else None,
                 class_counts={str(name): int(count) for name, count in found["voices"].items()},
+                seen=Seen(**found.get("seen", {})),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ArtifactError(f"{FILE} of the codec cannot be read: {error}", do="get the model again") from error
 
     def files(self) -> dict[str, bytes]:
         """Return what was found in the data."""
-        found = {
+        found: dict[str, Any] = {
             "units": self.config.units,
             "loudest_db": self.config.loudest_db,
             "voices": self.class_counts,
             "durations": self._durations.to_list(),
             "aligner": self._aligner.to_arrays(),
+            "seen": dataclasses.asdict(self._seen),
         }
         if self._prosody is not None:
             found["prosody"] = self._prosody.to_dictionary()
@@ -189,9 +202,8 @@ class SpeechCodec(Codec):
         return self.config.made(len(self.class_names))
 
     def remarks(self) -> tuple[str, ...]:
-        """Return how many recordings cannot be learned from."""
-        what = "have no words, are too long, or are too short for their words"
-        return (f"{self._left_out} recordings {what} and were left out",) if self._left_out else ()
+        """Return how many recordings cannot be learned from, and of how many the times were known."""
+        return self._seen.remarks()
 
     def cut(self, records: Iterable[Record]) -> Iterator[Record]:
         """Yield the recordings, and those that are learned from once more as if they were higher or louder."""
@@ -202,8 +214,8 @@ class SpeechCodec(Codec):
 
         A recording without words, one that is longer than the frames, and one that is shorter than its words are left out.
         """
-        order = order_of(record, self.config, self._numbers)
-        if order is None:
+        spoken = spoken_of(record, self.config, self._numbers)
+        if spoken is None:
             return {}
         slots: dict[str, np.ndarray] = {}
         if self.class_names:
@@ -212,10 +224,10 @@ class SpeechCodec(Codec):
                 return {}
             slots[CLASS] = np.asarray(number, np.int64)
         try:
-            ends = self._aligner.ends(features_of(record.content), order)
+            ends = spoken.ends(self._aligner, features_of(record.content))
         except DataError:
             return {}
-        config = self.config
+        config, order = self.config, spoken.order
         is_tracked = self._prosody is not None or self._speakers is not None
         track = track_of(record.content) if is_tracked else None
         drawn, contour = None, None
@@ -335,18 +347,18 @@ class SpeechCodec(Codec):
             prosody=prosody,
             speakers=self._speakers,
             class_counts={name: counts[name] for name in self.class_names},
-            left_out=self._left_out,
+            seen=self._seen,
         )
 
     def _heard_units(self, record: Record) -> list[Heard]:
-        order = order_of(record, self.config, self._numbers)
+        spoken = spoken_of(record, self.config, self._numbers)
         try:
-            ends = None if order is None else self._aligner.ends(features_of(record.content), order)
+            ends = None if spoken is None else spoken.ends(self._aligner, features_of(record.content))
         except DataError:
             ends = None
-        if order is None or ends is None:
+        if spoken is None or ends is None:
             return []
-        return [track_of(record.content).heard(order, ends, voice_of(record, self.config))]
+        return [track_of(record.content).heard(spoken.order, ends, voice_of(record, self.config))]
 
     def to_model(self, slot: str, values: np.ndarray) -> np.ndarray:
         """Turn the rows of a picture into channels in -1..1, and what is said of frames into 0..1; classes stay what they are."""

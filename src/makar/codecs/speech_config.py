@@ -42,6 +42,11 @@ class SpeechCodecConfig(HearingConfig):
         False, meaning="learn several voices, the labels of the recordings, so that one can be asked for"
     )
 
+    use_times: bool = setting(
+        True,
+        meaning="take when units are spoken from the times beside recordings, where there are any, and search for the others alone",
+    )
+
     use_samples: bool = setting(
         False,
         meaning="give the model the samples of every recording beside its picture, so that it learns to make them",

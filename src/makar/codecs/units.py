@@ -11,13 +11,9 @@ import shutil
 import subprocess
 import unicodedata
 
+from makar.data.phones import PAUSE, PHONES
 from makar.errors import UnsupportedError, UsageError
 
-PAUSE = "pau"
-PHONES = (
-    PAUSE, "aa", "ae", "ah", "ao", "aw", "ax", "ay", "b", "ch", "d", "dh", "eh", "er", "ey", "f", "g", "hh", "ih", "iy", "jh", "k", "l",
-    "m", "n", "ng", "ow", "oy", "p", "r", "s", "sh", "t", "th", "uh", "uw", "v", "w", "y", "z", "zh",
-)  # fmt: skip
 LETTERS = (PAUSE, " ", "'", *"abcdefghijklmnopqrstuvwxyz")
 KINDS = {"phones": PHONES, "letters": LETTERS}
 PROGRAM = "flite"

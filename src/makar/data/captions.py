@@ -1,6 +1,6 @@
 """Captions and labels of image files: a text file beside the image, a metadata table, or the names of folders.
 
-* ``cat.png`` with ``cat.txt`` beside it: the text is the caption.
+* ``cat.png`` with ``cat.txt`` beside it: the text is the caption; so is ``cat.lab`` where it holds no times.
 * ``metadata.csv`` or ``metadata.jsonl`` with a column ``file_name``: the image-folder layout of Hugging Face.
 * ``metadata.csv`` of rows ``name|text`` or ``name|text|text in words`` with ``wavs/name.wav``: the layout of LJSpeech.
 * Two or more folders of images side by side, none named after a split: their names are the labels.
@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from makar.data.folder_pairs import FolderPairs
+from makar.data.label_lines import holds_times
 from makar.data.split_names import WORDS, split_and_domain, split_of_value
 from makar.data.table_columns import CAPTION_NAMES, LABEL_NAMES, LICENCE_NAMES, SPLIT_NAMES, text_of
 
@@ -114,11 +115,15 @@ class Captions:
     def _beside(self, path: Path | None) -> str | None:
         if path is None or not self.has_sidecars:
             return None
-        try:
-            with path.with_suffix(".txt").open("rb") as stream:
-                return stream.read(CAPTION_LIMIT_BYTES).decode("utf-8", "replace").strip() or None
-        except OSError:
-            return None
+        for suffix in (".txt", ".lab"):
+            try:
+                with path.with_suffix(suffix).open("rb") as stream:
+                    content = stream.read(CAPTION_LIMIT_BYTES)
+            except OSError:
+                continue
+            if suffix == ".txt" or not holds_times(content):
+                return content.decode("utf-8", "replace").strip() or None
+        return None
 
 
 def _stem(name: str) -> str:

@@ -102,8 +102,10 @@ class DataSet:
                 record = self._record(document, index, split, pixels, pixels.tobytes())
                 yield record if pair is None else dataclasses.replace(record, pair=pair)
             elif self.medium in ("sound", "structure", "video"):
+                times = None if document.read_times is None else document.read_times()
                 for piece in document.read():
-                    yield self._record(document, index, split, piece, piece.tobytes())
+                    record = self._record(document, index, split, piece, piece.tobytes())
+                    yield record if times is None else dataclasses.replace(record, times=times)
             else:
                 for part in document.read():
                     yield self._record(document, index, split, part, part.encode("utf-8", "replace"))

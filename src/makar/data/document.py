@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from makar.data.record import UNKNOWN_LICENCE
+from makar.data.spoken_times import SpokenTimes
 
 Skip = Callable[[str, str], None]
 """Called with a source and a reason for everything that is found and not used."""
@@ -28,6 +29,7 @@ class Document:
         read: Returns the content: an iterator of parts of at most about a megabyte for text and code, pixels
             ``uint8 [height, width, channels]`` for images. Valid until the next document is asked for. Raises ``DataError``.
         official: ``"train"``, ``"validation"`` or ``"test"`` where the data says so.
+        read_times: Returns when what is spoken in the recording (``SpokenTimes``), where somebody says. Raises ``DataError``.
         read_pair: Returns the image that this one is to be made from, where the data holds pairs. Raises ``DataError``.
         group: What this document and another that belongs to it are called; they are always in the same part.
         is_alone: Whether it lies among pairs and has no partner.
@@ -39,6 +41,7 @@ class Document:
     read: Callable[[], Any]
     official: str | None = None
     read_pair: Callable[[], Any] | None = None
+    read_times: Callable[[], SpokenTimes] | None = None
     group: str | None = None
     is_alone: bool = False
     caption: str | None = None

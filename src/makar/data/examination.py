@@ -57,7 +57,7 @@ class Examination:
 
     ``pairs`` are documents that nearly agree; ``groups`` is the same number, not 0, for documents that belong together; ``paired`` is 1
     where a document comes with an image that it is to be made from, and ``alone`` is the number and the names of a few that lie among
-    pairs and have no partner.
+    pairs and have no partner. ``times`` counts the recordings that come with times of phones, of words, of either.
     """
 
     digests: np.ndarray
@@ -74,6 +74,7 @@ class Examination:
     skipped: SkipLedger
     labels: Counter[str]
     licences: Counter[str]
+    times: Counter[str]
     captions: int
     shapes: Counter[tuple[int, ...]]
     alone: tuple[int, list[str]]
@@ -100,9 +101,11 @@ class _Collector:
         self.licences: Counter[str] = Counter()
         self.shapes: Counter[tuple[int, ...]] = Counter()
         self.alone: tuple[int, list[str]] = (0, [])
+        self.times: Counter[str] = Counter()
         self.captions = self.bytes = 0
+        self.seconds = 0.0
         self.shape = (0, 0, 0)
-        # ``bytes`` and ``shape`` are of the document that is being read.
+        # ``bytes``, ``seconds`` and ``shape`` are of the document that is being read.
         self.signatures: list[np.ndarray] = []
         self.thumbnails: list[np.ndarray] = []
         self.hashes: list[np.ndarray] = []
@@ -124,6 +127,8 @@ class _Collector:
             except DataError as error:
                 code = UNREADABLE
                 self.skipped(document.name, error.came.removeprefix(f"{document.name} "))
+            if code == TRAIN and not self._times_fit(document):
+                code = UNREADABLE
         if size > SIZE_LIMIT:
             self.large[len(self.sizes)] = size
         self.digests.append(digest)
@@ -168,7 +173,8 @@ class _Collector:
             digest.update(piece.tobytes())
             self.bytes += piece.samples.nbytes
         assert first is not None, "a file without sounds is refused where it is read"
-        self._count_shape((first.rate_hz, _duration_ms(samples / first.rate_hz), first.shape[1]))
+        self.seconds = samples / first.rate_hz
+        self._count_shape((first.rate_hz, _duration_ms(self.seconds), first.shape[1]))
         if len(self.compared) < near_image.IMAGE_LIMIT:
             loudness = mel_decibels(
                 first.mono(), rate_hz=first.rate_hz, hop=max(1, first.rate_hz // 60), mels=SOUND_BANDS
@@ -222,6 +228,20 @@ class _Collector:
         if abs(height * self.shape[1] / (width * self.shape[0]) - 1) > ASPECT_TOLERANCE:
             self.skipped(document.name, "not used as a pair: the two images have different shapes")
             return False
+        return True
+
+    def _times_fit(self, document: Document) -> bool:
+        """Whether the times beside a recording, if there are any, can be read and are those of the recording; they are counted."""
+        if document.read_times is None:
+            return True
+        try:
+            times = document.read_times()
+            times.check_length(self.seconds)
+        except DataError as error:
+            # The message names file and line, so it is the example.
+            self.skipped(error.came, "its times cannot be used")
+            return False
+        self.times.update(("recordings", *(name for name in ("phones", "words") if getattr(times, name))))
         return True
 
     def _see_text(self, pieces: Iterator[str], *, of: str) -> tuple[int, int, str | None]:
@@ -318,6 +338,7 @@ def examine(source: Source, *, progress: Progress | None = None) -> Examination:
         skipped=collector.skipped,
         labels=collector.labels,
         licences=collector.licences,
+        times=collector.times,
         captions=collector.captions,
         shapes=collector.shapes,
         alone=collector.alone,

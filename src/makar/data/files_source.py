@@ -1,5 +1,6 @@
 """Documents out of files: a text file, a source file, an image, a row of a table, an image of an array."""
 
+import contextlib
 import functools
 import io
 from collections.abc import Callable, Iterator, Mapping
@@ -23,9 +24,12 @@ from makar.data.row_documents import row_document, task_document
 from makar.data.score import notation_of, score_of_midi
 from makar.data.sequence_columns import property_name
 from makar.data.sniffing import IMAGE_SUFFIXES
+from makar.data.sound_reader import WITH_WORDS_SECONDS
 from makar.data.split_names import WORDS, official_split_of
+from makar.data.spoken_times import SpokenTimes
 from makar.data.tables import rows, seekable
 from makar.data.text_stream import decoded, parts
+from makar.data.times_beside import FORMS as TIMES_FORMS
 from makar.data.video_reader import read_numbered
 from makar.data.whole_pieces import IN_PIECES, whole_pieces
 from makar.errors import DataError
@@ -124,7 +128,10 @@ class FilesSource(Source):
         medium = self._medium_of(entry)
         if medium == "image" and self._inventory.frames.holds(entry.name):
             return
-        if medium == "text" and self._inventory.captions.is_sidecar(entry.name):
+        if entry.kind.form in TIMES_FORMS and self.medium == "sound":
+            known = self._inventory.times.belongs(entry.name)
+            skip(entry.name, "times of a recording" if known else "times of a recording that is not here")
+        elif medium == "text" and self._inventory.captions.is_sidecar(entry.name):
             skip(entry.name, "caption of an image, a sound or a video")
         else:
             skip(entry.name, f"another medium: use --medium {medium}")
@@ -162,9 +169,24 @@ class FilesSource(Source):
         )
 
     def _recording(self, entry: Entry) -> Document:
-        has_words = self._inventory.captions.about(entry.name, entry.path).caption is not None
-        read = functools.partial(whole_pieces, entry, has_words=has_words)
-        return self._described_file(entry.name, entry.path, read)
+        read_times = self._inventory.times.reader(entry.name) if self.medium == "sound" else None
+        caption = self._inventory.captions.about(entry.name, entry.path).caption
+        if read_times is not None and caption is None:
+            # What is wrong with times is said where they are read for the recording.
+            with contextlib.suppress(DataError):
+                times = read_times()
+                caption = times.text or None
+                if times.end > WITH_WORDS_SECONDS:
+                    self.found.warn(f"{entry.name} is cut into pieces, for it is long, and its times are left aside")
+                    read_times, caption = None, None
+        has_words = read_times is not None or caption is not None
+        document = self._described_file(
+            entry.name, entry.path, functools.partial(whole_pieces, entry, has_words=has_words)
+        )
+        document.caption = caption
+        if read_times is not None:
+            document.read_times = functools.partial(_fitting, read_times, caption)
+        return document
 
     def _described_file(self, name: str, path: Path | None, read: Callable[[], Any]) -> Document:
         """Return the document of a file, or of a folder that stands for one, with what is said about it beside it."""
@@ -292,6 +314,12 @@ class FilesSource(Source):
         elif named:
             first, second = sorted(named, key=str)[0]
             self.found.pair_names = (str(first), second)
+
+
+def _fitting(read: Callable[[], SpokenTimes], text: str | None) -> SpokenTimes:
+    times = read()
+    times.check_text(text)
+    return times
 
 
 def _read_file(path: Path) -> np.ndarray:

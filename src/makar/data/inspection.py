@@ -40,6 +40,8 @@ class Inspection:
         licence_statements: Where a licence is stated.
         labels: Documents by label.
         captions: Documents with a caption.
+        times: Recordings with times beside them of when what is spoken: how many ``recordings``, how many with ``phones`` and ``words``;
+            empty where there are none.
         pairs: Images that come with the image that they are to be made from: their ``count``, those in ``train``, what the two kinds are
             called (``from``, ``to``), and how many images are ``alone``, with ``examples``; empty where there are no pairs.
         notes: How the data was read.
@@ -64,6 +66,7 @@ class Inspection:
     licence_statements: list[dict[str, Any]]
     labels: dict[str, int]
     captions: int
+    times: dict[str, int]
     pairs: dict[str, Any]
     notes: list[str]
     warnings: list[str]
@@ -102,6 +105,7 @@ def make_inspection(
         licence_statements=found.licences[:200],
         labels=dict(sorted(seen.labels.items())[:SHOWN_LABELS]),
         captions=seen.captions,
+        times=dict(seen.times),
         pairs=_pairs(found, seen, decision),
         notes=list(found.notes),
         warnings=_warnings(found, seen, decision),

@@ -23,6 +23,8 @@ from makar.data.split_names import WORDS, official_splits
 from makar.data.table_columns import Columns, choose_columns
 from makar.data.tables import parquet_label_names, rows, seekable
 from makar.data.text_stream import decoded
+from makar.data.times_beside import FORMS as TIMES_FORMS
+from makar.data.times_beside import TimesBeside
 from makar.errors import DataError, EmptyDataError, MakarError
 
 DESCRIPTION_LIMIT_BYTES = 1 << 20
@@ -44,7 +46,8 @@ class Inventory:
         splits: Official split by file or folder.
         licences: Licence by folder, ``""`` for all.
         weight: Files and bytes by medium.
-        small_texts: Name and size of texts that may be captions.
+        times: Files that say when what is spoken in recordings.
+        small_texts: Name and size of texts that may be captions or times.
         pictures: Names of images where videos are wanted.
         stills: Files that are an image and no frame of a video.
         reasons: The first few reasons why files cannot be used.
@@ -59,6 +62,7 @@ class Inventory:
     label_names: dict[str, list[str]] = dataclasses.field(default_factory=dict)
     arrays: dict[str, list[ImageArray]] = dataclasses.field(default_factory=dict)
     captions: Captions = dataclasses.field(default_factory=Captions)
+    times: TimesBeside = dataclasses.field(default_factory=TimesBeside)
     frames: FrameFolders = dataclasses.field(default_factory=FrameFolders)
     splits: dict[str, str] = dataclasses.field(default_factory=dict)
     licences: dict[str, str] = dataclasses.field(default_factory=dict)
@@ -159,6 +163,8 @@ def _see(entry: Entry, inventory: Inventory, medium: str | None, names: dict[str
             inventory.pictures.append(name)
         elif kind.group in ("image", "sound", "structure", "video"):
             inventory.captions.see_image(name)
+            if kind.group == "sound":
+                inventory.times.see_recording(name)
             # Where images are wanted, the first picture of an animation is one.
             is_image = medium == "image" and kind.form in IMAGE_SUFFIXES
             inventory.stills += kind.group == "image"
@@ -166,6 +172,9 @@ def _see(entry: Entry, inventory: Inventory, medium: str | None, names: dict[str
         else:
             if kind.form == "txt" and entry.size_bytes <= CAPTION_LIMIT_BYTES and "!/" in name:
                 inventory.captions.see_text(name, entry.whole(limit_bytes=CAPTION_LIMIT_BYTES))
+            if kind.form in TIMES_FORMS:
+                inventory.times.see(entry)
+                inventory.small_texts.append((name, entry.size_bytes))
             inventory.weigh(kind.group, entry.size_bytes)
             if kind.form == "txt" and entry.size_bytes <= CAPTION_LIMIT_BYTES:
                 inventory.small_texts.append((name, entry.size_bytes))
@@ -268,10 +277,10 @@ def _settle_columns(inventory: Inventory) -> None:
 
 
 def _settle_sidecars(inventory: Inventory) -> None:
-    """Small texts beside images are their captions and count for no medium of their own."""
+    """Small texts beside images are their captions, times are of recordings, and neither counts for a medium of its own."""
     captions = inventory.captions
     for name, size_bytes in inventory.small_texts:
-        if captions.is_sidecar(name):
+        if captions.is_sidecar(name) or inventory.times.belongs(name):
             captions.has_sidecars = True
             inventory.weight["text"][0] -= 1
             inventory.weight["text"][1] -= size_bytes

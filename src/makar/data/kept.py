@@ -22,11 +22,11 @@ from makar.home import home
 from makar.version import VERSION
 
 MOST_ENTRIES = 64
-EXAMINATION_VERSION = 3
+EXAMINATION_VERSION = 4
 """Raised when the same documents are examined with another result."""
 
 ARRAYS = ("digests", "sizes", "officials", "codes", "languages", "pairs", "byte_sizes", "groups", "paired")
-COUNTERS = ("labels", "licences")
+COUNTERS = ("labels", "licences", "times")
 
 
 def key_of(*parts: object) -> str:
@@ -60,6 +60,7 @@ def load_examination(key: str) -> tuple[Examination, list[str]] | None:
             **arrays,
             labels=Counter(dict(rest["labels"])),
             licences=Counter(dict(rest["licences"])),
+            times=Counter(dict(rest["times"])),
             shapes=Counter({tuple(shape): images for shape, images in rest["shapes"]}),
             language_names=rest["language_names"],
             compared=rest["compared"],

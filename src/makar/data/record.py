@@ -5,6 +5,8 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
+from makar.data.spoken_times import SpokenTimes
+
 MEDIA = ("text", "code", "image", "molecule", "music", "protein", "sound", "structure", "video")
 """Media that have a reader and a codec."""
 
@@ -35,6 +37,7 @@ class Record:
             channels]`` with 1, 3 or 4 channels for images; a ``Sound`` (``makar.data.sound``); a ``Clip`` (``makar.data.clip``); a
             ``Backbone`` (``makar.data.backbone``).
         pair: The content that this one is to be made from, where the data holds pairs; an array like ``content``.
+        times: When each phone or word of a recording is spoken (``makar.data.spoken_times``), where somebody says.
         document: Name of the whole document this is a part of; every part of a document is in the same split.
         source: Where it was found, relative to the data set, ``archive.zip!/inner.png`` inside archives.
         split: The part of the data set it belongs to.
@@ -54,6 +57,7 @@ class Record:
     source: str
     split: Split
     pair: Any = None
+    times: SpokenTimes | None = None
     caption: str | None = None
     label: str | None = None
     roles: Mapping[str, Any] | None = None

@@ -9,6 +9,7 @@ import json
 from pathlib import PurePosixPath
 
 from makar.data.code_languages import language_of
+from makar.data.label_lines import holds_times, is_table_of_times
 
 HEAD_BYTES = 8192
 """How much of a file is looked at."""
@@ -25,6 +26,9 @@ PDB_RECORDS = (
     *(b"ATOM  ", b"HETATM", b"HEADER", b"TITLE ", b"REMARK", b"CRYST1", b"MODEL ", b"COMPND", b"SEQRES"),
     *(b"EXPDTA", b"AUTHOR", b"DBREF ", b"SOURCE", b"KEYWDS", b"HELIX ", b"SHEET ", b"USER  "),
 )
+TEXTGRID_FORM, LABELS_FORM = "textgrid", "times"
+"""Texts that say when what is spoken in a recording."""
+
 HTML_SUFFIXES = frozenset(("html", "htm", "xhtml"))
 COMPRESSED_SUFFIXES = frozenset(("gz", "bz2", "xz", "lzma"))
 NOT_READ_YET = {
@@ -197,6 +201,10 @@ def _text_kind(name: str, suffix: str, head: bytes) -> Kind:
     if suffix in NOT_READ_YET:
         return Kind(group="unread", form=NOT_READ_YET[suffix])
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if suffix == "textgrid":
+        return Kind(group="text", form=TEXTGRID_FORM)
+    if (suffix == "lab" and holds_times(start)) or (suffix in ("tsv", "tab") and is_table_of_times(start)):
+        return Kind(group="text", form=LABELS_FORM)
     if suffix in TABLE_SUFFIXES:
         form = TABLE_SUFFIXES[suffix]
         if form in ("json", "jsonl"):

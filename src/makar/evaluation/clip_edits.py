@@ -15,6 +15,7 @@ from makar.data.flicker import LEAST_FRAMES, flicker, still
 from makar.evaluation.bootstrap import mean_interval
 from makar.evaluation.findings import Score
 from makar.evaluation.material import Material
+from makar.generation.clip_slots import as_model, hole_as_model
 from makar.generation.jobs import Job
 from makar.generation.prompts import Prompt
 from makar.generation.request import Request
@@ -33,7 +34,7 @@ def edit_scores(material: Material, codec: VideoCodec) -> tuple[Score, ...]:
 
     Args:
         material: The model and its data.
-        codec: Its codec.
+        codec: The codec of its clips.
     """
     frames = codec.config.frames
     if frames < LEAST_FRAMES:
@@ -44,10 +45,9 @@ def edit_scores(material: Material, codec: VideoCodec) -> tuple[Score, ...]:
     box = np.zeros((height, width), bool)
     box[height // 4 : height - height // 4, width // 4 : width - width // 4] = True
     boxed = [
-        filled_in(material, codec, planes, np.repeat(box[None], frames, 0), further=further)
-        for further in (0, OTHER_DRAW)
+        filled_in(material, planes, np.repeat(box[None], frames, 0), further=further) for further in (0, OTHER_DRAW)
     ]
-    begun = [begun_from(material, codec, planes, strength=STRENGTH, further=further) for further in (0, OTHER_DRAW)]
+    begun = [begun_from(material, planes, strength=STRENGTH, further=further) for further in (0, OTHER_DRAW)]
     places = still(real)
     scores = (
         _score("box_flicker", "Flicker of a box that was made anew", boxed, real, places & box),
@@ -56,14 +56,11 @@ def edit_scores(material: Material, codec: VideoCodec) -> tuple[Score, ...]:
     return tuple(score for score in scores if score is not None)
 
 
-def filled_in(
-    material: Material, codec: VideoCodec, planes: np.ndarray, is_new: np.ndarray, *, further: int = 0
-) -> np.ndarray:
+def filled_in(material: Material, planes: np.ndarray, is_new: np.ndarray, *, further: int = 0) -> np.ndarray:
     """Return clips in which the model made some frames, or parts of them.
 
     Args:
         material: The model and its data; classes and captions are those of the first held-out clips.
-        codec: Its codec.
         planes: uint8 ``[clips, frames * channels, height, width]``.
         is_new: bool ``[frames]`` or ``[frames, height, width]``.
         further: Added to the seeds.
@@ -72,27 +69,24 @@ def filled_in(
         uint8 ``[clips, frames, height, width, channels]``.
     """
     places = is_new if is_new.ndim == 3 else is_new[:, None, None]
-    mask = torch.from_numpy(np.broadcast_to(places, (len(is_new), *planes.shape[2:])).astype(np.float32))
-    given = [{KNOWN: torch.from_numpy(codec.to_model(TARGET, clip)), MASK: mask} for clip in planes]
+    mask = hole_as_model(np.broadcast_to(places, (len(is_new), *planes.shape[2:])), material.codec)
+    given = [{KNOWN: as_model(clip, material.codec), MASK: mask} for clip in planes]
     material.say("filling in held-out clips", 0, len(given))
-    return _drawn(material, codec, given, {}, further)
+    return _drawn(material, given, {}, further)
 
 
-def begun_from(
-    material: Material, codec: VideoCodec, planes: np.ndarray, *, strength: float, further: int = 0
-) -> np.ndarray:
+def begun_from(material: Material, planes: np.ndarray, *, strength: float, further: int = 0) -> np.ndarray:
     """Return clips that the model began from others; as ``filled_in``.
 
     Args:
         material: The model and its data.
-        codec: Its codec.
         planes: uint8 ``[clips, frames * channels, height, width]``.
         strength: 0 leaves them, 1 does not look at them.
         further: Added to the seeds.
     """
-    given = [{SOURCE: torch.from_numpy(codec.to_model(TARGET, clip))} for clip in planes]
+    given = [{SOURCE: as_model(clip, material.codec)} for clip in planes]
     material.say("beginning from held-out clips", 0, len(given))
-    return _drawn(material, codec, given, {"strength": strength}, further)
+    return _drawn(material, given, {"strength": strength}, further)
 
 
 def is_told(material: Material) -> list[str]:
@@ -101,7 +95,7 @@ def is_told(material: Material) -> list[str]:
 
 
 def _drawn(
-    material: Material, codec: VideoCodec, given: list[dict[str, torch.Tensor]], options: dict[str, Any], further: int
+    material: Material, given: list[dict[str, torch.Tensor]], options: dict[str, Any], further: int
 ) -> np.ndarray:
     request = Request(material.artifact, options=options, novelty=None, refuse_copies=False)
     jobs = []
@@ -112,7 +106,7 @@ def _drawn(
         }
         jobs.append(Job(Prompt(stated=None, slots=slots | told), material.seed + number + further))
     made = dict(request.draw(jobs, 0))
-    return np.stack([codec.decode(made[number]).frames for number in range(len(jobs))])
+    return np.stack([material.codec.decode(made[number]).frames for number in range(len(jobs))])
 
 
 def _score(key: str, name: str, draws: list[np.ndarray], real: np.ndarray, places: np.ndarray) -> Score | None:

@@ -26,6 +26,7 @@ from makar.evaluation.image_novelty import nearest_picture, novelty_scores, sent
 from makar.evaluation.image_scores import distance_scores, spread
 from makar.evaluation.material import Material
 from makar.evaluation.pictures import grid_png
+from makar.generation.clip_slots import clips_of
 from makar.generation.generate import generate
 from makar.provenance.content import Film
 from makar.tensor_spec import TARGET
@@ -49,8 +50,7 @@ def evaluate_video(material: Material) -> Findings:
     Args:
         material: The model and its data.
     """
-    codec = material.codec
-    assert isinstance(codec, VideoCodec), "clips have one codec"
+    codec = clips_of(material.codec)
     material = _of_clips_alone(material, codec)
     count = material.samples or min(SAMPLES, max(SHOWN, len(material.held_out)))
     sets = _samples(material, count)
@@ -203,8 +203,8 @@ def _filled(material: Material, codec: VideoCodec) -> tuple[tuple[Score, ...], t
     real, half = frames_of(planes, frames), frames // 2
     ends, beginning = np.ones(frames, bool), np.ones(frames, bool)
     ends[[0, -1]], beginning[:half] = False, False
-    between = filled_in(material, codec, planes, ends)
-    after = filled_in(material, codec, planes, beginning)
+    between = filled_in(material, planes, ends)
+    after = filled_in(material, planes, beginning)
     scores = []
     for key, name, meaning, is_new, made, control in (
         ("between", "What lies between first and last frame", "mixing the two", ends, between, blended(real[:, 0], real[:, -1], frames)),

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from makar.codecs.units import LETTERS, PAUSE, PHONES
+from makar.codecs.units import LETTERS
+from makar.data.phones import PAUSE, PHONES
 from makar.generation.reading_aloud import Spoken
 
 CLOSED, REST = "A", "X"

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
-import torch
 
 from makar.artifacts.artifact import Artifact
 from makar.codecs.video import VideoCodec
@@ -21,6 +20,7 @@ from makar.data.clip import Clip
 from makar.errors import UnknownNameError, UnsupportedError, UsageError
 from makar.generation.asset import Asset
 from makar.generation.change import Change, unchanged
+from makar.generation.clip_slots import as_model, clips_of, hole_as_model
 from makar.generation.edit_request import EditRequest
 from makar.generation.filming import read_film_form
 from makar.generation.finishing import Finishing
@@ -34,7 +34,7 @@ from makar.generation.placement import place_frame, put_back, see, see_mask
 from makar.generation.prompts import Prompt, Prompts, read_prompts
 from makar.generation.request import Request
 from makar.generation.soundtrack import KEEP, REMOVE, own_sound, soundtrack
-from makar.tensor_spec import KNOWN, MASK, SOURCE, TARGET
+from makar.tensor_spec import KNOWN, MASK, SOURCE
 
 STRENGTH = "strength"
 WINDOW_SEEDS = 1_000_003
@@ -110,8 +110,7 @@ def edit_video(
     form, controls = read_film_form({name: value for name, value in (options or {}).items() if value is not None})
     assert isinstance(controls, dict)
     request = Request(artifact, options=controls, novelty=novelty, refuse_copies=False, finishing=Finishing(form=form))
-    codec = request.codec
-    assert isinstance(codec, VideoCodec), "clips have one codec"
+    codec = clips_of(request.codec)
     # Around a hole every pixel stays as it is; everything else is drawn at the size of the model.
     is_hole = asked.mask is not None or asked.box is not None
     side = LARGEST_SIDE if is_hole else max(LEAST_SIDE, 2 * codec.config.height, 2 * codec.config.width)
@@ -121,7 +120,7 @@ def edit_video(
     chosen = read_prompts(prompts, codec, request.family)
     jobs = [Job(prompt, seed + number) for prompt in chosen for number in range(count)]
     if operation == "image-to-image":
-        slots = {SOURCE: _whole(given, codec)}
+        slots = {SOURCE: as_model(codec.planes(_whole(given, codec)), request.codec)}
         change = _with_sound(stated, asked, source, seconds=codec.config.seconds)
         change = dataclasses.replace(
             change, measured=flicker_beside(_fitted(given.clip.held_to(codec.config.frames).frames, codec))
@@ -146,19 +145,19 @@ def _with_sound(stated: dict[str, Any], asked: VideoEditRequest, source: Any, *,
 
 
 def _filled(request: Request, jobs: list[Job], filling: Filling, change: Change) -> Iterator[Asset]:
-    codec = request.codec
-    assert isinstance(codec, VideoCodec)
+    codec = clips_of(request.codec)
     for job in jobs:
         made: list[Clip] = []
 
         def make(frames: np.ndarray, is_new: np.ndarray, job: Job = job, made: list[Clip] = made) -> np.ndarray:
-            slots = {KNOWN: _as_model(frames, codec), MASK: torch.from_numpy(is_new.astype(np.float32))}
+            known = as_model(codec.planes(frames), request.codec)
+            slots = {KNOWN: known, MASK: hole_as_model(is_new, request.codec)}
             part = Job(
                 Prompt(stated=job.prompt.stated, slots={**job.prompt.slots, **slots}),
                 job.seed + WINDOW_SEEDS * len(made),
             )
             ((_, found),) = request.draw([part], 0)
-            made.append(codec.decode(found))
+            made.append(request.codec.decode(found))
             return made[-1].frames
 
         frames = fill(filling, make, codec)
@@ -297,7 +296,7 @@ def _fitted(frames: np.ndarray, codec: VideoCodec) -> np.ndarray:
     return np.ascontiguousarray(planes.reshape(len(frames), channels, *planes.shape[1:]).transpose(0, 2, 3, 1))
 
 
-def _whole(given: GivenClip, codec: VideoCodec) -> torch.Tensor:
+def _whole(given: GivenClip, codec: VideoCodec) -> np.ndarray:
     count = codec.config.frames
     if len(given.clip.frames) > count:
         raise UnsupportedError(
@@ -305,11 +304,7 @@ def _whole(given: GivenClip, codec: VideoCodec) -> torch.Tensor:
             expected=f"at most {codec.config.seconds:.2f} seconds",
             do="cut it, or fill in a part of it",
         )
-    return _as_model(given.clip.held_to(count).frames, codec)
-
-
-def _as_model(frames: np.ndarray, codec: VideoCodec) -> torch.Tensor:
-    return torch.from_numpy(np.ascontiguousarray(codec.to_model(TARGET, codec.planes(frames)), np.float32))
+    return given.clip.held_to(count).frames
 
 
 def _settings(asked: VideoEditRequest) -> dict[str, Any]:

@@ -46,6 +46,36 @@ READS_AND_WRITES = "seq2seq"
 """Kind of family of which a model goes on with any task of pairs of texts."""
 
 
+LABELLED = {
+    **{"image": "image-class", "sound": "sound-class", "structure": "protein-structure-class"},
+    "video": "video-class",
+}
+CAPTIONED = {"image": "image-text", "sound": "sound-text", "video": "video-text"}
+"""Recipes of media whose items can have a class or a caption."""
+
+SPOKEN, SPOKEN_VOICES = "speech", "speech-voices"
+"""Of recordings with times of when what is spoken, which nobody states of anything but speech."""
+
+LEAST_SHARE = 0.5
+"""Share of the items that must have a caption, or times, for them to be worth learning."""
+
+
+def recipe_of_items(medium: str, *, is_labelled: bool, captioned: float, timed: float) -> str | None:
+    """Return the recipe that what is known of the items asks for; ``None`` where nothing is.
+
+    Args:
+        medium: What they are.
+        is_labelled: Whether each has a class.
+        captioned: Share that has a caption.
+        timed: Share that comes with times of when what is spoken.
+    """
+    if timed >= LEAST_SHARE:
+        return SPOKEN_VOICES if is_labelled else SPOKEN
+    if is_labelled and medium in LABELLED:
+        return LABELLED[medium]
+    return CAPTIONED.get(medium) if captioned >= LEAST_SHARE else None
+
+
 def recipe_for(medium: str, task: str) -> str:
     """Return the recipe of a training from nothing."""
     return TASK_RECIPES.get((medium, task), RECIPES[medium])

@@ -74,7 +74,7 @@ def facts_of(model: Model, defaults: dict[str, Any]) -> dict[str, Any]:
         "captions": CAPTION in accepted and CAPTION in codec.spec,
         "turns": knows_turns(codec),
         "size": image_size_of(codec),
-        "seconds": codec.config.seconds if isinstance(codec, VideoCodec) else None,
+        "seconds": codec.plain.config.seconds if isinstance(codec.plain, VideoCodec) else None,
         "parameters": sum(parameter.numel() for parameter in family.parameters()),
         "options": controls_of(type(family.options()), defaults),
         "reads": isinstance(family, ReadsText | MakesVectors),

@@ -300,3 +300,38 @@ def test_exported_networks_compute_the_same_in_onnxruntime(tmp_path: Path) -> No
     for part in scattered(small()).onnx_parts():
         _export_part(part, tmp_path / f"{part.name}.onnx")
         assert check_part(part, tmp_path / f"{part.name}.onnx") < 1e-4
+
+
+def test_every_frame_of_a_clip_is_an_image_of_its_own():
+    sizes = {"height": 16, "width": 12, "channels": 1, "features": 8, "vector_latents": 0, "latent_channels": (3,)}
+    images, clips = VaeConfig(**sizes), VaeConfig(**sizes, frames=3)
+    slot = Slot(kind="values", axes=("channels", "height", "width"), sizes=(3, 16, 12), frames=3)
+    assert images.bound_to(TensorSpec({"target": slot})) == clips
+    assert clips.latents().sizes == (9, *images.latents().sizes[1:]) and clips.latents().frames == 3
+    assert clips.parameter_count() == images.parameter_count()
+    assert clips.training_operations() == 3 * images.training_operations()
+    single, whole = scattered(images), scattered(clips)
+    clip = batch(images, count=6)["target"]
+    together = clip.reshape(2, 3, 16, 12)
+    latents = whole.encode(together)
+    assert latents.shape == (2, *clips.latents().sizes)
+    assert torch.equal(latents.reshape(6, 3, *latents.shape[2:]), single.encode(clip))
+    assert torch.equal(whole.decode(latents).reshape(clip.shape), single.decode(single.encode(clip)))
+    losses = [
+        family.validation_loss({"target": given}, generator()) for family, given in ((single, clip), (whole, together))
+    ]
+    assert losses[0].value == losses[1].value and losses[0].count == losses[1].count
+    whole.initialise_from_data([{"target": together}])
+    single.initialise_from_data([{"target": clip}])
+    assert torch.equal(whole.network.data_mean, single.network.data_mean)
+    options, sampler = whole.options(), whole.sampler(None)
+    (_, rebuilt, _), (_, drawn, _) = sampler.sample(options, [{"source": together[0]}, {"source": together[1]}], [1, 2])
+    shown = [
+        slots["target"]
+        for _, slots, _ in single.sampler(None).sample(options, [{"source": one} for one in clip], [1] * 6)
+    ]
+    assert np.allclose(np.concatenate([rebuilt["target"], drawn["target"]]), np.concatenate(shown), atol=1e-6)
+    with pytest.raises(UnsupportedError, match="a clip of shape"):
+        list(sampler.sample(options, [{"source": clip[0]}], [1]))
+    strange = whole.predict({"target": together}, "anomaly", generator())["score"]
+    assert np.allclose(strange, single.predict({"target": clip}, "anomaly", generator())["score"].reshape(2, 3).mean(1))

@@ -8,30 +8,24 @@ phones and their times it prints itself. They are computed songs and no recordin
 import dataclasses
 import functools
 import hashlib
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 
 from makar.data.builtin.computed import LICENCE, ComputedSource
+from makar.data.builtin.flite import check_flite, said
 from makar.data.builtin.tunes import CHORDS, INSTRUMENTS, SCALES, STYLES
 from makar.data.document import Document
 from makar.data.instruments import sound_of
 from makar.data.score import Note, Score, bar_steps
 from makar.data.singing import SpokenPhones, SungNote, sung, sung_phones, syllables
 from makar.data.sound import Sound
-from makar.data.sound_reader import read_sound
 from makar.data.wave_file import on_grid
-from makar.errors import UnsupportedError
 
-PROGRAM, VOICE = "flite", "rms"
+VOICE = "rms"
 RATE_HZ = 16_000
 EACH = 100
 VERSION = 1
-SPEAKING_SECONDS = 20
 
 WORDS = (
     ("sing", "dance", "listen", "wander", "whisper"),
@@ -91,12 +85,7 @@ class SongsSource(ComputedSource):
     follows_from = f"songs\t{VERSION}\t{RATE_HZ}\t{EACH}\t{VOICE}\t{','.join(STYLES)}\t{WORDS}"
 
     def __init__(self) -> None:
-        if shutil.which(PROGRAM) is None:
-            raise UnsupportedError(
-                "builtin:songs are sung by the program flite, which is not here",
-                expected="flite",
-                do="apt-get install flite",
-            )
+        check_flite("builtin:songs are sung")
         super().__init__()
 
     def document(self, kind: str, number: int) -> Document:
@@ -124,12 +113,13 @@ def song(style: str, number: int) -> Song:
     """
     draw = _draw(style, number)
     words = " ".join(str(draw.choice(row)) for row in WORDS)
-    samples, phones = _spoken(words)
+    spoken = said(words, voice=VOICE)
+    phones = spoken.phones
     scale = SCALES[str(draw.choice(list(SCALES)))]
     low = LOWEST_PITCH + int(draw.integers(RANGE))
     step = float(draw.uniform(*BEAT_SECONDS)) / 4
     notes = _melody(style, syllables(phones), low=low, scale=scale, step=step, draw=draw)
-    voice = sung(samples, phones, list(notes), rate=RATE_HZ)
+    voice = sung(spoken.sound.mono(), phones, list(notes), rate=RATE_HZ)
     voice *= 0.7 / np.abs(voice).max()
     program = INSTRUMENTS[str(draw.choice(("piano", "organ", "guitar")))]
     whole = voice + _played(style, len(voice), low=low, scale=scale, step=step, program=program)
@@ -151,20 +141,6 @@ def _draw(style: str, number: int) -> np.random.Generator:
     return np.random.default_rng(int.from_bytes(hashlib.sha256(f"song {style} {number}".encode()).digest()[:8], "big"))
 
 
-def _spoken(words: str) -> tuple[np.ndarray, SpokenPhones]:
-    """Return samples of words, and the phones in them with the second at which each ends."""
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder, "spoken.wav")
-        command = [PROGRAM, "-psdur", "-voice", VOICE, "-t", f" {words}", "-o", str(file)]
-        try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=SPEAKING_SECONDS, check=True)
-            heard = read_sound(file.read_bytes())
-        except (OSError, subprocess.SubprocessError) as error:
-            raise UnsupportedError(f"flite does not speak: {str(error)[:80]}", expected="flite 2.2") from error
-    pairs = [part.rpartition(":") for part in done.stdout.split()]
-    return heard.mono(), [(name, float(end)) for name, _, end in pairs]
-
-
 def _timed(words: list[str], phones: SpokenPhones) -> str:
     """Return words with the times at which they are sung."""
     place, found = 0, []
@@ -177,7 +153,7 @@ def _timed(words: list[str], phones: SpokenPhones) -> str:
 @functools.cache
 def _length(word: str) -> int:
     """Return how many phones a word has."""
-    return len(_spoken(word)[1]) - 2
+    return len(said(word, voice=VOICE).phones) - 2
 
 
 def _melody(

@@ -4,7 +4,7 @@ import importlib
 from typing import Any
 
 from makar.data.document import Source
-from makar.errors import DataError, UnknownNameError
+from makar.errors import DataError, UnknownNameError, UsageError
 
 BUILT_IN: dict[str, tuple[str, str, str]] = {
     "backbones": (
@@ -33,6 +33,11 @@ BUILT_IN: dict[str, tuple[str, str, str]] = {
         "text",
         "the reference and documentation of this Python",
     ),
+    "spoken": (
+        "makar.data.builtin.spoken:SpokenSource",
+        "sound",
+        "1,000 spoken sentences with their text and the times of their phones; needs the program flite",
+    ),
     "songs": (
         "makar.data.builtin.songs:SongsSource",
         "sound",
@@ -51,18 +56,23 @@ BUILT_IN: dict[str, tuple[str, str, str]] = {
 }
 """Name to implementation, medium and one sentence."""
 
+OPTIONS = {"spoken": "voices=rms+slt,sentences=600,seed=1"}
+"""What can be said behind the name of a data set, ``builtin:spoken:sentences=600``."""
+
 
 def built_in_source(name: str, *, medium: str | None = None) -> Source:
     """Open a built-in data set.
 
     Args:
-        name: Without the ``builtin:``.
+        name: Without the ``builtin:``; behind another colon options, for those that have any.
         medium: Must be that of the data set when given.
 
     Raises:
         UnknownNameError: There is none of that name.
         DataError: It is of another medium.
+        UsageError: It has no such options.
     """
+    name, _, options = name.partition(":")
     if name not in BUILT_IN:
         raise UnknownNameError("built-in data set", name, BUILT_IN)
     target, own, _ = BUILT_IN[name]
@@ -70,5 +80,8 @@ def built_in_source(name: str, *, medium: str | None = None) -> Source:
         raise DataError(f"builtin:{name} cannot be read as {medium}", expected=f"medium {own}")
     module, _, attribute = target.partition(":")
     maker: Any = getattr(importlib.import_module(module), attribute)
-    source: Source = maker()
+    if options and name not in OPTIONS:
+        known = ", ".join(f"builtin:{one}:{example}" for one, example in OPTIONS.items())
+        raise UsageError(f'options "{options}" of builtin:{name}, which has none', expected=f"{known}")
+    source: Source = maker(options) if options else maker()
     return source

@@ -17,6 +17,8 @@ from makar.tensor_spec import TARGET, Slot, TensorSpec
 
 FEATURE_STEP = 8
 LARGEST_FEATURES = 768
+MOST_FRAMES = 64
+BETWEEN = ("interpolate", "interpolate-seeds")
 VECTOR_FEATURES = 8
 """Width of the vector for the whole image, in features."""
 
@@ -29,12 +31,17 @@ class VaeConfig(FamilyConfig):
     target: ClassVar[str] = "makar.families.vae.family:VaeFamily"
     item_name: ClassVar[str] = "image"
     batching: ClassVar[Literal["items", "windows"]] = "items"
-    edits: ClassVar[tuple[str, ...]] = ("denoise", "reconstruct", "interpolate", "interpolate-seeds")
     predictions: ClassVar[tuple[str, ...]] = ("anomaly",)
 
     height: int = setting(32, meaning="height of the images", unit="pixels", minimum=4, maximum=256)
     width: int = setting(32, meaning="width of the images", unit="pixels", minimum=4, maximum=256)
     channels: int = setting(3, meaning="1 grey, 3 colour, 4 colour with alpha", minimum=1, maximum=64)
+    frames: int = setting(
+        1,
+        meaning="frames of a clip, of which each is an image of its own to the autoencoder; 1 for images",
+        minimum=1,
+        maximum=MOST_FRAMES,
+    )
     features: int = setting(32, meaning="channels of the finest level", minimum=8, maximum=4096)
     multipliers: tuple[int, ...] = setting(
         (1,), meaning="channels of every level, in features; each level halves the resolution"
@@ -89,6 +96,11 @@ class VaeConfig(FamilyConfig):
             )
 
     @property
+    def edits(self) -> tuple[str, ...]:
+        """What is given is rebuilt and cleaned; between two images there are others, and between the frames of two clips nothing is."""
+        return ("denoise", "reconstruct") if self.frames > 1 else ("denoise", "reconstruct", *BETWEEN)
+
+    @property
     def level_widths(self) -> tuple[int, ...]:
         """Channels of every level, the finest first."""
         return tuple(self.features * multiplier for multiplier in self.multipliers)
@@ -122,22 +134,29 @@ class VaeConfig(FamilyConfig):
         return sum(channels * rows * columns for channels, rows, columns in self.latent_shapes)
 
     def latents(self) -> Slot | None:
-        """Return what ``encode`` makes of one image; ``None`` where latents at several levels do not fit into one slot."""
+        """Return what ``encode`` makes of one image or clip; ``None`` where latents at several levels do not fit into one slot."""
         if len(self.latent_shapes) > 1:
             return None
-        return Slot(kind="values", axes=("channels", "height", "width"), sizes=self.latent_shapes[0])
+        channels, rows, columns = self.latent_shapes[0]
+        return self._slot((channels, rows, columns))
 
     def accepts(self) -> TensorSpec:
-        """Images of this size."""
-        sizes = (self.channels, self.height, self.width)
-        return TensorSpec({TARGET: Slot(kind="values", axes=("channels", "height", "width"), sizes=sizes)})
+        """Images, or the frames of clips, of this size."""
+        return TensorSpec({TARGET: self._slot((self.channels, self.height, self.width))})
+
+    def _slot(self, of_frame: tuple[int, int, int]) -> Slot:
+        """Return the slot of all frames, one after the other, from the sizes of one."""
+        channels, *place = of_frame
+        sizes = (self.frames * channels, *place)
+        return Slot(kind="values", axes=("channels", "height", "width"), sizes=sizes, frames=self.frames)
 
     def bound_to(self, made: TensorSpec) -> Self:
         """Return a copy with the image size and channels of what a codec makes."""
         if TARGET not in made or made[TARGET].axes != ("channels", "height", "width"):
             raise ConfigError("the codec makes no images", expected='a "target" of channels, height and width')
         channels, height, width = made[TARGET].sizes
-        return self.changed(channels=channels, height=height, width=width)
+        frames = made[TARGET].frames
+        return self.changed(channels=(channels or 1) // frames, frames=frames, height=height, width=width)
 
     def scaled_to(self, parameters: int) -> Self:
         """Return the copy whose features bring it nearest to this many parameters; the shape stays."""
@@ -156,9 +175,9 @@ class VaeConfig(FamilyConfig):
         return size.parameter_count(self)
 
     def training_operations(self) -> float:
-        """Return floating-point operations to train on one image: three times the forward pass."""
-        return 3.0 * size.forward_operations(self)
+        """Return floating-point operations to train on one image or on all frames of a clip: three times the forward pass."""
+        return 3.0 * self.frames * size.forward_operations(self)
 
     def activation_bytes(self) -> float:
-        """Return an estimate of the bytes that training keeps for one image, at two bytes a value."""
-        return 2.0 * size.activation_values(self)
+        """Return an estimate of the bytes that training keeps for one image or clip, at two bytes a value."""
+        return 2.0 * self.frames * size.activation_values(self)

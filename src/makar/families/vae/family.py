@@ -15,10 +15,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from makar.errors import UnsupportedError
-from makar.families.family import Batch, Family, Loss, OnnxPart, ParameterGroup, Phase
+from makar.families.family import Batch, Family, Loss, OnnxPart, ParameterGroup, Phase, Sampler
 from makar.families.logits_hook import LogitsHook, refuse_hook
 from makar.families.vae.config import VaeConfig
 from makar.families.vae.description import error_cells, outlines
+from makar.families.vae.frames_sampler import FramesSampler
 from makar.families.vae.network import SMALLEST_DEVIATION, Decoding, Encoding, Posterior, VaeNetwork
 from makar.families.vae.objective import add_noise, black_and_white, divergence_of_channels, pressed_divergence
 from makar.families.vae.options import VaeOptions
@@ -51,7 +52,6 @@ class VaeFamily(Family):
     """
 
     options: ClassVar[type[VaeOptions]] = VaeOptions
-    edits: ClassVar[tuple[str, ...]] = VaeConfig.edits
     predictions: ClassVar[tuple[str, ...]] = VaeConfig.predictions
     concurrent: ClassVar[bool] = True
 
@@ -79,7 +79,7 @@ class VaeFamily(Family):
         """Take the mean image and the deviation of each channel around it from a few batches."""
         total, squares, count = torch.zeros(()), torch.zeros(()), 0
         for batch in islice(batches, STATISTICS_BATCHES):
-            values = batch[TARGET].double()
+            values = self._apart(batch[TARGET]).double()
             count += len(values)
             total, squares = total + values.sum(0), squares + values.square().sum(0)
         if not count:
@@ -95,10 +95,21 @@ class VaeFamily(Family):
         return [Phase(name="bound", groups=groups, loss=self._loss, after_step=self._describe_latest)]
 
     def prepare(self, batch: Batch, generator: torch.Generator) -> Batch:
-        """Pass the batch on, and keep a part of it for the description of training images."""
+        """Pass the batch on, clips as their frames, and keep a part of it for the description of training images."""
+        batch = {**batch, TARGET: self._apart(batch[TARGET])}
         if self.training:
             self._latest = self._seen(batch[TARGET][:DESCRIBED_TOGETHER], generator)
         return batch
+
+    def _apart(self, images: Tensor) -> Tensor:
+        """Return the frames of clips as images, ``[batch * frames, channels, height, width]``; images are what they were."""
+        frames = self.config.frames
+        return images if frames == 1 else images.reshape(len(images) * frames, -1, *images.shape[2:])
+
+    def _together(self, images: Tensor) -> Tensor:
+        """Return images as the frames of clips, ``[batch, frames * channels, height, width]``."""
+        frames = self.config.frames
+        return images if frames == 1 else images.reshape(len(images) // frames, -1, *images.shape[2:])
 
     def _describe_latest(self) -> None:
         """Look at the latest training images as they are seen without noise, every few steps."""
@@ -147,7 +158,7 @@ class VaeFamily(Family):
     def validation_loss(self, batch: Batch, generator: torch.Generator) -> Loss:
         """Return the bound on clean images, in nats an image: reconstruction plus divergence, with nothing weighted."""
         with torch.no_grad():
-            image = self._seen(batch[TARGET], generator)
+            image = self._seen(self._apart(batch[TARGET]), generator)
             reconstruction, divergences = self._bound(image, image, generator)
             value = reconstruction.mean() + pressed_divergence(divergences, free_bits=0.0)
             return self._said(reconstruction, divergences, value=value)
@@ -191,7 +202,7 @@ class VaeFamily(Family):
         """
         if what not in self.predictions:
             return super().predict(batch, what, generator)
-        image = batch[TARGET]
+        image = self._apart(batch[TARGET])
         draws = ANOMALY_DRAWS if self.config.likelihood == "bernoulli" else 1
         found = {name: torch.zeros(len(image)) for name in ("score", "reconstruction", "divergence")}
         with torch.no_grad():
@@ -202,7 +213,8 @@ class VaeFamily(Family):
                 found["score"] += self._strangeness(seen).cpu() / draws
                 found["reconstruction"] += nats.cpu() / draws
                 found["divergence"] += sum(divergence_of_channels(*level).sum(1).cpu() for level in levels) / draws
-        return {name: value.numpy() for name, value in found.items()}
+        # A clip is as strange as its frames are in the mean.
+        return {name: value.reshape(-1, self.config.frames).mean(1).numpy() for name, value in found.items()}
 
     def _rebuilt(self, seen: Tensor) -> tuple[Tensor, Tensor | None, list[Posterior]]:
         """Return location, log scale and the posteriors of every level when all latents are at their means."""
@@ -223,13 +235,13 @@ class VaeFamily(Family):
         """Return the mean latents of images, for a model with latents at one level; with more see ``encode_levels``.
 
         Args:
-            images: -1 to 1; black and white when the likelihood is Bernoulli.
+            images: -1 to 1; black and white when the likelihood is Bernoulli; of clips the channels of all frames, as are the latents.
 
         Raises:
             UnsupportedError: The model has latents at several levels, which do not fit into one grid.
         """
         self._require_one_level()
-        return self.encode_levels(images)[0]
+        return self._together(self.encode_levels(self._apart(images))[0])
 
     def decode(
         self, latents: Float[Tensor, "batch latent_channels rows columns"]
@@ -240,7 +252,7 @@ class VaeFamily(Family):
             UnsupportedError: The model has latents at several levels.
         """
         self._require_one_level()
-        return self.decode_levels([latents])
+        return self._together(self.decode_levels([self._apart(latents)]))
 
     def encode_levels(self, images: Float[Tensor, "batch channels height width"]) -> list[Tensor]:
         """Return the mean latents of every level, ``[batch, channels, rows, columns]``, the coarsest first.
@@ -271,12 +283,13 @@ class VaeFamily(Family):
     def _compute(self) -> None:
         self.network.compute_type = _TYPES[self.precision]
 
-    def sampler(self, codec: Any, *, hook: LogitsHook | None = None) -> VaeSampler:
+    def sampler(self, codec: Any, *, hook: LogitsHook | None = None) -> Sampler:
         """Return a sampler over the current weights."""
         del codec
         refuse_hook(hook)
         self._compute()
-        return VaeSampler(self.network, seen=self._seen)
+        images = VaeSampler(self.network, seen=self._seen)
+        return images if self.config.frames == 1 else FramesSampler(images, self.config)
 
     def tensors(self) -> dict[str, Tensor]:
         """Return weights, and the statistics of the data, under the names of the network's parts."""
