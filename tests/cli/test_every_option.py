@@ -238,11 +238,16 @@ def test_a_conversation_is_spoken_to_and_answers_aloud(place, tmp_path, monkeypa
     Path("question.wav").write_bytes(wave_bytes(spoken(question, seed=900)[0]))
     Path("silence.wav").write_bytes(wave_bytes(Sound(np.zeros((8000, 1), np.float32), 8000)))
     talk = ["chat", "writer", "--max-tokens", "30", "--temperature", "1"]
-    spoken_to = [*talk, "-m", "question.wav", "--listen", "listener"]
-    heard, typed = see(*spoken_to), see(*talk, "-m", question)
-    assert f"[heard: {question}]" in heard.messages and heard.output == typed.output
-    assert see(*talk, "-m", question, "--listen", "listener") == typed, "words are words"
-    assert see(*talk, "-m", "question.wav").output != heard.output
+
+    def understood(said, *more):
+        seen = see(*talk, "-m", said, *more, "--json")
+        return seen.values["messages"][0]["content"], seen.messages
+
+    words, told = understood("question.wav", "--listen", "listener")
+    assert words == question and f"[heard: {question}]" in told
+    assert understood("question.wav")[0] == "question.wav", "nobody listens"
+    words, told = understood(question, "--listen", "listener")
+    assert words == question and "[heard" not in told, "words are words"
     for name, word in (("nothing.wav", "there is no recording"), ("silence.wav", "no words are heard")):
         assert word in see(*talk, "-m", name, "--listen", "listener", code=None).messages
 
@@ -270,8 +275,9 @@ def test_a_conversation_is_spoken_to_and_answers_aloud(place, tmp_path, monkeypa
     for words in (["--sounds", "kept"], ["--listen", "writer"], ["--speak", "writer"], ["--speak", "voice:ann"]):
         assert see(*talk, "-m", "x", *words, code=None).code in (1, 2)
     typed_at(monkeypatch, ["nothing.wav", "question.wav", EOFError])
-    typing = see(*talk, "--listen", "listener")
-    assert "there is no recording nothing.wav" in typing.messages and typing.output == heard.output
+    typing = see(*talk, "--listen", "listener", "--json")
+    assert "there is no recording nothing.wav" in typing.messages
+    assert [turn["content"] for turn in typing.values["messages"]][::2] == [question]
     for name in ("listener", "voice"):
         shutil.rmtree(models_folder() / name)
 

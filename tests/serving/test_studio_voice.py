@@ -73,7 +73,7 @@ def test_what_is_said_becomes_the_message_and_the_answer_is_read_aloud(server, t
         body = asked.value.post_data_json
         assert (body["model"], body["voice"]) == ("voices", "bob")
         assert re.sub(r"\s+", " ", body["input"]).strip() in re.sub(r"\s+", " ", answer)
-        assert asked.value.response().status == 200
+        assert asked.value.response().status == 200, (body, asked.value.response().text())
         page.wait_for_function("document.querySelector('audio').currentTime > 0")
         assert player.is_visible() and studio.violations() == [] and studio.overflow() <= 0
         page.get_by_role("button", name="New", exact=True).click()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from makar.api.model import Model, load
 from makar.api.speaking import place_and_voice
+from makar.codecs.prosody import AS_IT_IS
 from makar.errors import EmptyDataError, UnknownNameError, UnsupportedError, UsageError
 from makar.families.recogniser.config import TRANSCRIPT
 
@@ -68,7 +69,7 @@ class Reader:
 
     Raises:
         UnsupportedError: It does not speak.
-        UsageError: It speaks with several voices, and none is named.
+        UsageError: It speaks with several voices, and none is named, or only after an example.
         UnknownNameError: There is no such model or voice.
     """
 
@@ -93,6 +94,8 @@ class Reader:
             )
         if self._label is not None and self._label not in names:
             raise UnknownNameError("voice", self._label, names)
+        # What keeps it from speaking at all, such as an example that it needs, is said before anything else.
+        codec.scripts("one", manner=AS_IT_IS, voice=self._label)
 
     def read(self, text: str) -> "Asset":
         """Return a text as a signed recording.

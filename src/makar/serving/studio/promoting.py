@@ -49,13 +49,19 @@ async def promote(request: Request) -> Response:
     for name in (fields.name, fields.model):
         if name is not None and (pool.place(name).source.startswith(REMOTE) or name not in saved_names()):
             raise UsageError(f"{name} is not in the folder of models", expected="saved models, by their names")
-    found = await attended(request, answer_of(_words(request, fields), may_fail=True))
+    found = await attended(request, answer_of(words_of(request, fields), may_fail=True))
     if found.get("kept_as") is not None:
         await pool.let_go(fields.name)
     return answer(found, ignored_header(ignored))
 
 
-def _words(request: Request, fields: PromoteFields) -> list[str]:
+def words_of(request: Request, fields: PromoteFields) -> list[str]:
+    """Return the words of the shell for a request.
+
+    Raises:
+        Problem: Data or suites lie where the server may not read, or are not there.
+        UsageError: Something is to be measured, and the name alone is to be given back.
+    """
     asked = {"data": fields.data, "suites": fields.suites}
     given = {name: source_of(request, place) for name, place in asked.items() if place is not None}
     given |= {name: str(value) for name, value in (("samples", fields.samples), ("seed", fields.seed)) if value}
