@@ -88,7 +88,8 @@ class TextLikelihood:
                 f"{artifact.name} does not say how likely a text is",
                 expected="a model that continues text, talks, or fills in masked words",
             )
-        self._talks = not self.is_masked and knows_turns(self.codec)
+        is_talker = not self.is_masked and knows_turns(self.codec)
+        self._talker = self.codec if is_talker and isinstance(self.codec, ChatCodec | PretrainedTextCodec) else None
         self._known: dict[bytes, float] = {}
         """Nats of beginnings, which many texts have in common."""
         self.left_out = 0
@@ -133,22 +134,18 @@ class TextLikelihood:
             UnsupportedError: The answer has no tokens, or the chat template refuses the question.
         """
         before = f"{told}\n" if told else ""
-        if not self._talks:
+        if self._talker is None:
             return self.nats(f" {answer}", given=f"{before}Q: {question}\nA:")
         with threads_for(self.config.computed_weights()):
-            asked = self.codec.encode_turns([{"role": USER, "content": before + question}])
-            said = self._said(answer)
+            asked = self._talker.encode_turns([{"role": USER, "content": before + question}])
+            said = _said(self._talker, answer)
             if not len(said):
                 raise UnsupportedError(f"the answer {answer!r} has no tokens", expected="at least one character")
             return self._nats_behind(np.concatenate([asked, said]), len(asked), np.zeros(0, np.int64))
 
     def answer_tokens(self, answer: str) -> int:
         """Return the number of tokens of an answer, at least 1."""
-        return max(1, len(self._said(answer))) if self._talks else self.tokens(f" {answer}")
-
-    def _said(self, answer: str) -> np.ndarray:
-        assert isinstance(self.codec, ChatCodec | PretrainedTextCodec), "what knows turns and says how likely a text is"
-        return plain_tokens(self.codec.text if isinstance(self.codec, ChatCodec) else self.codec, answer)
+        return self.tokens(f" {answer}") if self._talker is None else max(1, len(_said(self._talker, answer)))
 
     def _nats_behind(self, whole: np.ndarray, common: int, start: np.ndarray) -> float:
         """Return the nats of tokens from a place on; what does not fit is left out in front of it, but for what begins the row."""
@@ -177,3 +174,8 @@ class TextLikelihood:
             loss = self.family.validation_loss({TARGET: torch.from_numpy(row)[None].to(device)}, torch.Generator())
             self._known[key] = float(loss.value) * loss.count
         return self._known[key]
+
+
+def _said(codec: ChatCodec | PretrainedTextCodec, answer: str) -> np.ndarray:
+    """Return the tokens of an answer inside its turn, int64 ``[length]``."""
+    return plain_tokens(codec.text if isinstance(codec, ChatCodec) else codec, answer)
