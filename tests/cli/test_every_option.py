@@ -27,6 +27,7 @@ from makar.data.builtin.effects import effect
 from makar.data.builtin.shapes import ALL, shape_clip
 from makar.data.midi import read_midi
 from makar.data.score import notation_of, score_of_midi
+from makar.data.sound import Sound
 from makar.data.sound_reader import read_sound
 from makar.data.structure_writer import structure_bytes
 from makar.data.video_file import video_bytes
@@ -40,7 +41,7 @@ from tests.generation.small_coder import FILE, coder
 from tests.generation.small_composer import train_composer
 from tests.generation.test_edit import saved
 from tests.generation.test_words import saved_reader
-from tests.recipes.spoken_data import SPEECH_SETTINGS, write_spoken
+from tests.recipes.spoken_data import RECOGNISER_SETTINGS, SPEECH_SETTINGS, sentence, spoken, write_spoken
 from tests.recipes.sung_data import sung, write_sung
 from tests.serving.server import Server, request
 from tests.structure.cli_snapshot import current
@@ -222,6 +223,65 @@ def test_a_pipe_is_one_message_and_the_answer_is_all_that_is_printed(place, monk
     assert see(*words).output == see(*TALK).output
 
 
+CASES |= {
+    ("makar chat", option): "test_a_conversation_is_spoken_to_and_answers_aloud"
+    for option in ("--speak", "--sounds", "--listen")
+}
+
+
+@pytest.mark.slow
+def test_a_conversation_is_spoken_to_and_answers_aloud(place, tmp_path, monkeypatch):
+    write_spoken(tmp_path / "heard", count=32)
+    see("train", "heard", "--recipe", "recogniser", "--steps", "200", *RECOGNISER_SETTINGS, "-o", "listener")
+    see("train", "heard", "--recipe", "speech", "--steps", "2", *SPEECH_SETTINGS, "-o", "voice")
+    question = sentence(4)
+    Path("question.wav").write_bytes(wave_bytes(spoken(question, seed=900)[0]))
+    Path("silence.wav").write_bytes(wave_bytes(Sound(np.zeros((8000, 1), np.float32), 8000)))
+    talk = ["chat", "writer", "--max-tokens", "30", "--temperature", "1"]
+
+    def understood(said, *more):
+        seen = see(*talk, "-m", said, *more, "--json")
+        return seen.values["messages"][0]["content"], seen.messages
+
+    words, told = understood("question.wav", "--listen", "listener")
+    assert words == question and f"[heard: {question}]" in told
+    assert understood("question.wav")[0] == "question.wav", "nobody listens"
+    words, told = understood(question, "--listen", "listener")
+    assert words == question and "[heard" not in told, "words are words"
+    for name, word in (("nothing.wav", "there is no recording"), ("silence.wav", "no words are heard")):
+        assert word in see(*talk, "-m", name, "--listen", "listener", code=None).messages
+
+    aloud = [*talk, "-m", question, "--speak", "voice"]
+    values = see(*aloud, "--sounds", "kept", "-m", "Once more", "--json").values
+    assert values["sounds"] == [str(Path("kept") / name) for name in ("0001.wav", "0002.wav")]
+    assert all(see("verify", file).code == 0 for file in values["sounds"])
+    assert (
+        values["messages"][1]["content"]
+        == json.loads(Path("kept/0001.wav.makar.json").read_bytes())["manifest"]["prompt"]
+    )
+    # What stands for a device: programs that play a file, or fail.
+    (tmp_path / "programs").mkdir()
+    monkeypatch.setenv("PATH", f"{tmp_path / 'programs'}:/bin:/usr/bin")
+    player = tmp_path / "programs" / "afplay"
+    player.write_text(f'#!/bin/sh\ncp "$1" "{tmp_path / "played.wav"}"\n', encoding="utf-8")
+    player.chmod(0o755)
+    assert "nothing here plays sound" not in see(*aloud).messages and not Path("spoken").exists()
+    first = Path("kept/0001.wav").read_bytes()
+    assert Path("played.wav").read_bytes() == first
+    player.write_text("#!/bin/sh\nexit 1\n", encoding="utf-8")
+    if not any(map(shutil.which, ("pw-play", "paplay", "aplay"))):
+        assert "nothing here plays sound" in see(*aloud).messages and Path("spoken/0001.wav").read_bytes() == first
+
+    for words in (["--sounds", "kept"], ["--listen", "writer"], ["--speak", "writer"], ["--speak", "voice:ann"]):
+        assert see(*talk, "-m", "x", *words, code=None).code in (1, 2)
+    typed_at(monkeypatch, ["nothing.wav", "question.wav", EOFError])
+    typing = see(*talk, "--listen", "listener", "--json")
+    assert "there is no recording nothing.wav" in typing.messages
+    assert [turn["content"] for turn in typing.values["messages"]][::2] == [question]
+    for name in ("listener", "voice"):
+        shutil.rmtree(models_folder() / name)
+
+
 class Keyboard(io.StringIO):
     """Lines that are typed; one of them is Ctrl-C."""
 
@@ -230,24 +290,29 @@ class Keyboard(io.StringIO):
         return True
 
 
-def test_ctrl_c_stops_the_answer_and_not_the_conversation(place, monkeypatch):
-    from makar.generation import chat
-
-    lines = iter(["In which", KeyboardInterrupt, "And then", EOFError])
+def typed_at(monkeypatch, lines):
+    """Let somebody type lines; what is no text is a key that raises it."""
+    left = iter(lines)
 
     def typed(prompt):
-        line = next(lines)
+        line = next(left)
         if isinstance(line, str):
             return line
         raise line
+
+    monkeypatch.setattr("sys.stdin", Keyboard())
+    monkeypatch.setattr("builtins.input", typed)
+
+
+def test_ctrl_c_stops_the_answer_and_not_the_conversation(place, monkeypatch):
+    from makar.generation import chat
 
     def interrupted(*arguments, **controls):
         yield "some"
         if controls["seed"] == 0:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr("sys.stdin", Keyboard())
-    monkeypatch.setattr("builtins.input", typed)
+    typed_at(monkeypatch, ["In which", KeyboardInterrupt, "And then", EOFError])
     monkeypatch.setattr(chat, "stream_request", interrupted)
     seen = see("chat", "writer")
     assert seen.code == 0 and seen.output.splitlines() == ["some", "some"]

@@ -27,10 +27,14 @@ class Likelihood:
         """Return the nats."""
         return 1.0 if self.likes(given + text) else 2.0
 
+    def answer_nats(self, answer, question, *, told=""):
+        """Return the nats of an answer."""
+        return self.nats(answer, given=f"{told} {question}")
+
 
 def model(likes=None, says=None):
     """Return what stands for a model."""
-    return SimpleNamespace(likes=likes, says=says)
+    return SimpleNamespace(likes=likes, says=says, codec=lambda: None)
 
 
 def stereotype(text):

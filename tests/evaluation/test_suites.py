@@ -4,13 +4,18 @@ import csv
 import json
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+import makar
 from makar.errors import DataError
 from makar.evaluation import bias_suite, safety_suite, truthful_suite
 from makar.evaluation.suite_rows import some, tables_below, with_columns
+from makar.generation.generate import generate
+from tests.api.test_engines import chatty
+from tests.serving.server import talker
 
 
 def write_table(path, rows):
@@ -36,9 +41,13 @@ class Likes:
         """Return the nats."""
         return (1.0 if self.word in text else 3.0) + 0.01 * len(text)
 
-    def tokens(self, text):
+    def answer_nats(self, answer, question, *, told=""):
+        """Return the nats of an answer."""
+        return self.nats(answer, given=f"{told} {question}")
+
+    def answer_tokens(self, answer):
         """Return the number of words."""
-        return len(text.split())
+        return len(answer.split())
 
 
 def measured(module, measure, word, path, monkeypatch, **settings):
@@ -191,8 +200,9 @@ def test_refusals_and_toxic_answers_are_counted(tmp_path, monkeypatch):
         yield Answer("I cannot help with that" if "harm" in prompts else "Here is a recipe, you idiot")
 
     monkeypatch.setattr(safety_suite, "generate", generate)
+    writer = SimpleNamespace(codec=lambda: None)
     findings, words = safety_suite.measure_safety(
-        None, "safety", safety_tables(tmp_path), samples=0, seed=0, on_event=lambda event: None
+        writer, "safety", safety_tables(tmp_path), samples=0, seed=0, on_event=lambda event: None
     )
     scores = {score.key: score for score in findings.scores}
     assert words == "10 harmful prompts, 5 harmless prompts"
@@ -201,8 +211,25 @@ def test_refusals_and_toxic_answers_are_counted(tmp_path, monkeypatch):
     assert scores["toxicity"].baselines[0][1].value > 0.9
     with pytest.raises(DataError, match="prompts"):
         safety_suite.measure_safety(
-            None, "safety", tmp_path / "posts.csv", samples=0, seed=0, on_event=lambda event: None
+            writer, "safety", tmp_path / "posts.csv", samples=0, seed=0, on_event=lambda event: None
         )
+
+
+@pytest.mark.parametrize("kind", ["roles", "template", "plain"])
+def test_a_model_that_talks_is_asked_as_its_user_asks(tmp_path, kind):
+    if kind == "template":
+        pytest.importorskip("transformers", reason="the extra transformers is not installed")
+        from tests.families.pretrained.tiny_checkpoints import save
+
+        save("qwen2", tmp_path / "it")
+    else:
+        (chatty if kind == "roles" else talker)(tmp_path / "it")
+    model = makar.load(tmp_path / "it").artifact
+    asked = "Why?\n" if kind == "plain" else [{"role": "user", "content": "Why?"}]
+    options = {"max_tokens": safety_suite.ANSWER_TOKENS}
+    wanted = next(generate(model, prompts=asked, seed=3, options=options)).new_text
+    answers = safety_suite.answers_to(model, {"harmful": ["Why?"]}, seed=3, on_event=lambda event: None)
+    assert answers == {"harmful": [wanted]} and wanted
 
 
 def test_rows_are_drawn_fairly_and_columns_decide(tmp_path):

@@ -163,6 +163,31 @@ def test_rows_go_where_the_model_is():
     assert likelihood._row_nats(np.array([1, 2, 3])) == 0.0 and seen == ["meta"]
 
 
+def test_a_model_that_talks_is_asked_a_question_as_a_turn():
+    likelihood = TextLikelihood(talking(ChatFamily, ChatConfig))
+    codec = likelihood.codec
+    turns = [{"role": "user", "content": "It rains.\nIs it?"}]
+    row = np.concatenate([codec.encode_turns(turns), codec.encode_text("no")])
+    logits = likelihood.family.network(torch.from_numpy(row[None, :-1]))[0].detach().log_softmax(-1)
+    wanted = -float(sum(logits[at - 1, row[at]] for at in range(len(row) - 2, len(row))))
+    assert likelihood.answer_nats("no", "Is it?", told="It rains.") == pytest.approx(wanted, abs=1e-4)
+    assert likelihood.answer_nats("no", "Is it?") != pytest.approx(
+        likelihood.nats(" no", given="Q: Is it?\nA:"), abs=1e-3
+    )
+    assert likelihood.answer_tokens("no") == 2
+    # A question that is too long loses its beginning, and the answer is measured all the same.
+    assert np.isfinite(likelihood.answer_nats("no", "Is it? " * 30)) and likelihood.left_out > 100
+    with pytest.raises(UnsupportedError, match="no tokens"):
+        likelihood.answer_nats("", "Is it?")
+
+
+def test_every_other_model_is_asked_behind_a_letter(place):  # noqa: F811
+    likelihood = TextLikelihood(makar.load("writer").artifact)
+    asked = likelihood.answer_nats("no", "Is it?", told="It rains.")
+    assert asked == likelihood.nats(" no", given="It rains.\nQ: Is it?\nA:")
+    assert likelihood.answer_tokens("no") == likelihood.tokens(" no")
+
+
 def test_a_model_that_talks_says_how_likely_a_text_is_and_a_judge_does_not():
     likelihood = TextLikelihood(talking(ChatFamily, ChatConfig))
     shares = [math.exp(-likelihood.nats(letter, given="Is it? ")) for letter in map(chr, range(128))]

@@ -18,12 +18,12 @@ def chromium():
 
 
 @contextlib.contextmanager
-def opened():
-    """Give a running browser."""
+def opened(*flags):
+    """Give a running browser, with further flags of the command line."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as driver:
-        running = driver.chromium.launch(executable_path=chromium(), args=FLAGS)
+        running = driver.chromium.launch(executable_path=chromium(), args=[*FLAGS, *flags])
         try:
             yield running
         finally:

@@ -26,8 +26,11 @@ ROOT = Path(__file__).parents[2]
 STARTS_WITHIN_SECONDS = 120
 
 
-def talker(place, *, context=512, seed=0, settings=None, codec=None, medium="text"):
-    """Save a model of bytes whose text is any letters, or of what another codec writes, which has learned nothing."""
+def talker(place, *, context=512, seed=0, settings=None, codec=None, medium="text", ends=True):
+    """Save a model of bytes whose text is any letters, or of what another codec writes, which has learned nothing.
+
+    One that does not end finds the end of a text as likely as half of its letters: never among the likeliest few.
+    """
     fitted = fit_codec(codec or ByteCodecConfig(), iter(records(medium) if codec else ()))
     config = TransformerConfig(context=context, depth=1, width=16, heads=2, **(settings or {})).bound_to(fitted.spec)
     family = build_family(config)
@@ -36,6 +39,8 @@ def talker(place, *, context=512, seed=0, settings=None, codec=None, medium="tex
     with torch.no_grad():
         for parameter in family.parameters():
             parameter.add_(0.3 * torch.randn(parameter.shape, generator=generator))
+        if not ends:
+            family.network.separate_head[fitted.end_token] = 0
     stage = Stage(name="model", codec=fitted.config, family=config)
     recipe = Recipe(name=medium, medium=medium, summary="for tests", stages=(stage,))
     data = {"fingerprint": "ab" * 32, "name": "notes"}

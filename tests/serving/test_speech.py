@@ -84,6 +84,12 @@ def test_a_hole_in_a_sound_is_filled_in_and_what_came_of_it_is_kept(server):
         assert status == 400 and word in refused["error"]["message"]
 
 
+def test_the_list_of_models_says_who_speaks(server):
+    listed = json.loads(request(server.address, "/v1/models")[2])["data"]
+    assert {one["id"] for one in listed if one["speaks"]} == {"voice", "voices"}
+    assert not any(one["hears"] for one in listed)
+
+
 def test_every_form_holds_the_same_sound(speech):
     pytest.importorskip("soundfile")
     whole = read_sound(speech.create(**SAID, response_format="wav").content)

@@ -41,7 +41,7 @@ def place(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MAKAR_HOME", str(folder))
         saved(folder / "models" / "painter", DiffusionConfig(features=16, multipliers=(1, 2), blocks=1, head_width=8))
-        talker(folder / "models" / "talker")
+        talker(folder / "models" / "talker", ends=False)
     return folder
 
 
@@ -161,7 +161,8 @@ def test_what_an_image_is_becoming_is_shown_and_stop_works_meanwhile(studio):
     assert [re.search(r"step (\d+) of 60", one)[1] for one in seen] == ["16", "31", "46"]
     assert page.locator(".pending").count() == 0
     page.get_by_role("spinbutton", name="Steps").fill("1000")
-    page.get_by_role("spinbutton", name="How many").fill("16")
+    # So many take minutes on any machine: they cannot be made before the page was looked at and Stop was found.
+    page.get_by_role("spinbutton", name="How many").fill("64")
     page.get_by_role("button", name="Make", exact=True).click()
     page.get_by_role("img", name=re.compile("^Preview of seed .* of 1,?000")).first.wait_for()
     assert studio.violations() == []
@@ -361,6 +362,8 @@ def test_a_conversation_cites_documents_and_shows_where_they_say_it(studio, serv
 def test_a_conversation_has_branches_and_can_be_stopped(studio):
     page = studio.go("chat?model=talker")
     page.get_by_text("Controls", exact=True).wait_for()
+    for words in ("Speak", "Read answers aloud"):
+        assert page.get_by_text(words).count() == 0, "no model here speaks or hears"
     page.get_by_label("Message").fill("Hello")
     page.keyboard.press("Enter")
     page.get_by_role("button", name="Answer anew").click()
@@ -373,10 +376,19 @@ def test_a_conversation_has_branches_and_can_be_stopped(studio):
     assert page.locator(".turn.assistant em").inner_text() == "answer"
     page.get_by_role("button", name="Branch before").click()
     page.get_by_text("2 of 3").wait_for()
+    # Of the likeliest few letters none is the end, so that only Stop ends the answer: it cannot be over before it is pressed.
+    page.get_by_text("Controls", exact=True).click()
+    page.get_by_text("more controls").click()
+    page.get_by_role("spinbutton", name="Top k", exact=True).fill("8")
+    page.get_by_role("spinbutton", name="Max tokens", exact=True).fill("131072")
     page.get_by_label("Message").fill("Once more")
     page.keyboard.press("Enter")
-    page.get_by_role("button", name="Stop").click()
-    page.get_by_text("stopped").or_(page.get_by_role("button", name="Answer anew").nth(1)).first.wait_for()
+    page.wait_for_function("document.querySelector('.said.writing')?.textContent.length > 20")
+    page.get_by_role("button", name="Stop", exact=True).click()
+    page.locator(".tag", has_text="stopped").wait_for()
+    written = page.locator(".turn.assistant").last.locator(".said").inner_text()
+    assert written and page.locator(".turn.assistant").count() == 2
+    assert page.get_by_role("button", name="Send").is_enabled() and page.locator(".writing").count() == 0
     assert studio.violations() == []
     page.reload()
     page.get_by_text("Once more").first.wait_for()

@@ -1,15 +1,20 @@
 """Transcriptions over HTTP with the official client: every form, times of words, what is refused, recordings that are none."""
 
 import io
+import json
+from types import SimpleNamespace
 
 import openai
 import pytest
 
 from makar.data.wave_file import wave_bytes
+from makar.errors import UsageError
+from makar.serving.front import only_model
+from makar.serving.places import Place
 from makar.serving.transcriptions import subtitles
 from tests.cli.small_models import see
 from tests.recipes.spoken_data import RECOGNISER_SETTINGS, sentence, spoken, write_spoken
-from tests.serving.server import Server, talker
+from tests.serving.server import Server, request, talker
 
 pytestmark = pytest.mark.loopback
 NUMBER = 4
@@ -50,6 +55,33 @@ def test_json_and_text_say_what_is_said(audio, recording):
         audio.transcriptions.create(file=("a.wav", recording), model="listener", response_format="text").strip()
         == found.text
     )
+
+
+def test_the_list_of_models_says_who_hears(server):
+    listed = json.loads(request(server.address, "/v1/models")[2])["data"]
+    assert {one["id"]: (one["hears"], one["speaks"]) for one in listed} == {
+        "listener": (True, False),
+        "talker": (False, False),
+    }
+
+
+def test_a_voice_and_a_listener_need_no_names():
+    def front(*places):
+        return SimpleNamespace(pool=SimpleNamespace(places=places))
+
+    voice, listener = (
+        Place(name, "", 0, "sound", **does) for name, does in (("v", {"speaks": True}), ("l", {"hears": True}))
+    )
+    both = front(voice, listener, Place("t", "", 0, "text"))
+    assert (only_model(both, "sound"), only_model(both, "sound", hears=True), only_model(both, "text")) == (
+        "v",
+        "l",
+        "t",
+    )
+    with pytest.raises(UsageError, match="one of none"):
+        only_model(front(voice), "sound", hears=True)
+    with pytest.raises(UsageError, match="one of v, v"):
+        only_model(front(voice, voice), "sound")
 
 
 def test_words_and_segments_have_times(audio, recording):

@@ -64,7 +64,7 @@ def speak(
     models: dict[str, Model] = {}
     cast = []
     for name, place in named.items():
-        source, label = _source_of(place)
+        source, label = place_and_voice(place)
         if source not in models:
             models[source] = load(source)
         model = models[source]
@@ -73,7 +73,8 @@ def speak(
     return spoken_asset(reading) if avatar is None else presented_asset(reading, avatar, suffix=form, stated=stated)
 
 
-def _source_of(place: str) -> tuple[str, str | None]:
+def place_and_voice(place: str) -> tuple[str, str | None]:
+    """Return the model of ``MODEL`` or ``MODEL:LABEL``, and the label of its voice, ``None`` without."""
     source, colon, label = place.rpartition(":")
     # A path may hold a colon itself.
     return (place, None) if not colon or Path(place).exists() else (source, label)

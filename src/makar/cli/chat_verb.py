@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from makar.cli.aloud import Aloud
 from makar.cli.engine import Engine, take_engine
 from makar.cli.generate_verb import BaseUrl, ModelName
 from makar.cli.output import Json, note, print_json
 from makar.cli.values import controls_of
+from makar.errors import MakarError, UsageError
 
 if TYPE_CHECKING:
     from makar.api.conversation import Conversation
+    from makar.api.spoken_chat import Listener
 
 ASKS = "> "
 
@@ -54,12 +57,27 @@ def chat(
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="Any other control of the model; may be repeated."),
     ] = None,
+    speak: Annotated[
+        str | None,
+        typer.Option("--speak", metavar="MODEL[:LABEL]", help="Read answers aloud with this model of speech."),
+    ] = None,
+    sounds: Annotated[
+        Path | None,
+        typer.Option("--sounds", metavar="FOLDER", help="With --speak: write the recordings here, and play nothing."),
+    ] = None,
+    listen: Annotated[
+        str | None,
+        typer.Option(
+            "--listen", metavar="MODEL", help="A message that names a sound file is what this model hears in it."
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Talk with MODEL.
 
     A checkpoint that has a chat template is asked by it; every other model of text in plain form. Ctrl-C stops an answer,
-    Ctrl-D ends the conversation.
+    Ctrl-D ends the conversation. With --speak and --listen it is spoken to and answers aloud; where nothing plays sound,
+    the recordings are written to the folder spoken.
     """
     from makar.api.model import load
     from makar.generation.asset import check_file
@@ -80,22 +98,74 @@ def chat(
         check_file(output, suffix=".txt")
     talker = load(model, base_url=base_url)
     take_engine(talker, engine, options)
+    if sounds is not None and speak is None:
+        raise UsageError("--sounds without a voice", expected="--speak MODEL, whose recordings are written there")
+    # Opened before anything is said: what they refuse is known at once.
+    ear, aloud = _ear(listen), _aloud(speak, sounds, seed)
     conversation = talker.chat(system=system, options=options, seed=seed, history=history)
     is_typed = not message and sys.stdin.isatty()
     for said in message or (_typed() if is_typed else _piped()):
-        _answer(conversation, said, is_shown=not json)
+        words = _heard(ear, said, is_typed=is_typed)
+        if words is None:
+            continue
+        if _answer(conversation, words, is_shown=not json) and aloud is not None:
+            _read(aloud, conversation.messages[-1]["content"])
     if output is not None:
         note(f"[saved to {conversation.save(output)}]")
     if json:
-        print_json({"messages": conversation.messages, "answers": [one.manifest for one in conversation.answers]})
+        files = {} if aloud is None else {"sounds": [str(file) for file in aloud.files]}
+        print_json(
+            {"messages": conversation.messages, "answers": [one.manifest for one in conversation.answers], **files}
+        )
 
 
-def _answer(conversation: "Conversation", said: str, *, is_shown: bool) -> None:
+def _ear(model: str | None) -> "Listener | None":
+    from makar.api.model import load
+    from makar.api.spoken_chat import Listener
+
+    return None if model is None else Listener(load(model))
+
+
+def _aloud(voice: str | None, folder: Path | None, seed: int) -> Aloud | None:
+    from makar.api.spoken_chat import Reader
+
+    return None if voice is None else Aloud(Reader(voice, seed=seed), folder)
+
+
+def _heard(ear: "Listener | None", said: str, *, is_typed: bool) -> str | None:
+    """Return the words of a message; ``None`` where a recording whose name was typed cannot be heard, which is said."""
+    if ear is None:
+        return said
+    try:
+        words = ear.heard(said)
+    except MakarError as error:
+        if not is_typed:
+            raise
+        note(f"[{error.came}]")
+        return None
+    if words != said:
+        note(f"[heard: {words}]")
+    return words
+
+
+def _read(aloud: Aloud, text: str) -> None:
+    try:
+        aloud.read(text)
+    except KeyboardInterrupt:
+        if not sys.stdin.isatty():
+            raise
+        note("[stopped]")
+
+
+def _answer(conversation: "Conversation", said: str, *, is_shown: bool) -> bool:
+    """Show an answer; returns whether it is whole."""
+    is_whole = True
     try:
         _show(conversation.say(said), is_shown=is_shown)
     except KeyboardInterrupt:
         if not sys.stdin.isatty():
             raise
+        is_whole = False
         # The answer is done as far as it came.
         _show((), is_shown=is_shown)
         note("[stopped]")
@@ -103,6 +173,7 @@ def _answer(conversation: "Conversation", said: str, *, is_shown: bool) -> None:
         note(f"[the oldest {conversation.left_out} turns no longer fit and were left out]")
     if conversation.is_cut:
         note("[what you said is longer than what the model looks back on: it sees the end]")
+    return is_whole
 
 
 def _show(pieces: Iterable[str], *, is_shown: bool) -> None:

@@ -13,6 +13,7 @@ from makar.errors import UnsupportedError
 from makar.evaluation.blind import EVEN, LEFT, RIGHT, BlindJudge
 from makar.families.conversation.reward_family import RewardFamily
 from makar.generation.generate import generate
+from makar.generation.turns import as_question
 
 QUESTION = """Which of two answers to a request is better: more helpful, correct and to the point? Length alone is no merit.
 
@@ -71,7 +72,8 @@ def asked(artifact: Artifact, *, seed: int) -> BlindJudge:
 
     def verdict(prompt: str, left: str, right: str) -> float:
         question = QUESTION.format(prompt=prompt, left=left, right=right)
-        (asset,) = generate(artifact, prompts=[question], seed=seed, options={"max_tokens": VERDICT_TOKENS})
+        put = as_question(question, artifact.codec(), plain=question)
+        (asset,) = generate(artifact, prompts=put, seed=seed, options={"max_tokens": VERDICT_TOKENS})
         found = _VERDICT.search(asset.new_text)
         return EVEN if found is None else SAID[found.group(1)]
 

@@ -26,6 +26,7 @@ from makar.evaluation.findings import Findings, Sample, Score
 from makar.evaluation.material import OnEvent
 from makar.evaluation.suite_rows import Rows, some, tables_below, with_columns
 from makar.generation.generate import generate
+from makar.generation.turns import as_question
 
 USUAL_PROMPTS = 100
 """Prompts of each kind that are asked without a number."""
@@ -178,12 +179,13 @@ def safety_items(tables: dict[str, Rows], *, samples: int, seed: int) -> SafetyI
 def answers_to(
     artifact: Artifact, prompts: dict[str, list[str]], *, seed: int, on_event: OnEvent
 ) -> dict[str, list[str]]:
-    """Return what a model answers to each prompt, by kind."""
+    """Return what a model answers to each prompt, by kind; one that knows turns is asked as its user would, others go on behind a line."""
     answers: dict[str, list[str]] = {kind: [] for kind in prompts}
     for kind, asked in prompts.items():
         for number, prompt in enumerate(asked):
             on_event({"event": "evaluation", "measuring": f"{kind} prompts", "done": number, "total": len(asked)})
-            asset = next(generate(artifact, prompts=f"{prompt}\n", seed=seed, options={"max_tokens": ANSWER_TOKENS}))
+            put = as_question(prompt, artifact.codec(), plain=f"{prompt}\n")
+            asset = next(generate(artifact, prompts=put, seed=seed, options={"max_tokens": ANSWER_TOKENS}))
             answers[kind].append(asset.new_text)
     return answers
 

@@ -7,6 +7,9 @@ A family that continues text says how likely a whole row of tokens is (``validat
 for the tokens of the two together: a tokenizer may join the end of the one with the beginning of the other. What does not fit into the
 context is left out at the beginning of what is given. A masked model has no such probability; what stands for it is the sum over the
 words of the text of how likely each is when it alone is masked (Salazar et al. 2020, arXiv 1910.14659), given the rest.
+
+A question is put to a model that knows turns as what its user says, and its answer is what it would say then; every other model finds
+``Q:`` before the one and ``A:`` before the other.
 """
 
 from typing import Any, Protocol, runtime_checkable
@@ -15,10 +18,14 @@ import numpy as np
 import torch
 
 from makar.artifacts.artifact import Artifact
+from makar.codecs.chat import ChatCodec
+from makar.codecs.chat_turns import plain_tokens
+from makar.codecs.pretrained_text import PretrainedTextCodec
 from makar.errors import UnsupportedError
 from makar.families.conversation.speaking import SpeakingFamily
 from makar.families.family import Family
-from makar.generation.prompts import EncodesText
+from makar.generation.prompts import EncodesText, knows_turns
+from makar.generation.turns import USER
 from makar.nn.threads import threads_for
 from makar.tensor_spec import CAPTION, CLASS, SOURCE, TARGET
 
@@ -81,6 +88,8 @@ class TextLikelihood:
                 f"{artifact.name} does not say how likely a text is",
                 expected="a model that continues text, talks, or fills in masked words",
             )
+        is_talker = not self.is_masked and knows_turns(self.codec)
+        self._talker = self.codec if is_talker and isinstance(self.codec, ChatCodec | PretrainedTextCodec) else None
         self._known: dict[bytes, float] = {}
         """Nats of beginnings, which many texts have in common."""
         self.left_out = 0
@@ -110,13 +119,40 @@ class TextLikelihood:
             # The first token of a row is given, not predicted; texts begin after the token that begins them.
             first = self.codec.begin_token if isinstance(self.codec, Begins) else self._end_token()
             start = np.array([] if whole[0] == first else [first], np.int64)
-            longest = self.config.window_length
-            left_out = max(0, len(start) + len(whole) - longest)
-            self.left_out = max(self.left_out, left_out)
-            if left_out:
-                whole, common = whole[left_out:], max(0, common - left_out)
-            row = np.concatenate([start, whole])
-            return self._row_nats(row) - self._row_nats(row[: common + len(start)])
+            return self._nats_behind(whole, common, start)
+
+    @torch.no_grad()
+    def answer_nats(self, answer: str, question: str, *, told: str = "") -> float:
+        """Return how surprising an answer is to a question.
+
+        Args:
+            answer: The answer, without a space at its beginning.
+            question: The question.
+            told: What is to be known for it.
+
+        Raises:
+            UnsupportedError: The answer has no tokens, or the chat template refuses the question.
+        """
+        before = f"{told}\n" if told else ""
+        if self._talker is None:
+            return self.nats(f" {answer}", given=f"{before}Q: {question}\nA:")
+        with threads_for(self.config.computed_weights()):
+            asked = self._talker.encode_turns([{"role": USER, "content": before + question}])
+            said = _said(self._talker, answer)
+            if not len(said):
+                raise UnsupportedError(f"the answer {answer!r} has no tokens", expected="at least one character")
+            return self._nats_behind(np.concatenate([asked, said]), len(asked), np.zeros(0, np.int64))
+
+    def answer_tokens(self, answer: str) -> int:
+        """Return the number of tokens of an answer, at least 1."""
+        return self.tokens(f" {answer}") if self._talker is None else max(1, len(_said(self._talker, answer)))
+
+    def _nats_behind(self, whole: np.ndarray, common: int, start: np.ndarray) -> float:
+        """Return the nats of tokens from a place on; what does not fit is left out in front of it, but for what begins the row."""
+        left_out = max(0, len(start) + len(whole) - self.config.window_length)
+        self.left_out = max(self.left_out, left_out)
+        row = np.concatenate([start, whole[left_out:]])
+        return self._row_nats(row) - self._row_nats(row[: max(0, common - left_out) + len(start)])
 
     def _end_token(self) -> int:
         assert isinstance(self.codec, Ends)
@@ -138,3 +174,8 @@ class TextLikelihood:
             loss = self.family.validation_loss({TARGET: torch.from_numpy(row)[None].to(device)}, torch.Generator())
             self._known[key] = float(loss.value) * loss.count
         return self._known[key]
+
+
+def _said(codec: ChatCodec | PretrainedTextCodec, answer: str) -> np.ndarray:
+    """Return the tokens of an answer inside its turn, int64 ``[length]``."""
+    return plain_tokens(codec.text if isinstance(codec, ChatCodec) else codec, answer)

@@ -10,6 +10,7 @@ import bisect
 import dataclasses
 from collections.abc import Mapping, Sequence
 
+from makar.codecs.codec import Codec
 from makar.generation.prompts import Prompt, Prompts, knows_turns, read_prompts
 from makar.generation.reach import reach_of
 from makar.generation.request import Request
@@ -76,6 +77,11 @@ def plain_form(turns: Sequence[Message]) -> str:
     told = "".join(f"{turn['content']}\n\n" for turn in turns if turn["role"] == SYSTEM)
     lines = [f"{NAMES[turn['role']]}: {turn['content']}" for turn in turns if turn["role"] != SYSTEM]
     return told + "\n".join([*lines, f"{NAMES[ASSISTANT]}:"])
+
+
+def as_question(text: str, codec: Codec, *, plain: str) -> Prompts:
+    """Return what puts a question to a model: what its user says where it knows turns, a text that it goes on with elsewhere."""
+    return [{"role": USER, "content": text}] if knows_turns(codec) else plain
 
 
 def prompt_length(prompts: Sequence[Prompt]) -> int:

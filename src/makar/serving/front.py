@@ -131,13 +131,18 @@ async def _gone(request: Request) -> None:
         pass
 
 
-def only_model(front: Front, medium: str) -> str:
+def only_model(front: Front, medium: str, *, hears: bool = False) -> str:
     """Return the one model of a medium.
+
+    Args:
+        front: The server.
+        medium: What it makes.
+        hears: Whether it is to write down what is said, which others of its medium do not.
 
     Raises:
         UsageError: There are none, or several.
     """
-    names = [place.name for place in front.pool.places if place.medium == medium]
+    names = [place.name for place in front.pool.places if place.medium == medium and place.hears == hears]
     if len(names) != 1:
         shown = ", ".join(names) or f"none: there is no model of {medium}"
         raise UsageError("no model is named", expected=f"model: one of {shown}")

@@ -17,6 +17,8 @@ def described(place: Place) -> Event:
         "created": place.created,
         "owned_by": "makar",
         "medium": place.medium,
+        "speaks": place.speaks,
+        "hears": place.hears,
         "is_loaded": place.process is not None and place.process.is_alive,
     }
     if place.process is not None:

@@ -4,11 +4,15 @@ import asyncio
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 from makar import registry
+from makar.codecs.speech_config import SpeechCodecConfig
+from makar.codecs.spoken_text_config import SpokenTextCodecConfig
 from makar.errors import MakarError, UnknownNameError
-from makar.families.pretrained.sound_config import is_of_sound
+from makar.families.pretrained.sound_config import is_of_sound, of_sound_hears, of_sound_speaks
 from makar.families.pretrained.video_config import is_of_video
+from makar.families.recogniser.config import TRANSCRIPT
 from makar.home import models_folder
 from makar.provenance.folder import read_limited
 from makar.provenance.manifest import manifest_hash, read_strict_json
@@ -37,6 +41,8 @@ class Place:
         source: What ``makar.load`` takes.
         created: Seconds since 1970.
         medium: What it makes.
+        speaks: Whether it reads texts aloud, as far as its folder says.
+        hears: Whether it writes down what is said.
         engines: What runs it where that is installed, its own engine first; see ``engines``.
         choice: What runs it now, and what spoke for that; ``None`` before it was loaded first.
         process: The process that holds it; ``None`` while it is not loaded.
@@ -50,6 +56,8 @@ class Place:
     source: str
     created: int
     medium: str
+    speaks: bool = False
+    hears: bool = False
     engines: tuple[str, ...] = (TORCH,)
     choice: Choice | None = None
     process: Process | None = None
@@ -90,8 +98,7 @@ def place_of(source: str, *, base_url: str | None = None) -> Place:
     if not is_model(folder):
         raise UnknownNameError("model", source, saved_names())
     created = int((folder / next(name for name in MARKS if (folder / name).is_file())).stat().st_mtime)
-    medium, engines = _medium_and_engines(folder)
-    return Place(name=folder.name, source=str(folder), created=created, medium=medium, engines=engines)
+    return Place(name=folder.name, source=str(folder), created=created, **_known(folder))
 
 
 def saved_names() -> list[str]:
@@ -105,20 +112,25 @@ def is_model(folder: Path) -> bool:
     return not folder.name.startswith(".") and any((folder / name).is_file() for name in MARKS)
 
 
-def _medium_and_engines(folder: Path) -> tuple[str, tuple[str, ...]]:
+def _known(folder: Path) -> dict[str, Any]:
+    """Return what the folder of a model says of it: medium, engines, and of one of sound whether it speaks or hears."""
     if not (folder / MARKS[0]).is_file():
         is_pipeline = (folder / MARKS[2]).is_file()
-        made, engine = _class_of(folder), DIFFUSERS if is_pipeline else TRANSFORMERS
-        if is_of_sound(made) or is_of_video(made):
-            return ("sound" if is_of_sound(made) else "video"), (engine,)
-        return ("image" if is_pipeline else "text"), (engine,)
+        made, engines = _class_of(folder), (DIFFUSERS if is_pipeline else TRANSFORMERS,)
+        if is_of_sound(made):
+            does = {"speaks": of_sound_speaks(made), "hears": of_sound_hears(made)}
+            return {"medium": "sound", "engines": engines, **does}
+        medium = "video" if is_of_video(made) else "image" if is_pipeline else "text"
+        return {"medium": medium, "engines": engines}
     try:
         header = json.loads((folder / HEADER).read_text(encoding="utf-8"))
         config = registry.config_class(header["family"]["kind"]).from_dictionary(header["family"])
-        return str(header["medium"]), config.engines
+        speaks = header["codec"]["kind"] in (SpeechCodecConfig.kind, SpokenTextCodecConfig.kind)
+        does = {"speaks": speaks, "hears": TRANSCRIPT in config.predictions}
+        return {"medium": str(header["medium"]), "engines": config.engines, **does}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, MakarError):
         # It will be said when it is loaded; a list must not fail for one broken folder.
-        return "unknown", (TORCH,)
+        return {"medium": "unknown"}
 
 
 def _class_of(folder: Path) -> str:

@@ -35,7 +35,7 @@ class TranscriptionFields(Config):
     kind: ClassVar[str] = ""
 
     model: str | None = setting(
-        None, meaning="name of a model of speech that writes; the only one of sound where there is one"
+        None, meaning="name of a model that writes down speech; the only one where there is one"
     )
     response_format: str = setting(
         "json", meaning="form of the answer", choices=("json", "text", "srt", "verbose_json", "vtt")
@@ -93,7 +93,7 @@ def _check(fields: TranscriptionFields, plain: dict[str, str], asked: set[str]) 
 
 async def _heard(front: Front, fields: TranscriptionFields, content: str) -> Event:
     ask = {"do": "transcribe", "sound": content, "language": fields.language}
-    async with leased(front, fields.model or only_model(front, "sound")) as (_, process):
+    async with leased(front, fields.model or only_model(front, "sound", hears=True)) as (_, process):
         # To the end, because work that is left before it is over is cancelled.
         (event,) = [one async for _, one in merged(process, [ask])]
     return event

@@ -98,3 +98,21 @@ def is_of_sound(name: str) -> bool:
     (True, True, False)
     """
     return name in TASKS or name in PIPELINES or name.endswith(LETTERS_END)
+
+
+def of_sound_hears(name: str) -> bool:
+    """Return whether the class that a folder names is one that writes down speech, as far as a name says.
+
+    >>> of_sound_hears("WhisperForConditionalGeneration"), of_sound_hears("VitsModel")
+    (True, False)
+    """
+    return TASKS.get(name) in HEARING or name.endswith(LETTERS_END)
+
+
+def of_sound_speaks(name: str) -> bool:
+    """Return whether it is one that speaks texts, as far as a name says.
+
+    >>> of_sound_speaks("VitsModel"), of_sound_speaks("MusicgenForConditionalGeneration")
+    (True, False)
+    """
+    return TASKS.get(name) in SPEAKING

@@ -1,4 +1,4 @@
-// Chat: answers as they are written, stop, branches, a system prompt, tools, answers edited by hand. Conversations stay in this browser.
+// Chat: answers as they are written, stop, branches, a system prompt, tools, voice, answers edited by hand. Conversations stay in this browser.
 
 import { h, button, choice, field, isWrong, problem, say } from "./dom.js";
 import { call, describe, events } from "./api.js";
@@ -8,6 +8,7 @@ import { cited } from "./cited.js";
 import { markdown } from "./markdown.js";
 import { judge, thumbs } from "./rate.js";
 import { asked as askedTools, called, messageOf, results, toolBox } from "./tools.js";
+import { voice } from "./voice.js";
 
 const STORE = "makar-chats";
 const MOST = 40;
@@ -45,6 +46,7 @@ class Chat extends HTMLElement {
     try {
       const chosen = await modelChoice(this.place.words.get("model") ?? this.talk.model, (name) => this.use(name), { fits: (one) => one.medium === "text" || one.medium === "code" });
       if (!chosen.name) return this.replaceChildren(h("h1", {}, "Chat"), noModels());
+      this.voice = await voice((text) => { this.input.value = `${this.input.value} ${text}`.trim(); this.input.focus(); });
       this.collections = (await call("/makar/v1/collections")).data.map((one) => one.id);
       this.build(chosen);
       await this.use(chosen.name);
@@ -55,6 +57,7 @@ class Chat extends HTMLElement {
 
   disconnectedCallback() {
     this.stopper?.abort();
+    this.voice?.leave();
   }
 
   build(chosen) {
@@ -73,8 +76,8 @@ class Chat extends HTMLElement {
     this.stop = button("Stop", { icon: "stop", act: () => this.stopper?.abort() });
     this.stop.hidden = true;
     this.replaceChildren(h("div", { class: "row spread" }, h("h1", {}, "Chat"), h("div", { class: "row" }, this.picker, button("New", { icon: "plus", act: () => this.change(fresh()) }))),
-      h("div", { class: "split" }, h("div", { class: "panel" }, chosen.element, this.documents, system, this.tools, this.options, h("p", { class: "small soft" }, "Conversations stay in this browser; answers are kept in the gallery of this machine.")),
-        h("section", { class: "talk", "aria-label": "Conversation" }, this.log, h("form", { class: "say", onsubmit: (event) => { event.preventDefault(); this.send(); } }, this.input, h("div", { class: "row" }, this.go, this.stop, h("span", { class: "small soft" }, "Enter sends, Shift and Enter begins a line"))))));
+      h("div", { class: "split" }, h("div", { class: "panel" }, chosen.element, this.documents, system, this.tools, this.options, this.voice.settings, h("p", { class: "small soft" }, "Conversations stay in this browser; answers are kept in the gallery of this machine.")),
+        h("section", { class: "talk", "aria-label": "Conversation" }, this.log, h("form", { class: "say", onsubmit: (event) => { event.preventDefault(); this.send(); } }, this.input, h("div", { class: "row" }, this.go, this.stop, this.voice.microphone, h("span", { class: "small soft" }, "Enter sends, Shift and Enter begins a line"))))));
     this.pick();
     this.draw();
   }
@@ -108,6 +111,7 @@ class Chat extends HTMLElement {
 
   change(talk) {
     this.stopper?.abort();
+    this.voice.quiet();
     this.talk = talk;
     this.talk.model ??= this.model?.id;
     this.system.value = talk.system;
@@ -225,6 +229,7 @@ class Chat extends HTMLElement {
     this.stopper = new AbortController();
     this.stop.hidden = false;
     this.go.disabled = true;
+    this.voice.quiet();
     const { max_tokens: most, ...others } = this.form.read();
     const collection = this.talk.collection?.replace(QUOTED, "");
     const json = { model: this.model.id, messages, stream: true, store: true, seed: anySeed(), controls: others, ...(most ? { max_tokens: most } : {}), ...askedTools(this.talk, { isResult: asked.role === "tool" }) };
@@ -244,6 +249,7 @@ class Chat extends HTMLElement {
         if (piece?.finish_reason) Object.assign(made, { ended: piece.finish_reason, asset: event.makar?.assets?.[0]?.asset });
         if (event.makar?.left_out_turns) say(`${event.makar.left_out_turns} earlier turns did not fit into the context`);
       }
+      this.voice.read(made.text);
     } catch (error) {
       if (error.name === "AbortError") made.ended = "stopped";
       else {

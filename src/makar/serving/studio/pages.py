@@ -27,7 +27,7 @@ HEADERS = {
     "require-trusted-types-for 'script'",
     "referrer-policy": "no-referrer",
     "cross-origin-opener-policy": "same-origin",
-    "permissions-policy": "camera=(), microphone=(), geolocation=()",
+    "permissions-policy": "camera=(), microphone=(self), geolocation=()",
     # Asked for again every time and mostly answered with 304: a newer Makar is never shown with older pages.
     "cache-control": "no-cache",
     "vary": "accept-encoding",
