@@ -7,7 +7,7 @@ lines of two and chapters there are longer and longer pauses.
 
 import dataclasses
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -117,8 +117,17 @@ class Reading:
         )
 
 
+def say_nothing(line: int, lines: int) -> None:
+    """Tell nobody how far a reading is."""
+
+
 def read_aloud(
-    voices: Sequence[Voice], text: str, *, seed: int = 0, options: Mapping[str, Any] | None = None
+    voices: Sequence[Voice],
+    text: str,
+    *,
+    seed: int = 0,
+    options: Mapping[str, Any] | None = None,
+    tell: Callable[[int, int], None] = say_nothing,
 ) -> Reading:
     """Read a script aloud.
 
@@ -127,6 +136,7 @@ def read_aloud(
         text: The script, of ``makar.generation.script``.
         seed: Seed of the first line; the next has the next.
         options: Controls by name, those of the models, ``speed``, ``pitch`` and ``vocoder``.
+        tell: Told after every line which one it was, from 1, and how many there are; what it raises ends the reading.
 
     Returns:
         The reading; ``spoken_asset`` signs its recording.
@@ -175,6 +185,7 @@ def read_aloud(
         units += _units(parts, sounds, request, begin=length / rate)
         pieces += [silence, said]
         length += len(said)
+        tell(number + 1, len(script.lines))
     sound = Sound(on_grid(np.concatenate(pieces)), rate)
     chapters = _chapters(script, starts, sound.seconds)
     least = min((draft for draft, _ in drafts), key=how_new)
@@ -284,5 +295,6 @@ def _chapters(script: Script, starts: list[float], seconds: float) -> tuple[dict
 
 def _stated_voice(voice: Voice) -> dict[str, Any]:
     data = voice.artifact.manifest["data"]
-    stated = {"name": voice.name, "artifact": voice.artifact.hash, "label": voice.label}
+    artifact = voice.artifact
+    stated = {"name": voice.name, "artifact": artifact.hash, "model": artifact.name, "label": voice.label}
     return stated | ({"consent": data["consent"]} if "consent" in data else {})

@@ -12,7 +12,12 @@ from makar.errors import UsageError
 
 LONGEST_CHARACTERS = 200_000
 UNTITLED = ""
+_HEADING = re.compile(r"#{1,6}\s+(.*)")
 _SPEAKER = re.compile(r"([^\W\d_][\w .'-]{0,40}?)\s*:(?:\s+|$)")
+_LINK = re.compile(r"!?\[([^\[\]]*)\]\([^)]{0,2000}\)")
+"""Bounded, and so is what follows: scripts come from strangers too, and none may take longer than its length."""
+
+_EMPHASIS = re.compile(r"[*`]+|(?<!\w)_+|(?<!_)_++(?!\w)")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +48,20 @@ class Script:
     lines: tuple[Line, ...]
 
 
+def speakers(text: str) -> list[str]:
+    """Return what may be names of speakers: everything that stands before a colon at the beginning of a row, each once, in order.
+
+    >>> speakers("# One\\n**Ann:** Hello.\\nBOB: Hi.\\nann: Bye.")
+    ['Ann', 'BOB']
+    """
+    found: dict[str, str] = {}
+    for row in text.splitlines():
+        said = plain(row.strip())
+        if not _HEADING.match(row.strip()) and (name := _SPEAKER.match(said)):
+            found.setdefault(name[1].casefold(), name[1])
+    return list(found.values())
+
+
 def read_script(text: str, voices: Sequence[str]) -> Script:
     """Return the lines and chapters of a script.
 
@@ -64,7 +83,7 @@ def read_script(text: str, voices: Sequence[str]) -> Script:
     speaker, goes_on = 0, False
     for number, row in enumerate(text.splitlines(), start=1):
         stripped = row.strip()
-        if heading := re.match(r"#{1,6}\s+(.*)", stripped):
+        if heading := _HEADING.match(stripped):
             titles.append(plain(heading[1]).strip("# "))
             goes_on = False
             continue
@@ -100,7 +119,7 @@ def plain(text: str) -> str:
     >>> plain("- *Very* [good](http://x), `now`")
     'Very good, now'
     """
-    text = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", text)
+    text = _LINK.sub(r"\1", text)
     # A number of a list has one or two digits: 1984 at the beginning of a row is spoken.
     text = re.sub(r"^\s*(?:[-*+]|\d{1,2}[.)]|>)\s+", "", text)
-    return re.sub(r"[*`]+|(?<!\w)_+|_+(?!\w)", "", text).strip()
+    return _EMPHASIS.sub("", text).strip()
