@@ -10,11 +10,10 @@ import typer
 from makar.cli.generate_verb import row_of, save_asset, show_asset
 from makar.cli.output import Json, note, print_json
 from makar.cli.progress import Display
-from makar.errors import DataError, UsageError
+from makar.errors import UsageError
 
 LARGEST_BYTES = 4 << 20
-DOCUMENTS = (".pdf", ".docx", ".pptx", ".xlsx", ".html", ".htm")
-"""What is read as ``makar index`` reads it; everything else is text in UTF-8."""
+"""Of a script on stdin."""
 
 
 def speak(
@@ -95,31 +94,12 @@ def speak(
 def _text_of(script: str) -> str:
     if script == "-":
         return sys.stdin.read(LARGEST_BYTES)
+    from makar.api.scripts import script_of
+
     path = Path(script)
-    is_document = path.suffix.lower() in DOCUMENTS
-    if not path.is_file() or (path.stat().st_size > LARGEST_BYTES and not is_document):
-        raise UsageError(
-            f"there is no script {script[:80]}, or it is too long", expected="a file of text, or - for stdin"
-        )
-    if is_document:
-        return _text_of_document(path)
-    try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path} is no text in UTF-8: {error.reason}", do="convert it first") from error
-
-
-def _text_of_document(path: Path) -> str:
-    from makar.data.entries import entries
-    from makar.retrieval.reading import read_entry
-
-    def refuse(name: str, reason: str) -> None:
-        raise DataError(f"{name}: {reason}")
-
-    found = [read_entry(entry, refuse).text for entry in entries(path, refuse)]
-    if len(found) != 1:
-        raise DataError(f"{path} is no document", expected=", ".join(DOCUMENTS))
-    return found[0]
+    if not path.is_file():
+        raise UsageError(f"there is no script {script[:80]}", expected="a file of text, or - for stdin")
+    return script_of(path)
 
 
 def _voices(given: list[str]) -> dict[str, str] | str:

@@ -30,7 +30,7 @@ from makar.generation.levels import TARGET_DB, evened
 from makar.generation.prompts import NamesClasses, Prompt
 from makar.generation.recording import recorded
 from makar.generation.request import Request
-from makar.generation.script import Script, read_script
+from makar.generation.script import MOST_VOICES, Script, read_script
 from makar.generation.speaking import Script as Told
 from makar.generation.speaking import Speaks, asked_voice, drafted_parts, how_new, read_manner
 from makar.generation.vocoding import read_vocoder
@@ -39,8 +39,6 @@ from makar.tensor_spec import SOURCE
 
 SAME_VOICE_SECONDS, OTHER_VOICE_SECONDS, CHAPTER_SECONDS = 0.3, 0.5, 1.2
 """Silence before a line."""
-
-MOST_VOICES = 16
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

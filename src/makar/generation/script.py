@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from makar.errors import UsageError
 
 LONGEST_CHARACTERS = 200_000
+MOST_VOICES = 16
 UNTITLED = ""
 _HEADING = re.compile(r"#{1,6}\s+(.*)")
 _SPEAKER = re.compile(r"([^\W\d_][\w .'-]{0,40}?)\s*:(?:\s+|$)")
@@ -48,6 +49,16 @@ class Script:
     lines: tuple[Line, ...]
 
 
+def check_length(text: str) -> None:
+    """Refuse a script that is too long.
+
+    Raises:
+        UsageError: It is.
+    """
+    if len(text) > LONGEST_CHARACTERS:
+        raise UsageError(f"a script of {len(text)} characters", expected=f"at most {LONGEST_CHARACTERS}")
+
+
 def speakers(text: str) -> list[str]:
     """Return what may be names of speakers: everything that stands before a colon at the beginning of a row, each once, in order.
 
@@ -75,8 +86,7 @@ def read_script(text: str, voices: Sequence[str]) -> Script:
     >>> read_script("# One\\nAnn: Hello.\\nBOB: Hi.\\n\\nAnd bye.", ["Ann", "Bob"]).lines[2]
     Line(voice=1, text='And bye.', chapter=0)
     """
-    if len(text) > LONGEST_CHARACTERS:
-        raise UsageError(f"a script of {len(text)} characters", expected=f"at most {LONGEST_CHARACTERS}")
+    check_length(text)
     numbers = {name.casefold(): number for number, name in enumerate(voices)}
     titles: list[str] = []
     lines: list[Line] = []

@@ -29,6 +29,7 @@ from makar.serving.stores import Stores
 from makar.serving.studio import routes as studio
 from makar.serving.studio.folders import Folders
 from makar.serving.studio.pages import read_pages
+from makar.serving.studio.readings import Readings
 from makar.serving.tuning import Trainings
 from makar.serving.videos import Videos
 from makar.version import VERSION
@@ -65,6 +66,7 @@ def make_app(
     batches: Batches,
     evals: Evals,
     videos: Videos,
+    readings: Readings,
     preload: list[str],
 ) -> FastAPI:
     """Return the application.
@@ -77,6 +79,7 @@ def make_app(
         batches: The batches of requests.
         evals: The evaluations.
         videos: The clips that are asked for.
+        readings: The scripts that are read aloud.
         preload: Models that are loaded before the first request is answered.
     """
 
@@ -90,7 +93,9 @@ def make_app(
         batches.start(app)
         evals.start(app)
         videos.start(front)
+        readings.start(front)
         yield
+        await readings.stop()
         await videos.stop()
         await evals.stop()
         await batches.stop()
@@ -107,6 +112,7 @@ def make_app(
     app.state.batches = batches
     app.state.evals = evals
     app.state.videos = videos
+    app.state.readings = readings
     for method, path, handler, fields in (*ROUTES, *studio.ROUTES):
         _route(app, method, path, handler, fields)
     for method, path, handler, fields in feedback.ROUTES:

@@ -34,6 +34,7 @@ from makar.serving.pool import Pool
 from makar.serving.shelf import Shelf
 from makar.serving.stores import Stores
 from makar.serving.studio.folders import Folders
+from makar.serving.studio.readings import MOST_READINGS, Readings
 from makar.serving.tuning import Trainings
 from makar.serving.videos import Videos
 
@@ -161,6 +162,7 @@ def serve(wanted: Wanted, *, on_start: Callable[[str], None]) -> None:
             batches=batches,
             evals=evals,
             videos=videos,
+            readings=Readings(Shelf(folder / "readings", kind="reading_", most=MOST_READINGS, forgets=True)),
             preload=[place.name for place in pool.places] if wanted.models else [],
         )
         config = uvicorn.Config(

@@ -78,6 +78,29 @@ function changeOf(edit) {
   return { words, values, files };
 }
 
+/** Of a script that was read aloud what Create asks of one; null of everything else. */
+export function readingOf({ edit, prompt, seed, settings, content }) {
+  if (edit?.operation !== "read aloud") return null;
+  const voices = Object.fromEntries(edit.voices.map(({ name, model, label }) => [name, label === null ? model : `${model}:${label}`]));
+  const manner = { ...(edit.speed === 1 ? {} : { speed: edit.speed }), ...(edit.pitch ? { pitch: edit.pitch } : {}), ...(settings.steps ? { steps: settings.steps } : {}) };
+  return { script: prompt, voices: JSON.stringify(voices), form: content.format ?? "wav", seed, controls: JSON.stringify(manner) };
+}
+
+/** Lines that read a script aloud again; what was drawn, and who agreed, stands for itself. */
+function readingLines(manifest) {
+  const { voices, form, seed, controls } = readingOf(manifest);
+  const [cast, manner] = [JSON.parse(voices), JSON.parse(controls)];
+  const face = manifest.edit.presenter?.drawing === undefined ? {} : { drawing: "DRAWING.png", mouth: "X,Y,WIDTH" };
+  const consent = manifest.edit.presenter?.consent ? { consent: "CONSENT.json" } : {};
+  const options = Object.entries({ ...manner, ...face, ...consent }).flatMap(([name, value]) => [`--${name}`, String(value)]);
+  const more = face.drawing ? `, drawing="DRAWING.png", mouth=(X, Y, WIDTH)${consent.consent ? `, consent="CONSENT.json"` : ""}` : "";
+  return {
+    shell: ["makar", "speak", "SCRIPT.md", ...Object.entries(cast).flatMap(([name, voice]) => ["--voice", `${name}=${voice}`]), ...options, "--seed", String(seed), "-o", `out.${form}`].map(shell).join(" "),
+    python: [`import makar`, ``, `script = open("SCRIPT.md", encoding="utf-8").read()`, `asset = makar.speak(script, voices=${python(cast)}, form=".${form}", seed=${seed}, options=${python(manner)}${more})`, `asset.save("out.${form}")`].join("\n"),
+    curl: `curl ${location.origin}/makar/v1/readings ${["script=<SCRIPT.md", `voices=${voices}`, `form=${form}`, `seed=${seed}`, ...Object.entries({ ...manner, ...face, ...consent }).map(([name, value]) => `${name}=${/[.](png|json)$/.test(value) ? "@" : ""}${value}`)].map((one) => `-F ${shell(one)}`).join(" ")}`,
+  };
+}
+
 /** Lines that put films together again; FILM stands for each. */
 function filmLines(edit) {
   const { start, end, ...others } = edit.settings;
@@ -117,6 +140,7 @@ export function lines(manifest) {
   const { model, prompt, seed, controls, medium } = settings;
   const isImage = medium === "image";
   const sets = Object.entries(controls).flatMap(([name, value]) => ["--set", `${name}=${written(value)}`]);
+  if (manifest.edit?.operation === "read aloud") return readingLines(manifest);
   if (manifest.edit?.operation === "film") return filmLines(manifest.edit);
   if (settings.turns) return chatLines(settings, sets);
   if (manifest.edit && isImage) {
