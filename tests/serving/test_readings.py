@@ -13,7 +13,9 @@ from makar.data.sound_reader import read_sound
 from tests.cli.small_models import see
 from tests.recipes.spoken_data import SPEECH_SETTINGS, write_spoken
 from tests.retrieval.test_reading import word
+from tests.serving.browser import Pages, opened, said_nothing
 from tests.serving.server import Server, posted, request, talker, until
+from tests.structure.test_docs import parses
 
 pytestmark = pytest.mark.loopback
 SCRIPT = "# First\nAnn: low high\nBob: high low\n\n# Second\nAnn: low low"
@@ -98,7 +100,12 @@ def test_a_script_becomes_a_recording_with_chapters_in_the_library(server, tmp_p
     path = saved_with_manifest(server, made, tmp_path / "talk.wav")
     assert verify(path).is_intact
     assert read_sound(path.read_bytes()).seconds == pytest.approx(made["chapters"][-1]["end"], abs=1e-3)
-    assert request(server.address, f"{PATH}/{found['id']}/content")[2] == path.read_bytes()
+    content = f"{PATH}/{found['id']}/content"
+    assert request(server.address, content)[2] == path.read_bytes()
+    part = request(server.address, content, headers={"Range": "bytes=4-7"})
+    assert part[0] == 206 and part[2] == path.read_bytes()[4:8], "players move about in it"
+    assert part[1]["content-range"] == f"bytes 4-7/{path.stat().st_size}"
+    assert request(server.address, content, headers={"Range": f"bytes={path.stat().st_size}-"})[0] == 416
     kept = ask(server, f"/makar/v1/assets/{made['asset']}")[1]
     assert (kept["medium"], kept["model"], kept["kind"], kept["type"]) == ("sound", "cast", "create", "audio/wav")
     voices = kept["manifest"]["manifest"]["edit"]["voices"]
@@ -112,6 +119,7 @@ def test_a_script_becomes_a_recording_with_chapters_in_the_library(server, tmp_p
     assert request(server.address, f"/makar/v1/assets/{made['asset']}")[0] == 200
 
 
+@pytest.mark.slow
 def test_a_document_becomes_a_film_of_a_drawing_that_says_it(server, tmp_path):
     pytest.importorskip("av")
     document = word(("Heading1", "News"), ("Normal", "low high"))
@@ -143,6 +151,7 @@ def posted_named(server, path, texts, files, names):
     return status, json.loads(content)
 
 
+@pytest.mark.slow
 def test_a_photograph_needs_the_consent_of_whoever_it_shows(server, home, tmp_path):
     pytest.importorskip("av")
     texts = {
@@ -166,6 +175,7 @@ def test_a_photograph_needs_the_consent_of_whoever_it_shows(server, home, tmp_pa
     assert signed["manifest"]["edit"]["presenter"]["consent"][0]["who"] == "Ann"
 
 
+@pytest.mark.slow
 def test_a_reading_says_how_far_it_is_and_one_that_is_deleted_is_read_no_further(server):
     endless = {**ASKED, "script": "\n\n".join(["Ann: low high"] * 400), "steps": 50}
     first = ask(server, PATH, endless)[1]
@@ -224,6 +234,7 @@ def test_what_cannot_be_read_is_refused_at_once(server, change, word):
     assert 400 <= status < 500 and word in found["error"]["message"], found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("voice, word", [("cast:zoe", "zoe"), ("cast", "2 voices")])
 def test_what_only_the_model_knows_is_said_of_the_reading(server, voice, word):
     found = ended(server, ask(server, PATH, {**ASKED, "voices": {"Ann": voice}, "script": "Ann: low"}))
@@ -241,3 +252,103 @@ def test_a_server_that_is_started_again_reads_what_waited(home):
         assert ended(again, (200, waiting))["makar"]["seed"] == 8
     finally:
         assert again.stop() == 0
+
+
+LOOKS = (("light", 1280), ("dark", 360))
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("scheme, width", LOOKS)
+def test_a_script_is_written_and_heard_with_its_chapters_in_the_studio(server, tmp_path, scheme, width):
+    with opened() as browser:
+        studio = Pages(browser, server.address, scheme=scheme, width=width)
+        page = studio.go("create?model=cast")
+        page.get_by_role("button", name="A script, read aloud").press("Enter")
+        page.get_by_label("Script", exact=True).fill(SCRIPT)
+        page.get_by_label("Voice of Bob").select_option("bob")
+        page.get_by_text("3 lines, 23 characters; chapters: First, Second").wait_for()
+        page.get_by_text("How it is spoken").click()
+        with said_nothing(page):
+            page.get_by_label("Speed").fill("9")
+            page.get_by_role("button", name="Read it aloud").click()
+            page.get_by_text("9 is out of range; expected: 0.5 to 2").wait_for()
+        page.get_by_label("Speed").fill("2")
+        page.get_by_role("spinbutton", name="Steps").fill("2")
+        page.get_by_role("spinbutton", name="Seed").fill("5")
+        page.get_by_role("button", name="Read it aloud").press("Enter")
+        page.get_by_text("Made: First").wait_for()
+        assert studio.violations() == [] and studio.overflow() <= 0
+        page.wait_for_function("document.querySelector('.card audio')?.duration > 0.3")
+        second = page.get_by_role("button", name="Second")
+        second.press("Enter")
+        page.wait_for_function(
+            "[...document.querySelectorAll('.places [aria-current]')].at(-1)?.innerText.includes('Second')"
+        )
+        page.screenshot(path=tmp_path / f"script-{width}.png", full_page=True)
+        page.get_by_role("button", name="Manifest and novelty").click()
+        dialog = page.get_by_role("dialog")
+        shell = dialog.get_by_role("tabpanel").inner_text().splitlines()[0]
+        assert shell.startswith(
+            "makar speak SCRIPT.md --voice Ann=cast:ann --voice Bob=cast:bob --speed 2 --steps 2 --seed 5"
+        )
+        assert parses(shell) is None and studio.violations() == []
+        dialog.get_by_role("button", name="Check it").click()
+        dialog.get_by_text("in order").first.wait_for()
+        assert dialog.get_by_text("broken").count() == 0
+        page.get_by_label("Script", exact=True).evaluate("one => { one.value = ''; }")
+        dialog.get_by_role("link", name="Use these settings").click()
+        page.wait_for_function("document.querySelector('makar-create textarea')?.value.includes('Bob: high low')")
+        assert page.get_by_label("Voice of Bob").input_value() == "bob"
+        studio.close()
+        assert studio.said == []
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@pytest.mark.timeout(1800)
+def test_a_drawing_says_a_document_while_another_page_is_looked_at(server, tmp_path):
+    pytest.importorskip("av")
+    face, document = tmp_path / "face.png", tmp_path / "news.docx"
+    face.write_bytes(drawing())
+    document.write_bytes(word(("Heading1", "News"), ("Normal", "low high"), ("Heading1", "Sport"), ("Normal", "low")))
+    with opened() as browser:
+        studio = Pages(browser, server.address)
+        page = studio.go("create?model=cast")
+        page.get_by_role("button", name="A script, read aloud").click()
+        page.get_by_label("A document to read aloud").set_input_files(document)
+        page.wait_for_function("document.querySelector('makar-create textarea').value.includes('# News')")
+        page.get_by_label("As", exact=True).select_option("webm")
+        page.get_by_label("A drawing of your own").set_input_files(face)
+        canvas = page.get_by_role("img", name="The drawing, with the place of its mouth")
+        canvas.click(position={"x": canvas.bounding_box()["width"] / 2, "y": canvas.bounding_box()["height"] / 2})
+        assert [page.get_by_label(name).input_value() for name in ("Mouth, from the left", "From the top")] == [
+            "30",
+            "40",
+        ]
+        page.get_by_text("How it is spoken").click()
+        page.get_by_role("spinbutton", name="Steps").fill("2")
+        assert studio.violations() == []
+        page.get_by_role("button", name="Read it aloud").click()
+        page.get_by_role("progressbar", name="Progress of News").wait_for()
+        page = studio.go("gallery")
+        page = studio.go("create")
+        page.get_by_text("Made: News").or_(page.get_by_role("button", name="Sport")).first.wait_for()
+        page.wait_for_function("document.querySelector('.card video')?.videoWidth === 60")
+        assert not page.locator(".card video").evaluate("one => one.muted")
+        page.screenshot(path=tmp_path / "film.png", full_page=True)
+        page.get_by_role("button", name="Manifest and novelty").click()
+        dialog = page.get_by_role("dialog")
+        shell = dialog.get_by_role("tabpanel").inner_text().splitlines()[0]
+        assert "--drawing DRAWING.png --mouth X,Y,WIDTH" in shell and parses(shell) is None
+        assert dialog.locator("video").count() == 1 and studio.violations() == []
+        page.keyboard.press("Escape")
+        page.get_by_label("Script", exact=True).fill("\n\n".join(["low high"] * 200))
+        page.get_by_role("button", name="Read it aloud").click()
+        page.get_by_role("progressbar", name="Progress of low high").wait_for()
+        page.get_by_role("button", name="Stop").click()
+        page.get_by_text("Stopped").wait_for()
+        until(lambda: not speakers_of(server))
+        studio.close()
+        assert studio.said == []

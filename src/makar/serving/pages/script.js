@@ -19,7 +19,7 @@ export class ScriptRead {
     this.take(words);
     const file = h("input", { type: "file", class: "unseen", tabindex: -1, "aria-label": "A document to read aloud", onchange: () => { if (file.files[0]) this.open(file.files[0]); file.value = ""; } });
     let waiting;
-    this.script = h("textarea", { rows: 12, value: state.script, oninput: () => { state.script = this.script.value; clearTimeout(waiting); waiting = setTimeout(() => this.look(), 400); } });
+    this.script = h("textarea", { rows: 8, value: state.script, oninput: () => { state.script = this.script.value; clearTimeout(waiting); waiting = setTimeout(() => this.look(), 400); } });
     this.told = h("p", { class: "small soft", role: "status" });
     this.cast = h("fieldset", {}, h("legend", {}, "Voices"));
     const manner = (name, least, most, step, usual) => h("input", { type: "number", min: least, max: most, step, placeholder: usual, value: state.manner[name] ?? "", oninput: (event) => { state.manner[name] = event.target.value; this.estimate(); } });
@@ -104,7 +104,7 @@ export class ScriptRead {
 
   /** Model and voice of one who speaks. */
   async row(name, at) {
-    const [model, label] = this.split(state.voices.get(name)) ?? await this.usual(at);
+    const [model, label] = this.split(state.voices.get(name)) ?? await this.usual(name, at);
     const list = choice([...this.sounds.map((one) => [one, one]), ...(at ? [[NOBODY, "is no speaker"]] : [])], model, (value) => chosen(value));
     const voice = h("div", {});
     const chosen = async (value, wanted) => {
@@ -134,11 +134,11 @@ export class ScriptRead {
     return this.sounds.includes(said.slice(0, at)) ? [said.slice(0, at), said.slice(at + 1)] : null;
   }
 
-  /** The first model that speaks, with another of its voices for each. */
-  async usual(at) {
+  /** The first model that speaks: its voice of that name, or another one for each. */
+  async usual(name, at) {
     for (const model of this.sounds) {
       const found = await describe(model).catch(() => null);
-      if (found?.speaks) return [model, found.classes[at % Math.max(1, found.classes.length)]];
+      if (found?.speaks) return [model, found.classes.find((one) => one.toLowerCase() === name.toLowerCase()) ?? found.classes[Math.max(0, at - 1) % (found.classes.length || 1)]];
     }
     return [this.sounds[0]];
   }

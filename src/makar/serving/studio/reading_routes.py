@@ -26,6 +26,7 @@ from makar.serving.bodies import ignored_header, read_fields, read_json
 from makar.serving.front import answer, attended, front_of, now, seed_of
 from makar.serving.image_fields import form_values
 from makar.serving.problems import Problem
+from makar.serving.ranges import file_answer
 from makar.serving.studio.readings import FILES, Readings, lines_of, source_of
 from makar.serving.uploads import page, read_form, word_of
 
@@ -161,9 +162,8 @@ async def reading_content(request: Request) -> Response:
         )
     made = reading["makar"]
     if not made["is_kept"]:
-        return Response(kept.content(reading["id"]), media_type=made["type"])
-    content, kind = await asyncio.to_thread(front_of(request).library.content, made["asset"])
-    return Response(content, media_type=kind)
+        return file_answer(request, kept.content(reading["id"]), made["type"])
+    return file_answer(request, *await asyncio.to_thread(front_of(request).library.content, made["asset"]))
 
 
 async def delete_reading(request: Request) -> Response:
