@@ -1,5 +1,6 @@
 """Scripts and documents read aloud over HTTP: progress, the recording or film that was signed, cancelling, restarts, what is refused."""
 
+import base64
 import io
 import json
 
@@ -134,6 +135,10 @@ def test_a_document_becomes_a_film_of_a_drawing_that_says_it(server, tmp_path):
     assert edit["presenter"]["drawing"] and edit["chapters"][0]["title"] == "News"
     path = saved_with_manifest(server, found["makar"], tmp_path / "news.webm")
     assert verify(path).is_intact and read_sound(path.read_bytes()).seconds > 0.2
+    item = {"file": base64.b64encode(path.read_bytes()).decode(), "manifest": kept["manifest"]}
+    said = {"kind": "stars", "value": 4, "rater": "ann", "consent": True, "items": [item]}
+    status, judged = ask(server, "/makar/v1/feedback", said)
+    assert status == 200 and judged["medium"] == "video" and judged["items"][0]["model"] == "cast", judged
 
 
 def posted_named(server, path, texts, files, names):
@@ -200,6 +205,9 @@ def test_a_script_is_described_before_it_is_spoken(server):
     assert status == 200 and found["names"] == ["Ann", "Bob"] and found["has_narrator"], found
     assert (found["lines"], found["chapters"]) == (4, ["First", "Second"])
     assert not ask(server, "/makar/v1/scripts", {"script": SCRIPT})[1]["has_narrator"]
+    crowd = "\n".join(f"Who{number % 20}: low" for number in range(35))
+    names = ask(server, "/makar/v1/scripts", {"script": crowd})[1]["names"]
+    assert names == [f"Who{number}" for number in range(15)], "those who speak most"
     document = {"document": word(("Heading1", "News"), ("Normal", "low high"))}
     status, found = posted_named(server, "/makar/v1/scripts", {}, document, {"document": "../../news.docx"})
     assert status == 200 and "# News" in found["text"] and found["chapters"] == ["News"], found

@@ -4,6 +4,7 @@ A document of Markdown is a script of one voice. A name is one of the voices, wh
 refused, because a line that the wrong voice says is worse than none. Emphasis, links and bullets of Markdown are not spoken.
 """
 
+import collections
 import dataclasses
 import re
 from collections.abc import Sequence
@@ -60,17 +61,21 @@ def check_length(text: str) -> None:
 
 
 def speakers(text: str) -> list[str]:
-    """Return what may be names of speakers: everything that stands before a colon at the beginning of a row, each once, in order.
+    """Return what may be names of speakers: what stands before a colon at the beginning of rows, in order; of too many the most frequent.
 
     >>> speakers("# One\\n**Ann:** Hello.\\nBOB: Hi.\\nann: Bye.")
     ['Ann', 'BOB']
     """
     found: dict[str, str] = {}
+    rows: collections.Counter[str] = collections.Counter()
     for row in text.splitlines():
         said = plain(row.strip())
         if not _HEADING.match(row.strip()) and (name := _SPEAKER.match(said)):
             found.setdefault(name[1].casefold(), name[1])
-    return list(found.values())
+            rows[name[1].casefold()] += 1
+    # One voice more may be needed, where nobody is named.
+    kept = dict(rows.most_common(MOST_VOICES - 1))
+    return [name for folded, name in found.items() if folded in kept]
 
 
 def read_script(text: str, voices: Sequence[str]) -> Script:

@@ -184,9 +184,9 @@ export class ScriptRead {
   /** Say what it takes, by what the first voice took here before. */
   async estimate() {
     const [[, first]] = this.voices();
-    const lines = this.found?.lines;
-    if (!lines || !first) return this.cost.replaceChildren();
-    const model = await describe(this.split(first)[0]).catch(() => null);
+    const [lines, known] = [this.found?.lines, this.split(first)];
+    if (!lines || !known) return this.cost.replaceChildren();
+    const model = await describe(known[0]).catch(() => null);
     const steps = Number(state.manner.steps) || model?.options.find((one) => one.name === "steps")?.default || 1;
     const pace = model?.seconds_per_step;
     this.cost.textContent = `${number(lines)} lines, ${pace ? `about ${duration(pace * steps * lines)} and some seconds to load` : "how long is known after the first"}; nothing leaves this machine`;
@@ -229,7 +229,7 @@ export class ScriptRead {
     const forget = () => call(path, { method: "DELETE" }).catch(() => {});
     const [waiting, told] = waitingFor(`Progress of ${reading.title}`, "Line");
     waiting.dataset.reading = reading.id;
-    waiting.append(h("div", { class: "under" }, h("span", {}, reading.title), button("Stop", { icon: "stop", act: async () => { await forget(); waiting.remove(); say("Stopped"); } })));
+    waiting.append(h("div", { class: "under" }, h("span", {}, reading.title), button("Stop", { icon: "stop", act: async () => { await forget(); waiting.remove(); say("Stopped"); this.element.querySelector(".main").focus(); } })));
     this.list.prepend(waiting);
     let shown;
     try {
