@@ -115,7 +115,7 @@ class Reading:
         )
 
 
-def say_nothing(line: int, lines: int) -> None:
+def say_nothing(spoken: int, lines: int) -> None:
     """Tell nobody how far a reading is."""
 
 
@@ -134,7 +134,7 @@ def read_aloud(
         text: The script, of ``makar.generation.script``.
         seed: Seed of the first line; the next has the next.
         options: Controls by name, those of the models, ``speed``, ``pitch`` and ``vocoder``.
-        tell: Told after every line which one it was, from 1, and how many there are; what it raises ends the reading.
+        tell: Told how many lines are spoken and how many there are, at first that none is; what it raises ends the reading.
 
     Returns:
         The reading; ``spoken_asset`` signs its recording.
@@ -172,6 +172,7 @@ def read_aloud(
     length = 0
     # What cannot be spoken is said before the first line is.
     told = [_told(requests[line.voice], line.text, manner) for line in script.lines]
+    tell(0, len(script.lines))
     for number, (line, parts) in enumerate(zip(script.lines, told, strict=True)):
         request = requests[line.voice]
         draft, sounds, attempt = drafted_parts(request, line.text, parts, seed + number)

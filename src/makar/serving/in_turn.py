@@ -27,7 +27,7 @@ class Progress:
         self._step, self._steps, self._seconds = 0, 0, 0.0
 
     def take(self, step: int, steps: int) -> None:
-        """Note the step that is taken, from 1, and how many there are."""
+        """Note the step that is taken and how many there are."""
         self._step, self._steps, self._seconds = step, steps, time.monotonic()
         if self._first is None:
             self._first = step, self._seconds
@@ -79,8 +79,12 @@ class InTurn:
         """Stop; what is not made is made when the server is started again."""
         await self._background.stop()
 
-    def put(self, document: Document) -> None:
+    def put(self, document: Document, content: bytes | None = None) -> None:
         """Take a new one.
+
+        Args:
+            document: What it says.
+            content: What is needed to make it, until something is made.
 
         Raises:
             Problem: Too many wait to be made.
@@ -88,7 +92,7 @@ class InTurn:
         if sum(one["status"] in OPEN for one in self.kept.all()) >= self._most_open:
             came = f"{self._most_open} {self._noun} wait"
             raise Problem(came, status=429, code="too_many_waiting", do="ask again later", kind=LIMITED)
-        self.kept.put(document["id"], document)
+        self.kept.put(document["id"], document, content)
         self._background.wake()
 
     def shown(self, document: Document) -> Document:

@@ -1,7 +1,7 @@
 // Create, of a script: several voices and chapters, as a recording or a film of a face that says it; read in the background.
 
 import { h, button, choice, download, duration, field, isWrong, number, problem, say } from "./dom.js";
-import { call, describe, madeAt, models, request } from "./api.js";
+import { Refused, call, describe, madeAt, models, request } from "./api.js";
 import { anySeed, noModels, seeds } from "./form.js";
 import { card, chapters, details, kept, waitingFor } from "./asset.js";
 
@@ -10,6 +10,10 @@ const FORMS = [["wav", "A recording (WAV)"], ["webm", "A film with a face (WebM)
 const NARRATOR = "Narrator";
 /** Who reads a name that is nobody's. */
 const NOBODY = "";
+const OWN = "makar-readings";
+/** Ids of what was asked for in this browser and not seen yet; what other programs ask for is theirs. */
+const own = () => JSON.parse(localStorage.getItem(OWN) ?? "[]");
+const note = (id, is) => localStorage.setItem(OWN, JSON.stringify([...own().filter((one) => one !== id), ...(is ? [id] : [])]));
 /** What was written and chosen, while other pages are looked at. */
 const state = { script: "", voices: new Map(), form: "wav", seed: anySeed(), isLocked: false, manner: {}, results: null };
 
@@ -52,9 +56,7 @@ export class ScriptRead {
   async begin() {
     this.sounds = (await models()).filter((one) => one.medium === "sound").map((one) => one.id);
     if (!this.sounds.length) return this.element.replaceChildren(noModels());
-    const { data } = await call(`${ROUTE}?limit=20`);
-    const known = new Set([...this.list.children].map((one) => one.dataset.reading));
-    for (const reading of data.reverse()) if (!known.has(reading.id)) this.follow(reading);
+    for (const id of own()) call(`${ROUTE}/${id}`).then((reading) => this.follow(reading), (error) => { if (error.status === 404) note(id, false); });
     await this.look();
   }
 
@@ -217,7 +219,9 @@ export class ScriptRead {
     }
     if (isFilm && this.consent.files[0]) form.append("consent", this.consent.files[0], "consent");
     try {
-      this.follow(await call(ROUTE, { form }));
+      const reading = await call(ROUTE, { form });
+      note(reading.id, true);
+      this.follow(reading);
     } catch (error) {
       this.list.prepend(h("li", {}, problem(error)));
     }
@@ -226,9 +230,8 @@ export class ScriptRead {
   /** Show how far a reading is, and what came of it. */
   async follow(reading) {
     const path = `${ROUTE}/${reading.id}`;
-    const forget = () => call(path, { method: "DELETE" }).catch(() => {});
+    const forget = () => { note(reading.id, false); return call(path, { method: "DELETE" }).catch(() => {}); };
     const [waiting, told] = waitingFor(`Progress of ${reading.title}`, "Line");
-    waiting.dataset.reading = reading.id;
     waiting.append(h("div", { class: "under" }, h("span", {}, reading.title), button("Stop", { icon: "stop", act: async () => { await forget(); waiting.remove(); say("Stopped"); this.element.querySelector(".main").focus(); } })));
     this.list.prepend(waiting);
     let shown;
@@ -236,7 +239,7 @@ export class ScriptRead {
       const { makar: made, form } = await madeAt(path, { signal: this.leaving.signal, told });
       if (!made.is_kept) {
         const save = async () => download(await (await request(`${path}/content`)).blob(), `reading.${form}`);
-        return waiting.replaceWith(h("li", { "data-reading": reading.id }, problem(new Error(`It is not in the gallery: ${made.not_kept}`)), button("Save", { icon: "down", act: save })));
+        return waiting.replaceWith(h("li", {}, problem(new Error(`It is not in the gallery: ${made.not_kept}`)), button("Save", { icon: "down", act: save })));
       }
       const asset = kept({ ...made, model: reading.model, prompt: reading.title });
       shown = card(asset, { more: h("div", { class: "row tight" }, button("Manifest and novelty", { kind: "plain", act: () => details(asset.id) })) });
@@ -246,6 +249,8 @@ export class ScriptRead {
       // Whoever has left the page finds it again, and one that was stopped is there no more.
       if (error.name === "AbortError" || error.status === 404) return waiting.remove();
       shown = h("li", {}, problem(error));
+      // One that could only not be looked at goes on.
+      if (error instanceof Refused) return waiting.replaceWith(shown);
     }
     waiting.replaceWith(shown);
     // What was made is in the gallery.

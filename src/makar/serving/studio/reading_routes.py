@@ -109,7 +109,7 @@ async def create_reading(request: Request) -> Response:
     text = await _text_of(request, fields.script, files)
     script = await asyncio.to_thread(read_script, text, list(voices))
     chapters = _chapters(script)
-    given = {name: files[name] for name in FILES if name in files}
+    drawing, consent = [await files[name].read() if name in files else None for name in FILES]
     manner = {name: value for name in ("speed", "pitch", "steps") if (value := getattr(fields, name)) is not None}
     reading = {
         "id": _readings(request).line.kept.new_id(),
@@ -131,12 +131,12 @@ async def create_reading(request: Request) -> Response:
             "options": manner,
             "vocoder": fields.vocoder,
             "mouth": None if fields.mouth is None else _mouth(fields.mouth),
-            **dict.fromkeys(FILES),
-            **{name: base64.b64encode(await file.read()).decode("ascii") for name, file in given.items()},
+            "consent": None if consent is None else base64.b64encode(consent).decode("ascii"),
+            "has_drawing": drawing is not None,
         },
     }
     line = _readings(request).line
-    line.put(reading)
+    line.put(reading, drawing)
     return answer(line.shown(reading), ignored_header(ignored))
 
 

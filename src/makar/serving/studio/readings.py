@@ -59,12 +59,14 @@ class Readings:
         """Stop."""
         await self.line.stop()
 
-    async def _made(self, reading: Document, progress: Progress) -> tuple[Document, bytes | None]:
+    async def _made(self, reading: Document, progress: Progress) -> tuple[Document, bytes]:
         assert self._front is not None
-        ask, started = reading["ask"], time.perf_counter()
+        ask, started = reading["ask"], 0.0
+        given = {"drawing": self.line.kept.content(reading["id"]) if ask["has_drawing"] else None}
+        given["consent"] = None if ask["consent"] is None else base64.b64decode(ask["consent"])
         with tempfile.TemporaryDirectory(prefix="makar-reading-") as place:
             told = {name: ask[name] for name in ("script", "seed", "options", "mouth")}
-            told |= {name: _written(Path(place) / name, ask[name]) for name in FILES}
+            told |= {name: _written(Path(place) / name, content) for name, content in given.items()}
             told["voices"] = {name: source_of(self._front.pool, said)[1] for name, said in ask["voices"].items()}
             if ask["vocoder"] is not None:
                 told["options"] = told["options"] | {"vocoder": self._front.pool.place(ask["vocoder"]).source}
@@ -73,6 +75,8 @@ class Readings:
             async with contextlib.aclosing(lines_of(told)) as lines:
                 async for line in lines:
                     if "step" in line:
+                        # What comes before is no part of how fast the voice is.
+                        started = started or time.perf_counter()
                         progress.take(line["step"], line["steps"])
                     else:
                         made = Path(line[MADE])
@@ -94,8 +98,8 @@ class Readings:
             "is_kept": not lost,
             **lost,
         }
-        # What is in the library lies nowhere twice.
-        return {"makar": said}, content if lost else None
+        # What is in the library lies nowhere twice, and the drawing is needed no more.
+        return {"makar": said}, content if lost else b""
 
 
 def source_of(pool: Pool, said: str) -> tuple[Place, str]:
@@ -156,8 +160,8 @@ async def lines_of(told: Event) -> AsyncGenerator[Event]:
         await process.wait()
 
 
-def _written(path: Path, content: str | None) -> str | None:
+def _written(path: Path, content: bytes | None) -> str | None:
     if content is None:
         return None
-    path.write_bytes(base64.b64decode(content))
+    path.write_bytes(content)
     return str(path)

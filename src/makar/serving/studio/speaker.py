@@ -5,7 +5,7 @@ nothing in the front. It begins with what can be refused: the face, the voices, 
 
     told      {"script": "...", "voices": {"Ann": "cast:ann"}, "form": ".webm", "seed": 7, "options": {}, "out": PATH,
                "drawing": PATH or null, "mouth": [x, y, width] or null, "consent": PATH or null}
-    answers   {"step": 1, "steps": 12} ... {"made": PATH}   or   {"error": {...}}
+    answers   {"step": 0, "steps": 12} ... {"made": PATH}   or   {"error": {...}}
     told      {"document": PATH}
     answers   {"script": "..."}   or   {"error": {...}}
 """
@@ -45,8 +45,8 @@ def speak(told: Line, out: TextIO) -> Line:
     return {"made": str(asset_of(reading, form=told["form"], face=face).save(told["out"]))}
 
 
-def _tell(out: TextIO, line: int, lines: int) -> None:
-    _say(out, {"step": line, "steps": lines})
+def _tell(out: TextIO, spoken: int, lines: int) -> None:
+    _say(out, {"step": spoken, "steps": lines})
 
 
 def _say(out: TextIO, line: Line) -> None:
@@ -63,7 +63,8 @@ def main() -> None:
     try:
         if "document" in told:
             limit_itself()
-            script = script_of(Path(told["document"]))
+            # What is no text, such as half a character out of a broken document, must not break the answer.
+            script = script_of(Path(told["document"])).replace("\0", " ").encode("utf-8", "replace").decode("utf-8")
             check_length(script)
             _say(out, {"script": script})
         else:
