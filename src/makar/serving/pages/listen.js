@@ -34,6 +34,7 @@ export class Listen {
     if (this.stopper) return say("One moment: a recording is being written down");
     this.stopper = new AbortController();
     this.stop.hidden = false;
+    this.results.querySelector(".empty")?.remove();
     for (const file of files) {
       const src = URL.createObjectURL(file);
       const player = file.type.startsWith("video/") ? h("video", { controls: true, ...CLIP, src, "aria-label": file.name }) : h("audio", { controls: true, src, "aria-label": file.name });
