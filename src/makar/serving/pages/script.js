@@ -8,6 +8,7 @@ import { card, chapters, details, kept, waitingFor } from "./asset.js";
 const ROUTE = "/makar/v1/readings";
 const FORMS = [["wav", "A recording (WAV)"], ["webm", "A film with a face (WebM)"], ["mp4", "A film with a face (MP4)"]];
 const NARRATOR = "Narrator";
+const isNarrator = (name) => name.toLowerCase() === NARRATOR.toLowerCase();
 /** Who reads a name that is nobody's. */
 const NOBODY = "";
 const OWN = "makar-readings";
@@ -92,7 +93,7 @@ export class ScriptRead {
   async show(found) {
     this.found = found;
     this.told.textContent = found.lines ? `${number(found.lines)} line${found.lines > 1 ? "s" : ""}, ${number(found.characters)} characters${found.chapters.length ? `; chapters: ${found.chapters.join(", ")}` : ""}` : "";
-    const names = [NARRATOR, ...found.names];
+    const names = [NARRATOR, ...found.names.filter((name) => !isNarrator(name))];
     // What is there stays, and with it the focus.
     if (String(names) !== this.names) {
       const rows = [];
@@ -197,16 +198,17 @@ export class ScriptRead {
   /** Names and voices of those who speak, the narrator first where there is something for one. */
   voices() {
     const { has_narrator: narrates = true, names = [] } = this.found ?? {};
-    const named = names.map((name) => [name, state.voices.get(name)]).filter(([, voice]) => voice);
-    return [...(narrates || !named.length ? [[NARRATOR, state.voices.get(NARRATOR)]] : []), ...named];
+    const named = names.filter((name) => !isNarrator(name)).map((name) => [name, state.voices.get(name)]).filter(([, voice]) => voice);
+    return [...(narrates || !named.length || names.some(isNarrator) ? [[NARRATOR, state.voices.get(NARRATOR)]] : []), ...named];
   }
 
   async make() {
-    if (isWrong(this.element)) return;
+    if (this.isAsking || isWrong(this.element)) return;
     if (!state.script.trim()) return say("Write a script first, or open a document");
     const form = new FormData();
     const isFilm = state.form !== "wav";
     const put = (name, value) => { if (value) form.append(name, value); };
+    this.isAsking = true;
     await this.look();
     put("script", state.script);
     put("voices", JSON.stringify(Object.fromEntries(this.voices())));
@@ -224,6 +226,8 @@ export class ScriptRead {
       this.follow(reading);
     } catch (error) {
       this.list.prepend(h("li", {}, problem(error)));
+    } finally {
+      this.isAsking = false;
     }
   }
 

@@ -195,7 +195,8 @@ async def _text_of(request: Request, script: str | None, files: Mapping[str, Upl
     if (script is None) == (DOCUMENT not in files):
         raise UsageError("no script, or a script and a document", expected=f"script, or a file named {DOCUMENT}")
     if script is not None:
-        return script
+        # A browser sends the lines of a form so.
+        return script.replace("\r\n", "\n")
     file = files[DOCUMENT]
     with tempfile.TemporaryDirectory(prefix="makar-script-") as folder:
         # Of its name the end alone counts, by which a document is known.
