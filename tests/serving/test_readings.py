@@ -276,7 +276,7 @@ def test_a_script_is_written_and_heard_with_its_chapters_in_the_studio(server, t
         page.get_by_role("button", name="A script, read aloud").press("Enter")
         page.get_by_label("Script", exact=True).fill(SCRIPT)
         page.get_by_label("Voice of Bob").select_option("bob")
-        page.get_by_text("3 lines, 23 characters; chapters: First, Second").wait_for()
+        page.get_by_text("Lines: 3; chapters: First, Second").wait_for()
         page.get_by_text("How it is spoken").click()
         with said_nothing(page):
             page.get_by_label("Speed").fill("9")

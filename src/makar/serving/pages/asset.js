@@ -3,7 +3,7 @@
 import { h, button, dialog, ask, copy, download, duration, pairs, problem, say, size, tabs, when } from "./dom.js";
 import { bytesOf, call, drawn, madeAt, picture, request } from "./api.js";
 import { stars } from "./rate.js";
-import { lines, noveltyWords, readingOf, settingsOf } from "./manifest.js";
+import { lines, noveltyWords, readingOf, settingsOf, written } from "./manifest.js";
 import { piece } from "./piece.js";
 import { structure } from "./structure.js";
 
@@ -150,7 +150,7 @@ async function whole(signed, file, { asset, raw, close, remove }) {
   const name = asset ? `${asset.model || "film"}-${manifest.seed ?? 0}-${manifest.id.slice(0, 6)}${suffix}` : file.name;
   const use = settingsOf(manifest);
   const spoken = readingOf(manifest);
-  const words = new URLSearchParams(spoken ?? { model: asset?.model ?? use.model ?? "", prompt: use.prompt, seed: use.seed, controls: JSON.stringify(use.controls) });
+  const words = new URLSearchParams(Object.entries(spoken ?? { model: asset?.model ?? use.model ?? "", prompt: use.prompt, seed: use.seed, controls: use.controls }).map(([name, value]) => [name, written(value)]));
   const acts = h("div", { class: "row" },
     use.model && !(use.turns?.length > 1) && h("a", { class: "button", href: `#/create?${words}`, onclick: close }, "Use these settings"),
     file.type !== "application/json" && button("Save", { icon: "down", act: () => download(file, name) }),

@@ -4,8 +4,7 @@ import { h, button, choice, duration, field, fresh, isWrong, number, problem, sa
 import { describe, drawn, events } from "./api.js";
 import { anySeed, controls, isServed, isWritten, modelChoice, noModels, seeds, twoWays } from "./form.js";
 import { MAKERS, PREVIEWS, card, details, sketch, waitingFor } from "./asset.js";
-import { Listen } from "./listen.js";
-import { ScriptRead } from "./script.js";
+import { Listen, ScriptRead } from "./spoken.js";
 
 const state = { model: null, prompt: "", count: 1, seed: anySeed(), isLocked: false, controls: {}, results: null };
 const MOST = 64;
@@ -17,7 +16,7 @@ class Create extends HTMLElement {
     const ways = twoWays("What to make", ["With one model", "A script, read aloud"], state.isScript, (isScript) => { this.disconnectedCallback(); state.isScript = isScript; this.place.words = new URLSearchParams(); return this.connectedCallback(); }, this);
     if (state.isScript) {
       this.script = new ScriptRead(this.place.words);
-      this.replaceChildren(h("h1", {}, "Create"), ways, h("p", { class: "lead" }, "A script or a document becomes one recording with chapters, or a film in which a drawn face says it. It is read in the background: you may leave this page."),
+      this.replaceChildren(h("h1", {}, "Create"), ways, h("p", { class: "lead" }, "A script or document becomes a recording with chapters, or a film in which a drawn face says it. Meanwhile you may leave this page."),
         h("div", { class: "split" }, h("div", { class: "panel" }, this.script.element), h("section", { "aria-label": "Results" }, this.script.stage)));
       return this.script.begin().catch((error) => this.script.element.replaceChildren(problem(error)));
     }

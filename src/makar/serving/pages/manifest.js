@@ -49,7 +49,7 @@ export function settingsOf(manifest) {
 }
 
 const shell = (word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${String(word).replaceAll("'", `'"'"'`)}'`);
-const written = (value) => (typeof value === "string" ? value : JSON.stringify(value));
+export const written = (value) => (typeof value === "string" ? value : JSON.stringify(value));
 const python = (value) => {
   if (value === null) return "None";
   if (typeof value === "boolean") return value ? "True" : "False";
@@ -79,25 +79,23 @@ function changeOf(edit) {
 }
 
 /** Of a script that was read aloud what Create asks of one; null of everything else. */
-export function readingOf({ edit, prompt, seed, settings, content }) {
+export function readingOf({ edit, prompt: script, seed, settings, content }) {
   if (edit?.operation !== "read aloud") return null;
   const voices = Object.fromEntries(edit.voices.map(({ name, model, label }) => [name, label === null ? model : `${model}:${label}`]));
-  const manner = { ...(edit.speed === 1 ? {} : { speed: edit.speed }), ...(edit.pitch ? { pitch: edit.pitch } : {}), ...(settings.steps ? { steps: settings.steps } : {}) };
-  return { script: prompt, voices: JSON.stringify(voices), form: content.format ?? "wav", seed, controls: JSON.stringify(manner) };
+  const controls = { ...(edit.speed === 1 ? {} : { speed: edit.speed }), ...(edit.pitch ? { pitch: edit.pitch } : {}), ...(settings.steps ? { steps: settings.steps } : {}) };
+  return { script, voices, form: content.format ?? "wav", seed, controls };
 }
 
-/** Lines that read a script aloud again; what was drawn, and who agreed, stands for itself. */
+/** Lines that read a script aloud again. */
 function readingLines(manifest) {
   const { voices, form, seed, controls } = readingOf(manifest);
-  const [cast, manner] = [JSON.parse(voices), JSON.parse(controls)];
-  const face = manifest.edit.presenter?.drawing === undefined ? {} : { drawing: "DRAWING.png", mouth: "X,Y,WIDTH" };
-  const consent = manifest.edit.presenter?.consent ? { consent: "CONSENT.json" } : {};
-  const options = Object.entries({ ...manner, ...face, ...consent }).flatMap(([name, value]) => [`--${name}`, String(value)]);
-  const more = face.drawing ? `, drawing="DRAWING.png", mouth=(X, Y, WIDTH)${consent.consent ? `, consent="CONSENT.json"` : ""}` : "";
+  const { drawing, consent } = manifest.edit.presenter ?? {};
+  const face = { ...(drawing === undefined ? {} : { drawing: "DRAWING.png", mouth: "X,Y,WIDTH" }), ...(consent ? { consent: "CONSENT.json" } : {}) };
+  const others = Object.entries({ ...controls, ...face });
   return {
-    shell: ["makar", "speak", "SCRIPT.md", ...Object.entries(cast).flatMap(([name, voice]) => ["--voice", `${name}=${voice}`]), ...options, "--seed", String(seed), "-o", `out.${form}`].map(shell).join(" "),
-    python: [`import makar`, ``, `script = open("SCRIPT.md", encoding="utf-8").read()`, `asset = makar.speak(script, voices=${python(cast)}, form=".${form}", seed=${seed}, options=${python(manner)}${more})`, `asset.save("out.${form}")`].join("\n"),
-    curl: `curl ${location.origin}/makar/v1/readings ${["script=<SCRIPT.md", `voices=${voices}`, `form=${form}`, `seed=${seed}`, ...Object.entries({ ...manner, ...face, ...consent }).map(([name, value]) => `${name}=${/[.](png|json)$/.test(value) ? "@" : ""}${value}`)].map((one) => `-F ${shell(one)}`).join(" ")}`,
+    shell: ["makar", "speak", "SCRIPT.md", ...Object.entries(voices).flatMap(([name, voice]) => ["--voice", `${name}=${voice}`]), ...others.flatMap(([name, value]) => [`--${name}`, String(value)]), "--seed", String(seed), "-o", `out.${form}`].map(shell).join(" "),
+    python: [`import makar`, ``, `script = open("SCRIPT.md").read()`, `asset = makar.speak(script, voices=${python(voices)}, form=".${form}", seed=${seed}, options=${python(controls)}${Object.entries(face).map(([name, value]) => `, ${name}=${name === "mouth" ? `(${value})` : python(value)}`).join("")})`, `asset.save("out.${form}")`].join("\n"),
+    curl: `curl ${location.origin}/makar/v1/readings ${["script=<SCRIPT.md", `voices=${written(voices)}`, `form=${form}`, `seed=${seed}`, ...others.map(([name, value]) => `${name}=${name in face && name !== "mouth" ? "@" : ""}${value}`)].map((one) => `-F ${shell(one)}`).join(" ")}`,
   };
 }
 

@@ -1,9 +1,9 @@
-// Create, of a script: several voices and chapters, as a recording or a film of a face that says it; read in the background.
+// Create, of speech: a script of several voices read aloud in the background, as a recording or a film of a face; recordings written down.
 
-import { h, button, choice, download, duration, field, isWrong, number, problem, say } from "./dom.js";
+import { h, button, choice, copy, download, duration, field, isWrong, number, problem, say } from "./dom.js";
 import { Refused, call, describe, madeAt, models, request } from "./api.js";
 import { anySeed, noModels, seeds } from "./form.js";
-import { card, chapters, details, kept, waitingFor } from "./asset.js";
+import { CLIP, card, chapters, details, kept, places, waitingFor } from "./asset.js";
 
 const ROUTE = "/makar/v1/readings";
 const FORMS = [["wav", "A recording (WAV)"], ["webm", "A film with a face (WebM)"], ["mp4", "A film with a face (MP4)"]];
@@ -35,12 +35,12 @@ export class ScriptRead {
     this.cost = h("p", { class: "small soft", role: "status" });
     this.element = h("form", { novalidate: true, onsubmit: (event) => { event.preventDefault(); this.make(); }, ondragover: (event) => event.preventDefault(), ondrop: (event) => { event.preventDefault(); const [given] = event.dataTransfer.files; if (given) this.open(given); } },
       h("div", { class: "row field" }, button("Open a document", { icon: "up", act: () => file.click() }), file),
-      field("Script", this.script, "A line “Ann: …” is said by Ann, “# Title” begins a chapter. Text, Markdown, PDF, Word and HTML can be dropped here."),
+      field("Script", this.script, "“Ann: …” is said by Ann, “# Title” begins a chapter. Documents can be dropped here."),
       this.told, this.cast, field("As", this.form), this.face,
       h("details", {}, h("summary", {}, "How it is spoken"), h("div", {}, field("Speed", manner("speed", .5, 2, .05, 1), "2 is twice as fast as the recordings"), field("Pitch", manner("pitch", -12, 12, .5, 0), "Semitones above the recordings"), field("Steps", manner("steps", 1, 1000, 1, "the model decides")))),
       this.seeds, h("div", { class: "bottom" }, this.cost, button("Read it aloud", { kind: "main", act: () => this.make() })));
     this.list = state.results ??= h("ul", { class: "grid wide" });
-    this.stage = h("div", {}, this.list, h("div", { class: "empty" }, h("h2", {}, "What is read aloud appears here"), h("p", {}, "It is kept in the gallery of this machine, with a signed manifest that names every voice.")));
+    this.stage = h("div", {}, this.list, h("div", { class: "empty" }, h("h2", {}, "What is read aloud appears here"), h("p", {}, "It is kept in the gallery of this machine, with a signed manifest.")));
     this.leaving = new AbortController();
   }
 
@@ -92,7 +92,7 @@ export class ScriptRead {
   /** Say what the script comes to, and ask for a voice of everybody in it. */
   async show(found) {
     this.found = found;
-    this.told.textContent = found.lines ? `${number(found.lines)} line${found.lines > 1 ? "s" : ""}, ${number(found.characters)} characters${found.chapters.length ? `; chapters: ${found.chapters.join(", ")}` : ""}` : "";
+    this.told.textContent = found.lines ? `Lines: ${number(found.lines)}${found.chapters.length ? `; chapters: ${found.chapters.join(", ")}` : ""}` : "";
     const names = [NARRATOR, ...found.names.filter((name) => !isNarrator(name))];
     // What is there stays, and with it the focus.
     if (String(names) !== this.names) {
@@ -164,7 +164,7 @@ export class ScriptRead {
       pen.stroke();
     };
     this.mouth = [0, 0, 4].map((min) => h("input", { type: "number", min, step: 1, required: true, inputmode: "numeric", oninput: () => draw() }));
-    const places = h("div", { hidden: true }, h("div", { class: "paint field" }, canvas), h("div", { class: "fields" }, ["Mouth, from the left", "From the top", "Width"].map((words, at) => field(words, this.mouth[at]))), h("p", { class: "small soft" }, "In pixels of the drawing; a click on it puts the mouth there."));
+    const places = h("div", { hidden: true }, h("div", { class: "paint field" }, canvas), h("div", { class: "fields" }, ["Mouth, from the left", "From the top", "Width"].map((words, at) => field(words, this.mouth[at]))), h("p", { class: "small soft" }, "In pixels; a click on the drawing puts the mouth there."));
     this.drawing = h("input", { type: "file", accept: "image/*", onchange: async () => {
       places.hidden = !this.drawing.files.length;
       if (places.hidden) return;
@@ -181,7 +181,7 @@ export class ScriptRead {
     } });
     this.consent = h("input", { type: "file", accept: ".json" });
     return h("fieldset", {}, h("legend", {}, "The face"), field("A drawing of your own", this.drawing, "Without one a drawn face that is built in"), places,
-      field("Consent", this.consent, "Of a photograph: the record in which whoever it shows agreed (makar consent record)"));
+      field("Consent", this.consent, "Of a photograph: the record in which whoever it shows agreed"));
   }
 
   /** Say what it takes, by what the first voice took here before. */
@@ -192,7 +192,7 @@ export class ScriptRead {
     const model = await describe(known[0]).catch(() => null);
     const steps = Number(state.manner.steps) || model?.options.find((one) => one.name === "steps")?.default || 1;
     const pace = model?.seconds_per_step;
-    this.cost.textContent = `${number(lines)} lines, ${pace ? `about ${duration(pace * steps * lines)} and some seconds to load` : "how long is known after the first"}; nothing leaves this machine`;
+    this.cost.textContent = pace ? `About ${duration(pace * steps * lines)}, and some seconds to load; nothing leaves this machine` : "How long is known after the first; nothing leaves this machine";
   }
 
   /** Names and voices of those who speak, the narrator first where there is something for one. */
@@ -205,21 +205,13 @@ export class ScriptRead {
   async make() {
     if (this.isAsking || isWrong(this.element)) return;
     if (!state.script.trim()) return say("Write a script first, or open a document");
-    const form = new FormData();
-    const isFilm = state.form !== "wav";
-    const put = (name, value) => { if (value) form.append(name, value); };
     this.isAsking = true;
     await this.look();
-    put("script", state.script);
-    put("voices", JSON.stringify(Object.fromEntries(this.voices())));
-    put("form", state.form);
-    put("seed", String(this.seeds.take()));
-    for (const [name, value] of Object.entries(state.manner)) put(name, String(value));
-    if (isFilm && this.drawing.files[0]) {
-      form.append("drawing", this.drawing.files[0], "drawing");
-      put("mouth", this.mouth.map((one) => one.value).join(","));
-    }
-    if (isFilm && this.consent.files[0]) form.append("consent", this.consent.files[0], "consent");
+    const { script, form: as, manner } = state;
+    const [drawing, consent] = as === "wav" ? [] : [this.drawing.files[0], this.consent.files[0]];
+    const said = { script, voices: JSON.stringify(Object.fromEntries(this.voices())), form: as, seed: this.seeds.take(), ...manner, mouth: drawing ? this.mouth.map((one) => one.value).join(",") : "", drawing, consent };
+    const form = new FormData();
+    for (const [name, value] of Object.entries(said)) if (value !== undefined && value !== "") form.append(name, value);
     try {
       const reading = await call(ROUTE, { form });
       note(reading.id, true);
@@ -260,4 +252,67 @@ export class ScriptRead {
     // What was made is in the gallery.
     await forget();
   }
+}
+
+const clock = (seconds, point = ".") => { const rest = Math.round(1000 * seconds); return [rest / 3.6e6, rest / 6e4 % 60, rest / 1000 % 60].map((one) => String(Math.floor(one)).padStart(2, "0")).join(":") + point + String(rest % 1000).padStart(3, "0"); };
+const cues = (found, point) => found.segments.map((one) => `${clock(one.start, point)} --> ${clock(one.end, point)}\n${one.text}\n\n`);
+const SAVED = {
+  srt: ["SRT", (found) => cues(found, ",").map((one, at) => `${at + 1}\n${one}`).join("")],
+  vtt: ["WebVTT", (found) => `WEBVTT\n\n${cues(found, ".").join("")}`],
+  json: ["JSON", (found) => JSON.stringify(found, null, 1)],
+};
+
+/** What is asked of such a model, as an element; transcripts go to the top of `results`. */
+export class Listen {
+  constructor(model, results) {
+    Object.assign(this, { model, results });
+    const file = h("input", { type: "file", accept: "audio/*,video/*", multiple: true, class: "unseen", tabindex: -1, "aria-label": "Recordings to write down", onchange: () => { this.hear([...file.files]); file.value = ""; } });
+    this.language = model.languages.length > 0 && choice([["", "the model guesses"], ...model.languages], "");
+    this.stop = button("Stop", { icon: "stop", act: () => this.stopper?.abort() });
+    this.stop.hidden = true;
+    this.element = h("div", { ondragover: (event) => event.preventDefault(), ondrop: (event) => { event.preventDefault(); this.hear([...event.dataTransfer.files]); } },
+      h("p", { class: "small soft" }, `${model.id} writes down what is said.`), this.language && field("Language that is spoken", this.language),
+      h("div", { class: "empty drop" }, h("p", {}, "Drop recordings or films here, or"), h("div", { class: "row center" }, button("Open a recording", { icon: "up", act: () => file.click() }), file, this.stop)));
+  }
+
+  leave() {
+    this.stopper?.abort();
+  }
+
+  async hear(files) {
+    if (this.stopper) return say("One moment: a recording is being written down");
+    this.stopper = new AbortController();
+    this.stop.hidden = false;
+    this.results.querySelector(".empty")?.remove();
+    for (const file of files) {
+      const src = URL.createObjectURL(file);
+      const player = file.type.startsWith("video/") ? h("video", { controls: true, ...CLIP, src, "aria-label": file.name }) : h("audio", { controls: true, src, "aria-label": file.name });
+      const wait = h("p", { class: "soft", role: "status" }, "Being written down …");
+      const panel = h("section", { class: "panel", "aria-label": `Transcript of ${file.name}` }, h("h2", {}, file.name), h("div", { class: "big field" }, player), wait);
+      this.results.prepend(panel);
+      const form = new FormData();
+      const put = (name, value) => form.append(name, value);
+      put("model", this.model.id);
+      put("response_format", "verbose_json");
+      for (const one of this.model.times_words ? ["segment", "word"] : ["segment"]) put("timestamp_granularities[]", one);
+      if (this.language?.value) put("language", this.language.value);
+      form.append("file", file, "recording");
+      try {
+        wait.replaceWith(transcript(await call("/v1/audio/transcriptions", { form, signal: this.stopper.signal }), player, file.name));
+        say("Written down");
+      } catch (error) {
+        wait.replaceWith(error.name === "AbortError" ? h("p", {}, "Stopped") : problem(error));
+        if (error.name === "AbortError") break;
+      }
+    }
+    this.stopper = null;
+    this.stop.hidden = true;
+  }
+}
+
+function transcript(found, player, name) {
+  if (!found.segments.length) return h("p", { class: "soft" }, "Nothing is said in it, as far as this model hears.");
+  const saved = (form) => button(SAVED[form][0], { icon: "down", act: () => download(new Blob([SAVED[form][1](found)]), `${name}.${form}`) });
+  return h("div", {}, found.language !== "unknown" && h("p", { class: "small soft" }, `Language: ${found.language}`), places(found.segments.map((one) => [one.start, one.end, one.text]), player),
+    h("div", { class: "row" }, button("Copy", { icon: "copy", act: () => copy(found.text, "The text") }), Object.keys(SAVED).map(saved)));
 }
