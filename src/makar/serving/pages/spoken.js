@@ -227,12 +227,13 @@ export class ScriptRead {
   async follow(reading) {
     const path = `${ROUTE}/${reading.id}`;
     const forget = () => { note(reading.id, false); return call(path, { method: "DELETE" }).catch(() => {}); };
+    const ends = new AbortController();
     const [waiting, told] = waitingFor(`Progress of ${reading.title}`, "Line");
-    waiting.append(h("div", { class: "under" }, h("span", {}, reading.title), button("Stop", { icon: "stop", act: async () => { await forget(); waiting.remove(); say("Stopped"); this.element.querySelector(".main").focus(); } })));
+    waiting.append(h("div", { class: "under" }, h("span", {}, reading.title), button("Stop", { icon: "stop", act: async () => { ends.abort(); await forget(); say("Stopped"); this.element.querySelector(".main").focus(); } })));
     this.list.prepend(waiting);
     let shown;
     try {
-      const { makar: made, form } = await madeAt(path, { signal: this.leaving.signal, told });
+      const { makar: made, form } = await madeAt(path, { signal: AbortSignal.any([this.leaving.signal, ends.signal]), told });
       if (!made.is_kept) {
         const save = async () => download(await (await request(`${path}/content`)).blob(), `reading.${form}`);
         return waiting.replaceWith(h("li", {}, problem(new Error(`It is not in the gallery: ${made.not_kept}`)), button("Save", { icon: "down", act: save })));
@@ -242,7 +243,7 @@ export class ScriptRead {
       shown.append(chapters(made.chapters, shown.querySelector("audio, video")));
       say(`Made: ${reading.title}`);
     } catch (error) {
-      // Whoever has left the page finds it again, and one that was stopped is there no more.
+      // Whoever has left the page finds it again; one that was stopped, here or elsewhere, is there no more.
       if (error.name === "AbortError" || error.status === 404) return waiting.remove();
       shown = h("li", {}, problem(error));
       // One that could only not be looked at goes on.
