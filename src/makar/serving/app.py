@@ -4,6 +4,7 @@ No page of documents comes with it, because those of FastAPI fetch their scripts
 """
 
 import contextlib
+import dataclasses
 import logging
 import re
 import sqlite3
@@ -57,6 +58,19 @@ ERRORS = {
 }
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Making:
+    """What is made in the background, one after the other.
+
+    Attributes:
+        videos: The clips that are asked for.
+        readings: The scripts that are read aloud.
+    """
+
+    videos: Videos
+    readings: Readings
+
+
 def make_app(
     front: Front,
     *,
@@ -65,8 +79,7 @@ def make_app(
     stores: Stores,
     batches: Batches,
     evals: Evals,
-    videos: Videos,
-    readings: Readings,
+    making: Making,
     preload: list[str],
 ) -> FastAPI:
     """Return the application.
@@ -78,8 +91,7 @@ def make_app(
         stores: The vector stores.
         batches: The batches of requests.
         evals: The evaluations.
-        videos: The clips that are asked for.
-        readings: The scripts that are read aloud.
+        making: What is made in the background.
         preload: Models that are loaded before the first request is answered.
     """
 
@@ -92,11 +104,11 @@ def make_app(
         stores.start()
         batches.start(app)
         evals.start(app)
-        videos.start(front)
-        readings.start(front)
+        making.videos.start(front)
+        making.readings.start(front)
         yield
-        await readings.stop()
-        await videos.stop()
+        await making.readings.stop()
+        await making.videos.stop()
         await evals.stop()
         await batches.stop()
         await stores.stop()
@@ -111,8 +123,8 @@ def make_app(
     app.state.stores = stores
     app.state.batches = batches
     app.state.evals = evals
-    app.state.videos = videos
-    app.state.readings = readings
+    app.state.videos = making.videos
+    app.state.readings = making.readings
     for method, path, handler, fields in (*ROUTES, *studio.ROUTES):
         _route(app, method, path, handler, fields)
     for method, path, handler, fields in feedback.ROUTES:

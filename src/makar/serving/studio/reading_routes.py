@@ -110,7 +110,7 @@ async def create_reading(request: Request) -> Response:
     script = await asyncio.to_thread(read_script, text, list(voices))
     chapters = _chapters(script)
     drawing, consent = [await files[name].read() if name in files else None for name in FILES]
-    manner = {name: value for name in ("speed", "pitch", "steps") if (value := getattr(fields, name)) is not None}
+    manner = {"speed": fields.speed, "pitch": fields.pitch, "steps": fields.steps}
     reading = {
         "id": _readings(request).line.kept.new_id(),
         "object": "reading",
@@ -128,7 +128,7 @@ async def create_reading(request: Request) -> Response:
             "script": text,
             "voices": voices,
             "seed": seed_of(fields.seed),
-            "options": manner,
+            "options": {name: value for name, value in manner.items() if value is not None},
             "vocoder": fields.vocoder,
             "mouth": None if fields.mouth is None else _mouth(fields.mouth),
             "consent": None if consent is None else base64.b64encode(consent).decode("ascii"),
