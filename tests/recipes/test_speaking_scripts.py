@@ -63,7 +63,7 @@ def test_chapters_stand_in_the_manifest_and_in_the_file(place, tmp_path):
     (tmp_path / "script.md").write_text(SCRIPT, encoding="utf-8")
     voices = [word for name, model in CAST.items() for word in ("--voice", f"{name}={model}")]
     done = see("speak", "script.md", *voices, "--steps", "2", "-o", "pod.wav")
-    assert "First" in done.messages and "Second" in done.messages
+    assert "First" in done.messages and "Second" in done.messages and "lines spoken: 0 of 3" in done.messages
     wave = (tmp_path / "pod.wav").read_bytes()
     manifest = json.loads((tmp_path / "pod.wav.makar.json").read_text())["manifest"]
     first, second = manifest["edit"]["chapters"]

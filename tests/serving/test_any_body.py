@@ -16,6 +16,7 @@ from makar.serving.fields import ChatFields, CompletionFields
 from makar.serving.image_fields import ImageFields
 from makar.serving.response_fields import ResponseFields
 from makar.serving.store_fields import StoreFields
+from makar.serving.studio.reading_routes import ReadingFields, ScriptFields
 from makar.serving.text_fields import EmbeddingFields, ModerationFields
 from makar.serving.tuning_fields import TuningFields
 from tests.serving.server import Server, talker
@@ -36,6 +37,8 @@ ROUTES = {
     "/makar/v1/feedback": FeedbackFields,
     "/makar/v1/feedback/sessions": SessionFields,
     "/makar/v1/feedback/scores": ScoreFields,
+    "/makar/v1/readings": ReadingFields,
+    "/makar/v1/scripts": ScriptFields,
 }
 CASES = 120
 WORDS = [
@@ -91,6 +94,8 @@ GOOD = {
     },
     "/makar/v1/feedback/scores": {"rater": "x", "items": [{"text": "Hello"}]},
     "/makar/v1/feedback/sessions": {"models": ["talker", "talker"], "prompts": ["Hello"]},
+    "/makar/v1/readings": {"voices": {"Ann": "talker"}, "script": "Ann: Hello"},
+    "/makar/v1/scripts": {"script": "# One\nAnn: Hello"},
 }
 
 

@@ -2,7 +2,11 @@
 
 import io
 import json
+<<<<<<< HEAD
 from types import SimpleNamespace
+=======
+from pathlib import Path
+>>>>>>> pages12
 
 import openai
 import pytest
@@ -14,7 +18,12 @@ from makar.serving.places import Place
 from makar.serving.transcriptions import subtitles
 from tests.cli.small_models import see
 from tests.recipes.spoken_data import RECOGNISER_SETTINGS, sentence, spoken, write_spoken
+<<<<<<< HEAD
 from tests.serving.server import Server, request, talker
+=======
+from tests.serving.browser import Pages, opened
+from tests.serving.server import Server, talker
+>>>>>>> pages12
 
 pytestmark = pytest.mark.loopback
 NUMBER = 4
@@ -94,6 +103,7 @@ def test_words_and_segments_have_times(audio, recording):
     )
     assert [word.word for word in found.words] == sentence(NUMBER).split() and found.language == "xx"
     assert 0 <= found.words[0].start < found.words[-1].end <= found.duration
+    assert all(0 < word.probability <= 1 for word in found.words)
     assert " ".join(segment.text for segment in found.segments) == found.text
     assert all(segment.avg_logprob <= 0 for segment in found.segments)
 
@@ -134,3 +144,39 @@ def test_what_cannot_be_done_is_refused(audio, recording, change, word):
 def test_translations_say_what_to_do_instead(audio, recording):
     with pytest.deprecated_call(), pytest.raises(openai.BadRequestError, match="transcriptions"):
         audio.translations.create(file=("a.wav", recording), model="listener")
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("scheme, width", [("light", 1280), ("dark", 360)])
+def test_a_recording_is_dropped_and_read_in_the_studio(server, recording, tmp_path, scheme, width):
+    files = [
+        {"name": "talk.wav", "mimeType": "audio/wav", "buffer": recording},
+        {"name": "none.wav", "mimeType": "audio/wav", "buffer": b"no sound at all"},
+    ]
+    with opened() as browser:
+        studio = Pages(browser, server.address, scheme=scheme, width=width)
+        page = studio.go("create?model=listener")
+        page.get_by_label("Recordings to write down").set_input_files(files[:1])
+        panel = page.get_by_role("region", name="Transcript of talk.wav")
+        place = panel.get_by_role("button", name=sentence(NUMBER))
+        place.press("Enter")
+        page.wait_for_function("document.querySelector('audio').currentTime > 0")
+        assert studio.violations() == [] and studio.overflow() <= 0
+        page.screenshot(path=tmp_path / f"transcript-{width}.png", full_page=True)
+        for name, beginning in (("SRT", "1\n00:00:0"), ("WebVTT", "WEBVTT\n\n00:00:0")):
+            with page.expect_download() as saved:
+                panel.get_by_role("button", name=name, exact=True).click()
+            text = Path(saved.value.path()).read_text(encoding="utf-8")
+            assert text.startswith(beginning) and sentence(NUMBER) in text
+        with page.expect_download() as saved:
+            panel.get_by_role("button", name="JSON").click()
+        assert saved.value.suggested_filename == "talk.wav.json"
+        assert json.loads(Path(saved.value.path()).read_text(encoding="utf-8"))["words"][0]["word"] == "low"
+        page.get_by_label("Recordings to write down").set_input_files(files[1:])
+        page.get_by_role("alert").filter(has_text="sound").wait_for()
+        assert studio.violations() == []
+        studio.close()
+        # The browser itself says that what is no sound cannot be fetched.
+        assert [one for one in studio.said if "400" not in one] == []

@@ -120,6 +120,8 @@ PLANS = {
     "StoreSearchFields": "fields",
     "InspectFields": "fields",
     "PromoteFields": "fields",
+    "ReadingFields": "fields",
+    "ScriptFields": "fields",
     "AddFields": "fields",
     "AskFields": "fields",
     "ExportFields": "fields",

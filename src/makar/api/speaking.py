@@ -1,5 +1,6 @@
 """``makar.speak``: a script read aloud by one or several models of speech, as a recording with chapters or by a drawn face."""
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,7 +9,7 @@ from makar.data.image_reader import read_image
 from makar.errors import ConsentError, UnsupportedError, UsageError
 from makar.generation.avatar import Anchor, Avatar, is_drawing
 from makar.generation.presenting import FILMS, presented_asset
-from makar.generation.reading_aloud import Voice, read_aloud, spoken_asset
+from makar.generation.reading_aloud import Reading, Voice, read_aloud, spoken_asset
 from makar.provenance.consent import check_consent, read_consent
 
 if TYPE_CHECKING:
@@ -20,6 +21,19 @@ NARRATOR = "Narrator"
 """Name of a voice that has none."""
 
 LARGEST_DRAWING_BYTES = 64 << 20
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Face:
+    """A face that may be shown.
+
+    Attributes:
+        avatar: The face.
+        stated: What the manifest says of it.
+    """
+
+    avatar: Avatar
+    stated: dict[str, Any]
 
 
 def speak(
@@ -52,14 +66,15 @@ def speak(
         UsageError: The script says nothing, a name has no voice, or the drawing and its mouth do not fit.
         ConsentError: The picture is no drawing and nobody agreed.
     """
+    # Whether the face may be shown is known before anything is spoken.
+    face = face_for(form, drawing=drawing, mouth=mouth, consent=consent)
+    return asset_of(read_aloud(cast_of(voices), script, seed=seed, options=options), form=form, face=face)
+
+
+def cast_of(voices: Mapping[str, str] | str) -> list[Voice]:
+    """Return who speaks, with the models loaded; see ``speak``."""
     from makar.api.model import load
 
-    if form != WAVE and form not in FILMS:
-        raise UnsupportedError(f'speech as "{form}"', expected=", ".join((WAVE, *FILMS)))
-    if form == WAVE and (drawing is not None or mouth is not None or consent is not None):
-        raise UsageError("a face for a recording", expected=f"a film: {', '.join(FILMS)}")
-    # Whether the face may be shown is known before anything is spoken.
-    avatar, stated = (None, {}) if form == WAVE else _avatar(drawing, mouth, consent)
     named = {NARRATOR: voices} if isinstance(voices, str) else dict(voices)
     models: dict[str, Model] = {}
     cast = []
@@ -69,8 +84,27 @@ def speak(
             models[source] = load(source)
         model = models[source]
         cast.append(Voice(name=name, artifact=model.artifact, label=label, novelty=model.novelty_index()))
-    reading = read_aloud(cast, script, seed=seed, options=options)
-    return spoken_asset(reading) if avatar is None else presented_asset(reading, avatar, suffix=form, stated=stated)
+    return cast
+
+
+def face_for(
+    form: str, *, drawing: str | Path | None, mouth: tuple[int, int, int] | None, consent: str | Path | None
+) -> Face | None:
+    """Return the face that a film shows, ``None`` for a recording; see ``speak``."""
+    if form != WAVE and form not in FILMS:
+        raise UnsupportedError(f'speech as "{form}"', expected=", ".join((WAVE, *FILMS)))
+    if form != WAVE:
+        return _face(drawing, mouth, consent)
+    if drawing is not None or mouth is not None or consent is not None:
+        raise UsageError("a face for a recording", expected=f"a film: {', '.join(FILMS)}")
+    return None
+
+
+def asset_of(reading: Reading, *, form: str, face: Face | None) -> "Asset":
+    """Return the signed recording or film of a reading; see ``speak``."""
+    if face is None:
+        return spoken_asset(reading)
+    return presented_asset(reading, face.avatar, suffix=form, stated=face.stated)
 
 
 def place_and_voice(place: str) -> tuple[str, str | None]:
@@ -80,16 +114,14 @@ def place_and_voice(place: str) -> tuple[str, str | None]:
     return (place, None) if not colon or Path(place).exists() else (source, label)
 
 
-def _avatar(
-    drawing: str | Path | None, mouth: tuple[int, int, int] | None, consent: str | Path | None
-) -> tuple[Avatar, dict[str, Any]]:
+def _face(drawing: str | Path | None, mouth: tuple[int, int, int] | None, consent: str | Path | None) -> Face:
     anchor = None if mouth is None else Anchor(*mouth)
     if drawing is None:
         if consent is not None:
             raise UsageError(
                 "a consent for the face that is built in", expected="a picture of somebody, with --drawing"
             )
-        return Avatar(None, anchor), {}
+        return Face(avatar=Avatar(None, anchor), stated={})
     path = Path(drawing)
     if not path.is_file() or path.stat().st_size > LARGEST_DRAWING_BYTES:
         raise UsageError(f"there is no file {path}, or it is too large", expected="a picture of a face")
@@ -106,4 +138,4 @@ def _avatar(
             expected="a drawing with plain areas, saved as PNG, or the consent of whoever it shows",
             do="makar consent record RECORDING --who NAME --scope face, then --consent FILE",
         )
-    return Avatar(pixels, anchor), stated
+    return Face(avatar=Avatar(pixels, anchor), stated=stated)

@@ -1,5 +1,6 @@
 """The verb ``speak``: a script read aloud by several voices, with chapters, or by a drawn face."""
 
+import functools
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -8,11 +9,11 @@ import typer
 
 from makar.cli.generate_verb import row_of, save_asset, show_asset
 from makar.cli.output import Json, note, print_json
-from makar.errors import DataError, UsageError
+from makar.cli.progress import Display
+from makar.errors import UsageError
 
 LARGEST_BYTES = 4 << 20
-DOCUMENTS = (".pdf", ".docx", ".pptx", ".xlsx", ".html", ".htm")
-"""What is read as ``makar index`` reads it; everything else is text in UTF-8."""
+"""Of a script on stdin."""
 
 
 def speak(
@@ -63,25 +64,24 @@ def speak(
     Headings (# Title) become chapters; a line without a name is said by the voice before, or the first. All voices are made
     equally loud. As a film a drawn face speaks, visibly marked as generated; it keeps the mouth in time with every sound.
     """
-    from makar.api.speaking import speak as speak_script
+    from makar.api.speaking import asset_of, cast_of, face_for
     from makar.generation.asset import WAVE_SUFFIX, check_file
     from makar.generation.presenting import SILENT
+    from makar.generation.reading_aloud import read_aloud
 
     check_file(output, suffix=output.suffix.lower())
     if output.suffix.lower() in SILENT:
         # The sound lies beside what has none.
         check_file(output.with_suffix(WAVE_SUFFIX), suffix=WAVE_SUFFIX)
     controls: dict[str, Any] = {"speed": speed, "pitch": pitch, "steps": steps, "vocoder": vocoder}
-    asset = speak_script(
-        _text_of(script),
-        voices=_voices(voice),
-        form=output.suffix.lower(),
-        seed=seed,
-        options={name: value for name, value in controls.items() if value is not None},
-        drawing=drawing,
-        mouth=None if mouth is None else _place(mouth),
-        consent=consent,
-    )
+    options = {name: value for name, value in controls.items() if value is not None}
+    form, text, cast = output.suffix.lower(), _text_of(script), _voices(voice)
+    face = face_for(form, drawing=drawing, mouth=None if mouth is None else _place(mouth), consent=consent)
+    with Display() as display:
+        reading = read_aloud(
+            cast_of(cast), text, seed=seed, options=options, tell=functools.partial(display.reading, "lines spoken")
+        )
+    asset = asset_of(reading, form=form, face=face)
     path = save_asset(asset, output)
     if json:
         print_json(row_of(asset, path))
@@ -94,31 +94,12 @@ def speak(
 def _text_of(script: str) -> str:
     if script == "-":
         return sys.stdin.read(LARGEST_BYTES)
+    from makar.api.scripts import script_of
+
     path = Path(script)
-    is_document = path.suffix.lower() in DOCUMENTS
-    if not path.is_file() or (path.stat().st_size > LARGEST_BYTES and not is_document):
-        raise UsageError(
-            f"there is no script {script[:80]}, or it is too long", expected="a file of text, or - for stdin"
-        )
-    if is_document:
-        return _text_of_document(path)
-    try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path} is no text in UTF-8: {error.reason}", do="convert it first") from error
-
-
-def _text_of_document(path: Path) -> str:
-    from makar.data.entries import entries
-    from makar.retrieval.reading import read_entry
-
-    def refuse(name: str, reason: str) -> None:
-        raise DataError(f"{name}: {reason}")
-
-    found = [read_entry(entry, refuse).text for entry in entries(path, refuse)]
-    if len(found) != 1:
-        raise DataError(f"{path} is no document", expected=", ".join(DOCUMENTS))
-    return found[0]
+    if not path.is_file():
+        raise UsageError(f"there is no script {script[:80]}", expected="a file of text, or - for stdin")
+    return script_of(path)
 
 
 def _voices(given: list[str]) -> dict[str, str] | str:

@@ -7,7 +7,7 @@ lines of two and chapters there are longer and longer pauses.
 
 import dataclasses
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,7 +30,7 @@ from makar.generation.levels import TARGET_DB, evened
 from makar.generation.prompts import NamesClasses, Prompt
 from makar.generation.recording import recorded
 from makar.generation.request import Request
-from makar.generation.script import Script, read_script
+from makar.generation.script import MOST_VOICES, Script, read_script
 from makar.generation.speaking import Script as Told
 from makar.generation.speaking import Speaks, asked_voice, drafted_parts, how_new, read_manner
 from makar.generation.vocoding import read_vocoder
@@ -39,8 +39,6 @@ from makar.tensor_spec import SOURCE
 
 SAME_VOICE_SECONDS, OTHER_VOICE_SECONDS, CHAPTER_SECONDS = 0.3, 0.5, 1.2
 """Silence before a line."""
-
-MOST_VOICES = 16
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -117,8 +115,17 @@ class Reading:
         )
 
 
+def say_nothing(spoken: int, lines: int) -> None:
+    """Tell nobody how far a reading is."""
+
+
 def read_aloud(
-    voices: Sequence[Voice], text: str, *, seed: int = 0, options: Mapping[str, Any] | None = None
+    voices: Sequence[Voice],
+    text: str,
+    *,
+    seed: int = 0,
+    options: Mapping[str, Any] | None = None,
+    tell: Callable[[int, int], None] = say_nothing,
 ) -> Reading:
     """Read a script aloud.
 
@@ -127,6 +134,7 @@ def read_aloud(
         text: The script, of ``makar.generation.script``.
         seed: Seed of the first line; the next has the next.
         options: Controls by name, those of the models, ``speed``, ``pitch`` and ``vocoder``.
+        tell: Told how many lines are spoken and how many there are, at first that none is; what it raises ends the reading.
 
     Returns:
         The reading; ``spoken_asset`` signs its recording.
@@ -164,6 +172,7 @@ def read_aloud(
     length = 0
     # What cannot be spoken is said before the first line is.
     told = [_told(requests[line.voice], line.text, manner) for line in script.lines]
+    tell(0, len(script.lines))
     for number, (line, parts) in enumerate(zip(script.lines, told, strict=True)):
         request = requests[line.voice]
         draft, sounds, attempt = drafted_parts(request, line.text, parts, seed + number)
@@ -175,6 +184,7 @@ def read_aloud(
         units += _units(parts, sounds, request, begin=length / rate)
         pieces += [silence, said]
         length += len(said)
+        tell(number + 1, len(script.lines))
     sound = Sound(on_grid(np.concatenate(pieces)), rate)
     chapters = _chapters(script, starts, sound.seconds)
     least = min((draft for draft, _ in drafts), key=how_new)
@@ -284,5 +294,6 @@ def _chapters(script: Script, starts: list[float], seconds: float) -> tuple[dict
 
 def _stated_voice(voice: Voice) -> dict[str, Any]:
     data = voice.artifact.manifest["data"]
-    stated = {"name": voice.name, "artifact": voice.artifact.hash, "label": voice.label}
+    artifact = voice.artifact
+    stated = {"name": voice.name, "artifact": artifact.hash, "model": artifact.name, "label": voice.label}
     return stated | ({"consent": data["consent"]} if "consent" in data else {})

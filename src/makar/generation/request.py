@@ -49,7 +49,7 @@ from makar.generation.vocoding import Vocoder, played_by
 from makar.nn.threads import threads_for
 from makar.provenance import manifest as signing
 from makar.provenance.consent import check_still_agreed
-from makar.provenance.content import describe_content
+from makar.provenance.content import Film, describe_content
 from makar.provenance.embedding import COMPOSITE_SOURCE_TYPE, SOURCE_TYPE
 from makar.provenance.keys import signing_key
 from makar.tensor_spec import SOURCE, TARGET
@@ -269,13 +269,15 @@ class Request:
             content = filmed(content, source_type, self.finishing.form, sound=heard)
         elif isinstance(content, Backbone):
             content = modelled(content, source_type, self.finishing.form)
+        # A voice that is shown is a film, whatever its model makes.
+        medium = "video" if isinstance(content, Film) else self.artifact.medium
         statement: dict[str, Any] = {
             "schema": signing.SCHEMA,
             "type": "asset",
             "system": {"name": "makar", "version": VERSION},
             "source_type": source_type,
             "time_utc": utc_now(),
-            "medium": self.artifact.medium,
+            "medium": medium,
             "artifact": {"hash": self.artifact.hash, "name": self.artifact.name},
             "run": made["run"],
             "data": made["data"],
@@ -316,7 +318,7 @@ class Request:
             statement["finish"] = self.finishing.stated
         statement["id"] = hashlib.sha256(signing.canonical_json(statement)).hexdigest()[:32]
         signed = signing.sign(statement, self.key)
-        return Asset(content=content, medium=self.artifact.medium, signed=signed, novelty=novelty)
+        return Asset(content=content, medium=medium, signed=signed, novelty=novelty)
 
 
 def read_options(options: dict[str, Any] | Config | None, family: Family) -> Config:

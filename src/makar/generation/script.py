@@ -4,6 +4,7 @@ A document of Markdown is a script of one voice. A name is one of the voices, wh
 refused, because a line that the wrong voice says is worse than none. Emphasis, links and bullets of Markdown are not spoken.
 """
 
+import collections
 import dataclasses
 import re
 from collections.abc import Sequence
@@ -11,8 +12,14 @@ from collections.abc import Sequence
 from makar.errors import UsageError
 
 LONGEST_CHARACTERS = 200_000
+MOST_VOICES = 16
 UNTITLED = ""
+_HEADING = re.compile(r"#{1,6}\s+(.*)")
 _SPEAKER = re.compile(r"([^\W\d_][\w .'-]{0,40}?)\s*:(?:\s+|$)")
+_LINK = re.compile(r"!?\[([^\[\]]*)\]\([^)]{0,2000}\)")
+"""Bounded, and so is what follows: scripts come from strangers too, and none may take longer than its length."""
+
+_EMPHASIS = re.compile(r"[*`]+|(?<!\w)_+|(?<!_)_++(?!\w)")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +50,34 @@ class Script:
     lines: tuple[Line, ...]
 
 
+def check_length(text: str) -> None:
+    """Refuse a script that is too long.
+
+    Raises:
+        UsageError: It is.
+    """
+    if len(text) > LONGEST_CHARACTERS:
+        raise UsageError(f"a script of {len(text)} characters", expected=f"at most {LONGEST_CHARACTERS}")
+
+
+def speakers(text: str) -> list[str]:
+    """Return what may be names of speakers: what stands before a colon at the beginning of rows, in order; of too many the most frequent.
+
+    >>> speakers("# One\\n**Ann:** Hello.\\nBOB: Hi.\\nann: Bye.")
+    ['Ann', 'BOB']
+    """
+    found: dict[str, str] = {}
+    rows: collections.Counter[str] = collections.Counter()
+    for row in text.splitlines():
+        said = plain(row.strip())
+        if not _HEADING.match(row.strip()) and (name := _SPEAKER.match(said)):
+            found.setdefault(name[1].casefold(), name[1])
+            rows[name[1].casefold()] += 1
+    # One voice more may be needed, where nobody is named.
+    kept = dict(rows.most_common(MOST_VOICES - 1))
+    return [name for folded, name in found.items() if folded in kept]
+
+
 def read_script(text: str, voices: Sequence[str]) -> Script:
     """Return the lines and chapters of a script.
 
@@ -56,15 +91,14 @@ def read_script(text: str, voices: Sequence[str]) -> Script:
     >>> read_script("# One\\nAnn: Hello.\\nBOB: Hi.\\n\\nAnd bye.", ["Ann", "Bob"]).lines[2]
     Line(voice=1, text='And bye.', chapter=0)
     """
-    if len(text) > LONGEST_CHARACTERS:
-        raise UsageError(f"a script of {len(text)} characters", expected=f"at most {LONGEST_CHARACTERS}")
+    check_length(text)
     numbers = {name.casefold(): number for number, name in enumerate(voices)}
     titles: list[str] = []
     lines: list[Line] = []
     speaker, goes_on = 0, False
     for number, row in enumerate(text.splitlines(), start=1):
         stripped = row.strip()
-        if heading := re.match(r"#{1,6}\s+(.*)", stripped):
+        if heading := _HEADING.match(stripped):
             titles.append(plain(heading[1]).strip("# "))
             goes_on = False
             continue
@@ -100,7 +134,7 @@ def plain(text: str) -> str:
     >>> plain("- *Very* [good](http://x), `now`")
     'Very good, now'
     """
-    text = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", text)
+    text = _LINK.sub(r"\1", text)
     # A number of a list has one or two digits: 1984 at the beginning of a row is spoken.
     text = re.sub(r"^\s*(?:[-*+]|\d{1,2}[.)]|>)\s+", "", text)
-    return re.sub(r"[*`]+|(?<!\w)_+|_+(?!\w)", "", text).strip()
+    return _EMPHASIS.sub("", text).strip()

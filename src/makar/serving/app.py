@@ -4,6 +4,7 @@ No page of documents comes with it, because those of FastAPI fetch their scripts
 """
 
 import contextlib
+import dataclasses
 import logging
 import re
 import sqlite3
@@ -29,6 +30,7 @@ from makar.serving.stores import Stores
 from makar.serving.studio import routes as studio
 from makar.serving.studio.folders import Folders
 from makar.serving.studio.pages import read_pages
+from makar.serving.studio.readings import Readings
 from makar.serving.tuning import Trainings
 from makar.serving.videos import Videos
 from makar.version import VERSION
@@ -56,6 +58,19 @@ ERRORS = {
 }
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Making:
+    """What is made in the background, one after the other.
+
+    Attributes:
+        videos: The clips that are asked for.
+        readings: The scripts that are read aloud.
+    """
+
+    videos: Videos
+    readings: Readings
+
+
 def make_app(
     front: Front,
     *,
@@ -64,7 +79,7 @@ def make_app(
     stores: Stores,
     batches: Batches,
     evals: Evals,
-    videos: Videos,
+    making: Making,
     preload: list[str],
 ) -> FastAPI:
     """Return the application.
@@ -76,7 +91,7 @@ def make_app(
         stores: The vector stores.
         batches: The batches of requests.
         evals: The evaluations.
-        videos: The clips that are asked for.
+        making: What is made in the background.
         preload: Models that are loaded before the first request is answered.
     """
 
@@ -89,9 +104,11 @@ def make_app(
         stores.start()
         batches.start(app)
         evals.start(app)
-        videos.start(front)
+        making.videos.start(front)
+        making.readings.start(front)
         yield
-        await videos.stop()
+        await making.readings.stop()
+        await making.videos.stop()
         await evals.stop()
         await batches.stop()
         await stores.stop()
@@ -106,7 +123,8 @@ def make_app(
     app.state.stores = stores
     app.state.batches = batches
     app.state.evals = evals
-    app.state.videos = videos
+    app.state.videos = making.videos
+    app.state.readings = making.readings
     for method, path, handler, fields in (*ROUTES, *studio.ROUTES):
         _route(app, method, path, handler, fields)
     for method, path, handler, fields in feedback.ROUTES:

@@ -87,6 +87,23 @@ async def keep_file(library: Library, keeping: Keeping, event: dict[str, Any], *
             out where the client does not want it.
         seconds: That it took.
     """
+    content = base64.b64decode(next(event[name] for name in ("png", "wave", "file") if name in event))
+    await keep_content(library, keeping, event, content, type_of(event), seconds=seconds)
+
+
+async def keep_content(
+    library: Library, keeping: Keeping, event: dict[str, Any], content: bytes, kind: str, *, seconds: float
+) -> None:
+    """Keep the bytes of a file.
+
+    Args:
+        library: Where.
+        keeping: How.
+        event: What was said of it; its manifest is taken out where the client does not want it.
+        content: The bytes.
+        kind: Their media type.
+        seconds: That it took.
+    """
     signed = event["manifest"]
     if not keeping.shows_manifest:
         del event["manifest"]
@@ -95,8 +112,8 @@ async def keep_file(library: Library, keeping: Keeping, event: dict[str, Any], *
         model=keeping.model,
         kind=keeping.kind,
         prompt=keeping.prompt(0),
-        content=base64.b64decode(next(event[name] for name in ("png", "wave", "file") if name in event)),
-        type=type_of(event),
+        content=content,
+        type=kind,
         seconds=seconds,
         work=steps_of(signed["manifest"]),
     )
@@ -135,6 +152,9 @@ async def _keep(library: Library, entry: Entry, said: dict[str, Any]) -> None:
 
 
 def steps_of(manifest: dict[str, Any]) -> int:
-    """Return how many steps an image or a sound was asked to take; 1 where nothing takes any, or the model chose itself."""
-    steps = manifest.get("settings", {}).get("steps")
-    return steps if isinstance(steps, int) and steps > 0 else 1
+    """Return how many steps an image or a sound was asked to take; 1 where nothing takes any, or the model chose itself.
+
+    A script takes as many for each of its lines.
+    """
+    steps, lines = manifest.get("settings", {}).get("steps"), manifest.get("edit", {}).get("lines", 1)
+    return lines * (steps if isinstance(steps, int) and steps > 0 else 1)

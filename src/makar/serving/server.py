@@ -21,7 +21,7 @@ import uvicorn
 
 from makar.errors import MakarError, UsageError
 from makar.home import home
-from makar.serving.app import make_app
+from makar.serving.app import Making, make_app
 from makar.serving.batches import Batches
 from makar.serving.engines import AUTO, check_engine
 from makar.serving.evals import Evals
@@ -34,6 +34,7 @@ from makar.serving.pool import Pool
 from makar.serving.shelf import Shelf
 from makar.serving.stores import Stores
 from makar.serving.studio.folders import Folders
+from makar.serving.studio.readings import MOST_READINGS, Readings
 from makar.serving.tuning import Trainings
 from makar.serving.videos import Videos
 
@@ -153,6 +154,7 @@ def serve(wanted: Wanted, *, on_start: Callable[[str], None]) -> None:
             folder=folder / "eval-runs" / "results",
         )
         videos = Videos(Shelf(folder / "videos", kind="video_", most=MOST_VIDEOS, forgets=True))
+        readings = Readings(Shelf(folder / "readings", kind="reading_", most=MOST_READINGS, forgets=True))
         app = make_app(
             front,
             trainings=trainings,
@@ -160,7 +162,7 @@ def serve(wanted: Wanted, *, on_start: Callable[[str], None]) -> None:
             stores=stores,
             batches=batches,
             evals=evals,
-            videos=videos,
+            making=Making(videos=videos, readings=readings),
             preload=[place.name for place in pool.places] if wanted.models else [],
         )
         config = uvicorn.Config(

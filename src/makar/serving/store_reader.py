@@ -58,11 +58,16 @@ def read_into(told: dict[str, Any]) -> dict[str, Any]:
     return {"passages": len(found), "characters": sum(len(passage.text) for passage in found)}
 
 
-def main() -> None:
-    """Read the file that the line on stdin names."""
+def limit_itself() -> None:
+    """Keep this process within what reading a file may take."""
     for which, most in ((resource.RLIMIT_AS, MOST_MEMORY_BYTES), (resource.RLIMIT_CPU, MOST_SECONDS)):
         hard = resource.getrlimit(which)[1]
         resource.setrlimit(which, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+
+
+def main() -> None:
+    """Read the file that the line on stdin names."""
+    limit_itself()
     told = json.loads(sys.stdin.readline())
     try:
         found = read_into(told)

@@ -114,7 +114,7 @@ def _answered(event: Event, fields: TranscriptionFields, asked: set[str], header
         if WORDS in asked and "words" not in event:
             raise UnsupportedError("times of words by a model that knows those of segments", expected=SEGMENTS)
         if WORDS in asked:
-            values["words"] = [{name: word[name] for name in ("word", "start", "end")} for word in event["words"]]
+            values["words"] = event["words"]
         if SEGMENTS in asked or not asked:
             values["segments"] = [_segment(number, one) for number, one in enumerate(event["segments"])]
         return answer(values, headers)

@@ -8,7 +8,6 @@ the step it is at, of how many, and the seconds that are left at the pace so far
 is kept in the library too, which the studio shows.
 """
 
-import asyncio
 import base64
 import dataclasses
 import time
@@ -17,18 +16,17 @@ from typing import Any, ClassVar
 from fastapi import Request, Response
 
 from makar.config import Config, setting
-from makar.errors import MakarError, UnsupportedError, UsageError
-from makar.serving.background import LOG, Background
+from makar.errors import UnsupportedError, UsageError
 from makar.serving.bodies import ignored_header, read_fields, read_json
 from makar.serving.front import Front, answer, attended, front_of, leased, merged, now, only_model, seed_of
 from makar.serving.image_fields import form_values
 from makar.serving.images import check_size
+from makar.serving.in_turn import InTurn, Progress
 from makar.serving.keeping import CREATE, EDIT, NOT_KEPT, Keeping, keep_file, manifest_headers
-from makar.serving.problems import LIMITED, Problem, problem_of
+from makar.serving.problems import Problem
 from makar.serving.shelf import Shelf
 from makar.serving.uploads import page, read_form
 
-OPEN = ("queued", "in_progress")
 MOST_OPEN = 500
 """Clips that may wait; each holds its place until it is made or deleted."""
 
@@ -63,130 +61,32 @@ class Videos:
     """
 
     def __init__(self, kept: Shelf) -> None:
-        self.kept = kept
+        self.line = InTurn(kept, self._made, noun="clips", most_open=MOST_OPEN)
         self._front: Front | None = None
-        self._background = Background(self._step)
-        self._making: tuple[str, asyncio.Task[dict[str, Any]]] | None = None
-        self._progress = Progress()
 
     def start(self, front: Front) -> None:
-        """Begin to work; what was being made when the server ended is made anew."""
+        """Begin to work."""
         self._front = front
-        self._background.start()
+        self.line.start()
 
     async def stop(self) -> None:
-        """Stop; what is not made is made when the server is started again."""
-        await self._background.stop()
+        """Stop."""
+        await self.line.stop()
 
-    def put(self, video: dict[str, Any]) -> None:
-        """Take a new clip.
-
-        Raises:
-            Problem: Too many wait to be made.
-        """
-        if sum(one["status"] in OPEN for one in self.kept.all()) >= MOST_OPEN:
-            raise Problem(
-                f"{MOST_OPEN} clips wait", status=429, code="too_many_waiting", do="ask again later", kind=LIMITED
-            )
-        self.kept.put(video["id"], video)
-        self._background.wake()
-
-    def progress(self, name: str) -> dict[str, Any]:
-        """Return what is to be said of a clip that is being made; empty of every other."""
-        return self._progress.said() if self._making is not None and self._making[0] == name else {}
-
-    def remove(self, name: str) -> None:
-        """Delete a clip, and stop making it.
-
-        Raises:
-            Problem: There is none.
-        """
-        self.kept.remove(name)
-        if self._making is not None and self._making[0] == name:
-            self._making[1].cancel()
-
-    async def _step(self) -> bool:
-        waiting = [video for video in self.kept.all() if video["status"] in OPEN]
-        if not waiting:
-            return False
-        video = waiting[-1]
-        self.kept.put(video["id"], video | {"status": "in_progress"})
-        self._progress = Progress()
-        work = asyncio.create_task(self._made(video))
-        self._making = video["id"], work
-        try:
-            event = await work
-        except asyncio.CancelledError:
-            work.cancel()
-            await asyncio.wait([work])
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
-                # It is the server that stops, and not somebody who deleted the clip.
-                raise
-            return True
-        except Exception as error:
-            # Whatever it is, one clip must not stand in the way of those that come after it.
-            is_foreseen = isinstance(error, MakarError)
-            LOG.warning("the video %s failed: %s", video["id"], error, exc_info=None if is_foreseen else error)
-            said = problem_of(error)["error"]
-            self._keep(video, {"status": "failed", "error": {"code": said["code"], "message": said["message"]}})
-            return True
-        finally:
-            self._making = None
-        done = {
-            "status": "completed",
-            "progress": 100,
-            "completed_at": now(),
-            "makar": {name: event[name] for name in SAID if name in event},
-        }
-        self._keep(video, done, base64.b64decode(event["file"]))
-        return True
-
-    def _keep(self, video: dict[str, Any], changed: dict[str, Any], content: bytes | None = None) -> None:
-        # It may have been deleted while it was made.
-        if video["id"] in self.kept.names():
-            self.kept.put(video["id"], {**video, **changed, "ask": None}, content)
-
-    async def _made(self, video: dict[str, Any]) -> dict[str, Any]:
+    async def _made(self, video: dict[str, Any], progress: Progress) -> tuple[dict[str, Any], bytes]:
         assert self._front is not None
         async with leased(self._front, video["model"]) as (_, process):
             started = time.perf_counter()
             # To the end, because work that is left before it is over is cancelled.
             async for _, event in merged(process, [video["ask"]]):
                 if "step" in event:
-                    self._progress.take(event["step"], event["steps"])
+                    progress.take(event["step"], event["steps"])
         if video["ask"].get("store"):
             kind = CREATE if video["ask"]["reference"] is None else EDIT
             keeping = Keeping(model=video["model"], kind=kind, prompts=(video["prompt"],), shows_manifest=True)
             await keep_file(self._front.library, keeping, event, seconds=time.perf_counter() - started)
             event["is_kept"] = NOT_KEPT not in event
-        return event
-
-
-class Progress:
-    """How far a clip is."""
-
-    def __init__(self) -> None:
-        self._first: tuple[int, float] | None = None
-        self._step, self._steps, self._seconds = 0, 0, 0.0
-
-    def take(self, step: int, steps: int) -> None:
-        """Note the step that is taken, from 1, and how many there are."""
-        self._step, self._steps, self._seconds = step, steps, time.monotonic()
-        if self._first is None:
-            self._first = step, self._seconds
-
-    def said(self) -> dict[str, Any]:
-        """Return ``progress`` in percent, 100 only when it is finished, and what is known beside."""
-        if self._first is None:
-            return {}
-        step, seconds = self._first
-        left = None
-        if self._step > step:
-            pace = (self._seconds - seconds) / (self._step - step)
-            left = max(0.0, round(pace * (self._steps - self._step) - (time.monotonic() - self._seconds), 1))
-        known = {"step": self._step, "steps": self._steps, "seconds_left": left}
-        return {"progress": min(99, 100 * self._step // self._steps), "makar": known}
+        return {"makar": {name: event[name] for name in SAID if name in event}}, base64.b64decode(event["file"])
 
 
 async def create_video(request: Request) -> Response:
@@ -238,7 +138,7 @@ async def create_video(request: Request) -> Response:
             },
         },
     }
-    request.app.state.videos.put(video)
+    _line(request).put(video)
     return answer(_shown(video, request), ignored_header(ignored))
 
 
@@ -272,7 +172,7 @@ async def video_content(request: Request) -> Response:
 async def delete_video(request: Request) -> Response:
     """Delete a clip, whether it is made yet or not."""
     name = request.path_params["video"]
-    request.app.state.videos.remove(name)
+    _line(request).remove(name)
     return answer({"id": name, "object": "video.deleted", "deleted": True})
 
 
@@ -294,15 +194,17 @@ def shape_of(fields: VideoFields, facts: dict[str, Any]) -> tuple[str, str]:
     return size, seconds
 
 
+def _line(request: Request) -> InTurn:
+    line: InTurn = request.app.state.videos.line
+    return line
+
+
 def _kept(request: Request) -> Shelf:
-    kept: Shelf = request.app.state.videos.kept
-    return kept
+    return _line(request).kept
 
 
 def _shown(video: dict[str, Any], request: Request) -> dict[str, Any]:
-    videos: Videos = request.app.state.videos
-    progress = videos.progress(video["id"]) if video["status"] in OPEN else {}
-    shown = {name: value for name, value in video.items() if name != "ask"} | progress
+    shown = _line(request).shown(video)
     if "makar" in shown:
         shown["makar"] = {name: value for name, value in shown["makar"].items() if name != "manifest"}
     return shown

@@ -36,7 +36,7 @@ from makar.generation.speaking import Speaks
 from makar.generation.steering import TokenLikelihood, read_steering
 from makar.generation.stream import Piece, stream_pieces
 from makar.generation.token_sound_edit import writes_tokens
-from makar.generation.transcribing import knows_languages, transcribe
+from makar.generation.transcribing import WritesDown, knows_languages, transcribe
 from makar.generation.turns import PLAIN_STOP, Fitted, Message, fit_turns, prompt_length
 from makar.provenance.content import describe_content
 from makar.serving.controls import controls_of
@@ -80,6 +80,8 @@ def facts_of(model: Model, defaults: dict[str, Any]) -> dict[str, Any]:
         "reads": isinstance(family, ReadsText | MakesVectors),
         "rewrites": rewrites(config),
         "speaks": isinstance(codec, Speaks),
+        "languages": list(family.languages) if isinstance(family, WritesDown) else [],
+        "times_words": TRANSCRIPT in family.predictions and not isinstance(family, WritesDown),
         "moves_voices": isinstance(codec, SpeechCodec) and codec.config.use_prosody,
         "defaults": defaults,
     }

@@ -102,6 +102,18 @@ export function drawn(image, base64) {
 
 export const bytesOf = (base64) => Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
 
+/** Wait until what is made in the background at a path is over; `told` is called meanwhile. */
+export async function madeAt(path, { signal, told } = {}) {
+  for (let wait = 300; ; wait = Math.min(2000, 1.1 * wait)) {
+    const found = await call(path, { signal });
+    if (found.status === "failed") throw new Error(found.error.message);
+    if (found.status === "completed") return found;
+    if (found.status === "in_progress") told?.(found.progress, found.makar);
+    await new Promise((resolve) => setTimeout(resolve, wait));
+    signal?.throwIfAborted();
+  }
+}
+
 let known = null;
 /** The models of the server; asked for again after `forgetModels`. */
 export async function models() {

@@ -1,9 +1,9 @@
 // What was made: a card of it, and everything about it on top of the page, one click away.
 
 import { h, button, dialog, ask, copy, download, duration, pairs, problem, say, size, tabs, when } from "./dom.js";
-import { bytesOf, call, drawn, picture, request } from "./api.js";
+import { bytesOf, call, drawn, madeAt, picture, request } from "./api.js";
 import { stars } from "./rate.js";
-import { lines, noveltyWords, settingsOf } from "./manifest.js";
+import { lines, noveltyWords, readingOf, settingsOf, written } from "./manifest.js";
 import { piece } from "./piece.js";
 import { structure } from "./structure.js";
 
@@ -18,11 +18,12 @@ export function image(path, words) {
 
 /** A player for a sound or a clip of the server. */
 export function player(path, words, tag = "audio") {
-  const shown = h(tag, { controls: true, preload: "metadata", "aria-label": words, ...(tag === "video" ? SILENT : {}) });
+  const shown = h(tag, { controls: true, preload: "metadata", "aria-label": words, ...(tag === "video" ? CLIP : {}) });
   picture(shown, path);
   return shown;
 }
-const SILENT = { loop: true, muted: true, playsinline: true, class: "clip" };
+/** Of a player of clips: what is short begins again, and what is small is enlarged without blur. */
+export const CLIP = { playsinline: true, class: "clip", onloadedmetadata: ({ target }) => { target.loop = target.duration < 10; target.classList.toggle("pixels", target.videoWidth < 160); } };
 
 const NOUNS = { image: "Image", sound: "Sound", video: "Clip", structure: "Structure", music: "Piece", molecule: "Molecule", protein: "Protein" };
 const SUFFIXES = { image: ".png", sound: ".wav", structure: ".pdb", "chemical/x-mmcif": ".cif", "audio/midi": ".mid", code: ".py", molecule: ".smi" };
@@ -75,31 +76,24 @@ async function soundOf({ model, prompt, seed, controls }, { signal } = {}) {
 
 /** Have a clip made and kept; gives what its card shows. It is made in the background, and a signal stops it there too. */
 async function clipOf({ model, prompt, seed, controls }, { signal, told } = {}) {
-  let video = await (await request("/v1/videos", { json: { model, prompt, seed, controls, store: true }, signal })).json();
-  const path = `/v1/videos/${video.id}`;
+  const { id } = await call("/v1/videos", { json: { model, prompt, seed, controls, store: true }, signal });
+  const path = `/v1/videos/${id}`;
   try {
-    while (video.status === "queued" || video.status === "in_progress") {
-      await new Promise((resolve) => setTimeout(resolve, 300));
-      signal?.throwIfAborted();
-      video = await (await request(path, { signal })).json();
-      if (video.status === "in_progress") told?.(video.progress, video.makar);
-    }
+    return kept({ ...(await madeAt(path, { signal, told })).makar, model, prompt, medium: "video" });
   } finally {
     // What was made is in the library, and what was not is not wanted any more.
     await request(path, { method: "DELETE" }).catch(() => {});
   }
-  if (video.status === "failed") throw new Error(video.error.message);
-  return kept({ ...video.makar, model, prompt, medium: "video" });
 }
 
 /** A place where something is being made, with how far it is as soon as that is known: [element, told]. */
-export function waitingFor(words) {
+export function waitingFor(words, noun = "Step") {
   const bar = h("progress", { max: 100, "aria-label": words });
   const left = h("span", { class: "small" }, "Being made …");
   const told = (progress, known) => {
     if (!known) return;
     bar.value = progress;
-    left.textContent = `Step ${known.step} of ${known.steps}${known.seconds_left === null ? "" : `, about ${duration(known.seconds_left)} left`}`;
+    left.textContent = `${noun} ${known.step} of ${known.steps}${known.seconds_left === null ? "" : `, about ${duration(known.seconds_left)} left`}`;
   };
   return [h("li", { class: "card pending" }, h("div", { class: "words" }, bar, left)), told];
 }
@@ -155,11 +149,12 @@ async function whole(signed, file, { asset, raw, close, remove }) {
   const suffix = isVideo ? `.${file.type.split("/")[1]?.replace("x-matroska", "mkv") ?? "webm"}` : SUFFIXES[file.type] ?? SUFFIXES[manifest.medium] ?? ".txt";
   const name = asset ? `${asset.model || "film"}-${manifest.seed ?? 0}-${manifest.id.slice(0, 6)}${suffix}` : file.name;
   const use = settingsOf(manifest);
-  const words = new URLSearchParams({ model: asset?.model ?? use.model ?? "", prompt: use.prompt, seed: use.seed, controls: JSON.stringify(use.controls) });
+  const spoken = readingOf(manifest);
+  const words = new URLSearchParams(Object.entries(spoken ?? { model: asset?.model ?? use.model ?? "", prompt: use.prompt, seed: use.seed, controls: use.controls }).map(([name, value]) => [name, written(value)]));
   const acts = h("div", { class: "row" },
     use.model && !(use.turns?.length > 1) && h("a", { class: "button", href: `#/create?${words}`, onclick: close }, "Use these settings"),
     file.type !== "application/json" && button("Save", { icon: "down", act: () => download(file, name) }),
-    CHANGED.has(manifest.medium) && asset?.model && h("a", { class: "button", href: `#/edit?${new URLSearchParams({ model: asset.model, asset: asset.id })}`, onclick: close }, "Edit"),
+    CHANGED.has(manifest.medium) && asset?.model && !spoken && h("a", { class: "button", href: `#/edit?${new URLSearchParams({ model: asset.model, asset: asset.id })}`, onclick: close }, "Edit"),
     isVideo && asset && h("a", { class: "button", href: `#/edit?${new URLSearchParams({ films: asset.id })}`, onclick: close }, "Cut and join"),
     remove && button("Delete", { icon: "trash", kind: "bad", act: remove }));
   const novelty = h("section", {}, h("h3", {}, "How new it is"),
@@ -169,6 +164,7 @@ async function whole(signed, file, { asset, raw, close, remove }) {
   const set = h("section", {}, h("h3", {}, "Settings"), pairs(Object.entries(use.controls).map(([key, value]) => [key.replaceAll("_", " "), Array.isArray(value) ? value.join(", ") : String(value)])));
   const whose = described({ ...use, medium: manifest.medium, model: use.model });
   const shown = isImage && file.type.startsWith("image/") ? bigImage(file, whose) : isSound && /wav/.test(file.type) ? await bigSound(file, whose) : manifest.medium === "music" && file.type !== "application/json" ? h("div", { class: "big" }, piece({ words: whose, file })) : isVideo && /^(video|image)/.test(file.type) ? bigClip(file, whose) : isStructure && file.type !== "application/json" ? h("div", { class: "big" }, structure({ words: whose, text: await file.text() })) : await text(file, manifest);
+  if (spoken) shown.append(chapters(manifest.edit.chapters, shown.querySelector("audio, video")));
   return h("div", {}, h("div", { class: "two" }, h("div", {}, shown, acts, asset?.model && stars(asset.id)), h("div", {}, novelty, facts, Object.keys(use.controls).length > 0 && set, checks(file, raw))),
     h("section", {}, h("h3", {}, "The same again"), again(manifest)),
     h("details", {}, h("summary", {}, "The signed manifest"), h("pre", {}, JSON.stringify(signed, null, 1))));
@@ -182,9 +178,25 @@ function bigImage(file, words) {
 
 export function bigClip(file, words) {
   const src = URL.createObjectURL(file);
-  const shown = file.type.startsWith("video/") ? h("video", { controls: true, ...SILENT, src, "aria-label": words }) : h("img", { class: "clip", src, alt: words });
+  const shown = file.type.startsWith("video/") ? h("video", { controls: true, ...CLIP, src, "aria-label": words }) : h("img", { class: "clip pixels", src, alt: words });
   return h("div", { class: "big" }, shown);
 }
+
+const minutes = (seconds) => `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
+
+/** What is heard where ([start, end, words]), each a button that plays from there; the one that is heard is marked. */
+export function places(entries, player) {
+  const items = entries.map(([start, , words]) => h("button", { type: "button", class: "plain", onclick: () => { player.currentTime = start; player.play().catch(() => {}); } }, h("span", { class: "tag" }, minutes(start)), words));
+  player.addEventListener("timeupdate", () => entries.forEach(([start, end], at) => {
+    const { currentTime: now } = player;
+    if (now >= start && now < end) items[at].setAttribute("aria-current", "true");
+    else items[at].removeAttribute("aria-current");
+  }));
+  return h("ol", { class: "places" }, items.map((one) => h("li", {}, one)));
+}
+
+/** The chapters of what is read aloud; nothing where it has none. */
+export const chapters = (found, player) => (found.length ? places(found.map((one) => [one.start, one.end, one.title || "(beginning)"]), player) : "");
 
 /** A sound with its wave drawn: of every moment the least and the greatest sample. */
 export async function bigSound(file, words) {

@@ -2,8 +2,9 @@
 
 import { h, button, choice, duration, field, fresh, isWrong, number, problem, say } from "./dom.js";
 import { describe, drawn, events } from "./api.js";
-import { anySeed, controls, isServed, isWritten, modelChoice, noModels, seeds } from "./form.js";
+import { anySeed, controls, isServed, isWritten, modelChoice, noModels, seeds, twoWays } from "./form.js";
 import { MAKERS, PREVIEWS, card, details, sketch, waitingFor } from "./asset.js";
+import { Listen, ScriptRead } from "./spoken.js";
 
 const state = { model: null, prompt: "", count: 1, seed: anySeed(), isLocked: false, controls: {}, results: null };
 const MOST = 64;
@@ -12,10 +13,17 @@ const BEGINNINGS = { molecule: "A scaffold as SMILES, before it properties that 
 class Create extends HTMLElement {
   async connectedCallback() {
     this.take(this.place.words);
+    const ways = twoWays("What to make", ["With one model", "A script, read aloud"], state.isScript, (isScript) => { this.disconnectedCallback(); state.isScript = isScript; this.place.words = new URLSearchParams(); return this.connectedCallback(); }, this);
+    if (state.isScript) {
+      this.script = new ScriptRead(this.place.words);
+      this.replaceChildren(h("h1", {}, "Create"), ways, h("p", { class: "lead" }, "A script or document becomes a recording with chapters, or a film in which a drawn face says it. Meanwhile you may leave this page."),
+        h("div", { class: "split" }, h("div", { class: "panel" }, this.script.element), h("section", { "aria-label": "Results" }, this.script.stage)));
+      return this.script.begin().catch((error) => this.script.element.replaceChildren(problem(error)));
+    }
     this.results = state.results ?? h("div", {});
     state.results = this.results;
     this.form = h("div", { class: "panel" }, h("p", { class: "soft" }, "Looking for models …"));
-    this.replaceChildren(h("h1", {}, "Create"), h("p", { class: "lead" }, "Choose a model, say what you want, and see how new each result is against what the model learned from."),
+    this.replaceChildren(h("h1", {}, "Create"), ways, h("p", { class: "lead" }, "Choose a model, say what you want, and see how new each result is against what the model learned from."),
       h("div", { class: "split" }, this.form, h("section", { "aria-label": "Results" }, this.results)));
     try {
       const chosen = await modelChoice(state.model, (name) => this.use(name), { fits: isServed });
@@ -31,11 +39,14 @@ class Create extends HTMLElement {
 
   disconnectedCallback() {
     this.stopper?.abort();
+    this.listen?.leave();
+    this.script?.leave();
   }
 
   /** Settings that another page hands over. */
   take(words) {
     if (!words.size) return;
+    state.isScript = words.has("script");
     if (words.get("model")) state.model = words.get("model");
     if (words.has("prompt")) state.prompt = words.get("prompt");
     if (words.has("seed")) Object.assign(state, { seed: Number(words.get("seed")), isLocked: true });
@@ -60,6 +71,12 @@ class Create extends HTMLElement {
 
   build(model) {
     this.model = model;
+    this.listen?.leave();
+    if (model.predictions.includes("transcript")) {
+      this.listen = new Listen(model, this.results);
+      this.rest.replaceChildren(this.listen.element);
+      return;
+    }
     if (model.reads) {
       this.rest.replaceChildren(h("p", { class: "soft" }, `${model.id} reads texts and makes none: ${model.predictions.join(", ") || "it gives vectors"}. In the shell: makar predict ${model.id} FILE`));
       return;

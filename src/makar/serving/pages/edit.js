@@ -2,7 +2,7 @@
 
 import { h, button, choice, duration, field, isWrong, problem, say } from "./dom.js";
 import { bytesOf, call, describe, events, request } from "./api.js";
-import { anySeed, controls, modelChoice, noModels, seeds } from "./form.js";
+import { anySeed, controls, modelChoice, noModels, seeds, twoWays } from "./form.js";
 import { PREVIEWS, details, sketch } from "./asset.js";
 import { FilmEdit } from "./edit_film.js";
 import { CodeEdit } from "./edit_code.js";
@@ -51,8 +51,7 @@ class Edit extends HTMLElement {
 
   /** With a model, or films without one. */
   kinds() {
-    const kind = (words, isFilm) => button(words, { "aria-pressed": Boolean(state.isFilm) === isFilm, act: () => { if (Boolean(state.isFilm) === isFilm) return; this.disconnectedCallback(); Object.assign(state, { isFilm }); this.place.words = new URLSearchParams(); this.connectedCallback().then(() => this.querySelector("[aria-pressed=true]")?.focus()); } });
-    return h("div", { class: "row field", role: "group", "aria-label": "How to edit" }, kind("With a model", false), kind("Films, without a model", true));
+    return twoWays("How to edit", ["With a model", "Films, without a model"], state.isFilm, (isFilm) => { this.disconnectedCallback(); Object.assign(state, { isFilm }); this.place.words = new URLSearchParams(); return this.connectedCallback(); }, this);
   }
 
   /** Films cut, joined and heard as the verb edit does it. */

@@ -95,6 +95,12 @@ export function seeds(state) {
   return part;
 }
 
+/** Two ways to use a page of which one is chosen; `act` builds the page anew, and the focus stays. */
+export function twoWays(label, words, isSecond, act, page) {
+  const way = (text, is) => button(text, { "aria-pressed": Boolean(isSecond) === is, act: async () => { if (Boolean(isSecond) !== is) { await act(is); page.querySelector("[aria-pressed=true]")?.focus(); } } });
+  return h("div", { class: "row field", role: "group", "aria-label": label }, way(words[0], false), way(words[1], true));
+}
+
 /** The choice of a model, by what it makes. `fits` leaves out those that a page has no use for. */
 export async function modelChoice(chosen, act, { fits = () => true, label = "Model" } = {}) {
   const found = (await models()).filter(fits);

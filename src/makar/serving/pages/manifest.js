@@ -49,7 +49,7 @@ export function settingsOf(manifest) {
 }
 
 const shell = (word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${String(word).replaceAll("'", `'"'"'`)}'`);
-const written = (value) => (typeof value === "string" ? value : JSON.stringify(value));
+export const written = (value) => (typeof value === "string" ? value : JSON.stringify(value));
 const python = (value) => {
   if (value === null) return "None";
   if (typeof value === "boolean") return value ? "True" : "False";
@@ -76,6 +76,27 @@ function changeOf(edit) {
   const words = Object.entries(values).flatMap(([name, value]) => (name === "operation" ? [`--${value}`] : value === true ? [`--${name.replaceAll("_", "-")}`] : [`--${name.replaceAll("_", "-")}`, Array.isArray(value) ? value.join(",") : String(value)]));
   const files = { ...(edit.mask ? { mask: "MASK.png" } : {}), ...(edit.to ? { to: "LAST.png" } : {}) };
   return { words, values, files };
+}
+
+/** Of a script that was read aloud what Create asks of one; null of everything else. */
+export function readingOf({ edit, prompt: script, seed, settings, content }) {
+  if (edit?.operation !== "read aloud") return null;
+  const voices = Object.fromEntries(edit.voices.map(({ name, model, label }) => [name, label === null ? model : `${model}:${label}`]));
+  const controls = { ...(edit.speed === 1 ? {} : { speed: edit.speed }), ...(edit.pitch ? { pitch: edit.pitch } : {}), ...(settings.steps ? { steps: settings.steps } : {}) };
+  return { script, voices, form: content.format ?? "wav", seed, controls };
+}
+
+/** Lines that read a script aloud again. */
+function readingLines(manifest) {
+  const { voices, form, seed, controls } = readingOf(manifest);
+  const { drawing, consent } = manifest.edit.presenter ?? {};
+  const face = { ...(drawing === undefined ? {} : { drawing: "DRAWING.png", mouth: "X,Y,WIDTH" }), ...(consent ? { consent: "CONSENT.json" } : {}) };
+  const others = Object.entries({ ...controls, ...face });
+  return {
+    shell: ["makar", "speak", "SCRIPT.md", ...Object.entries(voices).flatMap(([name, voice]) => ["--voice", `${name}=${voice}`]), ...others.flatMap(([name, value]) => [`--${name}`, String(value)]), "--seed", String(seed), "-o", `out.${form}`].map(shell).join(" "),
+    python: [`import makar`, ``, `script = open("SCRIPT.md").read()`, `asset = makar.speak(script, voices=${python(voices)}, form=".${form}", seed=${seed}, options=${python(controls)}${Object.entries(face).map(([name, value]) => `, ${name}=${name === "mouth" ? `(${value})` : python(value)}`).join("")})`, `asset.save("out.${form}")`].join("\n"),
+    curl: `curl ${location.origin}/makar/v1/readings ${["script=<SCRIPT.md", `voices=${written(voices)}`, `form=${form}`, `seed=${seed}`, ...others.map(([name, value]) => `${name}=${name in face && name !== "mouth" ? "@" : ""}${value}`)].map((one) => `-F ${shell(one)}`).join(" ")}`,
+  };
 }
 
 /** Lines that put films together again; FILM stands for each. */
@@ -117,6 +138,7 @@ export function lines(manifest) {
   const { model, prompt, seed, controls, medium } = settings;
   const isImage = medium === "image";
   const sets = Object.entries(controls).flatMap(([name, value]) => ["--set", `${name}=${written(value)}`]);
+  if (manifest.edit?.operation === "read aloud") return readingLines(manifest);
   if (manifest.edit?.operation === "film") return filmLines(manifest.edit);
   if (settings.turns) return chatLines(settings, sets);
   if (manifest.edit && isImage) {

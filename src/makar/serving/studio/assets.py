@@ -16,6 +16,7 @@ from makar.provenance.embedding import sidecar_path
 from makar.serving.bodies import check_text
 from makar.serving.front import answer, attended, front_of
 from makar.serving.library import Wanted
+from makar.serving.ranges import file_answer
 from makar.serving.studio.liking import best_first, by_rating
 from makar.serving.studio.verbs import answer_of
 from makar.serving.uploads import limit_of, read_form
@@ -67,7 +68,7 @@ async def asset_content(request: Request) -> Response:
     suffix = SUFFIXES.get(kind.partition(";")[0], ".bin")
     # What is neither looked at nor read as a page: no script of a text ever runs here.
     headers = {"content-disposition": f'inline; filename="{name[:12]}{suffix}"', "content-security-policy": "sandbox"}
-    return Response(content, media_type=kind, headers=headers | {"cache-control": "private, max-age=86400"})
+    return file_answer(request, content, kind, headers | {"cache-control": "private, max-age=86400"})
 
 
 async def asset_manifest(request: Request) -> Response:

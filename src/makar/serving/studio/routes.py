@@ -13,6 +13,7 @@ from makar.serving.studio import (
     making,
     pages,
     promoting,
+    reading_routes,
     training,
 )
 from makar.serving.studio.collections import AddFields, AskFields
@@ -35,6 +36,10 @@ ROUTES: tuple[tuple[str, str, Handler, type[Config] | None], ...] = (
     ("DELETE", "/makar/v1/folders/{folder}", folders.delete_folder, None),
     ("POST", "/makar/v1/structures", making.structure, making.MakingFields),
     ("POST", "/makar/v1/music", making.music, making.MakingFields),
+    ("GET", "/makar/v1/readings", reading_routes.list_readings, None),
+    ("GET", "/makar/v1/readings/{reading}", reading_routes.one_reading, None),
+    ("GET", "/makar/v1/readings/{reading}/content", reading_routes.reading_content, None),
+    ("DELETE", "/makar/v1/readings/{reading}", reading_routes.delete_reading, None),
     ("POST", "/makar/v1/promotions", promoting.promote, promoting.PromoteFields),
     ("GET", "/makar/v1/collections", collections.list_collections, None),
     ("POST", "/makar/v1/collections/{collection}", collections.add, AddFields),
@@ -64,6 +69,16 @@ FORMS = (
         schema_of(edits.EditFields)["properties"]
         | {edits.FILE: FILE}
         | dict.fromkeys((*edits.PICTURES, films.SOUND), FILE),
+    ),
+    (
+        "/makar/v1/readings",
+        reading_routes.create_reading,
+        schema_of(reading_routes.ReadingFields)["properties"] | dict.fromkeys(reading_routes.PARTS, FILE),
+    ),
+    (
+        "/makar/v1/scripts",
+        reading_routes.describe_script,
+        schema_of(reading_routes.ScriptFields)["properties"] | {reading_routes.DOCUMENT: FILE},
     ),
     ("/makar/v1/folders/{folder}/files", folders.add_files, {"file": FILE, "paths": {"type": "string"}}),
 )
