@@ -2,11 +2,8 @@
 
 import io
 import json
-<<<<<<< HEAD
-from types import SimpleNamespace
-=======
 from pathlib import Path
->>>>>>> pages12
+from types import SimpleNamespace
 
 import openai
 import pytest
@@ -18,12 +15,8 @@ from makar.serving.places import Place
 from makar.serving.transcriptions import subtitles
 from tests.cli.small_models import see
 from tests.recipes.spoken_data import RECOGNISER_SETTINGS, sentence, spoken, write_spoken
-<<<<<<< HEAD
-from tests.serving.server import Server, request, talker
-=======
 from tests.serving.browser import Pages, opened
-from tests.serving.server import Server, talker
->>>>>>> pages12
+from tests.serving.server import Server, request, talker
 
 pytestmark = pytest.mark.loopback
 NUMBER = 4
