@@ -87,6 +87,13 @@ def test_every_setting_of_a_recipe_is_one(path):
     assert named <= settings_of_recipes(), sorted(named - settings_of_recipes())
 
 
+def test_every_function_of_the_package_is_on_its_page():
+    text = (tree.ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+    types = {"Model", "Run", "MakarError"}
+    assert all(f"makar.{name}(" in text for name in set(makar.__all__) - types - {"__version__"})
+    assert all(f"`{name}`" in text or f"makar.{name}" in text for name in types)
+
+
 @every_document
 def test_every_link_leads_somewhere(path):
     for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", path.read_text(encoding="utf-8")):
