@@ -130,7 +130,7 @@ def repaired(request: Request, path: Path, text: str, *, tests: str, tries: int,
     cut = ", ".join(sorted(ended - {""}))
     raise MakarError(
         f"none of {tried} changes of lines {', '.join(map(str, numbers))} makes the tests pass"
-        + (f"; some were ended by the limit of {cut}" if cut else ""),
+        + (f"; some runs were ended by the limit of {cut}" if cut else ""),
         expected="one line that is wrong" + (f", and tests that need at most {_allowed()}" if cut else ""),
         do="look at makar predict --what bugs, raise --tries, or mend the line by hand and use --line",
     )
