@@ -155,7 +155,9 @@ def with_settings(config: "Config", assignments: list[str]) -> Any:
     for assignment in assignments:
         path, equals, text = assignment.partition("=")
         if not equals:
-            raise ConfigError(f'"{assignment}" sets nothing', expected="PATH=VALUE, for example family.width=128")
+            raise ConfigError(
+                f'"{assignment}" sets nothing', expected="PATH=VALUE, for example stages.0.family.width=128"
+            )
         try:
             value = json.loads(text)
         except ValueError:

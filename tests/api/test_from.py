@@ -225,7 +225,7 @@ def test_unknown_classes_are_refused_by_name(folder, tmp_path):
 
 def test_images_without_classes_are_refused_for_a_model_with_classes(folder):
     pixels = np.random.default_rng(0).integers(0, 256, (12, 16, 16, 3), dtype=np.uint8)
-    with pytest.raises(UnsupportedError, match="12 images have no class"):
+    with pytest.raises(UnsupportedError, match="12 items have no class"):
         makar.train(pixels, steps=1, output="third", from_model="first")
 
 

@@ -1,11 +1,13 @@
 """The doctor says what this machine has: the real key, packages by whatever distribution brings them, and nothing it made up."""
 
 import sys
+import tomllib
 
 from makar.cli import doctor
 from makar.home import home
 from makar.provenance.keys import KEY_NAME, keys_folder, signing_key
 from tests.cli.small_models import see
+from tests.structure import tree
 
 
 def test_doctor_says_what_this_machine_has():
@@ -18,6 +20,11 @@ def test_doctor_says_what_this_machine_has():
     for word in ("cores", "free gigabytes", "key", "float32", "extras"):
         assert word in shown.output
     assert "measuring" in shown.messages
+
+
+def test_every_extra_is_looked_for():
+    said = tomllib.loads((tree.ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert set(doctor.EXTRAS) == set(said["project"]["optional-dependencies"]) - {"dev"}
 
 
 def test_the_key_is_found_where_it_is_and_nothing_else_is_taken_for_it():

@@ -289,7 +289,7 @@ def test_what_a_family_cannot_do_names_recipes_that_can(models, image_artifact, 
     with pytest.raises(UnsupportedError, match="cannot inpaint") as caught:
         edit(models["toy"], {"image": photo(), "box": (4, 4, 8, 8)})
     assert "reconstruct, denoise" in caught.value.expected
-    assert "image-class" in caught.value.do and recipes_with_edit("inpaint") == sorted(recipes_with_edit("inpaint"))
+    assert "image-class" in caught.value.do and "protein-structure" not in caught.value.do
     with pytest.raises(UnsupportedError, match="cannot enlarge"):
         edit(models["painter"], {"image": photo(), "enlarge": 2})
     with pytest.raises(UnsupportedError, match="cannot image-to-image"):
@@ -387,3 +387,10 @@ def test_a_model_of_transparent_images_makes_them_and_puts_backgrounds_behind_th
     asset = one(artifact, cutout(), background=True)
     opaque = cutout()[:, :, 3] == 255
     assert np.array_equal(asset.content[opaque][:, :3], cutout()[opaque][:, :3])
+
+
+def test_recipes_that_can_are_of_the_medium_and_speech_changes_nothing():
+    assert recipes_with_edit("control", medium="image") == ["controlnet"]
+    assert recipes_with_edit("control") == ["controlnet", "musicgen"]
+    assert {"sound", "video", "protein-structure"} < set(recipes_with_edit("inpaint"))
+    assert not {"sound", "video", "protein-structure"} & set(recipes_with_edit("inpaint", medium="image"))

@@ -1,5 +1,6 @@
 """Repairs: small changes of a line, tried in a sandbox, kept only with passing tests; the file that was given stays as it is."""
 
+import dataclasses
 import subprocess
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from makar.artifacts.load import load_artifact
 from makar.cli.app import run
 from makar.errors import MakarError, UsageError
+from makar.generation import repair
 from makar.generation.edit import edit
 from makar.generation.line_edits import MOST, line_edits
 from makar.generation.repair import Trial, _named_lines
@@ -85,9 +87,17 @@ def test_only_an_output_that_says_so_touches_the_file(model, tmp_path, capsys):
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".makar-")]
 
 
-def test_what_cannot_be_repaired_is_said(model, tmp_path):
+def test_what_cannot_be_repaired_is_said(model, tmp_path, monkeypatch):
     with pytest.raises(MakarError, match="none of 2 changes"):
         edit(model, {"image": "wrong.py", "fix": True, "tests": "python -c 'raise SystemExit(1)'", "tries": 2})
+    with monkeypatch.context() as patch:
+        patch.setattr(repair, "LIMITS", dataclasses.replace(repair.LIMITS, wall_seconds=0.5))
+        endless = "python -c 'while True: pass'"
+        with pytest.raises(
+            MakarError,
+            match=r"(?s)some runs were ended by the limit of time.*at most 0\.5 s, 1,024 MB and 16 processes",
+        ):
+            edit(model, {"image": "wrong.py", "fix": True, "tests": endless, "tries": 1})
     with pytest.raises(UsageError, match="pass already"):
         edit(model, {"image": "wrong.py", "fix": True, "tests": "python -c pass"})
     with pytest.raises(UsageError, match="no program"):

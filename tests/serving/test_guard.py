@@ -170,6 +170,10 @@ def test_the_description_names_every_route_and_field(server):
     described = json.loads(request(server.address, "/openapi.json")[2])
     body = described["paths"][CHAT]["post"]["requestBody"]["content"]["application/json"]["schema"]
     assert body["required"] == ["model", "messages"] and body["properties"]["temperature"]["maximum"] == 2.0
+    form = described["paths"]["/v1/images/edits"]["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]
+    assert form["required"] == ["prompt"] and {"image", "mask", "reference", "to", "box", "to_seed"} < set(
+        form["properties"]
+    )
     assert "/v1/models/{model}" in described["paths"] and "/health" in described["paths"]
 
 

@@ -62,6 +62,15 @@ def test_a_wav_file_is_what_was_signed(speech, tmp_path):
     assert speech.create(**SAID, response_format="wav").content == found.content
 
 
+def test_a_model_of_speech_speaks_and_changes_nothing(server):
+    said = {
+        name: json.loads(request(server.address, f"/makar/v1/models/{name}/description")[2])
+        for name in ("voice", "noises")
+    }
+    assert said["voice"]["creates"] and said["voice"]["edits"] == []
+    assert said["noises"]["creates"] and "inpaint" in said["noises"]["edits"]
+
+
 def test_a_hole_in_a_sound_is_filled_in_and_what_came_of_it_is_kept(server):
     with wave.open(file := io.BytesIO(), "wb") as whole:
         whole.setparams((1, 2, 8000, 0, "NONE", "NONE"))

@@ -36,11 +36,13 @@ LOOKS = (("light", 1280), ("dark", 1280), ("light", 360), ("dark", 360))
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    """Return a home with a small model of images and one of text."""
+    """Return a home with small models: two of images, of which one only colours, and one of text."""
     folder = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MAKAR_HOME", str(folder))
-        saved(folder / "models" / "painter", DiffusionConfig(features=16, multipliers=(1, 2), blocks=1, head_width=8))
+        config = DiffusionConfig(features=16, multipliers=(1, 2), blocks=1, head_width=8)
+        saved(folder / "models" / "painter", config)
+        saved(folder / "models" / "tinter", config, labels=(None,), source="grey")
         talker(folder / "models" / "talker", ends=False)
     return folder
 
@@ -146,6 +148,16 @@ def test_a_chat_is_answered_again_as_a_chat(studio, turns, shell):
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
+@pytest.mark.parametrize("page", ["create", "compare"])
+def test_a_model_that_makes_nothing_out_of_nothing_leads_to_what_it_can(studio, page):
+    shown = studio.go(f"{page}?model=tinter")
+    shown.get_by_label("Model", exact=True).select_option("tinter")
+    shown.get_by_text("tinter makes nothing out of nothing").wait_for()
+    assert shown.get_by_role("button", name="Make").count() == 0
+    shown.get_by_role("link", name="Change something with it").click()
+    shown.get_by_text("Choose an image", exact=True).wait_for()
+
+
 def test_what_an_image_is_becoming_is_shown_and_stop_works_meanwhile(studio):
     page = studio.go("create?model=painter")
     page.get_by_role("button", name="Make", exact=True).wait_for()

@@ -1,11 +1,13 @@
 """Jobs that train, by themselves: what becomes of them when they are stopped, gone on with, or in one another's way."""
 
 import asyncio
+import gzip
 import sys
 from pathlib import Path
 
 import pytest
 
+from makar.data.sniffing import sniff
 from makar.errors import OutOfSpaceError
 from makar.serving.problems import Problem
 from makar.serving.shelf import Shelf
@@ -21,10 +23,10 @@ def trainings(tmp_path, monkeypatch):
     return Trainings(Shelf(tmp_path / "jobs", kind="ftjob-"), Shelf(tmp_path / "files", kind="file-"))
 
 
-def asked(trainings, suffix, *, data=b'{"text": "a"}\n', **changes):
+def asked(trainings, suffix, *, data=b'{"text": "a"}\n', filename="talks.jsonl", **changes):
     """Keep a job as a request makes it."""
     file = trainings.files.new_id()
-    trainings.files.put(file, {"filename": "talks.jsonl"}, data)
+    trainings.files.put(file, {"filename": filename}, data)
     fields = TuningFields(model="poe", training_file=file, suffix=suffix)
     job = new_job(fields, trainings, "/models/poe", "poe") | changes
     trainings.jobs.put(job["id"], job)
@@ -49,6 +51,29 @@ def test_the_data_of_a_job_are_whole_and_go_with_the_file(trainings, tmp_path):
     assert not [path for path in (tmp_path / "files").rglob("*") if path.is_file()]
     with pytest.raises(Problem, match="there is no"):
         trainings._words(job)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("talks.jsonl.gz", ("compressed", "gz")),
+        ("Names.CoNLL", ("table", "conll")),
+        ("x.smi", ("table", "smi")),
+        ("a.b/c.csv", ("table", "csv")),
+        ("b.rs", ("code", "rust")),
+        ("talks", ("table", "jsonl")),
+        ("..", ("table", "jsonl")),
+    ],
+)
+def test_the_name_of_an_uploaded_file_says_what_it_holds(trainings, name, kind):
+    content = {"compressed": gzip.compress(b'{"text": "a"}\n'), "code": b"fn main() {}\n"}.get(
+        kind[0], b'{"text": "a"}\n'
+    )
+    data = Path(trainings._words(asked(trainings, "talks", data=content, filename=name))[1])
+    found = sniff(data.name, data.read_bytes())
+    assert (found.group, found.form) == kind and data.parent.name == "data"
+    if kind[0] == "compressed":
+        assert sniff(data.name, gzip.decompress(content)).form == "jsonl"
 
 
 def test_two_jobs_never_make_one_model(trainings):

@@ -81,6 +81,13 @@ def test_texts_are_written_in_turn_and_an_error_belongs_to_its_own(own_folder, s
     assert facts_of(model, {"max_tokens": 3, "steps": 4})["defaults"] == {"max_tokens": 3}
 
 
+def test_it_is_known_which_models_make_something_out_of_nothing(own_folder):
+    for source, creates, edits in (("none", True, "inpaint"), ("grey", False, "control")):
+        model = makar.load(saved(own_folder / "models" / source, SMALL, labels=(None,), source=source).path)
+        facts = facts_of(model, {})
+        assert facts["creates"] is creates and edits in facts["edits"]
+
+
 def test_what_the_server_sets_holds_for_texts_where_a_request_says_nothing(own_folder):
     model = makar.load(talker(own_folder / "models" / "talker").path)
     (shown,) = [one for one in facts_of(model, {"max_tokens": 3})["options"] if one["name"] == "max_tokens"]

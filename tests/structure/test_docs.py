@@ -1,5 +1,6 @@
 """The documents tell the truth: every command in them parses, every link leads somewhere, every verb and family has a page."""
 
+import functools
 import re
 import shlex
 
@@ -63,6 +64,34 @@ def test_every_command_parses(path):
 )
 def test_a_wrong_command_is_found(line):
     assert parses(line)
+
+
+def settings_of(values, begin=""):
+    """Return the dotted paths of everything in nested values."""
+    items = values.items() if isinstance(values, dict) else enumerate(values) if isinstance(values, list) else ()
+    return {path for name, value in items for path in {f"{begin}{name}", *settings_of(value, f"{begin}{name}.")}}
+
+
+@functools.cache
+def settings_of_recipes():
+    """Return the paths that ``--set`` of some recipe takes."""
+    made = (registry.load("recipes", name)() for name in registry.names("recipes"))
+    return {path for recipe in made for path in settings_of(recipe.to_dictionary())}
+
+
+@every_document
+def test_every_setting_of_a_recipe_is_one(path):
+    text = path.read_text(encoding="utf-8")
+    assert not re.findall(r"--set '?(?:family|codec|optimisation)\.", text), "settings begin with their stage"
+    named = set(re.findall(r"\b(stages\.\d+\.[a-z0-9_.]+)=", text))
+    assert named <= settings_of_recipes(), sorted(named - settings_of_recipes())
+
+
+def test_every_function_of_the_package_is_on_its_page():
+    text = (tree.ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+    types = {"Model", "Run", "MakarError"}
+    assert all(f"makar.{name}(" in text for name in set(makar.__all__) - types - {"__version__"})
+    assert all(f"`{name}`" in text or f"makar.{name}" in text for name in types)
 
 
 @every_document

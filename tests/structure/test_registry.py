@@ -30,6 +30,14 @@ def test_every_recipe_is_complete_and_bears_its_name():
         assert type(recipe).from_dictionary(recipe.to_dictionary()) == recipe
 
 
+def test_a_recipe_of_which_the_readme_has_figures_says_them():
+    lines = (tree.ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    measures = [line.split("|")[1] for line in lines if line.startswith("| ")]
+    named = {name for row in measures for name in re.findall(r"`([a-z0-9-]+)`", row)} & set(registry.names("recipes"))
+    assert {"pix2pix", "flow", "ddpm", "dalle2", "classify"} <= named
+    assert not [name for name in sorted(named) if registry.load("recipes", name)().expected.startswith("not measured")]
+
+
 def test_every_error_is_drawn_in_the_tree():
     drawing = errors.__doc__
     classes = [value for value in vars(errors).values() if inspect.isclass(value) and issubclass(value, Exception)]

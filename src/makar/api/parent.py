@@ -100,8 +100,8 @@ class ParentModel:
             )
         if sum(labels.values()) < dataset.inspection.used and UNLABELLED not in known:
             raise UnsupportedError(
-                f'{dataset.inspection.used - sum(labels.values())} images have no class, and "{self.artifact.name}" learned classes',
-                expected=f"one of its classes for every image: {shown}",
+                f'{dataset.inspection.used - sum(labels.values())} items have no class, and "{self.artifact.name}" learned classes',
+                expected=f"one of its classes for every item: {shown}",
                 do="one folder a class, or a table with labels",
             )
 

@@ -48,7 +48,10 @@ def chat(
     max_tokens: Annotated[int | None, typer.Option("--max-tokens", help="Length of an answer at most.")] = None,
     stop: Annotated[list[str] | None, typer.Option("--stop", help="End before this; may be repeated.")] = None,
     precision: Annotated[
-        str | None, typer.Option("--precision", help="Arithmetic; float32, bfloat16 or int8 (small and fast).")
+        str | None,
+        typer.Option(
+            "--precision", help="Arithmetic; float32, float32-batched (many at once), bfloat16 or int8 (small, fast)."
+        ),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same answers.")] = 0,
     base_url: BaseUrl = None,

@@ -31,6 +31,8 @@ EXTRAS = {
     "llamacpp": ("llama_cpp", "gguf"),
     "openvino": ("openvino",),
     "remote": ("openai",),
+    "structured": ("llguidance",),
+    "ann": ("faiss",),
 }
 """Import names that each extra of the package brings."""
 

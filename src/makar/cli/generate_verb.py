@@ -158,7 +158,9 @@ def generate(
     augment: Annotated[
         str | None,
         typer.Option(
-            "--augment", metavar="DATA", help="Images: labelled samples for this training set, -n in all, in -o."
+            "--augment",
+            metavar="DATA",
+            help="Images, sounds, clips: labelled samples for this training set, -n in all, in -o.",
         ),
     ] = None,
     spread: Annotated[

@@ -74,17 +74,19 @@ def note(text: str) -> None:
 
 
 def remarks_of(manifest: Mapping[str, Any]) -> list[str]:
-    """Return what a person is told of an asset: what of its prompt was not read, how an edit flickers, and what had to fit.
+    """Return what a person is told of an asset: what of its prompt was not read, how an edit flickers, what had to fit.
 
-    Of many pictures of a film the last is told with the first.
+    Of a repair it is what the sandbox did not hold while its tests ran. Of many pictures of a film the last is told with the first.
     """
     unread, edit = manifest.get("unread_tokens"), manifest.get("edit", {})
-    beyond = []
+    beyond, held = [], []
     if unread:
         beyond = [f"the prompt is longer than the model looks back: its first {unread:,} tokens were not read"]
     told = edit.get("flicker")
     flicker = [f"flicker {told['made']:.4f}, of what was given {told['given']:.4f}"] if told else []
-    return beyond + flicker + ([] if edit.get("frame") else list(edit.get("remarks", [])))
+    if open_to := edit.get("sandbox_could_not_hold"):
+        held = [f"the sandbox did not hold everything here: {'; '.join(open_to)}"]
+    return beyond + flicker + held + ([] if edit.get("frame") else list(edit.get("remarks", [])))
 
 
 def text_of(value: Any) -> str:

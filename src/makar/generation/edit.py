@@ -100,7 +100,7 @@ def edit(
         is_transparent=given is not None and bool(given.transparent.any()),
         able=config.edits,
     )
-    check_edit(operation, config)
+    check_edit(operation, config, medium="image")
     if OPERATION in option_names(artifact.family()):
         controls[OPERATION] = operation
     request = Request(artifact, options=controls, novelty=novelty, refuse_copies=False)

@@ -117,19 +117,27 @@ def repaired(request: Request, path: Path, text: str, *, tests: str, tries: int,
     named = _named_lines(before.output + before.errors, trial.name, len(lines))
     looks = [one.line for one in ranked_lines(request.artifact, text, is_python=path.suffix in PYTHON)]
     numbers = list(dict.fromkeys([*(n for n in named if lines[n - 1].strip()), *looks]))[:LINES]
-    tried = 0
+    tried, ended = 0, {before.reason}
     for number, line in _proposals(request, text, numbers, seed)[:tries]:
         hole = find_hole(text, line=str(number))
         content = hole.filled(line)
         tried += 1
         outcome = trial.run(content)
+        ended.add(outcome.reason)
         if outcome.is_success:
             return Patch(hole=hole, line=line, number=number, tries=tried, content=content, not_held=outcome.not_held)
+    # A mistake may be an endless loop, so what is ended is a failure like any other; where nothing passes it may be the reason.
+    cut = ", ".join(sorted(ended - {""}))
     raise MakarError(
-        f"none of {tried} changes of lines {', '.join(map(str, numbers))} makes the tests pass",
-        expected="one line that is wrong",
+        f"none of {tried} changes of lines {', '.join(map(str, numbers))} makes the tests pass"
+        + (f"; some runs were ended by the limit of {cut}" if cut else ""),
+        expected="one line that is wrong" + (f", and tests that need at most {_allowed()}" if cut else ""),
         do="look at makar predict --what bugs, raise --tries, or mend the line by hand and use --line",
     )
+
+
+def _allowed() -> str:
+    return f"{LIMITS.wall_seconds:g} s, {LIMITS.memory_bytes >> 20:,} MB and {LIMITS.processes} processes at a time"
 
 
 def _named_lines(said: str, name: str, count: int) -> list[int]:

@@ -56,7 +56,7 @@ def token_edit(
         if not isinstance(config, SoundTransformerConfig):
             raise UnsupportedError("a model that only rebuilds sounds", expected="one that writes them, to go on")
         return _going_on(codec, config, sound, stated)
-    check_edit(operation, config)
+    check_edit(operation, config, medium="sound")
     change = Change(finish=unchanged, stated={"operation": operation, **stated}, is_composite=False)
     if operation == RECONSTRUCT:
         drawn = plain.picture(_within(sound, plain))

@@ -34,7 +34,8 @@ def caption() -> Recipe:
         name="caption",
         medium="image",
         summary="describes images in words like those of your captions: makar predict",
-        expected="not measured",
+        expected="emoji held out by code point, 10 minutes of one Zen 4 core: CIDEr-D 0.083 (0.057 to 0.114), another held-out caption "
+        "0.040; the caption of the nearest training image 0.569: worse than looking that up",
         stages=(stage,),
     )
 

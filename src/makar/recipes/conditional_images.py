@@ -36,6 +36,14 @@ def colorize() -> Recipe:
     )
 
 
+EXPECTED = {
+    "super-resolution": "cifar10, 10 minutes of one Zen 4 core a model, 500 held-out images, Frechet and perceptual distance: twice "
+    "0.04 and 0.57 (bicubic 11 and 1.07), four times 0.23 and 1.91 (36 and 2.98)",
+    "colorize": "cifar10, 10 minutes of one Zen 4 core, 500 held-out images: Frechet distance 0.21 (grey 1.87), perceptual distance "
+    "to the true colours 1.08 (grey 0.75: another plausible colour is further away than none)",
+}
+
+
 def _recipe(name: str, *, summary: str, codec: ImageCodecConfig, edit: str, source_noise: float = 0.0) -> Recipe:
     source = source_slot(codec, channels=3)
     assert source is not None
@@ -49,4 +57,4 @@ def _recipe(name: str, *, summary: str, codec: ImageCodecConfig, edit: str, sour
     )
     sized, optimisation = image_family_for(1e14, images=10_000, family=family)
     stage = Stage(name="image", codec=codec, family=sized, optimisation=optimisation)
-    return Recipe(name=name, medium="image", summary=summary, expected="not measured", stages=(stage,))
+    return Recipe(name=name, medium="image", summary=summary, expected=EXPECTED[name], stages=(stage,))

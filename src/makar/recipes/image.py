@@ -77,17 +77,25 @@ EXPECTED = (
     "Frechet distance 3.0 in 10 steps (2,000 images, features of a classifier of the training images; real images against real ones 0.2)"
 )
 
-NOT_WITHOUT_CLASSES = f"not measured without classes; with them: {EXPECTED}"
+WITHOUT_CLASSES = (
+    "without classes, 10 minutes of one Zen 4 core, Frechet distance of 2,000 images (features of a classifier): fashion_mnist 40 "
+    "(real images 1.3), cifar10 85 (2.9); denoising-diffusion-pytorch in the same minutes 496 and 650"
+)
+
+DDPM_EXPECTED = (
+    "fashion_mnist without classes, 10 minutes of one Zen 4 core: Frechet distance 66 (2,000 images, features of a classifier; real "
+    "images 1.3; the unconditional example of diffusers 925)"
+)
 
 
 def image() -> Recipe:
     """Return the recipe for images without classes."""
-    return _recipe("image", summary="images like yours: flow matching with a small U-Net", expected=NOT_WITHOUT_CLASSES)
+    return _recipe("image", summary="images like yours: flow matching with a small U-Net", expected=WITHOUT_CLASSES)
 
 
 def flow() -> Recipe:
     """Return the recipe for images without classes under the name of its objective."""
-    return _recipe("flow", summary="images like yours: flow matching, the default", expected=NOT_WITHOUT_CLASSES)
+    return _recipe("flow", summary="images like yours: flow matching, the default", expected=WITHOUT_CLASSES)
 
 
 def image_class() -> Recipe:
@@ -110,7 +118,7 @@ def image_text() -> Recipe:
 def ddpm() -> Recipe:
     """Return the recipe of denoising diffusion: 1,000 linear steps, the noise is predicted."""
     summary = "images like yours: denoising diffusion (DDPM), 1,000 ancestral steps as published or few fast ones"
-    return _recipe("ddpm", summary=summary, expected="not measured", family=DiffusionConfig(objective="ddpm"))
+    return _recipe("ddpm", summary=summary, expected=DDPM_EXPECTED, family=DiffusionConfig(objective="ddpm"))
 
 
 def image_family_for(

@@ -26,6 +26,8 @@ def dalle() -> Recipe:
         "dalle",
         summary="images of what you describe, written token by token after the caption: the design of DALL-E",
         images=ImageCodecConfig(use_captions=True),
+        expected="emoji of five styles, 32 x 32, 20 minutes of one Zen 4 core: of 400 images of 100 held-out captions a scorer finds the "
+        "right caption first for 9 % (real images 71 %, shuffled captions 1 %), among five for 31 %",
     )
 
 
@@ -70,7 +72,7 @@ def image_transformer_for(
     return family.with_decoder(decoder), optimisation.changed(batch_size=max(8, round(batch_tokens / length)))
 
 
-def _recipe(name: str, *, summary: str, images: ImageCodecConfig) -> Recipe:
+def _recipe(name: str, *, summary: str, images: ImageCodecConfig, expected: str = "not measured") -> Recipe:
     autoencoder = VqvaeConfig(height=images.height, width=images.width)
     rows, columns = autoencoder.token_shape
     family = ImageTransformerConfig(codes=autoencoder.vocabulary, rows=rows, columns=columns)
@@ -81,7 +83,7 @@ def _recipe(name: str, *, summary: str, images: ImageCodecConfig) -> Recipe:
         name=name,
         medium="image",
         summary=summary,
-        expected="not measured",
+        expected=expected,
         stages=(
             Stage(
                 name="autoencoder",

@@ -38,7 +38,8 @@ def dalle2() -> Recipe:
         name="dalle2",
         medium="image",
         summary="images of what you describe, imagined first and then drawn; new ones of what an image shows: DALL-E 2's design",
-        expected="not measured",
+        expected="emoji of five styles, 32 x 32, 20 minutes of one Zen 4 core: of 400 images of 100 held-out captions a scorer finds the "
+        "right caption first for 8 % (real images 71 %, shuffled captions 1 %), among five for 26 %",
         stages=(
             Stage(name=PAIRS, codec=images, family=pairs, optimisation=OPTIMISATION, share=PAIRS_SHARE),
             Stage(

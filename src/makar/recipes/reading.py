@@ -74,7 +74,8 @@ def bert() -> Recipe:
         name="bert",
         medium="text",
         summary="learns to read from texts without labels, by finding hidden words; the recipes that read begin --from it",
-        expected="not measured",
+        expected="20 minutes of prose_books first, then 5 minutes, one Zen 3 core, accuracy: emotion 0.877 (from nothing 0.884), sst2 "
+        "0.782 (0.801): no gain at this length",
         stages=(stage,),
     )
 
@@ -112,6 +113,8 @@ def classify(origin: Origin | None = None) -> Recipe:
         LabelledTextCodecConfig(),
         ClassifierConfig(length=64),
         summary="tells the class of a text, or which labels it bears: makar predict",
+        expected="5 minutes of one Zen 4 core, accuracy: sst2 0.826 (TF-IDF with logistic regression 0.814), emotion 0.907 (0.859), "
+        "sms_spam 0.992 (0.984)",
         origin=origin,
     )
 

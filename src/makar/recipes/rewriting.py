@@ -44,6 +44,8 @@ def rewrite(origin: Origin | None = None) -> Recipe:
         "rewrite",
         PairCodecConfig(),
         summary="makes one text from another, as pairs show it: translations, summaries, code from descriptions",
+        expected="multi30k en-de, 60 minutes of one Zen 4 core: sacreBLEU 38.5; django, 60 minutes: 0.706 letter for letter; dialogsum, "
+        "40 minutes of one Zen 3 core: ROUGE-1, 2, L 31.7, 9.3, 27.6 (first three sentences 30.6, 9.6, 24.0)",
         origin=origin,
     )
 
@@ -61,6 +63,7 @@ def answer(origin: Origin | None = None) -> Recipe:
         "answer",
         PairCodecConfig(task="answer", longest_target=64),
         summary="answers a question from a passage that is given with it",
+        expected="fairytaleqa, 10 minutes of half a Zen 3 core: 3.8 nats a token of held-out answers",
         origin=origin,
     )
 
@@ -82,16 +85,17 @@ def t5() -> Recipe:
         name="t5",
         medium="text",
         summary="learns a language by filling in what was taken out of a text; train --from it with pairs of texts",
-        expected="not measured",
+        expected="30 minutes of prose_books first, then 5 minutes, one Zen 3 core, ROUGE-L: fairytaleqa 7.9 (from nothing 0.0), dialogsum "
+        "6.4 (9.6)",
         stages=(stage,),
     )
 
 
-def _of_pairs(name: str, codec: PairCodecConfig, *, summary: str, origin: Origin | None) -> Recipe:
+def _of_pairs(name: str, codec: PairCodecConfig, *, summary: str, expected: str, origin: Origin | None) -> Recipe:
     if origin is None:
         family, optimisation = seq2seq_for(Seq2seqConfig(vocabulary=8192), operations=1e14, tokens=500_000)
         stage = Stage(name=STAGE, codec=codec, family=family.changed(vocabulary=0), optimisation=optimisation)
-        return Recipe(name=name, medium="text", summary=summary, expected="not measured", stages=(stage,), grows=True)
+        return Recipe(name=name, medium="text", summary=summary, expected=expected, stages=(stage,), grows=True)
     made, model = continued(origin), origin.model
     if not isinstance(model.family, Seq2seqConfig) or not isinstance(model.codec, PairCodecConfig):
         raise UnsupportedError(

@@ -2,7 +2,7 @@
 
 The sizes follow the arithmetic there is, as for the other adversarial models: the features with which ``IMAGES_AT`` images can be trained
 on, and more of both with the same exponent when there is more. What the judge sees is changed the more, the more often it
-sees the same image. The constants are first guesses by the other recipes of the folder and not measured.
+sees the same image. The other constants are first guesses by the other recipes of the folder and not measured.
 """
 
 import math
@@ -52,7 +52,12 @@ Two styles of emoji at 64 pixels, one Zen 4 core, distance of translated held-ou
     20 minutes   0.03, 3, 1                            0.24; 0.43
 """
 
-NOT_MEASURED = "not measured yet at a length of use"
+EXPECTED = {
+    "pix2pix": "facades128 at 64 pixels, 20 minutes of one Zen 4 core, held-out facades: Frechet distance 0.94, perceptual distance "
+    "3.45 (pytorch-CycleGAN-and-pix2pix 1.13, 3.60)",
+    "cyclegan": "emoji of noto and openmoji at 64 pixels, 20 minutes of one Zen 4 core, Frechet distance of translated held-out "
+    "images: 0.24 and 0.43 (untranslated 3.0 and 3.9; pytorch-CycleGAN-and-pix2pix 1.6 and 1.9)",
+}
 
 
 def pix2pix() -> Recipe:
@@ -115,4 +120,4 @@ OPTIMISATION = OptimisationConfig(
 
 def _recipe(name: str, family: TranslationConfig, codec: ImageCodecConfig, *, summary: str) -> Recipe:
     stage = Stage(name="image", codec=codec, family=family, optimisation=OPTIMISATION)
-    return Recipe(name=name, medium="image", summary=summary, expected=NOT_MEASURED, stages=(stage,))
+    return Recipe(name=name, medium="image", summary=summary, expected=EXPECTED[name], stages=(stage,))

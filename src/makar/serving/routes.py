@@ -30,7 +30,7 @@ from makar.serving.batch_lines import BatchFields
 from makar.serving.bodies import schema_of
 from makar.serving.eval_fields import EvalChangeFields, EvalFields, EvalRunFields
 from makar.serving.fields import ChatFields, CompletionFields
-from makar.serving.image_fields import ImageFields
+from makar.serving.image_fields import EDIT_WORDS, ImageFields
 from makar.serving.response_fields import ResponseFields
 from makar.serving.speech import SpeechFields
 from makar.serving.store_fields import (
@@ -127,8 +127,10 @@ FORMS: tuple[tuple[str, Handler, dict[str, Any], tuple[str, ...]], ...] = (
     (
         "/v1/images/edits",
         images.edits,
-        schema_of(ImageFields)["properties"] | {"image": FILE, "mask": FILE},
-        ("image", "prompt"),
+        schema_of(ImageFields)["properties"]
+        | dict.fromkeys(("image", *images.OTHERS), FILE)
+        | {name: {} for name in EDIT_WORDS},
+        ("prompt",),
     ),
     (
         "/v1/files",

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,8 @@ LOOK_SECONDS = 1.0
 """How often it is looked whether a training that outlived its server has ended."""
 
 WARNINGS = ("warning", "rolled_back", "unhealthy", "gave_up", "hurried")
-SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".parquet", ".txt", ".md", ".py", ".zip", ".tar", ".gz")
+SUFFIX = re.compile(r"(?:\.[a-z0-9]{1,10}){1,2}$")
+"""What the name of an uploaded file says of what it holds: of ``talks.jsonl.gz`` both parts."""
 
 
 class Trainings:
@@ -237,12 +239,12 @@ def new_job(fields: TuningFields, trainings: Trainings, source: str, model: str)
         raise Problem(
             f"there is no recipe {tuning.recipe[:40]!a}", status=400, code="unknown_name", expected="makar list recipes"
         )
-    data, suffix = fields.training_file, ""
+    data, suffix = fields.training_file, None
     if is_feedback(data):
         # What is said from now on belongs to the next training, also when this one is resumed.
         data = fixed_feedback(data)
     else:
-        suffix = Path(trainings.files.get(data)["filename"]).suffix.lower()
+        suffix = SUFFIX.search(trainings.files.get(data)["filename"].lower())
     name = trainings.jobs.new_id()
     output = models_folder() / f"{model}-{checked_name(fields.suffix, name[-8:])}"
     if output.exists() or output.name in trainings.taken():
@@ -268,7 +270,7 @@ def new_job(fields: TuningFields, trainings: Trainings, source: str, model: str)
         "output": str(output),
         "length": list(tuning.length),
         "recipe": tuning.recipe,
-        "data_suffix": suffix if suffix in SUFFIXES else ".jsonl",
+        "data_suffix": suffix[0] if suffix else ".jsonl",
     }
 
 

@@ -20,7 +20,7 @@ from makar.data.sound_reader import read_sound
 from makar.errors import UnsupportedError
 from makar.families.recogniser.config import TRANSCRIPT
 from makar.families.transformer.config import TransformerConfig
-from makar.generation.able import check_edit
+from makar.generation.able import check_edit, edits_of
 from makar.generation.asset import Asset
 from makar.generation.embed import MakesVectors, embed
 from makar.generation.form import read_form
@@ -64,8 +64,9 @@ def facts_of(model: Model, defaults: dict[str, Any]) -> dict[str, Any]:
         "hash": artifact.hash,
         "context": context_of(config),
         "controls": sorted(option_names(family)),
-        "edits": list(family.edits),
+        "edits": list(edits_of(artifact.recipe.stages[-1])),
         "previews": family.previews,
+        "creates": family.creates or rewrites(config) or isinstance(codec, Speaks),
         "goes_on": writes_tokens(config)
         or artifact.medium == "music"
         or (artifact.medium in ("sound", "video") and "inpaint" in family.edits),

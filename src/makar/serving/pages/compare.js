@@ -2,7 +2,7 @@
 
 import { h, button, choice, duration, field, isWrong, problem, say } from "./dom.js";
 import { describe, drawn, request } from "./api.js";
-import { anySeed, controls, isServed, isWritten, modelChoice, noModels, seeds } from "./form.js";
+import { anySeed, controls, insteadOf, isServed, isWritten, modelChoice, noModels, seeds } from "./form.js";
 import { MAKERS, card, details } from "./asset.js";
 
 const MOST = 64;
@@ -42,6 +42,7 @@ class Compare extends HTMLElement {
 
   build() {
     const { model } = this;
+    if (model.reads || !model.creates) return this.rest.replaceChildren(insteadOf(model));
     const names = ["seed", "model", ...(model.classes.length ? ["prompt"] : []), ...model.options.filter((one) => one.type !== "list" && !["label", "strength", "source_noise", "style"].includes(one.name)).map((one) => one.name)];
     this.axes = {};
     const axis = (key, words) => {

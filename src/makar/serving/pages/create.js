@@ -2,7 +2,7 @@
 
 import { h, button, choice, duration, field, fresh, isWrong, number, problem, say } from "./dom.js";
 import { describe, drawn, events } from "./api.js";
-import { anySeed, controls, isServed, isWritten, modelChoice, noModels, seeds, twoWays } from "./form.js";
+import { anySeed, controls, insteadOf, isServed, isWritten, modelChoice, noModels, seeds, twoWays } from "./form.js";
 import { MAKERS, PREVIEWS, card, details, sketch, waitingFor } from "./asset.js";
 import { Listen, ScriptRead } from "./spoken.js";
 
@@ -77,10 +77,7 @@ class Create extends HTMLElement {
       this.rest.replaceChildren(this.listen.element);
       return;
     }
-    if (model.reads) {
-      this.rest.replaceChildren(h("p", { class: "soft" }, `${model.id} reads texts and makes none: ${model.predictions.join(", ") || "it gives vectors"}. In the shell: makar predict ${model.id} FILE`));
-      return;
-    }
+    if (model.reads || !model.creates) return this.rest.replaceChildren(insteadOf(model));
     const changed = () => this.estimate();
     this.options = controls(model, state.controls, changed);
     this.count = h("input", { type: "number", min: 1, max: MOST, step: 1, required: true, value: state.count, inputmode: "numeric", oninput: changed });

@@ -111,6 +111,14 @@ export async function modelChoice(chosen, act, { fits = () => true, label = "Mod
   return { element: field(label, list), name, list, models: found };
 }
 
+/** What a model that makes nothing by itself is for. */
+export function insteadOf(model) {
+  const shell = ` In the shell: makar predict ${model.id} FILE`;
+  if (model.reads) return h("p", { class: "soft" }, `${model.id} reads texts and makes none: ${model.predictions.join(", ") || "it gives vectors"}.`, shell);
+  const change = model.edits.length > 0 && h("a", { href: `#/edit?model=${encodeURIComponent(model.id)}` }, "Change something with it");
+  return h("p", { class: "soft" }, `${model.id} makes nothing out of nothing. `, change, model.predictions.length > 0 && `It says: ${model.predictions.join(", ")}.${shell}`);
+}
+
 const WRITTEN = ["text", "code", "molecule", "protein"];
 /** Whether what a model makes is written in letters, which come as they are made. */
 export const isWritten = (one) => WRITTEN.includes(one.medium);
