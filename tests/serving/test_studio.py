@@ -19,7 +19,7 @@ from tests.generation.test_edit import saved
 from tests.serving.server import Server, request, talker
 
 pytestmark = pytest.mark.loopback
-MOST_SENT_BYTES, MOST_BYTES = 100_000, 280_000
+MOST_SENT_BYTES, MOST_BYTES = 110_000, 320_000
 KEY = "a key that is long enough"
 
 

@@ -39,7 +39,8 @@ class Create extends HTMLElement {
     if (words.get("model")) state.model = words.get("model");
     if (words.has("prompt")) state.prompt = words.get("prompt");
     if (words.has("seed")) Object.assign(state, { seed: Number(words.get("seed")), isLocked: true });
-    if (words.has("controls")) state.controls = JSON.parse(words.get("controls"));
+    // Those of the model before would be none of this one.
+    if (words.get("model") || words.has("controls")) state.controls = JSON.parse(words.get("controls") ?? "{}");
   }
 
   empty() {
@@ -54,7 +55,7 @@ class Create extends HTMLElement {
       const found = await describe(name);
       if (state.model === name && this.isConnected) this.build(found);
     } catch (error) {
-      this.rest.replaceChildren(problem(error));
+      if (state.model === name) this.rest.replaceChildren(problem(error));
     }
   }
 
@@ -71,7 +72,8 @@ class Create extends HTMLElement {
     this.cost = h("p", { class: "small soft", id: fresh("cost"), role: "status" });
     this.go = button("Make", { kind: "main", act: () => this.make(), "aria-describedby": this.cost.id });
     this.stop = button("Stop", { icon: "stop", act: () => this.stopper?.abort() });
-    this.stop.hidden = true;
+    this.stop.hidden = !this.stopper;
+    this.go.disabled = Boolean(this.stopper);
     this.prompt = this.promptFor(model);
     this.rest.replaceChildren(h("form", { novalidate: true, onsubmit: (event) => { event.preventDefault(); this.make(); }, onkeydown: (event) => { if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.make(); } },
       h("p", { class: "small soft" }, this.facts(model)), this.prompt.element, field("How many", this.count), this.seeds, this.options,
