@@ -104,11 +104,11 @@ export function drawn(image, base64) {
 
 export const bytesOf = (base64) => Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
 
-let listed = null;
+let known = null;
 /** The models of the server as they are now; those who ask at the same time share an answer. */
 export function models() {
-  listed ??= call("/v1/models").then((found) => found.data).finally(() => { listed = null; });
-  return listed;
+  known ??= call("/v1/models").then((found) => found.data).finally(() => { known = null; });
+  return known;
 }
 export const forgetModels = () => described.clear();
 
