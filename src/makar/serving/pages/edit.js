@@ -78,10 +78,11 @@ class Edit extends HTMLElement {
   }
 
   /** Where what is to be changed comes from: a file, or the gallery. */
-  async sources(medium) {
+  async sources(medium, isLeft) {
     const file = h("input", { type: "file", accept: ACCEPTED[medium], class: "unseen", tabindex: -1, "aria-label": "The file to change", onchange: () => file.files[0] && this.open(file.files[0]) });
     const media = medium === "video" ? ["video", "image"] : [medium];
     const found = await Promise.all(media.map((one) => call(`/makar/v1/assets?medium=${one}&limit=30`)));
+    if (isLeft()) return;
     const recent = found.flatMap((one) => one.data);
     const list = choice([["", "choose"], ...recent.map((asset) => [asset.id, `${asset.prompt || asset.model}, seed ${asset.seed}`])], "", (id) => id && this.fromAsset(id));
     this.source.replaceChildren(h("div", { class: "row field" }, button(OPEN[medium], { icon: "up", act: () => file.click() }), file), recent.length > 0 ? field("Or one from the gallery", list) : "");
@@ -124,7 +125,7 @@ class Edit extends HTMLElement {
       const isLeft = () => state.model !== name || !this.isConnected;
       if (isLeft()) return;
       if (medium !== this.medium) {
-        await this.sources(medium);
+        await this.sources(medium, isLeft);
         if (isLeft()) return;
         // What is given to one medium is nothing to another.
         if (state.medium !== medium) Object.assign(state, { medium, file: null, picture: null });
