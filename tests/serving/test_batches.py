@@ -130,13 +130,17 @@ def test_a_batch_is_cancelled_with_what_it_has(client):
     batch = begin(client, rows(*(line(str(number), max_tokens=100) for number in range(300))))
     waiting = begin(client, rows(line("a")))
     assert client.batches.cancel(waiting.id).status == "cancelled"
+    with pytest.raises(openai.ConflictError, match="a batch reads it"):
+        client.files.delete(batch.input_file_id)
     until(lambda: client.batches.retrieve(batch.id).request_counts.completed > 2, seconds=120)
     assert client.batches.cancel(batch.id).status in ("cancelling", "cancelled")
     done = ended(client, batch)
     assert done.status == "cancelled" and 2 < done.request_counts.completed < 300 and done.cancelled_at
     assert len(answers(client, done.output_file_id)) == done.request_counts.completed
-    with pytest.raises(openai.ConflictError, match="cancelled"):
+    with pytest.raises(openai.ConflictError, match="cancelled") as refused:
         client.batches.cancel(batch.id)
+    assert refused.value.response.headers["x-should-retry"] == "false"
+    assert client.files.delete(batch.input_file_id).deleted
 
 
 @pytest.mark.slow

@@ -89,7 +89,7 @@ def test_given_answers_are_graded(client):
         "same": (2, 1),
         "near": (1, 2),
     }
-    items = client.evals.runs.output_items.list(run.id, eval_id=made.id, order="asc").data
+    items = client.evals.runs.output_items.list(run.id, eval_id=made.id).data
     assert [item.status for item in items] == ["fail", "pass", "fail", "error"]
     assert items[1].results[1].score == 1.0 and "item.answer" in items[3].sample.error.message
     passed = client.evals.runs.output_items.list(run.id, eval_id=made.id, status="pass").data
@@ -195,7 +195,11 @@ def test_an_evaluation_is_changed_listed_and_deleted_with_its_runs(client):
     assert changed.name == "towns" and client.evals.retrieve(made.id).metadata == {"a": "b"}
     assert [one.id for one in client.evals.list(limit=1).data] == [made.id]
     source = {"type": "jsonl", "source": {"type": "file_content", "content": ROWS}}
-    run = ended(client, client.evals.runs.create(made.id, data_source=source))
+    run, later = (ended(client, client.evals.runs.create(made.id, data_source=source)) for _ in range(2))
+    assert [one.id for one in client.evals.runs.list(made.id, status="completed")] == [run.id, later.id]
+    assert not client.evals.runs.list(made.id, status="failed").data
+    with pytest.raises(openai.BadRequestError, match="in_progress"):
+        client.evals.runs.list(made.id, status="over")
     with pytest.raises(openai.NotFoundError):
         client.evals.runs.retrieve(run.id, eval_id=create(client).id)
     assert client.evals.delete(made.id).deleted

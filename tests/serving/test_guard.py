@@ -192,6 +192,8 @@ def test_with_a_key_every_route_but_health_and_the_files_of_the_studio_needs_it(
     preflight = {"Origin": "https://friend.example", "Access-Control-Request-Method": "POST"}
     assert request(locked.address, CHAT, method="OPTIONS", headers=preflight)[0] == 200
     assert request(locked.address, CHAT, method="OPTIONS", headers={**preflight, "Origin": "null"})[0] == 403
+    looked = [request(locked.address, "/makar/v1/assets/none/content", headers=key)[0] for _ in range(20)]
+    assert looked == [404] * 20
     found = [request(locked.address, "/v1/models", headers=key) for _ in range(12)]
     assert found[-1][0] == 429 and found[-1][1]["retry-after"] and "within a minute" in found[-1][2].decode()
 

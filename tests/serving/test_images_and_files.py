@@ -273,7 +273,10 @@ def test_files_are_kept_listed_given_back_and_deleted(client, server):
     made = client.files.create(file=("../../rows.jsonl", content), purpose="fine-tune")
     assert made.filename == "rows.jsonl" and made.bytes == len(content) and made.id.startswith("file-")
     assert client.files.retrieve(made.id) == made and client.files.content(made.id).read() == content
-    other = client.files.create(file=("a.txt", b"x"), purpose="user_data")
+    ends = {"anchor": "created_at", "seconds": 3600}
+    raw = client.files.with_raw_response.create(file=("a.txt", b"x"), purpose="user_data", expires_after=ends)
+    assert raw.headers["x-makar-ignored"] == "expires_after[anchor], expires_after[seconds]"
+    other = raw.parse()
     assert [one.id for one in client.files.list()] == [other.id, made.id]
     assert [one.id for one in client.files.list(purpose="fine-tune", limit=1)] == [made.id]
     assert client.files.delete(made.id).deleted

@@ -21,10 +21,22 @@ from makar.serving.problems import Problem, problem_of
 from makar.serving.shelf import LOOKS_EVERY, Shelf
 from makar.serving.texts import completion_likelihoods, token_text
 from makar.serving.tuning_fields import TuningFields, tuning_of
-from makar.serving.uploads import limit_of
+from makar.serving.uploads import limit_of, page
 from makar.serving.videos import VideoFields, shape_of
 
 TOOLS = [{"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}]
+
+
+def test_a_page_goes_on_behind_what_was_deleted_meanwhile():
+    rows = [{"id": f"file-00{number}"} for number in (9, 8, 6, 5, 3, 2)]
+
+    def shown(query):
+        request = Request({"type": "http", "query_string": query.encode(), "headers": []})
+        return [int(one["id"][-1]) for one in page(rows, request)["data"]]
+
+    assert shown("limit=3") == [9, 8, 6] and shown("limit=3&after=file-006") == [5, 3, 2]
+    assert shown("limit=3&after=file-007") == [6, 5, 3] and shown("after=file-001") == []
+    assert shown("order=asc&after=file-004") == [5, 6, 8, 9] and shown("order=asc&after=file-010") == []
 
 
 def test_a_shelf_gives_up_the_oldest_and_looks_up_only_its_own_ids(tmp_path):

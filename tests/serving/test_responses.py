@@ -59,6 +59,10 @@ def test_an_answer_is_that_of_the_chat_and_is_kept(client):
     assert again.output == made.output and again.metadata == {"who": "me"}
     (item,) = client.responses.input_items.list(made.id).data
     assert item.content[0].text == "Hello"
+    asked = respond(client, [{"role": "user", "content": text} for text in "abc"])
+    for order, said in (("asc", "abc"), ("desc", "cba")):
+        found = client.responses.input_items.list(asked.id, order=order)
+        assert "".join(one.content[0].text for one in found) == said
     client.responses.delete(made.id)
     with pytest.raises(openai.NotFoundError):
         client.responses.retrieve(made.id)
@@ -153,7 +157,11 @@ def test_a_training_is_begun_watched_paused_gone_on_with_and_used(client):
     client.fine_tuning.jobs.pause(job.id)
     assert status(client, job) == "paused"
     waiting = client.fine_tuning.jobs.create(
-        model="talker", training_file=file.id, suffix="short", extra_body={"hyperparameters": {"steps": 2}}
+        model="talker",
+        training_file=file.id,
+        suffix="short",
+        metadata={"team": "a"},
+        extra_body={"hyperparameters": {"steps": 2}},
     )
     until(lambda: status(client, waiting) in ("succeeded", "failed"), seconds=200)
     done = client.fine_tuning.jobs.retrieve(waiting.id)
@@ -168,6 +176,7 @@ def test_a_training_is_begun_watched_paused_gone_on_with_and_used(client):
     with pytest.raises(openai.BadRequestError, match="cancelled"):
         client.fine_tuning.jobs.pause(job.id)
     assert [one.id for one in client.fine_tuning.jobs.list()] == [waiting.id, job.id]
+    assert [one.id for one in client.fine_tuning.jobs.list(metadata={"team": "a"})] == [waiting.id]
     points = client.fine_tuning.jobs.checkpoints.list(waiting.id).data
     assert all(point.fine_tuned_model_checkpoint.startswith("talker-short") for point in points)
 

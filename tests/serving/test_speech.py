@@ -238,6 +238,13 @@ def test_sounds_are_compared_in_the_studio(server):
         page.get_by_role("button", name="Make the grid").click()
         page.get_by_text("Made 2 in").wait_for()
         assert page.locator("td audio").count() == 2 and studio.violations() == []
+        page.get_by_label("Model", exact=True).select_option("voices")
+        page.get_by_label("Text to speak").fill("low high")
+        page.get_by_label("What", exact=True).nth(1).select_option("label")
+        page.get_by_role("button", name="Make the grid").click()
+        page.locator("td audio[aria-label*='low high']").nth(1).wait_for()
+        heads = page.locator("th[scope=col]").all_inner_texts()
+        assert heads == ["label ann", "label bob"]
         studio.close()
         assert studio.said == []
 

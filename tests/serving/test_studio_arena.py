@@ -117,6 +117,36 @@ def test_thumbs_and_stars_are_kept_with_consent(browser, server):
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
+def test_by_keyboard_alone_results_are_put_in_order(browser, server):
+    studio = Pages(browser, server.address)
+    page = studio.go("create?model=painter")
+    page.evaluate("localStorage.setItem('makar-rater', JSON.stringify({ name: 'ida', consent: true }))")
+    page.get_by_role("spinbutton", name="Steps").fill("1")
+    page.get_by_role("spinbutton", name="How many").fill("3")
+    page.get_by_role("spinbutton", name="Seed").fill("40")
+    page.get_by_role("button", name="Make", exact=True).click()
+    page.get_by_role("button", name="Put them in order").press("Enter")
+    assert studio.violations() == []
+    page.get_by_role("button", name="Seed 42: earlier").press("Enter")
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.ariaLabel") == "Seed 42: later", "focus stays with what is moved"
+    page.get_by_label("as good as the one before").nth(1).check()
+    page.get_by_role("button", name="Keep the order").press("Enter")
+    page.get_by_text("The order is kept").wait_for()
+    (found,) = asked(server, "/makar/v1/feedback?rater=ida")["data"]
+    made = {one["seed"]: one["id"] for one in asked(server, "/makar/v1/assets?medium=image&limit=3")["data"]}
+    hashes = [
+        asked(server, f"/makar/v1/assets/{made[seed]}")["manifest"]["manifest"]["content"]["sha256"]
+        for seed in (42, 40, 41)
+    ]
+    assert found["kind"] == "ranking" and found["value"] == [1, 2, 2]
+    assert [item["hash"] for item in found["items"]] == hashes
+    studio.close()
+    assert studio.said == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_the_gallery_shows_what_people_like(browser, server):
     made = {"model": "painter", "prompt": "", "n": 3, "seed": 11, "controls": {"steps": 1}}
     assert request(server.address, "/v1/images/generations", made)[0] == 200

@@ -190,8 +190,9 @@ def test_a_training_is_stopped_gone_on_with_and_compared(server):
     status, compared = asked(server, f"/makar/v1/compare?run={names[0]}&run={names[1]}")
     assert status == 200 and set(compared["curves"]) == set(names)
     assert "plan.seed" in {row["what"] for row in compared["data"]}
-    status, job = asked(server, f"/makar/v1/runs/{names[0]}/resume", {})
-    assert status == 200
+    first, second = (asked(server, f"/makar/v1/runs/{names[0]}/resume", {}) for _ in range(2))
+    assert first[0] == second[0] == 200 and first[1]["id"] == second[1]["id"]
+    assert asked(server, f"/makar/v1/runs/{names[0]}")[1]["is_waiting"]
     until(lambda: (asked(server, f"/makar/v1/runs/{names[0]}")[1]["status"]) == "saved", seconds=900)
     steps = [point["step"] for point in asked(server, f"/makar/v1/runs/{names[0]}")[1]["curve"]]
     assert steps[-1] == 400 and steps == sorted(set(steps))

@@ -2,16 +2,19 @@
 
 import asyncio
 import gzip
+import json
 import sys
+import types
 from pathlib import Path
 
 import pytest
+from fastapi import Request
 
 from makar.data.sniffing import sniff
 from makar.errors import OutOfSpaceError
 from makar.serving.problems import Problem
 from makar.serving.shelf import Shelf
-from makar.serving.tuning import Trainings, new_job, shown
+from makar.serving.tuning import Trainings, job_events, new_job, shown
 from makar.serving.tuning_fields import TuningFields
 from makar.training.run_store import create_run
 
@@ -100,6 +103,24 @@ def test_a_model_that_its_own_training_saved_is_the_result(trainings):
     ended = trainings.jobs.get(job["id"])
     assert ended["status"] == "succeeded" and shown(ended)["fine_tuned_model"] == "poe-talks"
     assert "has_begun" not in shown(ended) and not asyncio.run(trainings._step())
+
+
+def test_the_events_of_a_job_are_all_that_its_run_wrote_down(trainings):
+    job = asked(trainings, "talks")
+    run = create_run(key="0" * 64, name="talks", output=job["output"], options={})
+    lines = [
+        {"event": "progress", "stage": "a", "seconds": 1, "step": 9, "loss": 2.5},
+        {"event": "rolled_back", "stage": "a", "seconds": 2, "step": 5, "message": "the loss is no number"},
+        {"event": "progress", "stage": "a", "seconds": 3, "step": 6, "loss": 2.0},
+    ]
+    written = [json.dumps(line) for line in lines]
+    run.metrics_path.write_text("\n".join([*written[:2], '{"torn', written[2], ""]), encoding="utf-8")
+    app = types.SimpleNamespace(state=types.SimpleNamespace(trainings=trainings))
+    scope = {"type": "http", "app": app, "path_params": {"job": job["id"]}, "query_string": b"", "headers": []}
+    status, last, warned, first = json.loads(asyncio.run(job_events(Request(scope))).body)["data"]
+    assert first["id"].endswith("-0") and first["data"]["step"] == 9 and last["id"].endswith("-3")
+    assert (warned["level"], last["level"]) == ("warn", "info") and "no number" in warned["message"]
+    assert status["message"].startswith("queued")
 
 
 STOPS = """

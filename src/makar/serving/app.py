@@ -24,7 +24,7 @@ from makar.serving.bodies import schema_of
 from makar.serving.evals import Evals
 from makar.serving.front import Front
 from makar.serving.guard import Guard
-from makar.serving.problems import INVALID, problem_of
+from makar.serving.problems import INVALID, problem_of, retry_headers
 from makar.serving.routes import FILE, FORMS, HINTS, LISTS, PAGE, ROUTES, Handler
 from makar.serving.stores import Stores
 from makar.serving.studio import routes as studio
@@ -187,8 +187,8 @@ async def _problem(request: Request, error: Exception) -> Response:
     if not isinstance(error, MakarError):
         LOG.error("%s %s failed", request.method, request.url.path, exc_info=error)
     problem = problem_of(error)
-    headers = {"retry-after": "1"} if problem["status"] in (429, 503) else {}
-    return JSONResponse({"error": problem["error"]}, status_code=problem["status"], headers=headers)
+    status = problem["status"]
+    return JSONResponse({"error": problem["error"]}, status_code=status, headers=retry_headers(status))
 
 
 async def _absent(request: Request, error: Exception) -> Response:

@@ -71,6 +71,10 @@ class Batches:
         self.kept.put(batch["id"], batch)
         self._background.wake()
 
+    def needs(self, file: str) -> bool:
+        """Return whether a batch that is not over reads a file, again where the server is started anew."""
+        return any(batch["input_file_id"] == file and batch["status"] in OPEN for batch in self.kept.all())
+
     def cancel(self, name: str) -> dict[str, Any]:
         """Leave what is not asked yet.
 

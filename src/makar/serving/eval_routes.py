@@ -4,7 +4,6 @@ from typing import Any
 
 from fastapi import Request, Response
 
-from makar.errors import ConfigError
 from makar.serving.bodies import ignored_header, read_fields, read_json
 from makar.serving.eval_fields import (
     EvalChangeFields,
@@ -18,9 +17,10 @@ from makar.serving.evals import NO_ERROR, Evals
 from makar.serving.front import answer, front_of, now
 from makar.serving.problems import Problem
 from makar.serving.store_fields import checked_metadata
-from makar.serving.uploads import page
+from makar.serving.uploads import filter_of, page
 
 STATUSES = ("pass", "fail", "error")
+RUN_STATUSES = ("queued", "in_progress", "completed", "canceled", "failed")
 
 
 def evals_of(request: Request) -> Evals:
@@ -130,10 +130,11 @@ async def create_run(request: Request) -> Response:
 
 
 async def list_runs(request: Request) -> Response:
-    """List the runs of an evaluation, the newest first."""
-    evals = evals_of(request)
+    """List the runs of an evaluation, the oldest first, as the official client expects them."""
+    evals, status = evals_of(request), filter_of(request, "status", RUN_STATUSES)
     evaluation = evals.kept.get(request.path_params["eval"])
-    return answer(page([_shown(evals, run) for run in evals.runs_of(evaluation["id"])], request))
+    found = [_shown(evals, run) for run in evals.runs_of(evaluation["id"]) if status in (None, run["status"])]
+    return answer(page(found, request, usual="asc"))
 
 
 async def one_run(request: Request) -> Response:
@@ -155,12 +156,10 @@ async def delete_run(request: Request) -> Response:
 
 
 async def list_output_items(request: Request) -> Response:
-    """List what was found of every item, the last first."""
-    status = request.query_params.get("status")
-    if status is not None and status not in STATUSES:
-        raise ConfigError(f"status is {status[:40]!a}", expected=", ".join(STATUSES))
+    """List what was found of every item, in their order."""
+    status = filter_of(request, "status", STATUSES)
     rows = evals_of(request).results(_run_of(request)["id"])
-    return answer(page([row for row in reversed(rows) if status in (None, row["status"])], request))
+    return answer(page([row for row in reversed(rows) if status in (None, row["status"])], request, usual="asc"))
 
 
 async def one_output_item(request: Request) -> Response:

@@ -24,12 +24,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from makar.errors import MakarError
 from makar.serving.figures import Figures
 from makar.serving.inner import INNER
-from makar.serving.problems import DENIED, LIMITED, Problem, problem_of
+from makar.serving.problems import DENIED, LIMITED, Problem, problem_of, retry_headers
 
 LOG = logging.getLogger("makar.serving")
 OPEN_PATHS = ("/health", "/")
 OPEN_START = "/studio/"
 """Files of the studio: they are the same for everybody and hold nothing."""
+
+LOOKED_AT = ("/makar/v1/assets/", "/makar/v1/readings/", "/makar/v1/runs", "/v1/videos/")
+"""What the studio looks at by the dozen and no model works for: pictures of the gallery, how far something is."""
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 GONE = 499
@@ -47,7 +50,7 @@ class Rules:
     Attributes:
         key: What a client has to know; ``None`` where the server listens on this machine only.
         origins: Origins of pages that may ask beside the server's own.
-        requests_per_minute: Of one client; 0 is any number.
+        requests_per_minute: Of one client, but for looking at what there is; 0 is any number.
         most_bytes: Of a body of JSON.
         most_upload_bytes: Of a body with files.
         data_folders: What the studio may read data from, beside what is brought to it.
@@ -117,7 +120,7 @@ class Guard:
 
     async def _refuse(self, error: Exception, scope: Scope, receive: Receive, send: Send) -> None:
         problem = problem_of(error)
-        headers = {"retry-after": "1"} if problem["status"] in (429, 503) else {}
+        headers = retry_headers(problem["status"])
         if problem["status"] == 413:
             headers["connection"] = "close"
         answer = JSONResponse({"error": problem["error"]}, status_code=problem["status"], headers=headers)
@@ -182,7 +185,7 @@ class Guard:
 
     def _check_rate(self, headers: Headers, scope: Scope) -> None:
         most = self._rules.requests_per_minute
-        if not most:
+        if not most or (scope["method"] in ("GET", "HEAD") and scope["path"].startswith(LOOKED_AT)):
             return
         client = (scope.get("client") or ("unknown", 0))[0]
         now = time.monotonic()

@@ -77,6 +77,13 @@ class Problem(MakarError):
         self.kind = kind
 
 
+def retry_headers(status: int) -> dict[str, str]:
+    """Return what tells a client whether to ask again; OpenAI's does after 409 and 5xx, where waiting mends nothing here."""
+    if status in (429, 503):
+        return {"retry-after": "1"}
+    return {"x-should-retry": "false"} if status in (409, 501, 507) else {}
+
+
 def problem_of(error: BaseException) -> dict[str, Any]:
     """Return an error as plain values: ``status`` and ``error`` in OpenAI's shape."""
     if isinstance(error, sqlite3.Error):

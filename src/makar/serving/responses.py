@@ -216,7 +216,7 @@ async def one_response(request: Request) -> Response:
 async def response_input(request: Request) -> Response:
     """Give what was asked."""
     items = front_of(request).responses.get(request.path_params["response"])["input"]
-    return answer(page(items, request))
+    return answer(page(items[::-1], request))
 
 
 async def delete_response(request: Request) -> Response:

@@ -33,7 +33,7 @@ from makar.serving.shelf import Shelf
 from makar.serving.tuning_fields import TuningFields, checked_name, tuning_of
 from makar.serving.uploads import page
 from makar.training.lock import lock_holder
-from makar.training.progress import read_curve
+from makar.training.progress import UNREADABLE, read_curve, read_lines
 from makar.training.run_store import Run
 
 LOG = logging.getLogger("makar.serving")
@@ -42,6 +42,7 @@ LONGEST_MESSAGE = 1000
 LOOK_SECONDS = 1.0
 """How often it is looked whether a training that outlived its server has ended."""
 
+METADATA = re.compile(r"metadata\[(.+)\]", re.DOTALL)
 WARNINGS = ("warning", "rolled_back", "unhealthy", "gave_up", "hurried")
 SUFFIX = re.compile(r"(?:\.[a-z0-9]{1,10}){1,2}$")
 """What the name of an uploaded file says of what it holds: of ``talks.jsonl.gz`` both parts."""
@@ -315,8 +316,11 @@ async def create_job(request: Request) -> Response:
 
 
 async def list_jobs(request: Request) -> Response:
-    """List the jobs, the newest first."""
-    return answer(page([shown(job) for job in trainings_of(request).jobs.all()], request))
+    """List the jobs, the newest first; those with the metadata that are asked for only, as ``metadata[NAME]=VALUE``."""
+    named = ((METADATA.fullmatch(name), value) for name, value in request.query_params.items())
+    wanted = {found[1]: value for found, value in named if found}
+    jobs = (job for job in trainings_of(request).jobs.all() if wanted.items() <= job["metadata"].items())
+    return answer(page([shown(job) for job in jobs], request))
 
 
 async def one_job(request: Request) -> Response:
@@ -344,11 +348,11 @@ async def job_events(request: Request) -> Response:
     trainings = trainings_of(request)
     job = trainings.jobs.get(request.path_params["job"])
     folder = trainings.run_of(job)
-    lines = [] if folder is None else read_curve(folder / "metrics.jsonl")
+    lines = [] if folder is None else read_lines(folder / "metrics.jsonl")
     is_training = folder is not None and lock_holder(folder) is not None
-    found = [_event(job, number, line) for number, line in enumerate(lines)]
+    found = [_event(job, number, line) for number, line in enumerate(lines) if line["event"] != UNREADABLE]
     status = {"event": job["status"], "is_training": is_training}
-    return answer(page([_event(job, len(found), status), *reversed(found)], request))
+    return answer(page([_event(job, len(lines), status), *reversed(found)], request))
 
 
 def _event(job: dict[str, Any], number: int, line: dict[str, Any]) -> dict[str, Any]:

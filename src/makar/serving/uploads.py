@@ -7,8 +7,8 @@ from fastapi import Request, Response
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
-from makar.errors import UsageError
-from makar.serving.bodies import check_text
+from makar.errors import ConfigError, UsageError
+from makar.serving.bodies import check_text, ignored_header
 from makar.serving.front import answer, front_of, now
 from makar.serving.problems import Problem
 
@@ -87,7 +87,7 @@ async def create_file(request: Request) -> Response:
         "status": "processed",
     }
     shelf.put(name, values, content)
-    return answer(values)
+    return answer(values, ignored_header(sorted(set(texts) - {"purpose"})))
 
 
 async def list_files(request: Request) -> Response:
@@ -97,24 +97,26 @@ async def list_files(request: Request) -> Response:
     return answer(page(found, request))
 
 
-def page(found: list[dict[str, Any]], request: Request) -> dict[str, Any]:
+def page(found: list[dict[str, Any]], request: Request, *, usual: str = "desc") -> dict[str, Any]:
     """Return a page of a list, as ``limit``, ``after``, ``before`` and ``order`` ask for it.
 
     Args:
         found: Everything, the newest first.
         request: What asks.
+        usual: The order where none is asked for.
 
     Raises:
         UsageError: The limit is no number, or the order is none.
     """
     asked = request.query_params
-    limit, order = asked.get("limit", str(MOST_LISTED)), asked.get("order", "desc")
+    limit, order = asked.get("limit", str(MOST_LISTED)), asked.get("order", usual)
     count = limit_of(limit, most=MOST_LISTED)
     if order not in ("asc", "desc"):
         raise UsageError(f"the order {order[:20]!a}", expected="asc or desc")
     rows = found if order == "desc" else found[::-1]
     places = {one["id"]: place for place, one in enumerate(rows)}
-    start = places.get(asked.get("after", ""), -1) + 1
+    after = asked.get("after", "")
+    start = places[after] + 1 if after in places else _behind(after, list(places), order)
     if asked.get("before", "") in places:
         end = places[asked["before"]]
         start = max(start, end - count)
@@ -128,6 +130,25 @@ def page(found: list[dict[str, Any]], request: Request) -> dict[str, Any]:
         "first_id": shown[0]["id"] if shown else None,
         "last_id": shown[-1]["id"] if shown else None,
     }
+
+
+def _behind(after: str, ids: list[str], order: str) -> int:
+    """Return where a list goes on behind what is not in it any more, which somebody who deletes what he was shown asks for."""
+    if not after or ids != sorted(ids, reverse=order == "desc"):
+        return 0
+    return next((place for place, one in enumerate(ids) if (one < after) == (order == "desc")), len(ids))
+
+
+def filter_of(request: Request, name: str, known: tuple[str, ...]) -> str | None:
+    """Return what a list is narrowed to, ``None`` where nothing asks for that.
+
+    Raises:
+        ConfigError: It is not one of those that are known.
+    """
+    asked = request.query_params.get(name)
+    if asked is not None and asked not in known:
+        raise ConfigError(f"{name} is {asked[:40]!a}", expected=", ".join(known))
+    return asked
 
 
 def limit_of(text: str, *, most: int) -> int:
@@ -156,5 +177,9 @@ async def file_content(request: Request) -> Response:
 async def delete_file(request: Request) -> Response:
     """Delete a file."""
     name = request.path_params["file"]
+    if request.app.state.batches.needs(name):
+        raise Problem(
+            "a batch reads it", status=409, code="invalid_state", do="cancel the batch, or wait until it is over"
+        )
     front_of(request).files.remove(name)
     return answer({"id": name, "object": "file", "deleted": True})

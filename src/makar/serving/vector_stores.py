@@ -24,7 +24,7 @@ from makar.serving.store_fields import (
 from makar.serving.store_files import STATUSES
 from makar.serving.store_search import find, wanted_of
 from makar.serving.stores import MOST_STORES, Stores, expires_at, is_expired
-from makar.serving.uploads import page
+from makar.serving.uploads import filter_of, page
 
 MOST_IN_BATCH = 500
 LONGEST_NAME = 256
@@ -152,7 +152,7 @@ async def attach_file(request: Request) -> Response:
 
 async def list_store_files(request: Request) -> Response:
     """List the files of a store, the newest first."""
-    stores, status = stores_of(request), _status_of(request)
+    stores, status = stores_of(request), filter_of(request, "filter", STATUSES)
     store = stores.get(request.path_params["store"])
     return answer(page([row.shown() for row in stores.rows.of_store(store["id"], status=status)], request))
 
@@ -278,7 +278,7 @@ async def cancel_batch(request: Request) -> Response:
 
 async def list_batch_files(request: Request) -> Response:
     """List the files of a batch, the newest first."""
-    stores, batch, status = stores_of(request), _batch_of(request), _status_of(request)
+    stores, batch, status = stores_of(request), _batch_of(request), filter_of(request, "filter", STATUSES)
     rows = stores.rows.of_store(batch["vector_store_id"], status=status, batch=batch["id"])
     return answer(page([row.shown() for row in rows], request))
 
@@ -296,13 +296,6 @@ def listed_ids(given: list[Any], request: Request) -> list[str]:
     for name in names:
         front_of(request).files.get(name)
     return names
-
-
-def _status_of(request: Request) -> str | None:
-    status = request.query_params.get("filter")
-    if status is not None and status not in STATUSES:
-        raise ConfigError(f"filter is {status[:40]!a}", expected=", ".join(STATUSES))
-    return status
 
 
 def _check_name(name: str) -> None:

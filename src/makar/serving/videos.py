@@ -100,6 +100,9 @@ async def create_video(request: Request) -> Response:
     else:
         values, reference = await read_json(request), None
     fields, ignored = read_fields(VideoFields, values)
+    if other := [one for one in ignored if one.startswith(REFERENCE)]:
+        # A clip without its first frame is not what was asked for.
+        raise UnsupportedError(other[0][:60], expected=f"a form with a file named {REFERENCE}")
     front = front_of(request)
     name = fields.model or only_model(front, "video")
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from makar.families.family import Family
 
 PROGRESS_SECONDS = 0.5
+UNREADABLE = "unreadable"
 
 
 def ignore_event(event: dict[str, Any]) -> None:
@@ -114,6 +115,24 @@ def read_curve(path: Path, *, stage: str | None = None) -> list[dict[str, Any]]:
         elif line.get("event") in ("progress", "validation"):
             curve.append(line)
     return curve
+
+
+def read_lines(path: Path, *, after: int = 0) -> list[dict[str, Any]]:
+    """Return every event of a run behind so many lines; a line that is not finished comes later.
+
+    Args:
+        path: The ``metrics.jsonl``.
+        after: Lines that are known. A broken one is counted too, as an event ``UNREADABLE``, so that the next look begins behind it.
+    """
+    if not path.is_file():
+        return []
+    found: list[dict[str, Any]] = []
+    for text in path.read_text(encoding="utf-8", errors="replace").split("\n")[:-1][after:]:
+        try:
+            found.append(json.loads(text))
+        except ValueError:
+            found.append({"event": UNREADABLE})
+    return found
 
 
 def _close_torn_line(path: Path) -> None:

@@ -1,8 +1,9 @@
 // The one way to the server: the key in memory of this tab, errors as words, server-sent events, images with a key.
 
-import { dialog, field, h, button } from "./dom.js";
+import { dialog, field, h, button, lent } from "./dom.js";
 
 const KEY = "makar-key";
+const NOBODY = { message: "The server does not answer. Is makar serve still running?" };
 let asking = null;
 
 export class Refused extends Error {
@@ -38,7 +39,7 @@ export async function request(path, { method, json, form, signal } = {}) {
       answer = await fetch(path, sent);
     } catch (error) {
       if (error.name === "AbortError") throw error;
-      throw new Refused(0, { message: "The server does not answer. Is makar serve still running?" });
+      throw new Refused(0, NOBODY);
     }
     if (answer.ok) return answer;
     if (answer.status === 401) {
@@ -52,14 +53,14 @@ export async function request(path, { method, json, form, signal } = {}) {
 
 export const call = async (path, given) => (await request(path, given)).json();
 
-/** Yield the events of a stream; an error in the middle is thrown. `id` of an event is kept in `.id`. */
+/** Yield the events of a stream; an error in the middle is thrown. */
 export async function* events(path, given) {
   const answer = await request(path, given);
   const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";
   try {
     for (;;) {
-      const { value, done } = await reader.read();
+      const { value, done } = await reader.read().catch((error) => { throw error.name === "AbortError" ? error : new Refused(0, NOBODY); });
       if (done) return;
       text += value;
       const parts = text.split("\n\n");
@@ -87,6 +88,7 @@ export async function picture(shown, path) {
     const address = URL.createObjectURL(await (await request(path)).blob());
     // A player may read its file again whenever somebody moves back.
     if (shown.tagName === "IMG") shown.addEventListener("load", () => URL.revokeObjectURL(address), { once: true });
+    else lent.register(shown, address);
     shown.src = address;
   } catch (error) {
     shown[shown.tagName === "IMG" ? "alt" : "title"] = error.message;
@@ -115,17 +117,12 @@ export async function madeAt(path, { signal, told } = {}) {
 }
 
 let known = null;
-/** The models of the server; asked for again after `forgetModels`. */
-export async function models() {
-  known ??= call("/v1/models").then((found) => found.data);
-  try {
-    return await known;
-  } catch (error) {
-    known = null;
-    throw error;
-  }
+/** The models of the server as they are now; those who ask at the same time share an answer. */
+export function models() {
+  known ??= call("/v1/models").then((found) => found.data).finally(() => { known = null; });
+  return known;
 }
-export const forgetModels = () => { known = null; described.clear(); };
+export const forgetModels = () => described.clear();
 
 const described = new Map();
 /** What a model can and which controls it has; the server loads it for that. */

@@ -1,6 +1,6 @@
 // The frame: which pages there are, which one is shown, light and dark, and whether the server is there.
 
-import { h, icon, button, problem } from "./dom.js";
+import { h, icon, button, failed, problem } from "./dom.js";
 
 const GROUPS = [
   ["Make", [["create", "Create"], ["edit", "Edit"], ["compare", "Compare"], ["chat", "Chat"]]],
@@ -15,11 +15,20 @@ const main = document.getElementById("main");
 const ways = document.getElementById("ways");
 const menu = document.getElementById("menu");
 
+/** A part of an address; one that somebody wrote by hand may be none. */
+function decoded(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
 /** Where the address says we are: `#/create?model=x` is the page "create" with the word model. */
 function here() {
   const [path, query] = location.hash.replace(/^#\/?/, "").split("?");
   const [name, ...rest] = path.split("/");
-  return { name: WORDS.has(name) ? name : "create", rest: rest.map(decodeURIComponent), words: new URLSearchParams(query) };
+  return { name: WORDS.has(name) ? name : "create", rest: rest.map(decoded), words: new URLSearchParams(query) };
 }
 
 let shown = 0;
@@ -85,6 +94,7 @@ ways.append(
 );
 menu.addEventListener("click", () => open(menu.getAttribute("aria-expanded") !== "true"));
 document.getElementById("skip").addEventListener("click", () => main.focus());
+addEventListener("unhandledrejection", ({ reason }) => failed(reason));
 addEventListener("hashchange", () => show());
 setInterval(() => document.hidden || pulse(state), 30_000);
 pulse(state);

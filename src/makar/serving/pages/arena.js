@@ -11,6 +11,9 @@ import { structure } from "./structure.js";
 
 const state = { medium: null, models: new Set(), prompts: "", rounds: 10 };
 const KEYS = { 1: "left", 2: "tie", 3: "right", ArrowLeft: "left", ArrowDown: "tie", ArrowRight: "right" };
+const WRITTEN = "input, textarea, select";
+/** Where arrows have a meaning of their own: what is written, played, turned or scrolled. */
+const TURNED = `${WRITTEN}, summary, audio, video, canvas, pre, [role=tab]`;
 
 class Arena extends HTMLElement {
   connectedCallback() {
@@ -79,15 +82,26 @@ class Arena extends HTMLElement {
     if (!who) return this.stage.replaceChildren(h("p", {}, "Somebody has to say who judges. ", button("Say it", { act: () => this.connectedCallback() })));
     addEventListener("keydown", (event) => {
       const said = KEYS[event.key];
-      if (!said || event.target.matches("input, textarea, select, [role=tab]") || document.querySelector("dialog[open]")) return;
+      const others = event.key.startsWith("Arrow") ? TURNED : WRITTEN;
+      if (!said || event.defaultPrevented || event.altKey || event.ctrlKey || event.metaKey || event.target.closest?.(others) || document.querySelector("dialog[open]")) return;
       event.preventDefault();
       this.verdict?.(said);
     }, { signal: this.ends.signal });
     await this.next(session);
   }
 
-  async next(session) {
+  /** Show the next pair, after what comes before it; what fails is said in its place, with a way on. */
+  async next(session, before) {
     this.verdict = null;
+    try {
+      await before?.();
+      await this.pair(session);
+    } catch (error) {
+      if (error.name !== "AbortError") this.stage.replaceChildren(problem(error), button("Go on", { act: () => this.next(session) }));
+    }
+  }
+
+  async pair(session) {
     this.stage.replaceChildren(h("p", { class: "soft", role: "status" }, "Two answers are being made …"));
     const pair = await call(`/makar/v1/feedback/sessions/${session.id}/pairs`, { json: { rater: rater().name }, signal: this.ends.signal });
     if (!pair.pair) {
@@ -100,20 +114,14 @@ class Arena extends HTMLElement {
     const row = h("div", { class: "row center verdict" }, says("left", "Left is better", "main"), says("tie", "Even", ""), says("right", "Right is better", "main"));
     this.stage.replaceChildren(pair.prompt ? h("p", { class: "asked" }, pair.prompt) : "", h("div", { class: "two" }, side(pair.left, "Left"), side(pair.right, "Right")), row);
     row.firstChild.focus();
-    this.verdict = async (said) => {
-      this.verdict = null;
+    this.verdict = (said) => this.next(session, async () => {
       // What was judged is gone at once: a second key must not fall on the same pair, nor on one that nobody saw yet.
       this.stage.replaceChildren(h("p", { class: "soft", role: "status" }, "One moment …"));
-      try {
-        const kept = await call(`/makar/v1/feedback/pairs/${pair.pair}`, { json: { said, consent: rater().consent } });
-        const names = kept.items.map((item) => item.model);
-        say(`Left was ${names[0]}, right was ${names[1]}`);
-        session.judged++;
-        await this.next(session);
-      } catch (error) {
-        if (error.name !== "AbortError") this.stage.replaceChildren(problem(error), button("Go on", { act: () => this.next(session) }));
-      }
-    };
+      const kept = await call(`/makar/v1/feedback/pairs/${pair.pair}`, { json: { said, consent: rater().consent } });
+      const names = kept.items.map((item) => item.model);
+      say(`Left was ${names[0]}, right was ${names[1]}`);
+      session.judged++;
+    });
   }
 }
 

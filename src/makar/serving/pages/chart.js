@@ -3,6 +3,8 @@
 import { h, number, shape, table } from "./dom.js";
 
 const WIDTH = 640, HEIGHT = 260, LEFT = 56, RIGHT = 12, TOP = 10, BOTTOM = 30;
+/** Points of a line that are drawn; a drawing of this width shows no more. */
+const MOST = 2000;
 const COLOURS = ["var(--accent)", "var(--gold)", "var(--good)", "var(--bad)", "var(--soft)"];
 const DASHES = ["", "6 3", "2 3", "8 3 2 3", "1 4"];
 
@@ -24,7 +26,7 @@ export function smooth(points, share) {
 
 /** A chart of lines `{name, points: [[x, y], ...]}`. */
 export function chart(lines, { x = "step", y = "loss", isLog = false } = {}) {
-  const drawn = lines.map((line) => ({ ...line, points: line.points.filter(([, value]) => Number.isFinite(value) && (!isLog || value > 0)) })).filter((line) => line.points.length);
+  const drawn = lines.map((line) => ({ ...line, points: thin(line.points.filter(([, value]) => Number.isFinite(value) && (!isLog || value > 0)), MOST) })).filter((line) => line.points.length);
   if (!drawn.length) return h("p", { class: "soft" }, "No figures yet.");
   const all = drawn.flatMap((line) => line.points);
   const scale = (value) => (isLog ? Math.log10(value) : value);

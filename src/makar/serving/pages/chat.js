@@ -1,6 +1,6 @@
 // Chat: answers as they are written, stop, branches, a system prompt, tools, voice, answers edited by hand. Conversations stay in this browser.
 
-import { h, button, choice, field, isWrong, problem, say } from "./dom.js";
+import { h, ask, button, choice, field, isWrong, problem, say } from "./dom.js";
 import { call, describe, events } from "./api.js";
 import { anySeed, controls, modelChoice, noModels } from "./form.js";
 import { details } from "./asset.js";
@@ -15,7 +15,9 @@ const MOST = 40;
 const QUOTED = "quoted:";
 const TEMPLATES = [["", "none"], ["You answer in one sentence.", "short"], ["You are a patient teacher. Explain step by step, with an example.", "teacher"], ["You write in the style of a poet.", "poet"], ["You review code: name mistakes, then show the corrected code.", "reviewer"]];
 
-const fresh = () => ({ id: crypto.randomUUID(), title: "New conversation", system: "", model: null, root: { children: [], chosen: 0 } });
+/** An id that no other conversation has; `crypto.randomUUID` is missing where a page comes over http from another machine. */
+const freshId = () => crypto.getRandomValues(new Uint32Array(4)).join("-");
+const fresh = () => ({ id: freshId(), title: "New conversation", system: "", model: null, root: { children: [], chosen: 0 } });
 
 function stored() {
   try {
@@ -83,30 +85,36 @@ class Chat extends HTMLElement {
   }
 
   async use(name) {
-    this.talk.model = name;
+    this.talk.model = this.wanted = name;
+    this.model = null;
     this.options.replaceChildren(h("p", { class: "soft", role: "status" }, `Loading ${name} …`));
     try {
-      this.model = await describe(name);
+      const found = await describe(name);
+      // Another one may have been chosen while it was loaded.
+      if (this.wanted !== name) return;
+      this.model = found;
       this.form = controls(this.model, this.settings);
       this.options.replaceChildren(...(this.model.reads ? [h("p", {}, `${name} reads texts and writes none.`)] : [h("details", {}, h("summary", {}, "Controls"), this.form)]));
     } catch (error) {
-      this.options.replaceChildren(problem(error));
+      if (this.wanted === name) this.options.replaceChildren(problem(error));
     }
   }
 
   pick() {
     const all = [this.talk, ...this.talks.filter((talk) => talk.id !== this.talk.id)];
-    const list = choice(all.map((talk) => [talk.id, talk.title]), this.talk.id, (id) => this.change(all.find((talk) => talk.id === id)));
+    const list = choice(all.map((talk) => [talk.id, talk.title]), this.talk.id, (id) => this.change([...stored(), ...all].find((talk) => talk.id === id)));
     list.setAttribute("aria-label", "Conversations");
-    this.picker.replaceChildren(list, button("", { icon: "trash", title: "Delete this conversation", act: () => {
-      this.talks = this.talks.filter((talk) => talk.id !== this.talk.id);
+    this.picker.replaceChildren(list, button("", { icon: "trash", title: "Delete this conversation", act: async () => {
+      if (!(await ask("Delete this conversation for good?", "Delete"))) return;
+      this.talks = stored().filter((talk) => talk.id !== this.talk.id);
       localStorage.setItem(STORE, JSON.stringify(this.talks));
       this.change(this.talks[0] ?? fresh());
     } }));
     this.picker.className = "row picker";
+    if (!this.collections.includes(this.talk.collection?.replace(QUOTED, ""))) this.talk.collection = "";
     this.tools.replaceChildren(toolBox(this.talk, () => this.keep()));
     const from = choice([["", "the model alone"], ...this.collections.flatMap((name) => [[name, `${name}, told by the model`], [`${QUOTED}${name}`, `${name}, word for word`]])], this.talk.collection ?? "", (name) => { this.talk.collection = name; this.keep(); });
-    this.documents.replaceChildren(...(this.collections.length ? [field("Answers come from", from, "Out of documents every sentence says where it stands")] : []));
+    this.documents.replaceChildren(...(this.collections.length ? [field("Answers come from", from, "Out of documents every sentence says where it stands. Each question stands alone: the system prompt, controls and earlier turns are not told")] : []));
   }
 
   change(talk) {
@@ -120,8 +128,9 @@ class Chat extends HTMLElement {
     this.input.focus();
   }
 
-  keep() {
-    this.talks = [this.talk, ...this.talks.filter((talk) => talk.id !== this.talk.id)].slice(0, MOST);
+  /** Keep a conversation beside those that other tabs have kept meanwhile. */
+  keep(talk = this.talk) {
+    this.talks = [talk, ...stored().filter((one) => one.id !== talk.id)].slice(0, MOST);
     try {
       localStorage.setItem(STORE, JSON.stringify(this.talks));
     } catch {
@@ -150,7 +159,7 @@ class Chat extends HTMLElement {
     const edit = () => this.edit(node, parent, item);
     // A call is what the model was made to write; there is nothing to be said better in it.
     item.append(h("div", { class: "row tight under" }, siblings, !node.calls && button("", { icon: "edit", kind: "plain", title: isUser ? "Ask differently" : isTool ? "Another result" : "Edit the answer", act: edit }),
-      isAnswer && button("", { icon: "again", kind: "plain", title: "Answer anew", act: () => this.answer(parent) }),
+      (isAnswer || !node.children.length) && button("", { icon: "again", kind: "plain", title: isAnswer ? "Answer anew" : "Answer this", act: () => this.answer(isAnswer ? parent : node) }),
       isAnswer && node.asset && !node.edited && thumbs(node.asset),
       isAnswer && node.asset && button("", { icon: "search", kind: "plain", title: "Manifest and novelty", act: () => details(node.asset) }),
       node.edited && h("span", { class: "tag" }, "edited"), node.ended === "stopped" && h("span", { class: "tag gold" }, "stopped")));
@@ -197,7 +206,7 @@ class Chat extends HTMLElement {
 
   send() {
     const text = this.input.value.trim();
-    if (!text || this.stopper || isWrong(this)) return;
+    if (!text || this.stopper || !this.isReady()) return;
     const last = path(this.talk).at(-1)?.[0] ?? this.talk.root;
     if (last.calls) {
       say("The model waits for the result of its call");
@@ -212,10 +221,19 @@ class Chat extends HTMLElement {
     this.answer(last.children.at(-1));
   }
 
+  /** Whether there is a model that answers; where there is none, that is said. */
+  isReady() {
+    const { model } = this;
+    if (!model) say("There is no model yet that could answer");
+    else if (model.reads) say(`${model.id} reads texts and writes none`);
+    return model && !model.reads && !isWrong(this);
+  }
+
   /** Let the model answer a message; a second answer is a branch. */
   async answer(asked) {
     if (this.stopper) return say("One answer at a time");
-    if (!this.model || this.model.reads || isWrong(this)) return;
+    if (!this.isReady()) return;
+    const { talk } = this;
     const made = { role: "assistant", text: "", children: [], chosen: 0 };
     asked.children.push(made);
     asked.chosen = asked.children.length - 1;
@@ -261,7 +279,8 @@ class Chat extends HTMLElement {
       this.stopper = this.live = null;
       this.stop.hidden = true;
       this.go.disabled = false;
-      this.keep();
+      // It may have been left for another one meanwhile, or deleted.
+      if (talk === this.talk || stored().some((one) => one.id === talk.id)) this.keep(talk);
       this.draw();
     }
   }

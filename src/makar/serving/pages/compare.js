@@ -3,7 +3,7 @@
 import { h, button, choice, duration, field, isWrong, problem, say } from "./dom.js";
 import { describe, drawn, request } from "./api.js";
 import { anySeed, controls, insteadOf, isServed, isWritten, modelChoice, noModels, seeds } from "./form.js";
-import { MAKERS, card, details } from "./asset.js";
+import { MAKERS, card, details, kept } from "./asset.js";
 
 const MOST = 64;
 const state = { model: null, prompt: "", seed: anySeed(), isLocked: true, controls: {}, rows: ["", ""], columns: ["seed", ""] };
@@ -33,17 +33,20 @@ class Compare extends HTMLElement {
     state.model = name;
     this.rest.replaceChildren(h("p", { class: "soft", role: "status" }, `Loading ${name} …`));
     try {
-      this.model = await describe(name);
+      const found = await describe(name);
+      // Another one may have been chosen while it was loaded.
+      if (state.model !== name || !this.isConnected) return;
+      this.model = found;
       this.build();
     } catch (error) {
-      this.rest.replaceChildren(problem(error));
+      if (state.model === name) this.rest.replaceChildren(problem(error));
     }
   }
 
   build() {
     const { model } = this;
     if (model.reads || !model.creates) return this.rest.replaceChildren(insteadOf(model));
-    const names = ["seed", "model", ...(model.classes.length ? ["prompt"] : []), ...model.options.filter((one) => one.type !== "list" && !["label", "strength", "source_noise", "style"].includes(one.name)).map((one) => one.name)];
+    const names = ["seed", "model", ...(model.classes.length ? [model.speaks ? "label" : "prompt"] : []), ...model.options.filter((one) => one.type !== "list" && !["label", "strength", "source_noise", "style"].includes(one.name)).map((one) => one.name)];
     this.axes = {};
     const axis = (key, words) => {
       const [name, values] = state[key];
@@ -52,20 +55,24 @@ class Compare extends HTMLElement {
       const list = choice([["", "nothing"], ...names.map((one) => [one, one.replaceAll("_", " ")])], names.includes(name) ? name : "", (value) => { state[key] = [value, ""]; input.value = this.usual(value); input.setCustomValidity(""); });
       return h("fieldset", {}, h("legend", {}, words), h("div", { class: "fields" }, field("What", list), field("Values", input, "With commas between")));
     };
-    const prompt = model.classes.length && !model.captions ? choice([["", "any"], ...model.classes.map((one) => [one, one])], state.prompt, (value) => { state.prompt = value; }) : h("textarea", { rows: 2, value: state.prompt, oninput: (event) => { state.prompt = event.target.value; } });
+    const isClass = model.classes.length > 0 && !model.captions && !model.speaks;
+    const isAsked = isClass || model.speaks || isWritten(model) || model.medium === "music" || model.captions;
+    // What is not shown is not sent.
+    this.prompt = isClass ? choice([["", "any"], ...model.classes.map((one) => [one, one])], model.classes.includes(state.prompt) ? state.prompt : "", (value) => { state.prompt = value; }) : isAsked && h("textarea", { rows: 2, value: state.prompt, oninput: (event) => { state.prompt = event.target.value; } });
     this.options = controls(model, state.controls);
     this.seeds = seeds(state);
     this.go = button("Make the grid", { kind: "main", act: () => this.make() });
     this.stop = button("Stop", { icon: "stop", act: () => this.stopper?.abort() });
-    this.stop.hidden = true;
-    this.rest.replaceChildren(h("form", { novalidate: true, onsubmit: (event) => { event.preventDefault(); this.make(); } }, (isWritten(model) || model.medium === "music" || model.captions || model.classes.length > 0) && field("Prompt", prompt), axis("rows", "From row to row"), axis("columns", "From column to column"), this.seeds, this.options, h("div", { class: "bottom" }, h("div", { class: "row" }, this.go, this.stop))));
+    this.stop.hidden = !this.stopper;
+    this.go.disabled = Boolean(this.stopper);
+    this.rest.replaceChildren(h("form", { novalidate: true, onsubmit: (event) => { event.preventDefault(); this.make(); } }, isAsked && field(model.speaks ? "Text to speak" : "Prompt", this.prompt), axis("rows", "From row to row"), axis("columns", "From column to column"), this.seeds, this.options, h("div", { class: "bottom" }, h("div", { class: "row" }, this.go, this.stop))));
   }
 
   usual(name) {
     if (!name) return "";
     if (name === "seed") return "1, 2, 3, 4";
     if (name === "model") return this.others.filter((one) => one.medium === this.model.medium).slice(0, 4).map((one) => one.id).join(", ");
-    if (name === "prompt") return this.model.classes.slice(0, 5).join(", ");
+    if (name === "prompt" || name === "label" && this.model.speaks) return this.model.classes.slice(0, 5).join(", ");
     const control = this.model.options.find((one) => one.name === name);
     if (control?.choices) return control.choices.join(", ");
     return { steps: "2, 5, 10", guidance: "1, 2, 4", temperature: "0.2, 0.7, 1.2", top_p: "0.5, 0.9, 1", top_k: "1, 10, 50", truncation_psi: "0.5, 0.8, 1" }[name] ?? "";
@@ -77,7 +84,7 @@ class Compare extends HTMLElement {
     if (!name) return [undefined];
     const control = this.model.options.find((one) => one.name === name) ?? (name === "seed" ? { type: "integer", minimum: 0, maximum: Number.MAX_SAFE_INTEGER } : {});
     const { type, minimum: low, maximum: high } = control;
-    const known = name === "model" ? this.others.map((one) => one.id) : name === "prompt" && !this.model.captions && this.model.classes.length ? this.model.classes : type === "switch" ? ["true", "false"] : control.choices?.map(String);
+    const known = name === "model" ? this.others.map((one) => one.id) : (name === "prompt" && !this.model.captions || name === "label" && this.model.speaks) && this.model.classes.length ? this.model.classes : type === "switch" ? ["true", "false"] : control.choices?.map(String);
     const isNumber = (type === "integer" || type === "number") && !known;
     const fits = (part) => (isNumber ? (type === "integer" ? Number.isInteger : Number.isFinite)(Number(part)) && Number(part) >= (low ?? -Infinity) && Number(part) <= (high ?? Infinity) : !known || known.includes(part));
     const parts = (text || this.usual(name)).split(",").map((part) => part.trim()).filter(Boolean);
@@ -95,6 +102,8 @@ class Compare extends HTMLElement {
     if (!count || count > MOST) return say(`${count} cells; at least 1, at most ${MOST}`);
     state.controls = this.options.read();
     const seed = this.seeds.take();
+    // As they are now: what is written or chosen meanwhile is for the next grid.
+    const { model } = this, prompt = this.prompt?.value ?? "", set = { ...state.controls };
     const [rowName, columnName] = [state.rows[0], state.columns[0]];
     const shown = (value) => (value === undefined ? "" : String(value));
     const cells = rows.map(() => columns.map(() => h("td", {}, h("div", { class: "waiting cell", role: "img", "aria-label": "Being made" }))));
@@ -106,13 +115,13 @@ class Compare extends HTMLElement {
     const started = performance.now();
     try {
       for (const [row, rowValue] of rows.entries()) for (const [column, columnValue] of columns.entries()) {
-        const asked = { model: this.model.id, prompt: state.prompt, seed, controls: { ...state.controls } };
+        const asked = { model: model.id, prompt, seed, controls: { ...set } };
         for (const [name, value] of [[rowName, rowValue], [columnName, columnValue]]) {
           if (!name) continue;
           if (name in asked && name !== "controls") asked[name] = value;
           else asked.controls[name] = value;
         }
-        cells[row][column].replaceChildren(await this.cell(asked));
+        cells[row][column].replaceChildren(await this.cell(asked, model));
       }
       say(`Made ${count} in ${duration((performance.now() - started) / 1000)}`);
     } catch (error) {
@@ -126,19 +135,20 @@ class Compare extends HTMLElement {
     }
   }
 
-  async cell(asked) {
+  async cell(asked, model) {
     const signal = this.stopper.signal;
-    if (isWritten(this.model)) {
+    if (isWritten(model)) {
       const { max_tokens: most, ...others } = asked.controls;
       const found = await (await request("/v1/completions", { json: { ...asked, controls: others, max_tokens: most ?? 60, store: true }, signal })).json();
-      const id = found.makar.assets[0]?.asset;
+      const [said] = found.makar.assets;
+      const id = said && kept(said).id;
       return h("div", {}, h("div", { class: "words" }, found.choices[0].text), id && button("Manifest and novelty", { kind: "plain", act: () => details(id) }));
     }
-    const make = MAKERS[this.model.medium];
+    const make = MAKERS[model.medium];
     if (make) return h("ul", { class: "one" }, card(await make(asked, { signal })));
     const found = await (await request("/v1/images/generations", { json: { ...asked, store: true }, signal })).json();
     const [{ b64_json: png, makar: said }] = found.data;
-    const shown = card({ id: said.asset, type: "image/png", medium: "image", model: asked.model, prompt: asked.prompt, seed: said.seed, novelty: said.novelty?.score, is_copy: said.novelty?.is_copy });
+    const shown = card(kept({ ...said, type: "image/png", medium: "image", model: asked.model, prompt: asked.prompt }));
     drawn(shown.querySelector("img"), png);
     return h("ul", { class: "one" }, shown);
   }

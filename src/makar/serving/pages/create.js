@@ -1,6 +1,7 @@
 // Create: any model, any medium; controls from the model itself, cost before pressing, results as they come.
 
 import { h, button, choice, duration, field, fresh, isWrong, number, problem, say } from "./dom.js";
+import { ordering } from "./order.js";
 import { describe, drawn, events } from "./api.js";
 import { anySeed, controls, insteadOf, isServed, isWritten, modelChoice, noModels, seeds, twoWays } from "./form.js";
 import { MAKERS, PREVIEWS, card, details, sketch, waitingFor } from "./asset.js";
@@ -50,7 +51,8 @@ class Create extends HTMLElement {
     if (words.get("model")) state.model = words.get("model");
     if (words.has("prompt")) state.prompt = words.get("prompt");
     if (words.has("seed")) Object.assign(state, { seed: Number(words.get("seed")), isLocked: true });
-    if (words.has("controls")) state.controls = JSON.parse(words.get("controls"));
+    // Those of the model before would be none of this one.
+    if (words.get("model") || words.has("controls")) state.controls = JSON.parse(words.get("controls") ?? "{}");
   }
 
   empty() {
@@ -65,7 +67,7 @@ class Create extends HTMLElement {
       const found = await describe(name);
       if (state.model === name && this.isConnected) this.build(found);
     } catch (error) {
-      this.rest.replaceChildren(problem(error));
+      if (state.model === name) this.rest.replaceChildren(problem(error));
     }
   }
 
@@ -85,7 +87,8 @@ class Create extends HTMLElement {
     this.cost = h("p", { class: "small soft", id: fresh("cost"), role: "status" });
     this.go = button("Make", { kind: "main", act: () => this.make(), "aria-describedby": this.cost.id });
     this.stop = button("Stop", { icon: "stop", act: () => this.stopper?.abort() });
-    this.stop.hidden = true;
+    this.stop.hidden = !this.stopper;
+    this.go.disabled = Boolean(this.stopper);
     this.prompt = this.promptFor(model);
     this.rest.replaceChildren(h("form", { novalidate: true, onsubmit: (event) => { event.preventDefault(); this.make(); }, onkeydown: (event) => { if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.make(); } },
       h("p", { class: "small soft" }, this.facts(model)), this.prompt.element, field("How many", this.count), this.seeds, this.options,
@@ -158,7 +161,8 @@ class Create extends HTMLElement {
     try {
       const make = MAKERS[this.model.medium];
       const made = isText ? await this.texts(asked, batch) : make ? await this.played(asked, batch, make) : await this.images(asked, batch);
-      say(`Made ${made} in ${duration((performance.now() - started) / 1000)}`);
+      batch.append(ordering(made));
+      say(`Made ${made.length} in ${duration((performance.now() - started) / 1000)}`);
       this.model = await describe(this.model.id, { again: true });
       this.estimate();
     } catch (error) {
@@ -175,7 +179,7 @@ class Create extends HTMLElement {
   async images(asked, batch) {
     const waiting = Array.from({ length: asked.n }, () => h("li", { class: "card pending" }, h("div", { class: "waiting", role: "img", "aria-label": "Being made" })));
     batch.append(h("ul", { class: "grid" }, waiting));
-    let made = 0;
+    const made = [];
     for await (const event of events("/v1/images/generations", { json: { ...asked, stream: true, store: true, partial_images: PREVIEWS }, signal: this.stopper.signal })) {
       const { asset, seed, novelty, estimate, not_kept: lost } = event.makar;
       const place = waiting[seed - asked.seed];
@@ -184,18 +188,18 @@ class Create extends HTMLElement {
         continue;
       }
       if (lost) say(`It is not in the gallery: ${lost}`, { seconds: 12 });
-      const shown = card({ id: asset, type: "image/png", medium: "image", model: asked.model, prompt: asked.prompt, seed, novelty: novelty?.score, is_copy: novelty?.is_copy });
+      made.push({ id: asset, type: "image/png", medium: "image", model: asked.model, prompt: asked.prompt, seed, novelty: novelty?.score, is_copy: novelty?.is_copy });
+      const shown = card(made.at(-1));
       // It is here already, so it is not fetched a second time.
       drawn(shown.querySelector("img"), event.b64_json);
       place.replaceWith(shown);
-      made++;
     }
     return made;
   }
 
   /** Sounds or clips one after the other. */
   async played(asked, batch, make) {
-    const list = h("ul", { class: "grid" });
+    const list = h("ul", { class: "grid" }), all = [];
     batch.append(list);
     for (let number = 0; number < asked.n; number++) {
       const seed = asked.seed + number;
@@ -203,8 +207,9 @@ class Create extends HTMLElement {
       list.append(waiting);
       const made = await make({ ...asked, seed }, { signal: this.stopper.signal, told });
       waiting.replaceWith(card(made));
+      all.push(made);
     }
-    return asked.n;
+    return all;
   }
 
   async texts(asked, batch) {
@@ -218,13 +223,13 @@ class Create extends HTMLElement {
       return { words, foot };
     });
     const json = { ...asked, controls: others, stream: true, store: true, ...(most ?? usual ? { max_tokens: most ?? usual } : {}) };
-    let made = 0;
+    const made = [];
     for await (const event of events("/v1/completions", { json, signal: this.stopper.signal })) {
       for (const piece of event.choices) {
         parts[piece.index].words.append(piece.text);
         if (!piece.finish_reason) continue;
-        made++;
         const id = event.makar?.assets?.[0]?.asset;
+        made.push({ id, medium: this.model.medium, model: asked.model, prompt: asked.prompt, seed: asked.seed + piece.index, text: parts[piece.index].words.textContent });
         if (id) parts[piece.index].foot.append(button("Manifest and novelty", { act: () => details(id) }), h("span", { class: "small soft" }, piece.finish_reason === "length" ? "ended at its longest" : "ended by itself"));
       }
     }

@@ -1,7 +1,9 @@
 // Elements in one line each, icons, words on top, and numbers as a person reads them.
 
 const SVG = "http://www.w3.org/2000/svg";
-const AS_PROPERTY = new Set(["value", "checked", "selected", "disabled", "open", "hidden", "indeterminate", "htmlFor"]);
+const AS_PROPERTY = new Set(["value", "checked", "selected", "disabled", "open", "hidden", "htmlFor"]);
+/** Addresses of files that an element may read again and again: given back when nobody holds the element any more. */
+export const lent = new FinalizationRegistry((address) => URL.revokeObjectURL(address));
 
 /** Make an element: names beginning with "on" are listeners, `false`, `null` and `undefined` are left out. */
 export function h(tag, given = {}, ...children) {
@@ -11,6 +13,7 @@ export function h(tag, given = {}, ...children) {
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
     else if (AS_PROPERTY.has(name)) element[name] = value;
     else element.setAttribute(name, value === true && !name.startsWith("aria-") ? "" : value);
+    if (name === "src") lent.register(element, value);
   }
   element.append(...children.flat(3).filter((child) => child !== null && child !== undefined && child !== false));
   return element;
@@ -65,7 +68,19 @@ export function shape(tag, given, ...children) {
 
 /** A button with an icon; without words its name is read aloud only. */
 export function button(words, { icon: name, act, kind = "", title, disabled = false, ...more } = {}) {
-  return h("button", { type: "button", class: kind, onclick: act, disabled, "aria-label": title, title, ...more }, name && icon(name), words);
+  let isBusy = false;
+  // A second click while the first is at work would do it twice; what goes wrong is said.
+  const once = async (event) => {
+    if (isBusy) return;
+    isBusy = true;
+    try {
+      await act(event);
+    } catch (error) {
+      failed(error);
+    }
+    isBusy = false;
+  };
+  return h("button", { type: "button", class: kind, onclick: act && once, disabled, "aria-label": title, title, ...more }, name && icon(name), words);
 }
 
 let count = 0;
@@ -139,6 +154,11 @@ export function say(words, { seconds = 5 } = {}) {
   const place = document.querySelector("dialog[open] .said") ?? document.getElementById("said");
   place.append(note);
   setTimeout(() => note.remove(), seconds * 1000);
+}
+
+/** Say what went wrong where no place on the page tells it; what was stopped did not go wrong. */
+export function failed(error) {
+  if (error instanceof Error && error.name !== "AbortError") say(error.message, { seconds: 12 });
 }
 
 export function problem(error) {

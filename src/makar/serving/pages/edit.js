@@ -77,10 +77,11 @@ class Edit extends HTMLElement {
   }
 
   /** Where what is to be changed comes from: a file, or the gallery. */
-  async sources(medium) {
+  async sources(medium, isLeft) {
     const file = h("input", { type: "file", accept: ACCEPTED[medium], class: "unseen", tabindex: -1, "aria-label": "The file to change", onchange: () => file.files[0] && this.open(file.files[0]) });
     const media = medium === "video" ? ["video", "image"] : [medium];
     const found = await Promise.all(media.map((one) => call(`/makar/v1/assets?medium=${one}&limit=30`)));
+    if (isLeft()) return;
     const recent = found.flatMap((one) => one.data);
     const list = choice([["", "choose"], ...recent.map((asset) => [asset.id, `${asset.prompt || asset.model}, seed ${asset.seed}`])], "", (id) => id && this.fromAsset(id));
     this.source.replaceChildren(h("div", { class: "row field" }, button(OPEN[medium], { icon: "up", act: () => file.click() }), file), recent.length > 0 ? field("Or one from the gallery", list) : "");
@@ -117,21 +118,25 @@ class Edit extends HTMLElement {
     this.media?.leave();
     this.rest.replaceChildren(h("p", { class: "soft", role: "status" }, `Loading ${name} …`));
     try {
-      this.model = await describe(name);
-      const { medium } = this.model;
+      const found = await describe(name);
+      const { medium } = found;
+      // Another one may have been chosen while it was loaded.
+      const isLeft = () => state.model !== name || !this.isConnected;
+      if (isLeft()) return;
       if (medium !== this.medium) {
-        await this.sources(medium);
+        await this.sources(medium, isLeft);
+        if (isLeft()) return;
         // What is given to one medium is nothing to another.
         if (state.medium !== medium) Object.assign(state, { medium, file: null, picture: null });
       }
-      this.medium = medium;
+      Object.assign(this, { model: found, medium });
       this.media = medium === "image" ? null : new (medium === "code" ? CodeEdit : MediaEdit)({ model: this.model, state, stage: this.canvas, results: this.results, prompt: this.asks(this.model) });
       if (this.media) return this.rest.replaceChildren(this.media.element);
       this.draw();
       if (state.picture) this.show();
       else this.canvas.replaceChildren(this.empty());
     } catch (error) {
-      this.rest.replaceChildren(problem(error));
+      if (state.model === name) this.rest.replaceChildren(problem(error));
     }
   }
 
@@ -148,7 +153,8 @@ class Edit extends HTMLElement {
     this.count = h("input", { type: "number", min: 1, max: 16, required: true, value: state.count, inputmode: "numeric" });
     this.go = button("Make", { kind: "main", act: () => this.make() });
     this.stop = button("Stop", { icon: "stop", act: () => this.stopper?.abort() });
-    this.stop.hidden = true;
+    this.stop.hidden = !this.stopper;
+    this.go.disabled = Boolean(this.stopper);
     this.rest.replaceChildren(h("form", { novalidate: true, onsubmit: (event) => { event.preventDefault(); this.make(); } }, field("What to do", ways), this.extra, this.prompt && field("What it is to become", this.prompt), field("How many", this.count), this.seeds, this.options, h("div", { class: "bottom" }, h("div", { class: "row" }, this.go, this.stop))));
     this.way(first);
   }
@@ -264,6 +270,7 @@ class Edit extends HTMLElement {
     const wait = h("div", { class: "panel" }, h("p", { class: "soft", role: "status" }, "Being made …"), early);
     this.results.prepend(wait);
     const started = performance.now();
+    const before = state.way === "seeds" ? null : state.file;
     let made = 0;
     try {
       for await (const event of events("/v1/images/edits", { form, signal: this.stopper.signal })) {
@@ -272,7 +279,7 @@ class Edit extends HTMLElement {
           continue;
         }
         const blob = new Blob([bytesOf(event.b64_json)], { type: "image/png" });
-        wait.before(this.result(blob, event.makar, state.way === "seeds" ? null : state.file));
+        wait.before(this.result(blob, event.makar, before));
         made++;
       }
       say(`Made ${made} in ${duration((performance.now() - started) / 1000)}`);
@@ -288,7 +295,8 @@ class Edit extends HTMLElement {
   }
 
   result(blob, said, before) {
-    return h("article", { class: "panel", "aria-label": `Result, seed ${said.seed}` }, before ? wipe(before, blob) : h("div", { class: "wipe" }, h("div", {}, picture(blob, "What was made"))), h("div", { class: "row" }, h("span", { class: "tag" }, `seed ${said.seed}`), button("Manifest and novelty", { act: () => details(said.asset) }), button("Go on from it", { act: () => { this.open(blob); this.canvas.scrollIntoView({ behavior: "smooth" }); } })));
+    if (said.not_kept) say(`It is not in the gallery: ${said.not_kept}`, { seconds: 12 });
+    return h("article", { class: "panel", "aria-label": `Result, seed ${said.seed}` }, before ? wipe(before, blob) : h("div", { class: "wipe" }, h("div", {}, picture(blob, "What was made"))), h("div", { class: "row" }, h("span", { class: "tag" }, `seed ${said.seed}`), said.asset && button("Manifest and novelty", { act: () => details(said.asset) }), button("Go on from it", { act: () => { this.open(blob); this.canvas.scrollIntoView({ behavior: "smooth" }); } })));
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { h, button, choice, duration, field, isWrong, problem, say } from "./dom.js";
 import { call, request } from "./api.js";
-import { bigClip, card } from "./asset.js";
+import { bigClip, card, kept } from "./asset.js";
 
 const MOST = 16;
 const SOUNDS = [["keep", "keep its own"], ["remove", "none"], ["other", "another one"]];
@@ -123,7 +123,7 @@ export class FilmEdit {
     try {
       const said = await call("/makar/v1/edits", { form, signal: this.stopper.signal });
       const again = button("Go on from it", { kind: "plain", act: () => { films.length = 0; this.fromAsset(said.asset); } });
-      wait.after(h("section", { class: "panel", "aria-label": "Made" }, h("ul", { class: "grid wide" }, card({ ...said, id: said.asset, model: "", seed: 0 }, { more: again })), said.remarks.length > 0 && h("ul", { class: "small soft" }, said.remarks.map((one) => h("li", {}, one)))));
+      wait.after(h("section", { class: "panel", "aria-label": "Made" }, h("ul", { class: "grid wide" }, card(kept({ ...said, model: "", seed: 0 }), { more: again })), said.remarks.length > 0 && h("ul", { class: "small soft" }, said.remarks.map((one) => h("li", {}, one)))));
       say(`Made in ${duration((performance.now() - started) / 1000)}`);
     } catch (error) {
       if (error.name === "AbortError") say("Stopped");

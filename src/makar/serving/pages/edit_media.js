@@ -171,10 +171,10 @@ export class MediaEdit {
   async make() {
     if (this.stopper || !this.way || isWrong(this.element)) return;
     if (!this.state.file) return say("Choose a file first");
-    const first = await this.asked(this.seeds.take());
-    if (typeof first === "string") return say(first);
-    this.state.controls = this.options.read();
-    this.state.count = Number(this.count.value);
+    const seed = this.seeds.take(), count = Number(this.count.value);
+    const form = await this.asked(seed);
+    if (typeof form === "string") return say(form);
+    Object.assign(this.state, { controls: this.options.read(), count });
     this.stopper = new AbortController();
     this.stop.hidden = false;
     this.go.disabled = true;
@@ -185,8 +185,8 @@ export class MediaEdit {
     const before = this.text;
     let made = 0;
     try {
-      for (; made < this.state.count; made++) {
-        const form = made ? await this.asked(this.state.seed + made) : first;
+      for (; made < count; made++) {
+        form.set("seed", seed + made);
         const said = await (await request("/makar/v1/edits", { form, signal: this.stopper.signal })).json();
         list.append(card(kept({ ...said, prompt: form.get("prompt") }), { more: h("div", { class: "row tight" }, said.medium === "structure" && button("Before and after", { kind: "plain", act: () => this.compared(said, before) }), button("Go on from it", { kind: "plain", act: () => this.again(said) })) }));
       }

@@ -1,6 +1,6 @@
 // A form made of the controls that a model says it has, a seed with dice and lock, and the choice of a model.
 
-import { h, button, field, choice, fresh, icon } from "./dom.js";
+import { h, button, field, choice, fresh, icon, say } from "./dom.js";
 import { models } from "./api.js";
 
 const FIRST = ["steps", "guidance", "max_tokens", "temperature", "top_p", "truncation_psi", "negative_prompt", "beams"];
@@ -108,7 +108,8 @@ export async function modelChoice(chosen, act, { fits = () => true, label = "Mod
   const list = h("select", { onchange: () => act(list.value) }, media.map((medium) => h("optgroup", { label: medium }, found.filter((one) => one.medium === medium).map((one) => h("option", { value: one.id }, one.id)))));
   const name = found.some((one) => one.id === chosen) ? chosen : found[0]?.id;
   if (name) list.value = name;
-  return { element: field(label, list), name, list, models: found };
+  if (name && chosen && name !== chosen) say(`${chosen} is not here; this is ${name}`);
+  return { element: field(label, list), name, models: found };
 }
 
 /** What a model that makes nothing by itself is for. */

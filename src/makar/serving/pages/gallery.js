@@ -67,7 +67,9 @@ class Gallery extends HTMLElement {
       const count = this.list.childElementCount;
       this.count.textContent = count ? `${count}${found.has_more ? " and more" : ""}` : Object.values(wanted).some(Boolean) ? "Nothing fits these filters." : "Nothing was made yet.";
     } catch (error) {
-      this.list.replaceChildren(h("li", {}, problem(error)));
+      if (turn !== this.turn) return;
+      if (afresh) this.list.replaceChildren(h("li", {}, problem(error)));
+      else say(error.message);
     }
   }
 

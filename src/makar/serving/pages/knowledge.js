@@ -48,9 +48,13 @@ class Knowledge extends HTMLElement {
       const skipped = row.skipped.slice(0, 5).map(([file, why]) => h("li", {}, `${file}: ${why}`));
       this.side.querySelector("[role=status]").replaceChildren(`${number(row.added)} new, ${number(row.changed)} changed, ${number(row.unchanged)} unchanged, ${number(row.removed)} gone`, skipped.length ? h("ul", {}, skipped) : "");
     };
+    let isBusy = false;
     const guarded = (act) => async (...given) => {
+      if (isBusy) return say("Documents are being read already");
       if (!name.value || !name.checkValidity()) { name.focus(); return say("Give the collection a name first: letters, digits, - and _"); }
+      isBusy = true;
       try { await act(...given); } catch (error) { if (error.name !== "AbortError") told.replaceChildren(problem(error)); }
+      isBusy = false;
     };
     const take = guarded(async (files) => {
       if (!files.length) return;
@@ -74,7 +78,7 @@ class Knowledge extends HTMLElement {
 
   asking() {
     if (!state.collection) return this.main.replaceChildren(h("div", { class: "empty" }, h("h2", {}, "No documents yet"), h("p", {}, "Texts, Markdown, HTML, code, tables, PDF and office files can be added.")));
-    const input = h("textarea", { rows: 2, value: state.question, placeholder: "What do you want to know?", oninput: () => { state.question = input.value; }, onkeydown: (event) => { if (event.key === "Enter" && !event.shiftKey) { event.preventDefault(); this.ask(); } } });
+    const input = h("textarea", { rows: 2, value: state.question, placeholder: "What do you want to know?", oninput: () => { state.question = input.value; }, onkeydown: (event) => { if (event.key === "Enter" && !event.shiftKey && !event.isComposing) { event.preventDefault(); this.ask(); } } });
     const writers = this.models.filter((one) => one.medium === "text").map((one) => [one.id, one.id]);
     const by = choice([["", "the documents' own sentences"], ...writers], state.model, (value) => { state.model = value; });
     const review = h("label", { class: "check" }, h("input", { type: "checkbox", checked: state.review, onchange: (event) => { state.review = event.target.checked; } }), "A review: what agrees, what contradicts, what is missing");
@@ -84,19 +88,20 @@ class Knowledge extends HTMLElement {
   }
 
   async ask() {
-    if (!state.question.trim() || this.go.disabled) return;
-    this.go.disabled = true;
-    this.answers.replaceChildren(h("p", { class: "soft" }, "Looking …"));
+    // Another collection may be chosen, and asked, before the answer is there.
+    const { go, answers } = this, { collection } = state;
+    if (!state.question.trim() || go.disabled) return;
+    go.disabled = true;
+    answers.replaceChildren(h("p", { class: "soft" }, "Looking …"));
     const json = { question: state.question, synthesise: state.review, ...(state.model && !state.review ? { model: state.model } : {}) };
     try {
-      const found = await call(`/makar/v1/collections/${encodeURIComponent(state.collection)}/ask`, { json, signal: this.ends.signal });
-      this.answers.replaceChildren(found.sentences ? cited(found, state.collection) : reviewed(found, state.collection));
+      const found = await call(`/makar/v1/collections/${encodeURIComponent(collection)}/ask`, { json, signal: this.ends.signal });
+      answers.replaceChildren(found.sentences ? cited(found, collection) : reviewed(found, collection));
     } catch (error) {
-      if (error.name !== "AbortError") this.answers.replaceChildren(problem(error));
+      if (error.name !== "AbortError") answers.replaceChildren(problem(error));
     }
-    this.go.disabled = false;
+    go.disabled = false;
   }
-
 }
 
 customElements.define("makar-knowledge", Knowledge);

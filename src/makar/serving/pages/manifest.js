@@ -2,11 +2,17 @@
 
 const PNG = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 
+/** A manifest is smaller; a film is not read whole to find out that it is none. */
+const MOST_BYTES = 32e6;
+
 /** The signed manifest in a PNG file (chunk iTXt "makar"), or of a sidecar; null where there is none. */
 export async function manifestOf(file) {
+  const begin = new Uint8Array(await file.slice(0, PNG.length).arrayBuffer());
+  const isPicture = PNG.every((byte, place) => begin[place] === byte);
+  if (!isPicture && file.size > MOST_BYTES) return null;
   const bytes = new Uint8Array(await file.arrayBuffer());
-  if (PNG.every((byte, place) => bytes[place] === byte)) return inside(bytes);
   try {
+    if (isPicture) return inside(bytes);
     const values = JSON.parse(new TextDecoder().decode(bytes));
     return values?.manifest && values?.signature ? values : null;
   } catch {

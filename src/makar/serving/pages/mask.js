@@ -167,7 +167,6 @@ class Mask extends HTMLElement {
 
   tell() {
     this.told.textContent = `${(100 * this.share()).toFixed(1)} % is made anew`;
-    this.dispatchEvent(new Event("change"));
   }
 
   draw() {

@@ -194,14 +194,15 @@ class Train extends HTMLElement {
       if (error.name !== "AbortError") this.runs.replaceChildren(problem(error));
       return;
     }
-    const text = JSON.stringify(found);
+    // A training that runs grows all the time, and nobody is shown by how much.
+    const text = JSON.stringify(found, (name, value) => (name === "megabytes" ? undefined : value));
     if (text === this.listed) return;
     this.listed = text;
     const chosen = new Set([...this.runs.querySelectorAll("input:checked")].map((box) => box.value));
     const begun = new Set(found.data.map((run) => run.id));
     const waiting = found.jobs.filter((job) => !begun.has(job.run) && job.status !== "succeeded" && job.status !== "cancelled");
     const jobs = waiting.map((job) => h("li", { class: "row spread" }, h("span", {}, h("strong", {}, job.name), " ", h("span", { class: `tag ${MARKS[job.status] ?? ""}` }, job.status === "running" ? "reading the data" : job.status), job.error && h("span", { class: "small" }, ` ${job.error}`)),
-      job.status !== "failed" && button("Cancel", { act: () => call(`/makar/v1/jobs/${job.id}/cancel`, { method: "POST" }).then(() => this.list()) })));
+      job.status !== "failed" && button("Cancel", { title: `Cancel ${job.name}`, act: () => call(`/makar/v1/jobs/${job.id}/cancel`, { method: "POST" }).then(() => this.list()) })));
     const why = (run) => run.status === "stopped" && found.jobs.find((job) => job.run === run.id)?.error;
     const rows = found.data.map((run) => h("tr", {}, h("td", {}, h("input", { type: "checkbox", value: run.id, checked: chosen.has(run.id), "aria-label": `Compare ${run.name}, ${run.id}` })), h("td", {}, h("a", { href: `#/train/${run.id}` }, run.name), h("div", { class: "small soft" }, run.id)),
       h("td", {}, h("span", { class: `tag ${MARKS[run.status] ?? ""}` }, run.status), why(run) && h("div", { class: "small" }, why(run))), h("td", {}, run.recipe ?? "–"), h("td", { class: "number" }, run.inner_loss === null ? "–" : number(run.inner_loss))));
@@ -210,13 +211,17 @@ class Train extends HTMLElement {
       if (picked.length < 2) return say("Choose two or more");
       location.hash = `#/train/compare?${picked.map((id) => `run=${id}`).join("&")}`;
     } });
+    const key = (one) => one.value || one.getAttribute("href") || one.getAttribute("aria-label") || one.textContent;
+    const focused = this.runs.contains(document.activeElement) && key(document.activeElement);
     this.runs.replaceChildren(...(jobs.length ? [h("ul", { class: "plain" }, jobs)] : []), rows.length ? h("div", {}, h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "List of trainings" }, h("table", {}, h("thead", {}, h("tr", {}, ["", "training", "status", "recipe", "loss"].map((head) => h("th", { scope: "col" }, head || h("span", { class: "unseen" }, "compare"))))), h("tbody", {}, rows))), rows.length > 1 && compare) : h("p", { class: "soft" }, jobs.length ? "" : "None yet."));
+    if (focused) [...this.runs.querySelectorAll("input, a, button, [tabindex]")].find((one) => key(one) === focused)?.focus();
   }
 
   // One training, as it happens.
 
   async watch(name) {
     const run = await call(`/makar/v1/runs/${encodeURIComponent(name)}`);
+    this.known = 0;
     this.lines = [];
     this.isLog = false;
     this.smoothing = .6;
@@ -233,35 +238,53 @@ class Train extends HTMLElement {
     this.run = run;
     this.names = [];
     this.title(run.is_running);
+    await (this.followed = this.follow());
+  }
+
+  /** Show what happens until the training stands still; a server that is started anew goes on with it, and so does this page. */
+  async follow() {
+    const { signal } = this.ends;
+    const path = `/makar/v1/runs/${encodeURIComponent(this.run.id)}`;
     for (let is = true; is;) {
-      for await (const event of events(`/makar/v1/runs/${encodeURIComponent(name)}/events?after=${this.lines.length}`, { signal: this.ends.signal })) {
-        this.lines.push(...event.lines);
-        this.names.push(...event.samples.filter((one) => !this.names.includes(one)));
-        is = event.is_running;
-        this.title(is);
-        this.draw();
-        if (event.samples.length) this.drawSamples();
+      try {
+        for await (const event of events(`${path}/events?after=${this.known}`, { signal })) {
+          this.known += event.lines.length;
+          event.lines.forEach((line) => this.take(line));
+          this.names.push(...event.samples.filter((one) => !this.names.includes(one)));
+          this.title(event.is_running);
+          this.draw();
+          if (event.samples.length) this.drawSamples();
+        }
+        this.run = await call(path, { signal });
+        is = this.run.is_running || this.run.is_waiting;
+        this.title(this.run.is_running);
+      } catch (error) {
+        if (error.status !== 0) throw error;
       }
-      if (is) continue;
-      this.run = await call(`/makar/v1/runs/${encodeURIComponent(name)}`);
-      this.title(false);
-      forgetModels();
+      if (is) await new Promise((done) => setTimeout(done, 3000));
+      signal.throwIfAborted();
     }
+    forgetModels();
+  }
+
+  /** What was lost in between was trained again, and stands a second time behind it. */
+  take(line) {
+    if (line.event === "resumed" || line.event === "rolled_back") this.lines = this.lines.filter((old) => old.stage !== line.stage || !(old.step > line.step));
+    this.lines.push(line);
   }
 
   title(isRunning) {
     const { run } = this;
     const last = this.lines.findLast((line) => line.event === "progress");
     const isSaved = run.status === "saved";
-    const word = isRunning ? "running" : isSaved ? "saved" : "stopped";
+    const word = isRunning ? "running" : isSaved ? "saved" : run.is_waiting ? "queued" : "stopped";
     const act = async (what) => {
-      try {
-        await call(`/makar/v1/runs/${encodeURIComponent(run.id)}/${what}`, { method: "POST" });
-        say(what === "stop" ? "It saves and stops" : "It goes on");
-        if (what === "resume") setTimeout(() => this.isConnected && this.connectedCallback(), 4000);
-      } catch (error) {
-        say(error.message);
-      }
+      await call(`/makar/v1/runs/${encodeURIComponent(run.id)}/${what}`, { method: "POST" });
+      say(what === "stop" ? "It saves and stops" : "It goes on");
+      if (what === "stop") return;
+      await this.followed;
+      this.run.is_waiting = true;
+      await (this.followed = this.follow());
     };
     const model = isSaved && run.artifact?.split("/").at(-1);
     const error = word === "stopped" && run.error;
@@ -270,7 +293,7 @@ class Train extends HTMLElement {
     this.shownTitle = key;
     const focused = document.activeElement?.dataset?.act;
     this.head.replaceChildren(h("div", { class: "row" }, h("span", { class: `tag ${MARKS[word]}` }, word), h("span", { class: "soft small" }, run.recipe ?? ""),
-      isRunning && button("Stop", { icon: "stop", act: () => act("stop"), "data-act": "stop" }), !isRunning && !isSaved && button("Go on", { icon: "play", act: () => act("resume"), "data-act": "resume" }),
+      (isRunning || word === "queued") && button("Stop", { icon: "stop", act: () => act("stop"), "data-act": "stop" }), word === "stopped" && button("Go on", { icon: "play", act: () => act("resume"), "data-act": "resume" }),
       model && h("a", { class: "button", href: `#/create?model=${encodeURIComponent(model)}` }, "Create with it"), model && h("a", { class: "button", href: `#/models/${encodeURIComponent(model)}` }, "Card and report")),
     error && problem({ message: error }),
     last ? h("div", {}, h("progress", { max: 1, value: isSaved ? 1 : last.progress, "aria-label": "How far it is" }), h("p", { class: "small soft" }, [`step ${number(last.step)}${last.steps ? ` of ${number(last.steps)}` : ""}`, isRunning && last.seconds_left !== null && `${duration(last.seconds_left)} left`, `${number(last.items_per_second)} items a second`, last.inner_loss !== null && `held-out loss ${number(last.inner_loss)}`].filter(Boolean).join(" · "))) : "");

@@ -7,6 +7,7 @@ Policy Level 3 (W3C), RFC 9110 (entity tags).
 import dataclasses
 import gzip
 import hashlib
+import re
 from pathlib import Path
 
 from fastapi import Request, Response
@@ -21,6 +22,9 @@ TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
+COMMENT = re.compile(rb"^[ \t]*(//.*|/\*.*\*/)$", re.MULTILINE)
+"""One on a line of its own, of JavaScript or CSS: a tenth of what would be sent."""
+
 HEADERS = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
     "img-src 'self' blob: data:; media-src 'self' blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
@@ -52,11 +56,12 @@ class Page:
 
 
 def read_pages(folder: Path = FOLDER) -> dict[str, Page]:
-    """Return the files of a folder by their paths."""
+    """Return the files of a folder by their paths, without their comments."""
     found = {}
     for path in sorted(folder.rglob("*")):
         if path.suffix in TYPES:
-            content = path.read_bytes()
+            # An empty line stands for a comment, so that what the browser says of line 9 is line 9 here.
+            content = COMMENT.sub(b"", path.read_bytes())
             tag = f'"{hashlib.sha256(content).hexdigest()[:20]}"'
             page = Page(content, gzip.compress(content, mtime=0), TYPES[path.suffix], tag)
             found[path.relative_to(folder).as_posix()] = page

@@ -6,7 +6,6 @@ from the folders of the runs, so those that the shell began are there too, and n
 
 import asyncio
 import contextlib
-import json
 import re
 from collections.abc import AsyncGenerator
 from pathlib import Path
@@ -30,7 +29,18 @@ from makar.serving.studio.training_fields import (
     plan_words,
 )
 from makar.serving.studio.verbs import answer_of
-from makar.serving.tuning import ENDED, PAUSES, Trainings, exists, fixed_feedback, is_feedback, trainings_of
+from makar.serving.tuning import (
+    ENDED,
+    PAUSES,
+    RUNS,
+    WAITS,
+    Trainings,
+    exists,
+    fixed_feedback,
+    is_feedback,
+    trainings_of,
+)
+from makar.training.progress import read_lines
 from makar.training.run_store import Run, open_run
 
 LOOK_SECONDS = 0.5
@@ -138,7 +148,10 @@ async def one_run(request: Request) -> Response:
     details = await asyncio.to_thread(run_details, run.id)
     job = _job_of(trainings_of(request), run)
     error = job["error"]["message"] if job is not None and job["error"] else None
-    return answer(details | {"samples": _samples(run), "folder": run.folder.name, "error": error})
+    # Its turn comes, or its process is being started: nobody has to ask again.
+    is_waiting = job is not None and job["status"] in (*WAITS, *RUNS) and not details["is_running"]
+    more = {"samples": _samples(run), "folder": run.folder.name, "error": error, "is_waiting": is_waiting}
+    return answer(details | more)
 
 
 async def run_sample(request: Request) -> Response:
@@ -164,7 +177,7 @@ async def _followed(run: Run, after: int) -> AsyncGenerator[bytes]:
     while True:
         # Asked before the lines are read: what is written until it ends is sent too.
         is_running = await asyncio.to_thread(run.is_running)
-        lines, samples = await asyncio.to_thread(_lines, run, after), _samples(run)
+        lines, samples = await asyncio.to_thread(read_lines, run.metrics_path, after=after), _samples(run)
         fresh = [name for name in samples if name not in known]
         known = samples
         after += len(lines)
@@ -173,20 +186,6 @@ async def _followed(run: Run, after: int) -> AsyncGenerator[bytes]:
         if not is_running:
             return
         await asyncio.sleep(LOOK_SECONDS)
-
-
-def _lines(run: Run, after: int) -> list[dict[str, Any]]:
-    """Return what stands in the metrics of a run behind so many lines; a line that is not finished comes later."""
-    if not run.metrics_path.is_file():
-        return []
-    found = []
-    for text in run.metrics_path.read_text(encoding="utf-8", errors="replace").split("\n")[:-1][after:]:
-        try:
-            found.append(json.loads(text))
-        except ValueError:
-            # Counted all the same, so that the next look begins behind it.
-            found.append({"event": "unreadable"})
-    return found
 
 
 async def compare(request: Request) -> Response:
@@ -204,7 +203,7 @@ async def compare(request: Request) -> Response:
 async def stop(request: Request) -> Response:
     """Let a training save and stop."""
     run, trainings = _run(request), trainings_of(request)
-    job = _job_of(trainings, run, ("queued", "running"))
+    job = _job_of(trainings, run, RUNS) or _job_of(trainings, run, WAITS)
     if job is not None:
         trainings.ask(job["id"], "paused")
         return answer({"id": run.id, "stopped": True})
@@ -216,6 +215,10 @@ async def resume(request: Request) -> Response:
     run, trainings = _run(request), trainings_of(request)
     if run.is_running():
         raise Problem(f"{run.id} is running", status=409, code="conflict", expected="a run that stands still")
+    job = _job_of(trainings, run, (*WAITS, *RUNS))
+    if job is not None:
+        # Somebody asked before, and its turn comes: a second job would go on with what the first one ends.
+        return answer(shown(trainings, job))
     job = _job_of(trainings, run, PAUSES)
     if job is not None:
         return answer(shown(trainings, trainings.ask(job["id"], "queued")))
