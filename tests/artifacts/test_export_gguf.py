@@ -18,6 +18,7 @@ from makar.data.record import Record
 from makar.errors import ArtifactError, UnsupportedError
 from makar.families.conversation.config import ChatConfig
 from makar.families.conversation.feedback_config import RewardConfig
+from makar.families.conversation.policy_config import PolicyConfig
 from makar.families.family import build_family
 from makar.families.transformer.config import TransformerConfig
 from makar.nn.rotary import rotary_frequencies
@@ -115,14 +116,15 @@ def test_rows_are_in_the_order_in_which_llama_cpp_rotates(saved, tmp_path):
     assert np.allclose(usual / tensors["rope_freqs.weight"], scaled) and not np.allclose(usual, scaled)
 
 
-def test_a_model_that_talks_is_there_with_its_roles_and_its_template(tmp_path):
+@pytest.mark.parametrize("kind, settings", [(ChatConfig, {}), (PolicyConfig, {"method": "ppo"})])
+def test_a_model_that_talks_is_there_with_its_roles_and_its_template(kind, settings, tmp_path):
     said = ({"role": "user", "content": TEXT[:40]}, {"role": "assistant", "content": TEXT[40:90]})
     record = Record(
         id="0" * 16, medium="text", content=TEXT, document="d", source="s", split="train", roles={"messages": said}
     )
     codec = ChatCodecConfig(base=BpeCodecConfig(vocabulary_size=300))
     fitted = fit_codec(codec, iter([record]))
-    config = ChatConfig(decoder=TransformerConfig(**SHAPE)).bound_to(fitted.spec)
+    config = kind(decoder=TransformerConfig(**SHAPE), **settings).bound_to(fitted.spec)
     family = build_family(config)
     family.initialise(torch.Generator().manual_seed(0))
     recipe = Recipe(
@@ -134,6 +136,7 @@ def test_a_model_that_talks_is_there_with_its_roles_and_its_template(tmp_path):
     export_artifact(artifact, folder=tmp_path / "gguf", to="gguf")
     reader = gguf.GGUFReader(tmp_path / "gguf" / export_gguf.FILE_NAME)
     assert value(reader, "general.architecture") == "qwen3"
+    assert not any("value" in tensor.name for tensor in reader.tensors), "a head of values writes nothing"
     names, types = value(reader, "tokenizer.ggml.tokens"), value(reader, "tokenizer.ggml.token_type")
     assert len(names) == value(reader, "qwen3.vocab_size") == fitted.vocabulary
     roles = {name: kind for name, kind in zip(names, types) if name in [f"<|{role}|>" for role in fitted.turns.roles]}

@@ -28,6 +28,7 @@ from makar.codecs.pretrained_text import PretrainedTextCodec
 from makar.codecs.text import TextCodec
 from makar.errors import ArtifactError, MissingExtraError, UnknownNameError, UnsupportedError
 from makar.families.conversation.config import writer_of
+from makar.families.conversation.speaking import SpeakingFamily
 from makar.families.transformer.config import TransformerConfig
 from makar.families.transformer.layouts import architecture_of
 from makar.nn.rotary import rotary_frequencies
@@ -128,7 +129,9 @@ def write_gguf(path: Path, artifact: Artifact, vocabulary: Vocabulary | None, *,
     if importlib.util.find_spec("gguf") is None:
         raise MissingExtraError("gguf", extra="gguf")
     config = mainstream_config(artifact)
-    tensors = gguf_tensors(artifact.family("cpu").tensors(), config)
+    family = artifact.family("cpu")
+    # A head of values beside the network is of no use to who writes with it.
+    tensors = gguf_tensors((family.writer if isinstance(family, SpeakingFamily) else family).tensors(), config)
     _write(path, config, artifact, vocabulary, tensors, precision)
     _check(path, vocabulary, tensors, precision)
 

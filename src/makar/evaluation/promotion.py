@@ -21,6 +21,7 @@ from makar.evaluation.answers import chosen_rows, measure_answers, prompts_of
 from makar.evaluation.bootstrap import Interval, mean_interval, ratio_interval
 from makar.evaluation.likelihood import Window, measure_likelihood
 from makar.evaluation.material import Material, gather
+from makar.evaluation.prompt_scores import LEAST_COMPARED
 from makar.families.conversation.policy_config import MODEL, PolicyConfig
 from makar.families.conversation.policy_family import texts_of
 from makar.families.conversation.reward_family import RewardFamily
@@ -180,7 +181,7 @@ def _goal(material: Material, new: Family, old: Artifact, old_family: Family) ->
         return Check(
             name="held-out prompts that earn the reward",
             wanted=BETTER,
-            gain=mean_interval(earned[0] - earned[1]),
+            gain=_gain(earned[0] - earned[1]),
             unit="share",
         )
     if REJECTED in store.columns and isinstance(new, SpeakingFamily) and isinstance(old_family, SpeakingFamily):
@@ -189,7 +190,7 @@ def _goal(material: Material, new: Family, old: Artifact, old_family: Family) ->
             chosen = measure_answers(family, codec, store)
             other = measure_answers(family, codec, store, slots=(REJECTED, REJECTED_LEARNED))
             told.append(chosen.nats / np.maximum(1, chosen.tokens) < other.nats / np.maximum(1, other.tokens))
-        gain = mean_interval(told[0].astype(float) - told[1].astype(float))
+        gain = _gain(told[0].astype(float) - told[1].astype(float))
         return Check(
             name="held-out pairs whose preferred answer is likelier a token", wanted=BETTER, gain=gain, unit="share"
         )
@@ -250,6 +251,12 @@ def _memorisation(material: Material, old: Artifact) -> Check:
     many = min(map(len, shares))
     gain = mean_interval(np.array(shares[1][:many]) - np.array(shares[0][:many]))
     return Check(name=name, wanted=NOT_WORSE, gain=gain, unit="share")
+
+
+def _gain(differences: np.ndarray) -> Interval:
+    """Return the mean difference; of too few rows, where resampling knows no other outcome than those it saw, it may be anything."""
+    gain = mean_interval(differences)
+    return gain if len(differences) >= LEAST_COMPARED else Interval(gain.value, -1.0, 1.0)
 
 
 def _knows(artifact: Artifact, codec: Any) -> bool:

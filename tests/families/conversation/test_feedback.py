@@ -11,6 +11,7 @@ from makar.codecs.chat_config import PAIRS, ChatCodecConfig
 from makar.codecs.codec import fit_codec
 from makar.codecs.text_config import ByteCodecConfig
 from makar.errors import ConfigError, UnsupportedError
+from makar.families.adapter_config import AdapterConfig
 from makar.families.conversation.chat_family import ChatFamily
 from makar.families.conversation.config import ChatConfig
 from makar.families.conversation.dpo_family import DpoFamily
@@ -71,6 +72,17 @@ def test_the_reference_is_asked_once_and_its_bits_depend_on_nothing_else():
     wider = torch.nn.functional.pad(batch[TARGET], (0, 4), value=5), torch.nn.functional.pad(batch[LEARNED], (0, 4))
     assert torch.equal(first, family.reference.answers(*wider))
     assert not torch.equal(first, model().reference.answers(batch[TARGET].roll(1, 1), batch[LEARNED]))
+
+
+def test_a_model_before_that_talks_already_is_asked_itself_and_counted():
+    family = model()
+    assert family.reference.family is family.parent
+    decoder = family.config.decoder
+    assert family.config.frozen_bytes() == 4.0 * decoder.computed_weights()
+    quarter = decoder.changed(adapter=AdapterConfig(bits=4))
+    both = family.config.with_decoder(quarter).frozen_bytes()
+    assert both == quarter.frozen_bytes() + 4.0 * decoder.computed_weights()
+    assert ChatConfig(decoder=decoder).frozen_bytes() == 0.0
 
 
 def test_without_the_model_before_there_is_nothing_to_compare_with():

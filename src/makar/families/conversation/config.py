@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from makar.config import setting
 from makar.errors import ConfigError
-from makar.families.adapter_config import AdapterConfig
+from makar.families.adapter_config import FROZEN_BYTES, AdapterConfig
 from makar.families.decoder_config import DecoderConfig
 from makar.families.family_config import FamilyConfig
 from makar.families.pretrained.text_config import CAUSAL, PretrainedTextConfig
@@ -88,8 +88,9 @@ class SpeakingConfig(FamilyConfig):
         return self.decoder.tensors_name
 
     def frozen_bytes(self) -> float:
-        """Return the memory of the model that an adapter changes."""
-        return self.decoder.frozen_bytes()
+        """Return the memory of the model that an adapter changes, and of the one before, which stays beside in float32."""
+        beside = 0.0 if self.teacher() is None else FROZEN_BYTES[16] * self.decoder.computed_weights()
+        return self.decoder.frozen_bytes() + beside
 
     def memory_plan(self, device: str, free_bytes: int) -> dict[str, Any]:
         """Return how the network would compute on this machine, where that is chosen to fit."""

@@ -80,9 +80,17 @@ def reference_of(family: SpeakingFamily, parent: Family) -> Reference:
     if isinstance(writer, CausalCheckpoint):
         # It knows every token already, so no second copy of it is needed.
         return Reference(over_checkpoint(writer, usual=family.config.usual))
+    is_kept = not any(weight.requires_grad for weight in parent.parameters())
+    if isinstance(parent, SpeakingFamily) and is_kept and _tokens_of(parent) == _tokens_of(family):
+        # It has these tokens and does not learn: a copy would take its memory once more.
+        return Reference(parent.to(family.device))
     before = ChatFamily(ChatConfig(decoder=family.config.decoder, usual=family.config.usual))
     before.begin_from(parent, [])
     return Reference(before.to(family.device).eval().requires_grad_(False))
+
+
+def _tokens_of(family: SpeakingFamily) -> int:
+    return family.config.decoder.vocabulary
 
 
 class DpoFamily(SpeakingFamily):
