@@ -158,9 +158,7 @@ def generate(
     augment: Annotated[
         str | None,
         typer.Option(
-            "--augment",
-            metavar="DATA",
-            help="Images, sounds, clips: labelled samples for this training set, -n in all, in -o.",
+            "--augment", metavar="DATA", help="-n labelled images, sounds or clips for this training set, in -o."
         ),
     ] = None,
     spread: Annotated[
