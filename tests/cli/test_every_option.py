@@ -1099,7 +1099,7 @@ def test_a_language_that_is_told_is_not_guessed(tmp_path):
     pytest.importorskip("transformers", reason="the extra transformers is not installed")
     from makar.data.sound import Sound
     from makar.data.wave_file import wave_bytes
-    from makar.families.pretrained.text_opening import quiet_transformers
+    from makar.families.pretrained.checkpoint_settings import quiet_transformers
     from tests.families.pretrained.tiny_sounds import save
 
     with quiet_transformers():

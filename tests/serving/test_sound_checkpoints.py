@@ -9,7 +9,7 @@ from tests.serving.server import Server
 
 pytest.importorskip("transformers", reason="the extra transformers is not installed")
 
-from makar.families.pretrained.text_opening import quiet_transformers
+from makar.families.pretrained.checkpoint_settings import quiet_transformers
 from tests.families.pretrained.tiny_sounds import save
 
 pytestmark = [pytest.mark.loopback, pytest.mark.slow]

@@ -20,7 +20,8 @@ from makar.codecs.pretrained_text_config import PretrainedTextCodecConfig
 from makar.errors import IntegrityError, UnsupportedError
 from makar.families.family import build_family
 from makar.families.pretrained.checkpoint_folder import CheckpointFolder, read_checkpoint
-from makar.families.pretrained.text_opening import complete_settings, describe_checkpoint, tokenizer_files
+from makar.families.pretrained.checkpoint_settings import complete_settings
+from makar.families.pretrained.text_opening import describe_checkpoint, tokenizer_files
 from makar.families.transformer.config import TransformerConfig
 from makar.families.transformer.decoder import DecoderShape
 from makar.provenance.pipelines import UNKNOWN, content_hash, hashed_files

@@ -12,9 +12,10 @@ from makar.artifacts.save import utc_now, write_artifact
 from makar.data.record import WRITTEN
 from makar.errors import ArtifactError
 from makar.families.adapter_files import read_adapter
+from makar.families.pretrained.checkpoint_settings import quiet_transformers
 from makar.families.pretrained.text_config import PretrainedTextConfig
 from makar.families.pretrained.text_family import CausalCheckpoint
-from makar.families.pretrained.text_opening import checkpoint_of, quiet_transformers
+from makar.families.pretrained.text_opening import checkpoint_of
 from makar.recipe import Parent
 from makar.version import VERSION
 

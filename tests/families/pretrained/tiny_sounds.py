@@ -7,7 +7,7 @@ import torch
 import transformers
 from tokenizers import pre_tokenizers
 
-from makar.families.pretrained.text_opening import quiet_transformers
+from makar.families.pretrained.checkpoint_settings import quiet_transformers
 from tests.families.pretrained import tiny_checkpoints
 
 WIDTH = 16

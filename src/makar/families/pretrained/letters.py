@@ -13,10 +13,11 @@ import torch
 
 from makar.data.sound import Sound
 from makar.errors import UnsupportedError
+from makar.families.pretrained.checkpoint_settings import complete_settings
 from makar.families.pretrained.sound_config import ListenerConfig
 from makar.families.pretrained.sound_family import ListeningCheckpoint
 from makar.families.pretrained.sound_opening import extractor_of
-from makar.families.pretrained.text_opening import complete_settings, open_tokenizer
+from makar.families.pretrained.text_opening import open_tokenizer
 from makar.families.recogniser.heard import Heard
 from makar.tensor_spec import PADDING_TOKEN
 

@@ -16,11 +16,12 @@ from makar.codecs.prompted_image import words_of
 from makar.errors import ArtifactError, UnsupportedError
 from makar.families.family import Batch, Sampler
 from makar.families.logits_hook import LogitsHook, refuse_hook
+from makar.families.pretrained.checkpoint_settings import quiet_transformers, transformers
 from makar.families.pretrained.drawing import drawn_from
 from makar.families.pretrained.music_options import MusicOptions
 from makar.families.pretrained.sound_config import MusicConfig
 from makar.families.pretrained.sound_family import SoundCheckpoint
-from makar.families.pretrained.text_opening import open_tokenizer, quiet_transformers, transformers
+from makar.families.pretrained.text_opening import open_tokenizer
 from makar.tensor_spec import CAPTION, TARGET
 
 USUAL_GUIDANCE, USUAL_TOP_K = 3.0, 250

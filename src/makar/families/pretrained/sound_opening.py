@@ -12,6 +12,12 @@ from typing import Any
 from makar.errors import ArtifactError, UnsupportedError
 from makar.families.pretrained.checkpoint_config import SoundCheckpointConfig
 from makar.families.pretrained.checkpoint_folder import CheckpointFolder, is_checkpoint, read_checkpoint, table_of
+from makar.families.pretrained.checkpoint_settings import (
+    OPENING_ERRORS,
+    complete_settings,
+    quiet_transformers,
+    transformers,
+)
 from makar.families.pretrained.sound_config import (
     HEARING,
     LETTERS,
@@ -25,13 +31,7 @@ from makar.families.pretrained.sound_config import (
     MusicConfig,
     SpeakerConfig,
 )
-from makar.families.pretrained.text_opening import (
-    OPENING_ERRORS,
-    complete_settings,
-    quiet_transformers,
-    transformers,
-    weights_of,
-)
+from makar.families.pretrained.text_opening import weights_of
 from makar.provenance.folder import is_safe_name
 from makar.provenance.pipelines import content_hash, hashed_files
 

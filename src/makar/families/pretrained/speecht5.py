@@ -13,13 +13,14 @@ import torch
 
 from makar.errors import ArtifactError, UnsupportedError
 from makar.families.pretrained.checkpoint_folder import read_checkpoint
+from makar.families.pretrained.checkpoint_settings import complete_settings
 from makar.families.pretrained.drawing import drawn_from
 from makar.families.pretrained.letter_pieces import LetterPieces
 from makar.families.pretrained.sound_config import SpeakerConfig
 from makar.families.pretrained.sound_opening import VOCODER, VOICES
 from makar.families.pretrained.speaker_options import SpeakerOptions
 from makar.families.pretrained.speaking import SpeakingCheckpoint
-from makar.families.pretrained.text_opening import complete_settings, open_network
+from makar.families.pretrained.text_opening import open_network
 from makar.provenance.folder import read_limited
 
 PIECES = "spm_char.model"

@@ -5,18 +5,23 @@ The classes are those of transformers, found by name in its own tables; the conf
 safetensors, nothing is downloaded, no code of the folder is run. A head whose weights are missing is refused: transformers would draw it.
 """
 
-import contextlib
 import dataclasses
-import importlib.util
-import inspect
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
 from makar.codecs.pretrained_text import TOKENIZER_FILE, TOKENS_FILE, SpecialTokens
-from makar.errors import ArtifactError, IntegrityError, MissingExtraError, TensorMismatchError, UnsupportedError
+from makar.errors import ArtifactError, IntegrityError, TensorMismatchError, UnsupportedError
 from makar.families.pretrained.checkpoint_folder import CheckpointFolder, is_checkpoint, read_checkpoint, table_of
+from makar.families.pretrained.checkpoint_settings import (
+    OPENING_ERRORS,
+    known_types,
+    learning_settings,
+    quiet_transformers,
+    settings_of,
+    transformers,
+)
 from makar.families.pretrained.sentence_layout import is_sentence_folder, read_layout
 from makar.families.pretrained.text_config import CAUSAL, VECTORS, PretrainedTextConfig
 from makar.provenance.ledger import known_place
@@ -31,11 +36,6 @@ TABLES = {
     "answers": "MODEL_FOR_QUESTION_ANSWERING_MAPPING_NAMES",
 }
 """By task: the table of transformers with the classes that have such a head."""
-LEGACY_FIELDS = frozenset({"rope_theta", "rope_scaling", "num_labels", "torch_dtype"})
-"""What older folders state, and transformers turns into fields."""
-REFUSED_FIELDS = frozenset(
-    {"auto_map", "attn_implementation", "_attn_implementation", "dtype", "torch_dtype", "transformers_version"}
-)
 OWN_FIELDS = ("adapter", "recompute", "network")
 """Fields of a configuration that do not follow from the folder."""
 CONTEXT_FIELDS = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "seq_length", "max_sequence_length")
@@ -45,43 +45,10 @@ OFFSET_TYPES = ("roberta", "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-x
 """Types whose positions begin behind the number of the padding token, so that the last ones are never used."""
 TURNED_TYPES = ("gpt2", "openai-gpt", "imagegpt")
 """Types whose weights stand on their side, inputs by outputs."""
-FORMER_TYPES = {"hifigan": "speecht5_hifigan"}
-"""Types that were called otherwise when folders that people have were saved."""
 NO_LIMIT = 1 << 30
 """Tokenizers without a limit state a number far beyond."""
 VOCABULARIES = ("tokenizer.json", "vocab.json", "vocab.txt", "merges.txt")
 POOLER = "pooler."
-OPENING_ERRORS = (OSError, ValueError, TypeError, KeyError, AttributeError, RuntimeError, ImportError)
-
-
-def transformers() -> Any:
-    """Return the module.
-
-    Raises:
-        MissingExtraError: It is not installed.
-    """
-    if importlib.util.find_spec("transformers") is None:
-        raise MissingExtraError("transformers", extra="transformers")
-    import transformers as module
-
-    return module
-
-
-@contextlib.contextmanager
-def quiet_transformers() -> Iterator[None]:
-    """Keep the bars and remarks of transformers from the terminal for a while; what goes wrong is raised anyway."""
-    transformers()
-    from transformers.utils import logging as remarks
-
-    level, had_bar = remarks.get_verbosity(), remarks.is_progress_bar_enabled()
-    remarks.set_verbosity_error()
-    remarks.disable_progress_bar()
-    try:
-        yield
-    finally:
-        remarks.set_verbosity(level)
-        if had_bar:
-            remarks.enable_progress_bar()
 
 
 def describe_checkpoint(folder: Path) -> PretrainedTextConfig:
@@ -168,12 +135,6 @@ def checkpoint_of(
             do="do not trust this model",
         )
     return read_checkpoint(Path(place))
-
-
-def complete_settings(folder: CheckpointFolder) -> dict[str, Any]:
-    """Return the settings of a folder with the values that its class has where the folder says nothing."""
-    found: dict[str, Any] = settings_of(folder).to_dict()
-    return found
 
 
 def open_network(folder: CheckpointFolder, *, precision: str, learns: bool = False) -> tuple[Any, tuple[str, ...]]:
@@ -300,7 +261,7 @@ def task_of(folder: CheckpointFolder) -> str:
     if folder.architecture in headless and classes_of(folder, "masked"):
         return VECTORS
     heads = "causal, masked and seq2seq language models, classifiers, taggers, models that find answers, encoders"
-    if folder.model_type not in _known_types():
+    if folder.model_type not in known_types():
         raise UnsupportedError(
             f'{folder.path} is of the type "{folder.model_type}", which this transformers does not know',
             expected=heads,
@@ -332,70 +293,6 @@ def _headless(folder: CheckpointFolder) -> tuple[str, ...]:
     found = found or ()
     classes = (found,) if isinstance(found, str) else tuple(found)
     return tuple(sorted(classes, key=lambda name: name != folder.architecture))
-
-
-def _known_types() -> Any:
-    from transformers.models.auto.configuration_auto import CONFIG_MAPPING
-
-    return CONFIG_MAPPING
-
-
-def settings_of(folder: CheckpointFolder) -> Any:
-    """Return the configuration of transformers, of the fields that its class states.
-
-    Raises:
-        UnsupportedError: This transformers does not know the type.
-        ArtifactError: The settings contradict each other.
-    """
-    from huggingface_hub.errors import StrictDataclassError
-
-    kind, kept = _kind_of(folder), kept_settings(folder)
-    try:
-        with quiet_transformers():
-            return kind.from_dict(kept)
-    except (*OPENING_ERRORS, StrictDataclassError) as error:
-        raise ArtifactError(f"the settings of {folder.path} do not fit together: {error}", do="get it again") from error
-
-
-def learning_settings(folder: CheckpointFolder) -> Any:
-    """Return the configuration of a network that learns: nothing is dropped.
-
-    Probabilities of answers are compared with those that they were drawn with, and with those of the model before.
-    """
-    settings = settings_of(folder)
-    for name, value in settings.to_dict().items():
-        if "drop" in name and isinstance(value, float):
-            setattr(settings, name, 0.0)
-    return settings
-
-
-def kept_settings(folder: CheckpointFolder) -> dict[str, Any]:
-    """Return what a folder states of the fields of its class.
-
-    Raises:
-        UnsupportedError: This transformers does not know the type.
-    """
-    kind = _kind_of(folder)
-    fields = set(inspect.signature(kind.__init__).parameters) | set(kind.attribute_map) | LEGACY_FIELDS
-    if dataclasses.is_dataclass(kind):
-        fields |= {field.name for field in dataclasses.fields(kind)}
-    return {name: _plain(value) for name, value in folder.settings.items() if name in fields - REFUSED_FIELDS}
-
-
-def _kind_of(folder: CheckpointFolder) -> Any:
-    known, name = _known_types(), FORMER_TYPES.get(folder.model_type, folder.model_type)
-    if name not in known:
-        raise UnsupportedError(
-            f'the type "{folder.model_type}" is not known to this transformers', expected="a known one"
-        )
-    return known[name]
-
-
-def _plain(value: Any) -> Any:
-    """Return a value without what is refused in the settings of a part: networks of several parts state those of each."""
-    if isinstance(value, dict):
-        return {name: _plain(one) for name, one in value.items() if name not in REFUSED_FIELDS}
-    return value
 
 
 def _context(folder: CheckpointFolder, stated: dict[str, Any]) -> int:

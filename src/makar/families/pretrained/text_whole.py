@@ -13,17 +13,15 @@ from torch import Tensor, nn
 
 from makar.errors import ArtifactError, IntegrityError
 from makar.families.pretrained.checkpoint_folder import CONFIG_NAME, CheckpointFolder
-from makar.families.pretrained.text_config import CAUSAL, PretrainedTextConfig
-from makar.families.pretrained.text_opening import (
+from makar.families.pretrained.checkpoint_settings import (
     OPENING_ERRORS,
-    checkpoint_of,
-    classes_of,
     kept_settings,
     learning_settings,
     quiet_transformers,
-    task_of,
     transformers,
 )
+from makar.families.pretrained.text_config import CAUSAL, PretrainedTextConfig
+from makar.families.pretrained.text_opening import checkpoint_of, classes_of, task_of
 
 
 def as_whole(config: PretrainedTextConfig) -> PretrainedTextConfig:

@@ -17,10 +17,11 @@ from torch import Tensor
 
 from makar.data.sound import Sound
 from makar.errors import ArtifactError
+from makar.families.pretrained.checkpoint_settings import complete_settings
 from makar.families.pretrained.sound_config import ListenerConfig
 from makar.families.pretrained.sound_family import ListeningCheckpoint
 from makar.families.pretrained.sound_opening import extractor_of
-from makar.families.pretrained.text_opening import complete_settings, open_tokenizer
+from makar.families.pretrained.text_opening import open_tokenizer
 from makar.families.pretrained.whisper_decoding import HeardWindow, Segment, heard_window
 from makar.families.pretrained.whisper_tokens import WhisperTokens
 

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from makar.errors import ArtifactError, UnsupportedError
 from makar.families.pretrained.checkpoint_folder import CheckpointFolder
-from makar.families.pretrained.text_opening import complete_settings
+from makar.families.pretrained.checkpoint_settings import complete_settings
 
 LANGUAGE = re.compile(r"<\|([a-z]{2,3})\|>")
 MULTILINGUAL_VOCABULARY = 51_865
