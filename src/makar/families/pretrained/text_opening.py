@@ -7,7 +7,7 @@ safetensors, nothing is downloaded, no code of the folder is run. A head whose w
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -287,7 +287,7 @@ def _headless(folder: CheckpointFolder) -> tuple[str, ...]:
     reads = (encoders, *(getattr(modeling_auto, TABLES[task]) for task in ("masked", CAUSAL)))
     if not any(folder.model_type in table for table in reads):
         return ()
-    found: Any = encoders.get(folder.model_type)
+    found: str | Sequence[str] | None = encoders.get(folder.model_type)
     if not found and not settings_of(folder).is_encoder_decoder:
         found = modeling_auto.MODEL_MAPPING_NAMES.get(folder.model_type)
     classes = (found,) if isinstance(found, str) else tuple(found or ())
