@@ -158,6 +158,8 @@ def test_a_model_that_makes_nothing_out_of_nothing_leads_to_what_it_can(studio, 
     shown.get_by_text("Choose an image", exact=True).wait_for()
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_what_an_image_is_becoming_is_shown_and_stop_works_meanwhile(studio):
     page = studio.go("create?model=painter")
     page.get_by_role("button", name="Make", exact=True).wait_for()

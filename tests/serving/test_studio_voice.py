@@ -6,7 +6,7 @@ import pytest
 
 from makar.data.sound import resampled
 from makar.data.wave_file import wave_bytes
-from tests.cli.small_models import TEXT_SETTINGS, see, write_texts
+from tests.cli.small_models import TEXT_SETTINGS, see
 from tests.recipes.spoken_data import RECOGNISER_SETTINGS, SPEECH_SETTINGS, sentence, spoken, write_spoken
 from tests.serving.browser import Pages, opened
 from tests.serving.server import Server
@@ -28,9 +28,12 @@ def server(tmp_path_factory):
         listens = ["--recipe", "recogniser", "--steps", "200", *RECOGNISER_SETTINGS]
         see("train", folder / "data" / "ann", *listens, "-o", "listener")
         see("train", folder / "data", "--recipe", "speech-voices", "--steps", "4", *SPEECH_SETTINGS, "-o", "voices")
-        # What it writes is pieces of words, which can be spoken.
-        write_texts(folder / "texts")
-        see("train", folder / "texts", "--steps", "6", *TEXT_SETTINGS, "-o", "talker")
+        # What it writes is a few of the words that the voice learned, and short enough to be spoken at once.
+        (folder / "texts").mkdir()
+        for number in range(12):
+            lines = "\n".join(sentence(number + line) for line in range(20))
+            (folder / "texts" / f"{number}.txt").write_text(f"{number % 3 * 'low '}{lines}\n", encoding="utf-8")
+        see("train", folder / "texts", "--steps", "60", *TEXT_SETTINGS, "-o", "talker")
     running = Server(folder)
     yield running
     assert running.stop() == 0
@@ -44,7 +47,7 @@ def test_what_is_said_becomes_the_message_and_the_answer_is_read_aloud(server, t
         studio = Pages(browser, server.address)
         page = studio.go("chat?model=talker")
         page.get_by_text("Controls", exact=True).click()
-        page.get_by_role("spinbutton", name="Max tokens", exact=True).fill("12")
+        page.get_by_role("spinbutton", name="Max tokens", exact=True).fill("4")
         speak = page.get_by_role("button", name="Speak")
         studio.context.clear_permissions()
         speak.click()

@@ -94,7 +94,7 @@ function reader(names) {
   const box = h("input", { type: "checkbox", onchange: prepare });
   const read = async (text) => {
     quiet();
-    const input = text.replace(/```[^]*?```|[*_`#|]/g, " ").trim();
+    const input = text.replace(/```[^]*?```|\[\d+\]|[*_`#|]/g, " ").trim();
     if (!box.checked || !input) return;
     stopper = new AbortController();
     try {
