@@ -273,7 +273,17 @@ def test_every_setting_of_the_network_changes_it() -> None:
     }
     for name, value in changes.items():
         assert plain.changed(**{name: value}).parameter_count() != plain.parameter_count(), name
-    others = ("height", "width", "channels", "beta", "free_bits", "noise_share", "noise_deviation", "outline_cells")
+    others = (
+        "height",
+        "width",
+        "channels",
+        "frames",
+        "beta",
+        "free_bits",
+        "noise_share",
+        "noise_deviation",
+        "outline_cells",
+    )
     covered = {*changes, *others}
     assert covered == {field.name for field in dataclasses.fields(VaeConfig)}
 
