@@ -28,7 +28,7 @@ def place(tmp_path_factory):
         saved(folder / "models" / "painter", DiffusionConfig(**CONFIG))
         saved(folder / "models" / "rival", DiffusionConfig(**CONFIG))
         talker(folder / "models" / "talker")
-    shutil.copytree(folder / "models" / "talker", folder / "models" / "teller")
+        talker(folder / "models" / "teller", seed=1)
     return folder
 
 
@@ -113,14 +113,16 @@ def test_a_chat_outlives_a_model_that_is_not_there_yet_and_an_answer_that_fails(
     other.get_by_label("Message").fill("Of the other tab")
     other.keyboard.press("Enter")
     other.get_by_role("button", name="Answer anew").wait_for()
-    page.get_by_label("Message").fill("And then")
+    page.get_by_role("button", name="New", exact=True).click()
+    page.get_by_label("Message").fill("Of this one")
     page.keyboard.press("Enter")
-    page.get_by_role("button", name="Answer anew").nth(1).wait_for()
+    page.get_by_role("button", name="Answer anew").wait_for()
     other.reload()
     other.get_by_text("Controls", exact=True).wait_for()
     assert sorted(other.get_by_label("Conversations").locator("option").all_inner_texts()) == [
         "Hello",
         "Of the other tab",
+        "Of this one",
     ]
 
 

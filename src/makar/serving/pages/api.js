@@ -31,7 +31,7 @@ function askForKey() {
 /** Ask the server; `json` (values, or a text that is JSON already) or `form` is sent. Returns the response once it is no refusal. */
 export async function request(path, { method, json, form, signal } = {}) {
   for (;;) {
-    const sent = { method: method ?? (json || form ? "POST" : "GET"), headers: headers(), signal };
+    const sent = { method: method ?? (json || form ? "POST" : "GET"), headers: headers(), signal, keepalive: method === "DELETE" };
     if (json) Object.assign(sent, { body: typeof json === "string" ? json : JSON.stringify(json), headers: { ...sent.headers, "content-type": "application/json" } });
     if (form) sent.body = form;
     let answer;
@@ -104,10 +104,11 @@ export function drawn(image, base64) {
 
 export const bytesOf = (base64) => Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
 
-/** Wait until what is made in the background at a path is over; `told` is called meanwhile. */
+/** Wait until what is made in the background at a path is over; `told` is called meanwhile. Not to hear of it for a minute ends nothing. */
 export async function madeAt(path, { signal, told } = {}) {
-  for (let wait = 300; ; wait = Math.min(2000, 1.1 * wait)) {
-    const found = await call(path, { signal });
+  for (let wait = 300, missed = 0; ; wait = Math.min(2000, 1.1 * wait)) {
+    const found = await call(path, { signal }).catch((error) => { if (error.status !== 0 || ++missed > 30) throw error; return {}; });
+    if (found.status) missed = 0;
     if (found.status === "failed") throw new Error(found.error.message);
     if (found.status === "completed") return found;
     if (found.status === "in_progress") told?.(found.progress, found.makar);

@@ -78,11 +78,14 @@ async function soundOf({ model, prompt, seed, controls }, { signal } = {}) {
 async function clipOf({ model, prompt, seed, controls }, { signal, told } = {}) {
   const { id } = await call("/v1/videos", { json: { model, prompt, seed, controls, store: true }, signal });
   const path = `/v1/videos/${id}`;
+  // What was made is in the library, and what was not is not wanted any more.
+  const forget = () => request(path, { method: "DELETE" }).catch(() => {});
+  addEventListener("pagehide", forget);
   try {
     return kept({ ...(await madeAt(path, { signal, told })).makar, model, prompt, medium: "video" });
   } finally {
-    // What was made is in the library, and what was not is not wanted any more.
-    await request(path, { method: "DELETE" }).catch(() => {});
+    removeEventListener("pagehide", forget);
+    await forget();
   }
 }
 
