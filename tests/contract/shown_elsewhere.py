@@ -37,6 +37,7 @@ SHOWN_ELSEWHERE = {
     ("extractive", "diversity"): "families/extractive/test_extractive.py",
     ("seq2seq", "length_penalty"): "families/seq2seq/test_beam_search.py",
     ("prompted-image", "caption"): "codecs/test_prompted_image.py",
+    ("speech", "use_times"): "codecs/test_spoken_units.py",
     ("speech", "pitch_shift"): "codecs/test_moved_voice.py",
     ("tacotron", "label"): "families/tacotron/test_tacotron.py",
     ("vits", "label"): "families/waveform/test_vits.py",
