@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import shutil
+from types import SimpleNamespace
 
 import pytest
 import safetensors.torch
@@ -182,6 +183,11 @@ def test_adapters_add_up_and_are_switched_at_run_time(folder):
     stated = asset.manifest["computing"]["adapters"]
     assert [(one["name"], one["weight"]) for one in stated] == [("plain", 0.5), ("long", 2.0)]
     model = makar.load("writer")
+    family = model.artifact.family()
+    family.use_engine(SimpleNamespace(stated={"engine": "llama.cpp"}))
+    with pytest.raises(UnsupportedError, match="other adapters while llama.cpp"):
+        model.switch(["plain:0.5"])
+    family.use_engine(None)
     model.switch(["plain:0.5", "long:2"])
     assert model.generate("Chapter", options=SHORT, seed=2)[0].content == asset.content
     model.switch()

@@ -52,6 +52,20 @@ def use_engine(model: "Model", name: str, *, precision: str = "float32") -> None
     )
 
 
+def check_no_engine(artifact: "Artifact") -> None:
+    """Refuse what an engine does not follow: it computes the weights of its own file.
+
+    Raises:
+        UnsupportedError: An engine other than Makar's own code computes the texts of a model.
+    """
+    if engine := _writer(artifact).computing.get("engine"):
+        raise UnsupportedError(
+            f"other adapters while {engine} computes the texts",
+            expected="Makar's own code",
+            do='makar.api.engines.use_engine(model, "torch") first',
+        )
+
+
 def _writer(artifact: "Artifact") -> "Family":
     """Return what computes the tokens of a model: of one that talks its decoder."""
     from makar.families.conversation.speaking import SpeakingFamily

@@ -355,8 +355,10 @@ class Model:
 
     def switch(self, loras: Sequence[str] = ()) -> None:
         """Take other adapters of text than before, or none, from the next call on; ``loras`` as in ``load``."""
+        from makar.api.engines import check_no_engine
         from makar.artifacts.adapters import adapters_for
 
+        check_no_engine(self.artifact)
         self.artifact.use_adapters(adapters_for(self.artifact, loras))
 
     def novelty_index(self) -> "NoveltyIndex | LineageIndex | None":
