@@ -69,7 +69,10 @@ def test_it_goes_on_with_pairs_and_questions(home, data, task):
     assert run.plan.recipe.name == task and stage.family.learns == "pairs" and stage.codec.task == task
     assert stage.family.target_length == run.model.artifact.codec().lengths.target
     before, after = tensors(makar.load("language")), tensors(run.model)
-    assert before.keys() == after.keys() and any(not np.array_equal(before[name], after[name]) for name in before)
+    added = {name for name in after if name not in before}
+    # Where there is much to copy a head for it is new.
+    assert before.keys() <= after.keys() and all(name.startswith("copying.") for name in added)
+    assert any(not np.array_equal(before[name], after[name]) for name in before)
     assert run.model.artifact.codec().tokenizer_json() == makar.load("language").artifact.codec().tokenizer_json()
     prompt = "3 old lamps" if task == "rewrite" else "Where is fox 3?\n\nFox 3 sleeps. It is in hole 3."
     assert isinstance(run.model.generate(prompt, options={"max_tokens": 8})[0].content, str)

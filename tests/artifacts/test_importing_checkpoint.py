@@ -117,11 +117,11 @@ def test_a_window_that_slides_limits_the_context(checkpoints, tmp_path):
     assert model.artifact.family_config.context == 32
 
 
-def test_a_checkpoint_as_it_came_is_not_trained_on_but_says_how(checkpoints, tmp_path):
+def test_a_checkpoint_that_continues_no_text_is_not_trained_on_and_says_what_is(checkpoints, tmp_path):
     texts = write_texts(tmp_path / "texts")
     with pytest.raises(UnsupportedError, match="somebody else's model") as caught:
-        makar.train(texts, steps=1, from_model=checkpoints("llama"))
-    assert "makar import" in caught.value.do
+        makar.train(texts, steps=1, from_model=checkpoints("t5"))
+    assert "continues text" in caught.value.expected
 
 
 @pytest.mark.parametrize("name", ["qwen3", "llama"])

@@ -888,7 +888,7 @@ SOLVED = [*LABEL, "--examples", "solved.csv", "--shots", "1"]
 PREDICT = {
     "--examples": (LABEL, ["--examples", "solved.csv"]),
     "--shots": (SOLVED, ["--shots", "3"]),
-    "--pick": (SOLVED, ["--pick", "similar"]),
+    "--pick": ([*SOLVED[:-1], "2"], ["--pick", "similar"]),
     "--calibration": (LABEL, ["--calibration", "none"]),
     "--template": (LABEL[:-2], LABEL[-2:]),
 }
@@ -1352,9 +1352,11 @@ def test_options_of_demo(place, tmp_path, monkeypatch):
 
 CASES |= {
     ("makar ask", option): "test_options_of_ask"
-    for option in ("--in", "--model", "--synthesise", "--limit", "--seed", "-o")
+    for option in ("--in", "--model", "--synthesise", "--limit", "--seed", "-o", "--evaluate", "<question>?")
 }
-CASES["makar index", "-o"] = CASES["makar index", "--encoder"] = "test_options_of_ask"
+CASES |= {
+    ("makar index", option): "test_options_of_ask" for option in ("-o", "--encoder", "--base-url", "--change-encoder")
+}
 
 
 def write_rules(folder):
@@ -1387,7 +1389,16 @@ def test_options_of_ask(place, tmp_path):
     assert "without --model" in see(*words, "first.sqlite", "-o", "quoted.txt", code=2).messages
     # A model that makes no vectors is read and refused; tests/api/test_reading.py has one that does.
     assert "embed" in see("index", "rules", "-o", "first.sqlite", "--encoder", "writer", code=2).messages
+    # tests/api/test_embedders.py has encoders that change, and an endpoint that answers.
+    assert "--encoder" in see("index", "rules", "-o", "first.sqlite", "--change-encoder", code=2).messages
+    nobody = ["--encoder", "openai:nobody", "--base-url", "http://127.0.0.1:9/v1"]
+    assert "127.0.0.1:9" in see("index", "rules", "-o", "first.sqlite", *nobody, code=1).messages
     assert see(*words, "first.sqlite").output == plain
+    asked = {"question": words[1], "answer": "within 30 days", "document": "a.md"}
+    Path("known.jsonl").write_text(json.dumps(asked) + "\n", encoding="utf-8")
+    scores = see("ask", "--evaluate", "known.jsonl", "--in", "first.sqlite", "-o", "known", "--json").values["scores"]
+    assert scores and Path("known/report.html").is_file()
+    assert "question" in see("ask", "--in", "first.sqlite", code=2).messages
 
 
 # --- promote ----------------------------------------------------------------------------------------------------------------------

@@ -247,7 +247,7 @@ def test_clips_are_compared_blind(server, place, monkeypatch):
         ({"size": "720x1280"}, "32x32"),
         ({"seconds": "8"}, "seconds"),
         ({"extra_body": {"steps": 0}}, "steps"),
-        ({"input_reference": {"file_id": "file-1"}}, "input_reference"),
+        ({"extra_body": {"input_reference": {"file_id": "file-1"}}}, "input_reference"),
     ],
 )
 def test_what_no_clip_can_be_made_of_is_refused(videos, change, word):

@@ -115,6 +115,7 @@ def _plain(value: Any) -> Any:
 
 
 def known_types() -> Any:
+    """Return the table of transformers with the configuration of every type."""
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
     return CONFIG_MAPPING
