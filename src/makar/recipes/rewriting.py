@@ -63,7 +63,7 @@ def answer(origin: Origin | None = None) -> Recipe:
         "answer",
         PairCodecConfig(task="answer", longest_target=64),
         summary="answers a question from a passage that is given with it",
-        expected="fairytaleqa, 10 minutes of half a Zen 3 core: 3.8 nats a token of held-out answers",
+        expected="fairytaleqa, 18 minutes of one Zen 3 core: ROUGE-L 14.0 (the sentence nearest to the question 21.7)",
         origin=origin,
     )
 
