@@ -8,6 +8,7 @@ time nor the sizes are measured.
 Source: Rombach et al. 2022, arXiv 2112.10752.
 """
 
+from makar.codecs.codec import CodecConfig
 from makar.codecs.image_config import ImageCodecConfig
 from makar.codecs.latent_config import LatentCodecConfig
 from makar.families.diffusion.config import DiffusionConfig
@@ -24,18 +25,12 @@ EXPECTED = (
 )
 LATENT_CHANNELS = 4
 DIVERGENCE_WEIGHT = 0.1
+AUTOENCODER = "autoencoder"
+IMAGES_A_BATCH = 64
 
 
 def latent_diffusion() -> Recipe:
     """Return the recipe for described images by way of latents."""
-    autoencoder = VaeConfig(
-        patch=2,
-        multipliers=(1, 2),
-        latent_channels=(0, LATENT_CHANNELS),
-        vector_latents=0,
-        beta=DIVERGENCE_WEIGHT,
-        noise_share=0.0,
-    )
     images = ImageCodecConfig(use_captions=True)
     denoiser, optimisation = image_family_for(
         1e14,
@@ -54,19 +49,41 @@ def latent_diffusion() -> Recipe:
         summary="images of what you describe, made in the latents of an autoencoder: the design of Stable Diffusion",
         expected=EXPECTED,
         stages=(
-            Stage(
-                name="autoencoder",
-                codec=ImageCodecConfig(),
-                family=autoencoder,
-                optimisation=OptimisationConfig(learning_rate=4e-3, batch_size=64, average_share=0.05),
-                share=AUTOENCODER_SHARE,
-            ),
-            Stage(
-                name="image",
-                codec=LatentCodecConfig(component="autoencoder", base=images),
-                family=denoiser,
-                optimisation=optimisation,
-                share=1 - AUTOENCODER_SHARE,
-            ),
+            autoencoder_stage(ImageCodecConfig(), latent_autoencoder(), batch_size=IMAGES_A_BATCH),
+            latent_stage("image", images, denoiser, optimisation),
         ),
+    )
+
+
+def latent_autoencoder() -> VaeConfig:
+    """Return the autoencoder of which a latent stands for four by four pixels."""
+    return VaeConfig(
+        patch=2,
+        multipliers=(1, 2),
+        latent_channels=(0, LATENT_CHANNELS),
+        vector_latents=0,
+        beta=DIVERGENCE_WEIGHT,
+        noise_share=0.0,
+    )
+
+
+def autoencoder_stage(codec: CodecConfig, autoencoder: VaeConfig, *, batch_size: int) -> Stage:
+    """Return the first stage: what makes latents of what the codec makes."""
+    return Stage(
+        name=AUTOENCODER,
+        codec=codec,
+        family=autoencoder,
+        optimisation=OptimisationConfig(learning_rate=4e-3, batch_size=batch_size, average_share=0.05),
+        share=AUTOENCODER_SHARE,
+    )
+
+
+def latent_stage(name: str, base: CodecConfig, denoiser: DiffusionConfig, optimisation: OptimisationConfig) -> Stage:
+    """Return the second stage: a denoiser of the latents that the first one makes."""
+    return Stage(
+        name=name,
+        codec=LatentCodecConfig(component=AUTOENCODER, base=base),
+        family=denoiser,
+        optimisation=optimisation,
+        share=1 - AUTOENCODER_SHARE,
     )

@@ -8,15 +8,18 @@ makes that latent anew, and pixels outside of the hole are put back. Neither the
 Source: Blattmann et al. 2023, arXiv 2304.08818, with an autoencoder that is not tuned along time.
 """
 
-from makar.codecs.latent_config import LatentCodecConfig
 from makar.codecs.video_config import VideoCodecConfig
 from makar.families.diffusion.config import DiffusionConfig
-from makar.families.vae.config import VaeConfig
-from makar.recipe import OptimisationConfig, Recipe, Stage
-from makar.recipes.latent_images import AUTOENCODER_SHARE, DIVERGENCE_WEIGHT, LATENT_CHANNELS
+from makar.recipe import Recipe
+from makar.recipes.latent_images import (
+    IMAGES_A_BATCH,
+    LATENT_CHANNELS,
+    autoencoder_stage,
+    latent_autoencoder,
+    latent_stage,
+)
 from makar.recipes.video import TIME_DEVIATION, TIME_MEAN, clip_family_for
 
-FRAMES_A_BATCH = 64
 REDUCTION = 4
 """Pixels along each side that a latent stands for."""
 
@@ -35,17 +38,7 @@ def latent_video_text() -> Recipe:
 
 def _recipe(name: str, *, summary: str, codec: VideoCodecConfig, family: DiffusionConfig) -> Recipe:
     frames = codec.frames
-    autoencoder = VaeConfig(
-        frames=frames,
-        height=codec.height,
-        width=codec.width,
-        patch=2,
-        multipliers=(1, 2),
-        latent_channels=(0, LATENT_CHANNELS),
-        vector_latents=0,
-        beta=DIVERGENCE_WEIGHT,
-        noise_share=0.0,
-    )
+    autoencoder = latent_autoencoder().changed(frames=frames, height=codec.height, width=codec.width)
     shaped = family.changed(
         frames=frames,
         channels=frames * LATENT_CHANNELS,
@@ -55,26 +48,15 @@ def _recipe(name: str, *, summary: str, codec: VideoCodecConfig, family: Diffusi
         time_deviation=TIME_DEVIATION,
     )
     denoiser, optimisation = clip_family_for(1e14, clips=10_000, family=shaped)
-    learning = OptimisationConfig(learning_rate=4e-3, batch_size=max(1, FRAMES_A_BATCH // frames), average_share=0.05)
     return Recipe(
         name=name,
         medium="video",
         summary=f"{summary}, made in the latents of an autoencoder of their frames: latent video diffusion",
         expected="not measured",
         stages=(
-            Stage(
-                name="autoencoder",
-                codec=codec.changed(use_captions=False),
-                family=autoencoder,
-                optimisation=learning,
-                share=AUTOENCODER_SHARE,
+            autoencoder_stage(
+                codec.changed(use_captions=False), autoencoder, batch_size=max(1, IMAGES_A_BATCH // frames)
             ),
-            Stage(
-                name="video",
-                codec=LatentCodecConfig(component="autoencoder", base=codec),
-                family=denoiser,
-                optimisation=optimisation,
-                share=1 - AUTOENCODER_SHARE,
-            ),
+            latent_stage("video", codec, denoiser, optimisation),
         ),
     )

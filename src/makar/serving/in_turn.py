@@ -11,7 +11,7 @@ from typing import Any
 
 from makar.errors import MakarError
 from makar.serving.background import LOG, Background
-from makar.serving.front import now
+from makar.serving.front import Front, now
 from makar.serving.problems import LIMITED, Problem, problem_of
 from makar.serving.shelf import Shelf
 
@@ -50,7 +50,8 @@ class InTurn:
 
     Args:
         kept: Where the documents are.
-        make: Makes one, of its document; returns what its document says from then on, and the bytes that lie beside it or ``None``.
+        make: Makes one, of its document, with the server around it; returns what its document says from then on, and the bytes that lie
+            beside it or ``None``.
         noun: What they are called.
         most_open: Those that may wait; each holds its place until it is made or deleted.
     """
@@ -58,7 +59,7 @@ class InTurn:
     def __init__(
         self,
         kept: Shelf,
-        make: Callable[[Document, Progress], Awaitable[tuple[Document, bytes | None]]],
+        make: Callable[[Front, Document, Progress], Awaitable[tuple[Document, bytes | None]]],
         *,
         noun: str,
         most_open: int,
@@ -68,11 +69,13 @@ class InTurn:
         self._noun = noun
         self._most_open = most_open
         self._background = Background(self._step)
+        self._front: Front | None = None
         self._making: tuple[str, asyncio.Task[tuple[Document, bytes | None]]] | None = None
         self._progress = Progress()
 
-    def start(self) -> None:
+    def start(self, front: Front) -> None:
         """Begin to work; what was being made when the server ended is made anew."""
+        self._front = front
         self._background.start()
 
     async def stop(self) -> None:
@@ -118,7 +121,8 @@ class InTurn:
         document = waiting[-1]
         self.kept.put(document["id"], document | {"status": "in_progress"})
         self._progress = Progress()
-        work = asyncio.ensure_future(self._make(document, self._progress))
+        assert self._front is not None, "nothing is made before it is started"
+        work = asyncio.ensure_future(self._make(self._front, document, self._progress))
         self._making = document["id"], work
         try:
             changed, content = await work

@@ -62,20 +62,9 @@ class Videos:
 
     def __init__(self, kept: Shelf) -> None:
         self.line = InTurn(kept, self._made, noun="clips", most_open=MOST_OPEN)
-        self._front: Front | None = None
 
-    def start(self, front: Front) -> None:
-        """Begin to work."""
-        self._front = front
-        self.line.start()
-
-    async def stop(self) -> None:
-        """Stop."""
-        await self.line.stop()
-
-    async def _made(self, video: dict[str, Any], progress: Progress) -> tuple[dict[str, Any], bytes]:
-        assert self._front is not None
-        async with leased(self._front, video["model"]) as (_, process):
+    async def _made(self, front: Front, video: dict[str, Any], progress: Progress) -> tuple[dict[str, Any], bytes]:
+        async with leased(front, video["model"]) as (_, process):
             started = time.perf_counter()
             # To the end, because work that is left before it is over is cancelled.
             async for _, event in merged(process, [video["ask"]]):
@@ -84,7 +73,7 @@ class Videos:
         if video["ask"].get("store"):
             kind = CREATE if video["ask"]["reference"] is None else EDIT
             keeping = Keeping(model=video["model"], kind=kind, prompts=(video["prompt"],), shows_manifest=True)
-            await keep_file(self._front.library, keeping, event, seconds=time.perf_counter() - started)
+            await keep_file(front.library, keeping, event, seconds=time.perf_counter() - started)
             event["is_kept"] = NOT_KEPT not in event
         return {"makar": {name: event[name] for name in SAID if name in event}}, base64.b64decode(event["file"])
 

@@ -7,8 +7,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from makar.artifacts.export import export_artifact
+from makar.artifacts.save import save_artifact
 from makar.codecs.pair_config import PairCodecConfig
-from makar.errors import ConfigError, TensorMismatchError
+from makar.errors import ConfigError, TensorMismatchError, UnsupportedError
 from makar.families.seq2seq.config import PAIRS, SPANS, Seq2seqConfig
 from makar.families.seq2seq.decoding import Writer
 from makar.families.seq2seq.family import Seq2seqFamily, first_text
@@ -210,3 +212,33 @@ def test_attention_starts_as_blunt_as_that_of_others():
     query = family.tensors()["encoder.block.0.layer.0.SelfAttention.q.weight"]
     kept = family.network.get_parameter("encoder.0.attention.projected.weight")[: family.config.width]
     assert torch.equal(query * 8, kept) and math.sqrt(64) == 8
+
+
+@both
+def test_both_halves_are_traced_for_any_number_and_length(copies):
+    for part in models.family(copies=copies).onnx_parts():
+        free = {name: dict.fromkeys(axes, torch.export.Dim.DYNAMIC) for name, axes in part.dynamic.items()}
+        inputs = tuple(part.inputs.values())
+        torch.export.export(part.module, inputs, dynamic_shapes=tuple(free[name] for name in part.inputs))
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # the exporter warns about its own dependencies
+def test_a_model_that_copies_goes_out_as_onnx_and_as_nothing_else(tmp_path):
+    pytest.importorskip("onnxruntime")
+    family, codec = models.family(copies=True), models.codec()
+    stage = Stage(name="model", codec=codec.config, family=family.config)
+    artifact = save_artifact(
+        tmp_path / "model",
+        recipe=Recipe(name="rewrite", medium="text", summary="for tests", stages=(stage,)),
+        codec=codec,
+        family=family,
+        training={"run": ""},
+        data={"path": "", "fingerprint": "", "files": 0, "records": 0, "split": {}, "skipped": {}, "warnings": []},
+    )
+    # What it computes is compared with torch, at other lengths too, before the export ends.
+    written = export_artifact(artifact, folder=tmp_path / "out", to="onnx")
+    assert {"encoder.onnx", "decoder.onnx"} <= {path.name for path in written.iterdir()}
+    with pytest.raises(UnsupportedError, match="no form in transformers") as caught:
+        export_artifact(artifact, folder=tmp_path / "none", to="transformers")
+    assert "family.copies=false" in caught.value.expected

@@ -5,9 +5,10 @@ of ours and over any checkpoint of transformers alike.
 """
 
 import abc
+from collections.abc import Iterator
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional
 
@@ -58,6 +59,20 @@ class TokenScores(abc.ABC):
         """
 
     @abc.abstractmethod
+    def pieces(
+        self,
+        tokens: Int[Tensor, "batch length"],
+        counted: Bool[Tensor, "batch length"],
+        generator: torch.Generator | None,
+    ) -> Iterator[Float[Tensor, "_ vocabulary"]]:
+        """Yield the logits after the counted tokens of rows, in their order, a piece at a time; without gradients few exist at once.
+
+        Args:
+            tokens: Rows, filled up at their ends.
+            counted: Which tokens to say what follows of.
+            generator: Source of dropout's masks; ``None`` drops nothing.
+        """
+
     def log_probabilities(
         self,
         tokens: Int[Tensor, "batch length"],
@@ -74,6 +89,12 @@ class TokenScores(abc.ABC):
             generator: Source of dropout's masks; ``None`` drops nothing.
             temperature: What the logits are divided by, as where tokens are drawn.
         """
+        counted = learned[:, 1:] > 0
+        targets, found, done = tokens[:, 1:][counted], [], 0
+        for logits in self.pieces(tokens[:, :-1], counted, generator):
+            found.append(_of_targets(logits, targets[done : done + len(logits)], temperature))
+            done += len(logits)
+        return torch.zeros(counted.shape, device=tokens.device).masked_scatter(counted, torch.cat(found))
 
 
 class OwnScores(TokenScores):
@@ -117,26 +138,18 @@ class OwnScores(TokenScores):
         targets = tokens[:, 1:][counted]
         return linear_cross_entropy(stream[counted], network.head, targets, cap=network.logit_cap), len(targets)
 
-    def log_probabilities(
+    def pieces(
         self,
         tokens: Int[Tensor, "batch length"],
-        learned: Int[Tensor, "batch length"],
-        generator: torch.Generator | None = None,
-        *,
-        temperature: float = 1.0,
-    ) -> Float[Tensor, "batch length_less_one"]:
-        """Return the log-probabilities, in pieces, so that few logits exist at a time without gradients."""
-        network = self._writer.network
-        counted = learned[:, 1:] > 0
-        stream, targets = self.stream(tokens[:, :-1], generator)[counted], tokens[:, 1:][counted]
-        rows = max(1, PIECE_LOGITS // len(network.head)) if not torch.is_grad_enabled() else max(1, len(targets))
+        counted: Bool[Tensor, "batch length"],
+        generator: torch.Generator | None,
+    ) -> Iterator[Float[Tensor, "_ vocabulary"]]:
+        """Yield the logits, in pieces where there are no gradients."""
+        network, stream = self._writer.network, self.stream(tokens, generator)[counted]
+        rows = len(stream) if torch.is_grad_enabled() else PIECE_LOGITS // len(network.head)
         cast = network.head.to(stream.dtype)
-        parts = [
-            _of_targets(capped((part @ cast.T).float(), network.logit_cap), right, temperature)
-            for part, right in zip(stream.split(rows), targets.split(rows))
-        ]
-        found = torch.cat(parts) if parts else stream.new_zeros(0, dtype=torch.float32)
-        return torch.zeros(counted.shape, device=stream.device).masked_scatter(counted, found)
+        for part in stream.split(max(1, rows)):
+            yield capped((part @ cast.T).float(), network.logit_cap)
 
 
 class CheckpointScores(TokenScores):
@@ -176,20 +189,15 @@ class CheckpointScores(TokenScores):
             return logits.sum() * 0.0, 0
         return functional.cross_entropy(logits, targets), len(targets)
 
-    def log_probabilities(
+    def pieces(
         self,
         tokens: Int[Tensor, "batch length"],
-        learned: Int[Tensor, "batch length"],
-        generator: torch.Generator | None = None,
-        *,
-        temperature: float = 1.0,
-    ) -> Float[Tensor, "batch length_less_one"]:
-        """Return the log-probabilities."""
+        counted: Bool[Tensor, "batch length"],
+        generator: torch.Generator | None,
+    ) -> Iterator[Float[Tensor, "_ vocabulary"]]:
+        """Yield all logits at once."""
         del generator
-        counted = learned[:, 1:] > 0
-        logits = self._writer.logits_at(tokens[:, :-1], counted)
-        found = _of_targets(logits, tokens[:, 1:][counted], temperature)
-        return torch.zeros(counted.shape, device=found.device).masked_scatter(counted, found)
+        yield self._writer.logits_at(tokens, counted)
 
 
 def scores_of(writer: Writer) -> TokenScores:

@@ -8,11 +8,12 @@ Source: Gu et al. 2016, arXiv 1603.06393 (copying); See et al. 2017, arXiv 1704.
 """
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
 from makar.nn.linear import Linear
+from makar.tensor_spec import PADDING_TOKEN
 
 NEVER = float("-inf")
 RARELY = -1.0
@@ -40,18 +41,18 @@ class Copying(nn.Module):
         self,
         stream: Float[Tensor, "batch length width"],
         keys: Float[Tensor, "batch others width"],
-        exists: Bool[Tensor, "batch others"],
+        source: Int[Tensor, "batch others"],
     ) -> tuple[Float[Tensor, "batch length others"], Float[Tensor, "batch length"]]:
         """Return where each position points, and the logit of the gate, both float32.
 
         Args:
             stream: Before the output layer, normed.
             keys: ``self.keys`` of the states that were read.
-            exists: Which of them are there.
+            source: The tokens of it, filled up at the end.
         """
         queries = self.queries(stream) * stream.shape[-1] ** -0.5
         scores = torch.bmm(queries, keys.transpose(1, 2)).float()
-        pointing = scores.masked_fill(~exists[:, None], NEVER).softmax(-1)
+        pointing = scores.masked_fill((source == PADDING_TOKEN)[:, None], NEVER).softmax(-1)
         return pointing, (stream.float() @ self.gate) + self.offset
 
     def beside(
@@ -60,7 +61,6 @@ class Copying(nn.Module):
         states: Float[Tensor, "batch others width"],
         source: Int[Tensor, "batch others"],
         target: Int[Tensor, "batch length"],
-        exists: Bool[Tensor, "batch others"],
     ) -> tuple[Float[Tensor, "batch length"], Float[Tensor, "batch length"]]:
         """Return the logarithms of the share of the output layer, and of the probability that each right token has by copying.
 
@@ -69,9 +69,8 @@ class Copying(nn.Module):
             states: What was read.
             source: The tokens of it.
             target: The right tokens.
-            exists: Which of the source's are there.
         """
-        pointing, gate = self(stream, self.keys(states), exists)
+        pointing, gate = self(stream, self.keys(states), source)
         same = source[:, None, :] == target[:, :, None]
         found = (pointing * same).sum(-1).clamp_min(LEAST)
         return functional.logsigmoid(-gate), functional.logsigmoid(gate) + found.log()
@@ -82,7 +81,6 @@ class Copying(nn.Module):
         stream: Float[Tensor, "rows length width"],
         keys: Float[Tensor, "rows others width"],
         source: Int[Tensor, "rows others"],
-        exists: Bool[Tensor, "rows others"],
     ) -> Float[Tensor, "rows length vocabulary"]:
         """Return the logarithms of the probabilities of all tokens.
 
@@ -91,9 +89,8 @@ class Copying(nn.Module):
             stream: Before it, normed.
             keys: ``self.keys`` of the states that were read.
             source: The tokens of it.
-            exists: Which of them are there.
         """
-        pointing, gate = self(stream, keys, exists)
+        pointing, gate = self(stream, keys, source)
         share = gate.sigmoid()[:, :, None]
         places = source[:, None].expand_as(pointing)
         found = (logits.float().softmax(-1) * (1.0 - share)).scatter_add(2, places, pointing * share)

@@ -145,7 +145,6 @@ class Block:
             stream.view(by_example),
             self._copied,
             self._source,
-            self._source != PADDING_TOKEN,
         )
         return mixed.flatten(0, 1)
 

@@ -107,7 +107,7 @@ class Seq2seqFamily(Family):
         stream = self.network.write(states, exists, begun, generator=generator)
         beside = None
         if self.network.copying is not None:
-            left, found = self.network.copying.beside(stream, states, source, target, exists)
+            left, found = self.network.copying.beside(stream, states, source, target)
             beside = left[counted], found[counted]
         value = linear_cross_entropy(
             stream[counted], self.network.head, target[counted], smoothing=smoothing, beside=beside

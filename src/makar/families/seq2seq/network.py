@@ -229,7 +229,8 @@ class Seq2seqNetwork(nn.Module):
         """
         config, dtype = self.config, states.dtype
         positions = torch.arange(begun.shape[1], device=begun.device)
-        future = seen(positions <= positions[:, None]).transpose(0, 2).expand(len(begun), -1, -1, -1)
+        # Not len(begun), which is a constant in a graph that is traced for export.
+        future = seen(positions <= positions[:, None]).transpose(0, 2).expand(begun.shape[0], -1, -1, -1)
         added = self._added(self.decoder_distances(positions, positions), future, dtype)
         others = seen(exists).expand(-1, config.heads, begun.shape[1], -1).to(dtype)
         read = (states, others.reshape(-1, begun.shape[1], states.shape[1]))
@@ -256,7 +257,7 @@ class Seq2seqNetwork(nn.Module):
         logits = stream @ self.head.T
         if self.copying is None:
             return logits
-        return self.copying.mixed(logits, stream, self.copying.keys(states), source, exists)
+        return self.copying.mixed(logits, stream, self.copying.keys(states), source)
 
     def _added(self, distances: Tensor, masked: Tensor, dtype: torch.dtype) -> Tensor:
         return (distances + masked).to(dtype).flatten(0, 1)

@@ -48,28 +48,17 @@ class Readings:
 
     def __init__(self, kept: Shelf) -> None:
         self.line = InTurn(kept, self._made, noun="scripts", most_open=MOST_OPEN)
-        self._front: Front | None = None
 
-    def start(self, front: Front) -> None:
-        """Begin to work."""
-        self._front = front
-        self.line.start()
-
-    async def stop(self) -> None:
-        """Stop."""
-        await self.line.stop()
-
-    async def _made(self, reading: Document, progress: Progress) -> tuple[Document, bytes]:
-        assert self._front is not None
+    async def _made(self, front: Front, reading: Document, progress: Progress) -> tuple[Document, bytes]:
         ask, started = reading["ask"], 0.0
         given = {"drawing": self.line.kept.content(reading["id"]) if ask["has_drawing"] else None}
         given["consent"] = None if ask["consent"] is None else base64.b64decode(ask["consent"])
         with tempfile.TemporaryDirectory(prefix="makar-reading-") as place:
             told = {name: ask[name] for name in ("script", "seed", "options", "mouth")}
             told |= {name: _written(Path(place) / name, content) for name, content in given.items()}
-            told["voices"] = {name: source_of(self._front.pool, said)[1] for name, said in ask["voices"].items()}
+            told["voices"] = {name: source_of(front.pool, said)[1] for name, said in ask["voices"].items()}
             if ask["vocoder"] is not None:
-                told["options"] = told["options"] | {"vocoder": self._front.pool.place(ask["vocoder"]).source}
+                told["options"] = told["options"] | {"vocoder": front.pool.place(ask["vocoder"]).source}
             told |= {"form": f".{reading['form']}", "out": f"{place}/{MADE}.{reading['form']}"}
             made: Path | None = None
             async with contextlib.aclosing(lines_of(told)) as lines:
@@ -86,7 +75,7 @@ class Readings:
         kind = TYPES.get(reading["form"], SOUND_TYPE)
         statement, event = signed["manifest"], {"manifest": signed}
         keeping = Keeping(model=reading["model"], kind=CREATE, prompts=(ask["script"],), shows_manifest=True)
-        await keep_content(self._front.library, keeping, event, content, kind, seconds=time.perf_counter() - started)
+        await keep_content(front.library, keeping, event, content, kind, seconds=time.perf_counter() - started)
         lost = {NOT_KEPT: event[NOT_KEPT]} if NOT_KEPT in event else {}
         said = {
             "asset": statement["id"],
