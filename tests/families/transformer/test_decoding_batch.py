@@ -85,6 +85,44 @@ def test_a_text_that_repeats_takes_fewer_steps() -> None:
     assert plain.steps == 39 and quick.steps <= 6
 
 
+@pytest.mark.parametrize("precision", ["float32", "float32-batched", "int8"])
+@pytest.mark.parametrize("layout", ["mainstream", "compact"])
+def test_prompts_that_are_read_together_are_computed_as_if_alone(layout: str, precision: str) -> None:
+    example = make_example(layout, context=512)
+    weights = pack_weights(example.shape, example.tensors, precision=precision, positions=512)
+    # Of different lengths, and one of them goes on from what stands in its slot already.
+    begun, rows = [5, 6, 7], [[1, 2, 3, 4, 5, 6, 7], [9], [token % 250 for token in range(BLOCK)], [8, 8, 1]]
+
+    def reader() -> WeightsReader:
+        made = WeightsReader(weights, slots=len(rows), capacity=512)
+        made.read([begun], [3])
+        return made
+
+    alone = []
+    for slot, row in enumerate(rows):
+        one = reader()
+        alone.append((one.read([row], [slot])[0], one.append([[4, 2]], [slot])[0].clone()))
+    together = reader()
+    found = together.read(rows, range(len(rows)))
+    assert together.lengths == [7, 1, BLOCK, 6]
+    for slot, (after, further) in enumerate(alone):
+        assert torch.equal(found[slot], after)
+        assert torch.equal(together.append([[4, 2]], [slot])[0], further)
+
+
+def test_prompts_of_several_blocks_are_read_together() -> None:
+    example = make_example("mainstream", context=1024)
+    prompts = [[(number + token) % 250 for token in range(length)] for number, length in enumerate((300, 3, 140, 256))]
+    alone = [written(batch_of(example), writing_of(prompt, limit=5)) for prompt in prompts]
+    batch = batch_of(example, slots=4)
+    writings = [writing_of(prompt, limit=5) for prompt in prompts]
+    for writing in writings:
+        batch.join(writing)
+    while batch.is_busy:
+        batch.step()
+    assert [writing.tokens[-5:] for writing in writings] == alone
+
+
 def test_whole_blocks_in_common_are_not_read_again() -> None:
     example = make_example("mainstream", context=1024)
     first = [token % 250 for token in range(2 * BLOCK + 9)]
@@ -179,11 +217,11 @@ def test_after_an_error_every_text_is_read_anew_and_ends_as_it_would_have() -> N
     reader = batch._reader
     read, asked = reader.read, []
 
-    def failing(tokens: list[int], slot: int) -> torch.Tensor:
-        asked.append(slot)
-        if len(asked) == 3:
+    def failing(rows: list[list[int]], slots: list[int]) -> Any:
+        asked.extend(slots)
+        if len(asked) == 4:
             raise MemoryError
-        return read(tokens, slot)
+        return read(rows, slots)
 
     reader.read = failing  # type: ignore[method-assign]
     for text in texts:

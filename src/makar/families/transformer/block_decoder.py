@@ -1,10 +1,10 @@
 """Many positions at once in torch, on any device: prompts in one pass, and every step where the device is not the CPU.
 
 Prompts of different lengths are aligned at their start and padded at their end. What padding writes into the cache lies beyond the
-slot's length: it is masked until real tokens overwrite it.
+slot's length: it is masked until real tokens overwrite it. ``read_apart`` pads nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from jaxtyping import Float, Int
@@ -27,6 +27,52 @@ def read_block(
         slots: The cache slot of each row.
     """
     return read_vectors(weights, cache, _embedded(weights, tokens), slots=slots)
+
+
+def read_apart(
+    weights: DecoderWeights, cache: KeyValueCache, tokens: Sequence[Int[Tensor, " _"]], *, slots: Sequence[int]
+) -> Float[Tensor, "rows vocabulary"]:
+    """Append tokens to slots like ``read_block``: rows lie one behind the other in the products, and each attends alone.
+
+    On the CPU a row is computed to the same bits alone and in company where the products are (``Product.is_alike``).
+    """
+    device = weights.embedding.device
+    lengths = [len(row) for row in tokens]
+    starts = [cache.lengths[slot] for slot in slots]
+    positions = torch.cat([torch.arange(start, start + length) for start, length in zip(starts, lengths)]).to(device)
+    masks = [_causal(start, length, device) for start, length in zip(starts, lengths)]
+
+    def attend(layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        rows = zip(*(part[0].split(lengths) for part in (query, key, value)))
+        merged = []
+        for (row, keys, values), slot, start, mask in zip(rows, slots, starts, masks):
+            end = start + len(row)
+            past = cache.keys(layer)[slot, :, :end], cache.values(layer)[slot, :, :end]
+            for have, new in zip(past, (keys, values)):
+                have[:, start:] = new.transpose(0, 1)
+            found = functional.scaled_dot_product_attention(
+                row.transpose(0, 1)[None],
+                *(have[None] for have in past),
+                attn_mask=mask,
+                is_causal=mask is None,
+                scale=1.0,
+                enable_gqa=True,
+            )
+            merged.append(found[0].transpose(0, 1))
+        return torch.cat(merged)[None]
+
+    stream = torch.cat(_embedded(weights, tokens))[None]
+    hidden = _through(weights, stream, weights.rotations[positions][None, :, None], attend)[0]
+    for slot, length in zip(slots, lengths):
+        cache.lengths[slot] += length
+    return _logits(weights, hidden[torch.tensor(lengths, device=device).cumsum(0) - 1])
+
+
+def _causal(start: int, length: int, device: torch.device) -> Tensor | None:
+    """Return which of the positions up to the end each of the last ones may see; ``None`` where all are new."""
+    if start == 0:
+        return None
+    return torch.ones(length, start + length, dtype=torch.bool, device=device).tril(start)
 
 
 def read_vectors(
@@ -84,22 +130,32 @@ def _hidden(weights: DecoderWeights, cache: KeyValueCache, vectors: Sequence[Ten
     positions = starts[:, None] + torch.arange(length, device=device)
     reach = max(cache.lengths[slot] for slot in slots) + length
     mask = (torch.arange(reach, device=device) <= positions[..., None])[:, None]
-    rotation = weights.rotations[positions][:, :, None]
     index = torch.tensor(list(slots), device=device)
-    for number, layer in enumerate(weights.layers):
-        query, key, value = _query_key_value(weights, layer, stream, rotation)
+
+    def attend(layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         # Indexed axes come first: [rows, length, heads, head width].
-        cache.keys(number)[index[:, None], :, positions] = key
-        cache.values(number)[index[:, None], :, positions] = value
+        cache.keys(layer)[index[:, None], :, positions] = key
+        cache.values(layer)[index[:, None], :, positions] = value
         merged = functional.scaled_dot_product_attention(
             query.transpose(1, 2),
-            cache.keys(number)[index, :, :reach],
-            cache.values(number)[index, :, :reach],
+            cache.keys(layer)[index, :, :reach],
+            cache.values(layer)[index, :, :reach],
             attn_mask=mask,
             scale=1.0,
             enable_gqa=True,
         )
-        stream = stream + layer.merge.block(merged.transpose(1, 2).flatten(2))
+        return merged.transpose(1, 2)
+
+    return _through(weights, stream, weights.rotations[positions][:, :, None], attend)
+
+
+def _through(
+    weights: DecoderWeights, stream: Tensor, rotation: Tensor, attend: Callable[[int, Tensor, Tensor, Tensor], Tensor]
+) -> Tensor:
+    """Return what leaves the last layer; ``attend`` keeps keys and values of a layer and returns what the queries find."""
+    for number, layer in enumerate(weights.layers):
+        query, key, value = _query_key_value(weights, layer, stream, rotation)
+        stream = stream + layer.merge.block(attend(number, query, key, value).flatten(2))
         stream = stream + _feed_forward(weights, layer, stream)
     return stream
 

@@ -27,6 +27,8 @@ from makar.families.transformer.text_stream import TextStream
 
 BLOCK = 128
 """Positions of a prompt that are read at a time."""
+READ_TOGETHER = 16
+"""Texts of which a block is read at a time; with short ones it is the products that count, with long ones the memory."""
 TOGETHER = 16
 """Tokens of one step up to which guesses are added: the products are still bound by reading the weights."""
 
@@ -178,8 +180,9 @@ class DecodingBatch:
         full = [writing for writing in self._active if not self._remaining(writing)]
         if stepping:
             self._advance(stepping)
-        for writing in full + self._begin():
-            writing.choose(self._read(writing))
+        fresh = full + self._begin()
+        for writing, logits in zip(fresh, self._read(fresh)):
+            writing.choose(logits)
         moved = self._active
         for writing in moved:
             if writing.is_finished:
@@ -224,8 +227,20 @@ class DecodingBatch:
     def _remaining(self, writing: Writing) -> int:
         return self._reader.capacity - self._reader.lengths[writing.slot]
 
-    def _read(self, writing: Writing) -> Tensor:
-        """Read the whole text, or its last half where it is longer than its place, and return the logits that follow."""
+    def _read(self, writings: list[Writing]) -> list[Tensor]:
+        """Read whole texts, block by block, and return the logits that follow each."""
+        left = {number: deque(self._blocks_of(writing)) for number, writing in enumerate(writings)}
+        found: dict[int, Tensor] = {}
+        while left:
+            # Several texts at a time, a block of each: the products are larger, and the weights are read once.
+            together = list(left)[:READ_TOGETHER]
+            rows = [left[number].popleft() for number in together]
+            found |= zip(together, self._reader.read(rows, [writings[number].slot for number in together]))
+            left = {number: blocks for number, blocks in left.items() if blocks}
+        return [found[number] for number in range(len(writings))]
+
+    def _blocks_of(self, writing: Writing) -> list[list[int]]:
+        """Return the blocks of a text that are to be read, or of its last half where it is longer than its place."""
         slot, capacity = writing.slot, self._reader.capacity
         kept = writing.tokens if len(writing.tokens) <= capacity else writing.tokens[-max(1, capacity // 2) :]
         # One token has to be read, because the logits after it are wanted.
@@ -233,9 +248,7 @@ class DecodingBatch:
         self._reader.lengths[slot] = start
         self.reread += start
         self._blocks[slot] = kept[: len(kept) // BLOCK * BLOCK]
-        for begin in range(start, len(kept), BLOCK):
-            logits = self._reader.read(kept[begin : begin + BLOCK], slot)
-        return logits
+        return [kept[begin : begin + BLOCK] for begin in range(start, len(kept), BLOCK)]
 
 
 def _shared_blocks(there: list[int], wanted: list[int]) -> int:

@@ -40,6 +40,8 @@ class IntegerProduct(Product):
         levels: Largest integer of activations, from ``activation_levels``.
     """
 
+    is_alike = True
+
     def __init__(self, weight: Float[Tensor, "outputs inputs"], levels: int) -> None:
         self.outputs = weight.shape[0]
         self._levels = levels

@@ -155,10 +155,13 @@ class LlamaReader(Reader):
         self._batch = library.llama_batch_init(BLOCK, 0, 1)
         weakref.finalize(self, library.llama_batch_free, self._batch)
 
-    def read(self, tokens: Sequence[int], slot: int) -> Tensor:
-        """Append some tokens to a slot and return the logits after the last, float32 ``[vocabulary]``."""
-        self._decode(tokens, slot, is_last_only=True)
-        return self._logits(len(tokens) - 1)
+    def read(self, rows: Sequence[Sequence[int]], slots: Sequence[int]) -> Sequence[Tensor]:
+        """Append a row of tokens to each slot and return the logits after the last of each, float32 ``[vocabulary]``."""
+        found = []
+        for row, slot in zip(rows, slots):
+            self._decode(row, slot, is_last_only=True)
+            found.append(self._logits(len(row) - 1))
+        return found
 
     def append(self, rows: Sequence[Sequence[int]], slots: Sequence[int]) -> Sequence[Tensor]:
         """Append a row of tokens to each slot and return the logits after every one of them, ``[tokens, vocabulary]`` a row."""

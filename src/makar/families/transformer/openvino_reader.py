@@ -151,9 +151,9 @@ class OpenVinoReader(Reader):
         self._table = table
         self._requests: dict[int, Any] = {}
 
-    def read(self, tokens: Sequence[int], slot: int) -> Tensor:
-        """Append some tokens to a slot and return the logits after the last, float32 ``[vocabulary]``."""
-        return self._computed(tokens, slot, wanted=[len(tokens) - 1])[0]
+    def read(self, rows: Sequence[Sequence[int]], slots: Sequence[int]) -> Sequence[Tensor]:
+        """Append a row of tokens to each slot and return the logits after the last of each, float32 ``[vocabulary]``."""
+        return [self._computed(row, slot, wanted=[len(row) - 1])[0] for row, slot in zip(rows, slots)]
 
     def append(self, rows: Sequence[Sequence[int]], slots: Sequence[int]) -> Sequence[Tensor]:
         """Append a row of tokens to each slot and return the logits after every one of them, ``[tokens, vocabulary]`` a row."""

@@ -11,6 +11,8 @@ class Product(abc.ABC):
     """Multiplies rows by one matrix."""
 
     outputs: int
+    is_alike = False
+    """Whether ``block`` gives a row the same bits alone and in any company, on the CPU."""
 
     @abc.abstractmethod
     def rows(self, inputs: Float32[np.ndarray, "rows inputs"], out: Float32[np.ndarray, "rows outputs"]) -> None:

@@ -55,6 +55,8 @@ class Float32Product(Product):
 class BatchedProduct(Product):
     """float32 weights in the order of oneDNN, on the CPU; ``packs_exactly`` says whether this processor has it."""
 
+    is_alike = True
+
     def __init__(self, weight: Float[Tensor, "outputs inputs"]) -> None:
         self.outputs = weight.shape[0]
         self._weight = torch.ops.mkldnn._reorder_linear_weight(weight.float().contiguous(), BATCHED_ROWS)

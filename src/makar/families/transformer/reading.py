@@ -10,7 +10,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from makar.families.transformer.block_decoder import read_block, read_blocks
+from makar.families.transformer.block_decoder import read_apart, read_blocks
 from makar.families.transformer.cache import KeyValueCache
 from makar.families.transformer.decoder import DecoderWeights
 from makar.families.transformer.row_decoder import RowDecoder
@@ -29,8 +29,8 @@ class Reader(Protocol):
     capacity: int
     lengths: list[int]
 
-    def read(self, tokens: Sequence[int], slot: int) -> Tensor:
-        """Append some tokens to a slot and return the logits after the last, float32 ``[vocabulary]`` on the CPU."""
+    def read(self, rows: Sequence[Sequence[int]], slots: Sequence[int]) -> Sequence[Tensor]:
+        """Append a row of tokens to each slot and return the logits after the last of each, float32 ``[vocabulary]`` on the CPU."""
 
     def append(self, rows: Sequence[Sequence[int]], slots: Sequence[int]) -> Sequence[Tensor]:
         """Append a row of tokens to each slot and return the logits after every one of them, ``[tokens, vocabulary]`` a row."""
@@ -79,10 +79,17 @@ class WeightsReader(Reader):
         )
         self.lengths = self._cache.lengths
         self._rows = RowDecoder(weights, self._cache) if self._cache.arrays else None
+        # On the CPU no company may change a bit of a text.
+        self._reads_together = self._rows is None or weights.head.is_alike
 
-    def read(self, tokens: Sequence[int], slot: int) -> Tensor:
-        """Append some tokens to a slot and return the logits after the last."""
-        return read_block(self._weights, self._cache, [torch.tensor(tokens)], slots=[slot])[0].cpu()
+    def read(self, rows: Sequence[Sequence[int]], slots: Sequence[int]) -> Sequence[Tensor]:
+        """Append a row of tokens to each slot and return the logits after the last of each."""
+        rest = [(torch.tensor(row), slot) for row, slot in zip(rows, slots)]
+        found = []
+        for pairs in [rest] if self._reads_together else [[one] for one in rest]:
+            tokens, places = zip(*pairs)
+            found += read_apart(self._weights, self._cache, tokens, slots=places).cpu().unbind()
+        return found
 
     def append(self, rows: Sequence[Sequence[int]], slots: Sequence[int]) -> Sequence[Tensor]:
         """Append a row of tokens to each slot and return the logits after every one of them."""
