@@ -1,6 +1,6 @@
 """Does reading first help? ``bert`` after masking and ``t5`` after spans, each against the same network from nothing, on several tasks.
 
-Run: python benchmarks/pretraining.py bert|t5 [--tasks TASK ...] [--first-minutes 30] [--minutes 5] [--seeds 0] [--rows FILE]
+Run: python benchmarks/pretraining.py bert|t5 [--tasks TASK ...] [--first-minutes 30 | --first MODEL] [--minutes 5] [--seeds 0] [--rows FILE]
 
 The language is that of prose_books (the training part; two books that fairytaleqa has too are left out). What was learned there is then
 trained on with the pairs or labels of a task, and the same shape begins from nothing with the same data, for equal time (or ``--steps``):
@@ -60,6 +60,7 @@ def main() -> None:
     arguments.add_argument("kind", choices=sorted(TASKS))
     arguments.add_argument("--tasks", nargs="+", help="some of the tasks")
     arguments.add_argument("--first-minutes", type=float, default=30.0)
+    arguments.add_argument("--first", type=Path, help="a model that has read already, instead of reading anew")
     arguments.add_argument("--minutes", type=float, default=5.0)
     arguments.add_argument("--seeds", type=int, nargs="+", default=[0])
     arguments.add_argument("--first-steps", type=int, help="instead of minutes")
@@ -76,7 +77,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for seed in given.seeds:
-            first = language(folder, recipe=given.kind, minutes=given.first_minutes, steps=given.first_steps, seed=seed)
+            how = {"minutes": given.first_minutes, "steps": given.first_steps, "seed": seed}
+            first = ["--from", str(given.first)] if given.first else language(folder, recipe=given.kind, **how)
             sizes = makar.load(first[1]).artifact.family_config
             for task, score in TASKS[given.kind].items():
                 key = {"kind": given.kind, "task": task, "seed": seed}
