@@ -47,12 +47,13 @@ def read_apart(
         merged = []
         for (row, keys, values), slot, start, mask in zip(rows, slots, starts, masks):
             end = start + len(row)
-            past = cache.keys(layer)[slot, :, :end], cache.values(layer)[slot, :, :end]
-            for have, new in zip(past, (keys, values)):
-                have[:, start:] = new.transpose(0, 1)
+            past, told = cache.keys(layer)[slot, :, :end], cache.values(layer)[slot, :, :end]
+            past[:, start:] = keys.transpose(0, 1)
+            told[:, start:] = values.transpose(0, 1)
             found = functional.scaled_dot_product_attention(
                 row.transpose(0, 1)[None],
-                *(have[None] for have in past),
+                past[None],
+                told[None],
                 attn_mask=mask,
                 is_causal=mask is None,
                 scale=1.0,

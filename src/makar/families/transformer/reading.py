@@ -85,7 +85,7 @@ class WeightsReader(Reader):
     def read(self, rows: Sequence[Sequence[int]], slots: Sequence[int]) -> Sequence[Tensor]:
         """Append a row of tokens to each slot and return the logits after the last of each."""
         rest = [(torch.tensor(row), slot) for row, slot in zip(rows, slots)]
-        found = []
+        found: list[Tensor] = []
         for pairs in [rest] if self._reads_together else [[one] for one in rest]:
             tokens, places = zip(*pairs)
             found += read_apart(self._weights, self._cache, tokens, slots=places).cpu().unbind()
