@@ -123,6 +123,28 @@ def test_prompts_of_several_blocks_are_read_together() -> None:
     assert [writing.tokens[-5:] for writing in writings] == alone
 
 
+def test_nobody_waits_for_the_whole_of_a_long_prompt() -> None:
+    example = make_example("mainstream", context=1024)
+    batch = batch_of(example, slots=2, guesses=0, capacity=1024)
+    quick, long = writing_of([1, 2, 3]), writing_of([token % 250 for token in range(4 * BLOCK)])
+    batch.join(quick)
+    batch.step()
+    batch.join(long)
+    for step in range(1, 5):
+        batch.step()
+        assert len(quick.tokens) == 4 + step and (len(long.tokens) > 4 * BLOCK) == (step == 4)
+    # One that leaves while it is read gives its place to the next.
+    third = writing_of([9 + token % 240 for token in range(2 * BLOCK)])
+    batch.leave(long)
+    batch.join(third)
+    batch.step()
+    batch.leave(third)
+    again = [9 + token % 240 for token in range(2 * BLOCK + 3)]
+    before = batch.reread
+    assert written(batch, writing_of(again)) == written(batch_of(example), writing_of(again))
+    assert batch.reread == before + BLOCK
+
+
 def test_whole_blocks_in_common_are_not_read_again() -> None:
     example = make_example("mainstream", context=1024)
     first = [token % 250 for token in range(2 * BLOCK + 9)]
@@ -226,6 +248,7 @@ def test_after_an_error_every_text_is_read_anew_and_ends_as_it_would_have() -> N
     reader.read = failing  # type: ignore[method-assign]
     for text in texts:
         batch.join(text)
+    batch.step()
     with pytest.raises(MemoryError):
         batch.step()
     while batch.is_busy:

@@ -5,10 +5,12 @@ slots wait and start as others end. On the CPU every number of a text is compute
 moment at which it joined changes it.
 
 Prompts are read in blocks of ``BLOCK`` positions, counted from the start of the text, so that what a block is computed to depends on the
-tokens up to its end alone. A text that joins takes the free slot that begins most like it and does not read again the whole blocks that
-they have in common: the former turns of a conversation, or the instructions of a template.
+tokens up to its end alone; one block of each at a step, so that nobody waits for the whole of a long one. A text that joins takes the free
+slot that begins most like it and does not read again the whole blocks that they have in common: the former turns of a conversation, or the
+instructions of a template.
 
-Source: Yu et al. 2022, "Orca: a distributed serving system for transformer-based generative models" (batching by step).
+Source: Yu et al. 2022, "Orca: a distributed serving system for transformer-based generative models" (batching by step); Agrawal et al.
+2023, arXiv 2308.16369 (prompts in pieces between the steps of others).
 """
 
 import time
@@ -132,6 +134,8 @@ class DecodingBatch:
         self._guesses = guesses
         self._waiting: deque[Writing] = deque()
         self._active: list[Writing] = []
+        self._unread: dict[Writing, deque[list[int]]] = {}
+        """Of texts that have a slot: the blocks of their prompt that are still to be read."""
         self._free = list(range(reader.slots))
         self._blocks: list[list[int]] = [[] for _ in range(reader.slots)]
         """By slot: the tokens of the whole blocks that were read there and still stand there."""
@@ -163,26 +167,28 @@ class DecodingBatch:
 
     @torch.inference_mode()
     def step(self) -> list[Writing]:
-        """Choose at least one token for every text that has a slot, and return these texts; the finished ones leave."""
+        """Choose at least one token for every text whose prompt is read, and return those that have a slot; the finished ones leave."""
         try:
             return self._step()
         except BaseException:
             # Nobody knows what stands where now: every text is read anew.
             self._waiting.extendleft(reversed([one for one in self._active if not one.is_finished]))
             self._active = []
+            self._unread = {}
             self._free = list(range(self._reader.slots))
             self._blocks = [[] for _ in self._free]
             self._reader.lengths[:] = [0] * self._reader.slots
             raise
 
     def _step(self) -> list[Writing]:
-        stepping = [writing for writing in self._active if self._remaining(writing)]
-        full = [writing for writing in self._active if not self._remaining(writing)]
+        going = [writing for writing in self._active if writing not in self._unread]
+        stepping = [writing for writing in going if self._remaining(writing)]
+        full = [writing for writing in going if not self._remaining(writing)]
         if stepping:
             self._advance(stepping)
-        fresh = full + self._begin()
-        for writing, logits in zip(fresh, self._read(fresh)):
-            writing.choose(logits)
+        for writing in full + self._begin():
+            self._unread[writing] = deque(self._blocks_of(writing))
+        self._read()
         moved = self._active
         for writing in moved:
             if writing.is_finished:
@@ -203,8 +209,12 @@ class DecodingBatch:
 
     def _release(self, writing: Writing) -> None:
         self._active = [other for other in self._active if other is not writing]
-        self._reader.lengths[writing.slot] = 0
-        self._free.append(writing.slot)
+        slot = writing.slot
+        if self._unread.pop(writing, None):
+            # Only what was read stands there.
+            self._blocks[slot] = self._blocks[slot][: self._reader.lengths[slot]]
+        self._reader.lengths[slot] = 0
+        self._free.append(slot)
 
     def _advance(self, writings: list[Writing]) -> None:
         most = min(self._guesses, TOGETHER // len(writings) - 1)
@@ -227,17 +237,17 @@ class DecodingBatch:
     def _remaining(self, writing: Writing) -> int:
         return self._reader.capacity - self._reader.lengths[writing.slot]
 
-    def _read(self, writings: list[Writing]) -> list[Tensor]:
-        """Read whole texts, block by block, and return the logits that follow each."""
-        left = {number: deque(self._blocks_of(writing)) for number, writing in enumerate(writings)}
-        found: dict[int, Tensor] = {}
-        while left:
-            # Several texts at a time, a block of each: the products are larger, and the weights are read once.
-            together = list(left)[:READ_TOGETHER]
-            rows = [left[number].popleft() for number in together]
-            found |= zip(together, self._reader.read(rows, [writings[number].slot for number in together]))
-            left = {number: blocks for number, blocks in left.items() if blocks}
-        return [found[number] for number in range(len(writings))]
+    def _read(self) -> None:
+        """Read a block of several texts, and choose a token for those whose prompt ends with it."""
+        # Several at a time: the products are larger, and the weights are read once.
+        together = list(self._unread)[:READ_TOGETHER]
+        if not together:
+            return
+        rows = [self._unread[writing].popleft() for writing in together]
+        for writing, logits in zip(together, self._reader.read(rows, [writing.slot for writing in together])):
+            if not self._unread[writing]:
+                del self._unread[writing]
+                writing.choose(logits)
 
     def _blocks_of(self, writing: Writing) -> list[list[int]]:
         """Return the blocks of a text that are to be read, or of its last half where it is longer than its place."""

@@ -104,7 +104,7 @@ class ImageTransformerFamily(Family):
 
     def _stream(self, rows: ImageStream, generator: torch.Generator | None) -> Tensor:
         vectors = functional.embedding(rows.tokens, self.network.embeddings)
-        places = self.places().expand(len(vectors), -1, -1)
+        places = self.places().expand(vectors.shape[0], -1, -1)
         index = rows.image[..., None].expand_as(places)
         return self.network.stream_of(
             vectors.scatter_add(1, index, places), dtype=PRECISIONS[self.precision], generator=generator
@@ -167,7 +167,7 @@ class _ImageLogits(nn.Module):
         tokens = torch.cat([text, start + image[:, :-1]], 1)
         vectors = functional.embedding(tokens, self.network.embeddings)
         before = torch.zeros_like(vectors[:, : text.shape[1] - 1])
-        places = self.places().expand(len(image), -1, -1)
+        places = self.places().expand(image.shape[0], -1, -1)
         stream = self.network.stream_of(vectors + torch.cat([before, places], 1))
         return stream[:, text.shape[1] - 1 :] @ self.network.head[start:].T
 

@@ -154,10 +154,10 @@ class TransformerSampler(Sampler):
             pieces = self._pace.shared.follow(kind, lambda: self._batch(options, slots=self._pace.slots), writings)
         else:
             pieces = self._alone(options, writings)
-        for writing, tokens, text in pieces:
-            yield writing.index, _piece(tokens, text), writing.is_finished
+        for writing, tokens, text, is_finished in pieces:
+            yield writing.index, _piece(tokens, text), is_finished
 
-    def _alone(self, options: TextOptions, writings: list[Writing]) -> Iterator[tuple[Writing, list[int], str]]:
+    def _alone(self, options: TextOptions, writings: list[Writing]) -> Iterator[tuple[Writing, list[int], str, bool]]:
         if not writings:
             return
         longest = max(len(writing.tokens) for writing in writings) + options.max_tokens
@@ -168,7 +168,7 @@ class TransformerSampler(Sampler):
             for writing in batch.step():
                 piece = writing.take()
                 if piece is not None:
-                    yield writing, *piece
+                    yield writing, *piece, writing.is_finished
 
     def _batch(self, options: TextOptions, *, slots: int, longest: int | None = None) -> DecodingBatch:
         if self._engine is not None:

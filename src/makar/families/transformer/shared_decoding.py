@@ -20,7 +20,7 @@ class SharedDecoding:
 
     def follow(
         self, kind: tuple[str, float], make: Callable[[], DecodingBatch], writings: Sequence[Writing]
-    ) -> Iterator[tuple[Writing, list[int], str]]:
+    ) -> Iterator[tuple[Writing, list[int], str, bool]]:
         """Take part with some texts until all of them are finished.
 
         Args:
@@ -29,7 +29,7 @@ class SharedDecoding:
             writings: The texts.
 
         Yields:
-            (text, new tokens, their text).
+            (text, new tokens, their text, whether it is finished with them).
         """
         with self._lock:
             batch = self._batches.get(kind)
@@ -46,10 +46,15 @@ class SharedDecoding:
                 with self._lock:
                     if not any(writing.has_news for writing in open_ones):
                         batch.step()
-                    news = [(one, one.take(company=batch.company)) for one in open_ones if one.has_news]
-                    ended = [writing for writing, _ in news if writing.is_finished]
+                    # So is it noted who is finished: meanwhile another thread may end a text whose last piece is not taken.
+                    news = [
+                        (one, one.take(company=batch.company), one.is_finished) for one in open_ones if one.has_news
+                    ]
+                ended = [writing for writing, _, is_finished in news if is_finished]
                 open_ones = [writing for writing in open_ones if writing not in ended]
-                yield from ((writing, *piece) for writing, piece in news if piece is not None)
+                for writing, piece, is_finished in news:
+                    if piece is not None:
+                        yield writing, *piece, is_finished
         finally:
             with self._lock:
                 for writing in open_ones:
