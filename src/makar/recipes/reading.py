@@ -48,7 +48,7 @@ WEIGHTS_A_TOKEN_OF_VECTORS = 3.0
 """Weights of the blocks at most for each token of what vectors are learned from: parts are drawn anew every time."""
 
 LEARNING_RATE, REFERENCE_WIDTH = 2e-3, 128
-FINE_RATE = 0.25
+FINE_RATE = 0.5
 """Learning rate of an encoder that was trained before, in that of one from nothing."""
 
 OPTIMISATION = OptimisationConfig(
