@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from makar import registry
+from makar.artifacts.export_onnx import write_family
 from makar.codecs.codec import Autoencoder, Encoder
 from makar.data.backbone import Backbone
 from makar.data.clip import Clip
@@ -333,6 +334,16 @@ def test_onnx_parts_run(case):
         with torch.no_grad():
             result = part.module.eval()(*part.inputs.values())
         assert len(part.outputs) == (1 if isinstance(result, torch.Tensor) else len(result))
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # the exporter warns about its own dependencies
+@every_stage
+def test_every_family_goes_out_as_onnx(case, tmp_path):
+    pytest.importorskip("onnxruntime")
+    _, config, _ = case
+    described = write_family(samples.new_family(config).eval(), tmp_path, component="")
+    assert described and all((tmp_path / part["file"]).stat().st_size for part in described)
 
 
 def _samples(family, codec, seeds, *, hook=None):

@@ -99,9 +99,9 @@ def write_onnx(artifact: Artifact, folder: Path) -> None:
     """
     require_onnx()
     # The example inputs, and onnxruntime, are on the processor.
-    described = _write_parts(artifact.family("cpu"), folder, component="")
+    described = write_family(artifact.family("cpu"), folder, component="")
     for name, stage in artifact.components().items():
-        described += _write_parts(stage.family, folder, component=name)
+        described += write_family(stage.family, folder, component=name)
     kind = artifact.header["family"]["kind"]
     description = {
         "schema": SCHEMA,
@@ -116,8 +116,17 @@ def write_onnx(artifact: Artifact, folder: Path) -> None:
     write_file(folder, DESCRIPTION_NAME, json.dumps(description, indent=1, ensure_ascii=False).encode("utf-8"))
 
 
-def _write_parts(family: Family, folder: Path, *, component: str) -> list[dict[str, Any]]:
-    """Write and check every network of a family and return their descriptions."""
+def write_family(family: Family, folder: Path, *, component: str) -> list[dict[str, Any]]:
+    """Write every network of a family, check each against torch at other sizes too, and return their descriptions.
+
+    Args:
+        family: The family, loaded, on the processor.
+        folder: Where the files go.
+        component: Name of the component that the family is; empty for the model itself.
+
+    Raises:
+        ArtifactError: A network cannot be exported, or its outputs differ.
+    """
     described = []
     for part in family.onnx_parts():
         file = part_file(part, component)

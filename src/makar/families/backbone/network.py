@@ -162,7 +162,7 @@ class BackboneNetwork(nn.Module):
         place = torch.arange(vectors.shape[1], device=scaled.device)
         lengths = exists.sum(1)
         from_end = lengths[:, None] - 1 - place
-        waves = torch.cat([place_waves(place).expand(len(scaled), -1, -1), place_waves(from_end)], -1)
+        waves = torch.cat([place_waves(place).expand(scaled.shape[0], -1, -1), place_waves(from_end)], -1)
         seen = [seen_from(vectors, one, exists, reach=self.reach) for one in (frames, planes)]
         x = self.enter(torch.cat([*seen, waves], -1))
         offset = (place[None] - place[:, None]).clamp(-FARTHEST_OFFSET, FARTHEST_OFFSET) + FARTHEST_OFFSET

@@ -172,7 +172,7 @@ class RewardFamily(SpeakingFamily):
         stream = self.stream(tokens, generator).float()
         places = torch.arange(tokens.shape[1], device=tokens.device)
         last = (places * (learned > 0)).amax(1)
-        found = [_weighed(stream[torch.arange(len(tokens), device=tokens.device), last], self)]
+        found = [_weighed(stream[torch.arange(tokens.shape[0], device=tokens.device), last], self)]
         if self.grams is not None:
             found.append(self.grams(tokens, learned > 0, generator)[:, 0])
         return found

@@ -42,7 +42,7 @@ class RecogniserNetwork(nn.Module):
         """
         frames = target[:, :, 0].transpose(1, 2)
         steps = frames.shape[1] // FRAMES_A_STEP
-        x = frames[:, : steps * FRAMES_A_STEP].reshape(len(frames), steps, -1).to(dtype)
+        x = frames[:, : steps * FRAMES_A_STEP].reshape(frames.shape[0], steps, -1).to(dtype)
         x = self.enter(x)
         for block in self.blocks:
             x = block(x, dropout=self.dropout, generator=generator)

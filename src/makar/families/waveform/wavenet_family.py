@@ -144,15 +144,15 @@ class _Window(nn.Module):
         super().__init__()
         self.network, self.config = network, config
 
-    def forward(self, given: Tensor, *told: Tensor) -> Tensor:
-        """Return logits ``[batch, window, levels]``."""
+    def forward(self, given: Tensor, first: Tensor | None = None, second: Tensor | None = None) -> Tensor:
+        """Return logits ``[batch, window, levels]``; what it is told comes in the order of its inputs, classes first."""
         config = self.config
-        classes = told[0] if config.classes else None
-        picture = told[-1] if config.bands else None
+        classes = first if config.classes else None
+        picture = (second if config.classes else first) if config.bands else None
         places = None
         if picture is not None:
             start = torch.zeros(1, dtype=torch.int64)
             found = places_of(start, config.window, hop=config.hop, frames=picture.shape[2])
-            places = found.expand(len(given), -1)
+            places = found.expand(given.shape[0], -1)
         logits: Tensor = self.network(given, self.network.told(classes, picture), places)
         return logits
