@@ -1,6 +1,7 @@
 """Does reading first help? ``bert`` after masking and ``t5`` after spans, each against the same network from nothing, on several tasks.
 
-Run: python benchmarks/pretraining.py bert|t5 [--tasks TASK ...] [--first-minutes 30 | --first MODEL] [--minutes 5] [--seeds 0] [--rows FILE]
+Run: python benchmarks/pretraining.py bert|t5 [--tasks TASK ...] [--first-minutes 30 | --first MODEL] [--minutes 5] [--labels N]
+     [--seeds 0] [--rows FILE]
 
 The language is that of prose_books (the training part; two books that fairytaleqa has too are left out). What was learned there is then
 trained on with the pairs or labels of a task, and the same shape begins from nothing with the same data, for equal time (or ``--steps``):
@@ -9,6 +10,8 @@ sides are measured on the official test part. Ends with 1 where fewer than two t
 """
 
 import argparse
+import gzip
+import itertools
 import json
 import sys
 import tempfile
@@ -36,15 +39,29 @@ SHAPE = {
 }
 
 
-def data_of(name: str, folder: Path, most: int | None) -> list[str]:
-    """Return the words that name a task's data."""
-    if name == "wikiann":
-        return [str(copied(folder, name, ("train", "dev", "test"), prefix="en."))]
-    if name in CLASSES:
-        return [str(copied(folder, name, CLASSES[name]))]
+def data_of(name: str, folder: Path, most: int | None, labels: int | None = None) -> list[str]:
+    """Return the words that name a task's data.
+
+    Args:
+        name: The task.
+        folder: Where it is laid out.
+        most: Rows of each part of a task of pairs.
+        labels: Rows of the training part; ``None`` takes all.
+    """
+    if name == "wikiann" or name in CLASSES:
+        parts, prefix = (("train", "dev", "test"), "en.") if name == "wikiann" else (CLASSES[name], "")
+        place = copied(folder, name, parts, prefix=prefix)
+        if labels is not None:
+            file = place / "train.jsonl.gz"
+            with gzip.open(file, "rt", encoding="utf-8") as rows:
+                kept = list(itertools.islice(rows, labels))
+            with gzip.open(file, "wt", encoding="utf-8") as rows:
+                rows.writelines(kept)
+        return [str(place)]
     place = folder / f"{name}-data"
     if not place.exists():
-        write_parts(place, pairs_of(name), most=most)
+        parts_of = pairs_of(name)
+        write_parts(place, parts_of | {"train": parts_of["train"][:labels]}, most=most)
     return [str(place), *(["--columns", COLUMNS[name]] if COLUMNS[name] else [])]
 
 
@@ -63,6 +80,7 @@ def main() -> None:
     arguments.add_argument("--first", type=Path, help="a model that has read already, instead of reading anew")
     arguments.add_argument("--minutes", type=float, default=5.0)
     arguments.add_argument("--seeds", type=int, nargs="+", default=[0])
+    arguments.add_argument("--labels", type=int, help="rows of the training part of a task, its first; without it all")
     arguments.add_argument("--first-steps", type=int, help="instead of minutes")
     arguments.add_argument("--steps", type=int, help="instead of minutes: equal steps for both sides")
     arguments.add_argument("--most", type=int, help="rows of each part and texts to measure, to try the script")
@@ -81,7 +99,7 @@ def main() -> None:
             first = ["--from", str(given.first)] if given.first else language(folder, recipe=given.kind, **how)
             sizes = makar.load(first[1]).artifact.family_config
             for task, score in TASKS[given.kind].items():
-                key = {"kind": given.kind, "task": task, "seed": seed}
+                key = {"kind": given.kind, "task": task, "seed": seed, "labels": given.labels}
                 recipe = RECIPES[given.kind][task]
                 if (given.tasks and task not in given.tasks) or any(key.items() <= row.items() for row in rows):
                     continue
@@ -92,7 +110,7 @@ def main() -> None:
                 }
                 for side, more in sides.items():
                     place = folder / f"{task}-{side.replace(' ', '-')}-{seed}"
-                    words = [*data_of(task, folder, given.most), "--recipe", recipe, *more]
+                    words = [*data_of(task, folder, given.most, given.labels), "--recipe", recipe, *more]
                     train(words, minutes=given.minutes, steps=given.steps, place=place, seed=seed)
                     report = makar.load(place).evaluate(folder=folder / "report", samples=given.most or 2000)
                     found[side] = report.to_dictionary()["scores"][score]
@@ -105,7 +123,7 @@ def main() -> None:
                 if given.rows:
                     with given.rows.open("a") as file:
                         file.write(json.dumps(rows[-1]) + "\n")
-    mine = [row for row in rows if row["kind"] == given.kind]
+    mine = [row for row in rows if row["kind"] == given.kind and row.get("labels") == given.labels]
     apart: dict[str, bool] = {}
     for row in mine:
         sides = row["sides"]
