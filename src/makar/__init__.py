@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from makar.api.data import inspect as inspect
     from makar.api.data import plan as plan
     from makar.api.films import edit_film as edit_film
+    from makar.api.gallery import keep as keep
     from makar.api.importing import import_model as import_model
     from makar.api.model import Model as Model
     from makar.api.model import load as load
@@ -41,6 +42,7 @@ _PLACES = {
     "import_model": "makar.api.importing",
     "edit_film": "makar.api.films",
     "speak": "makar.api.speaking",
+    "keep": "makar.api.gallery",
     "agreed_voice": "makar.api.consent",
     "verify": "makar.api.model",
     "prompt": "makar.api.prompts",

@@ -5,7 +5,8 @@
     |   |-- UnknownNameError       a recipe, medium, option or model that does not exist; names the nearest
     |   |-- UnsupportedError       a control that this model cannot honour; names what can
     |   |-- ConfigError            a configuration value of the wrong type or out of range
-    |   `-- ConsentError           somebody whose voice or face it is has not agreed, or no more
+    |   |-- ConsentError           somebody whose voice or face it is has not agreed, or no more
+    |   `-- AbsentAssetError       an asset that the library of this machine does not have
     |-- DataError                  input that cannot be read or used
     |   |-- EmptyDataError         nothing usable was found
     |   `-- UnsafeArchiveError     an archive that reaches outside itself or expands too far
@@ -18,6 +19,8 @@
     |   |-- OutOfMemoryError       the smallest batch does not fit
     |   |-- DivergedError          the loss is not finite even after rolling back
     |   `-- InterruptedRunError    stopped on request; saved, can go on
+    |-- LibraryError               the library of what was made is busy, damaged or cannot be written
+    |   `-- NewerLibraryError      it was written by a later version
     |-- RemoteError                an endpoint that is down, slow, refuses, or answers nonsense
     |-- MissingExtraError          an optional dependency is absent; names the install command
     `-- CopyRefusedError           every draw was too close to the training data
@@ -99,6 +102,10 @@ class ConsentError(UsageError):
     """Somebody whose voice or face it is has not agreed to it, or does not agree any more."""
 
 
+class AbsentAssetError(UsageError):
+    """An asset that the library of this machine does not have, or no more."""
+
+
 class DataError(MakarError):
     """Input that cannot be read or used."""
 
@@ -147,6 +154,14 @@ class InterruptedRunError(RunError):
     """The run was stopped on request and saved; the message says how to go on."""
 
     exit_code = 130
+
+
+class LibraryError(MakarError):
+    """The library of what was made is busy, damaged, or cannot be written."""
+
+
+class NewerLibraryError(LibraryError):
+    """The library was written by a later version."""
 
 
 class RemoteError(MakarError):

@@ -31,3 +31,8 @@ def runs_folder() -> Path:
 def stores_folder() -> Path:
     """Return the folder of encoded data sets, one folder a key."""
     return home() / "stores"
+
+
+def library_file() -> Path:
+    """Return the file of everything that was made and kept; it is made when something is."""
+    return home() / "library.sqlite"

@@ -7,8 +7,8 @@ import pytest
 
 from makar import registry
 from makar.errors import MissingExtraError, UnsupportedError, UsageError
+from makar.generation.library import Entry, Library
 from makar.serving.engines import AUTO, BESIDE, ENGINES, Choice, check_engine, check_runs, choose, reason
-from makar.serving.library import Entry, Library
 from makar.serving.places import place_of
 from makar.serving.pool import Pool
 from tests.serving.server import ROOT, Server, request, talker

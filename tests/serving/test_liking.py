@@ -7,13 +7,13 @@ import pytest
 
 from makar.api import feedback
 from makar.errors import EmptyDataError, UnknownNameError, UsageError
+from makar.generation.library import Library, Wanted
 from makar.provenance.content import describe_content
 from makar.provenance.embedding import png_bytes
 from makar.provenance.keys import signing_key
 from makar.provenance.manifest import sign
-from makar.serving.library import Library, Wanted
 from makar.serving.studio.liking import best_first, by_rating
-from tests.serving.test_library import entry
+from tests.generation.test_library import entry
 
 LIGHTS = (200, 20, 90, 240, 150)
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from makar.api.model import Model
     from makar.data.document import Progress
     from makar.evaluation.report import Report
+    from makar.generation.asset import Asset
     from makar.generation.prompt_file import Filled
     from makar.retrieval.answer import Answer
     from makar.retrieval.evidence import Evidence
@@ -292,11 +293,11 @@ def _told(model: "Model", question: str, texts: Sequence[str], options: Mapping[
     return _Told(prompt=asked(left_out), left_out=left_out, is_cut=not fits(left_out))
 
 
-def save_answer(answer: "Answer", path: str | Path) -> Path:
-    """Write what a model wrote to a file, with its signed manifest beside it.
+def written_asset(answer: "Answer") -> "Asset":
+    """Return what a model wrote as an asset, to save, to judge or to keep.
 
     Raises:
-        UsageError: No model wrote it, or the file exists.
+        UsageError: No model wrote it.
     """
     from makar.generation.asset import Asset
 
@@ -306,7 +307,16 @@ def save_answer(answer: "Answer", path: str | Path) -> Path:
             expected="a model: what is quoted stands in the documents",
             do="--model MODEL",
         )
-    return Asset(content=answer.written, medium="text", signed=answer.signed, novelty=None).save(path)
+    return Asset(content=answer.written, medium="text", signed=answer.signed, novelty=None)
+
+
+def save_answer(answer: "Answer", path: str | Path) -> Path:
+    """Write what a model wrote to a file, with its signed manifest beside it.
+
+    Raises:
+        UsageError: No model wrote it, or the file exists.
+    """
+    return written_asset(answer).save(path)
 
 
 def synthesise(question: str, into: str | Path, *, limit: int = REVIEWED) -> "Review":

@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from makar.cli.gallery import Gallery
 from makar.cli.output import note
 from makar.errors import MakarError
 
@@ -26,13 +27,15 @@ class Aloud:
     Args:
         reader: What reads them.
         folder: Where recordings are written instead of being played; ``None`` plays them where something can.
+        gallery: Keeps those that are written.
     """
 
-    def __init__(self, reader: "Reader", folder: Path | None) -> None:
+    def __init__(self, reader: "Reader", folder: Path | None, gallery: Gallery) -> None:
         self.files: list[Path] = []
         """The recordings that were written."""
         self._reader = reader
         self._folder = folder
+        self._gallery = gallery
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
 
@@ -52,6 +55,8 @@ class Aloud:
             self._folder = USUAL_FOLDER
             self._folder.mkdir(exist_ok=True)
         self.files.append(asset.save(self._folder))
+        with self._gallery:
+            self._gallery.add(asset)
         note(f"[read aloud: {self.files[-1]}]")
 
 

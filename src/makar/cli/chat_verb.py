@@ -13,6 +13,7 @@ import typer
 
 from makar.cli.aloud import Aloud
 from makar.cli.engine import Engine, take_engine
+from makar.cli.gallery import Gallery, NoGallery
 from makar.cli.generate_verb import BaseUrl, ModelName
 from makar.cli.output import Json, note, print_json
 from makar.cli.values import controls_of
@@ -74,6 +75,7 @@ def chat(
             "--listen", metavar="MODEL", help="A message that names a sound file is what this model hears in it."
         ),
     ] = None,
+    no_gallery: NoGallery = False,
     json: Json = False,
 ) -> None:
     """Talk with MODEL.
@@ -84,6 +86,7 @@ def chat(
     """
     from makar.api.model import load
     from makar.generation.asset import check_file
+    from makar.generation.library import CHAT
 
     given: dict[str, Any] = {
         "temperature": temperature,
@@ -104,14 +107,20 @@ def chat(
     if sounds is not None and speak is None:
         raise UsageError("--sounds without a voice", expected="--speak MODEL, whose recordings are written there")
     # Opened before anything is said: what they refuse is known at once.
-    ear, aloud = _ear(listen), _aloud(speak, sounds, seed)
+    ear, aloud = _ear(listen), _aloud(speak, sounds, seed, Gallery(is_off=no_gallery))
+    gallery = Gallery(is_off=no_gallery, model=talker, kind=CHAT, is_alone=True)
     conversation = talker.chat(system=system, options=options, seed=seed, history=history)
     is_typed = not message and sys.stdin.isatty()
     for said in message or (_typed() if is_typed else _piped()):
         words = _heard(ear, said, is_typed=is_typed)
         if words is None:
             continue
-        if _answer(conversation, words, is_shown=not json) and aloud is not None:
+        with gallery:
+            before = len(conversation.answers)
+            is_whole = _answer(conversation, words, is_shown=not json)
+            for answer in conversation.answers[before:]:
+                gallery.add(answer, prompt=words)
+        if is_whole and aloud is not None:
             _read(aloud, conversation.messages[-1]["content"])
     if output is not None:
         note(f"[saved to {conversation.save(output)}]")
@@ -129,10 +138,10 @@ def _ear(model: str | None) -> "Listener | None":
     return None if model is None else Listener(load(model))
 
 
-def _aloud(voice: str | None, folder: Path | None, seed: int) -> Aloud | None:
+def _aloud(voice: str | None, folder: Path | None, seed: int, gallery: Gallery) -> Aloud | None:
     from makar.api.spoken_chat import Reader
 
-    return None if voice is None else Aloud(Reader(voice, seed=seed), folder)
+    return None if voice is None else Aloud(Reader(voice, seed=seed), folder, gallery)
 
 
 def _heard(ear: "Listener | None", said: str, *, is_typed: bool) -> str | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from makar.cli.gallery import Gallery
 from makar.cli.output import duration_text, note, text_of
 from makar.cli.progress import Display
 
@@ -56,20 +57,21 @@ JOBS = (
 )
 
 
-def run_demo(folder: Path, *, minutes: float, seed: int) -> Path:
+def run_demo(folder: Path, *, minutes: float, seed: int, no_gallery: bool = False) -> Path:
     """Train, generate, evaluate and verify both models, and write the page.
 
     Args:
         folder: Where everything is written.
         minutes: Time to train each model.
         seed: Seed of every draw.
+        no_gallery: Whether what is made is not kept in the gallery.
 
     Returns:
         The page.
     """
     start = time.monotonic()
     folder.mkdir(parents=True, exist_ok=True)
-    sections = [_run_job(job, folder, minutes=minutes, seed=seed) for job in JOBS]
+    sections = [_run_job(job, folder, minutes=minutes, seed=seed, gallery=Gallery(is_off=no_gallery)) for job in JOBS]
     page = folder / "index.html"
     took = duration_text(time.monotonic() - start)
     page.write_text(_page(sections, f"Two models, trained, measured and verified in {took}."), encoding="utf-8")
@@ -77,7 +79,7 @@ def run_demo(folder: Path, *, minutes: float, seed: int) -> Path:
     return page.absolute()
 
 
-def _run_job(job: Job, folder: Path, *, minutes: float, seed: int) -> str:
+def _run_job(job: Job, folder: Path, *, minutes: float, seed: int, gallery: Gallery) -> str:
     from makar.api.model import verify
     from makar.api.training import train
 
@@ -85,10 +87,13 @@ def _run_job(job: Job, folder: Path, *, minutes: float, seed: int) -> str:
     with Display() as display:
         run = train(job.source, minutes=minutes, output=str(folder / job.name), seed=seed, on_event=display)
         display.say(f"generating {job.count}")
-        assets = run.model.generate(count=job.count, seed=seed, options=job.options)
         place = folder / f"{job.name}-assets"
         place.mkdir(exist_ok=True)
-        saved = [asset.save(place) for asset in assets]
+        with gallery:
+            assets = run.model.generate(count=job.count, seed=seed, options=job.options)
+            saved = [asset.save(place) for asset in assets]
+            for asset in assets:
+                gallery.add(asset)
         display.say("verifying")
         checked = [verify(path) for path in saved]
         display.say("evaluating")

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from makar.cli.gallery import NoGallery
 from makar.cli.output import note
 from makar.cli.values import seconds_of
 
@@ -15,6 +16,7 @@ def demo(
     ),
     time: Annotated[str, typer.Option("--for", metavar="TIME", help="Time to train each of the two models.")] = "1m",
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of every draw.")] = 0,
+    no_gallery: NoGallery = False,
 ) -> None:
     """Do the main job on embedded data.
 
@@ -23,6 +25,6 @@ def demo(
     from makar.cli.demo import run_demo
 
     seconds = seconds_of(time)
-    page = run_demo(folder, minutes=(seconds or 60.0) / 60, seed=seed)
+    page = run_demo(folder, minutes=(seconds or 60.0) / 60, seed=seed, no_gallery=no_gallery)
     note("Open it in a browser. Nothing in it comes from the network.")
     print(page)

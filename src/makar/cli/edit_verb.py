@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from makar.cli.completion import model_names
+from makar.cli.gallery import Gallery, NoGallery
 from makar.cli.generate_verb import ControlNet, Loras, check_output, form_of, save_asset, show_each
 from makar.cli.output import Json
 from makar.cli.values import controls_of
@@ -168,6 +169,7 @@ def edit(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="File or folder to save to; images go to out/ without it.")
     ] = None,
+    no_gallery: NoGallery = False,
     json: Json = False,
 ) -> None:
     """Change images, a file of code, sounds, videos, structures or pieces of music with MODEL, or films without one.
@@ -245,7 +247,8 @@ def edit(
         check_output(output, medium="video", count=2 if chosen == "frames" else 1)
         films = [Path(model), *(files or [])]
         made = edit_film_each(films, words, form=chosen)
-        show_each(((asset, save_asset(asset, output or Path("out"))) for asset in made), json=json)
+        pairs = ((asset, save_asset(asset, output or Path("out"))) for asset in made)
+        show_each(pairs, gallery=Gallery(is_off=no_gallery), json=json)
         return
     images: list[Path | None] = list(files or [])
     maker = load(model, loras=lora or (), controlnet=controlnet)
@@ -259,7 +262,7 @@ def edit(
     is_row = ("to" in how or to_seed is not None) and not is_clip
     if fix and output is not None and len(images) == 1 and images[0] is not None and _is_same(output, images[0]):
         (asset,) = maker.edit(images[0], how=how, seed=seed, options=options)
-        show_each([(asset, asset.replace(output))], json=json)
+        show_each([(asset, asset.replace(output))], gallery=Gallery(is_off=no_gallery), json=json)
         return
     check_output(output, medium=maker.medium, count=(frames or 2) if is_row else count * len(images))
     options |= form_of(output, maker.medium)
@@ -271,7 +274,7 @@ def edit(
         for image in images
         for asset in maker.edit_each(image, how=how, prompt=prompt, count=count, seed=seed, options=options)
     )
-    show_each(((asset, save_asset(asset, place)) for asset in assets), json=json)
+    show_each(((asset, save_asset(asset, place)) for asset in assets), gallery=Gallery(is_off=no_gallery), json=json)
 
 
 def _is_same(output: Path, file: Path) -> bool:

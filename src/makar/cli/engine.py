@@ -6,7 +6,7 @@ import typer
 
 from makar.cli.output import note
 from makar.errors import MakarError
-from makar.home import home
+from makar.home import library_file
 
 if TYPE_CHECKING:
     from makar.api.model import Model
@@ -38,13 +38,13 @@ def take_engine(model: "Model", wanted: str | None, options: dict[str, Any]) -> 
     if wanted is None:
         return
     from makar.api.engines import use_engine
+    from makar.generation.library import Library
     from makar.serving.engines import AUTO, BESIDE, Choice, check_engine, check_runs, choose, named
-    from makar.serving.library import Library
 
     engines = model.artifact.family_config.engines
     check_engine(wanted)
     check_runs(wanted, engines, model.artifact.name)
-    library = Library(home() / "library.sqlite")
+    library = Library(library_file())
     paces = {name: library.pace(model.hash, named(name, engines)) for name in engines} if wanted == AUTO else {}
     choice = choose(wanted, engines, paces)
     if choice.engine in BESIDE:

@@ -13,15 +13,17 @@ import typer
 from makar.cli.completion import model_names
 from makar.cli.consented import agreed_example
 from makar.cli.engine import Engine, take_engine
+from makar.cli.gallery import Gallery, NoGallery
 from makar.cli.output import Json, note, print_json, remarks_of
 from makar.cli.values import controls_of, lines_of, texts_of
 from makar.cli.voting import answer_of_most, check_vote
 from makar.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from makar.api.model import Model
+    from makar.data.feedback.taste import Taste
     from makar.generation.asset import Asset
 
 ModelName = Annotated[
@@ -176,16 +178,17 @@ def generate(
     refuse_copies: Annotated[
         bool, typer.Option("--refuse-copies", help="Redraw what is too close to the training data.")
     ] = False,
+    no_gallery: NoGallery = False,
     json: Json = False,
 ) -> None:
     """Make new content with MODEL.
 
-    Text is printed, images are saved; every saved asset carries a signed manifest.
+    Text is printed, images are saved; every saved asset carries a signed manifest. The Gallery of the studio shows all of it.
     """
     from makar.api.augmenting import augment_each
     from makar.api.model import load
     from makar.api.prompts import fill
-    from makar.api.taste import in_order, taste_of
+    from makar.api.taste import taste_of
     from makar.generation.palette import named_palette
 
     given: dict[str, Any] = {
@@ -246,7 +249,8 @@ def generate(
         _check_augment(words, output, stream=stream, label=label)
         assert output is not None
         pairs = augment_each(maker, augment, count=count, folder=output, spread=spread, seed=seed, options=options)
-        show_each(pairs, json=json)
+        # Samples for a training set are many, and lie in it.
+        show_each(pairs, gallery=Gallery(is_off=True), json=json)
         return
     if spread != "balance":
         raise UsageError("--spread without --augment", expected="a training set to make samples for")
@@ -255,15 +259,18 @@ def generate(
     if stream:
         if json or for_rater is not None:
             raise UsageError(f"--stream with {'--json' if json else '--for-rater'}", expected="one of them")
-        _stream(maker, words, seed=seed, count=count, options=options, refuse_copies=refuse_copies, output=output)
+        _check_stream(words, count=count, refuse_copies=refuse_copies)
+        gallery = Gallery(is_off=no_gallery, model=maker, is_alone=True)
+        _stream(maker, words[0] if words else "", seed=seed, options=options, output=output, gallery=gallery)
         return
     place = output or (None if maker.makes_text else Path("out"))
     # What somebody likes is learned first: where there is nothing to learn from, no work is lost.
     taste = None if for_rater is None else taste_of(for_rater, medium=maker.medium)
     assets = maker.generate_each(words or None, count=count, seed=seed, options=options, refuse_copies=refuse_copies)
+    gallery = Gallery(is_off=no_gallery, model=maker, is_alone=count * max(1, len(words)) == 1)
     if taste is not None:
-        assets = iter(in_order(list(assets), taste))
-    show_each(((asset, save_asset(asset, place)) for asset in assets), json=json)
+        assets = _best_first(assets, taste)
+    show_each(((asset, save_asset(asset, place)) for asset in assets), gallery=gallery, json=json)
 
 
 def _check_augment(words: list[Any], output: Path | None, *, stream: bool, label: str | None) -> None:
@@ -278,30 +285,27 @@ def _check_augment(words: list[Any], output: Path | None, *, stream: bool, label
         raise UsageError(f"--augment with {' and '.join(other)}", expected="classes come from the data")
 
 
-def show_each(assets: "Iterable[tuple[Asset, Path | None]]", *, json: bool) -> None:
-    """Show assets as they are made, or all of them as JSON at the end."""
+def _best_first(assets: "Iterable[Asset]", taste: "Taste") -> "Iterator[Asset]":
+    from makar.api.taste import in_order
+
+    yield from in_order(list(assets), taste)
+
+
+def show_each(assets: "Iterable[tuple[Asset, Path | None]]", *, gallery: Gallery, json: bool) -> None:
+    """Show assets as they are made, or all of them as JSON at the end, and keep them in the gallery."""
     rows = []
-    for asset, path in assets:
+    with gallery:
+        for asset, path in assets:
+            if json:
+                rows.append(row_of(asset, path))
+            else:
+                show_asset(asset, path)
+            gallery.add(asset)
         if json:
-            rows.append(row_of(asset, path))
-        else:
-            show_asset(asset, path)
-    if json:
-        print_json(rows)
+            print_json(rows)
 
 
-def _stream(
-    maker: "Model",
-    words: list[Any],
-    *,
-    seed: int,
-    count: int,
-    options: dict[str, Any],
-    refuse_copies: bool,
-    output: Path | None,
-) -> None:
-    from makar.generation.prompts import answers
-
+def _check_stream(words: list[Any], *, count: int, refuse_copies: bool) -> None:
     if count != 1 or len(words) > 1:
         raise UsageError(f"--stream for {count * max(1, len(words))} texts", expected="one text at a time")
     if refuse_copies:
@@ -310,18 +314,27 @@ def _stream(
             expected="one of them",
             do="a text is only known to be a copy when it is whole",
         )
-    prompt = words[0] if words else ""
+
+
+def _stream(
+    maker: "Model", prompt: Any, *, seed: int, options: dict[str, Any], output: Path | None, gallery: Gallery
+) -> None:
+    from makar.generation.prompts import answers
+
     # What has a form, comes from a prompt file or is an answer, stands alone.
     has_form = {"json_schema", "regex", "choice", "tools"} & set(options)
     if isinstance(prompt, str) and not has_form and not answers(maker.artifact.codec(), maker.artifact.family_config):
         sys.stdout.write(prompt)
-    for piece in maker.stream(prompt or None, seed=seed, options=options):
-        if isinstance(piece, str):
-            sys.stdout.write(piece)
-            sys.stdout.flush()
-        else:
-            sys.stdout.write("\n")
-            _note(piece, save_asset(piece, output))
+    pieces = maker.stream(prompt or None, seed=seed, options=options)
+    with gallery:
+        for piece in pieces:
+            if isinstance(piece, str):
+                sys.stdout.write(piece)
+                sys.stdout.flush()
+            else:
+                sys.stdout.write("\n")
+                _note(piece, save_asset(piece, output))
+                gallery.add(piece)
 
 
 def check_output(output: Path | None, *, medium: str, count: int, is_drawing: bool = False) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from makar.cli.completion import model_names
+from makar.cli.gallery import Gallery, NoGallery
 from makar.cli.generate_verb import BaseUrl
 from makar.cli.output import Json, note, print_json
 from makar.cli.tables import print_report
@@ -133,6 +134,7 @@ def ask(
             show_default=False,
         ),
     ] = None,
+    no_gallery: NoGallery = False,
     json: Json = False,
 ) -> None:
     """Answer a question out of documents, with citations.
@@ -180,6 +182,9 @@ def ask(
         note("[the best source is longer than what the model looks back on: it sees the end]")
     if output is not None and answer.signed is not None:
         note(f"[saved to {knowledge.save_answer(answer, output)}]")
+    if answer.signed is not None:
+        with Gallery(is_off=no_gallery) as gallery:
+            gallery.add(knowledge.written_asset(answer), prompt=question)
     elif output is not None:
         note("[nothing was saved: the documents do not say it, and no model was asked]")
 

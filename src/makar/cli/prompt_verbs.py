@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from makar.cli.gallery import Gallery, NoGallery
 from makar.cli.generate_verb import BaseUrl, ModelName
 from makar.cli.output import Json, note, print_json, print_table
 from makar.cli.values import seconds_of, texts_of
@@ -41,6 +42,7 @@ def try_(
     ] = None,
     seed: Seed = 0,
     base_url: BaseUrl = None,
+    no_gallery: NoGallery = False,
     json: Json = False,
 ) -> None:
     """Show a filled PROMPT and what MODEL answers."""
@@ -48,13 +50,16 @@ def try_(
     from makar.api.prompts import fill
 
     filled = fill(template, words or [], texts_of(values or []))
-    assets = load(model, base_url=base_url).generate(filled, seed=seed)
-    if json:
-        print_json([{"prompt": one.text, "answer": asset.content} for one, asset in zip(filled, assets)])
-        return
-    for one, asset in zip(filled, assets):
-        note(one.text)
-        print(asset.content)
+    maker = load(model, base_url=base_url)
+    with Gallery(is_off=no_gallery) as gallery:
+        assets = maker.generate(filled, seed=seed)
+        if json:
+            print_json([{"prompt": one.text, "answer": asset.content} for one, asset in zip(filled, assets)])
+        for one, asset in zip(filled, assets):
+            if not json:
+                note(one.text)
+                print(asset.content)
+            gallery.add(asset)
 
 
 def score(

@@ -3,14 +3,18 @@
 import functools
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from makar.cli.gallery import Gallery, NoGallery
 from makar.cli.generate_verb import row_of, save_asset, show_asset
 from makar.cli.output import Json, note, print_json
 from makar.cli.progress import Display
 from makar.errors import UsageError
+
+if TYPE_CHECKING:
+    from makar.generation.asset import Asset
 
 LARGEST_BYTES = 4 << 20
 """Of a script on stdin."""
@@ -57,6 +61,7 @@ def speak(
         typer.Option("--consent", metavar="FILE", help="With a photograph: the record of whoever it shows."),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same recording.")] = 0,
+    no_gallery: NoGallery = False,
     json: Json = False,
 ) -> None:
     """Read SCRIPT aloud with one or several voices.
@@ -77,12 +82,17 @@ def speak(
     options = {name: value for name, value in controls.items() if value is not None}
     form, text, cast = output.suffix.lower(), _text_of(script), _voices(voice)
     face = face_for(form, drawing=drawing, mouth=None if mouth is None else _place(mouth), consent=consent)
-    with Display() as display:
-        reading = read_aloud(
-            cast_of(cast), text, seed=seed, options=options, tell=functools.partial(display.reading, "lines spoken")
-        )
-    asset = asset_of(reading, form=form, face=face)
-    path = save_asset(asset, output)
+    with Gallery(is_off=no_gallery) as gallery:
+        with Display() as display:
+            told = functools.partial(display.reading, "lines spoken")
+            reading = read_aloud(cast_of(cast), text, seed=seed, options=options, tell=told)
+        asset = asset_of(reading, form=form, face=face)
+        path = save_asset(asset, output)
+        _show(asset, path, json=json)
+        gallery.add(asset)
+
+
+def _show(asset: "Asset", path: Path | None, *, json: bool) -> None:
     if json:
         print_json(row_of(asset, path))
         return

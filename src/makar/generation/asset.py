@@ -7,20 +7,20 @@ refused, a folder gets the next free number. The sidecar is written before its t
 """
 
 import dataclasses
+import functools
 import os
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from makar.data.video_file import FORMS, usual_form
 from makar.errors import MakarError, OutOfSpaceError, UnsupportedError, UsageError
+from makar.generation.asset_file import IMAGE_TYPE, file_of, type_of
 from makar.generation.modelling import STRUCTURE_SUFFIXES, USUAL_FORM, structure_renderings
 from makar.generation.piece import PICTURE, SOUND, renderings
-from makar.provenance.content import Drawing, Film, Piece, Recording, Structure
-from makar.provenance.embedding import png_bytes, sidecar_bytes, sidecar_path
+from makar.provenance.content import Drawing, Film, Piece, Structure
+from makar.provenance.embedding import sidecar_bytes, sidecar_path
 
 LARGEST_NUMBER = 1_000_000
 DRAWING_SUFFIX, MIDI_SUFFIX, WAVE_SUFFIX = ".svg", ".mid", ".wav"
@@ -65,6 +65,16 @@ class Asset:
     def hash(self) -> str:
         """The sha256 of the content."""
         return str(self.manifest["content"]["sha256"])
+
+    @functools.cached_property
+    def file(self) -> bytes:
+        """The file that ``save`` writes, without what lies beside it."""
+        return file_of(self.content, self.signed)
+
+    @property
+    def type(self) -> str:
+        """The media type of that file."""
+        return type_of(self.content)
 
     @property
     def new_text(self) -> str:
@@ -122,22 +132,16 @@ class Asset:
         if isinstance(self.content, Piece):
             beside = renderings(self.content, self.manifest)
             files = {path.with_name(path.stem + suffix): data for suffix, data in beside.items()}
-            files |= {sidecar_path(path): sidecar_bytes(self.signed), path: self.content.midi}
-        elif isinstance(self.content, Recording):
-            files = {sidecar_path(path): sidecar_bytes(self.signed), path: self.content.wave}
         elif isinstance(self.content, Structure):
             shown = structure_renderings(self.content, self.manifest)
             files = {path.with_suffix(suffix): data for suffix, data in shown.items()}
-            files |= {sidecar_path(path): sidecar_bytes(self.signed), path: self.content.file}
-        elif isinstance(self.content, Film):
-            files = {sidecar_path(path): sidecar_bytes(self.signed), path: self.content.file}
-            if self.content.wave is not None:
-                files[path.with_suffix(WAVE_SUFFIX)] = self.content.wave
-        elif not isinstance(self.content, np.ndarray):
-            text = self.content.text if isinstance(self.content, Drawing) else self.content
-            files = {sidecar_path(path): sidecar_bytes(self.signed), path: text.encode("utf-8")}
         else:
-            files = {path: png_bytes(self.content, self.signed)}
+            files = {}
+        if self.type != IMAGE_TYPE:
+            files[sidecar_path(path)] = sidecar_bytes(self.signed)
+        files[path] = self.file
+        if isinstance(self.content, Film) and self.content.wave is not None:
+            files[path.with_suffix(WAVE_SUFFIX)] = self.content.wave
         written: list[Path] = []
         for place, content in files.items():
             try:

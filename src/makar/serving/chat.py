@@ -10,10 +10,11 @@ from typing import Any
 from fastapi import Request, Response
 
 from makar.errors import ConfigError
+from makar.generation.library import CHAT
 from makar.serving.bodies import ignored_header, read_fields, read_json
 from makar.serving.fields import ChatFields, longest_answer, stops_of, wants_usage
 from makar.serving.front import DONE, answer, attended, begun, front_of, leased, new_id, now, seed_of, sse
-from makar.serving.keeping import CHAT, Keeping
+from makar.serving.keeping import Keeping
 from makar.serving.messages import Tools, form_of, refuse_modalities, turns_of
 from makar.serving.places import Place
 from makar.serving.process import Event, Process

@@ -9,11 +9,12 @@ from typing import Any
 from fastapi import Request, Response
 
 from makar.errors import ConfigError, UnsupportedError
+from makar.generation.library import CREATE
 from makar.serving.bodies import ignored_header, read_fields, read_json
 from makar.serving.chat import print_of
 from makar.serving.fields import MOST_CHOICES, CompletionFields, stops_of, wants_usage
 from makar.serving.front import DONE, answer, attended, begun, front_of, leased, new_id, now, seed_of, sse
-from makar.serving.keeping import CREATE, Keeping
+from makar.serving.keeping import Keeping
 from makar.serving.places import Place
 from makar.serving.process import Event, Process
 from makar.serving.texts import Written, completion_likelihoods, followed, left_out_headers, said_of, text_ask, usage_of

@@ -13,9 +13,9 @@ from fastapi import Request
 from fastapi.responses import JSONResponse, StreamingResponse
 
 from makar.errors import MakarError, UsageError
+from makar.generation.library import Library
 from makar.serving.figures import Figures
 from makar.serving.guard import Rules
-from makar.serving.library import Library
 from makar.serving.places import Place
 from makar.serving.pool import Pool
 from makar.serving.problems import Problem, problem_of

@@ -17,10 +17,11 @@ from fastapi import Request, Response
 from starlette.datastructures import UploadFile
 
 from makar.errors import MakarError, UnsupportedError, UsageError
+from makar.generation.library import CREATE, EDIT
 from makar.serving.bodies import ignored_header, read_fields, read_json
 from makar.serving.front import answer, attended, begun, front_of, leased, merged, now, only_model, seed_of, sse
 from makar.serving.image_fields import EDIT_WORDS, MOST_IMAGES, ImageFields, edit_words, form_values, image_controls
-from makar.serving.keeping import CREATE, EDIT, NOT_KEPT, Keeping, keep_file
+from makar.serving.keeping import NOT_KEPT, Keeping, keep_file
 from makar.serving.problems import problem_of
 from makar.serving.process import Event, Process
 from makar.serving.uploads import read_form

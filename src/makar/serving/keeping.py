@@ -12,19 +12,18 @@ import logging
 from typing import Any
 
 from makar.errors import MakarError
-from makar.serving.library import Entry, Library
+from makar.generation.asset_file import IMAGE_TYPE, TEXT_TYPE
+from makar.generation.library import LONGEST_PROMPT, Entry, Library
+from makar.generation.library_entry import steps_of
 
 LOG = logging.getLogger("makar.serving")
 
-TEXT_TYPE, IMAGE_TYPE, SOUND_TYPE = "text/plain; charset=utf-8", "image/png", "audio/wav"
-LONGEST_PROMPT = 4000
+SOUND_TYPE = "audio/wav"
 NOT_KEPT = "not_kept"
 """Beside what was made: why it is not in the library."""
 
 LONGEST_HEADER = 6000
 """Of a manifest; many clients and proxies take 8 KiB of headers."""
-
-CREATE, EDIT, CHAT = "create", "edit", "chat"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -149,12 +148,3 @@ async def _keep(library: Library, entry: Entry, said: dict[str, Any]) -> None:
     except MakarError as error:
         LOG.warning("not kept: %s", error.came)
         said[NOT_KEPT] = error.came
-
-
-def steps_of(manifest: dict[str, Any]) -> int:
-    """Return how many steps an image or a sound was asked to take; 1 where nothing takes any, or the model chose itself.
-
-    A script takes as many for each of its lines.
-    """
-    steps, lines = manifest.get("settings", {}).get("steps"), manifest.get("edit", {}).get("lines", 1)
-    return lines * (steps if isinstance(steps, int) and steps > 0 else 1)

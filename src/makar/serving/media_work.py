@@ -5,10 +5,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from makar.api.model import Model
-from makar.data.feedback.judgement import MIDI_TYPE
 from makar.data.image_reader import read_image
-from makar.data.structure_writer import TYPES as STRUCTURE_TYPES
-from makar.data.video_file import ANIMATIONS, TYPES, usual_form
+from makar.data.video_file import ANIMATIONS, usual_form
 from makar.errors import UnsupportedError
 from makar.generation.asset import Asset
 from makar.generation.edit import STRENGTH, edit
@@ -17,7 +15,7 @@ from makar.generation.previewing import Steps, counted
 from makar.generation.request import option_names
 from makar.generation.soundtrack import REMOVE
 from makar.generation.synthesiser import PLAYER
-from makar.provenance.content import Film, Piece, Recording, Structure
+from makar.provenance.content import Recording
 
 Ask = dict[str, Any]
 Event = dict[str, Any]
@@ -116,9 +114,5 @@ def _event(asset: Asset, ask: Ask) -> Event:
         "manifest": asset.signed,
     }
     if isinstance(content, Recording):
-        return {"wave": base64.b64encode(content.wave).decode("ascii"), "rate_hz": content.rate_hz, **made}
-    if isinstance(content, Piece):
-        return {"file": base64.b64encode(content.midi).decode("ascii"), "type": MIDI_TYPE, **made}
-    assert isinstance(content, Film | Structure), "sounds, pieces, clips and structures"
-    kind = (TYPES | STRUCTURE_TYPES)[content.form]
-    return {"file": base64.b64encode(content.file).decode("ascii"), "type": kind, **made}
+        return {"wave": base64.b64encode(asset.file).decode("ascii"), "rate_hz": content.rate_hz, **made}
+    return {"file": base64.b64encode(asset.file).decode("ascii"), "type": asset.type, **made}

@@ -17,7 +17,6 @@ from makar.generation.asset import Asset
 from makar.generation.edit import edit
 from makar.generation.generate import generate
 from makar.generation.previewing import Previews, shown
-from makar.provenance.embedding import png_bytes
 from makar.serving.media_work import options_of
 
 Ask = dict[str, Any]
@@ -82,10 +81,9 @@ def _previews(ask: Ask) -> Previews | None:
 
 
 def _picture(asset: Asset, ask: Ask) -> Event:
-    file = png_bytes(asset.content, asset.signed)
     rows, columns = asset.content.shape[:2]
     return {
-        "png": base64.b64encode(file).decode("ascii"),
+        "png": base64.b64encode(asset.file).decode("ascii"),
         "size": [columns, rows],
         "asset": asset.id,
         "seed": asset.manifest["seed"],

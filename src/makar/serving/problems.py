@@ -9,13 +9,16 @@ from typing import Any
 
 from makar.data.sqlite_errors import primary_code
 from makar.errors import (
+    AbsentAssetError,
     ArtifactError,
     ConfigError,
     ConsentError,
     CopyRefusedError,
     DataError,
+    LibraryError,
     MakarError,
     MissingExtraError,
+    NewerLibraryError,
     OutOfMemoryError,
     OutOfSpaceError,
     RemoteError,
@@ -29,6 +32,7 @@ INVALID, LIMITED, DENIED, BROKEN = "invalid_request_error", "rate_limit_error", 
 _FIELD = re.compile(r"^\w+\.(\w+)\b|^\w+ lacks (\w+)")
 
 STATUSES: tuple[tuple[type[MakarError], int, str, str], ...] = (
+    (AbsentAssetError, 404, INVALID, "not_found"),
     (UnknownNameError, 400, INVALID, "unknown_name"),
     (UnsupportedError, 400, INVALID, "unsupported"),
     (ConsentError, 403, INVALID, "no_consent"),
@@ -38,6 +42,8 @@ STATUSES: tuple[tuple[type[MakarError], int, str, str], ...] = (
     (RunLockedError, 409, INVALID, "conflict"),
     (OutOfMemoryError, 503, BROKEN, "out_of_memory"),
     (OutOfSpaceError, 507, BROKEN, "disk_full"),
+    (NewerLibraryError, 409, INVALID, "newer_library"),
+    (LibraryError, 503, BROKEN, "library_busy"),
     (RemoteError, 502, BROKEN, "upstream"),
     (MissingExtraError, 501, BROKEN, "missing_extra"),
     (ArtifactError, 409, INVALID, "unusable_model"),
@@ -122,6 +128,8 @@ def shaped(error: MakarError, *, status: int, kind: str, code: str, param: str |
 
 
 def _param(error: MakarError) -> str | None:
+    if isinstance(error, AbsentAssetError):
+        return "id"
     if isinstance(error, ConfigError | UnknownNameError):
         found = _FIELD.match(error.kind if isinstance(error, UnknownNameError) else error.came)
         if found:

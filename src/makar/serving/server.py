@@ -20,7 +20,8 @@ import psutil
 import uvicorn
 
 from makar.errors import MakarError, UsageError
-from makar.home import home
+from makar.generation.library import Library
+from makar.home import home, library_file
 from makar.serving.app import Making, make_app
 from makar.serving.batches import Batches
 from makar.serving.engines import AUTO, check_engine
@@ -28,7 +29,6 @@ from makar.serving.evals import Evals
 from makar.serving.figures import Figures
 from makar.serving.front import Front
 from makar.serving.guard import LOOPBACK, Rules
-from makar.serving.library import Library
 from makar.serving.places import REMOTE
 from makar.serving.pool import Pool
 from makar.serving.shelf import Shelf
@@ -120,7 +120,7 @@ def serve(wanted: Wanted, *, on_start: Callable[[str], None]) -> None:
             do=f"makar serve openai:NAME --base-url {wanted.base_url}",
         )
     check_engine(wanted.engine)
-    library = Library(home() / "library.sqlite")
+    library = Library(library_file())
     memory = wanted.memory_megabytes << 20 or int(MEMORY_SHARE * psutil.virtual_memory().total)
     pool = Pool(
         wanted.models,

@@ -20,9 +20,10 @@ from makar.data.sound import resampled
 from makar.data.sound_reader import read_sound
 from makar.data.wave_file import on_grid
 from makar.errors import MissingExtraError, UnsupportedError
+from makar.generation.library import CREATE
 from makar.serving.bodies import ignored_header, read_fields, read_json
 from makar.serving.front import Front, attended, front_of, leased, merged, only_model, seed_of
-from makar.serving.keeping import CREATE, NOT_KEPT, Keeping, keep_file, manifest_headers
+from makar.serving.keeping import NOT_KEPT, Keeping, keep_file, manifest_headers
 from makar.serving.process import Event
 
 DEFAULT_VOICE = "default"

@@ -17,12 +17,13 @@ from fastapi import Request, Response
 
 from makar.config import Config, setting
 from makar.errors import UnsupportedError, UsageError
+from makar.generation.library import CREATE, EDIT
 from makar.serving.bodies import ignored_header, read_fields, read_json
 from makar.serving.front import Front, answer, attended, front_of, leased, merged, now, only_model, seed_of
 from makar.serving.image_fields import form_values
 from makar.serving.images import check_size
 from makar.serving.in_turn import InTurn, Progress
-from makar.serving.keeping import CREATE, EDIT, NOT_KEPT, Keeping, keep_file, manifest_headers
+from makar.serving.keeping import NOT_KEPT, Keeping, keep_file, manifest_headers
 from makar.serving.problems import Problem
 from makar.serving.shelf import Shelf
 from makar.serving.uploads import page, read_form

@@ -12,10 +12,10 @@ from makar.data.feedback.judgement import MIDI_TYPE
 from makar.data.structure_writer import TYPES as STRUCTURE_TYPES
 from makar.data.video_file import TYPES
 from makar.errors import UsageError
+from makar.generation.library import Wanted
 from makar.provenance.embedding import sidecar_path
 from makar.serving.bodies import check_text
 from makar.serving.front import answer, attended, front_of
-from makar.serving.library import Wanted
 from makar.serving.ranges import file_answer
 from makar.serving.studio.liking import best_first, by_rating
 from makar.serving.studio.verbs import answer_of

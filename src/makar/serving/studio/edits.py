@@ -13,10 +13,11 @@ from fastapi import Request, Response
 
 from makar.config import Config, setting
 from makar.errors import UsageError
+from makar.generation.library import EDIT
 from makar.serving.bodies import ignored_header, read_fields
 from makar.serving.front import answer, attended, front_of, leased, merged, seed_of
 from makar.serving.image_fields import form_values
-from makar.serving.keeping import EDIT, NOT_KEPT, Keeping, keep_file, type_of
+from makar.serving.keeping import NOT_KEPT, Keeping, keep_file, type_of
 from makar.serving.process import Event
 from makar.serving.studio.films import FilmFields, edited_film
 from makar.serving.uploads import read_form

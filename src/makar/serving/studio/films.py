@@ -20,9 +20,11 @@ from makar.config import Config, setting
 from makar.data.sniffing import HEAD_BYTES, sniff
 from makar.data.video_file import ANIMATIONS, FORMS, TYPES, usual_form
 from makar.errors import DataError, UnsupportedError, UsageError
+from makar.generation.library import EDIT
+from makar.generation.library_entry import prompt_of
 from makar.provenance.embedding import sidecar_path
 from makar.serving.front import front_of
-from makar.serving.keeping import EDIT, NOT_KEPT, Keeping, keep_file
+from makar.serving.keeping import NOT_KEPT, Keeping, keep_file
 from makar.serving.process import Event
 from makar.serving.studio.verbs import answer_of
 
@@ -80,12 +82,13 @@ async def edited_film(request: Request, how: dict[str, Any], files: list[tuple[s
         out = folder / "out"
         out.mkdir()
         words = _words(asked, sound="remove" if is_silent else heard, form=form)
-        await answer_of(["edit", *names, *words, "--output", str(out)])
+        # It is kept here, by what the client is told of it.
+        await answer_of(["edit", *names, *words, "--output", str(out), "--no-gallery"])
         (made,) = [path for path in out.iterdir() if path.suffix == f".{form}"]
         signed = json.loads(sidecar_path(made).read_bytes())
         event: Event = {"file": base64.b64encode(made.read_bytes()).decode("ascii"), "type": TYPES[form]}
     event["manifest"] = signed
-    keeping = Keeping(model="", kind=EDIT, prompts=(_said(asked, len(films), sounds),), shows_manifest=True)
+    keeping = Keeping(model="", kind=EDIT, prompts=(prompt_of(signed["manifest"]),), shows_manifest=True)
     await keep_file(front_of(request).library, keeping, event, seconds=time.perf_counter() - started)
     statement = signed["manifest"]
     lost = {NOT_KEPT: event[NOT_KEPT]} if NOT_KEPT in event else {}
@@ -113,14 +116,3 @@ def _words(asked: FilmFields, *, sound: str | None, form: str) -> list[str]:
     for name, value in (("--speed", asked.speed), ("--rate", asked.rate_hz), ("--sound", sound)):
         words += [] if value is None else [name, str(value)]
     return [*words, "--shift-pitch"] if asked.shift_pitch else words
-
-
-def _said(asked: FilmFields, films: int, sounds: list[bytes]) -> str:
-    """Return what was asked for, as a person reads it."""
-    parts = [f"{films} films joined" if films > 1 else "a film"]
-    if asked.start is not None or asked.end is not None:
-        parts.append(f"from {asked.start or 0:g} s to {'the end' if asked.end is None else f'{asked.end:g} s'}")
-    parts += [f"{asked.speed:g} times as fast"] if asked.speed is not None else []
-    parts += [f"{asked.rate_hz:g} frames a second"] if asked.rate_hz is not None else []
-    parts += ["another sound"] if sounds else ["no sound"] if asked.sound == "remove" else []
-    return ", ".join([*parts, *([f"as {asked.format}"] if asked.format else [])])

@@ -19,7 +19,7 @@ from makar.data.feedback.table import FeedbackTable
 from makar.data.feedback.taste import Taste, features
 from makar.data.structure_writer import TYPES as STRUCTURE_TYPES
 from makar.errors import IntegrityError, UsageError
-from makar.serving.library import Library, Wanted
+from makar.generation.library import Library, Wanted
 
 GOOD, POOR, UNRATED = "good", "poor", "unrated"
 LOOKED_AT = 512

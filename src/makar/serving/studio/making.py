@@ -8,9 +8,10 @@ from fastapi import Request, Response
 
 from makar.config import Config, setting
 from makar.errors import UnsupportedError
+from makar.generation.library import CREATE
 from makar.serving.bodies import ignored_header, read_fields, read_json
 from makar.serving.front import answer, attended, front_of, leased, merged, seed_of
-from makar.serving.keeping import CREATE, NOT_KEPT, Keeping, keep_file, type_of
+from makar.serving.keeping import NOT_KEPT, Keeping, keep_file, type_of
 from makar.serving.process import Event
 
 

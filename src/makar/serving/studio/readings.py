@@ -15,10 +15,11 @@ from pathlib import Path
 
 from makar.data.video_file import TYPES
 from makar.errors import UnsupportedError, UsageError
+from makar.generation.library import CREATE
 from makar.provenance.embedding import sidecar_path
 from makar.serving.front import Front
 from makar.serving.in_turn import Document, InTurn, Progress
-from makar.serving.keeping import CREATE, NOT_KEPT, SOUND_TYPE, Keeping, keep_content
+from makar.serving.keeping import NOT_KEPT, SOUND_TYPE, Keeping, keep_content
 from makar.serving.places import REMOTE, Place
 from makar.serving.pool import Pool
 from makar.serving.process import Event, failed, own_environment

@@ -6,9 +6,9 @@ import sqlite3
 import pytest
 
 from makar.errors import MakarError
-from makar.serving import library as library_module
+from makar.generation import library as library_module
+from makar.generation.library import Entry, Library, Wanted
 from makar.serving.keeping import Keeping, keep_file
-from makar.serving.library import Entry, Library, Wanted
 
 
 def entry(number, *, model="painter", medium="image", prompt="a fox", seconds=2.0, work=10, text=None, engine=None):

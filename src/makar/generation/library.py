@@ -17,11 +17,17 @@ from pathlib import Path
 from typing import Any
 
 from makar.data.sqlite_errors import primary_code
-from makar.errors import OutOfSpaceError
-from makar.serving.problems import BROKEN, Problem
+from makar.errors import AbsentAssetError, LibraryError, NewerLibraryError, OutOfSpaceError
 
 SCHEMA = 1
 MOST = 20_000
+LARGEST_BYTES = 256 << 20
+"""Of one asset that the shell or Python keeps: half an hour of a talk as WAV is 86 MB."""
+
+LONGEST_PROMPT = 4000
+CREATE, EDIT, CHAT = "create", "edit", "chat"
+"""How an asset was made."""
+
 LOOKS_EVERY = 64
 RECENT = 9
 """Assets of a model by which the time of the next is estimated."""
@@ -52,13 +58,13 @@ class Entry:
 
     Attributes:
         signed: Its signed manifest.
-        model: Name of the model on this server.
-        kind: ``"create"``, ``"edit"`` or ``"chat"``.
+        model: Name of the model.
+        kind: ``CREATE``, ``EDIT`` or ``CHAT``.
         prompt: What was asked for, as a person reads it.
         content: The file.
         type: Its media type.
         seconds: How long it took.
-        work: Steps or tokens that it took.
+        work: Steps or tokens that it took in that time; 0 where the time says nothing of the next one.
     """
 
     signed: dict[str, Any]
@@ -109,51 +115,39 @@ class Library:
     def __init__(self, path: Path, *, most: int = MOST) -> None:
         self._path = path
         self._most = most
-        self._puts = 0
+        self._left = 0
         self._lock = threading.Lock()
 
-    def keep(self, entry: Entry) -> None:
-        """Keep an asset; one that is there already stays as it is.
+    def keep(self, *entries: Entry) -> int:
+        """Keep assets, all or none; one that is there already stays as it is. Returns how many were new.
 
         Raises:
             OutOfSpaceError: The disk is full.
+            LibraryError: The library is busy, damaged or of a later version, or cannot be written.
         """
-        manifest = entry.signed["manifest"]
-        novelty = manifest.get("novelty") or {}
-        values = {
-            "id": manifest["id"],
-            "created": time.time(),
-            "model": entry.model,
-            # Films are edited without a model, and without a draw.
-            "model_hash": (manifest["artifact"] or {}).get("hash", ""),
-            "medium": manifest["medium"],
-            "kind": entry.kind,
-            "prompt": entry.prompt,
-            "seed": manifest["seed"] or 0,
-            "run": _run_of(manifest),
-            "type": entry.type,
-            "bytes": len(entry.content),
-            "novelty": novelty.get("score"),
-            "is_copy": novelty.get("is_copy"),
-            "skips": int(manifest.get("continues_characters", 0)),
-            "seconds": entry.seconds,
-            "work": entry.work,
-            "manifest": json.dumps(entry.signed, ensure_ascii=False, separators=(",", ":")),
-        }
-        marks = ", ".join(f":{name}" for name in values)
+        created, new = 0.0, 0
         with self._open() as connection:
-            connection.execute(f"INSERT OR IGNORE INTO assets ({', '.join(values)}) VALUES ({marks})", values)
-            connection.execute("INSERT OR IGNORE INTO contents VALUES (?, ?)", (manifest["id"], entry.content))
-            if self._puts % LOOKS_EVERY == 0:
+            for entry in entries:
+                # Pages of a list are told apart by the time, so no two have the same.
+                created = max(time.time(), created + 1e-6)
+                values = _values(entry, created)
+                marks = ", ".join(f":{name}" for name in values)
+                put = f"INSERT OR IGNORE INTO assets ({', '.join(values)}) VALUES ({marks})"
+                new += connection.execute(put, values).rowcount
+                connection.execute("INSERT OR IGNORE INTO contents VALUES (?, ?)", (values["id"], entry.content))
+            # The first time too: a process of the shell keeps few.
+            if self._left <= 0:
+                self._left = LOOKS_EVERY
                 oldest = "SELECT id FROM assets ORDER BY created DESC LIMIT -1 OFFSET ?"
                 connection.execute(f"DELETE FROM assets WHERE id IN ({oldest})", (self._most,))
-        self._puts += 1
+        self._left -= len(entries)
+        return new
 
     def newest(self, wanted: Wanted) -> list[dict[str, Any]]:
         """Return assets, the newest first; of texts the beginning.
 
         Raises:
-            Problem: The asset before which they are wanted is not there.
+            AbsentAssetError: The asset before which they are wanted is not there.
         """
         if not self._path.is_file():
             return []
@@ -203,7 +197,7 @@ class Library:
         """Return an asset with its signed manifest.
 
         Raises:
-            Problem: There is none.
+            AbsentAssetError: There is none.
         """
         row = self._one(f"SELECT {', '.join(COLUMNS)}, seconds, manifest FROM assets WHERE id = ?", name)
         values = dict(zip((*COLUMNS, "seconds", "manifest"), row))
@@ -213,7 +207,7 @@ class Library:
         """Return the signed manifest of an asset as it was signed, letter by letter.
 
         Raises:
-            Problem: There is no such asset.
+            AbsentAssetError: There is no such asset.
         """
         (text,) = self._one("SELECT manifest FROM assets WHERE id = ?", name)
         return str(text)
@@ -222,7 +216,7 @@ class Library:
         """Return the file of an asset and its media type.
 
         Raises:
-            Problem: There is none.
+            AbsentAssetError: There is none.
         """
         content, kind = self._one("SELECT content, type FROM contents JOIN assets USING (id) WHERE id = ?", name)
         return content, kind
@@ -231,7 +225,7 @@ class Library:
         """Delete an asset.
 
         Raises:
-            Problem: There is none.
+            AbsentAssetError: There is none.
         """
         self._one("SELECT id FROM assets WHERE id = ?", name)
         with self._open() as connection:
@@ -260,14 +254,17 @@ class Library:
             with self._open() as connection:
                 row = connection.execute(query, (name,)).fetchone()
         if row is None:
-            raise Problem(f"there is no asset {name[:60]!a}", status=404, code="not_found", param="id")
+            raise AbsentAssetError(f"there is no asset {name[:60]!a}")
         found: tuple[Any, ...] = row
         return found
 
     @contextlib.contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
         with self._lock:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise LibraryError(f"the library cannot be used: {error.strerror}", do="choose another home") from error
             connection = sqlite3.connect(self._path, timeout=WAIT_SECONDS)
             try:
                 connection.execute("PRAGMA foreign_keys = ON")
@@ -277,9 +274,7 @@ class Library:
             except sqlite3.DatabaseError as error:
                 if primary_code(error) == sqlite3.SQLITE_FULL:
                     raise OutOfSpaceError("the disk is full", do="free some space") from error
-                raise Problem(
-                    f"the library cannot be used: {error}", status=503, code="library_busy", do="ask again", kind=BROKEN
-                ) from error
+                raise LibraryError(f"the library cannot be used: {error}", do="ask again") from error
             finally:
                 connection.close()
 
@@ -288,10 +283,8 @@ class Library:
         if version == SCHEMA:
             return
         if version > SCHEMA:
-            raise Problem(
+            raise NewerLibraryError(
                 f"the library is of schema {version}",
-                status=409,
-                code="newer_library",
                 expected=f"schema {SCHEMA}",
                 do=f"use a newer Makar, or move {self._path.name} away",
             )
@@ -304,3 +297,29 @@ def _run_of(manifest: dict[str, Any]) -> str:
     """Return the id of the training of the model; empty where there was none here."""
     run = manifest.get("run")
     return str(run.get("id", "")) if isinstance(run, dict) else str(run or "")
+
+
+def _values(entry: Entry, created: float) -> dict[str, Any]:
+    """Return the columns of an asset."""
+    manifest = entry.signed["manifest"]
+    novelty = manifest.get("novelty") or {}
+    return {
+        "id": manifest["id"],
+        "created": created,
+        "model": entry.model,
+        # Films are edited without a model, and without a draw.
+        "model_hash": (manifest["artifact"] or {}).get("hash", ""),
+        "medium": manifest["medium"],
+        "kind": entry.kind,
+        "prompt": entry.prompt,
+        "seed": manifest["seed"] or 0,
+        "run": _run_of(manifest),
+        "type": entry.type,
+        "bytes": len(entry.content),
+        "novelty": novelty.get("score"),
+        "is_copy": novelty.get("is_copy"),
+        "skips": int(manifest.get("continues_characters", 0)),
+        "seconds": entry.seconds,
+        "work": entry.work,
+        "manifest": json.dumps(entry.signed, ensure_ascii=False, separators=(",", ":")),
+    }
