@@ -34,7 +34,8 @@ from makar.data.video_file import video_bytes
 from makar.data.wave_file import wave_bytes
 from makar.families.diffusion.config import DiffusionConfig
 from makar.generation import generate as generating
-from makar.home import home, models_folder, runs_folder, stores_folder
+from makar.generation.library import Library, Wanted
+from makar.home import home, library_file, models_folder, runs_folder, stores_folder
 from tests.cli.small_models import IMAGE_SETTINGS, TEXT_SETTINGS, hashes, see, write_images
 from tests.evaluation.test_suites import pairs, safety_tables
 from tests.generation.small_coder import FILE, coder
@@ -142,6 +143,34 @@ def test_what_somebody_likes_comes_first(own_place, monkeypatch):
     assert "ann, bob" in see("generate", "painter", "--for-rater", "eve", code=2).messages
     for words in (["--stream"], ["--vote", "2"], ["--augment", own_place / "images", "-o", "more"]):
         assert "--for-rater" in see("generate", "writer", "x", "--for-rater", "ann", *words, code=2).messages
+
+
+GALLERY = {
+    "generate": WRITE,
+    "chat": ["chat", "writer", "-m", "In which", "--max-tokens", "8"],
+    "edit": ["edit", "painter", "seen.png", "--box", "4,4,8,8", "--steps", "2"],
+    "prompt try": ["prompt", "try", "poem", "writer", "rain"],
+}
+CASES |= {(f"makar {verb}", "--no-gallery"): "test_what_is_made_is_kept_unless_that_is_not_wanted" for verb in GALLERY}
+CASES["makar ask", "--no-gallery"] = "test_options_of_ask"
+CASES["makar speak", "--no-gallery"] = "test_a_script_is_spoken_as_it_is_told"
+CASES["makar demo", "--no-gallery"] = "test_options_of_demo"
+
+
+def in_gallery():
+    """Return what the gallery has, the newest first."""
+    return Library(library_file()).newest(Wanted(limit=1000))
+
+
+@pytest.mark.parametrize("verb", GALLERY)
+def test_what_is_made_is_kept_unless_that_is_not_wanted(verb, place):
+    Image.fromarray(np.full((16, 16, 3), 99, np.uint8)).save("seen.png")
+    words = [*GALLERY[verb], "--seed", "77"]
+    before = len(in_gallery())
+    plain = see(*words)
+    assert len(in_gallery()) == before + 1
+    assert see(*words, "--no-gallery").output.replace("0002", "0001") == plain.output
+    assert len(in_gallery()) == before + 1
 
 
 # --- chat -------------------------------------------------------------------------------------------------------------------------
@@ -598,6 +627,9 @@ def test_a_script_is_spoken_as_it_is_told(place, tmp_path):
         return found
 
     plain = spoken()["said.wav"]
+    (said, *others) = in_gallery()
+    assert (said["model"], said["kind"], said["prompt"], said["medium"]) == ("voice", "create", "low high", "sound")
+    assert spoken("--no-gallery")["said.wav"] == plain and len(in_gallery()) == 1 + len(others)
     assert plain == spoken()["said.wav"] != spoken("--seed", "3")["said.wav"]
     assert len(spoken("--speed", "0.5")["said.wav"]) > 1.5 * len(plain) and spoken("--steps", "3")["said.wav"] != plain
     assert "was heard" in see(*words, "--pitch", "9", "-o", "said.wav", code=2).messages
@@ -1339,8 +1371,10 @@ CASES |= {("makar demo", option): "test_options_of_demo" for option in ("--for",
 def test_options_of_demo(place, tmp_path, monkeypatch):
     job = demo.Job(source=str(place / "images"), name="letters", what="pictures", count=2, options={"steps": 2})
     monkeypatch.setattr(demo, "JOBS", (job,))
+    count = len(in_gallery())
     see("demo", "--for", "1s")
-    see("demo", "there", "--for", "5s", "--seed", "3")
+    see("demo", "there", "--for", "5s", "--seed", "3", "--no-gallery")
+    assert len(in_gallery()) == count + 2
     pages = [(tmp_path / name / "index.html").read_text(encoding="utf-8") for name in ("makar-demo", "there")]
     assert [f"generated image, seed {seed}'" in page for seed, page in zip((0, 3), pages)] == [True, True]
     assert "generated image, seed 0'" not in pages[1]
@@ -1384,6 +1418,10 @@ def test_options_of_ask(place, tmp_path):
     assert {**other, "signed": written["signed"]} != written
     assert all(said["problem"] or said["citations"] for said in written["sentences"])
     see(*words, "first.sqlite", "--model", "writer", "--seed", "1", "-o", "answer.txt")
+    assert in_gallery()[0]["prompt"] == words[1]
+    count = len(in_gallery())
+    see(*words, "first.sqlite", "--model", "writer", "--seed", "3", "--no-gallery")
+    assert len(in_gallery()) == count
     assert Path("answer.txt").read_text(encoding="utf-8") == written["written"]
     assert see("verify", "answer.txt", "--json").values["checks"][0]["status"] == "ok"
     assert "without --model" in see(*words, "first.sqlite", "-o", "quoted.txt", code=2).messages

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Self
 import typer
 
 from makar.cli.output import note
-from makar.errors import MakarError
+from makar.errors import MakarError, UsageError
 from makar.home import library_file
 
 if TYPE_CHECKING:
@@ -77,24 +77,26 @@ class Gallery:
             act()
         except Exception as error:
             # Whatever is wrong with a list of results, no result is lost for it; and it is said once.
-            said = error.came if isinstance(error, MakarError) else f"{type(error).__name__}: {error}"
-            note(f"[not kept in the gallery: {said}]")
+            known = error if isinstance(error, MakarError) else MakarError(f"{type(error).__name__}: {error}")
+            note(f"[not kept in the gallery: {'; '.join(filter(None, (known.came, known.do)))}]")
             self._is_off = True
 
     def _take(self, asset: "Asset", prompt: str | None) -> None:
-        from makar.generation.library import LARGEST_BYTES
         from makar.generation.library_entry import entry_of
 
         # A film taken apart is thousands of pictures that nobody made.
         if "frame" in asset.manifest.get("edit", {}):
             return
-        if len(asset.file) > LARGEST_BYTES:
-            note(f"[not kept in the gallery: {len(asset.file) >> 20} MB, more than {LARGEST_BYTES >> 20}]")
+        work = self._work(asset) if self._is_alone else 0
+        try:
+            entry = entry_of(asset, kind=self._kind, prompt=prompt, work=work)
+        except UsageError as error:
+            # It is too large, and the next one may not be.
+            note(f"[not kept in the gallery: {error.came}, {error.expected}]")
             return
         if not self._waiting:
             self._waits_since = time.perf_counter()
-        work = self._work(asset) if self._is_alone else 0
-        self._waiting.append(entry_of(asset, kind=self._kind, prompt=prompt, work=work))
+        self._waiting.append(entry)
         is_late = time.perf_counter() - self._waits_since >= WAITS_SECONDS
         if is_late or sum(len(entry.content) for entry in self._waiting) >= WAITS_BYTES:
             self._put()

@@ -21,7 +21,7 @@ from makar.errors import AbsentAssetError, LibraryError, NewerLibraryError, OutO
 
 SCHEMA = 1
 MOST = 20_000
-LARGEST_BYTES = 256 << 20
+LARGEST_BYTES = 256_000_000
 """Of one asset that the shell or Python keeps: half an hour of a talk as WAV is 86 MB."""
 
 LONGEST_PROMPT = 4000
@@ -274,7 +274,11 @@ class Library:
             except sqlite3.DatabaseError as error:
                 if primary_code(error) == sqlite3.SQLITE_FULL:
                     raise OutOfSpaceError("the disk is full", do="free some space") from error
-                raise LibraryError(f"the library cannot be used: {error}", do="ask again") from error
+                is_busy = primary_code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+                raise LibraryError(
+                    f"the library cannot be used: {error}",
+                    do="ask again" if is_busy else f"look at {self._path.name} in Makar's folder, or move it away",
+                ) from error
             finally:
                 connection.close()
 

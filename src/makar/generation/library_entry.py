@@ -32,9 +32,9 @@ def entry_of(
     content, manifest = asset.file, asset.manifest
     if len(content) > LARGEST_BYTES:
         raise UsageError(
-            f"{len(content) >> 20:,} MB are too many for the gallery",
-            expected=f"at most {LARGEST_BYTES >> 20} MB",
-            do="keep the file itself",
+            f"{len(content) / 1e6:,.0f} MB for one asset",
+            expected=f"at most {LARGEST_BYTES / 1e6:,.0f} MB in the gallery",
+            do="save it to a file",
         )
     return Entry(
         signed=asset.signed,

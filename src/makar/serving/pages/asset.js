@@ -25,8 +25,12 @@ export function player(path, words, tag = "audio") {
 /** Of a player of clips: what is short begins again, and what is small is enlarged without blur. */
 export const CLIP = { playsinline: true, class: "clip", onloadedmetadata: ({ target }) => { target.loop = target.duration < 10; target.classList.toggle("pixels", target.videoWidth < 160); } };
 
+const DRAWING = "image/svg+xml";
+/** Whether people can say what they think of an asset: a model made it, and no outlines, which have no features. */
+export const isJudged = (asset) => Boolean(asset?.model) && asset.type !== DRAWING;
+
 const NOUNS = { image: "Image", sound: "Sound", video: "Clip", structure: "Structure", music: "Piece", molecule: "Molecule", protein: "Protein" };
-const SUFFIXES = { image: ".png", sound: ".wav", structure: ".pdb", "chemical/x-mmcif": ".cif", "audio/midi": ".mid", code: ".py", molecule: ".smi" };
+const SUFFIXES = { image: ".png", [DRAWING]: ".svg", sound: ".wav", structure: ".pdb", "chemical/x-mmcif": ".cif", "audio/midi": ".mid", code: ".py", molecule: ".smi" };
 const described = (asset) => !asset.model ? `Clip made of others: ${asset.prompt}` : `${NOUNS[asset.medium] ?? "Text"} by ${asset.model}${asset.prompt ? `: ${asset.prompt}` : ""}, seed ${asset.seed}`;
 
 /** A card; `more` are further parts under it. */
@@ -119,7 +123,7 @@ export async function details(id, { gone } = {}) {
   try {
     const asset = await call(`/makar/v1/assets/${id}`);
     const file = await (await request(address(id))).blob();
-    const raw = asset.medium === "image" ? null : await (await request(`/makar/v1/assets/${id}/manifest`)).blob();
+    const raw = asset.type === "image/png" ? null : await (await request(`/makar/v1/assets/${id}/manifest`)).blob();
     const remove = async () => {
       if (!(await ask("Delete this for good?", "Delete"))) return;
       await request(`/makar/v1/assets/${id}`, { method: "DELETE" });
@@ -168,7 +172,7 @@ async function whole(signed, file, { asset, raw, close, remove }) {
   const whose = described({ ...use, medium: manifest.medium, model: use.model });
   const shown = isImage && file.type.startsWith("image/") ? bigImage(file, whose) : isSound && /wav/.test(file.type) ? await bigSound(file, whose) : manifest.medium === "music" && file.type !== "application/json" ? h("div", { class: "big" }, piece({ words: whose, file })) : isVideo && /^(video|image)/.test(file.type) ? bigClip(file, whose) : isStructure && file.type !== "application/json" ? h("div", { class: "big" }, structure({ words: whose, text: await file.text() })) : await text(file, manifest);
   if (spoken) shown.append(chapters(manifest.edit.chapters, shown.querySelector("audio, video")));
-  return h("div", {}, h("div", { class: "two" }, h("div", {}, shown, acts, asset?.model && stars(asset.id)), h("div", {}, novelty, facts, Object.keys(use.controls).length > 0 && set, checks(file, raw))),
+  return h("div", {}, h("div", { class: "two" }, h("div", {}, shown, acts, isJudged(asset) && stars(asset.id)), h("div", {}, novelty, facts, Object.keys(use.controls).length > 0 && set, checks(file, raw))),
     h("section", {}, h("h3", {}, "The same again"), again(manifest)),
     h("details", {}, h("summary", {}, "The signed manifest"), h("pre", {}, JSON.stringify(signed, null, 1))));
 }

@@ -37,7 +37,9 @@ class Edit extends HTMLElement {
       if (!chosen.name) return this.replaceChildren(h("h1", {}, "Edit"), this.kinds(), noModels());
       this.build(chosen);
       await this.use(chosen.name);
-      if (words.get("asset")) await this.fromAsset(words.get("asset"));
+      const id = words.get("asset");
+      // Where its model is not here, another one that changes something else may have been taken.
+      if (id && (await call(`/makar/v1/assets/${id}`)).medium === this.medium) await this.fromAsset(id);
     } catch (error) {
       this.replaceChildren(h("h1", {}, "Edit"), problem(error));
     }

@@ -2,7 +2,7 @@
 
 import { h, button, choice, field, problem, say } from "./dom.js";
 import { call } from "./api.js";
-import { card, foreign } from "./asset.js";
+import { card, foreign, isJudged } from "./asset.js";
 import { manifestOf } from "./manifest.js";
 import { rater, thumbs, wantRater } from "./rate.js";
 
@@ -23,7 +23,7 @@ class Gallery extends HTMLElement {
     this.more.hidden = true;
     const file = h("input", { type: "file", multiple: true, class: "unseen", tabindex: -1, "aria-label": "Files that were made", onchange: () => this.read(file.files) });
     this.replaceChildren(h("div", { class: "row spread" }, h("h1", {}, "Gallery"), button("Open a file", { icon: "up", act: () => file.click() }), file),
-      h("p", { class: "lead" }, "Everything made on this server. Drop a file that Makar made anywhere on this page: its manifest gives all settings back."),
+      h("p", { class: "lead" }, "Everything made here, by this server and in the shell of its machine. Drop a file that Makar made anywhere on this page: its manifest gives all settings back."),
       this.filters, this.count, this.list, this.more);
     this.listeners = new AbortController();
     const on = (name, act) => addEventListener(name, act, { signal: this.listeners.signal });
@@ -61,7 +61,7 @@ class Gallery extends HTMLElement {
         this.list.replaceChildren();
         if (!this.filters.childElementCount) this.show(found.filters);
       }
-      this.list.append(...found.data.map((asset) => card(asset, { gone: () => this.ids.delete(asset.id), more: asset.model && h("div", { class: "rated" }, thumbs(asset.id)) })));
+      this.list.append(...found.data.map((asset) => card(asset, { gone: () => this.ids.delete(asset.id), more: isJudged(asset) && h("div", { class: "rated" }, thumbs(asset.id)) })));
       found.data.forEach((asset) => this.ids.add(asset.id));
       this.more.hidden = !found.has_more;
       const count = this.list.childElementCount;

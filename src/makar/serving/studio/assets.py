@@ -12,6 +12,8 @@ from makar.data.feedback.judgement import MIDI_TYPE
 from makar.data.structure_writer import TYPES as STRUCTURE_TYPES
 from makar.data.video_file import TYPES
 from makar.errors import UsageError
+from makar.generation.asset import DRAWING_SUFFIX
+from makar.generation.asset_file import DRAWING_TYPE
 from makar.generation.library import Wanted
 from makar.provenance.embedding import sidecar_path
 from makar.serving.bodies import check_text
@@ -25,6 +27,7 @@ MOST_LISTED = 200
 FILTERS = ("model", "medium", "kind", "run", "text", "before")
 SUFFIXES = {
     "image/png": ".png",
+    DRAWING_TYPE: DRAWING_SUFFIX,
     "text/plain": ".txt",
     "audio/wav": ".wav",
     MIDI_TYPE: ".mid",
