@@ -12,6 +12,7 @@ from PIL import Image
 
 import makar
 from makar.api.feedback import judge, read_item
+from makar.cli import gallery
 from makar.errors import UsageError
 from makar.families.diffusion.config import DiffusionConfig
 from makar.generation import library as library_module
@@ -153,6 +154,13 @@ def test_what_is_too_large_is_left_out_and_the_rest_is_kept(shop, monkeypatch):
     assert [one["prompt"] for one in kept()] == ["Once"]
     with pytest.raises(UsageError, match="in the gallery"):
         makar.keep(makar.load("writer").generate("A beginning of more than thirty letters"))
+
+
+def test_thousands_of_one_command_do_not_push_everything_else_out(shop, monkeypatch):
+    monkeypatch.setattr(gallery, "MOST", 3)
+    seen = see(*WRITE, "-n", "5", "--json")
+    assert len(seen.values) == 5 and [one["seed"] for one in kept()] == [0, 1, 2]
+    assert seen.messages == "[the gallery keeps the first 3 of one command]\n"
 
 
 def test_what_was_made_before_something_failed_is_kept(shop):

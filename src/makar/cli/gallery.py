@@ -28,6 +28,9 @@ NoGallery = Annotated[
     typer.Option("--no-gallery", envvar="MAKAR_NO_GALLERY", help="Do not keep what is made in the studio's Gallery."),
 ]
 
+MOST = 1000
+"""Of one command: the library keeps so many in all that thousands of one kind must not push everything else out."""
+
 WAITS_SECONDS, WAITS_BYTES = 5.0, 64 << 20
 """How long and how much is collected before it is kept."""
 
@@ -47,7 +50,9 @@ class Gallery:
         self._model = model
         self._kind = kind
         self._is_alone = is_alone
+        self._count = 0
         self._waiting: list[Entry] = []
+        self._bytes = 0
         self._waits_since = self._begun = 0.0
 
     def __enter__(self) -> Self:
@@ -87,6 +92,11 @@ class Gallery:
         # A film taken apart is thousands of pictures that nobody made.
         if "frame" in asset.manifest.get("edit", {}):
             return
+        if self._count == MOST:
+            note(f"[the gallery keeps the first {MOST:,} of one command]")
+            self._put()
+            self._is_off = True
+            return
         work = self._work(asset) if self._is_alone else 0
         try:
             entry = entry_of(asset, kind=self._kind, prompt=prompt, work=work)
@@ -97,14 +107,16 @@ class Gallery:
         if not self._waiting:
             self._waits_since = time.perf_counter()
         self._waiting.append(entry)
+        self._count += 1
+        self._bytes += len(entry.content)
         is_late = time.perf_counter() - self._waits_since >= WAITS_SECONDS
-        if is_late or sum(len(entry.content) for entry in self._waiting) >= WAITS_BYTES:
+        if is_late or self._bytes >= WAITS_BYTES:
             self._put()
 
     def _put(self) -> None:
         from makar.generation.library import Library
 
-        waiting, self._waiting = self._waiting, []
+        waiting, self._waiting, self._bytes = self._waiting, [], 0
         if waiting:
             seconds = (time.perf_counter() - self._begun) / len(waiting)
             Library(library_file()).keep(*(dataclasses.replace(entry, seconds=seconds) for entry in waiting))

@@ -265,12 +265,12 @@ class Library:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise LibraryError(f"the library cannot be used: {error.strerror}", do="choose another home") from error
-            connection = sqlite3.connect(self._path, timeout=WAIT_SECONDS)
             try:
-                connection.execute("PRAGMA foreign_keys = ON")
-                self._prepare(connection)
-                with connection:
-                    yield connection
+                with contextlib.closing(sqlite3.connect(self._path, timeout=WAIT_SECONDS)) as connection:
+                    connection.execute("PRAGMA foreign_keys = ON")
+                    self._prepare(connection)
+                    with connection:
+                        yield connection
             except sqlite3.DatabaseError as error:
                 if primary_code(error) == sqlite3.SQLITE_FULL:
                     raise OutOfSpaceError("the disk is full", do="free some space") from error
@@ -279,8 +279,6 @@ class Library:
                     f"the library cannot be used: {error}",
                     do="ask again" if is_busy else f"look at {self._path.name} in Makar's folder, or move it away",
                 ) from error
-            finally:
-                connection.close()
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
