@@ -2,9 +2,11 @@
 
 import json
 import re
+import shlex
 import sqlite3
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -249,7 +251,7 @@ def test_the_gallery_of_a_server_shows_what_the_shell_made(shop, own_folder):
 def test_the_studio_shows_it_and_knows_which_model_it_does_not_have(shop, own_folder):
     see(*WRITE)
     see(*DRAW, "fox", "--seed", "7")
-    see(*DRAW, "fox", "--svg", "-o", "fox.svg")
+    see(*DRAW, "fox", "--svg", "--palette", "#102030,#d0e0f0", "-o", "fox.svg")
     see("chat", "writer", "-m", "Hello", "--max-tokens", "8")
     server = Server(own_folder, "writer")
     try:
@@ -267,6 +269,9 @@ def test_the_studio_shows_it_and_knows_which_model_it_does_not_have(shop, own_fo
             dialog.get_by_role("button", name="Check it").click()
             dialog.get_by_text("in order").first.wait_for()
             assert dialog.get_by_text("broken").count() == 0
+            line = dialog.get_by_role("tabpanel").inner_text().splitlines()[0]
+            see(*shlex.split(line)[1:])
+            assert Path("out/0002.svg").read_bytes() == Path("fox.svg").read_bytes(), "the line makes the same again"
             page.keyboard.press("Escape")
             page.get_by_role("button", name="Image by painter: fox, seed 7").click()
             lines = {

@@ -46,7 +46,9 @@ export function settingsOf(manifest) {
   const { operation, speed, pitch, energy } = manifest.edit ?? {};
   const manner = operation === "speak" ? Object.entries({ speed: speed === 1 ? null : speed, pitch: pitch || null, energy: energy || null }) : [];
   const steering = Object.entries(manifest.steering ?? {}).filter(([, value]) => value !== 0);
-  const controls = Object.fromEntries([...Object.entries(manifest.settings ?? {}), ...steering, ...manner].filter(([name, value]) => name !== "kind" && value !== null && value !== undefined && !(Array.isArray(value) && !value.length)));
+  const palette = manifest.finish?.palette;
+  const finish = palette ? [["palette", palette.colours?.join(",") ?? palette]] : [];
+  const controls = Object.fromEntries([...Object.entries(manifest.settings ?? {}), ...steering, ...manner, ...finish].filter(([name, value]) => name !== "kind" && value !== null && value !== undefined && !(Array.isArray(value) && !value.length)));
   const isTold = Array.isArray(manifest.prompt) && manifest.prompt.length > 0 && manifest.prompt.every((one) => one?.role);
   const turns = isTold ? manifest.prompt : null;
   // What was asked alone is its own text; a conversation is none that could be gone on from elsewhere.
@@ -138,12 +140,13 @@ function chatLines({ model, turns, seed, controls }, sets) {
   };
 }
 
-/** Lines that make the same again. */
+/** Lines that make the same again; outlines and vocoders are not had over HTTP. */
 export function lines(manifest) {
   const settings = settingsOf(manifest);
   const { model, prompt, seed, controls, medium } = settings;
+  const all = { ...controls, ...(manifest.finish?.svg ? { svg: true } : {}), ...(manifest.vocoder ? { vocoder: manifest.vocoder.name } : {}) };
   const isImage = medium === "image";
-  const sets = Object.entries(controls).flatMap(([name, value]) => ["--set", `${name}=${written(value)}`]);
+  const sets = Object.entries(all).flatMap(([name, value]) => ["--set", `${name}=${written(value)}`]);
   if (manifest.edit?.operation === "read aloud") return readingLines(manifest);
   if (manifest.edit?.operation === "film") return filmLines(manifest.edit);
   if (settings.turns) return chatLines(settings, sets);
@@ -155,7 +158,7 @@ export function lines(manifest) {
     const form = Object.entries(fields).map(([name, value]) => `-F ${shell(`${name}=${String(value).endsWith(".png") ? "@" : ""}${written(value)}`)}`);
     return {
       shell: ["makar", "edit", model, ...ends, ...words, ...(prompt ? ["--prompt", prompt] : []), "--seed", String(seed), ...sets].map(shell).join(" "),
-      python: [`import makar`, ``, `model = makar.load(${python(model)})`, `asset = model.edit(${ends.length ? python(ends[0]) : "None"}, how=${python(given)}, prompt=${prompt ? python(prompt) : "None"}, seed=${seed}, options=${python(controls)})[0]`, `asset.save("out.png")`].join("\n"),
+      python: [`import makar`, ``, `model = makar.load(${python(model)})`, `asset = model.edit(${ends.length ? python(ends[0]) : "None"}, how=${python(given)}, prompt=${prompt ? python(prompt) : "None"}, seed=${seed}, options=${python(all)})[0]`, `asset.save("out.png")`].join("\n"),
       curl: `curl ${location.origin}/v1/images/edits ${ends.length ? "-F image=@IMAGE.png " : ""}${form.join(" ")}`,
     };
   }
@@ -164,7 +167,7 @@ export function lines(manifest) {
     const body = { model, prompt: "BEFORE", suffix: "AFTER", seed, controls: others, ...(most ? { max_tokens: most } : {}) };
     return {
       shell: ["makar", "edit", model, "FILE.py", "--infill", "--seed", String(seed), ...sets].map(shell).join(" "),
-      python: [`import makar`, ``, `model = makar.load(${python(model)})`, `asset = model.edit("FILE.py", how={"infill": True}, seed=${seed}, options=${python(controls)})[0]`, `print(asset.content)`].join("\n"),
+      python: [`import makar`, ``, `model = makar.load(${python(model)})`, `asset = model.edit("FILE.py", how={"infill": True}, seed=${seed}, options=${python(all)})[0]`, `print(asset.content)`].join("\n"),
       curl: `curl ${location.origin}/v1/completions -H "content-type: application/json" \\\n  -d ${shell(JSON.stringify(body))}`,
     };
   }
@@ -180,7 +183,7 @@ export function lines(manifest) {
     const { to, ...named } = files;
     return {
       shell: ["makar", "edit", model, file, ...(to ? [to] : []), ...words, ...Object.entries(named).flatMap(([name, value]) => [`--${name}`, value]), ...(prompt ? ["--prompt", prompt] : []), "--seed", String(seed), ...sets].map(shell).join(" "),
-      python: [`import makar`, ``, `model = makar.load(${python(model)})`, `asset = model.edit(${python(file)}, how=${python({ ...values, ...files })}, prompt=${prompt ? python(prompt) : "None"}, seed=${seed}, options=${python(controls)})[0]`, `asset.save("out/")`].join("\n"),
+      python: [`import makar`, ``, `model = makar.load(${python(model)})`, `asset = model.edit(${python(file)}, how=${python({ ...values, ...files })}, prompt=${prompt ? python(prompt) : "None"}, seed=${seed}, options=${python(all)})[0]`, `asset.save("out/")`].join("\n"),
       curl: `curl ${location.origin}/makar/v1/edits -F file=@${file} ${[...put, ...form].join(" ")}`,
     };
   }
@@ -190,7 +193,7 @@ export function lines(manifest) {
   const route = medium === "structure" ? "structures" : isFile ? medium : isVideo ? "videos" : isImage ? "images/generations" : isSound ? "audio/speech" : "completions";
   return {
     shell: words.map(shell).join(" "),
-    python: [`import makar`, ``, `model = makar.load(${python(model)})`, `asset = model.generate(${prompt ? python(prompt) : "None"}, seed=${seed}, options=${python(controls)})[0]`, isImage ? `asset.save("out.png")` : isSound ? `asset.save("out.wav")` : isVideo || isFile ? `asset.save("out/")` : `print(asset.content)`].join("\n"),
+    python: [`import makar`, ``, `model = makar.load(${python(model)})`, `asset = model.generate(${prompt ? python(prompt) : "None"}, seed=${seed}, options=${python(all)})[0]`, isImage ? `asset.save("out.${all.svg ? "svg" : "png"}")` : isSound ? `asset.save("out.wav")` : isVideo || isFile ? `asset.save("out/")` : `print(asset.content)`].join("\n"),
     curl: `curl ${location.origin}${isFile ? "/makar" : ""}/v1/${route}${isSound ? " -o out.wav" : ""} -H "content-type: application/json" \\\n  -d ${shell(JSON.stringify(body))}`,
   };
 }
