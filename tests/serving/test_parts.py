@@ -10,6 +10,7 @@ import pytest
 from fastapi import Request
 
 from makar.errors import MakarError, OutOfSpaceError
+from makar.generation.library import Library
 from makar.serving.bodies import ignored_header, read_fields, schema_of
 from makar.serving.fields import ChatFields, longest_answer
 from makar.serving.figures import Figures
@@ -23,6 +24,7 @@ from makar.serving.texts import completion_likelihoods, token_text
 from makar.serving.tuning_fields import TuningFields, tuning_of
 from makar.serving.uploads import limit_of, page
 from makar.serving.videos import VideoFields, shape_of
+from tests.generation.test_library import entry
 
 TOOLS = [{"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}]
 
@@ -239,6 +241,23 @@ def test_a_database_on_a_full_disk_is_said_to_be_full(tmp_path):
     held.close()
     assert problem_of(found.value)["status"] == 507 and problem_of(busy.value)["status"] == 503
     assert problem_of(sqlite3.OperationalError("no such table"))["status"] == 500
+
+
+def test_what_is_wrong_with_the_library_has_the_status_that_says_so(tmp_path):
+    library = Library(tmp_path / "library.sqlite")
+    (tmp_path / "library.sqlite").mkdir()
+    (tmp_path / "newer.sqlite").touch()
+    with sqlite3.connect(tmp_path / "newer.sqlite") as connection:
+        connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    newer = Library(tmp_path / "newer.sqlite")
+    found = []
+    for ask in (lambda: library.get("x"), lambda: library.keep(entry(1)), lambda: newer.keep(entry(1))):
+        with pytest.raises(MakarError) as refused:
+            ask()
+        said = problem_of(refused.value)
+        found.append((said["status"], said["error"]["code"], said["error"]["param"]))
+    assert found == [(404, "not_found", "id"), (503, "library_busy", None), (409, "newer_library", None)]
 
 
 def test_a_clip_is_as_large_and_long_as_the_model_or_its_controls_say():
