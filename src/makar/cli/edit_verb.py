@@ -10,8 +10,9 @@ import typer
 
 from makar.cli.completion import model_names
 from makar.cli.gallery import Gallery, NoGallery
-from makar.cli.generate_verb import ControlNet, Loras, check_output, form_of, save_asset, show_each
+from makar.cli.generate_verb import ControlNet, Loras, check_output, form_of
 from makar.cli.output import Json
+from makar.cli.showing import save_asset, show_each
 from makar.cli.values import controls_of
 from makar.errors import UsageError
 

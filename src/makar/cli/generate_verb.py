@@ -14,7 +14,8 @@ from makar.cli.completion import model_names
 from makar.cli.consented import agreed_example
 from makar.cli.engine import Engine, take_engine
 from makar.cli.gallery import Gallery, NoGallery
-from makar.cli.output import Json, note, print_json, remarks_of
+from makar.cli.output import Json
+from makar.cli.showing import note_on, save_asset, show_each
 from makar.cli.values import controls_of, lines_of, texts_of
 from makar.cli.voting import answer_of_most, check_vote
 from makar.errors import UsageError
@@ -291,20 +292,6 @@ def _best_first(assets: "Iterable[Asset]", taste: "Taste") -> "Iterator[Asset]":
     yield from in_order(list(assets), taste)
 
 
-def show_each(assets: "Iterable[tuple[Asset, Path | None]]", *, gallery: Gallery, json: bool) -> None:
-    """Show assets as they are made, or all of them as JSON at the end, and keep them in the gallery."""
-    rows = []
-    with gallery:
-        for asset, path in assets:
-            if json:
-                rows.append(row_of(asset, path))
-            else:
-                show_asset(asset, path)
-            gallery.add(asset)
-        if json:
-            print_json(rows)
-
-
 def _check_stream(words: list[Any], *, count: int, refuse_copies: bool) -> None:
     if count != 1 or len(words) > 1:
         raise UsageError(f"--stream for {count * max(1, len(words))} texts", expected="one text at a time")
@@ -333,7 +320,7 @@ def _stream(
                 sys.stdout.flush()
             else:
                 sys.stdout.write("\n")
-                _note(piece, save_asset(piece, output))
+                note_on(piece, save_asset(piece, output))
                 gallery.add(piece)
 
 
@@ -358,56 +345,3 @@ def form_of(output: Path | None, medium: str) -> dict[str, str]:
     """Return the control that makes a video or structure in the form of the file that was named; nothing for all else."""
     has_form = medium in ("structure", "video") and output is not None and output.suffix
     return {"format": output.suffix[1:].lower()} if has_form and output is not None else {}
-
-
-def save_asset(asset: "Asset", place: Path | None) -> Path | None:
-    """Save to a file, or in a folder under the next free number, so that nothing is overwritten."""
-    if place is None:
-        return None
-    if not place.suffix:
-        place.mkdir(parents=True, exist_ok=True)
-    return asset.save(place)
-
-
-def show_asset(asset: "Asset", path: Path | None) -> None:
-    """Print a text, or the path of an image; what is known of it goes to stderr."""
-    if isinstance(asset.content, str):
-        print(asset.content)
-    else:
-        print(path)
-    sys.stdout.flush()
-    _note(asset, path)
-
-
-def _note(asset: "Asset", path: Path | None) -> None:
-    parts = [f"saved to {path}"] if path else []
-    if asset.novelty is not None:
-        parts.append(_novelty_text(asset.novelty))
-    parts += remarks_of(asset.manifest)
-    if parts:
-        note("[" + "; ".join(parts) + "]")
-
-
-def _novelty_text(novelty: dict[str, Any]) -> str:
-    if novelty["is_copy"]:
-        nearest: dict[str, Any] = next(iter(novelty.get("nearest") or []), {})
-        return f"TOO CLOSE to the training data ({nearest.get('source', 'source unknown')})"
-    rest = f"; not compared with {novelty['uncovered']}" if novelty["uncovered"] else ""
-    if novelty["measure"] == "distance_ratio":
-        return f"new: {novelty['value']:.2f}, a copy is below {novelty['threshold']:.2f}{rest}"
-    if novelty["measure"] == "rmsd":
-        return f"new: {novelty['value']:.2f} A from the nearest, a copy is within {novelty['threshold']:.2f}{rest}"
-    if novelty["measure"] == "same":
-        return f"new: no training item is the same{rest}"
-    spans = f"{novelty['longest_span']} words, {novelty['share_13']:.0%} in spans of 13 or more"
-    return f"new: longest verbatim span {spans}{rest}"
-
-
-def row_of(asset: "Asset", path: Path | None) -> dict[str, Any]:
-    """Return what ``--json`` says of an asset."""
-    return {
-        "content": asset.content if isinstance(asset.content, str) else None,
-        "path": None if path is None else str(path),
-        "novelty": asset.novelty,
-        "manifest": asset.manifest,
-    }

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from makar.cli.gallery import Gallery, NoGallery
-from makar.cli.generate_verb import row_of, save_asset, show_asset
 from makar.cli.output import Json, note, print_json
 from makar.cli.progress import Display
+from makar.cli.showing import row_of, save_asset, show_asset
 from makar.errors import UsageError
 
 if TYPE_CHECKING:
