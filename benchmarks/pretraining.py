@@ -24,7 +24,7 @@ from rewriting import parts_of as pairs_of
 from text_tasks import CLASSES, copied
 
 TASKS = {
-    "bert": {"emotion": "accuracy", "sst2": "accuracy", "wikiann": "entity_f1", "fairytaleqa": "f1"},
+    "bert": {"emotion": "accuracy", "sst2": "accuracy", "wikiann": "entity_f1", "fairytaleqa": "answer_f1"},
     "t5": {"dialogsum": "rouge_l", "fairytaleqa": "rouge_l"},
 }
 RECIPES = {
@@ -116,10 +116,9 @@ def main() -> None:
                     found[side] = report.to_dictionary()["scores"][score]
                 rows.append(key | {"score": score, "sides": found})
                 read, plain = found["read before"], found["from nothing"]
-                print(
-                    f"{task} seed {seed} {score}: read before {read['value']:.4g}, from nothing {plain['value']:.4g}",
-                    flush=True,
-                )
+                beside = "".join(f", {who} {one['value']:.4g}" for who, one in plain.get("baselines", {}).items())
+                values = f"read before {read['value']:.4g}, from nothing {plain['value']:.4g}{beside}"
+                print(f"{task} seed {seed} {score}: {values}", flush=True)
                 if given.rows:
                     with given.rows.open("a") as file:
                         file.write(json.dumps(rows[-1]) + "\n")
