@@ -64,7 +64,10 @@ def write_result(name: str, result: dict[str, Any]) -> Path:
 
 def _without_paths(value: Any) -> Any:
     if isinstance(value, dict):
-        kept = {key: item for key, item in value.items() if not (isinstance(item, str) and item.startswith("/"))}
+        # Places of this machine are nobody's business.
+        kept = {
+            key: item for key, item in value.items() if not isinstance(item, Path) and not str(item).startswith("/")
+        }
         return {key: _without_paths(item) for key, item in kept.items()}
     return [_without_paths(item) for item in value] if isinstance(value, list) else value
 
