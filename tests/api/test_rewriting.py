@@ -65,8 +65,9 @@ def test_it_is_measured_beside_copying(translator, tmp_path, monkeypatch):
     report = translator.model.evaluate(folder=tmp_path / "report", samples=6).to_dictionary()
     scores = report["scores"]
     assert {"bleu", "chrf", "rouge_1", "rouge_2", "rouge_l", "exact", "f1"} <= set(scores)
-    assert "source as it is" in json.dumps(scores["bleu"]) and report["details"]["bleu_signature"]
+    assert "source as it is" in json.dumps(scores["bleu"]) and "tok:13a" in report["details"]["bleu_signature"]
     assert any("sacreBLEU" in sentence for sentence in report["verdict"])
+    assert any("nrefs:1|" in sentence for sentence in report["verdict"])
 
 
 def test_what_is_no_text_to_rewrite_is_refused(translator):

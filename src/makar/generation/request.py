@@ -41,7 +41,7 @@ from makar.generation.jobs import Job
 from makar.generation.modelling import modelled
 from makar.generation.piece import written_piece
 from makar.generation.previewing import Previews, Steps, watched
-from makar.generation.prompts import Prompt
+from makar.generation.prompts import Prompt, check_writes
 from makar.generation.reach import unread_tokens
 from makar.generation.recording import compared, recorded
 from makar.generation.steering import Likelihoods, Steered, Steering
@@ -110,6 +110,7 @@ class Request:
                 expected="a model trained on this machine whose index is still there",
             )
         check_still_agreed(artifact.manifest["data"])
+        check_writes(artifact)
         self.artifact = artifact
         self.codec: Codec = artifact.codec()
         self.family: Family = artifact.family()
