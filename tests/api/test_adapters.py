@@ -241,8 +241,15 @@ def test_an_adapter_for_another_base_is_refused_with_what_differs(folder, tmp_pa
 
 
 def test_an_adapter_over_other_tokens_is_refused_and_shows_some(folder, tmp_path):
-    with pytest.raises(ArtifactError, match=r'4 are only on one side, 0 have other numbers: "<\|assistant\|>"'):
+    with pytest.raises(
+        ArtifactError, match=r'4 are only on one side, 0 have other numbers: "<\|assistant\|>"'
+    ) as caught:
         makar.load("writer", loras=["talker"])
+    # What is advised works: a talker brings its own tokens, so it is no addition to what it was learned over.
+    assert caught.value.do.startswith("makar generate talker")
+    with pytest.raises(ArtifactError, match='learned over "writer"') as caught:
+        makar.load("other", loras=["talker"])
+    assert caught.value.do == "makar generate talker"
     bare = shutil.copytree(makar.load("plain").path, tmp_path / "bare")
     (bare / "makar.json").unlink()
     tokenizer = json.loads((bare / "tokenizer.json").read_text(encoding="utf-8"))

@@ -197,3 +197,17 @@ def test_an_index_finds_by_the_vectors_of_an_encoder_and_says_when_it_is_gone(fo
         knowledge.search("cinema", tmp_path / "i.sqlite")
     with pytest.raises(UnknownNameError):
         knowledge.index(papers, tmp_path / "j.sqlite", encoder="no-such-model")
+
+
+@pytest.mark.parametrize("name", ["sorter", "reader", "judge", "finder", "embedder"])
+def test_what_reads_says_what_it_is_to_whoever_wants_text(made, name):
+    model = makar.load(made / "home" / "models" / name)
+    asked = (
+        lambda: model.generate("x"),
+        lambda: model.generate("x", options={"temperature": 0.5}),
+        lambda: model.chat(),
+    )
+    for ask in asked:
+        with pytest.raises(UnsupportedError, match="reads texts and writes none") as refused:
+            ask()
+        assert model.artifact.family_config.kind in str(refused.value) and f"makar predict {name}" in refused.value.do

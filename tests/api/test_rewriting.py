@@ -110,3 +110,8 @@ def test_data_without_pairs_are_refused(tmp_path):
     empty = [{"en": "", "de": "x"}, {"en": "y", "de": " "}] * 20
     with pytest.raises(EmptyDataError):
         makar.train(write(tmp_path / "empty", empty), columns="source=en,target=de", steps=1, output=tmp_path / "m")
+
+
+def test_what_rewrites_holds_no_conversation(translator):
+    with pytest.raises(UnsupportedError, match="makes one text from another"):
+        translator.model.chat()

@@ -70,11 +70,15 @@ def test_a_path_that_leads_nowhere_is_refused(tmp_path):
         list(given_texts(tmp_path / "gone.txt"))
     with pytest.raises(DataError, match="no file"):
         list(given_texts(str(tmp_path / "gone.csv.gz")))
-    assert [text for _, text in given_texts(["Read notes.txt", "3.5", "https://example.org/a.txt"])][0] == "Read notes.txt"
+    assert [text for _, text in given_texts(["Read notes.txt", "3.5", "https://example.org/a.txt"])][
+        0
+    ] == "Read notes.txt"
 
 
 @pytest.mark.parametrize("empty", ["", '"text": null,', '"text": "  ",'])
 def test_a_row_without_its_text_is_named_and_no_other_column_is_read_for_it(tmp_path, empty):
-    (tmp_path / "a.jsonl").write_text(f'{{{empty} "label": "neg"}}\n{{"text": "good", "label": "pos"}}\n', encoding="utf-8")
+    (tmp_path / "a.jsonl").write_text(
+        f'{{{empty} "label": "neg"}}\n{{"text": "good", "label": "pos"}}\n', encoding="utf-8"
+    )
     with pytest.raises(DataError, match=r"a\.jsonl#1 has no text in text"):
         list(given_texts(tmp_path / "a.jsonl"))

@@ -14,8 +14,8 @@ from makar.families.family import Sampler
 from makar.generation.asset import Asset
 from makar.generation.guards import Draft, NoveltyCheck
 from makar.generation.jobs import Job
-from makar.generation.prompts import Prompt, Prompts, check_writes, knows_turns
-from makar.generation.request import Request, option_names, read_options
+from makar.generation.prompts import Prompt, Prompts, knows_turns
+from makar.generation.request import Request, check_writes, option_names, read_options
 from makar.generation.stream import stream_request
 from makar.generation.transcript import transcript_text
 from makar.generation.turns import ASSISTANT, PLAIN_STOP, SYSTEM, USER, fit_turns

@@ -69,7 +69,10 @@ def _in_table(path: Path) -> Iterator[tuple[str, str]]:
 def _text_column(first: Sequence[Mapping[str, Any]], name: str) -> str:
     """Return which column of a table is the text, the same of all rows: one without it has no text, whatever else it holds."""
     cells = {str(column): [row.get(column) for row in first] for column in dict.fromkeys(chain.from_iterable(first))}
-    for wanted, fits in (*((name, _is_text) for name in NAMES["text"]), *((name, is_words) for name in NAMES["tokens"])):
+    for wanted, fits in (
+        *((name, _is_text) for name in NAMES["text"]),
+        *((name, is_words) for name in NAMES["tokens"]),
+    ):
         for column, values in cells.items():
             if column.lower() == wanted and any(map(fits, values)):
                 return column

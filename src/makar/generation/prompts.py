@@ -12,7 +12,6 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 import torch
 
-from makar.artifacts.artifact import Artifact
 from makar.codecs.codec import Codec
 from makar.codecs.pretrained_text import PretrainedTextCodec
 from makar.errors import UnknownNameError, UnsupportedError
@@ -173,22 +172,6 @@ def rewrites(config: FamilyConfig) -> bool:
     accepted = config.accepts()
     # Rows of tokens that guide a sound are no text.
     return SOURCE in accepted and accepted[SOURCE].kind == "tokens" and accepted[SOURCE].axes == ("length",)
-
-
-def check_writes(artifact: Artifact) -> None:
-    """Refuse a model of text that only reads, whatever control comes with the question.
-
-    Raises:
-        UnsupportedError: It writes nothing; the message says what it says of texts instead.
-    """
-    config = artifact.family_config
-    if artifact.medium not in ("text", "code") or artifact.family().creates or rewrites(config):
-        return
-    raise UnsupportedError(
-        f"{artifact.name} reads texts and writes none: it is a {config.kind}, which says {' and '.join(config.predictions)}",
-        expected="a model that writes",
-        do=f'makar predict {artifact.name} TEXT; to write texts, train with the recipe "text"',
-    )
 
 
 def _listed(prompts: Any, *, one_rank: int) -> list[Any]:

@@ -41,7 +41,7 @@ from makar.generation.jobs import Job
 from makar.generation.modelling import modelled
 from makar.generation.piece import written_piece
 from makar.generation.previewing import Previews, Steps, watched
-from makar.generation.prompts import Prompt, check_writes
+from makar.generation.prompts import Prompt
 from makar.generation.reach import unread_tokens
 from makar.generation.recording import compared, recorded
 from makar.generation.steering import Likelihoods, Steered, Steering
@@ -355,6 +355,23 @@ def running_batch(artifact: Artifact) -> AbstractContextManager[None]:
             f"{artifact.name} has no running batch", expected="a model of text of Makar's own", do="ask one at a time"
         )
     return family.together()
+
+
+def check_writes(artifact: Artifact) -> None:
+    """Refuse a model of text that only reads, whatever control comes with the question.
+
+    Raises:
+        UnsupportedError: It writes nothing; the message says what it says of texts instead.
+    """
+    config, family = artifact.family_config, artifact.family()
+    # What writes without a beginning of its own has at least a control of how.
+    if artifact.medium not in ("text", "code") or family.creates or option_names(family):
+        return
+    raise UnsupportedError(
+        f"{artifact.name} reads texts and writes none: it is a {config.kind}, which says {' and '.join(config.predictions)}",
+        expected="a model that writes",
+        do=f'makar predict {artifact.name} TEXT; to write texts, train with the recipe "text"',
+    )
 
 
 def option_names(family: Family) -> set[str]:
