@@ -70,9 +70,8 @@ def test_a_path_that_leads_nowhere_is_refused(tmp_path):
         list(given_texts(tmp_path / "gone.txt"))
     with pytest.raises(DataError, match="no file"):
         list(given_texts(str(tmp_path / "gone.csv.gz")))
-    assert [text for _, text in given_texts(["Read notes.txt", "3.5", "https://example.org/a.txt"])][
-        0
-    ] == "Read notes.txt"
+    said = ["Read notes.txt", "3.5", "https://example.org/a.txt"]
+    assert [text for _, text in given_texts(said)] == said
 
 
 @pytest.mark.parametrize("empty", ["", '"text": null,', '"text": "  ",'])
