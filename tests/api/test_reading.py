@@ -211,3 +211,17 @@ def test_what_reads_says_what_it_is_to_whoever_wants_text(made, name):
         with pytest.raises(UnsupportedError, match="reads texts and writes none") as refused:
             ask()
         assert model.artifact.family_config.kind in str(refused.value) and f"makar predict {name}" in refused.value.do
+
+
+def test_rows_that_are_left_out_are_said_when_training_begins(folder, tmp_path):
+    rows = [{"text": f"{WORDS[name]} number {number}", "label": name} for number in range(9) for name in WORDS]
+    write(tmp_path / "gaps.jsonl", [*rows, {"text": "no label"}, {"label": "pos"}])
+    said = []
+    makar.train(
+        tmp_path / "gaps.jsonl",
+        steps=1,
+        output="gaps",
+        settings=[*SETTINGS, "stages.0.family.gram_rows=64"],
+        on_event=said.append,
+    )
+    assert any("2 a row without label, text" in str(event.get("message", "")) for event in said)

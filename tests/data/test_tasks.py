@@ -404,3 +404,17 @@ def test_a_row_with_commas_that_nobody_quoted_is_left_out(tmp_path):
     found = open_dataset(tmp_path / "a.csv").inspection
     assert set(found.labels) == {"a", "b"} and sum(found.labels.values()) == 9
     assert any("3 cells under 2 names" in reason for reason in map(str, found.skipped))
+
+
+def test_a_column_of_text_that_is_empty_is_called_empty(tmp_path):
+    with pytest.raises(DataError, match='the column "text" is empty'):
+        open_dataset(table(tmp_path, [{"text": " ", "label": "a"}] * 9))
+
+
+@pytest.mark.parametrize("broken", [0, 3])
+def test_a_broken_line_of_json_lines_is_left_out_wherever_it_stands(tmp_path, broken):
+    rows = [json.dumps({"text": f"a film with a plot {at}", "label": "ab"[at % 2]}) for at in range(20)]
+    rows[broken] = "{broken"
+    found = open_dataset(write(tmp_path, {"a.jsonl": "\n".join(rows)})).inspection
+    assert found.documents == 19 and "a line that is not valid JSON" in str(found.skipped)
+    assert found.left_out == "; left out, as makar inspect shows: 1 a line that is not valid JSON"

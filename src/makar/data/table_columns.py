@@ -132,6 +132,13 @@ def choose_columns(
         content, found = (task.roles["target"], "code") if is_code else (content, "text" if medium is None else found)
     if content is None and (problem := column_problem(values)):
         raise DataError(problem, expected="a molecule (SMILES) or a protein a row")
+    hollow = [name for name in names if str(name).lower() in TEXT_NAMES and not values[name]]
+    if content is None and hollow:
+        raise DataError(
+            f'the column "{hollow[0]}" is empty in the first {len(sample)} rows',
+            expected="a text in every row",
+            do="fill it, or give the texts in another column: --columns text=COLUMN",
+        )
     if content is None:
         raise DataError(
             f"a table without a text column; its columns are: {', '.join(map(str, names))}",

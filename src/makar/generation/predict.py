@@ -113,7 +113,7 @@ def predict(
         return predict_text(artifact, inputs, query=query)
     if top is not None:
         raise UsageError("a number of lines", expected="a model of code")
-    if artifact.medium in ("text", "code") and what is None:
+    if artifact.medium in ("text", "code") and what is None and labels is None:
         raise UnsupportedError(
             f"{artifact.name} predicts nothing: it writes",
             expected="a model that reads, or one that continues text with --labels to tell apart",
