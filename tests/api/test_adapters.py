@@ -117,6 +117,9 @@ def test_it_goes_out_as_peft_wants_it_and_comes_back_as_it_was(folder, tmp_path)
     assert makar.import_model(tmp_path / "peft", output="back").hash == makar.load("long").hash
     with pytest.raises(UnsupportedError, match="no adapter"):
         makar.load("writer").export(tmp_path / "other", to="peft")
+    with pytest.raises(UnsupportedError, match="an adapter of text") as refused:
+        makar.load("long").export(tmp_path / "other", to="kohya")
+    assert refused.value.do == "makar export long --to peft"
     # Trained on elsewhere it comes back as a new model over the same base.
     file = tmp_path / "peft" / "adapter_model.safetensors"
     changed = {name: value + 0.1 for name, value in safetensors.torch.load_file(file).items()}

@@ -225,3 +225,17 @@ def test_rows_that_are_left_out_are_said_when_training_begins(folder, tmp_path):
         on_event=said.append,
     )
     assert any("2 a row without label, text" in str(event.get("message", "")) for event in said)
+
+
+def test_the_text_that_is_empty_is_counted_from_one(folder):
+    with pytest.raises(UsageError, match="text 2 of 2 is empty"):
+        makar.load("embedder").embed(["a film", " "])
+
+
+@pytest.mark.parametrize(("name", "setting"), [("sorter", "readers=1"), ("embedder", "weighted=false")])
+def test_a_reader_without_a_form_in_transformers_says_which_setting_gives_it_one(folder, tmp_path, name, setting):
+    with pytest.raises(UnsupportedError, match="no form in transformers") as refused:
+        makar.load(name).export(tmp_path / "out", to="transformers")
+    assert (
+        f"--set stages.0.family.{setting}" in refused.value.do and f"makar export {name} --to onnx" in refused.value.do
+    )
