@@ -12,6 +12,7 @@ import dataclasses
 import functools
 import string
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float64
@@ -51,7 +52,7 @@ def signatures(references: References) -> dict[str, str]:
         references: The right texts of each item, of whose numbers the signature speaks.
     """
     numbers = (min(map(len, references)), max(map(len, references)))
-    right = [["a" if place < number else None for number in numbers] for place in range(numbers[1])]
+    right: list[Any] = [["a" if place < number else None for number in numbers] for place in range(numbers[1])]
     said = {}
     for name, metric in (("bleu", BLEU()), ("chrf", CHRF())):
         metric.corpus_score(["a", "a"], right)

@@ -86,7 +86,7 @@ def _text_column(first: Sequence[Mapping[str, Any]], name: str) -> str:
 
 
 def _text_of(row: Mapping[str, Any], column: str, name: str) -> str:
-    cell = row.get(column)
+    cell: Any = row.get(column)
     if is_words(cell):
         return " ".join(cell)
     if not _is_text(cell) or not cell.strip():
