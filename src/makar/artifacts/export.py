@@ -27,6 +27,8 @@ from makar.provenance.folder import MANIFEST_NAME
 TRANSFORMERS_CONFIG = "config.json"
 PROVENANCE_NAME = "provenance.json"
 PEFT = "peft"
+OF_IMAGES = ("diffusers", "kohya")
+"""Formats of adapters of pipelines."""
 
 FOR_TRANSFORMERS = {
     "classifier": ("grams=0", "readers=1"),
@@ -80,6 +82,12 @@ def export_artifact(artifact: Artifact, *, to: str, folder: Path, precision: str
     if not is_adapter(artifact) or to == PEFT:
         write(artifact, folder)
         return folder
+    if to in OF_IMAGES:
+        raise UnsupportedError(
+            f"{artifact.name} is an adapter of text",
+            expected="an adapter of a pipeline of images",
+            do=f"makar export {artifact.name} --to {PEFT}",
+        )
     if isinstance(artifact.family_config, PretrainedTextConfig):
         if to != "transformers":
             raise UnsupportedError(

@@ -14,7 +14,6 @@ from makar.artifacts.artifact import Artifact, tensors_name
 from makar.artifacts.folders import new_folder, write_file
 from makar.artifacts.tensors import read_tensors
 from makar.errors import UnsupportedError
-from makar.families.adapter_config import ADAPTER_SETTINGS
 from makar.families.pretrained.config import PretrainedConfig
 from makar.families.pretrained.lora_files import METADATA
 from makar.families.pretrained.lora_keys import peft_to_diffusers, peft_to_kohya
@@ -61,11 +60,8 @@ def export_kohya(artifact: Artifact, folder: Path) -> None:
 def _adapter(artifact: Artifact) -> tuple[PretrainedConfig, dict[str, Tensor]]:
     config = artifact.recipe.stages[-1].family
     if not isinstance(config, PretrainedConfig) or not config.rank:
-        is_of_text = (artifact.path / ADAPTER_SETTINGS).is_file()
         raise UnsupportedError(
-            f"{artifact.name} is {'an adapter of text' if is_of_text else 'no adapter'}",
-            expected="an adapter of a pipeline of images",
-            do=f"makar export {artifact.name} --to {'peft' if is_of_text else 'onnx'}",
+            f"{artifact.name} is no adapter", expected="a model made with --adapter lora", do="--to onnx"
         )
     return config, read_tensors(artifact.path / tensors_name(artifact.header))
 
