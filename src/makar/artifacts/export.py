@@ -30,7 +30,7 @@ PEFT = "peft"
 OF_IMAGES = ("diffusers", "kohya")
 """Formats of adapters of pipelines."""
 
-FOR_TRANSFORMERS = {
+FOR_TRANSFORMERS: dict[str, tuple[str, ...]] = {
     "classifier": ("grams=0", "readers=1"),
     "regressor": ("grams=0", "readers=1"),
     "tagger": ("features=false",),
