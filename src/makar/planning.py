@@ -17,6 +17,7 @@ from makar.codecs.backbone_config import BackboneCodecConfig, choose_backbone_co
 from makar.codecs.chat_config import ChatCodecConfig, chat_spec
 from makar.codecs.codec import CodecConfig, LearnedCodecConfig
 from makar.codecs.image_config import HALVES, PAIRED, ImageCodecConfig, choose_image_codec, without_pairs
+from makar.codecs.labelled_text_config import LabelledTextCodecConfig, one_class
 from makar.codecs.pair_config import PairCodecConfig, choose_pair_codec
 from makar.codecs.sound_config import SoundCodecConfig, choose_sound_codec
 from makar.codecs.speech_config import SpeechCodecConfig, choose_spoken_codec
@@ -225,6 +226,8 @@ def _chosen_codec(codec: CodecConfig, dataset: "DataSet", *, recipe: str) -> Cod
         # A recipe that fills holes needs the codec of code, whatever it reads.
         fills_holes = isinstance(codec, BpeCodecConfig) and codec.infill
         return choose_text_codec(text_bytes(dataset), "code" if fills_holes else dataset.medium)
+    if isinstance(codec, LabelledTextCodecConfig) and list(inspection.labels.values()) == [inspection.used]:
+        raise one_class(next(iter(inspection.labels)))
     if isinstance(codec, PairCodecConfig):
         return choose_pair_codec(text_bytes(dataset), codec)
     return codec

@@ -217,7 +217,7 @@ def check_task(recipe: Recipe, found: str) -> None:
             raise UnsupportedError(
                 f'recipe "{recipe.name}" learns the task {task}, the data is {came}',
                 expected=f"a table with columns for {', '.join(ROLES[task])}",
-                do=f"name them: --columns {roles}",
+                do=f"name them: --columns {roles}; makar inspect DATA says how it is read",
             )
 
 

@@ -117,6 +117,9 @@ def test_it_goes_out_as_peft_wants_it_and_comes_back_as_it_was(folder, tmp_path)
     assert makar.import_model(tmp_path / "peft", output="back").hash == makar.load("long").hash
     with pytest.raises(UnsupportedError, match="no adapter"):
         makar.load("writer").export(tmp_path / "other", to="peft")
+    with pytest.raises(UnsupportedError, match="an adapter of text") as refused:
+        makar.load("long").export(tmp_path / "other", to="kohya")
+    assert refused.value.do == "makar export long --to peft"
     # Trained on elsewhere it comes back as a new model over the same base.
     file = tmp_path / "peft" / "adapter_model.safetensors"
     changed = {name: value + 0.1 for name, value in safetensors.torch.load_file(file).items()}
@@ -241,8 +244,15 @@ def test_an_adapter_for_another_base_is_refused_with_what_differs(folder, tmp_pa
 
 
 def test_an_adapter_over_other_tokens_is_refused_and_shows_some(folder, tmp_path):
-    with pytest.raises(ArtifactError, match=r'4 are only on one side, 0 have other numbers: "<\|assistant\|>"'):
+    with pytest.raises(
+        ArtifactError, match=r'4 are only on one side, 0 have other numbers: "<\|assistant\|>"'
+    ) as caught:
         makar.load("writer", loras=["talker"])
+    # What is advised works: a talker brings its own tokens, so it is no addition to what it was learned over.
+    assert caught.value.do.startswith("makar generate talker")
+    with pytest.raises(ArtifactError, match='learned over "writer"') as caught:
+        makar.load("other", loras=["talker"])
+    assert caught.value.do == "makar generate talker"
     bare = shutil.copytree(makar.load("plain").path, tmp_path / "bare")
     (bare / "makar.json").unlink()
     tokenizer = json.loads((bare / "tokenizer.json").read_text(encoding="utf-8"))

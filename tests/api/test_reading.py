@@ -197,3 +197,45 @@ def test_an_index_finds_by_the_vectors_of_an_encoder_and_says_when_it_is_gone(fo
         knowledge.search("cinema", tmp_path / "i.sqlite")
     with pytest.raises(UnknownNameError):
         knowledge.index(papers, tmp_path / "j.sqlite", encoder="no-such-model")
+
+
+@pytest.mark.parametrize("name", ["sorter", "reader", "judge", "finder", "embedder"])
+def test_what_reads_says_what_it_is_to_whoever_wants_text(made, name):
+    model = makar.load(made / "home" / "models" / name)
+    asked = (
+        lambda: model.generate("x"),
+        lambda: model.generate("x", options={"temperature": 0.5}),
+        lambda: model.chat(),
+    )
+    for ask in asked:
+        with pytest.raises(UnsupportedError, match="reads texts and writes none") as refused:
+            ask()
+        assert model.artifact.family_config.kind in str(refused.value) and f"makar predict {name}" in refused.value.do
+
+
+def test_rows_that_are_left_out_are_said_when_training_begins(folder, tmp_path):
+    rows = [{"text": f"{WORDS[name]} number {number}", "label": name} for number in range(9) for name in WORDS]
+    write(tmp_path / "gaps.jsonl", [*rows, {"text": "no label"}, {"label": "pos"}])
+    said = []
+    makar.train(
+        tmp_path / "gaps.jsonl",
+        steps=1,
+        output="gaps",
+        settings=[*SETTINGS, "stages.0.family.gram_rows=64"],
+        on_event=said.append,
+    )
+    assert any("2 a row without label, text" in str(event.get("message", "")) for event in said)
+
+
+def test_the_text_that_is_empty_is_counted_from_one(folder):
+    with pytest.raises(UsageError, match="text 2 of 2 is empty"):
+        makar.load("embedder").embed(["a film", " "])
+
+
+@pytest.mark.parametrize(("name", "setting"), [("sorter", "readers=1"), ("embedder", "weighted=false")])
+def test_a_reader_without_a_form_in_transformers_says_which_setting_gives_it_one(folder, tmp_path, name, setting):
+    with pytest.raises(UnsupportedError, match="no form in transformers") as refused:
+        makar.load(name).export(tmp_path / "out", to="transformers")
+    assert (
+        f"--set stages.0.family.{setting}" in refused.value.do and f"makar export {name} --to onnx" in refused.value.do
+    )

@@ -65,8 +65,9 @@ def test_it_is_measured_beside_copying(translator, tmp_path, monkeypatch):
     report = translator.model.evaluate(folder=tmp_path / "report", samples=6).to_dictionary()
     scores = report["scores"]
     assert {"bleu", "chrf", "rouge_1", "rouge_2", "rouge_l", "exact", "f1"} <= set(scores)
-    assert "source as it is" in json.dumps(scores["bleu"]) and report["details"]["bleu_signature"]
+    assert "source as it is" in json.dumps(scores["bleu"]) and "tok:13a" in report["details"]["bleu_signature"]
     assert any("sacreBLEU" in sentence for sentence in report["verdict"])
+    assert any("nrefs:1|" in sentence for sentence in report["verdict"])
 
 
 def test_what_is_no_text_to_rewrite_is_refused(translator):
@@ -109,3 +110,8 @@ def test_data_without_pairs_are_refused(tmp_path):
     empty = [{"en": "", "de": "x"}, {"en": "y", "de": " "}] * 20
     with pytest.raises(EmptyDataError):
         makar.train(write(tmp_path / "empty", empty), columns="source=en,target=de", steps=1, output=tmp_path / "m")
+
+
+def test_what_rewrites_holds_no_conversation(translator):
+    with pytest.raises(UnsupportedError, match="makes one text from another"):
+        translator.model.chat()

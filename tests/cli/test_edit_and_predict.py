@@ -1,6 +1,7 @@
 """The verbs edit and predict in the shell: files in, numbered files out, JSON, and three lines for what cannot be done."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -94,6 +95,15 @@ def test_predict_prints_a_table_and_json(shop, capsys):
     assert [row["input"] for row in rows] == ["a.png", "b.png", "mask.png"]
     assert run(["predict", "painter", "a.png"]) == 2
     assert "predicts nothing" in capsys.readouterr().err
+
+
+def test_a_table_shows_both_ends_of_a_long_input_and_json_all_of_it(shop, capsys):
+    name = "x" * 150 + ".png"
+    shutil.copy("a.png", name)
+    assert run(["predict", "toy", name]) == 0
+    assert f"{'x' * 40} ... {'x' * 36}.png " in capsys.readouterr().out
+    assert run(["predict", "toy", name, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["input"] == name
 
 
 def test_completion_knows_predictions_of_all_recipes(monkeypatch):

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from makar.data.dataset import open_dataset
+from makar.data.label_remarks import mixed_labels, why_unlabelled
 from makar.data.table_columns import choose_columns
 from makar.data.task_cells import score_of
 from makar.data.task_columns import chosen_by_hand, columns_of, find_task
@@ -373,3 +374,47 @@ def test_numbers_of_classes_that_became_floats_keep_their_names():
     assert row_roles(row, columns, None)["labels"] == ("1",)
     assert row_roles(row, columns, ["no", "yes"])["labels"] == ("yes",)
     assert row_roles(row | {"label": 0.5}, columns, None) is None
+
+
+@pytest.mark.parametrize(
+    ("label", "text", "said"),
+    [
+        (lambda number: {"a": 1} if number == 3 else "b", "a film with a plot", "holds what is no label: {'a': 1}"),
+        (lambda number: f"c{number}", "a film with a plot", "12 different values in 12 rows"),
+        (lambda number: "ab"[number % 2], "a novel " * 800, "characters in the mean, more than 4,000"),
+    ],
+)
+def test_it_is_said_why_texts_with_labels_are_no_classes(tmp_path, label, text, said):
+    found = [{"text": f"{text} {number}", "label": label(number)} for number in range(12)]
+    (note,) = open_dataset(table(tmp_path, found)).inspection.notes
+    assert "read as plain text and not as classes" in note and said in note
+    assert not why_unlabelled({"text": ["a film"], "number": [3]})
+
+
+def test_labels_of_several_kinds_are_said(tmp_path):
+    found = [{"text": f"a film {at}", "label": label} for at, label in enumerate([1, "1", True, 1] * 9)]
+    warnings = open_dataset(table(tmp_path, found)).inspection.warnings
+    assert any("numbers (1), texts ('1'), truths (True)" in warning for warning in warnings)
+    assert not mixed_labels(["a", ["b", "c"], "d"])
+
+
+def test_a_row_with_commas_that_nobody_quoted_is_left_out(tmp_path):
+    good = "".join(f"a film {at},{'ab'[at % 2]}\n" for at in range(8))
+    (tmp_path / "a.csv").write_text(f"text,label\n{good}long, and dull,a\nshort,b,\n", encoding="utf-8")
+    found = open_dataset(tmp_path / "a.csv").inspection
+    assert set(found.labels) == {"a", "b"} and sum(found.labels.values()) == 9
+    assert any("3 cells under 2 names" in reason for reason in map(str, found.skipped))
+
+
+def test_a_column_of_text_that_is_empty_is_called_empty(tmp_path):
+    with pytest.raises(DataError, match='the column "text" is empty'):
+        open_dataset(table(tmp_path, [{"text": " ", "label": "a"}] * 9))
+
+
+@pytest.mark.parametrize("broken", [0, 3])
+def test_a_broken_line_of_json_lines_is_left_out_wherever_it_stands(tmp_path, broken):
+    rows = [json.dumps({"text": f"a film with a plot {at}", "label": "ab"[at % 2]}) for at in range(20)]
+    rows[broken] = "{broken"
+    found = open_dataset(write(tmp_path, {"a.jsonl": "\n".join(rows)})).inspection
+    assert found.documents == 19 and "a line that is not valid JSON" in str(found.skipped)
+    assert found.left_out == "; left out, as makar inspect shows: 1 a line that is not valid JSON"

@@ -5,7 +5,7 @@ import pytest
 from sacrebleu.metrics import BLEU, CHRF
 
 from makar.evaluation.rewriting import lead, nearest_sentence
-from makar.evaluation.rewriting_scores import answer_scores, bleu, bleu_signature, chrf, common_length, rouge
+from makar.evaluation.rewriting_scores import answer_scores, bleu, chrf, common_length, rouge, signatures
 
 TEXTS = [
     "the quick brown fox jumps over the lazy dog .",
@@ -33,7 +33,13 @@ def test_bleu_and_chrf_are_those_of_sacrebleu():
     single = [right[:1] for right in RIGHT]
     assert chrf(TEXTS, single).interval().value == pytest.approx(CHRF().corpus_score(TEXTS, streams(single)).score)
     assert chrf(TEXTS, RIGHT).interval().value == pytest.approx(CHRF().corpus_score(TEXTS, streams(RIGHT)).score)
-    assert "tok:13a" in bleu_signature()
+
+
+def test_signatures_say_how_many_right_texts_there_were():
+    one, two = [["a"]], [["a", "b"], ["c", "d"]]
+    assert signatures(one)["bleu"].startswith("nrefs:1|") and "tok:13a" in signatures(one)["bleu"]
+    assert signatures(two)["chrf"].startswith("nrefs:2|") and "nc:6" in signatures(two)["chrf"]
+    assert signatures([*one, *two])["bleu"].startswith("nrefs:var|")
 
 
 def test_rouge_is_that_of_the_reference_program():

@@ -68,3 +68,16 @@ def test_an_empty_text_is_not_the_current_folder(tmp_path, monkeypatch):
 def test_a_path_that_leads_nowhere_is_refused(tmp_path):
     with pytest.raises(DataError, match="no file"):
         list(given_texts(tmp_path / "gone.txt"))
+    with pytest.raises(DataError, match="no file"):
+        list(given_texts(str(tmp_path / "gone.csv.gz")))
+    said = ["Read notes.txt", "3.5", "https://example.org/a.txt"]
+    assert [text for _, text in given_texts(said)] == said
+
+
+@pytest.mark.parametrize("empty", ["", '"text": null,', '"text": "  ",'])
+def test_a_row_without_its_text_is_named_and_no_other_column_is_read_for_it(tmp_path, empty):
+    (tmp_path / "a.jsonl").write_text(
+        f'{{{empty} "label": "neg"}}\n{{"text": "good", "label": "pos"}}\n', encoding="utf-8"
+    )
+    with pytest.raises(DataError, match=r"a\.jsonl#1 has no text in text"):
+        list(given_texts(tmp_path / "a.jsonl"))

@@ -318,7 +318,7 @@ def _plan_and_data(
     ]
     for remark in (remark for part in data.values() for remark in part.codec.remarks()):
         on_event(_note(remark))
-    on_event(_note(f"data ready after {time.monotonic() - start:.1f} s"))
+    on_event(_note(f"data ready after {time.monotonic() - start:.1f} s{dataset.inspection.left_out}"))
     budget = Budget(math.inf if options["seconds"] is None else options["seconds"])
     if plan is None:
         if options["seconds"] is not None:

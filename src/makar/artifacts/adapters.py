@@ -113,7 +113,10 @@ def _check_base(artifact: Artifact, folder: Path) -> None:
         f'the adapter "{folder.name}" was learned over "{parent.get("name", "another model")}" ({str(adapter.get("base"))[:16]}), '
         f'and this is "{artifact.name}" ({base_hash(artifact)[:16]}): {_difference(artifact.family_config, family)}',
         expected="the model that it was learned from",
-        do=f"makar generate {parent.get('name', 'BASE')} --lora {folder.name}",
+        # One that brought tokens of its own is no addition to a model that has not got them.
+        do=f"makar generate {folder.name}"
+        if adapter.get("whole")
+        else f"makar generate {parent.get('name', 'BASE')} --lora {folder.name}",
     )
 
 
@@ -142,7 +145,9 @@ def _check_tokens(codec: Codec, folder: Path) -> None:
             f'the adapter "{folder.name}" was learned over other tokens: {len(foreign)} are only on one side, {len(moved)} have '
             f"other numbers: {shown}",
             expected="the tokenizer of this model",
-            do="use the adapter as a model of its own (makar generate ADAPTER), or the model that it was learned from",
+            do=f"makar generate {folder.name}, which has its own tokens"
+            if (folder / HEADER_NAME).is_file()
+            else "take the model that it was learned from",
         )
 
 

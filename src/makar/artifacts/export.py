@@ -27,6 +27,19 @@ from makar.provenance.folder import MANIFEST_NAME
 TRANSFORMERS_CONFIG = "config.json"
 PROVENANCE_NAME = "provenance.json"
 PEFT = "peft"
+OF_IMAGES = ("diffusers", "kohya")
+"""Formats of adapters of pipelines."""
+
+FOR_TRANSFORMERS: dict[str, tuple[str, ...]] = {
+    "classifier": ("grams=0", "readers=1"),
+    "regressor": ("grams=0", "readers=1"),
+    "tagger": ("features=false",),
+    "span-finder": ("matches=false",),
+    "embedder": ("weighted=false",),
+    "reward": ("grams=0",),
+    "seq2seq": ("copies=false",),
+}
+"""Settings without what no class of transformers has, of families that have such a form with them."""
 
 
 def export_artifact(artifact: Artifact, *, to: str, folder: Path, precision: str | None = None) -> Path:
@@ -69,6 +82,12 @@ def export_artifact(artifact: Artifact, *, to: str, folder: Path, precision: str
     if not is_adapter(artifact) or to == PEFT:
         write(artifact, folder)
         return folder
+    if to in OF_IMAGES:
+        raise UnsupportedError(
+            f"{artifact.name} is an adapter of text",
+            expected="an adapter of a pipeline of images",
+            do=f"makar export {artifact.name} --to {PEFT}",
+        )
     if isinstance(artifact.family_config, PretrainedTextConfig):
         if to != "transformers":
             raise UnsupportedError(
@@ -97,10 +116,12 @@ def _export_peft(artifact: Artifact, folder: Path) -> None:
 def _export_transformers(artifact: Artifact, folder: Path) -> None:
     names = [name for name in artifact.manifest["files"] if not _is_always_written(name)]
     if TRANSFORMERS_CONFIG not in names:
+        kind = artifact.header["family"]["kind"]
+        alone = " ".join(f"--set stages.0.family.{setting}" for setting in FOR_TRANSFORMERS.get(kind, ()))
         raise UnsupportedError(
-            f"{artifact.name}, of family {artifact.header['family']['kind']}, has no form in transformers",
-            expected="a model of text, and one that rewrites without taking tokens over (--set stages.0.family.copies=false)",
-            do=f"makar export {artifact.name} --to onnx",
+            f"{artifact.name}, of family {kind}, has no form in transformers",
+            expected="a network that a class of transformers computes",
+            do=(f"train with {alone}, or: " if alone else "") + f"makar export {artifact.name} --to onnx",
         )
     with new_folder(folder, replaces=None) as building:
         _write_parts(artifact, building, names)

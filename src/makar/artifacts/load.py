@@ -114,6 +114,10 @@ def find_model(path: Path | str) -> Path:
     for place in sorted(places, key=lambda place: not (place / MANIFEST_NAME).is_file()):
         if place.is_dir():
             return place
+    if is_remote(path):
+        raise UnsupportedError(
+            f"{path} is behind an endpoint, and its weights are needed here", expected="a model that is on this machine"
+        )
     raise UnknownNameError("model", str(path), model_names())
 
 

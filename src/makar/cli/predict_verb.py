@@ -13,6 +13,9 @@ from makar.errors import UsageError
 WAYS = {"examples": None, "shots": 4, "pick": "random", "calibration": "contextual", "template": "classify"}
 """Options of labels without training, with their usual values."""
 
+LONGEST_INPUT, SHOWN_INPUT = 120, 40
+"""Characters of an input that a table shows whole, and of either end of a longer one."""
+
 
 def predict(
     model: ModelName,
@@ -89,7 +92,7 @@ def predict(
                 raise UsageError(f"{name} with --labels of texts", expected="one of them")
         guidance = guidance_of(examples, shots=shots, pick=pick, calibration=calibration, template=template)
         found = label(loaded, inputs, labels=labels, guidance=guidance, seed=seed)
-        print_json(found) if json else print_table("", found)
+        print_json(found) if json else print_table("", [_short(row) for row in found])
         for row in found:
             if left_out := row.get("left_out_tokens"):
                 note(f"{row['input'][:60]}: longer than the model looks back; {left_out:,} tokens were not read")
@@ -119,6 +122,10 @@ def predict(
 def _short(row: dict[str, Any]) -> dict[str, Any]:
     """Return a row as a table has room for it."""
     shown = dict(row)
+    if len(row["input"]) > LONGEST_INPUT:
+        # A text is its own name, and a whole book would leave no room for what is said of it.
+        one_line = " ".join(row["input"].split())
+        shown["input"] = f"{one_line[:SHOWN_INPUT]} ... {one_line[-SHOWN_INPUT:]}"
     if "vector" in row:
         shown["vector"] = f"{len(row['vector'])} numbers; --json shows them"
     if "segments" in row:

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from makar.codecs.labelled_text_config import LabelledTextCodecConfig
+from makar.codecs.labelled_text_config import LabelledTextCodecConfig, one_class
 from makar.codecs.row_codec import RowCodec, read_about
 from makar.codecs.text_rows import SAMPLE_BYTES, TextRows, share_cut_off
 from makar.codecs.text_rows_config import text_slot
@@ -131,11 +131,7 @@ def _looked_through(records: Iterator[Record]) -> tuple[list[str], dict[str, Any
             do="--columns text=COLUMN,label=COLUMN says which they are",
         )
     if len(counts) < 2 and not several:
-        raise ConfigError(
-            f'every text has the label "{next(iter(counts))}"',
-            expected="two classes at least",
-            do="add texts of another",
-        )
+        raise one_class(next(iter(counts)))
     if len(counts) > MOST_CLASSES:
         raise ConfigError(
             f"{len(counts)} different labels", expected=f"at most {MOST_CLASSES}", do="choose another column"

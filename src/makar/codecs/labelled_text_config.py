@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from makar.codecs.text_rows_config import TextRowsConfig
+from makar.errors import ConfigError
 from makar.tensor_spec import CLASS, TARGET, Slot, TensorSpec
 
 
@@ -20,3 +21,10 @@ class LabelledTextCodecConfig(TextRowsConfig):
         """Return rows of a usual length, each with one of the labels."""
         label = Slot(kind="tokens", axes=(), sizes=(), vocabulary=len(labels) + 1)
         return TensorSpec({TARGET: self.usual_text(), CLASS: label})
+
+
+def one_class(label: str) -> ConfigError:
+    """Return the error for texts that all have one label, of which nothing can be told."""
+    return ConfigError(
+        f'every text has the label "{label}"', expected="two classes at least", do="add texts of another"
+    )

@@ -279,7 +279,9 @@ class FilesSource(Source):
 
     def _note_columns(self) -> None:
         told: dict[str, int] = {}
-        for columns in self._inventory.columns.values():
+        for name, columns in self._inventory.columns.items():
+            if columns.warning and self.found.task:
+                self.found.warn(f"{name}: {columns.warning}")
             if self.found.task and columns.task:
                 task = columns.task
                 roles = [f'{role} from "{column}"' for role, column in task.roles.items()]
@@ -299,6 +301,8 @@ class FilesSource(Source):
             ]
             if columns.properties:
                 parts_played.append("properties " + ", ".join(map(property_name, columns.properties)))
+            if columns.remark:
+                parts_played.append(columns.remark)
             unused = [column for column in columns.available if column not in columns.used()]
             if unused:
                 parts_played.append("not used: " + ", ".join(unused[:12]))

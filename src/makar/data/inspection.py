@@ -13,6 +13,7 @@ from makar.data.splitting import CUT, DUPLICATE, HELD_OUT, INNER, NEAR, TRAIN, U
 from makar.data.video_reader import FOLDER_RATE_HZ
 
 SHOWN_LABELS = 1000
+SHOWN_REASONS = 4
 UNITS = {"image": "images", "sound": "sounds", "structure": "structures", "video": "videos"}
 """What is counted of media that have no characters."""
 
@@ -70,6 +71,12 @@ class Inspection:
     pairs: dict[str, Any]
     notes: list[str]
     warnings: list[str]
+
+    @property
+    def left_out(self) -> str:
+        """What is not learned from and why, for the end of a sentence; empty where all is used."""
+        said = [f"{skipped['count']:,} {skipped['reason']}" for skipped in self.skipped[:SHOWN_REASONS]]
+        return f"; left out, as makar inspect shows: {'; '.join(said)}" if said else ""
 
     def to_dictionary(self) -> dict[str, Any]:
         """Return plain values that JSON can hold."""

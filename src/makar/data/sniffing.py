@@ -236,9 +236,14 @@ def _has_json_lines(start: bytes, named: str) -> bool:
     line, newline, rest = start.partition(b"\n")
     if not newline:
         return named == "jsonl"
+    if named == "jsonl":
+        # A first line that is broken is left out like any other.
+        return _is_object(line) or _is_object(rest.partition(b"\n")[0])
+    return _is_object(line) and (rest.lstrip()[:1] == b"{" or not rest.strip())
+
+
+def _is_object(line: bytes) -> bool:
     try:
-        return isinstance(json.loads(line), dict) and (
-            named == "jsonl" or rest.lstrip()[:1] == b"{" or not rest.strip()
-        )
+        return isinstance(json.loads(line), dict)
     except ValueError:
         return False

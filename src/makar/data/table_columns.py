@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from makar.data.encoded_cells import ENCODED, file_column, medium_of_cells, size_of_cell
+from makar.data.label_remarks import mixed_labels, why_unlabelled
 from makar.data.sequence_columns import column_problem, molecule_column, music_column, number_columns, protein_column
 from makar.data.task_columns import REWRITE, TaskColumns, chosen_by_hand, find_task
 from makar.errors import DataError
@@ -51,7 +52,7 @@ class Columns:
     """The part that each column plays; ``medium`` is that of the content, ``candidates`` could be the content instead.
 
     ``pair`` is the other one of two columns of images; ``task`` is what a table of text is labelled for; ``properties`` are the columns of
-    numbers beside molecules.
+    numbers beside molecules; ``remark`` and ``warning`` are what is to be said of its labels.
     """
 
     medium: str
@@ -67,6 +68,8 @@ class Columns:
     language: str | None = None
     task: TaskColumns | None = None
     properties: tuple[str, ...] = ()
+    remark: str = ""
+    warning: str = ""
 
     def used(self) -> list[str]:
         """Return the columns that are read."""
@@ -129,6 +132,13 @@ def choose_columns(
         content, found = (task.roles["target"], "code") if is_code else (content, "text" if medium is None else found)
     if content is None and (problem := column_problem(values)):
         raise DataError(problem, expected="a molecule (SMILES) or a protein a row")
+    hollow = [name for name in names if str(name).lower() in TEXT_NAMES and not values[name]]
+    if content is None and hollow:
+        raise DataError(
+            f'the column "{hollow[0]}" is empty in the first {len(sample)} rows',
+            expected="a text in every row",
+            do="fill it, or give the texts in another column: --columns text=COLUMN",
+        )
     if content is None:
         raise DataError(
             f"a table without a text column; its columns are: {', '.join(map(str, names))}",
@@ -148,6 +158,8 @@ def choose_columns(
         label=_named(rest, labels, values, _is_label),
         language=_named(rest, ("language", "lang"), values, _is_label),
         task=task,
+        remark=why_unlabelled(values) if task is None and found == "text" else "",
+        warning=mixed_labels(values[task.roles["label"]]) if task is not None and "label" in task.roles else "",
     )
     return _about(chosen, values)
 

@@ -172,6 +172,12 @@ def _csv_rows(lines: Iterator[str], form: str, name: str, skip: Skip) -> Iterato
             continue
         if header is None:
             header = [column.strip() or f"column_{place}" for place, column in enumerate(row)]
+        elif any(cell.strip() for cell in row[len(header) :]):
+            # A text with a mark in it that nobody quoted would else become a shorter text and a label that is none.
+            skip(
+                f"{name}#{reader.line_num}",
+                f"a row of {len(row)} cells under {len(header)} names: quote what holds commas",
+            )
         elif row:
             yield dict(zip(header, row))
 

@@ -21,9 +21,9 @@ from makar.evaluation.rewriting_scores import (
     References,
     answer_scores,
     bleu,
-    bleu_signature,
     chrf,
     rouge,
+    signatures,
 )
 from makar.generation.generate import generate
 from makar.nn.threads import threads_for
@@ -80,15 +80,18 @@ def evaluate_rewriting(material: Material) -> Findings:
         named = ("exact", "f1", "rouge_l")
     elif material.artifact.medium == "code":
         named = ("same", "bleu")
+    counted = signatures(said.references)
+    signed = tuple(f"Signature of {name}: {counted[name]}." for name in counted if name in named)
     return Findings(
-        verdict=tuple(_sentence(score, len(said.written)) for score in scores if score.key in named),
+        verdict=(*(_sentence(score, len(said.written)) for score in scores if score.key in named), *signed),
         scores=scores,
         tables=(_table(said),),
         details={
             "texts": len(said.written),
             "references_a_text": float(np.mean([len(right) for right in said.references])),
             "measured_on": material.measured_on,
-            "bleu_signature": bleu_signature(),
+            "bleu_signature": counted["bleu"],
+            "chrf_signature": counted["chrf"],
             "rouge": "F1, lower-case words, no stemming, best reference",
         },
     )

@@ -12,10 +12,11 @@ import dataclasses
 import functools
 import string
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float64
-from sacrebleu.metrics import BLEU
+from sacrebleu.metrics import BLEU, CHRF
 
 from makar.codecs.sentences import words_of
 from makar.evaluation.bootstrap import Interval, interval_of
@@ -44,11 +45,19 @@ def _bleu() -> BLEU:
     return BLEU(effective_order=True)
 
 
-def bleu_signature() -> str:
-    """Return how BLEU was counted, in the words of sacreBLEU."""
-    metric = BLEU()
-    metric.corpus_score(["a"], [["a"]])
-    return str(metric.get_signature())
+def signatures(references: References) -> dict[str, str]:
+    """Return how BLEU and chrF were counted, in the words of sacreBLEU.
+
+    Args:
+        references: The right texts of each item, of whose numbers the signature speaks.
+    """
+    numbers = (min(map(len, references)), max(map(len, references)))
+    right: list[Any] = [["a" if place < number else None for number in numbers] for place in range(numbers[1])]
+    said = {}
+    for name, metric in (("bleu", BLEU()), ("chrf", CHRF())):
+        metric.corpus_score(["a", "a"], right)
+        said[name] = str(metric.get_signature())
+    return said
 
 
 def bleu(texts: Sequence[str], references: References) -> Corpus:

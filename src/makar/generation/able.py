@@ -19,9 +19,10 @@ def recipes_with_edit(edit: str, *, medium: str | None = None) -> list[str]:
     return [recipe.name for recipe in able if medium in (None, recipe.medium)]
 
 
-def recipes_with_prediction(what: str) -> list[str]:
-    """Return the names of the recipes whose models can predict something; empty text stands for anything."""
-    said = {recipe.name: recipe.stages[-1].family.predictions for recipe in _recipes()}
+def recipes_with_prediction(what: str, *, medium: str | None = None) -> list[str]:
+    """Return the names of the recipes whose models can predict something, of one medium or of any; empty text stands for anything."""
+    able = (recipe for recipe in _recipes() if medium in (None, recipe.medium))
+    said = {recipe.name: recipe.stages[-1].family.predictions for recipe in able}
     return [name for name, found in said.items() if (what in found if what else found)]
 
 

@@ -15,7 +15,7 @@ from makar.generation.asset import Asset
 from makar.generation.guards import Draft, NoveltyCheck
 from makar.generation.jobs import Job
 from makar.generation.prompts import Prompt, Prompts, knows_turns
-from makar.generation.request import Request, read_options
+from makar.generation.request import Request, check_writes, option_names, read_options
 from makar.generation.stream import stream_request
 from makar.generation.transcript import transcript_text
 from makar.generation.turns import ASSISTANT, PLAIN_STOP, SYSTEM, USER, fit_turns
@@ -54,6 +54,13 @@ class Chat:
     ) -> None:
         if artifact.medium not in ("text", "code"):
             raise UnsupportedError(f"a conversation with a model of {artifact.medium}", expected="a model of text")
+        check_writes(artifact)
+        if not knows_turns(artifact.codec()) and "stop" not in option_names(artifact.family()):
+            raise UnsupportedError(
+                f"a conversation with {artifact.name}, which makes one text from another",
+                expected="a model that answers, or goes on with a text",
+                do=f"makar generate {artifact.name} TEXT",
+            )
         self.artifact = artifact
         self.messages: list[dict[str, str]] = [] if system is None else [{"role": SYSTEM, "content": system}]
         self.left_out = 0

@@ -86,7 +86,7 @@ def embed(artifact: Artifact, texts: Sequence[str], *, purpose: Purpose = "text"
     cut = None if isinstance(family, AsksForVectors) else _cutter(artifact, family, purpose)
     for number, text in enumerate(texts):
         if not text.strip():
-            raise UsageError(f"text {number} of {len(texts)} is empty", expected="at least one word in each")
+            raise UsageError(f"text {number + 1} of {len(texts)} is empty", expected="at least one word in each")
     if isinstance(family, AsksForVectors):
         asked, count = family.asked_vectors(texts) if texts else (np.zeros((0, 0), np.float32), 0)
         return Vectors(_of_length_1(asked), np.ones(len(texts), np.int64), count)

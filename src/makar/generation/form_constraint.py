@@ -60,7 +60,9 @@ class FormConstraint:
 
     def __init__(self, form: Form, codec: Codec, *, limit: int) -> None:
         if not isinstance(codec, SpellsTokens):
-            raise UnsupportedError(f"a {form.kind} of a model that writes no text", expected="a model of text or code")
+            raise UnsupportedError(
+                f"a {form.kind} of a model that continues no text", expected="a model of text or code"
+            )
         self.form = form
         self.limit = limit
         self.end_token = codec.end_token

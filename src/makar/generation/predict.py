@@ -113,6 +113,13 @@ def predict(
         return predict_text(artifact, inputs, query=query)
     if top is not None:
         raise UsageError("a number of lines", expected="a model of code")
+    if artifact.medium in ("text", "code") and what is None and labels is None:
+        raise UnsupportedError(
+            f"{artifact.name} predicts nothing: it writes",
+            expected="a model that reads, or one that continues text with --labels to tell apart",
+            do=f"makar generate {artifact.name} TEXT; to read, train with one of these recipes: "
+            + ", ".join(recipes_with_prediction("", medium="text")),
+        )
     question = _asked(what, labels, query, config.predictions)
     if question.what == TRANSCRIPT:
         if write_captions:

@@ -110,6 +110,7 @@ class Request:
                 expected="a model trained on this machine whose index is still there",
             )
         check_still_agreed(artifact.manifest["data"])
+        check_writes(artifact)
         self.artifact = artifact
         self.codec: Codec = artifact.codec()
         self.family: Family = artifact.family()
@@ -354,6 +355,23 @@ def running_batch(artifact: Artifact) -> AbstractContextManager[None]:
             f"{artifact.name} has no running batch", expected="a model of text of Makar's own", do="ask one at a time"
         )
     return family.together()
+
+
+def check_writes(artifact: Artifact) -> None:
+    """Refuse a model of text that only reads, whatever control comes with the question.
+
+    Raises:
+        UnsupportedError: It writes nothing; the message says what it says of texts instead.
+    """
+    config, family = artifact.family_config, artifact.family()
+    # What writes without a beginning of its own has at least a control of how.
+    if artifact.medium not in ("text", "code") or family.creates or option_names(family):
+        return
+    raise UnsupportedError(
+        f"{artifact.name} reads texts and writes none: it is a {config.kind}, which says {' and '.join(config.predictions)}",
+        expected="a model that writes",
+        do=f'makar predict {artifact.name} TEXT; to write texts, train with the recipe "text"',
+    )
 
 
 def option_names(family: Family) -> set[str]:

@@ -174,7 +174,7 @@ def _give(given: Path, folder: Path | None, files: Mapping[str, bytes]) -> None:
             raise DataError(
                 f"{folder} holds {size >> 20} MB",
                 expected=f"at most {LARGEST_GIVEN_BYTES >> 20} MB to be copied into the sandbox",
-                do="name a smaller folder",
+                do="work in a smaller folder",
             )
         shutil.copytree(folder, given, symlinks=True, ignore=shutil.ignore_patterns(*LEFT_OUT))
     for name, content in files.items():

@@ -123,8 +123,9 @@ def test_what_does_not_fit_the_head_is_refused(checkpoints, tmp_path):
     ):
         with pytest.raises(UsageError):
             load(checkpoints(name)).predict(text, query=query)
-    with pytest.raises(UnsupportedError, match="predicts nothing"):
+    with pytest.raises(UnsupportedError, match="predicts nothing") as refused:
         load(checkpoints("gpt2")).predict(TEXT)
+    assert "makar generate" in refused.value.do and "caption" not in refused.value.do
     with pytest.raises(UnsupportedError, match="shorter question"):
         load(checkpoints("answers")).predict(TEXT, query="where " * 80)
     with pytest.raises(UnsupportedError, match="anomaly"):

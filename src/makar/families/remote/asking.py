@@ -76,8 +76,14 @@ def ask(
         raise in_words(error, config, options) from error
     except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
         raise nonsense(config, str(error)) from error
-    if not length and usage.finish in ("", "content_filter"):
-        raise nonsense(config, "a refusal by its filter" if usage.finish else "nothing")
+    if not length and not usage.finish:
+        raise nonsense(config, "nothing")
+    if not length and usage.finish == "content_filter":
+        raise RemoteError(
+            f"{config.base_url} gives no answer of {config.name}: its filter kept it back",
+            expected="a request that its rules allow",
+            do="word it otherwise, or ask another model",
+        )
     if not length and usage.finish == "length":
         raise RemoteError(
             f"{config.name} used all {options.max_tokens} tokens before it answered: it thinks first",
@@ -195,7 +201,8 @@ def in_words(
     place, name = config.base_url, config.name
     if isinstance(error, openai.APITimeoutError):
         return RemoteError(
-            f"{place} was silent for {options.timeout_seconds:g} s, {options.retries + 1} times",
+            f"{place} was silent for {options.timeout_seconds:g} s, {_times(options)}",
+            expected="an answer, or a piece of one, within that time",
             do="--set timeout_seconds=300, or ask later" if has_controls else "ask later",
         )
     if isinstance(error, openai.APIConnectionError):
@@ -214,7 +221,7 @@ def in_words(
         )
     if isinstance(error, openai.RateLimitError):
         return RemoteError(
-            f"{place} limits the rate, {options.retries + 1} times: {said}",
+            f"{place} limits the rate, {_times(options)}: {said}",
             do=("--set requests_per_minute=10, or ask later" if has_controls else "ask later")
             + "; an account without credit is told the same",
         )
@@ -229,5 +236,9 @@ def in_words(
             else "name another",
         )
     if isinstance(error, openai.APIStatusError):
-        return RemoteError(f"{place} broke, {options.retries + 1} times: {error.status_code} {said}", do="ask later")
+        return RemoteError(f"{place} broke, {_times(options)}: {error.status_code} {said}", do="ask later")
     return nonsense(config, said, expected=expected)
+
+
+def _times(options: RemoteOptions) -> str:
+    return "once" if options.retries == 0 else f"{options.retries + 1} times"
