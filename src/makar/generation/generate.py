@@ -26,6 +26,7 @@ from makar.generation.prompts import Prompts, read_prompts
 from makar.generation.request import Request
 from makar.generation.speaking import Speaks, read_manner, speak
 from makar.generation.steering import read_steering
+from makar.generation.syntax import read_syntax
 from makar.generation.vocoding import read_vocoder
 
 TOGETHER = 64
@@ -53,7 +54,7 @@ def generate(
             ``player``, for video ``format`` (see ``finishing``), for speech ``speed``, ``pitch`` and ``energy`` (see ``speaking``) and
             ``example`` (see ``cloning``), for speech and sounds ``vocoder`` (see ``vocoding``), for text a form: ``json_schema``,
             ``regex``, ``choice`` or ``tools`` (see ``form``), and ``frequency_penalty``, ``presence_penalty`` and ``logit_bias`` (see
-            ``steering``).
+            ``steering``) and ``syntax``, for text or code that goes on as source of a language (see ``syntax``).
         novelty: Compares each asset with the training data; ``None`` where that is not on this machine.
         refuse_copies: Draw again what is too close to the training data, up to 8 times an asset.
         hook: Reshapes the logits of every token before it is drawn: a watermark.
@@ -69,6 +70,7 @@ def generate(
     form, controls = read_form(with_own_options(prompts, options))
     finishing, controls = read_finishing(controls, medium=artifact.medium)
     steering, controls = read_steering(controls)
+    syntax, controls = read_syntax(controls)
     manner, controls = read_manner(controls)
     example, controls = read_example(controls)
     vocoder, controls = read_vocoder(controls)
@@ -81,6 +83,7 @@ def generate(
         finishing=finishing,
         form=form,
         steering=steering,
+        syntax=syntax,
     )
     if vocoder is not None:
         request.use_vocoder(vocoder)

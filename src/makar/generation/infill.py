@@ -78,6 +78,10 @@ def hole_tokens(request: Request, hole: Hole, *, made: int) -> np.ndarray:
     check_edit("infill", config)
     if not isinstance(config, TransformerConfig) or not isinstance(codec, MarksHoles) or not codec.infill_tokens:
         raise UnsupportedError("a codec without tokens around a hole", expected="one that has them")
+    if request.syntax is not None:
+        raise UnsupportedError(
+            f"a hole filled in the syntax of {request.syntax.language}", expected="a text that is gone on with at its end"
+        )
     room = config.context - _MARKS - made
     before, after = (_encoded(codec, text) for text in _near(hole, 16 * room))
     after = after[: max(room // 3, room - len(before))]

@@ -52,10 +52,10 @@ def _pieces(source: PythonSource) -> Iterator[str]:
     else:
         yield end.brackets[0] if end.brackets else "\n"
         name = source.line[end.at :] if end.kind == "name" else ""
-        yield from () if name else _OPERANDS
+        yield from () if end.kind in ("name", "number") else _OPERANDS
         yield from _WORDS
         yield from (word[len(name) :] for word in KEYWORDS if name and word.startswith(name) and word != name)
-        yield "_" if name else "''"
+        yield {"name": "_", "number": "0"}.get(end.kind, "''")
 
 
 def _statements(source: PythonSource) -> Iterator[str]:

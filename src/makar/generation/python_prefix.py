@@ -86,6 +86,14 @@ class PythonSource:
         return is_python(self.text)
 
     @property
+    def is_indented_well(self) -> bool:
+        """Whether a statement can stand behind the white space that the line in progress holds; elsewhere it says nothing."""
+        if self.line.strip() or not self.line or (self.kept and _column(self.line) <= self.kept[-1].column):
+            return True
+        fresh = dataclasses.replace(self, line="")
+        return any(fresh.read(self.line + word) is not None for word in ("_", "case"))
+
+    @property
     def end(self) -> Scan:
         """What the line in progress ends in."""
         return scan(self.line)
@@ -200,6 +208,11 @@ def _whole_escape(body: str, escape: re.Match[str]) -> str:
     return body[:start]
 
 
+def _column(lead: str) -> int:
+    # A form feed begins a line anew.
+    return len(lead.rpartition("\f")[2].expandtabs(8))
+
+
 def _trailing(text: str, letter: str) -> int:
     return len(text) - len(text.rstrip(letter))
 
@@ -208,8 +221,7 @@ def _with_line(kept: tuple[_Line, ...], text: str) -> tuple[_Line, ...]:
     """Return the lines that matter once a logical line has ended."""
     lead = text[: len(text) - len(text.lstrip(" \t\f"))]
     match = _FIRST.match(text)
-    # A form feed begins a line anew.
-    line = _Line(text, len(lead.rpartition("\f")[2].expandtabs(8)), match.group(1) if match else "")
+    line = _Line(text, _column(lead), match.group(1) if match else "")
     lines = list(kept)
     has_body = False
     while lines and lines[-1].column > line.column:

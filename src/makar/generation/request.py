@@ -41,10 +41,11 @@ from makar.generation.jobs import Job
 from makar.generation.modelling import modelled
 from makar.generation.piece import written_piece
 from makar.generation.previewing import Previews, Steps, watched
-from makar.generation.prompts import Prompt
+from makar.generation.prompts import Prompt, answers
 from makar.generation.reach import unread_tokens
 from makar.generation.recording import compared, recorded
 from makar.generation.steering import Likelihoods, Steered, Steering
+from makar.generation.syntax_constraint import SyntaxConstraint
 from makar.generation.vocoding import Vocoder, played_by
 from makar.nn.threads import threads_for
 from makar.provenance import manifest as signing
@@ -71,6 +72,13 @@ class Interpolates(Protocol):
 
 
 @runtime_checkable
+class EndsTexts(Protocol):
+    """A codec with tokens that end a text."""
+
+    end_tokens: tuple[int, ...]
+
+
+@runtime_checkable
 class RunsTogether(Protocol):
     """A family whose samplers can share one running batch."""
 
@@ -90,6 +98,7 @@ class Request:
         finishing: What is done to every image after it was judged; ``None`` for nothing.
         form: The form that every text must have; ``None`` for any.
         steering: Biases and penalties of texts; ``None`` for none.
+        syntax: The language that every text is to be of, with its prompt; ``None`` for any.
     """
 
     def __init__(
@@ -103,6 +112,7 @@ class Request:
         finishing: Finishing | None = None,
         form: Form | None = None,
         steering: Steering | None = None,
+        syntax: str | None = None,
     ) -> None:
         if refuse_copies and novelty is None:
             raise UnsupportedError(
@@ -120,6 +130,7 @@ class Request:
         self.hook = hook
         self.finishing = Finishing() if finishing is None else finishing
         self.constraint = self._constraint(form)
+        self.syntax = self._syntax(syntax)
         self.steering = Steering() if steering is None else steering
         self.likelihoods: Likelihoods | None = None
         if not self.steering.does_nothing:
@@ -169,9 +180,9 @@ class Request:
         return self.likelihoods
 
     def _sampler(self, within: Constraint | None = None) -> Sampler:
-        hook: LogitsHook | None = self.constraint or self.hook
+        hook: LogitsHook | None = self.constraint or self.syntax or self.hook
         if not self.steering.does_nothing or self.likelihoods is not None:
-            hook = Steered(self.steering, within=within or self.constraint, likelihoods=self.likelihoods)
+            hook = Steered(self.steering, within=within or self.constraint or self.syntax, likelihoods=self.likelihoods)
         return self.family.sampler(self.codec, hook=hook)
 
     def _constraint(self, form: Form | None) -> FormConstraint | None:
@@ -185,8 +196,29 @@ class Request:
             raise UnsupportedError(f"a {form.kind} of a model that writes no text", expected="a model of text or code")
         return FormConstraint(form, self.codec, limit=values["max_tokens"])
 
+    def _syntax(self, language: str | None) -> SyntaxConstraint | None:
+        if language is None:
+            return None
+        if self.constraint is not None or self.hook is not None:
+            other = "a hook on the logits" if self.constraint is None else f"a {self.constraint.form.kind}"
+            raise UnsupportedError(f"the syntax of {language} and {other} at once", expected="one of them")
+        values = self.options.to_dictionary()
+        if "max_tokens" not in values or answers(self.codec, self.family.config):
+            raise UnsupportedError(
+                f"the syntax of {language} of a model that continues no text", expected="a model that goes on with a text"
+            )
+        ends = self.codec.end_tokens if isinstance(self.codec, EndsTexts) else ()
+        return SyntaxConstraint(language, self.codec, end_tokens=ends, limit=values["max_tokens"])
+
+    def _check_syntax(self, jobs: list[Job]) -> None:
+        """Refuse prompts that are no source before any of them is drawn from."""
+        for job in jobs:
+            if self.syntax is not None and job.prompt.tokens is not None:
+                self.syntax.read(job.prompt.tokens.tolist())
+
     def draw(self, jobs: list[Job], attempt: int) -> Iterator[tuple[int, Slots]]:
         """Yield (position in ``jobs``, finished example), in the order in which they are finished."""
+        self._check_syntax(jobs)
         parts: dict[int, list[Slots]] = collections.defaultdict(list)
         seeds = [seed_of_attempt(job.seed, attempt) for job in jobs]
         prompts = [job.prompt.slots for job in jobs]
@@ -210,6 +242,7 @@ class Request:
 
     def draw_pieces(self, job: Job) -> Iterator[tuple[Slots, Slots | None]]:
         """Yield (what is new, the whole example once it is finished) of one example."""
+        self._check_syntax([job])
         parts: list[Slots] = []
         with self._threads():
             for _, slots, is_finished in self.sampler.sample(self.options, [job.prompt.slots], [job.seed]):
@@ -304,6 +337,8 @@ class Request:
             statement["unread_tokens"] = unread
         if self.constraint is not None:
             statement["form"] = self.constraint.form.stated
+        if self.syntax is not None:
+            statement["syntax"] = self.syntax.stated(draft.content, draft.new_content)
         if not self.steering.does_nothing:
             statement["steering"] = self.steering.to_dictionary()
         if draft.stated:

@@ -28,6 +28,7 @@ from makar.generation.prompt_file import with_own_options
 from makar.generation.prompts import EncodesText, Prompts, read_prompts
 from makar.generation.request import Request
 from makar.generation.steering import TokenLikelihood, read_steering
+from makar.generation.syntax import read_syntax
 from makar.tensor_spec import TARGET
 
 REPLACEMENT = "\ufffd"
@@ -112,8 +113,16 @@ def stream_text(
     """
     form, controls = read_form(with_own_options(prompt, options))
     steering, controls = read_steering(controls)
+    syntax, controls = read_syntax(controls)
     request = Request(
-        artifact, options=controls, novelty=novelty, refuse_copies=False, hook=hook, form=form, steering=steering
+        artifact,
+        options=controls,
+        novelty=novelty,
+        refuse_copies=False,
+        hook=hook,
+        form=form,
+        steering=steering,
+        syntax=syntax,
     )
     return stream_request(request, prompt, seed=seed)
 

@@ -35,6 +35,7 @@ from makar.generation.request import Request, option_names
 from makar.generation.speaking import Speaks
 from makar.generation.steering import TokenLikelihood, read_steering
 from makar.generation.stream import Piece, stream_pieces
+from makar.generation.syntax import read_syntax
 from makar.generation.token_sound_edit import writes_tokens
 from makar.generation.transcribing import WritesDown, knows_languages, transcribe
 from makar.generation.turns import PLAIN_STOP, Fitted, Message, fit_turns, prompt_length
@@ -260,6 +261,7 @@ def _end(asset: Asset, ask: Ask, *, finish: str) -> Event:
 def _request(model: Model, ask: Ask) -> Request:
     form, controls = read_form(options_of(model, ask))
     steering, controls = read_steering(controls)
+    syntax, controls = read_syntax(controls)
     request = Request(
         model.artifact,
         options=controls,
@@ -267,6 +269,7 @@ def _request(model: Model, ask: Ask) -> Request:
         refuse_copies=False,
         form=form,
         steering=steering,
+        syntax=syntax,
     )
     if ask["likelihoods"] is not None:
         request.record_likelihoods(ask["likelihoods"])
