@@ -1,5 +1,6 @@
 """Measures a model of code: all that is measured of text, and whether it fills a line exactly and completes functions that parse.
 
+Functions are completed twice: freely, and with the syntax kept (``syntax`` in ``generation``), from the same prompts and seeds.
 Each beside the n-gram model of bytes that the report of text compares with, which sees the same training text (its end, 4 MB) and what
 stands before. Lines and functions are drawn from the held-out part. Nothing that a model wrote is run here.
 
@@ -24,8 +25,11 @@ from makar.generation.generate import generate
 from makar.generation.hole import Hole, find_hole, lines_of
 from makar.generation.infill import fill, longest_hole
 from makar.generation.prompts import EncodesText
+from makar.generation.python_fragment import python_of
 from makar.generation.request import Request
+from makar.generation.syntax import SYNTAX
 from makar.novelty.text_index import decoded_texts
+from makar.tensor_spec import TARGET
 
 COUNT = 64
 NGRAM_BYTES = 4 << 20
@@ -59,13 +63,24 @@ def evaluate_code(material: Material) -> Findings:
         sentences.append(f"It fills {_said(score)} of the lines that were taken out exactly as they were.")
     functions = _functions(texts, count, draw)
     if functions:
-        parsed, cut = _parsed_functions(material, functions)
-        score = _score_of_functions(
-            parsed, len(functions), None if ngram is None else _ngram_functions(ngram, functions, material.seed)
+        ngram_share = None if ngram is None else _ngram_functions(ngram, functions, material.seed)
+        prompts = [_prompt(material, function) for function in functions]
+        free, cut = _parsing(material, functions, prompts, {})
+        # What begins in the middle of a head that is longer than the model sees is no Python; it stays as it was.
+        codec = material.codec
+        fit = [n for n, prompt in enumerate(prompts) if python_of(codec.decode({TARGET: prompt})) is not None]
+        held, held_cut = _parsing(
+            material, [functions[n] for n in fit], [prompts[n] for n in fit], {SYNTAX: "python"}
         )
-        scores.append(score)
-        sentences.append(f"Of the functions that it completes {_said(score)} parse.")
+        kept = sum(free) + sum(held) - sum(free[n] for n in fit)
+        score = _score_of_functions(sum(free), len(functions), ngram_share)
+        scores += [score, _score_of_kept(kept, len(functions), score.interval)]
+        sentences.append(
+            f"Of the functions that it completes {_said(score)} parse, {_said(scores[-1])} with the syntax kept."
+        )
         findings.details["functions_cut_off"] = cut
+        findings.details["functions_cut_off_syntax"] = held_cut
+        findings.details["functions_without_syntax"] = len(functions) - len(fit)
     return dataclasses.replace(findings, verdict=(*findings.verdict, *sentences), scores=(*findings.scores, *scores))
 
 
@@ -137,18 +152,23 @@ def _functions(texts: list[str], count: int, draw: np.random.Generator) -> list[
     return [found[index] for index in draw.permutation(len(found))[:count]]
 
 
-def _parsed_functions(material: Material, functions: list[Function]) -> tuple[int, int]:
-    """Return how many completed functions parse, and how many were cut off at the length that is allowed."""
-    options = {"max_tokens": FUNCTION_TOKENS, "temperature": TEMPERATURE}
-    parsed = cut = 0
-    material.say("completing functions", 0, len(functions))
-    prompts = [_prompt(material, function) for function in functions]
+def _parsing(
+    material: Material, functions: list[Function], prompts: list[np.ndarray], controls: dict[str, str]
+) -> tuple[list[bool], int]:
+    """Return which completed functions parse, and how many were cut off at the length that is allowed."""
+    options = {"max_tokens": FUNCTION_TOKENS, "temperature": TEMPERATURE, **controls}
+    name = f"completing functions{', syntax kept' if controls else ''}"
+    parsed: list[bool] = []
+    cut = 0
+    material.say(name, 0, len(functions))
+    if not functions:
+        return parsed, cut
     assets = generate(material.artifact, prompts=prompts, seed=material.seed, options=options)
     for number, (function, asset) in enumerate(zip(functions, assets), start=1):
         body, is_over = body_of(function.head, asset.new_text)
-        parsed += is_whole(function.head, body)
+        parsed.append(is_whole(function.head, body))
         cut += not is_over
-        material.say("completing functions", number, len(functions))
+        material.say(name, number, len(functions))
     return parsed, cut
 
 
@@ -184,6 +204,17 @@ def _score_of_lines(exact: int, count: int, ngram: Interval | None) -> Score:
         better="higher",
         meaning="Share of single held-out lines, taken out, that the model writes exactly, indentation aside, its likeliest tokens taken.",
         baselines=() if ngram is None else (("n-gram, from what stands before", ngram),),
+    )
+
+
+def _score_of_kept(parsed: int, count: int, free: Interval) -> Score:
+    return Score(
+        key="functions_that_parse_syntax",
+        name="Completed functions that parse, syntax kept",
+        interval=share_interval(parsed, count),
+        better="higher",
+        meaning="The same functions, with tokens ruled out after which no Python can follow; what fails was cut off or has no body.",
+        baselines=(("freely", free),),
     )
 
 

@@ -1,9 +1,9 @@
-"""The part of a prompt that is read as Python: all of it, or from the first line on from which it can be.
+"""A prompt as the beginning of Python source, also where it is the end of a file that was cut anywhere, or a method alone.
 
-A prompt may be the end of a file that was cut anywhere, because models see only so much, or a method alone. Then it is read from the first
-line that begins a statement with a word, which stands in as many blocks as its indentation says. What was cut in the middle of a text of
-many lines looks like code up to its end, and the code behind it like text: where the prompt seems to end in such a text, a later beginning
-is looked for.
+Models see only so much. A prompt that cannot begin Python as it stands is read as if it began in a text in three quotes that it closes, or
+else from the first line on that begins a statement with a word; either in as many blocks as its indentation says. What was cut in the
+middle of a text looks like code up to its end, and the code behind it like text: where the prompt seems to end in such a text, a later
+beginning is looked for.
 """
 
 import re
@@ -42,10 +42,23 @@ def python_of(prompt: str) -> PythonSource | None:
 
 def _readings(text: str) -> Iterator[str]:
     yield text
+    for quote in ('"""', "'''"):
+        said, closing, rest = text.partition(quote)
+        if closing:
+            lead = _lead_of_code(said, rest)
+            yield f"{_blocks(lead)}{lead}{quote}{text}"
     for number, match in enumerate(_STATEMENT.finditer(text)):
         if number == _MOST_TRIES:
             return
         yield _blocks(match.group(1)) + text[match.start() :]
+
+
+def _lead_of_code(said: str, rest: str) -> str:
+    """Return the white space before the code around a text in three quotes: what follows says it, or else the end of the text."""
+    after = next((line for line in rest.splitlines()[1:] if line.strip()), None)
+    # A line that was cut in the middle says nothing of where it began.
+    nearest = after or ("".join(said.rpartition("\n")[1:]).lstrip("\n") or " " * 2 * _INDENTATION)
+    return nearest[: len(nearest) - len(nearest.lstrip(" \t"))]
 
 
 def _blocks(indentation: str) -> str:

@@ -32,6 +32,9 @@ _OPERATORS = (
 )  # fmt: skip
 _ESCAPE = re.compile(r"(?<!\\)(?:\\\\)*\\(?:x[0-9a-fA-F]?|u[0-9a-fA-F]{0,3}|U[0-9a-fA-F]{0,7}|N(?:\{[^}]*)?)?\Z")
 _DIGITS = {"x": 2, "u": 4, "U": 8}
+_INNER = re.compile(r"[\w ,.:;()-]*")
+_IDLE = re.compile(r"(?:\A|\n)[ \t\f]*\\\Z")
+_NOTHING = scan("")
 _FIRST = re.compile(r"[ \t\f]*([^\W\d]\w*|.)", re.DOTALL)
 _LOCK = threading.Lock()
 
@@ -58,14 +61,18 @@ class PythonSource:
     Attributes:
         kept: Lines of the blocks that are open.
         line: The logical line in progress.
+        end: What that ends in.
     """
 
     kept: tuple[_Line, ...] = ()
     line: str = ""
+    end: Scan = _NOTHING
 
     def read(self, text: str) -> "PythonSource | None":
         """Return the source with a text behind it, ``None`` where no Python begins so."""
         written = self.line + text
+        if self._takes_anything and _INNER.fullmatch(text):
+            return dataclasses.replace(self, line=written)
         found = scan(written)
         before = "".join(line.text for line in self.kept)
         if not any(_is_viable(one) for one in _readings(before, written, found)):
@@ -73,7 +80,22 @@ class PythonSource:
         kept = self.kept
         for start, end in found.lines:
             kept = _with_line(kept, written[start:end])
-        return PythonSource(kept, written[found.start :])
+        end = dataclasses.replace(
+            found,
+            lines=(),
+            start=0,
+            at=found.at - found.start,
+            strings=None if found.strings is None else found.strings - found.start,
+        )
+        return PythonSource(kept, written[found.start :], end)
+
+    @property
+    def _takes_anything(self) -> bool:
+        """Whether letters, digits and spaces can follow whatever they are: in a comment, and in a string without fields and escapes."""
+        if self.end.kind in ("comment", "fresh"):
+            return self.end.kind == "comment" or bool(self.line.strip())
+        is_plain = self.end.kind == "string" and not set(self.end.quote) & set("bBfF")
+        return is_plain and _ESCAPE.search(self.line) is None
 
     @property
     def text(self) -> str:
@@ -86,17 +108,14 @@ class PythonSource:
         return is_python(self.text)
 
     @property
-    def is_indented_well(self) -> bool:
-        """Whether a statement can stand behind the white space that the line in progress holds; elsewhere it says nothing."""
+    def is_meant(self) -> bool:
+        """Whether people write so: white space only where a statement can follow, and no backslash on a line of its own."""
+        if self.end.kind == "backslash" and _IDLE.search(self.line):
+            return False
         if self.line.strip() or not self.line or (self.kept and _column(self.line) <= self.kept[-1].column):
             return True
-        fresh = dataclasses.replace(self, line="")
+        fresh = PythonSource(self.kept)
         return any(fresh.read(self.line + word) is not None for word in ("_", "case"))
-
-    @property
-    def end(self) -> Scan:
-        """What the line in progress ends in."""
-        return scan(self.line)
 
     @property
     def indentations(self) -> list[str]:

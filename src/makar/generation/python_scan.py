@@ -95,13 +95,13 @@ def scan(text: str) -> Scan:
                 lines.append((start, place))
             start = at = place
             kind, has_code, strings = "fresh", False, None
-        elif kind == "space" and not has_code:
+        elif kind in ("space", "joined") and not has_code:
             kind, at = "fresh", start
         elif kind == "comment":
             if not has_code:
                 kind, at = "fresh", start
         elif kind in ("newline", "space", "joined"):
-            kind, has_code = "between", True
+            kind = "between"
         elif kind == "string":
             has_code, quote = True, match.group()
             strings = at if strings is None else strings

@@ -208,7 +208,13 @@ class Request:
                 f"the syntax of {language} of a model that continues no text", expected="a model that goes on with a text"
             )
         ends = self.codec.end_tokens if isinstance(self.codec, EndsTexts) else ()
-        return SyntaxConstraint(language, self.codec, end_tokens=ends, limit=values["max_tokens"])
+        return SyntaxConstraint(
+            language,
+            self.codec,
+            end_tokens=ends,
+            limit=values["max_tokens"],
+            temperature=values.get("temperature", 1.0),
+        )
 
     def _check_syntax(self, jobs: list[Job]) -> None:
         """Refuse prompts that are no source before any of them is drawn from."""

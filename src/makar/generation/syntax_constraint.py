@@ -27,6 +27,7 @@ from makar.generation.python_prefix import PythonSource
 
 MOST_CHECKED = 64
 UNCHECKED_SHARE = 0.01
+COLDEST = 0.01
 NEVER = float("-inf")
 _LONGEST_LINE = "\n        finally: pass\n"
 _LINES_KEPT = 3
@@ -39,10 +40,11 @@ class SyntaxConstraint:
     """Keeps texts to the syntax of Python.
 
     Args:
-        language: One of ``LANGUAGES`` of ``syntax``.
+        language: One of those of ``syntax``.
         codec: The codec of the model.
         end_tokens: Tokens that end a text.
         limit: Most tokens of a text.
+        temperature: At which they are drawn: the colder, the fewer have to be looked at.
 
     Raises:
         UnsupportedError: The model has no tokens of text.
@@ -51,13 +53,14 @@ class SyntaxConstraint:
     says_all = False
     follows = True
 
-    def __init__(self, language: str, codec: Codec, *, end_tokens: Sequence[int], limit: int) -> None:
+    def __init__(self, language: str, codec: Codec, *, end_tokens: Sequence[int], limit: int, temperature: float) -> None:
         if not isinstance(codec, SpellsTokens):
             raise UnsupportedError(
                 f"the syntax of {language} of a model whose tokens are no text", expected="a model of text or code"
             )
         self.language = language
         self.limit = limit
+        self.temperature = temperature
         self.end_tokens = frozenset(end_tokens)
         self.parts, self.tokens = _spelling(codec)
         self.reserve = _LINES_KEPT * len(self.spelled(_LONGEST_LINE) or ())
@@ -167,7 +170,9 @@ class _Following:
             return self._way[:1]
         is_near_end = left <= self._constraint.reserve and not self._open
         kept: list[int] = []
-        probabilities, order = logits.float().softmax(0).topk(min(MOST_CHECKED, len(logits)))
+        # The greedy choice is what the smallest temperature leaves.
+        warmth = max(self._constraint.temperature, COLDEST)
+        probabilities, order = (logits.float() / warmth).softmax(0).topk(min(MOST_CHECKED, len(logits)))
         fitting, unseen = 0.0, 1.0
         for token, share in zip(order.tolist(), probabilities.tolist()):
             if share <= 0:
@@ -195,7 +200,7 @@ class _Following:
             return False
         text, is_open = read[0], bool(read[1])
         after = source.read(text + _LETTER if is_open else text)
-        if after is None or not after.is_indented_well:
+        if after is None or not after.is_meant:
             return False
         if room is None or is_open:
             return room is None

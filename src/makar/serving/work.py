@@ -29,13 +29,13 @@ from makar.generation.given_tokens import given_likelihoods
 from makar.generation.hole import Hole
 from makar.generation.infill import fill_stepwise, filled_job, longest_hole
 from makar.generation.predict_text import ReadsText
-from makar.generation.prompts import EncodesText, NamesClasses, Prompts, knows_turns, read_prompts, rewrites
+from makar.generation.prompts import EncodesText, NamesClasses, Prompts, answers, knows_turns, read_prompts, rewrites
 from makar.generation.reach import context_of, reach_of
 from makar.generation.request import Request, option_names
 from makar.generation.speaking import Speaks
 from makar.generation.steering import TokenLikelihood, read_steering
 from makar.generation.stream import Piece, stream_pieces
-from makar.generation.syntax import read_syntax
+from makar.generation.syntax import SyntaxOptions, read_syntax
 from makar.generation.token_sound_edit import writes_tokens
 from makar.generation.transcribing import WritesDown, knows_languages, transcribe
 from makar.generation.turns import PLAIN_STOP, Fitted, Message, fit_turns, prompt_length
@@ -60,6 +60,7 @@ def facts_of(model: Model, defaults: dict[str, Any]) -> dict[str, Any]:
     family, codec, config = artifact.family(), artifact.codec(), artifact.family_config
     defaults = {name: value for name, value in defaults.items() if name in option_names(family)}
     accepted = config.accepts()
+    keeps_syntax = artifact.medium == "code" and isinstance(codec, SpellsTokens) and not answers(codec, config)
     return {
         "medium": artifact.medium,
         "hash": artifact.hash,
@@ -78,7 +79,7 @@ def facts_of(model: Model, defaults: dict[str, Any]) -> dict[str, Any]:
         "size": image_size_of(codec),
         "seconds": codec.plain.config.seconds if isinstance(codec.plain, VideoCodec) else None,
         "parameters": sum(parameter.numel() for parameter in family.parameters()),
-        "options": controls_of(type(family.options()), defaults),
+        "options": [*controls_of(type(family.options()), defaults), *(controls_of(SyntaxOptions) if keeps_syntax else [])],
         "reads": isinstance(family, ReadsText | MakesVectors),
         "rewrites": rewrites(config),
         "speaks": isinstance(codec, Speaks),
