@@ -11,7 +11,7 @@ from makar.evaluation.code import evaluate_code
 from makar.evaluation.material import Material
 from makar.evaluation.ngram import NgramModel
 from makar.evaluation.ngram_writing import continued
-from makar.evaluation.python_functions import body_of, functions_of, is_whole, parses
+from makar.evaluation.python_functions import body_of, functions_of, is_whole, parses, statements_of
 from tests.generation.small_coder import FILE, coder
 
 SOURCE = '''import os
@@ -63,6 +63,20 @@ def test_functions_are_found_with_head_and_body():
 )
 def test_a_function_ends_where_a_line_is_not_deeper(written, body, is_over):
     assert body_of("    def f(self):\n", written) == (body, is_over)
+
+
+@pytest.mark.parametrize(
+    ("written", "body", "is_over"),
+    [
+        ("        a = 1\n\n        return a\n\n    def next(self):\n", "        a = 1\n\n        return a\n\n", True),
+        ("        a = (\n1\n)\n# c\n        '''\ntext'''\n", "        a = (\n1\n)\n# c\n        '''\ntext'''\n", False),
+        ("        return 1\n        y = [\n            2,\n", "        return 1\n", False),
+        ("        return 1\n    d", "        return 1\n", True),
+        ("        return 1\n    # d", "        return 1\n", False),
+    ],
+)
+def test_a_function_ends_before_a_statement_that_is_not_deeper(written, body, is_over):
+    assert statements_of("    def f(self):\n", written) == (body, is_over)
 
 
 def test_what_is_a_function():
@@ -129,7 +143,10 @@ def test_a_report_of_code_has_lines_and_functions_beside_the_ngram(tmp_path):
     )
     findings = evaluate_code(material)
     scores = {score.key: score for score in findings.scores}
-    assert {"bits_per_byte", "exact_lines", "functions_that_parse"} <= set(scores)
+    assert {"bits_per_byte", "exact_lines", "functions_that_parse", "functions_that_parse_syntax"} <= set(scores)
+    # Two steps teach nothing, and what is written parses all the same, but for what has no body.
+    held = scores["functions_that_parse_syntax"]
+    assert held.interval.value > held.baselines[0][1].value and findings.details["functions_without_syntax"] == 0
     for key in ("exact_lines", "functions_that_parse"):
         assert 0 <= scores[key].interval.value <= 1 and scores[key].baselines[0][0].startswith("n-gram")
     # The held-out lines stand in the training text: the n-gram model knows them, a model of two steps does not.

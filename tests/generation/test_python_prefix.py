@@ -58,7 +58,8 @@ def test_what_can_go_on_is_python_so_far(text):
 @pytest.mark.parametrize(
     "text",
     [
-        " x\n", "x = a b", "if x\n", "x = )", "(]", "x = 'a\n", "else:", "x = $", "x = ?", "def f(\n  x y", "class A\n", "x = 1x", "x = 0xg",
+        " x\n", "x = a b", "if x\n", "x = )", "(]", "x = 'a\n", "else:", "x = $", "x = ?", "def f(\n  x y", "class A\n", "x = 1x",
+        "x = 0xg",
         "x = 1 + # c", "x = 1 +\n", "1 = x", "f(x) = ", "if x:\ny ", "def f():\n  x\n y", "x = '\\xg", "'\\U0011", "b'é", "x\0", "for x y",
         "try:\n  x\ny =", "print x", "a = = b", "'a' b'c' d", "\\ x", "x..", "1.2.3", "if x:\n    pass\n  els", "lambda x y", "return x y",
         "f'{a b", "f'{a b}", "f'{a!x", "f'}a", "f'{a\\", "f'{}'", "f'{a)'", "f'{a:{b:{c", "f'{lambda:", "Once upon a time",

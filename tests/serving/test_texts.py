@@ -1,5 +1,6 @@
 """Chat and completions over HTTP with the official client in its strict mode: what comes back, in pieces and whole, and what is refused."""
 
+import ast
 import concurrent.futures
 import json
 
@@ -219,6 +220,21 @@ def test_a_suffix_asks_to_fill_the_hole(client, place, monkeypatch, tmp_path):
     assert made.choices[0].text == alone.new_text and made.makar["assets"][0]["sha256"] == alone.hash
     with pytest.raises(openai.BadRequestError, match="code"):
         client.completions.create(model="talker", prompt=before, suffix=after)
+
+
+def test_code_keeps_to_its_syntax_over_http(client, place, monkeypatch):
+    prompt, asked = "def f(x):\n    return ", {"controls": {"syntax": "python"}, "manifest": True}
+    fields = {"model": "coder", "prompt": prompt, "max_tokens": 12, "temperature": 1.0, "seed": 3}
+    made = client.completions.create(**fields, extra_body=asked)
+    ast.parse(prompt + made.choices[0].text)
+    assert made.makar["manifests"][0]["manifest"]["syntax"]["is_whole"] and made.choices[0].finish_reason == "length"
+    monkeypatch.setenv("MAKAR_HOME", str(place))
+    options = {"max_tokens": 12, "temperature": 1.0, "syntax": "python"}
+    (alone,) = makar.load("coder").generate(prompt, seed=3, options=options)
+    assert made.choices[0].text == alone.new_text
+    for wrong, words in (({"prompt": "def f(x) y"}, "cannot begin python"), ({"suffix": "\n"}, "a hole filled")):
+        with pytest.raises(openai.BadRequestError, match=words):
+            client.completions.create(**{**fields, **wrong}, extra_body=asked)
 
 
 def test_what_the_client_sends_beyond_is_named(client):

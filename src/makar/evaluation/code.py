@@ -17,7 +17,7 @@ from makar.evaluation.findings import Findings, Score
 from makar.evaluation.material import Material
 from makar.evaluation.ngram import MOST_ORDER, NgramModel
 from makar.evaluation.ngram_writing import continued
-from makar.evaluation.python_functions import Function, body_of, functions_of, is_whole
+from makar.evaluation.python_functions import Function, body_of, functions_of, is_whole, statements_of
 from makar.evaluation.text import evaluate_text
 from makar.evaluation.text_baselines import joined_texts
 from makar.families.transformer.config import TransformerConfig
@@ -65,21 +65,24 @@ def evaluate_code(material: Material) -> Findings:
     if functions:
         ngram_share = None if ngram is None else _ngram_functions(ngram, functions, material.seed)
         prompts = [_prompt(material, function) for function in functions]
-        free, cut = _parsing(material, functions, prompts, {})
+        written = _written(material, functions, prompts, {})
+        bodies = [body_of(function.head, text) for function, text in zip(functions, written)]
+        parsed = sum(is_whole(function.head, body) for function, (body, _) in zip(functions, bodies))
         # What begins in the middle of a head that is longer than the model sees is no Python; it stays as it was.
         codec = material.codec
         fit = [n for n, prompt in enumerate(prompts) if python_of(codec.decode({TARGET: prompt})) is not None]
-        held, held_cut = _parsing(
-            material, [functions[n] for n in fit], [prompts[n] for n in fit], {SYNTAX: "python"}
-        )
-        kept = sum(free) + sum(held) - sum(free[n] for n in fit)
-        score = _score_of_functions(sum(free), len(functions), ngram_share)
-        scores += [score, _score_of_kept(kept, len(functions), score.interval)]
+        held = _written(material, [functions[n] for n in fit], [prompts[n] for n in fit], {SYNTAX: "python"})
+        score = _score_of_functions(parsed, len(functions), ngram_share)
+        kept = dict(zip(fit, held))
+        both = [
+            _parsing(functions, [kept.get(n, text) for n, text in enumerate(written)]),
+            _parsing(functions, written),
+        ]
+        scores += [score, _score_of_kept(*both)]
         sentences.append(
             f"Of the functions that it completes {_said(score)} parse, {_said(scores[-1])} with the syntax kept."
         )
-        findings.details["functions_cut_off"] = cut
-        findings.details["functions_cut_off_syntax"] = held_cut
+        findings.details["functions_cut_off"] = sum(not is_over for _, is_over in bodies)
         findings.details["functions_without_syntax"] = len(functions) - len(fit)
     return dataclasses.replace(findings, verdict=(*findings.verdict, *sentences), scores=(*findings.scores, *scores))
 
@@ -152,24 +155,24 @@ def _functions(texts: list[str], count: int, draw: np.random.Generator) -> list[
     return [found[index] for index in draw.permutation(len(found))[:count]]
 
 
-def _parsing(
+def _written(
     material: Material, functions: list[Function], prompts: list[np.ndarray], controls: dict[str, str]
-) -> tuple[list[bool], int]:
-    """Return which completed functions parse, and how many were cut off at the length that is allowed."""
+) -> list[str]:
+    """Return what the model writes after the heads of functions."""
     options = {"max_tokens": FUNCTION_TOKENS, "temperature": TEMPERATURE, **controls}
     name = f"completing functions{', syntax kept' if controls else ''}"
-    parsed: list[bool] = []
-    cut = 0
+    written: list[str] = []
     material.say(name, 0, len(functions))
-    if not functions:
-        return parsed, cut
-    assets = generate(material.artifact, prompts=prompts, seed=material.seed, options=options)
-    for number, (function, asset) in enumerate(zip(functions, assets), start=1):
-        body, is_over = body_of(function.head, asset.new_text)
-        parsed.append(is_whole(function.head, body))
-        cut += not is_over
-        material.say(name, number, len(functions))
-    return parsed, cut
+    # No prompt at all would be an empty one.
+    for asset in generate(material.artifact, prompts=prompts, seed=material.seed, options=options) if prompts else ():
+        written.append(asset.new_text)
+        material.say(name, len(written), len(functions))
+    return written
+
+
+def _parsing(functions: list[Function], written: list[str]) -> Interval:
+    whole = [is_whole(one.head, statements_of(one.head, text)[0]) for one, text in zip(functions, written)]
+    return share_interval(sum(whole), len(whole))
 
 
 def _prompt(material: Material, function: Function) -> np.ndarray:
@@ -207,14 +210,15 @@ def _score_of_lines(exact: int, count: int, ngram: Interval | None) -> Score:
     )
 
 
-def _score_of_kept(parsed: int, count: int, free: Interval) -> Score:
+def _score_of_kept(kept: Interval, free: Interval) -> Score:
     return Score(
         key="functions_that_parse_syntax",
         name="Completed functions that parse, syntax kept",
-        interval=share_interval(parsed, count),
+        interval=kept,
         better="higher",
-        meaning="The same functions, with tokens ruled out after which no Python can follow; what fails was cut off or has no body.",
-        baselines=(("freely", free),),
+        meaning="The same functions, with tokens ruled out after which no Python can follow; each is cut before the next statement "
+        "that is not deeper, so that what fails has no body.",
+        baselines=(("freely, cut so too", free),),
     )
 
 

@@ -8,6 +8,8 @@ import dataclasses
 import textwrap
 import warnings
 
+from makar.generation.python_scan import scan
+
 SHORTEST_BODY_LINES = 2
 
 
@@ -90,6 +92,21 @@ def body_of(head: str, written: str) -> tuple[str, bool]:
     # The beginning of a line shows already that it is not deeper.
     is_over = bool(last.strip()) and _depth(last) <= depth
     return "".join(one + "\n" for one in lines[:-1]), is_over
+
+
+def statements_of(head: str, written: str) -> tuple[str, bool]:
+    """Cut what a model wrote after the head of a function before the first statement that is not deeper than ``def``.
+
+    As ``body_of``, but a line inside of brackets, a text of several lines or a comment ends no function, and of what did not end the whole
+    statement in progress is left out.
+    """
+    depth = _depth(head)
+    found = scan(written)
+    for start, end in found.lines:
+        if _depth(written[start:end]) <= depth:
+            return written[:start], True
+    rest = written[found.start :]
+    return written[: found.start], bool(rest.strip()) and found.kind != "fresh" and _depth(rest) <= depth
 
 
 def is_whole(head: str, body: str) -> bool:

@@ -80,7 +80,8 @@ def hole_tokens(request: Request, hole: Hole, *, made: int) -> np.ndarray:
         raise UnsupportedError("a codec without tokens around a hole", expected="one that has them")
     if request.syntax is not None:
         raise UnsupportedError(
-            f"a hole filled in the syntax of {request.syntax.language}", expected="a text that is gone on with at its end"
+            f"a hole filled in the syntax of {request.syntax.language}",
+            expected="a text that is gone on with at its end",
         )
     room = config.context - _MARKS - made
     before, after = (_encoded(codec, text) for text in _near(hole, 16 * room))

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 from makar.generation.python_prefix import KEYWORDS, PythonSource
 
-_MOST_STEPS = 24
+_MOST_STEPS = 250
+"""Python knows at most 200 brackets at once."""
 _OPERANDS = ("_", "0", "*_", "_=_")
 _WORDS = (":", "=_", " _", " else _", " in _", " import _", "()", " for _ in _")
 """What can be missing in the middle of a line."""
@@ -55,7 +56,7 @@ def _pieces(source: PythonSource) -> Iterator[str]:
         yield from () if end.kind in ("name", "number") else _OPERANDS
         yield from _WORDS
         yield from (word[len(name) :] for word in KEYWORDS if name and word.startswith(name) and word != name)
-        yield {"name": "_", "number": "0"}.get(end.kind, "''")
+        yield from {"name": ("_", "''"), "number": ("0",)}.get(end.kind, ("''",))
 
 
 def _statements(source: PythonSource) -> Iterator[str]:
@@ -64,7 +65,11 @@ def _statements(source: PythonSource) -> Iterator[str]:
     given = source.line
     levels = source.indentations[::-1]
     inner = (levels[0] if levels else "") + "    "
-    for words, leads in ((("pass", "case _: pass"), [inner]), (("finally: pass",), levels), (("def _(): pass",), levels)):
+    for words, leads in (
+        (("pass", "case _: pass"), [inner]),
+        (("finally: pass",), levels),
+        (("def _(): pass",), levels),
+    ):
         for lead in leads:
             start = lead.removeprefix(given) if lead.startswith(given) else "\n" + lead
             yield from (f"{start}{word}\n" for word in words)

@@ -11,9 +11,7 @@ from collections.abc import Iterator
 
 from makar.generation.python_prefix import PythonSource
 
-_STATEMENT = re.compile(
-    r"^([ \t]*)(?:@|(?:async|class|def|for|from|if|import|return|try|while|with)\b)", re.MULTILINE
-)
+_STATEMENT = re.compile(r"^([ \t]*)(?:@|(?:async|class|def|for|from|if|import|return|try|while|with)\b)", re.MULTILINE)
 _MOST_TRIES = 64
 _INDENTATION = 4
 

@@ -1,8 +1,8 @@
 """Can a text be the beginning of Python source? The parser of Python itself says so; nothing is run.
 
-``compile`` with the flag of ``codeop`` says "incomplete input" where it came to the end of a text without a mistake. In the middle of a line
-the text is given to it with a backslash behind it, so that the line is not at its end either. The token in progress is judged as it is,
-or as a longer one that begins with it: ``i`` as ``if``, ``!`` as ``!=``, ``0x`` as ``0x0``; a string is closed first.
+``compile`` with the flag of ``codeop`` says "incomplete input" where it came to the end of a text without a mistake. In the middle of a
+line the text is given to it with a backslash behind it, so that the line is not at its end either. The token in progress is judged as it
+is, or as a longer one that begins with it: ``i`` as ``if``, ``!`` as ``!=``, ``0x`` as ``0x0``; a string is closed first.
 
 Only what can still matter is kept of a source: of every block that is open its last statement, and where that has clauses
 (``if``, ``elif``) those, without what stood in them. What the parser lets through and the compiler does not (``return`` outside of a
@@ -92,10 +92,8 @@ class PythonSource:
     @property
     def _takes_anything(self) -> bool:
         """Whether letters, digits and spaces can follow whatever they are: in a comment, and in a string without fields and escapes."""
-        if self.end.kind in ("comment", "fresh"):
-            return self.end.kind == "comment" or bool(self.line.strip())
-        is_plain = self.end.kind == "string" and not set(self.end.quote) & set("bBfF")
-        return is_plain and _ESCAPE.search(self.line) is None
+        is_plain = self.end.kind != "string" or not set(self.end.quote) & set("bBfF")
+        return self.is_in_words and is_plain and (self.end.kind != "string" or _ESCAPE.search(self.line) is None)
 
     @property
     def text(self) -> str:
@@ -106,6 +104,11 @@ class PythonSource:
     def is_whole(self) -> bool:
         """Whether it may end here."""
         return is_python(self.text)
+
+    @property
+    def is_in_words(self) -> bool:
+        """Whether it ends in a comment or in a string."""
+        return self.end.kind in ("comment", "string") or (self.end.kind == "fresh" and bool(self.line.strip()))
 
     @property
     def is_meant(self) -> bool:

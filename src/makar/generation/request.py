@@ -41,11 +41,11 @@ from makar.generation.jobs import Job
 from makar.generation.modelling import modelled
 from makar.generation.piece import written_piece
 from makar.generation.previewing import Previews, Steps, watched
-from makar.generation.prompts import Prompt, answers
+from makar.generation.prompts import Prompt
 from makar.generation.reach import unread_tokens
 from makar.generation.recording import compared, recorded
 from makar.generation.steering import Likelihoods, Steered, Steering
-from makar.generation.syntax_constraint import SyntaxConstraint
+from makar.generation.syntax_constraint import SyntaxConstraint, syntax_constraint
 from makar.generation.vocoding import Vocoder, played_by
 from makar.nn.threads import threads_for
 from makar.provenance import manifest as signing
@@ -69,13 +69,6 @@ class Interpolates(Protocol):
 
     def interpolate(self, options: Any, *, first_seed: int, last_seed: int, count: int) -> np.ndarray:
         """Return the examples on the way, ends included, ``[count, ...]`` in the range of the spec."""
-
-
-@runtime_checkable
-class EndsTexts(Protocol):
-    """A codec with tokens that end a text."""
-
-    end_tokens: tuple[int, ...]
 
 
 @runtime_checkable
@@ -202,29 +195,12 @@ class Request:
         if self.constraint is not None or self.hook is not None:
             other = "a hook on the logits" if self.constraint is None else f"a {self.constraint.form.kind}"
             raise UnsupportedError(f"the syntax of {language} and {other} at once", expected="one of them")
-        values = self.options.to_dictionary()
-        if "max_tokens" not in values or answers(self.codec, self.family.config):
-            raise UnsupportedError(
-                f"the syntax of {language} of a model that continues no text", expected="a model that goes on with a text"
-            )
-        ends = self.codec.end_tokens if isinstance(self.codec, EndsTexts) else ()
-        return SyntaxConstraint(
-            language,
-            self.codec,
-            end_tokens=ends,
-            limit=values["max_tokens"],
-            temperature=values.get("temperature", 1.0),
-        )
-
-    def _check_syntax(self, jobs: list[Job]) -> None:
-        """Refuse prompts that are no source before any of them is drawn from."""
-        for job in jobs:
-            if self.syntax is not None and job.prompt.tokens is not None:
-                self.syntax.read(job.prompt.tokens.tolist())
+        return syntax_constraint(language, self.codec, self.family.config, self.options)
 
     def draw(self, jobs: list[Job], attempt: int) -> Iterator[tuple[int, Slots]]:
         """Yield (position in ``jobs``, finished example), in the order in which they are finished."""
-        self._check_syntax(jobs)
+        if self.syntax is not None:
+            self.syntax.check(job.prompt for job in jobs)
         parts: dict[int, list[Slots]] = collections.defaultdict(list)
         seeds = [seed_of_attempt(job.seed, attempt) for job in jobs]
         prompts = [job.prompt.slots for job in jobs]
@@ -248,7 +224,8 @@ class Request:
 
     def draw_pieces(self, job: Job) -> Iterator[tuple[Slots, Slots | None]]:
         """Yield (what is new, the whole example once it is finished) of one example."""
-        self._check_syntax([job])
+        if self.syntax is not None:
+            self.syntax.check([job.prompt])
         parts: list[Slots] = []
         with self._threads():
             for _, slots, is_finished in self.sampler.sample(self.options, [job.prompt.slots], [job.seed]):

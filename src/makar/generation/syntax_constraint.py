@@ -1,26 +1,30 @@
 """Syntax as a constraint: tokens after which no Python can begin so any more are ruled out before one is drawn.
 
 Tokens are looked at from the likeliest on, until all but a hundredth of the probability has been: what is left is ruled out unseen, which
-is less than the usual ``top_p`` does. Where none of those that were looked at fits, the text is brought to a whole in the shortest way. The end
+is less than a usual ``top_p`` does. Where none of those that were looked at fits, the text takes a short way to where it is whole. The end
 token fits where the text is whole. Shortly before the limit only such tokens fit after which there is still room to make the text whole,
 so that a text that is cut by its length parses too.
 
-The text of a prompt is what its tokens say. A text that cannot be made whole, with letters that the model has no token for, is left to the
-model from there on, and its manifest says that the syntax was not kept.
+The text of a prompt is what its tokens say. Where no way on is found, as with letters that the model has no token for, the text is left to
+the model from there on, and its manifest says that the syntax was not kept.
 """
 
 import codecs
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from makar.codecs.codec import Codec
+from makar.config import Config
 from makar.errors import UnsupportedError, UsageError
+from makar.families.family_config import FamilyConfig
 from makar.families.logits_hook import LogitsHook
 from makar.generation.form_constraint import SpellsTokens
+from makar.generation.prompts import Prompt, answers
 from makar.generation.python_ending import ending
 from makar.generation.python_fragment import python_of
 from makar.generation.python_prefix import PythonSource
@@ -33,7 +37,14 @@ _LONGEST_LINE = "\n        finally: pass\n"
 _LINES_KEPT = 3
 """Lines that are kept room for at the end."""
 _LETTER = "é"
-"""Stands for a character of which only the first bytes are there."""
+"""Stands for a character of which only the first bytes are there, which may be only in words, because few others are signs of Python."""
+
+
+@runtime_checkable
+class EndsTexts(Protocol):
+    """A codec with tokens that end a text."""
+
+    end_tokens: tuple[int, ...]
 
 
 class SyntaxConstraint:
@@ -53,7 +64,9 @@ class SyntaxConstraint:
     says_all = False
     follows = True
 
-    def __init__(self, language: str, codec: Codec, *, end_tokens: Sequence[int], limit: int, temperature: float) -> None:
+    def __init__(
+        self, language: str, codec: Codec, *, end_tokens: Sequence[int], limit: int, temperature: float
+    ) -> None:
         if not isinstance(codec, SpellsTokens):
             raise UnsupportedError(
                 f"the syntax of {language} of a model whose tokens are no text", expected="a model of text or code"
@@ -77,6 +90,16 @@ class SyntaxConstraint:
             f"the syntax of {self.language} of a model that follows no text",
             expected="a model of text that draws token after token",
         )
+
+    def check(self, prompts: Iterable[Prompt]) -> None:
+        """Refuse prompts that are no source before any of them is gone on with.
+
+        Raises:
+            UsageError: One is none.
+        """
+        for prompt in prompts:
+            if prompt.tokens is not None:
+                self.read(prompt.tokens.tolist())
 
     def text_of(self, tokens: Sequence[int]) -> str:
         """Return what tokens say, from the last that ends a text on."""
@@ -126,6 +149,32 @@ class SyntaxConstraint:
         return {"language": self.language, "is_kept": source is not None, "is_whole": is_whole}
 
 
+def syntax_constraint(language: str, codec: Codec, config: FamilyConfig, options: Config) -> SyntaxConstraint:
+    """Return the constraint of a model.
+
+    Args:
+        language: One of those of ``syntax``.
+        codec: Of the model.
+        config: Of its family.
+        options: How it draws.
+
+    Raises:
+        UnsupportedError: The model goes on with no text.
+    """
+    values = options.to_dictionary()
+    if "max_tokens" not in values or not isinstance(codec, EndsTexts) or answers(codec, config):
+        raise UnsupportedError(
+            f"the syntax of {language} of a model that goes on with no text", expected="a model of code, or of text"
+        )
+    return SyntaxConstraint(
+        language,
+        codec,
+        end_tokens=codec.end_tokens,
+        limit=values["max_tokens"],
+        temperature=values.get("temperature", 1.0),
+    )
+
+
 class _Following:
     """The hook of one text."""
 
@@ -168,7 +217,7 @@ class _Following:
         """Return the tokens that may come next; none where nothing is known that may."""
         if self._way:
             return self._way[:1]
-        is_near_end = left <= self._constraint.reserve and not self._open
+        is_near_end = left <= self._constraint.reserve + len(source.end.brackets) and not self._open
         kept: list[int] = []
         # The greedy choice is what the smallest temperature leaves.
         warmth = max(self._constraint.temperature, COLDEST)
@@ -185,7 +234,10 @@ class _Following:
                 break
         if kept:
             return kept
-        said = None if self._open else ending(source)
+        if self._open:
+            found = (token for token in range(len(self._constraint.parts)) if self._fits(source, token, None))
+            return [token for token in [next(found, None)] if token is not None]
+        said = ending(source)
         if said == "":
             return sorted(self._constraint.end_tokens)
         self._way = (said and self._constraint.spelled(said)) or []
@@ -200,10 +252,12 @@ class _Following:
             return False
         text, is_open = read[0], bool(read[1])
         after = source.read(text + _LETTER if is_open else text)
-        if after is None or not after.is_meant:
+        if after is None or not after.is_meant or (is_open and not after.is_in_words):
             return False
-        if room is None or is_open:
-            return room is None
+        if room is None:
+            return True
+        if is_open:
+            return False
         said = ending(after)
         way = None if said is None else self._constraint.spelled(said)
         return way is not None and len(way) <= room

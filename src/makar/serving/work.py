@@ -79,7 +79,10 @@ def facts_of(model: Model, defaults: dict[str, Any]) -> dict[str, Any]:
         "size": image_size_of(codec),
         "seconds": codec.plain.config.seconds if isinstance(codec.plain, VideoCodec) else None,
         "parameters": sum(parameter.numel() for parameter in family.parameters()),
-        "options": [*controls_of(type(family.options()), defaults), *(controls_of(SyntaxOptions) if keeps_syntax else [])],
+        "options": [
+            *controls_of(type(family.options()), defaults),
+            *(controls_of(SyntaxOptions) if keeps_syntax else []),
+        ],
         "reads": isinstance(family, ReadsText | MakesVectors),
         "rewrites": rewrites(config),
         "speaks": isinstance(codec, Speaks),
