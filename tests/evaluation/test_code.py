@@ -7,6 +7,7 @@ import pytest
 
 from makar.data.record import Record
 from makar.data.store import build_store
+from makar.evaluation import code
 from makar.evaluation.code import evaluate_code
 from makar.evaluation.material import Material
 from makar.evaluation.ngram import NgramModel
@@ -83,6 +84,7 @@ def test_what_is_a_function():
     assert is_whole("    def f():\n", "        return 1\n") and not is_whole("    def f():\n", "        return (\n")
     assert not is_whole('def f():\n    """Words."""\n', ""), "a head alone parses and is no completion"
     assert parses("    x = 1\n") and not parses("x = = 1")
+    assert parses("    def f():\n        return '''\nx'''\n") and not parses("    x\n  y\n")
 
 
 def test_the_next_byte_has_the_probability_that_it_has_in_a_text():
@@ -118,7 +120,9 @@ def test_an_ngram_model_writes_what_it_counted():
     assert drawn[0] == drawn[1] != drawn[2] and len(drawn[0][0]) == 30
 
 
-def test_a_report_of_code_has_lines_and_functions_beside_the_ngram(tmp_path):
+def test_a_report_of_code_has_lines_and_functions_beside_the_ngram(tmp_path, monkeypatch):
+    # Where everything is as likely, all has to be looked at: a text of usual length takes long.
+    monkeypatch.setattr(code, "FUNCTION_TOKENS", 32)
     text = FILE + "def third(e):\n    f = e + 1\n    return f\n\n\ndef fourth(e):\n    f = e + 1\n    return f\n"
     model = coder(tmp_path / "model", steps=2, context=32)
     codec = model.codec()

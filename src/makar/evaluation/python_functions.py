@@ -30,7 +30,10 @@ class Function:
 
 def parses(source: str) -> bool:
     """Return whether source is Python, whatever its indentation."""
-    return parsed(textwrap.dedent(source)) is not None
+    # Text of several lines may be less deep than the code around it, and then nothing is taken from the code either.
+    return parsed(textwrap.dedent(source)) is not None or (
+        source[:1] in (" ", "\t") and parsed(f"if True:\n{source}") is not None
+    )
 
 
 def parsed(source: str) -> ast.Module | None:

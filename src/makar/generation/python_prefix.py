@@ -80,14 +80,14 @@ class PythonSource:
         kept = self.kept
         for start, end in found.lines:
             kept = _with_line(kept, written[start:end])
-        end = dataclasses.replace(
+        last = dataclasses.replace(
             found,
             lines=(),
             start=0,
             at=found.at - found.start,
             strings=None if found.strings is None else found.strings - found.start,
         )
-        return PythonSource(kept, written[found.start :], end)
+        return PythonSource(kept, written[found.start :], last)
 
     @property
     def _takes_anything(self) -> bool:

@@ -93,7 +93,7 @@ class Chat extends HTMLElement {
       // Another one may have been chosen while it was loaded.
       if (this.wanted !== name) return;
       this.model = found;
-      this.form = controls(this.model, this.settings);
+      this.form = controls(this.model, this.settings, () => {}, { leaves: new Set(["syntax"]) });
       this.options.replaceChildren(...(this.model.reads ? [h("p", {}, `${name} reads texts and writes none.`)] : [h("details", {}, h("summary", {}, "Controls"), this.form)]));
     } catch (error) {
       if (this.wanted === name) this.options.replaceChildren(problem(error));

@@ -24,7 +24,7 @@ export class CodeEdit {
     const line = (words) => h("input", { type: "number", min: 1, step: 1, inputmode: "numeric", placeholder: words, oninput: () => this.lines() });
     [this.first, this.last] = [line("by selection"), line("the same")];
     this.hole = h("p", { class: "small soft", role: "status" });
-    this.options = controls(model, state.controls, () => {}, { leaves: new Set() });
+    this.options = controls(model, state.controls, () => {}, { leaves: new Set(["syntax"]) });
     this.seeds = seeds(state);
     this.count = h("input", { type: "number", min: 1, max: MOST, required: true, value: state.count, inputmode: "numeric" });
     this.go = button("Make", { kind: "main", act: () => this.make() });
