@@ -71,9 +71,11 @@ def test_a_function_ends_where_a_line_is_not_deeper(written, body, is_over):
     [
         ("        a = 1\n\n        return a\n\n    def next(self):\n", "        a = 1\n\n        return a\n\n", True),
         ("        a = (\n1\n)\n# c\n        '''\ntext'''\n", "        a = (\n1\n)\n# c\n        '''\ntext'''\n", False),
-        ("        return 1\n        y = [\n            2,\n", "        return 1\n", False),
+        ("        return 1\n        y = [\n            2, 3", "        return 1\n        y = [\n", False),
+        ("        x = $\n        y", "        x = $\n", False),
         ("        return 1\n    d", "        return 1\n", True),
         ("        return 1\n    # d", "        return 1\n", False),
+        ("", "", False),
     ],
 )
 def test_a_function_ends_before_a_statement_that_is_not_deeper(written, body, is_over):

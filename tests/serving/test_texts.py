@@ -227,7 +227,7 @@ def test_code_keeps_to_its_syntax_over_http(client, place, monkeypatch):
     fields = {"model": "coder", "prompt": prompt, "max_tokens": 12, "temperature": 1.0, "seed": 3}
     made = client.completions.create(**fields, extra_body=asked)
     ast.parse(prompt + made.choices[0].text)
-    assert made.makar["manifests"][0]["manifest"]["syntax"]["is_whole"] and made.choices[0].finish_reason == "length"
+    assert made.makar["manifests"][0]["manifest"]["syntax"]["is_whole"]
     monkeypatch.setenv("MAKAR_HOME", str(place))
     options = {"max_tokens": 12, "temperature": 1.0, "syntax": "python"}
     (alone,) = makar.load("coder").generate(prompt, seed=3, options=options)

@@ -100,8 +100,7 @@ def body_of(head: str, written: str) -> tuple[str, bool]:
 def statements_of(head: str, written: str) -> tuple[str, bool]:
     """Cut what a model wrote after the head of a function before the first statement that is not deeper than ``def``.
 
-    As ``body_of``, but a line inside of brackets, a text of several lines or a comment ends no function, and of what did not end the whole
-    statement in progress is left out.
+    As ``body_of``, but a line inside of brackets, a text of several lines or a comment ends no function.
     """
     depth = _depth(head)
     found = scan(written)
@@ -109,7 +108,9 @@ def statements_of(head: str, written: str) -> tuple[str, bool]:
         if _depth(written[start:end]) <= depth:
             return written[:start], True
     rest = written[found.start :]
-    return written[: found.start], bool(rest.strip()) and found.kind != "fresh" and _depth(rest) <= depth
+    if rest.strip() and found.kind not in ("fresh", "wrong") and _depth(rest) <= depth:
+        return written[: found.start], True
+    return written[: written.rfind("\n") + 1], False
 
 
 def is_whole(head: str, body: str) -> bool:

@@ -156,6 +156,8 @@ def _complete(model: Model, ask: Ask) -> Iterator[Event]:
     request = _request(model, {**ask, "options": ask["options"] | {"max_tokens": 1}} if is_nothing else ask)
     prompt = ask["prompt"] if isinstance(ask["prompt"], str) else np.array(ask["prompt"], np.int64)
     (read,) = read_prompts(prompt, request.codec, request.family)
+    if request.syntax is not None:
+        request.syntax.check([read])
     context, length = reach_of(request.artifact.family_config, request.options), prompt_length([read])
     begun: Event = {"prompt_tokens": length, "left_out": 0, "is_cut": bool(context) and length > context}
     if ask["echo"]:
