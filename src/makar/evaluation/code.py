@@ -1,8 +1,8 @@
 """Measures a model of code: all that is measured of text, and whether it fills a line exactly and completes functions that parse.
 
-Functions are completed twice: freely, and with the syntax kept (``syntax`` in ``generation``), from the same prompts and seeds.
 Each beside the n-gram model of bytes that the report of text compares with, which sees the same training text (its end, 4 MB) and what
 stands before. Lines and functions are drawn from the held-out part. Nothing that a model wrote is run here.
+Functions are completed a second time with the syntax kept (``syntax`` in ``generation``), from the same prompts and seeds.
 
 Source: Bavarian et al. 2022, arXiv 2207.14255, section 4.1 (single lines to fill); Chen et al. 2021, arXiv 2107.03374 (temperature 0.2).
 """
@@ -217,7 +217,7 @@ def _score_of_kept(kept: Interval, free: Interval) -> Score:
         interval=kept,
         better="higher",
         meaning="The same functions, with tokens ruled out after which no Python can follow; each is cut before the next statement "
-        "that is not deeper, so that what fails has no body.",
+        "that is not deeper. What still fails has no body, as a rule.",
         baselines=(("freely, cut so too", free),),
     )
 
