@@ -123,7 +123,8 @@ def test_an_ngram_model_writes_what_it_counted():
 
 
 def test_a_report_of_code_has_lines_and_functions_beside_the_ngram(tmp_path, monkeypatch):
-    # Where everything is as likely, all has to be looked at: a text of usual length takes long.
+    # Warm enough for mistakes, and short: where everything is as likely, much has to be looked at.
+    monkeypatch.setattr(code, "TEMPERATURE", 0.6)
     monkeypatch.setattr(code, "FUNCTION_TOKENS", 32)
     text = FILE + "def third(e):\n    f = e + 1\n    return f\n\n\ndef fourth(e):\n    f = e + 1\n    return f\n"
     model = coder(tmp_path / "model", steps=2, context=32)
@@ -150,9 +151,11 @@ def test_a_report_of_code_has_lines_and_functions_beside_the_ngram(tmp_path, mon
     findings = evaluate_code(material)
     scores = {score.key: score for score in findings.scores}
     assert {"bits_per_byte", "exact_lines", "functions_that_parse", "functions_that_parse_syntax"} <= set(scores)
-    # Two steps teach nothing, and what is written parses all the same, but for what has no body.
+    # The four functions have a body each, and with the syntax kept it is Python whatever two steps have taught.
     held = scores["functions_that_parse_syntax"]
-    assert held.interval.value > held.baselines[0][1].value and findings.details["functions_without_syntax"] == 0
+    assert (
+        held.interval.value == 1.0 >= held.baselines[0][1].value and findings.details["functions_without_syntax"] == 0
+    )
     for key in ("exact_lines", "functions_that_parse"):
         assert 0 <= scores[key].interval.value <= 1 and scores[key].baselines[0][0].startswith("n-gram")
     # The held-out lines stand in the training text: the n-gram model knows them, a model of two steps does not.
