@@ -104,7 +104,7 @@ def test_what_cannot_be_kept_is_refused(model, codec, tmp_path):
     with pytest.raises(UsageError, match=r"the prompt 'def f\(x\) y' cannot begin python"):
         model.generate("def f(x) y", options=OPTIONS)
     with pytest.raises(UnknownNameError, match='"fortran"'):
-        read_syntax({"syntax": "fortran"})
+        read_syntax({"syntax": "fortran"}, None)
     with pytest.raises(UnsupportedError, match="a choice at once"):
         model.generate("x", options=OPTIONS | {"choice": "a,b"})
     path = tmp_path / "new.py"

@@ -70,7 +70,7 @@ def generate(
     form, controls = read_form(with_own_options(prompts, options))
     finishing, controls = read_finishing(controls, medium=artifact.medium)
     steering, controls = read_steering(controls)
-    syntax, controls = read_syntax(controls)
+    held, controls = read_syntax(controls, form)
     manner, controls = read_manner(controls)
     example, controls = read_example(controls)
     vocoder, controls = read_vocoder(controls)
@@ -81,9 +81,8 @@ def generate(
         refuse_copies=refuse_copies,
         hook=hook,
         finishing=finishing,
-        form=form,
+        form=held,
         steering=steering,
-        syntax=syntax,
     )
     if vocoder is not None:
         request.use_vocoder(vocoder)

@@ -58,12 +58,11 @@ def _field_end(body: str, start: int, begins: Judge, is_whole: Judge, *, depth: 
         letter = body[place]
         if letter in "'\"":
             quote = letter * 3 if body.startswith(letter * 3, place) else letter
-            try:
-                end = string_end(body, place + len(quote), quote)
-            except ValueError:
-                return -1
+            end = string_end(body, place + len(quote), quote)
             if end is None:
                 break
+            if end < 0:
+                return -1
             place = end
             continue
         if letter in "([{":

@@ -55,15 +55,12 @@ class Scan:
 
 
 def string_end(text: str, start: int, quote: str) -> int | None:
-    """Return where a string ends, behind its closing quote, ``None`` where it is open up to the end of the text.
+    """Return where a string ends, behind its closing quote; ``None`` where it is open up to the end, -1 where a line ends in it.
 
     Args:
         text: The text.
         start: Where its body begins.
         quote: The quote without prefix.
-
-    Raises:
-        ValueError: A line ends in it, which only three quotes allow.
     """
     match = _BODIES[quote].match(text, start)
     end = start if match is None else match.end()
@@ -73,7 +70,8 @@ def string_end(text: str, start: int, quote: str) -> int | None:
     rest = text[end:]
     if rest in ("", "\\") or (len(quote) == 3 and quote.startswith(rest)):
         return None
-    raise ValueError("a line ends in a string")
+    # Only three quotes go on.
+    return -1
 
 
 def scan(text: str) -> Scan:
@@ -105,12 +103,9 @@ def scan(text: str) -> Scan:
         elif kind == "string":
             has_code, quote = True, match.group()
             strings = at if strings is None else strings
-            try:
-                end = string_end(text, place, quote.lstrip("bBfFrRuU"))
-            except ValueError:
-                kind = "wrong"
-                break
-            if end is None:
+            end = string_end(text, place, quote.lstrip("bBfFrRuU"))
+            if end is None or end < 0:
+                kind = "string" if end is None else "wrong"
                 break
             kind, place = "between", end
         else:

@@ -45,6 +45,7 @@ from makar.generation.prompts import Prompt
 from makar.generation.reach import unread_tokens
 from makar.generation.recording import compared, recorded
 from makar.generation.steering import Likelihoods, Steered, Steering
+from makar.generation.syntax import Syntax
 from makar.generation.syntax_constraint import SyntaxConstraint, syntax_constraint
 from makar.generation.vocoding import Vocoder, played_by
 from makar.nn.threads import threads_for
@@ -89,9 +90,8 @@ class Request:
         refuse_copies: Whether copies of it are refused.
         hook: Reshapes logits before a token is drawn: the place of a watermark; the manifest names it.
         finishing: What is done to every image after it was judged; ``None`` for nothing.
-        form: The form that every text must have; ``None`` for any.
+        form: The form that every text must have, or the syntax that it must have together with its prompt; ``None`` for any.
         steering: Biases and penalties of texts; ``None`` for none.
-        syntax: The language that every text is to be of, with its prompt; ``None`` for any.
     """
 
     def __init__(
@@ -103,9 +103,8 @@ class Request:
         refuse_copies: bool,
         hook: LogitsHook | None = None,
         finishing: Finishing | None = None,
-        form: Form | None = None,
+        form: Form | Syntax | None = None,
         steering: Steering | None = None,
-        syntax: str | None = None,
     ) -> None:
         if refuse_copies and novelty is None:
             raise UnsupportedError(
@@ -122,8 +121,8 @@ class Request:
         self.guards: tuple[Guard, ...] = (*GUARDS, CopyGuard()) if refuse_copies else GUARDS
         self.hook = hook
         self.finishing = Finishing() if finishing is None else finishing
-        self.constraint = self._constraint(form)
-        self.syntax = self._syntax(syntax)
+        self.constraint = self._constraint(form) if isinstance(form, Form) else None
+        self.syntax = self._syntax(form) if isinstance(form, Syntax) else None
         self.steering = Steering() if steering is None else steering
         self.likelihoods: Likelihoods | None = None
         if not self.steering.does_nothing:
@@ -178,9 +177,7 @@ class Request:
             hook = Steered(self.steering, within=within or self.constraint or self.syntax, likelihoods=self.likelihoods)
         return self.family.sampler(self.codec, hook=hook)
 
-    def _constraint(self, form: Form | None) -> FormConstraint | None:
-        if form is None:
-            return None
+    def _constraint(self, form: Form) -> FormConstraint:
         if self.hook is not None:
             raise UnsupportedError(f"a {form.kind} and a hook on the logits at once", expected="one of them")
         refuse_stops(form, self.options)
@@ -189,13 +186,12 @@ class Request:
             raise UnsupportedError(f"a {form.kind} of a model that writes no text", expected="a model of text or code")
         return FormConstraint(form, self.codec, limit=values["max_tokens"])
 
-    def _syntax(self, language: str | None) -> SyntaxConstraint | None:
-        if language is None:
-            return None
-        if self.constraint is not None or self.hook is not None:
-            other = "a hook on the logits" if self.constraint is None else f"a {self.constraint.form.kind}"
-            raise UnsupportedError(f"the syntax of {language} and {other} at once", expected="one of them")
-        return syntax_constraint(language, self.codec, self.family.config, self.options)
+    def _syntax(self, syntax: Syntax) -> SyntaxConstraint:
+        if self.hook is not None:
+            raise UnsupportedError(
+                f"the syntax of {syntax.language} and a hook on the logits at once", expected="one of them"
+            )
+        return syntax_constraint(syntax.language, self.codec, self.family.config, self.options)
 
     def draw(self, jobs: list[Job], attempt: int) -> Iterator[tuple[int, Slots]]:
         """Yield (position in ``jobs``, finished example), in the order in which they are finished."""

@@ -113,16 +113,15 @@ def stream_text(
     """
     form, controls = read_form(with_own_options(prompt, options))
     steering, controls = read_steering(controls)
-    syntax, controls = read_syntax(controls)
+    held, controls = read_syntax(controls, form)
     request = Request(
         artifact,
         options=controls,
         novelty=novelty,
         refuse_copies=False,
         hook=hook,
-        form=form,
+        form=held,
         steering=steering,
-        syntax=syntax,
     )
     return stream_request(request, prompt, seed=seed)
 

@@ -267,15 +267,14 @@ def _end(asset: Asset, ask: Ask, *, finish: str) -> Event:
 def _request(model: Model, ask: Ask) -> Request:
     form, controls = read_form(options_of(model, ask))
     steering, controls = read_steering(controls)
-    syntax, controls = read_syntax(controls)
+    held, controls = read_syntax(controls, form)
     request = Request(
         model.artifact,
         options=controls,
         novelty=model.novelty_index(),
         refuse_copies=False,
-        form=form,
+        form=held,
         steering=steering,
-        syntax=syntax,
     )
     if ask["likelihoods"] is not None:
         request.record_likelihoods(ask["likelihoods"])
