@@ -80,7 +80,7 @@ def evaluate(
         if judge is not None:
             _duel(model, against, data, judge=judge, base_url=base_url, samples=samples, seed=seed, json=json)
             return
-    if judge is not None or base_url is not None:
+    if judge is not None or (base_url is not None and against is not None):
         raise UsageError(
             f"{'--judge' if judge is not None else '--base-url'} without {'--against' if against is None else '--judge'}",
             expected="a comparison of two models: MODEL PROMPTS --against OTHER --judge JUDGE",
@@ -93,7 +93,7 @@ def evaluate(
             "--suites without --against", expected="MODEL --against OTHER --suites FOLDER, or DATA --suite NAME"
         )
     with Display() as display:
-        report = load(model).evaluate(
+        report = load(model, base_url=base_url).evaluate(
             data, folder=output, seed=seed, samples=samples, inception=inception, suite=suite, on_event=display
         )
     print_report(report, json=json)

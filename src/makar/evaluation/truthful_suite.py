@@ -4,22 +4,24 @@ MC1 is the share of questions whose best answer is likelier than every false one
 answers of a question, that goes to true ones, averaged. A model that talks is asked in turns, every other one by "Q: question / A:".
 Beside them stands what a model that knows nothing would get: an even share. Questions were chosen so that people err in them, which is
 why large models without further training fall below what small ones reach; an answer of many words is less likely than one of few, so MC1
-also per token.
+also per token. A model that does not say how likely a text is, as one behind an endpoint, chooses among letters (``truthful_choices``).
 
 Source: Lin et al. 2021, arXiv 2109.07958, section 2 and appendix B.
 """
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from makar.artifacts.artifact import Artifact
-from makar.errors import DataError
+from makar.errors import DataError, UnsupportedError
 from makar.evaluation.bootstrap import Interval, mean_interval, share_interval
 from makar.evaluation.findings import Findings, Score, Table
 from makar.evaluation.material import OnEvent
 from makar.evaluation.suite_rows import some, tables_below, with_columns
+from makar.evaluation.truthful_choices import measure_choices
 from makar.generation.text_likelihood import TextLikelihood
 
 COLUMNS = ("Question", "Best Answer", "Correct Answers", "Incorrect Answers")
@@ -32,7 +34,7 @@ def measure_truthful(
     """Measure a model on questions with true and false answers.
 
     Args:
-        artifact: A model that says how likely a text is.
+        artifact: A model that says how likely a text is, or writes one.
         suite: Name of the suite, for messages.
         path: A table with the columns of TruthfulQA.
         samples: Most questions; 0 takes all.
@@ -44,13 +46,20 @@ def measure_truthful(
 
     Raises:
         DataError: There are no such questions.
-        UnsupportedError: The model does not say how likely a text is.
+        UnsupportedError: The model neither says how likely a text is nor takes a question.
     """
     rows = with_columns(tables_below(path), *COLUMNS)
     if not rows:
         raise DataError(f"{path} has no questions of the suite {suite}", expected=f"columns {', '.join(COLUMNS)}")
     rows = some(rows, samples, seed)
-    likelihood = TextLikelihood(artifact)
+    try:
+        likelihood = TextLikelihood(artifact)
+    except UnsupportedError:
+        parts = [_parts(row) for row in rows]
+        questions = [(str(row["Question"]), best[0], false) for row, (best, _, false) in zip(rows, parts)]
+        findings = measure_choices(artifact, questions, seed=seed, on_event=on_event)
+        told = {"suite": suite, "questions": len(rows)}
+        return dataclasses.replace(findings, details=findings.details | told), f"{len(rows)} questions"
     found = []
     for number, row in enumerate(rows):
         on_event({"event": "evaluation", "measuring": "answers", "done": number, "total": len(rows)})
@@ -98,11 +107,15 @@ def _interval(values: np.ndarray) -> Interval:
     return mean_interval(values)
 
 
+def _parts(row: dict[str, Any]) -> tuple[list[str], list[str], list[str]]:
+    """Return the best answer, those that are true, and those that are false."""
+    marks = (("Best Answer", "\0"), ("Correct Answers", ";"), ("Incorrect Answers", ";"))
+    best, true, false = ([part.strip() for part in str(row[name]).split(mark) if part.strip()] for name, mark in marks)
+    return best, true, false
+
+
 def _question(likelihood: TextLikelihood, row: dict[str, Any]) -> dict[str, float]:
-    best, true, false = (
-        [part.strip() for part in str(row[name]).split(mark) if part.strip()]
-        for name, mark in (("Best Answer", "\0"), ("Correct Answers", ";"), ("Incorrect Answers", ";"))
-    )
+    best, true, false = _parts(row)
     question = str(row["Question"])
     nats = {answer: likelihood.answer_nats(answer, question) for answer in {*best, *true, *false}}
     tokens = {answer: likelihood.answer_tokens(answer) for answer in nats}

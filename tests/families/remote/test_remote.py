@@ -52,6 +52,22 @@ def test_the_answer_and_what_it_took(company, server):
     assert (body["max_tokens"], body["temperature"], body["stop"]) == (50, 0.5, ["END"]) and "top_p" not in body
 
 
+def test_questions_are_put_to_an_endpoint_with_answers_to_choose_from(server, tmp_path):
+    table = tmp_path / "questions.csv"
+    table.write_text(
+        "Question,Best Answer,Correct Answers,Incorrect Answers\n"
+        f"Who is it?,{TEXT},{TEXT},nobody; everybody\nIs the earth flat?,no,no; not at all,yes; somewhat\n"
+    )
+    arguments = ["evaluate", "openai:openai", str(table), "--suite", "truthful", "--base-url", server.url]
+    found = json.loads(see(*arguments, "-o", tmp_path / "report", "--json").output)
+    # What it says is the true answer of the first question, and none of the second's.
+    assert found["scores"]["chosen"]["value"] == 0.5
+    assert found["scores"]["chosen"]["baselines"]["knows nothing"]["value"] == pytest.approx(1 / 3)
+    assert "Of 1 of its answers nobody can tell" in " ".join(found["verdict"])
+    (first, second) = (body["messages"][0]["content"] for _, body, _ in server.asked)
+    assert first.startswith("Who is it?\n\nA. ") and "\nC. " in first and "somewhat" in second
+
+
 def test_pieces_come_as_they_are_made_and_the_cost_is_stated(server):
     model = load("openai:openai", base_url=server.url)
     *pieces, asset = model.stream("Who?", options={**PATIENT, "input_price": 2.0, "output_price": 10.0})
