@@ -116,7 +116,7 @@ def test_every_engine_has_the_numbers_and_the_text_of_the_network(engine, model)
         tokens = [int(token) for token in model.artifact.codec().encode_text(prompt)]
         wanted, reader = network_logits(model, tokens), reader_of(model, engine)
         halves = len(tokens) // 2
-        assert torch.allclose(reader.read(tokens[:halves], 1), wanted[halves - 1], atol=TOLERANCE)
+        assert torch.allclose(reader.read([tokens[:halves]], [1])[0], wanted[halves - 1], atol=TOLERANCE)
         (made,) = reader.append([tokens[halves:]], [1])
         assert torch.allclose(made, wanted[halves:], atol=TOLERANCE)
         # What is forgotten and read again is what it was.
@@ -184,7 +184,7 @@ def test_every_layout_has_the_numbers_of_our_own_decoder(shape, stretch, engine,
     theirs = family._engine.reader("float32", slots=1, stretch=stretch)
     for start in range(0, int(200 * stretch), 100):
         tokens = [(7 * place + 3) % 256 for place in range(start, start + 100)]
-        assert torch.allclose(ours.read(tokens, 0), theirs.read(tokens, 0), atol=TOLERANCE)
+        assert torch.allclose(ours.read([tokens], [0])[0], theirs.read([tokens], [0])[0], atol=TOLERANCE)
 
 
 @pytest.mark.parametrize("precision, allowed", [("int8", 0.3), ("bfloat16", 0.2)])
@@ -207,14 +207,15 @@ def test_a_long_text_and_a_slot_after_an_error_of_openvino_have_the_right_number
     ours = WeightsReader(pack_weights(shape, tensors), slots=1, capacity=2048)
     for start in range(0, 1200, 100):
         tokens = [(7 * place + 3) % 256 for place in range(start, start + 100)]
-        assert torch.allclose(ours.read(tokens, 0), reader.read(tokens, 0), atol=TOLERANCE)
+        assert torch.allclose(ours.read([tokens], [0])[0], reader.read([tokens], [0])[0], atol=TOLERANCE)
     # What OpenVINO refuses is said, and the slot begins anew.
     whole, reader._embedding = reader._embedding, reader._embedding[:, :3]
     with pytest.raises(MakarError, match="OpenVINO ended"):
-        reader.read([1, 2], 0)
+        reader.read([[1, 2]], [0])
     reader._embedding = whole
     assert reader.lengths == [0]
-    assert torch.allclose(reader.read([1, 2, 3], 0), network_logits(model, [1, 2, 3])[-1], atol=TOLERANCE)
+    (made,) = reader.read([[1, 2, 3]], [0])
+    assert torch.allclose(made, network_logits(model, [1, 2, 3])[-1], atol=TOLERANCE)
 
 
 @NO_OPENVINO

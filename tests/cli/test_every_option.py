@@ -471,7 +471,9 @@ def test_a_judge_compares_two_models_blindly(place, tmp_path, monkeypatch):
     assert mine.values["prompts"] == 2 and mine.values["left_rate"]["value"] == 1
     assert "an address for writer" in see(*words, "writer", "--base-url", "http://127.0.0.1:9/v1", code=2).messages
     assert "--judge without" in see("evaluate", "writer", "--judge", "me", code=2).messages
-    assert "--base-url without" in see("evaluate", "writer", "--base-url", "http://127.0.0.1:9/v1", code=2).messages
+    address = ["--base-url", "http://127.0.0.1:9/v1"]
+    assert "--base-url without" in see("evaluate", "writer", "--against", "writer", *address, code=2).messages
+    assert "an address for writer" in see("evaluate", "writer", *address, code=2).messages
     assert "without prompts" in see("evaluate", "writer", "--against", "writer", "--judge", "me", code=2).messages
 
 

@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from makar.artifacts.components import COMPONENTS_FOLDER, TrainedStage, components_of, family_hash
@@ -138,7 +139,10 @@ class Artifact:
             self._family = rebuild_family(self.header, [self.path / name] if name else [])
             if self._adapters:
                 self._family.add_adapters(self._adapters)
-        return self._family.to(working_device() if device is None else device)
+        wanted = working_device() if device is None else torch.device(device)
+        first = next(self._family.parameters(), None)
+        # To look through every module takes milliseconds, and each request asks several times.
+        return self._family if first is not None and first.device == wanted else self._family.to(wanted)
 
     def use_adapters(self, adapters: Sequence[AdapterFile]) -> None:
         """Take other adapters than before, or none; the weights are read anew when they are asked for."""

@@ -29,8 +29,8 @@ from makar.families.transformer.text_stream import TextStream
 
 BLOCK = 128
 """Positions of a prompt that are read at a time."""
-READ_TOGETHER = 16
-"""Texts of which a block is read at a time; with short ones it is the products that count, with long ones the memory."""
+READ_TOGETHER = 1024
+"""Positions of several prompts that are read at a time: many enough for the products; more bring no more."""
 TOGETHER = 16
 """Tokens of one step up to which guesses are added: the products are still bound by reading the weights."""
 
@@ -239,15 +239,18 @@ class DecodingBatch:
 
     def _read(self) -> None:
         """Read a block of several texts, and choose a token for those whose prompt ends with it."""
-        # Several at a time: the products are larger, and the weights are read once.
-        together = list(self._unread)[:READ_TOGETHER]
-        if not together:
-            return
-        rows = [self._unread[writing].popleft() for writing in together]
-        for writing, logits in zip(together, self._reader.read(rows, [writing.slot for writing in together])):
-            if not self._unread[writing]:
-                del self._unread[writing]
-                writing.choose(logits)
+        # Each once, whatever becomes free meanwhile. Several at a time: the products are larger, and the weights are read once.
+        left = list(self._unread)
+        while left:
+            together, rows, count = [], [], 0
+            while left and (not rows or count + len(self._unread[left[0]][0]) <= READ_TOGETHER):
+                together.append(left.pop(0))
+                rows.append(self._unread[together[-1]].popleft())
+                count += len(rows[-1])
+            for writing, logits in zip(together, self._reader.read(rows, [writing.slot for writing in together])):
+                if not self._unread[writing]:
+                    del self._unread[writing]
+                    writing.choose(logits)
 
     def _blocks_of(self, writing: Writing) -> list[list[int]]:
         """Return the blocks of a text that are to be read, or of its last half where it is longer than its place."""
