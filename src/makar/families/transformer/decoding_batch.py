@@ -242,7 +242,9 @@ class DecodingBatch:
         # Each once, whatever becomes free meanwhile. Several at a time: the products are larger, and the weights are read once.
         left = list(self._unread)
         while left:
-            together, rows, count = [], [], 0
+            together: list[Writing] = []
+            rows: list[list[int]] = []
+            count = 0
             while left and (not rows or count + len(self._unread[left[0]][0]) <= READ_TOGETHER):
                 together.append(left.pop(0))
                 rows.append(self._unread[together[-1]].popleft())
