@@ -86,6 +86,13 @@ def test_a_model_that_likes_truth_tells_it_and_one_that_likes_myths_does_not(tmp
     assert words == "2 questions" and few["mc1"].interval.low < 1
 
 
+def test_a_question_without_a_false_answer_is_refused_by_its_words(tmp_path, monkeypatch):
+    row = {"Question": "Why?", "Best Answer": "true", "Correct Answers": "true", "Incorrect Answers": " ; "}
+    path = write_table(tmp_path / "truth.csv", [row])
+    with pytest.raises(DataError, match='"Why\\?" has no false answer'):
+        measured(truthful_suite, truthful_suite.measure_truthful, "true", path, monkeypatch)
+
+
 def pairs(folder):
     """Write a table of each test of bias."""
     write_table(

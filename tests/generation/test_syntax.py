@@ -111,7 +111,7 @@ def test_what_cannot_be_kept_is_refused(model, codec, tmp_path):
     path.write_text("def f(x):\n<FILL_ME>\n", encoding="utf-8")
     with pytest.raises(UnsupportedError):
         model.edit(path, how={"infill": True}, options={"syntax": "python"})
-    with pytest.raises(UnsupportedError, match="follows no text"):
+    with pytest.raises(UnsupportedError, match="follows no single text"):
         constraint_of(codec, limit=5)(torch.zeros(codec.vocabulary), torch.zeros(1, dtype=torch.int64))
     assert any(control["name"] == "syntax" for control in facts_of(model, {})["options"])
     talks = makar.load(str(talker(tmp_path / "talker").path))

@@ -45,7 +45,7 @@ def measure_truthful(
         What was found, and in words what it was measured on.
 
     Raises:
-        DataError: There are no such questions.
+        DataError: There are no such questions, or one lacks its best answer or a false one.
         UnsupportedError: The model neither says how likely a text is nor takes a question.
     """
     rows = with_columns(tables_below(path), *COLUMNS)
@@ -111,6 +111,12 @@ def _parts(row: dict[str, Any]) -> tuple[list[str], list[str], list[str]]:
     """Return the best answer, those that are true, and those that are false."""
     marks = (("Best Answer", "\0"), ("Correct Answers", ";"), ("Incorrect Answers", ";"))
     best, true, false = ([part.strip() for part in str(row[name]).split(mark) if part.strip()] for name, mark in marks)
+    if not best or not false:
+        raise DataError(
+            f'the question "{str(row["Question"])[:60]}" has no {"false" if best else "best"} answer',
+            expected="a best answer and at least one false one in every row",
+            do="fill it in, or leave the row out",
+        )
     return best, true, false
 
 

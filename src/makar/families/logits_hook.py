@@ -4,6 +4,7 @@ A hook is part of the contract and not of one family: generation hands it to wha
 refuses it, because a mark that is silently left out is worse than an error.
 """
 
+import abc
 from typing import Protocol, runtime_checkable
 
 from jaxtyping import Float, Int
@@ -44,6 +45,28 @@ class Constraint(LogitsHook, Protocol):
     def begin(self) -> LogitsHook:
         """Return the hook of one example; it is called once for every token that is drawn, in their order."""
         ...
+
+
+class FollowsText(abc.ABC):
+    """A constraint that follows one text from its beginning to its end; asked about any row of tokens, it refuses."""
+
+    @property
+    @abc.abstractmethod
+    def what(self) -> str:
+        """What it is, for messages."""
+
+    @abc.abstractmethod
+    def begin(self) -> LogitsHook:
+        """Return the hook of one text."""
+
+    def __call__(
+        self, logits: Float[Tensor, " vocabulary"], history: Int[Tensor, " length"]
+    ) -> Float[Tensor, " vocabulary"]:
+        """Refuse: what was written is followed token by token, by a hook of each text."""
+        raise UnsupportedError(
+            f"{self.what} of a model that follows no single text",
+            expected="a model of text that draws token after token",
+        )
 
 
 def refuse_hook(hook: LogitsHook | None) -> None:

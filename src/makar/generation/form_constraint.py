@@ -18,7 +18,7 @@ from torch import Tensor
 
 from makar.codecs.codec import Codec
 from makar.errors import DataError, UnsupportedError
-from makar.families.logits_hook import LogitsHook
+from makar.families.logits_hook import FollowsText, LogitsHook
 from makar.generation.form import Form, guidance
 
 MOST_WAY = 4096
@@ -43,7 +43,7 @@ class SpellsTokens(Protocol):
         """Return the tokens of a text."""
 
 
-class FormConstraint:
+class FormConstraint(FollowsText):
     """Rules out what does not fit a form.
 
     Args:
@@ -86,18 +86,14 @@ class FormConstraint:
             )
         self.reserve = min(limit, 2 * needed + 8)
 
+    @property
+    def what(self) -> str:
+        """The kind of the form."""
+        return f"a {self.form.kind}"
+
     def begin(self) -> LogitsHook:
         """Return the hook of one text."""
         return _Following(self)
-
-    def __call__(
-        self, logits: Float[Tensor, " vocabulary"], history: Int[Tensor, " length"]
-    ) -> Float[Tensor, " vocabulary"]:
-        """Refuse: a form is followed token by token, by a hook of each text."""
-        raise UnsupportedError(
-            f"a {self.form.kind} of a model that follows no form",
-            expected="a model of text that draws token after token",
-        )
 
     def matcher(self) -> Any:
         """Return an automaton at the start of the form."""

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from makar.config import Config, setting
 from makar.errors import UnsupportedError, UsageError
-from makar.families.logits_hook import Constraint, LogitsHook
+from makar.families.logits_hook import Constraint, FollowsText, LogitsHook
 
 MOST_BIASED = 1024
 """Tokens that may have a bias."""
@@ -140,7 +140,7 @@ class Likelihoods:
         return TokenLikelihood(token=token, logprob=float(row[token]), alternatives=alternatives)
 
 
-class Steered:
+class Steered(FollowsText):
     """Steers texts: a constraint that holds another one.
 
     Args:
@@ -155,6 +155,11 @@ class Steered:
         self.likelihoods = likelihoods
 
     @property
+    def what(self) -> str:
+        """Biases and what belongs to them."""
+        return "biases, penalties or likelihoods"
+
+    @property
     def says_all(self) -> bool:
         """Whether the form within does."""
         return self.within is not None and self.within.says_all
@@ -167,15 +172,6 @@ class Steered:
     def begin(self) -> LogitsHook:
         """Return the hook of one text."""
         return _OneText(self)
-
-    def __call__(
-        self, logits: Float[Tensor, " vocabulary"], history: Int[Tensor, " length"]
-    ) -> Float[Tensor, " vocabulary"]:
-        """Refuse: what was written is counted text by text."""
-        raise UnsupportedError(
-            "biases, penalties or likelihoods of a model that follows no single text",
-            expected="a model of text that draws token after token",
-        )
 
 
 class _OneText:

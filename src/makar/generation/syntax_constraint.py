@@ -22,7 +22,7 @@ from makar.codecs.codec import Codec
 from makar.config import Config
 from makar.errors import UnsupportedError, UsageError
 from makar.families.family_config import FamilyConfig
-from makar.families.logits_hook import LogitsHook
+from makar.families.logits_hook import FollowsText, LogitsHook
 from makar.generation.form_constraint import SpellsTokens
 from makar.generation.prompts import Prompt, answers
 from makar.generation.python_ending import ending
@@ -47,7 +47,7 @@ class EndsTexts(Protocol):
     end_tokens: tuple[int, ...]
 
 
-class SyntaxConstraint:
+class SyntaxConstraint(FollowsText):
     """Keeps texts to the syntax of Python.
 
     Args:
@@ -78,18 +78,14 @@ class SyntaxConstraint:
         self.parts, self.tokens = _spelling(codec)
         self.reserve = _LINES_KEPT * len(self.spelled(_LONGEST_LINE) or ())
 
+    @property
+    def what(self) -> str:
+        """The syntax of the language."""
+        return f"the syntax of {self.language}"
+
     def begin(self) -> LogitsHook:
         """Return the hook of one text."""
         return _Following(self)
-
-    def __call__(
-        self, logits: Float[Tensor, " vocabulary"], history: Int[Tensor, " length"]
-    ) -> Float[Tensor, " vocabulary"]:
-        """Refuse: syntax is followed token by token, by a hook of each text."""
-        raise UnsupportedError(
-            f"the syntax of {self.language} of a model that follows no text",
-            expected="a model of text that draws token after token",
-        )
 
     def check(self, prompts: Iterable[Prompt]) -> None:
         """Refuse prompts that are no source before any of them is gone on with.

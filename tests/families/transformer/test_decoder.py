@@ -1,13 +1,14 @@
 """The decoder computes what transformers computes, in one pass and step by step, alone and in a batch."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from makar.errors import TensorMismatchError, UnsupportedError
-from makar.families.transformer.block_decoder import all_logits, read_block
+from makar.families.transformer.block_decoder import all_logits, read_block, read_blocks
 from makar.families.transformer.cache import KeyValueCache
 from makar.families.transformer.decoder import DecoderShape, pack_weights
 from makar.families.transformer.row_decoder import RowDecoder
@@ -101,13 +102,19 @@ def test_a_row_has_the_same_bits_alone_and_among_others(example: Example, precis
         assert np.array_equal(alone[0], among[slot])
 
 
+def last_of_blocks(weights: Any, cache: Any, tokens: Any, *, slots: Any) -> list[torch.Tensor]:
+    """Return the last logits of rows that are padded."""
+    return [made[-1] for made in read_blocks(weights, cache, tokens, slots=slots)]
+
+
 @torch.no_grad()
-def test_padded_prompts_in_one_block_do_not_disturb_each_other(example: Example) -> None:
+@pytest.mark.parametrize("read", [read_block, last_of_blocks])
+def test_prompts_in_one_block_do_not_disturb_each_other(example: Example, read: Any) -> None:
     weights = pack_weights(example.shape, example.tensors)
     prompts = [some_tokens(length, length) for length in (3, 17, 9)]
     cache = new_cache(example.shape, slots=3)
-    got = read_block(weights, cache, prompts, slots=[2, 0, 1])
-    got_next = read_block(weights, cache, [torch.tensor([7])] * 3, slots=[2, 0, 1])
+    got = read(weights, cache, prompts, slots=[2, 0, 1])
+    got_next = read(weights, cache, [torch.tensor([7])] * 3, slots=[2, 0, 1])
     assert cache.lengths == [18, 10, 4]
     for row, prompt in enumerate(prompts):
         wanted = all_logits(weights, torch.cat([prompt, torch.tensor([7])]))

@@ -1,7 +1,7 @@
 """Many positions at once in torch, on any device: prompts in one pass, and every step where the device is not the CPU.
 
-Prompts of different lengths are aligned at their start and padded at their end. What padding writes into the cache lies beyond the
-slot's length: it is masked until real tokens overwrite it. ``read_apart`` pads nothing.
+Prompts lie one behind the other (``read_block``). Rows of one length, or nearly, are aligned at their start and padded at their end; what
+padding writes into the cache lies beyond the slot's length: it is masked until real tokens overwrite it.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,21 +20,14 @@ def read_block(
 ) -> Float[Tensor, "rows vocabulary"]:
     """Append tokens to slots and return the logits after the last token of each.
 
+    Rows lie one behind the other in the products, and each attends alone. On the CPU a row is computed to the same bits alone and in
+    company where the products are (``Product.is_alike``).
+
     Args:
         weights: Packed weights.
-        cache: Where keys and values are; every slot must have room for the longest row.
+        cache: Where keys and values are; every slot must have room for its row.
         tokens: At least one token a row; lengths may differ.
-        slots: The cache slot of each row.
-    """
-    return read_vectors(weights, cache, _embedded(weights, tokens), slots=slots)
-
-
-def read_apart(
-    weights: DecoderWeights, cache: KeyValueCache, tokens: Sequence[Int[Tensor, " _"]], *, slots: Sequence[int]
-) -> Float[Tensor, "rows vocabulary"]:
-    """Append tokens to slots like ``read_block``: rows lie one behind the other in the products, and each attends alone.
-
-    On the CPU a row is computed to the same bits alone and in company where the products are (``Product.is_alike``).
+        slots: The cache slot of each row, each once.
     """
     device = weights.embedding.device
     lengths = [len(row) for row in tokens]
@@ -79,7 +72,7 @@ def _causal(start: int, length: int, device: torch.device) -> Tensor | None:
 def read_vectors(
     weights: DecoderWeights, cache: KeyValueCache, vectors: Sequence[Float[Tensor, "_ width"]], *, slots: Sequence[int]
 ) -> Float[Tensor, "rows vocabulary"]:
-    """Append what stands in the place of embedded tokens to slots and return the logits after the last of each.
+    """Append what stands in the place of embedded tokens to slots and return the logits after the last of each; rows are padded.
 
     Args:
         weights: Packed weights.
@@ -98,7 +91,7 @@ def read_vectors(
 def read_blocks(
     weights: DecoderWeights, cache: KeyValueCache, tokens: Sequence[Int[Tensor, " _"]], *, slots: Sequence[int]
 ) -> list[Float[Tensor, "_ vocabulary"]]:
-    """Append tokens to slots like ``read_block`` and return the logits after every one of them, on the CPU."""
+    """Append tokens to slots, rows padded, and return the logits after every one of them, on the CPU."""
     hidden = _hidden(weights, cache, _embedded(weights, tokens), slots)
     for row, slot in zip(tokens, slots):
         cache.lengths[slot] += len(row)

@@ -10,7 +10,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from makar.families.transformer.block_decoder import read_apart, read_blocks
+from makar.families.transformer.block_decoder import read_block, read_blocks
 from makar.families.transformer.cache import KeyValueCache
 from makar.families.transformer.decoder import DecoderWeights
 from makar.families.transformer.row_decoder import RowDecoder
@@ -88,7 +88,7 @@ class WeightsReader(Reader):
         found: list[Tensor] = []
         for pairs in [rest] if self._reads_together else [[one] for one in rest]:
             tokens, places = zip(*pairs)
-            found += read_apart(self._weights, self._cache, tokens, slots=places).cpu().unbind()
+            found += read_block(self._weights, self._cache, tokens, slots=places).cpu().unbind()
         return found
 
     def append(self, rows: Sequence[Sequence[int]], slots: Sequence[int]) -> Sequence[Tensor]:
