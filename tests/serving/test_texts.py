@@ -247,6 +247,21 @@ def test_what_the_client_sends_beyond_is_named(client):
 
 
 @pytest.mark.parametrize(
+    "name, shown",
+    [
+        (" \x8aF", '" \\x8aF"'),
+        ("", '""'),
+        ("a,b", '"a,b"'),
+        ("x\r\nset-cookie: y", '"x\\r\\nset-cookie: y"'),
+        ("\t", '"\\t"'),
+    ],
+)
+def test_whatever_the_client_sends_beyond_can_be_named_in_a_header(client, name, shown):
+    made = client.moderations.with_raw_response.create(input="Hello", extra_body={name: 1})
+    assert made.headers["x-makar-ignored"] == shown and "set-cookie" not in made.headers
+
+
+@pytest.mark.parametrize(
     "fields, words",
     [
         ({"temperature": 3}, "at most 2"),

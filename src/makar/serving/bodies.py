@@ -9,6 +9,7 @@ named in the header ``x-makar-ignored``.
 import dataclasses
 import json
 import math
+import re
 import types
 import typing
 from typing import Any, TypeVar
@@ -22,6 +23,7 @@ from makar.serving.problems import Problem
 DEEPEST = 64
 MOST_VALUES = 1_000_000
 IGNORED_HEADER = "x-makar-ignored"
+_PLAIN = re.compile(r"[\w.\[\]-]+", re.ASCII)
 
 Fields = TypeVar("Fields", bound=Config)
 
@@ -195,5 +197,11 @@ def required_text(value: Any, *, param: str) -> str:
 
 def ignored_header(names: list[str]) -> dict[str, str]:
     """Return the header that names fields that were not read; none where there are none."""
-    shown = [ascii(name)[1:-1][:60] for name in names[:50]]
+    shown = [_in_a_header(name) for name in names[:50]]
     return {IGNORED_HEADER: ", ".join(shown)} if shown else {}
+
+
+def _in_a_header(name: str) -> str:
+    said = ascii(name)[1:-1][:60]
+    # A header begins and ends with no space, and commas are between names.
+    return said if _PLAIN.fullmatch(said) else f'"{said}"'
